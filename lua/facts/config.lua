@@ -1,0 +1,168 @@
+-- SPDX-License-Identifier: MIT
+-- The settings in force, by authority: built-in < init.lua < .env < environment < flags. Every value knows where it came from.
+local files = require "base.files"
+local process = require "base.process"
+local currencies = require "facts.currencies"
+local dotenv = require "facts.dotenv"
+local suggest = require "facts.suggest"
+local rows = require "facts.settings"
+local readers = require "facts.values"
+
+local M = {}
+
+M.settings = {}
+local by_name, names = {}, {}
+for _, row in ipairs(rows) do
+  if row.name then
+    M.settings[#M.settings + 1] = row
+    by_name[row.name] = row
+    names[#names + 1] = row.name
+  end
+end
+
+local values, origins, home_dir = {}, {}, nil
+
+--- Reads the text of one setting. → value (false for `off` of a limit), or nil and a sentence without the setting's name. The empty text is "not set".
+function M.parse(name, text)
+  local row = by_name[name] or error("no setting named " .. tostring(name), 2)
+  if row.off and text:lower() == "off" then
+    return false
+  end
+  return readers[row.type](row, text)
+end
+
+-- Takes one text if it is right; adds to the problems if not.
+local function take(problems, name, text, where, origin)
+  if text == "" then
+    return
+  end
+  local value, why = M.parse(name, text)
+  if value == nil then
+    problems[#problems + 1] = { setting = name, message = where .. ": " .. name .. ": " .. why }
+    return
+  end
+  values[name], origins[name] = value, origin
+end
+
+-- The file must be ours alone. → text, nil when there is none, or nil and a sentence.
+local function private_text(path)
+  local info, why, code = files.stat(path)
+  if not info then
+    return nil, code ~= "missing" and why or nil
+  end
+  if info.kind ~= "file" then
+    return nil, path .. " is not a regular file; continueplz reads its keys from nothing else"
+  end
+  if info.uid ~= process.uid() then
+    return nil, path .. " belongs to another user (uid " .. tostring(info.uid) .. "); type: chown $(id -u) " .. path
+  end
+  local mode = type(info.mode) == "number" and info.mode & 511 or info.mode
+  if mode & 63 ~= 0 then
+    return nil, ("%s can be read by other users (mode %04o); type: chmod 600 %s"):format(path, mode, path)
+  end
+  local text, reason = files.read(path)
+  if not text then
+    return nil, reason
+  end
+  return text
+end
+
+local function load_file(problems)
+  local path = files.join(home_dir, ".env")
+  local text, why = private_text(path)
+  if not text then
+    if why then
+      problems[#problems + 1] = { message = why, file = true }
+    end
+    return
+  end
+  local entries, wrong = dotenv.parse(text)
+  for _, each in ipairs(wrong) do
+    problems[#problems + 1] = { message = ("%s line %d: %s"):format(path, each.line, each.message) }
+  end
+  for _, entry in ipairs(entries) do
+    local where = ("%s line %d"):format(path, entry.line)
+    if by_name[entry.name] then
+      take(problems, entry.name, entry.value, where, where)
+    else
+      problems[#problems + 1] = { message = where .. ": unknown setting " .. entry.name .. suggest.hint(entry.name, names) }
+    end
+  end
+end
+
+--- Loads the settings for a home. options: `flags` {NAME = {text=, flag=}}, `init` {NAME = text} from init.lua.
+-- → array of problems {message=, setting=|nil}, empty when all is well. A wrong value leaves the next lower authority in force.
+function M.load(home, options)
+  options = options or {}
+  home_dir = home
+  values, origins = {}, {}
+  local problems = {}
+  for _, row in ipairs(M.settings) do
+    values[row.name], origins[row.name] = row.default, row.default ~= nil and "built-in" or nil
+    local text = options.init and options.init[row.name]
+    if text ~= nil then
+      take(problems, row.name, tostring(text), "init.lua", "init.lua")
+    end
+  end
+  load_file(problems)
+  for _, row in ipairs(M.settings) do
+    take(problems, row.name, process.getenv(row.name) or "", "environment", "environment")
+  end
+  for _, row in ipairs(M.settings) do
+    local flag = options.flags and options.flags[row.name]
+    if flag then
+      take(problems, row.name, flag.text, flag.flag, flag.flag)
+    end
+  end
+  return problems
+end
+
+--- The value of a setting; nil when not set, false when a limit is off.
+function M.get(name)
+  if not by_name[name] then
+    error("no setting named " .. tostring(name), 2)
+  end
+  return values[name]
+end
+
+--- A secret's value (hidden in the log since it was read), or nil.
+function M.secret(name)
+  return M.get(name)
+end
+
+--- A limit of time in seconds, or nil when it is off.
+function M.limit(name)
+  local value = M.get(name)
+  if not value then
+    return nil
+  end
+  return value * (by_name[name].type == "minutes" and 60 or 3600)
+end
+
+--- Where the value in force came from ("built-in", "FILE line 7", "environment", "--timeout"), or nil when not set.
+function M.origin(name)
+  return origins[name]
+end
+
+--- The home directory the settings were loaded for.
+function M.home()
+  return home_dir
+end
+
+--- The rate for showing dollars as euros.
+function M.rate()
+  return M.get("EUR_RATE") or currencies.fallback
+end
+
+--- By how much waits are divided: TIME_SCALE, if every address is on this computer; 1 otherwise.
+function M.scale()
+  for _, row in ipairs(M.settings) do
+    local value = values[row.name]
+    if row.type == "url" and not row.secret_url and not readers.loopback(value:match("^https?://(%[?[%w%.:%-]-%]?):?%d*$") or "") then
+      return 1
+    end
+  end
+  return values.TIME_SCALE
+end
+
+return M

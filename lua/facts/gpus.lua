@@ -1,0 +1,81 @@
+-- SPDX-License-Identifier: MIT
+-- Graphics cards by our names, and the names clouds use (facts/vast.md §1.5, facts/serving.md §2.5).
+-- vram: marketed GB of one card; bandwidth: GB/s; vast: exact names, or a prefix; mib: least and most reported MiB, where a name says too little.
+local M = {}
+
+M.list = {
+  { name = "a100-40", title = "A100 40GB", vram = 40, bandwidth = 1555, vast = { "A100 SXM4", "A100 PCIE" }, mib = { 38000, 60000 } },
+  { name = "a100-80", title = "A100 80GB", vram = 80, bandwidth = 1935, vast = { "A100 SXM4", "A100 PCIE", "A100X" }, mib = { 76000, 1e9 } },
+  { name = "a6000", title = "RTX A6000 48GB", vram = 48, bandwidth = 768, vast = { "RTX A6000" } },
+  { name = "rtx6000-ada", title = "RTX 6000 Ada 48GB", vram = 48, bandwidth = 960, vast = { "RTX 6000Ada" } },
+  { name = "rtx-pro-6000", title = "RTX PRO 6000 96GB", vram = 96, bandwidth = 1597, vast_prefix = "RTX PRO 6000",
+    vast = { "RTX PRO 6000 S", "RTX PRO 6000 WS" } },
+  { name = "h100", title = "H100 80GB", vram = 80, bandwidth = 2039, vast = { "H100 SXM", "H100 PCIE" } },
+  { name = "h100-94", title = "H100 NVL 94GB", vram = 94, bandwidth = 3938, vast = { "H100 NVL" } },
+  { name = "h200", title = "H200 141GB", vram = 141, bandwidth = 4800, vast = { "H200", "H200 NVL" } },
+  { name = "b200", title = "B200 180GB", vram = 180, bandwidth = 8000, vast = { "B200" } },
+  { name = "l40s", title = "L40S 48GB", vram = 48, bandwidth = 864, vast = { "L40S" } },
+  { name = "l40", title = "L40 48GB", vram = 48, bandwidth = 864, vast = { "L40" } },
+  { name = "a40", title = "A40 48GB", vram = 48, bandwidth = 696, vast = { "A40" } },
+  { name = "rtx5090", title = "RTX 5090 32GB", vram = 32, bandwidth = 1792, vast = { "RTX 5090" } },
+  { name = "rtx4090-48", title = "RTX 4090 48GB (modified)", vram = 48, bandwidth = 1008, vast = { "RTX 4090" }, mib = { 40000, 60000 } },
+  { name = "rtx4090", title = "RTX 4090 24GB", vram = 24, bandwidth = 1008, vast = { "RTX 4090" }, mib = { 20000, 30000 } },
+  { name = "rtx3090", title = "RTX 3090 24GB", vram = 24, bandwidth = 936, vast = { "RTX 3090" } },
+  { name = "l4", title = "L4 24GB", vram = 24, bandwidth = 300, vast = { "L4" } },
+  { name = "a10", title = "A10 24GB", vram = 24, bandwidth = 600, vast = { "A10" } },
+  { name = "v100", title = "Tesla V100", vram = 16, bandwidth = 900, vast = { "Tesla V100" } },
+  { name = "t4", title = "Tesla T4 16GB", vram = 16, bandwidth = 320, vast = { "Tesla T4" } },
+}
+
+local by_name = {}
+for _, gpu in ipairs(M.list) do
+  by_name[gpu.name] = gpu
+end
+
+--- The row of one of our names, or nil.
+function M.find(name)
+  return by_name[name]
+end
+
+--- Our names, in the order of the table.
+function M.names()
+  local names = {}
+  for index, gpu in ipairs(M.list) do
+    names[index] = gpu.name
+  end
+  return names
+end
+
+local function named(gpu, native)
+  if gpu.vast_prefix then
+    return native:sub(1, #gpu.vast_prefix) == gpu.vast_prefix
+  end
+  for _, alias in ipairs(gpu.vast) do
+    if alias == native then
+      return true
+    end
+  end
+  return false
+end
+
+--- Our row for a card of Vast, by its exact name and the memory it reports (MiB); nil when we have no name for it.
+function M.from_vast(native, mib)
+  for _, gpu in ipairs(M.list) do
+    if named(gpu, native) and (not gpu.mib or (mib and mib >= gpu.mib[1] and mib < gpu.mib[2])) then
+      return gpu
+    end
+  end
+  return nil
+end
+
+--- MiB, as drivers report it, in GB (10⁹).
+function M.gb_of_mib(mib)
+  return mib * 1048576 / 1e9
+end
+
+--- Can the cards of an offer hold what is wanted? Each card after the first costs half a GiB of its own.
+function M.fits(offer, want)
+  return offer.vram_gb * offer.gpus - 0.537 * (offer.gpus - 1) >= want.vram_gb
+end
+
+return M

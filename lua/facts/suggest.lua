@@ -1,0 +1,58 @@
+-- SPDX-License-Identifier: MIT
+-- "Did you mean": the nearest of some names. Pure.
+local M = {}
+
+--- Number of single-letter changes (insert, delete, replace, swap of neighbours) between two words.
+function M.distance(a, b)
+  local before, previous = nil, {}
+  for j = 0, #b do
+    previous[j] = j
+  end
+  for i = 1, #a do
+    local current = { [0] = i }
+    for j = 1, #b do
+      local cost = a:byte(i) == b:byte(j) and 0 or 1
+      local best = math.min(previous[j] + 1, current[j - 1] + 1, previous[j - 1] + cost)
+      if i > 1 and j > 1 and a:byte(i) == b:byte(j - 1) and a:byte(i - 1) == b:byte(j) then
+        best = math.min(best, before[j - 2] + 1)
+      end
+      current[j] = best
+    end
+    before, previous = previous, current
+  end
+  return previous[#b]
+end
+
+--- The names nearest to a word, best first, at most `count` (1); none when all are far away. Beginnings count as near.
+function M.nearest(word, names, count)
+  local found = {}
+  local lower = word:lower()
+  for index, name in ipairs(names) do
+    local distance = M.distance(lower, name:lower())
+    if #word >= 3 and name:lower():find(lower, 1, true) then
+      distance = math.min(distance, 1)
+    end
+    if distance <= math.max(2, #name // 3) then
+      found[#found + 1] = { name = name, distance = distance, index = index }
+    end
+  end
+  table.sort(found, function(a, b)
+    if a.distance ~= b.distance then
+      return a.distance < b.distance
+    end
+    return a.index < b.index
+  end)
+  local best = {}
+  for index = 1, math.min(count or 1, #found) do
+    best[index] = found[index].name
+  end
+  return best
+end
+
+--- "; did you mean X?" or "".
+function M.hint(word, names)
+  local best = M.nearest(word, names)[1]
+  return best and "; did you mean " .. best .. "?" or ""
+end
+
+return M

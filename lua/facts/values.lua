@@ -1,0 +1,154 @@
+-- SPDX-License-Identifier: MIT
+-- Reads the texts of settings: one reader per type, reader(row, text) → value, or nil and what is wrong.
+local clock = require "base.clock"
+local log = require "base.log"
+local currencies = require "facts.currencies"
+local gpus = require "facts.gpus"
+local regions = require "facts.regions"
+local suggest = require "facts.suggest"
+
+local words = { ["true"] = true, yes = true, on = true, ["1"] = true, ["false"] = false, no = false, off = false, ["0"] = false }
+
+local function in_range(row, number)
+  if number ~= number or (row.min and number < row.min) or (row.max and number > row.max) then
+    return nil, ("%s is outside %s to %s"):format(tostring(number), tostring(row.min), tostring(row.max))
+  end
+  return number
+end
+
+local function decimal(text)
+  return text:match("^[+-]?%d*%.?%d+$") and tonumber(text) or text:match("^%d+%.$") and tonumber(text) or nil
+end
+
+local readers = {}
+
+function readers.number(row, text)
+  local number = decimal(text)
+  if not number then
+    return nil, "'" .. text .. "' is not a number"
+  end
+  return in_range(row, number)
+end
+
+function readers.integer(row, text)
+  local digits, unit = text:match("^(%d+)([kK]?)$")
+  local number = digits and math.tointeger(tonumber(digits))
+  if not number or (unit ~= "" and row.scale ~= "k") then
+    return nil, "'" .. text .. "' is not a whole number"
+  end
+  return in_range(row, unit ~= "" and number * 1024 or number)
+end
+
+-- A bare number in the setting's own unit, or a duration like 1h30m.
+local function span(row, text, unit)
+  local number = decimal(text)
+  if not number then
+    local seconds, why = clock.parse_duration(text)
+    if not seconds then
+      return nil, why
+    end
+    number = seconds / unit
+  end
+  return in_range(row, number)
+end
+
+function readers.hours(row, text)
+  return span(row, text, 3600)
+end
+
+function readers.minutes(row, text)
+  return span(row, text, 60)
+end
+
+function readers.bool(_, text)
+  local value = words[text:lower()]
+  if value == nil then
+    return nil, "'" .. text .. "' is neither yes nor no"
+  end
+  return value
+end
+
+function readers.choice(row, text)
+  for _, value in ipairs(row.values) do
+    if value == text:lower() then
+      return value
+    end
+  end
+  return nil, "'" .. text .. "' is none of " .. table.concat(row.values, ", ")
+end
+
+function readers.rate(_, text)
+  return currencies.parse(text)
+end
+
+--- Is this the address of this computer?
+function readers.loopback(host)
+  return host == "localhost" or host == "[::1]" or host:match("^127%.%d+%.%d+%.%d+$") ~= nil
+end
+
+function readers.url(row, text)
+  local scheme, host = text:match("^(https?)://(%[?[%w%.:%-]-%]?):?%d*/?[^%s@]*$")
+  if not scheme then
+    return nil, row.secret_url and "the address is not of the form https://host/..." or "'" .. text .. "' is not an address of the form https://host"
+  end
+  if scheme == "http" and not readers.loopback(host) then
+    return nil, "plain http is accepted only for this computer; write https://"
+  end
+  if row.secret_url then
+    log.hide(text)
+    return text
+  end
+  return (text:gsub("/+$", ""))
+end
+
+function readers.secret(row, text)
+  if not text:match("^[%g]+$") then
+    return nil, "the key holds spaces or other characters that no key has"
+  end
+  if row.shape == "key" and not text:match("^[%w+/]+=$") then
+    return nil, "the key is not 32 bytes in base64"
+  end
+  log.hide(text)
+  return text
+end
+
+local shapes = {}
+
+function shapes.model(text)
+  return text:match("^[%w][%w%._%-/]*:?[%w%._%-]*$") and #text <= 200, "is not a model's name, like qwen3-coder:30b"
+end
+
+function shapes.version(text)
+  return text:match("^[%w][%w%._%-]*$") and #text <= 60, "is not a version, like 0.32.15"
+end
+
+function shapes.word(text)
+  return text:match("^[%w][%w%._%-]*$") and #text <= 60, "is not a name"
+end
+
+function shapes.key(text)
+  return text:match("^[%w+/]+=$") and #text == 44, "is not 32 bytes in base64"
+end
+
+function shapes.gpu(text)
+  return gpus.find(text) ~= nil, "is not a card we know" .. suggest.hint(text, gpus.names())
+end
+
+function shapes.region(text)
+  local known = { "any" }
+  table.move(regions.group_names, 1, #regions.group_names, 2, known)
+  table.move(regions.names, 1, #regions.names, #known + 1, known)
+  return text == "any" or regions.known(text), "is not a region we know" .. suggest.hint(text, known)
+end
+
+function readers.string(row, text)
+  if row.shape then
+    local fine, why = shapes[row.shape](text)
+    if not fine then
+      return nil, "'" .. text .. "' " .. why
+    end
+  end
+  return text
+end
+
+return readers

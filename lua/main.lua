@@ -1,0 +1,82 @@
+-- SPDX-License-Identifier: MIT
+-- The first script: finds the home, makes the world, hands over to the command line.
+
+local host, argv = ...
+
+if #argv == 1 and argv[1] == "--version" then
+  host.terminal.write("out", "continueplz " .. host.version .. "\n")
+  return 0
+end
+
+local getenv = host.process.getenv
+
+local function absolute(path)
+  if path:sub(1, 1) ~= "/" then path = host.process.cwd() .. "/" .. path end
+  while path:find("/%.%f[/\0]") do path = path:gsub("/%.%f[/\0]", "") end
+  path = path:gsub("//+", "/"):gsub("(.)/$", "%1")
+  return path
+end
+
+-- The few flags that decide in which world the rest is read. What follows a script's name belongs to the script.
+local function scan(args)
+  local home, user, i = nil, true, 1
+  while args[i] and args[i] ~= "--" do
+    local word = args[i]
+    if word == "-C" then
+      home, i = args[i + 1], i + 1
+    elseif word:find("^%-C.") then
+      home = word:sub(3)
+    elseif word == "--no-user" then
+      user = false
+    elseif word:find("%.lua$") and word:sub(1, 1) ~= "-" then
+      break
+    end
+    i = i + 1
+  end
+  return home ~= "" and home or nil, user
+end
+
+-- → directory or nil, where the choice came from
+local function choose(flag)
+  if flag then return absolute(flag), "flag" end
+  local named = getenv("CONTINUEPLZ_HOME")
+  if named and named ~= "" then return absolute(named), "environment" end
+  local beside = host.exe:match("^(.*)/[^/]*$")
+  if beside and beside ~= "" and host.state.stat(beside .. "/.env") then return beside, "binary" end
+  local user = getenv("HOME")
+  if user and user ~= "" then return absolute(user) .. "/.continueplz", "default" end
+  return nil, "none"
+end
+
+local function script_dirs()
+  local dirs = {}
+  for dir in (getenv("CONTINUEPLZ_SCRIPTS") or ""):gmatch("[^:]+") do dirs[#dirs + 1] = absolute(dir) end
+  return dirs
+end
+
+-- The loader is the one script that no loader can load.
+local function load_loader(dirs)
+  local globals = setmetatable({}, { __index = _G, __newindex = function(_, name) error("global " .. name, 2) end })
+  for _, dir in ipairs(dirs) do
+    local path = dir .. "/base/loader.lua"
+    local text, sentence, code = host.script.read(path)
+    if text then return assert(host.script.compile(text, "@" .. path, globals)) end
+    if code ~= "missing" then error(sentence, 0) end
+  end
+  local text = assert(host.script.embedded("lua/base/loader.lua"))
+  return assert(host.script.compile(text, "@lua/base/loader.lua", globals))
+end
+
+local flag, user = scan(argv)
+local home, origin = choose(flag)
+local dirs = script_dirs()
+local loader = load_loader(dirs)(host, debug and debug.traceback)
+local world = loader.new { host = host, home = home, scripts = dirs, user = user }
+world.home_origin = origin
+
+local cwd = host.process.cwd()
+if cwd and cwd ~= home and host.state.stat(cwd .. "/.env") then
+  world.notes[#world.notes + 1] = ("the .env in %s is not used: the home is %s"):format(cwd, home or "nowhere")
+end
+
+return world.require("cli").main(argv)

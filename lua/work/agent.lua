@@ -1,0 +1,212 @@
+-- SPDX-License-Identifier: MIT
+-- The agent of a home: owns the tunnel, sends heartbeats, watches the machine, finishes what others left. One per home, by agent.lock.
+local clock = require "base.clock"
+local fail = require "base.fail"
+local files = require "base.files"
+local log = require "base.log"
+local loader = require "base.world"
+local net = require "base.net"
+local server = require "base.server"
+local task = require "base.task"
+local tunnel = require "base.tunnel"
+local config = require "facts.config"
+local alert = require "work.alert"
+local identity = require "work.identity"
+local journal = require "work.journal"
+local link = require "work.link"
+local pace = require "work.pace"
+local recover = require "work.recover"
+local silent = require "work.silent"
+local statefile = require "work.statefile"
+local stop = require "work.stop"
+
+local HEARTBEAT = 60       -- seconds between heartbeats to the guard
+local HEARTBEAT_SOON = 1   -- while none got through yet
+local WATCH = 60           -- seconds between looks at the cloud
+local GRACE = 20           -- seconds an unfinished start is left alone
+local KEEPALIVE = 25
+local INNER_ENGINE, INNER_PROBE, INNER_CONTROL = 11434, 11435, 8571
+
+local agent = {}
+
+local function close_tunnel(self)
+  if self.tunnel then self.tunnel:close() end
+  self.tunnel, self.tunnel_for, self.guest, self.guest_at = nil, nil, nil, nil
+end
+
+local function forwards(handle)
+  local roads = {
+    { host = "127.0.0.1", port = identity.port(), remote_port = INNER_ENGINE },
+    { unix = link.socket("guest"), remote_port = INNER_CONTROL },
+    { unix = link.socket("engine"), remote_port = INNER_PROBE },
+  }
+  for _, road in ipairs(roads) do
+    local ok, message = handle:forward(road)
+    if not ok then return nil, message end
+  end
+  return true
+end
+
+local function open_tunnel(self, session)
+  local endpoint = session.endpoint
+  local handle, message = tunnel.open { key = identity.key(), peer = session.plan.server_public, endpoint_host = endpoint.host,
+    endpoint_port = endpoint.port, keepalive = KEEPALIVE }
+  local ok = handle
+  if handle then ok, message = forwards(handle) end
+  if not ok then
+    if handle then handle:close() end
+    self.problem = "the tunnel cannot be opened: " .. message
+    log.error(self.problem)
+    return
+  end
+  self.tunnel, self.tunnel_for, self.problem = handle, session.token, nil
+  log.info("Tunnel opened", { endpoint = endpoint.host .. ":" .. endpoint.port })
+end
+
+-- Brings the tunnel in line with the journal.
+local function follow(self)
+  self.book:refresh()
+  local session = self.book:current()
+  self.session = session
+  if not session or not session.endpoint then
+    close_tunnel(self)
+  elseif self.tunnel_for ~= session.token then
+    close_tunnel(self)
+    open_tunnel(self, session)
+  end
+end
+
+local function beat(self)
+  if not self.tunnel then return false end
+  local ok, problem = fail.try(link.tell, "/heartbeat", {})
+  if not ok then
+    self.heartbeat_problem = fail.message(problem)
+    return false
+  end
+  self.heartbeat_at, self.heartbeat_problem = clock.now(), nil
+  local known, guest = fail.try(link.guard)
+  if known then self.guest, self.guest_at = guest, clock.now() end
+  statefile.write(self.book.home, self.session)
+  return true
+end
+
+local function heartbeats(self)
+  while not self.quitting do
+    local ok = beat(self)
+    task.sleep(pace.seconds(ok and HEARTBEAT or HEARTBEAT_SOON))
+  end
+end
+
+-- The machine is no longer what we rented: end it, for a stopped one still bills and may start again by itself.
+local function end_session(self, session, provider, reason, message)
+  if not self.book:acquire() then return end
+  local current = self.book:session(session.token)
+  if current and not current.closed then
+    alert.warn(message, { instance_id = session.id, provider = session.provider })
+    local ok, problem = fail.try(stop.session, self.book, provider, current, reason, silent)
+    if not ok then log.error("ending the machine failed", { error = fail.message(problem) }) end
+  end
+  self.book:release()
+  follow(self)
+end
+
+local LOST = {
+  stopped = "the machine was stopped by the cloud (a spot machine that was outbid, or an empty account)",
+  exited = "the machine's container ended",
+  lost = "the machine's host is gone",
+}
+
+local function look(self, session)
+  local provider = loader.require_safe("providers." .. session.provider)
+  local ok, instance = fail.try(provider.get, session.id)
+  if not ok then
+    self.cloud_problem = fail.message(instance)
+    log.warn("the cloud could not be asked about the machine", { error = self.cloud_problem, instance_id = session.id })
+    return
+  end
+  self.cloud_problem, self.instance, self.seen_at = nil, instance, clock.wall()
+  if instance.status == "gone" then
+    end_session(self, session, provider, "gone", "the machine is gone at the cloud; nobody here ended it")
+  elseif LOST[instance.status] then
+    end_session(self, session, provider, "interrupted", LOST[instance.status])
+  end
+end
+
+-- Starts that were cut off and stops that were not proven.
+local function leftovers(self)
+  for _, session in ipairs(self.book:open_sessions()) do
+    if recover.is_broken(session) and clock.wall() - (session.last or 0) > pace.seconds(GRACE) then
+      if not self.book:acquire() then return end
+      local ok, problem = fail.try(stop.all, self.book, { self.book:session(session.token) }, "unfinished start", silent)
+      if not ok then log.error("a leftover could not be ended", { error = fail.message(problem) }) end
+      self.book:release()
+    end
+  end
+end
+
+local function watch(self)
+  while not self.quitting do
+    task.sleep(pace.seconds(WATCH))
+    follow(self)
+    local session = self.session
+    if session and session.ready_at and not session.stopping then look(self, session) end
+    leftovers(self)
+    self.book:refresh()
+    if #self.book:open_sessions() == 0 then agent.quit(self, "nothing is open any more") end
+  end
+end
+
+local function status(self)
+  local now = clock.now()
+  return {
+    pid = require("base.process").pid(), session = self.tunnel_for, tunnel = self.tunnel and self.tunnel:status() or nil, guest = self.guest,
+    guest_age = self.guest_at and now - self.guest_at or nil, heartbeat_age = self.heartbeat_at and now - self.heartbeat_at or nil,
+    heartbeat_problem = self.heartbeat_problem, cloud_problem = self.cloud_problem, instance = self.instance, problem = self.problem,
+  }
+end
+
+local function answer(self, request)
+  if request.method == "GET" and request.path == "/status" then return { status = 200, json = status(self) } end
+  if request.method == "POST" and request.path == "/reload" then
+    follow(self)
+    if self.beater and self.tunnel then task.spawn(function() beat(self) end) end
+    return { status = 200, json = status(self) }
+  end
+  if request.method == "POST" and request.path == "/quit" then
+    task.spawn(function() agent.quit(self, "asked to") end)
+    return { status = 200, json = { quitting = true } }
+  end
+  return { status = 404, json = { error = "unknown request" } }
+end
+
+--- Ends the agent: tunnel closed, sockets removed. The machine is not touched.
+function agent.quit(self, reason)
+  if self.quitting then return end
+  self.quitting = true
+  log.info("Agent ends", { reason = reason })
+  close_tunnel(self)
+  for _, name in ipairs { "agent", "guest", "engine" } do files.remove(link.socket(name)) end
+  for _, job in ipairs { self.beater, self.watcher, self.main } do task.cancel(job, fail.new { kind = "interrupted", message = reason }) end
+end
+
+--- Runs the agent of this home until nothing is open or it is told to quit. Returns 0, or 6 when another one is at work.
+function agent.run()
+  local lock = files.lock(files.join(config.home(), "agent.lock"))
+  if not lock then return 6 end
+  local self = { book = journal.open(config.home()) }
+  local listener, message = net.listen { unix = link.socket("agent") }
+  if not listener then fail.raise("internal", "the agent cannot listen: " .. message) end
+  log.info("Agent starts", { home = config.home() })
+  follow(self)
+  local service = server.serve(listener, function(request) return answer(self, request) end)
+  task.on_signal(function(name) agent.quit(self, "signal " .. name) end)
+  self.beater = task.spawn(function() heartbeats(self) end)
+  self.watcher = task.spawn(function() watch(self) end)
+  self.main = task.spawn(function() while true do task.sleep(3600) end end)
+  fail.try(task.await, self.main)
+  service.stop()
+  lock:release()
+  return 0
+end
+
+return agent

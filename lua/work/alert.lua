@@ -1,0 +1,32 @@
+-- SPDX-License-Identifier: MIT
+-- Alerts: the log always, the webhook when one is set (PRD §8). A webhook that fails never stops the work.
+local clock = require "base.clock"
+local fail = require "base.fail"
+local http = require "base.http"
+local log = require "base.log"
+local config = require "facts.config"
+
+local alert = {}
+
+local function webhook(level, message, context)
+  local url = config.secret("ALERT_WEBHOOK_URL")
+  if not url or url == "" then return end
+  local ok, problem = fail.try(http.request, { method = "POST", url = url, timeout = 10, max_bytes = 65536,
+    json = { level = level, message = message, timestamp = clock.iso(), context = context } })
+  if not ok then log.warn("the alert webhook did not take the alert", { error = fail.message(problem) }) end
+end
+
+--- Money may be running: ERROR in the log and the webhook.
+-- @param context table of plain values: instance_id, provider, action, …
+function alert.critical(message, context)
+  log.error("CRITICAL: " .. message, context)
+  webhook("CRITICAL", message, context)
+end
+
+--- Something changed that the user should know, but nothing bills unknown.
+function alert.warn(message, context)
+  log.warn(message, context)
+  webhook("WARN", message, context)
+end
+
+return alert

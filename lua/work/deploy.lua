@@ -1,0 +1,281 @@
+-- SPDX-License-Identifier: MIT
+-- From a wish to a model that answers: eight named steps. A machine that fails is destroyed and proven gone before the next is tried;
+-- whatever ends the start early undoes it (DESIGN §1.7).
+local clock = require "base.clock"
+local fail = require "base.fail"
+local log = require "base.log"
+local loader = require "base.world"
+local config = require "facts.config"
+local identity = require "work.identity"
+local journal = require "work.journal"
+local link = require "work.link"
+local machine = require "work.machine"
+local model = require "work.model"
+local offers = require "work.offers"
+local pace = require "work.pace"
+local recover = require "work.recover"
+local rent = require "work.rent"
+local report = require "work.report"
+local stop = require "work.stop"
+local task = require "base.task"
+
+local MACHINES = 3           -- machines tried in one start
+local SILENT_MACHINES = 2    -- in a row without a handshake: suspect the user's own network
+local PRICE_TOLERANCE = 1.02
+
+local deploy = {}
+
+local function money(amount) return ("$%.3f/h"):format(amount) end
+
+local function name_of(candidate)
+  local offer = candidate.offer
+  return ("%s %s %s @ %s %s"):format(offer.provider, offer.gpu, offer.region or "?", money(candidate.hourly), candidate.spot and "spot" or "on-demand")
+end
+
+local steps = {}
+
+function steps.prices(run)
+  run.collected = offers.collect(run.want, function(name, result) run.ui:offers_line(name, result) end)
+end
+
+function steps.choose(run)
+  run.ordered, run.rejected = offers.rank(run.collected, run.want)
+  if #run.ordered == 0 then offers.explain_nothing(run.collected, run.rejected, run.want) end
+  run.candidate = run.ordered[1]
+  run.ui:done("Selected: " .. name_of(run.candidate))
+  if run.options.dry_run then return "dry-run" end
+  if not run.options.confirm(run.candidate) then return "declined" end
+end
+
+local function plan_of(run, candidate, made)
+  local offer = candidate.offer
+  return {
+    provider = offer.provider, account = run.accounts[offer.provider], offer = tostring(offer.id), gpu = offer.gpu, gpus = offer.gpus, region = offer.region,
+    spot = candidate.spot, hourly = candidate.hourly - (offer.disk_hour or 0), disk_hour = offer.disk_hour, currency = offer.currency,
+    bid = candidate.bid, model = run.want.model.name, context = run.want.context, disk_gb = run.want.disk_gb, hours = run.want.hours,
+    server_public = made.server_public, silence = made.limits.silence, idle = made.limits.idle, life = made.limits.life,
+    max_price = config.get("MAX_PRICE"), keep = run.options.keep_on_failure or nil, local_port = identity.port(),
+  }
+end
+
+local function account_of(run, provider)
+  if not run.accounts[provider.name] then run.accounts[provider.name] = tostring(provider.account().id) end
+end
+
+-- One create; capacity and price refusals go on to the next offer, with the reason shown.
+local function create_next(run)
+  while run.next <= #run.ordered do
+    local candidate = run.ordered[run.next]
+    run.next = run.next + 1
+    local provider = loader.require("providers." .. candidate.offer.provider)
+    account_of(run, provider)
+    local made = machine.prepare(provider, run.engine, run.want, run.client_public)
+    local ok, result = fail.try(rent.create, run.journal, provider, plan_of(run, candidate, made), function(token)
+      return machine.order(made, candidate, run.want, token)
+    end, function(text) run.ui:note(text) end)
+    if ok then
+      run.candidate, run.provider, run.made, run.session = candidate, provider, made, result
+      return
+    end
+    if result.created then run.undo(result.created, provider, "create refused: " .. fail.message(result)) end
+    if result.blind or not (fail.is(result, "capacity") or fail.is(result, "refused") or fail.is(result, "transient")) then error(result, 0) end
+    run.refusals[#run.refusals + 1] = { candidate = candidate, reason = fail.message(result) }
+    run.ui:note(("%s: %s; trying the next offer"):format(name_of(candidate), fail.message(result)))
+  end
+  fail.raise("capacity", ("no offer could be had: %d were tried, the last refusal was: %s"):format(#run.refusals,
+    #run.refusals > 0 and run.refusals[#run.refusals].reason or "none"))
+end
+
+function steps.create(run)
+  create_next(run)
+  run.ui:done(("Instance %s created (%s)"):format(run.session.id, name_of(run.candidate)))
+end
+
+-- Is it what was agreed? Told at the first look that shows a price.
+local function check_price(run, instance)
+  if not instance.hourly or run.priced then return end
+  run.priced = true
+  local agreed = run.candidate.hourly - (run.candidate.offer.disk_hour or 0)
+  if instance.spot ~= nil and instance.spot ~= run.candidate.spot then
+    fail.raise("machine", ("%s was rented as %s, but the cloud made it %s"):format(run.session.id,
+      run.candidate.spot and "spot" or "on-demand", instance.spot and "spot" or "on-demand"))
+  end
+  if instance.hourly > agreed * PRICE_TOLERANCE then
+    fail.raise("machine", ("%s costs %s, but %s was agreed"):format(run.session.id, money(instance.hourly), money(agreed)))
+  end
+  run.session.hourly, run.session.disk_hour = instance.hourly, instance.disk_hour or run.session.disk_hour
+  run.journal:append("repriced", run.session.token, { hourly = run.session.hourly, disk_hour = run.session.disk_hour })
+end
+
+function steps.boot(run)
+  run.priced = nil
+  run.endpoint = machine.boot(run.provider, run.session, run.made, function(instance)
+    run.ui:progress { text = "Booting... (" .. (instance.native or instance.status) .. ")" }
+    check_price(run, instance)
+  end)
+  run.journal:append("booting", run.session.token, { endpoint = run.endpoint })
+  run.ui:progress { text = "Pushing the guard" }
+  machine.push(run.endpoint, run.made, function(fraction) run.ui:progress { text = "Pushing the guard", fraction = fraction } end)
+  run.ui:done("Instance running, guard program delivered")
+end
+
+function steps.tunnel(run)
+  link.ensure()
+  link.reload()
+  local limit = pace.seconds(90)
+  local until_, state = clock.now() + limit, nil
+  repeat
+    state = link.status()
+    if state and state.session == run.session.token and state.tunnel and state.tunnel.handshake_age then
+      run.silent = 0
+      run.journal:append("tunnelled", run.session.token)
+      run.ui:done(("Tunnel up, handshake %.1f s old"):format(state.tunnel.handshake_age))
+      return
+    end
+    if state and state.problem then fail.raise("config", state.problem) end
+    task.sleep(0.02)
+  until clock.now() > until_
+  run.silent = run.silent + 1
+  if run.silent >= SILENT_MACHINES then
+    fail.raise("refused", ("%d machines in a row gave no tunnel handshake over UDP; your own network probably blocks UDP, so no third one is rented")
+      :format(run.silent))
+  end
+  fail.raise("machine", ("no tunnel handshake over UDP with %s:%d within %s"):format(run.endpoint.host, run.endpoint.port, clock.duration(limit)))
+end
+
+function steps.guard(run)
+  local until_, guard, problem = clock.now() + pace.seconds(60), nil, nil
+  repeat
+    local ok, answer = fail.try(link.guard)
+    if ok and answer.state == "armed" then guard = answer else problem = ok and "state " .. tostring(answer.state) or fail.message(answer) end
+    if not guard then task.sleep(0.05) end
+  until guard or clock.now() > until_
+  if not guard then fail.raise("machine", "the guard on the machine does not answer: " .. problem) end
+  if run.session.guard_key and guard.key == false then link.tell("/key", run.session.guard_key, "PUT") end
+  link.tell("/heartbeat", {})
+  run.guard = guard
+  run.journal:append("guarded", run.session.token)
+  run.ui:done("Guard armed: " .. report.limits_text(run.made.limits))
+end
+
+function steps.model(run)
+  run.journal:append("loading", run.session.token)
+  model.pull(run.engine, run.want.model.name, function(progress) run.ui:progress(progress) end)
+  run.ui:done(("%s is on the machine"):format(run.want.model.name))
+end
+
+function steps.health(run)
+  run.health = model.verify(run.engine, run.want, function(text) run.ui:progress { text = text } end,
+    function(text) run.ui:note(text) end)
+  link.tell("/lease", { idle = run.made.limits.idle })
+  run.journal:append("ready", run.session.token, { speed = run.health.tokens_per_second })
+  run.ui:done(run.health.tokens_per_second and ("Model responding (%.0f tokens/s)"):format(run.health.tokens_per_second) or "Model responding")
+end
+
+--- The plan of a start. `machine` steps belong to one machine: failing as kind `machine` they begin again with the next offer.
+deploy.steps = {
+  { name = "prices", title = "Fetching prices" },
+  { name = "choose", title = "Selecting cheapest compatible option" },
+  { name = "create", title = "Creating instance", machine = true },
+  { name = "boot", title = "Waiting for instance to boot", machine = true },
+  { name = "tunnel", title = "Configuring WireGuard tunnel", machine = true },
+  { name = "guard", title = "Arming the guard", machine = true },
+  { name = "model", title = "Pulling model" },
+  { name = "health", title = "Verifying service health" },
+}
+
+local function first_machine_step()
+  for index, step in ipairs(deploy.steps) do
+    if step.machine then return index end
+  end
+end
+
+local function run_steps(run)
+  local index, machines = 1, 1
+  while index <= #deploy.steps do
+    local step = deploy.steps[index]
+    run.ui:step(index, #deploy.steps, step.title)
+    local ok, result = fail.try(steps[step.name], run)
+    if ok and result then return result end
+    if ok then
+      index = index + 1
+    elseif step.machine and fail.is(result, "machine") and run.session then
+      run.ui:fail(fail.message(result))
+      run.undo(run.session, run.provider, fail.message(result))
+      machines = machines + 1
+      if machines > MACHINES or run.next > #run.ordered then
+        fail.raise("capacity", ("%d machines failed to come up, the last because: %s"):format(machines - 1, fail.message(result)))
+      end
+      index = first_machine_step()
+    else
+      run.ui:fail(fail.message(result))
+      error(result, 0)
+    end
+  end
+  return "ready"
+end
+
+-- Undoes one session: destroyed and proven, or CRITICAL.
+local function undo_with(run)
+  return function(session, provider, reason)
+    log.warn("undoing an instance", { instance_id = session.id, reason = reason })
+    local outcome, doubt = task.shield(stop.session, run.journal, provider, session, reason, run.ui)
+    if run.session == session then run.session = nil end
+    if outcome == "unproven" then
+      fail.raise("unproven", ("%s on %s may still bill: %s"):format(session.id, session.provider, doubt), { session = session })
+    end
+  end
+end
+
+local function new_run(want, ui, options, book)
+  local run = { want = want, ui = ui, options = options, journal = book, accounts = {}, refusals = {}, next = 1, silent = 0,
+    engine = loader.require("engines." .. (want.engine or "ollama")), client_public = identity.key():public() }
+  run.undo = undo_with(run)
+  return run
+end
+
+-- Whatever ended the start, what it rented is undone, unless it is to be kept.
+local function undo_rest(run, problem)
+  local session = run.session
+  if not session or fail.is(problem, "unproven") then return end
+  if run.options.keep_on_failure and not fail.is(problem, "interrupted") then
+    run.journal:append("kept", session.token, { reason = fail.message(problem) })
+    run.ui:note(("kept as asked: %s on %s bills on; end it with `continueplz --stop`"):format(session.id, session.provider))
+    return
+  end
+  run.ui:note("undoing the start: " .. fail.message(problem))
+  run.undo(session, run.provider, fail.message(problem))
+end
+
+--- Starts a machine that serves `want`.
+-- @param want see docs/lua.md
+-- @param ui progress screen (ui.progress)
+-- @param options { dry_run, keep_on_failure, confirm = function(candidate) → bool }
+-- @return "ready" and the report, "dry-run", or "declined"
+-- @raise a failure; everything rented was undone, or its kind is `unproven`
+function deploy.up(want, ui, options)
+  machine.check()
+  local book = journal.open(config.home())
+  local ok, message = book:acquire()
+  if not ok then fail.raise("busy", message) end
+  if #book.damaged > 0 then
+    book:release()
+    fail.raise("config", ("%s is damaged at line %d; run `continueplz stop` to end what it still tells of, then move the file away")
+      :format(book.path, book.damaged[1]))
+  end
+  local run = new_run(want, ui, options, book)
+  local done, result = fail.try(function()
+    recover.before_start(book, ui)
+    identity.check_port()
+    return run_steps(run)
+  end)
+  local undone, trouble = true, nil
+  if not done then undone, trouble = fail.try(undo_rest, run, result) end
+  book:release()
+  if not done then error(undone and result or trouble, 0) end
+  link.reload()
+  if result ~= "ready" then return result, run end
+  return result, report.ready(run)
+end
+
+return deploy

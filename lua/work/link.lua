@@ -1,0 +1,123 @@
+-- SPDX-License-Identifier: MIT
+-- How commands talk to this home's agent, and through it to the machine.
+local clock = require "base.clock"
+local fail = require "base.fail"
+local files = require "base.files"
+local http = require "base.http"
+local process = require "base.process"
+local task = require "base.task"
+local config = require "facts.config"
+local identity = require "work.identity"
+
+local START_SECONDS = 10
+
+local link = {}
+
+--- Paths of the agent's sockets in this home.
+function link.socket(name)
+  return files.join(config.home(), name .. ".sock")
+end
+
+local function call(method, path, timeout)
+  return http.request { method = method, url = "http://agent" .. path, unix = link.socket("agent"), timeout = timeout or 5, max_bytes = 1 << 20 }
+end
+
+--- The pid of the running agent, or nil.
+function link.pid()
+  return files.owner(files.join(config.home(), "agent.lock"))
+end
+
+local function environment()
+  local env = {}
+  for _, name in ipairs { "CONTINUEPLZ_SCRIPTS", "HOME", "LANG", "PATH", "SSL_CERT_FILE", "TZ", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY" } do
+    local value = process.getenv(name)
+    if value then env[#env + 1] = name .. "=" .. value end
+  end
+  for _, setting in ipairs(config.settings) do
+    local value = not setting.secret and process.getenv(setting.name)
+    if value then env[#env + 1] = setting.name .. "=" .. value end
+  end
+  return env
+end
+
+local function spawn()
+  local argv = { process.exe(), "-C", config.home(), "agent" }
+  local child, message = process.spawn { argv = argv, env = environment(), stdin = "null", stdout = "null",
+    stderr = "file:" .. files.join(config.home(), "agent.err"), session = true, cwd = "/" }
+  if not child then fail.raise("internal", "the agent could not be started: " .. message) end
+end
+
+--- Makes sure that the agent of this home runs and answers; starts it when not. Never touches the machine.
+function link.ensure()
+  if not link.pid() then spawn() end
+  local until_ = clock.now() + START_SECONDS
+  repeat
+    local ok, answer = fail.try(call, "GET", "/status")
+    if ok then return answer.json() end
+    task.sleep(0.02)
+  until clock.now() > until_
+  fail.raise("internal", ("the agent did not answer within %d s; see %s"):format(START_SECONDS, files.join(config.home(), "agent.err")))
+end
+
+--- What the agent knows: { pid, session, tunnel = {…}, guest = {…}|nil, guest_age, problem }, or nil and a sentence when none answers.
+function link.status()
+  local ok, answer = fail.try(call, "GET", "/status")
+  if not ok then return nil, fail.message(answer) end
+  return answer.json()
+end
+
+--- Tells the agent to read the journal again. Silent when none runs.
+function link.reload() fail.try(call, "POST", "/reload") end
+
+--- Ends the agent and waits until it is gone. Returns true, or nil and a sentence. The agent itself ends by its own watch.
+function link.quit()
+  local pid = link.pid()
+  if not pid or pid == process.pid() then return true end
+  fail.try(call, "POST", "/quit")
+  local until_ = clock.now() + START_SECONDS
+  while link.pid() == pid and clock.now() < until_ do task.sleep(0.01) end
+  if link.pid() ~= pid then return true end
+  process.kill(pid, "KILL")
+  task.sleep(0.05)
+  return not link.pid() or nil, "the agent did not end"
+end
+
+--- Options for http.request to the guest's control inside the tunnel.
+function link.guest(path)
+  return { url = "http://guest" .. path, unix = link.socket("guest") }
+end
+
+--- Base of the model server as `probe` uses it: not counted as model traffic.
+function link.engine_probe()
+  return { url = "http://localhost", unix = link.socket("engine") }
+end
+
+--- Base of the model server as users reach it; traffic here keeps the machine from going idle.
+function link.engine()
+  return { url = "http://127.0.0.1:" .. identity.port() }
+end
+
+--- Tells the guard on the machine to end it now (for when the cloud's API is dead for us). Returns true, or nil and a sentence.
+function link.end_machine(reason)
+  local request = link.guest("/end")
+  request.method, request.json, request.timeout, request.max_bytes = "POST", { reason = reason }, 5, 65536
+  local ok, problem = fail.try(http.request, request)
+  if not ok then return nil, fail.message(problem) end
+  return true
+end
+
+--- The guard's own words (GET /status inside the tunnel).
+function link.guard()
+  local request = link.guest("/status")
+  request.method, request.timeout, request.max_bytes = "GET", 5, 65536
+  return http.request(request).json()
+end
+
+--- POSTs to the guest's control; raises when it refuses.
+function link.tell(path, body, method)
+  local request = link.guest(path)
+  request.method, request.json, request.timeout, request.max_bytes = method or "POST", body, 5, 65536
+  return http.request(request)
+end
+
+return link

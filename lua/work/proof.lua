@@ -1,0 +1,137 @@
+-- SPDX-License-Identifier: MIT
+-- Ends what was rented and proves it: destroy until acknowledged, then positive, complete, account-checked absence, twice.
+-- Three outcomes (DESIGN §1.4): "proven", "unverifiable" (the cloud has no way to tell), "unproven" (it may still bill).
+local clock = require "base.clock"
+local fail = require "base.fail"
+local log = require "base.log"
+local task = require "base.task"
+local pace = require "work.pace"
+
+local ATTEMPTS, FIRST_PAUSE = 5, 2
+local ABSENCES = 2
+
+local proof = {}
+
+-- Runs `attempt` until it returns true; pauses of 2, 4, 8, 16 s between (PRD §5.2). Returns true, or false and the last reason.
+local function persist(attempts, attempt, on_failure)
+  local reason
+  for i = 1, attempts do
+    local ok, result = fail.try(attempt)
+    if ok and result then return true end
+    reason = ok and "the cloud's answer was not conclusive" or fail.message(result)
+    on_failure(i, reason, ok and nil or result)
+    if i < attempts then task.sleep(pace.seconds(FIRST_PAUSE * 2 ^ (i - 1))) end
+  end
+  return false, reason
+end
+
+--- Asks the cloud to destroy until it acknowledges.
+-- @param attempts how often at most
+-- @param failed function(attempt, reason) is told of every failure
+-- @return true, or false and the last reason
+function proof.destroy(provider, session, attempts, failed)
+  return persist(attempts, function() return provider.destroy(session.id) end, function(attempt, why)
+    log.error("Terminate failed, retrying", { attempt = attempt, error = why, instance_id = session.id, provider = provider.name })
+    failed(attempt, why)
+  end)
+end
+
+local function same_account(provider, session)
+  if not session.account then return end
+  local account = provider.account()
+  if tostring(account.id) ~= tostring(session.account) then
+    fail.raise("auth", ("the key in use belongs to account %s, but %s was rented by account %s; absence seen from there proves nothing")
+      :format(tostring(account.id), session.id, tostring(session.account)))
+  end
+end
+
+-- Machines that carry our token although we never knew their id (a create that worked twice) are ours to end.
+local function end_twins(provider, session)
+  local twins = 0
+  for _, instance in ipairs(provider.list()) do
+    if instance.token == session.token and tostring(instance.id) ~= tostring(session.id) then
+      twins = twins + 1
+      log.error("a second machine carries the token of this session; destroying it", { instance_id = instance.id, token = session.token })
+      provider.destroy(instance.id)
+    end
+  end
+  return twins
+end
+
+local function absent_once(provider, session)
+  if end_twins(provider, session) > 0 then return false end
+  local verdict = provider.proof(session)
+  if verdict.state ~= "stopped" then return false end
+  return true, verdict.evidence
+end
+
+--- Looks for absence: twice, `proof_gap` seconds apart, from the right account.
+-- @param attempts how often at most
+-- @param seen called with the count and the evidence after each absence
+-- @return true, or false and a reason
+function proof.verify(provider, session, attempts, seen)
+  local count, first = 0, true
+  return persist(attempts, function()
+    if first then same_account(provider, session) end
+    first = false
+    while count < ABSENCES do
+      local absent, evidence = absent_once(provider, session)
+      if not absent then
+        if count == 0 then
+          -- It is still there: the request may have been swallowed, so it is sent again before the next look.
+          fail.try(provider.destroy, session.id)
+        end
+        count = 0
+        return false
+      end
+      count = count + 1
+      seen(count, evidence)
+      if count < ABSENCES then task.sleep(pace.of(provider, "proof_gap")) end
+    end
+    return true
+  end, function(attempt, why)
+    first = true
+    log.warn("Billing not yet proven ended", { attempt = attempt, reason = why, instance_id = session.id, provider = provider.name })
+  end)
+end
+
+--- Ends one session of the journal. The caller holds home.lock. Everything is recorded as it happens.
+-- @param hooks { terminating(), failed(attempt, reason), terminated(acknowledged), verifying(), verified(outcome, reason) }
+-- @param attempts how often destroy and proof are tried (default 5)
+-- @return "proven", "unverifiable" or "unproven", and the reason when unproven
+function proof.finish(journal, provider, session, reason, hooks, attempts)
+  attempts = attempts or ATTEMPTS
+  return task.shield(function()
+    hooks.terminating()
+    journal:append("stopping", session.token, { reason = reason })
+    local acknowledged, why = proof.destroy(provider, session, attempts, hooks.failed)
+    if acknowledged then journal:append("destroyed", session.token) end
+    hooks.terminated(acknowledged, why)
+    hooks.verifying()
+    local absent, doubt = proof.verify(provider, session, attempts, function(_, evidence)
+      journal:append("absent", session.token, { evidence = evidence })
+    end)
+    if absent and provider.capabilities.billing == "none" then
+      if acknowledged then
+        hooks.verified("unverifiable")
+        return "unverifiable"
+      end
+      absent, doubt = false, why
+    end
+    if absent then
+      hooks.verified("proven")
+      return "proven"
+    end
+    doubt = not acknowledged and why or doubt
+    journal:append("unproven", session.token, { reason = doubt })
+    hooks.verified("unproven", doubt)
+    return "unproven", doubt
+  end)
+end
+
+--- When the session's machine ended, for the bill: the first absence, else now.
+function proof.ended(session)
+  return session.ended or clock.wall()
+end
+
+return proof

@@ -1,0 +1,57 @@
+-- SPDX-License-Identifier: MIT
+-- What a crash left is finished by the next command, whatever it is.
+local fail = require "base.fail"
+local config = require "facts.config"
+local journal = require "work.journal"
+local link = require "work.link"
+local stop = require "work.stop"
+
+local recover = {}
+
+--- Is this session a start that nobody is bringing to its end? (Only to be asked while holding home.lock.)
+function recover.is_broken(session)
+  if session.closed then return false end
+  if not session.id then return true end
+  return not (session.ready_at and not session.stopping) and not session.kept
+end
+
+local function finish(book, ui, attempts)
+  local left = {}
+  for _, session in ipairs(book:open_sessions()) do
+    if recover.is_broken(session) then left[#left + 1] = session end
+  end
+  if #left == 0 then return {} end
+  ui:note(("finishing what an earlier run left: %d unfinished"):format(#left))
+  return stop.all(book, left, "unfinished start", ui, attempts)
+end
+
+--- Before a start: finishes leftovers, then refuses when a machine is there.
+-- @raise kind `busy` when an instance is running, `unproven` when a leftover may bill
+function recover.before_start(book, ui)
+  for _, result in ipairs(finish(book, ui)) do
+    if result.outcome == "unproven" then
+      fail.raise("unproven", ("an earlier machine (%s) may still bill: %s"):format(tostring(result.session.id or result.session.token), result.doubt))
+    end
+  end
+  local current = book:current()
+  if current then
+    fail.raise("busy", ("%s on %s is already running in %s; stop it first, or use another home with -C DIR"):format(current.id, current.provider, book.home))
+  end
+end
+
+--- For every other command: brings a dead agent back, finishes leftovers when nobody else is at work. Never raises for a cloud's failure.
+-- @return journal (fresh, without lock)
+function recover.any(ui)
+  local book = journal.open(config.home())
+  if #book:open_sessions() == 0 then return book end
+  if book:acquire() then
+    local ok, problem = fail.try(finish, book, ui, 1)
+    book:release()
+    if not ok then ui:note("an unfinished start could not be ended yet: " .. fail.message(problem)) end
+    book:refresh()
+  end
+  if #book:open_sessions() > 0 then fail.try(link.ensure) end
+  return book
+end
+
+return recover

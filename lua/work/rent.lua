@@ -1,0 +1,95 @@
+-- SPDX-License-Identifier: MIT
+-- Sends one create, and never leaves its outcome unknown without a record (DESIGN §1.1, §1.2).
+local clock = require "base.clock"
+local fail = require "base.fail"
+local log = require "base.log"
+local task = require "base.task"
+local pace = require "work.pace"
+
+local rent = {}
+
+-- Refusals that the cloud states in so many words: nothing was made.
+local CERTAIN = { capacity = true, quota = true, funds = true, auth = true, rate = true }
+
+--- Looks for machines that carry `token` over the cloud's consistency window.
+-- @param window seconds to go on looking when nothing is there (0: one look)
+-- @return array of instances (empty: complete lists lacked it all the while)
+-- @raise the last failure when no complete list could be had
+function rent.find(provider, token, window)
+  local until_ = clock.now() + window
+  local complete, problem
+  repeat
+    local ok, list = fail.try(provider.list)
+    if ok then
+      complete = true
+      local found = {}
+      for _, instance in ipairs(list) do
+        if instance.token == token then found[#found + 1] = instance end
+      end
+      if #found > 0 then return found end
+    else
+      problem = list
+    end
+    local left = until_ - clock.now()
+    if left > 0 then task.sleep(math.min(left, pace.of(provider, "poll"))) end
+  until left <= 0
+  if not complete then error(problem, 0) end
+  return {}
+end
+
+local function bind(journal, session, id, adopted)
+  session.id = id
+  journal:append("bound", session.token, { id = id, adopted = adopted })
+  log.info("Instance created", { instance_id = id, token = session.token, adopted = adopted })
+end
+
+-- The answer of a create was lost or not understood.
+local function resolve_unknown(journal, provider, session, problem, note)
+  journal:append("lost", session.token, { reason = fail.message(problem) })
+  local window = pace.of(provider, "consistency")
+  note(("the answer of the create was lost (%s); looking for %s for %s"):format(fail.message(problem), session.token, clock.duration(window)))
+  local ok, found = fail.try(rent.find, provider, session.token, window)
+  if ok and #found > 0 then
+    bind(journal, session, found[1].id, true)
+    return session
+  end
+  fail.raise("capacity", ok and "the create's answer was lost and no machine appeared; it will be looked for again for 24 h"
+    or "the create's answer was lost and the cloud cannot be asked: " .. fail.message(found), { unresolved = true, blind = not ok })
+end
+
+--- Rents `plan.candidate`.
+-- @param plan the journal's plain description
+-- @param build function(token) → order for provider.create
+-- @param note function(text) for the screen
+-- @return session { token, id, … } bound in the journal
+-- @raise kind `capacity` (try the next offer) and others; `created` holds a session that must be undone
+function rent.create(journal, provider, plan, build, note)
+  return task.shield(function()
+    local token, ticket = journal:intend(plan)
+    local session = { token = token, provider = provider.name, account = plan.account, plan = plan, absences = 0,
+      hourly = plan.hourly, disk_hour = plan.disk_hour, started = clock.wall() }
+    local built, order = fail.try(build, token)
+    if not built then
+      journal:append("closed", token, { outcome = "never", reason = fail.message(order) })
+      error(order, 0)
+    end
+    local ok, result = fail.try(provider.create, order, ticket)
+    if ok then
+      bind(journal, session, result.id)
+      session.guard_key = result.guard_key
+      return session
+    end
+    if result.created_id then
+      bind(journal, session, result.created_id)
+      fail.raise(fail.is(result) and result.kind or "internal", fail.message(result), { created = session })
+    end
+    local never_left = not journal:session(token).started
+    if never_left or fail.is(result) and (result.sent == false or CERTAIN[result.kind]) then
+      journal:append("closed", token, { outcome = "never", reason = fail.message(result) })
+      error(result, 0)
+    end
+    return resolve_unknown(journal, provider, session, result, note)
+  end)
+end
+
+return rent

@@ -1,0 +1,90 @@
+-- SPDX-License-Identifier: MIT
+-- What journal records mean: folds them into sessions. Pure.
+--
+-- A session: token, provider, account, state, id, plan (the intent's fields), started (unix seconds of the create), bound_at, endpoint,
+-- ready_at, hourly, disk_hour, lost (answer of create unknown), refused, stopping (reason), destroyed, absences, unproven, closed (outcome: proven, never,
+-- unverifiable, acknowledged), to_check (unverifiable and not acknowledged), ended (unix seconds), cost, currency.
+local sessions = {}
+
+-- kind → what it does to a session. A closed session can be opened again only by `bound`: the cloud showed a machine after all.
+local apply = {}
+
+function apply.intent(s, r)
+  s.plan, s.provider, s.account, s.state, s.intended = r, r.provider, r.account, "intent", r.t
+  s.hourly, s.disk_hour, s.currency, s.model = r.hourly, r.disk_hour, r.currency, r.model
+end
+
+function apply.sent(s, r) s.state, s.started = "sent", r.t end
+
+function apply.lost(s, r) s.state, s.lost, s.lost_reason = "lost", r.t, r.reason end
+
+function apply.bound(s, r)
+  s.state, s.id, s.bound_at, s.lost, s.closed, s.ended = "bound", r.id, r.t, nil, nil, nil
+  s.adopted = r.adopted
+end
+
+function apply.repriced(s, r) s.hourly, s.disk_hour = r.hourly, r.disk_hour end
+
+function apply.booting(s, r) s.state, s.endpoint = "booting", r.endpoint end
+
+function apply.tunnelled(s) s.state = "tunnelled" end
+
+function apply.guarded(s, r) s.state, s.guarded_at = "guarded", r.t end
+
+function apply.loading(s) s.state = "loading" end
+
+function apply.ready(s, r) s.state, s.ready_at, s.speed = "ready", r.t, r.speed end
+
+function apply.kept(s, r) s.kept = r.reason end
+
+function apply.stopping(s, r)
+  s.state, s.stopping, s.destroyed, s.absences, s.unproven = "stopping", r.reason or "stop", nil, 0, nil
+  s.stop_began = s.stop_began or r.t
+end
+
+function apply.destroyed(s, r) s.destroyed = r.t end
+
+function apply.absent(s, r) s.state, s.absences, s.ended = "absent", (s.absences or 0) + 1, s.ended or r.t end
+
+function apply.unproven(s, r) s.state, s.unproven = "unproven", r.reason end
+
+function apply.closed(s, r)
+  s.state, s.closed, s.ended, s.cost = "closed", r.outcome, r.ended or s.ended or r.t, r.cost
+  s.to_check = r.outcome == "unverifiable" or nil
+end
+
+function apply.ack(s, r)
+  s.state, s.closed, s.acknowledged, s.ended, s.to_check = "closed", s.closed or "acknowledged", r.t, s.ended or r.t, nil
+end
+
+--- Folds records into sessions, in order of their intents. Records of unknown kinds change nothing but are kept in the file.
+function sessions.fold(records)
+  local list, by_token = {}, {}
+  for _, record in ipairs(records) do
+    local token = record.token
+    if token then
+      local session = by_token[token]
+      if not session then
+        session = { token = token, state = "unknown", absences = 0 }
+        by_token[token] = session
+        list[#list + 1] = session
+      end
+      local change = apply[record.kind]
+      if change then change(session, record) end
+      session.last = record.t
+    end
+  end
+  return list
+end
+
+--- May something of this session bill, as far as the journal knows?
+function sessions.may_bill(session)
+  return not session.closed and (session.id ~= nil or session.started ~= nil)
+end
+
+--- An intent whose create certainly never left: nothing can exist.
+function sessions.never_sent(session)
+  return not session.closed and not session.started and not session.id
+end
+
+return sessions

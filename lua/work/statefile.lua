@@ -1,0 +1,53 @@
+-- SPDX-License-Identifier: MIT
+-- `.continueplz.state`: the PRD's §6.1 JSON, derived from the journal for people and scripts to read. Never read back as truth,
+-- except for its version: a newer one means that a newer continueplz keeps this home.
+local clock = require "base.clock"
+local fail = require "base.fail"
+local files = require "base.files"
+local json = require "base.json"
+local log = require "base.log"
+local cost = require "work.cost"
+
+local VERSION = 1
+
+local statefile = {}
+
+local function path_of(home)
+  return files.join(home, ".continueplz.state")
+end
+
+local function describe(session)
+  local plan, endpoint = session.plan or {}, session.endpoint or {}
+  return {
+    version = VERSION,
+    instance = {
+      id = session.id, provider = session.provider, gpu = plan.gpu, region = plan.region, token = session.token,
+      type = plan.spot and "spot" or "on-demand", public_ip = endpoint.host, wireguard_ip = "10.13.37.1",
+      created_at = session.started and clock.iso(session.started) or nil, state = session.state,
+    },
+    model = { name = plan.model, status = session.ready_at and "ready" or "loading" },
+    wireguard = { server_public_key = plan.server_public },
+    cost = { hourly_rate = (session.hourly or 0) + (session.disk_hour or 0), accumulated = cost.so_far(session, clock.wall()), currency = session.currency },
+    deadman = { timeout_hours = plan.silence and plan.silence / 3600 or nil },
+  }
+end
+
+--- Refuses (kind `config`) a home whose state was written by a newer version.
+function statefile.check(home)
+  local text = files.read(path_of(home))
+  local state = text and json.decode(text)
+  local version = type(state) == "table" and math.tointeger(state.version)
+  if version and version > VERSION then
+    fail.raise("config", ("%s is of version %d, written by a newer continueplz than this one (which knows version %d); use that one. "
+      .. "Nothing was changed."):format(path_of(home), version, VERSION))
+  end
+end
+
+--- Writes the state of the current session, or of none. A failure is only logged: the journal, written before, is the truth.
+function statefile.write(home, session)
+  local state = session and describe(session) or { version = VERSION, instance = json.null }
+  local ok, message = files.write(path_of(home), json.encode(state) .. "\n")
+  if not ok then log.warn("the state file could not be written; the journal holds the truth", { error = message }) end
+end
+
+return statefile

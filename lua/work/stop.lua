@@ -1,0 +1,207 @@
+-- SPDX-License-Identifier: MIT
+-- Gives everything back and proves it. Repeatable at any time; works through built-in adapters when an override is broken.
+local clock = require "base.clock"
+local fail = require "base.fail"
+local files = require "base.files"
+local log = require "base.log"
+local loader = require "base.world"
+local process = require "base.process"
+local task = require "base.task"
+local config = require "facts.config"
+local alert = require "work.alert"
+local cost = require "work.cost"
+local journal = require "work.journal"
+local link = require "work.link"
+local pace = require "work.pace"
+local proof = require "work.proof"
+local rent = require "work.rent"
+local sessions = require "work.sessions"
+
+local STEPS = 4
+local TAKEOVER_SECONDS = 300
+
+local stop = {}
+
+-- A user's provider that raises in destroy must not keep the machine alive: the built-in one takes over.
+local function with_builtin(name)
+  local user = loader.require_safe("providers." .. name)
+  local builtin = loader.builtin("providers." .. name)
+  if not builtin or builtin == user then return user end
+  local both = setmetatable({}, { __index = user })
+  for _, call in ipairs { "destroy", "list", "get", "proof", "account" } do
+    both[call] = function(...)
+      local ok, result = fail.try(user[call], ...)
+      if ok then return result end
+      if fail.is(result) then error(result, 0) end
+      log.error("your provider script failed; the built-in one takes over", { provider = name, call = call, error = fail.message(result) })
+      return builtin[call](...)
+    end
+  end
+  return both
+end
+
+local function hooks_for(ui, session)
+  local hooks, told = {}, false
+  function hooks.terminating() ui:step(1, STEPS, ("Terminating instance %s on %s"):format(session.id, session.provider)) end
+  function hooks.failed(attempt, reason)
+    ui:note(("attempt %d failed: %s"):format(attempt, reason))
+    if not told then
+      told = true
+      task.spawn(function()
+        if link.end_machine("the cloud's API does not take our terminate") then ui:note("the guard on the machine was told to end it") end
+      end)
+    end
+  end
+  function hooks.terminated(acknowledged, why)
+    if acknowledged then ui:done("Terminated") else ui:fail("not acknowledged: " .. tostring(why)) end
+  end
+  function hooks.verifying() ui:step(2, STEPS, "Verifying billing stopped") end
+  function hooks.verified(outcome, doubt)
+    if outcome == "proven" then
+      ui:done("Confirmed: absent twice, complete lists, same account")
+    elseif outcome == "unverifiable" then
+      ui:warn("Billing verification not available for this provider")
+    else
+      ui:fail("billing may still be active: " .. tostring(doubt))
+    end
+  end
+  return hooks
+end
+
+local function close(book, provider, session, outcome, ui)
+  local current = book:session(session.token)
+  local ended = proof.ended(current)
+  local bill = cost.final(current, ended, provider)
+  if outcome ~= "unproven" then
+    book:append("closed", session.token, { outcome = outcome, cost = bill.amount, ended = ended })
+    log.info("Session closed", { token = session.token, outcome = outcome, cost = bill.amount })
+  end
+  ui:ended { session = current, outcome = outcome, cost = bill, duration = ended - (current.started or ended), provider = provider }
+end
+
+-- With nothing of the home billing any more the tunnel has no far end.
+local function tunnel_down(book, ui)
+  ui:step(3, STEPS, "Removing WireGuard tunnel")
+  if #book:open_sessions() > 0 then
+    link.reload()
+    ui:done("Tunnel down; the agent stays to watch what is still open")
+    return
+  end
+  local ok, message = link.quit()
+  if ok then ui:done("Removed") else ui:fail(message) end
+end
+
+-- The agent takes its sockets with it; one that was killed left them lying.
+local function clean(ui)
+  ui:step(4, STEPS, "Cleaning state")
+  if not link.pid() then
+    for _, name in ipairs { "agent", "guest", "engine" } do files.remove(link.socket(name)) end
+  end
+  ui:done("Done")
+end
+
+--- Ends one bound session (the caller holds home.lock).
+-- @param attempts how often destroy and proof are tried (default 5)
+-- @return "proven", "unverifiable" or "unproven", and the reason when unproven
+function stop.session(book, provider, session, reason, ui, attempts)
+  local outcome, doubt = proof.finish(book, provider, session, reason, hooks_for(ui, session), attempts)
+  close(book, provider, session, outcome, ui)
+  if outcome ~= "unproven" then
+    tunnel_down(book, ui)
+    clean(ui)
+  else
+    alert.critical("Could not verify billing stopped", { instance_id = session.id, provider = session.provider, action = "stop", reason = doubt })
+    link.reload()
+  end
+  return outcome, doubt
+end
+
+local function remember_lost(book, session, ui)
+  ui:note(("the create of %s was never answered and no machine shows; it will be looked for again for 24 h"):format(session.token))
+  if not session.lost then book:append("lost", session.token, { reason = "the start was cut off" }) end
+end
+
+--- Finds out what became of a create whose answer is missing. Returns the session bound, or nil when nothing shows.
+function stop.resolve(book, provider, session, window)
+  local found = rent.find(provider, session.token, window)
+  if #found == 0 then return nil end
+  book:append("bound", session.token, { id = found[1].id, adopted = true })
+  return book:session(session.token)
+end
+
+--- How long a create without answer is looked for again (DESIGN §1.2).
+stop.LOST_SECONDS = 24 * 3600
+
+local function resolve_unbound(book, provider, session, ui)
+  if sessions.never_sent(session) then
+    book:append("closed", session.token, { outcome = "never", reason = "the create never left" })
+    return nil
+  end
+  local age = clock.wall() - session.started
+  local window = math.max(0, pace.of(provider, "consistency") - age)
+  local bound = stop.resolve(book, provider, session, window)
+  if bound then return bound end
+  if age > stop.LOST_SECONDS then
+    book:append("closed", session.token, { outcome = "never", reason = "not seen within 24 h" })
+  else
+    remember_lost(book, session, ui)
+  end
+end
+
+--- Ends sessions of the journal (the caller holds home.lock).
+-- @param list sessions, as from book:open_sessions()
+-- @return list of { session, outcome, doubt }
+function stop.all(book, list, reason, ui, attempts)
+  local results = {}
+  for _, session in ipairs(list) do
+    local provider = with_builtin(session.provider)
+    local ok, problem = fail.try(function()
+      if not session.id then session = resolve_unbound(book, provider, session, ui) end
+      if not session then return end
+      local outcome, doubt = stop.session(book, provider, session, reason, ui, attempts)
+      results[#results + 1] = { session = session, outcome = outcome, doubt = doubt }
+    end)
+    if not ok then
+      if fail.is(problem, "interrupted") then error(problem, 0) end
+      results[#results + 1] = { session = session, outcome = "unproven", doubt = fail.message(problem) }
+      alert.critical("A machine could not be ended", { provider = session.provider, token = session.token, reason = fail.message(problem) })
+    end
+  end
+  return results
+end
+
+-- A start (or another stop) at work is asked to end; its own undo goes first.
+local function take_over(book, ui)
+  local ok, message, code, pid = book:acquire()
+  if ok then return end
+  if code ~= "busy" then fail.raise("config", message) end
+  if pid and pid == link.pid() then
+    ui:note("the agent is ending a machine at this moment; waiting for it")
+  else
+    ui:note(("process %s is at work in this home; asking it to end"):format(tostring(pid)))
+    if pid then process.kill(pid, "TERM") end
+  end
+  local until_ = clock.now() + TAKEOVER_SECONDS
+  repeat
+    task.sleep(0.05)
+    if book:acquire() then return end
+  until clock.now() > until_
+  fail.raise("busy", ("process %s did not end within %s; run `continueplz stop` again"):format(tostring(pid), clock.duration(TAKEOVER_SECONDS)))
+end
+
+--- `continueplz stop`. Returns the list of results; empty: nothing was running.
+function stop.run(ui)
+  local book = journal.open(config.home())
+  if #book:open_sessions() == 0 and not files.owner(files.join(book.home, "home.lock")) then
+    link.quit()
+    return {}, book
+  end
+  take_over(book, ui)
+  local ok, results = fail.try(stop.all, book, book:open_sessions(), "stop", ui)
+  if ok and #book:open_sessions() == 0 then link.quit() end
+  book:release()
+  if not ok then error(results, 0) end
+  return results, book
+end
+
+return stop

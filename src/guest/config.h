@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* The guest's configuration file, described in docs/guest.md. */
+#ifndef CPLZ_GUEST_CONFIG_H
+#define CPLZ_GUEST_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "guard.h"
+
+#define CONFIG_MAX_BYTES 65536
+#define CONFIG_LIST 32
+#define CONFIG_EXPOSES 8
+
+struct config_list {
+    char *item[CONFIG_LIST];
+    size_t count;
+};
+
+/* A request as written: its holes are filled at every attempt, since the key may arrive later. */
+struct config_request {
+    char *method, *url, *body;
+    struct config_list headers;
+};
+
+struct config_expose {
+    uint16_t port, local;
+    bool counted;
+};
+
+struct config {
+    uint16_t listen_port, control_port, keepalive;
+    uint8_t peer_public[32];
+    uint32_t address, peer_address; /* host byte order */
+    char *private_key_env;
+    char *key_env; /* NULL: the key can only be pushed */
+    struct config_expose expose[CONFIG_EXPOSES];
+    size_t exposes;
+    struct guard_limits limits;
+    int64_t life_max;
+    int64_t retry; /* seconds */
+    struct config_request terminate, find;
+    char *find_token;
+    struct config_list ca_files, engine_argv, engine_env;
+    char *state_dir;
+};
+
+/* Looks a name up; NULL: no such value. */
+typedef const char *config_lookup_fn(void *ctx, const char *name);
+
+/* Copies `text` with every ${NAME} replaced and $$ as $. NULL when a value is missing or holds a control character
+ * (`missing` gets the name), or `text` has a broken hole (`missing` gets ""). The caller frees (and wipes) it. */
+char *config_expand(const char *text, config_lookup_fn *lookup, void *ctx, char missing[64]);
+
+/* Fills *config from `text`. False: refused, `why` holds one sentence, nothing is left to free. */
+bool config_parse(struct config *config, const char *text, size_t len, config_lookup_fn *lookup, void *ctx, char *why, size_t why_size);
+void config_free(struct config *config);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* The bytes of HTTP/1.1 and JSON, as far as the guest speaks them. Pure functions over bounded buffers. */
+#ifndef CPLZ_GUEST_WIRE_H
+#define CPLZ_GUEST_WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define WIRE_HEAD_MAX 4096
+#define WIRE_BODY_MAX 4096
+
+/* A request at the guest's own control; the pointers look into the buffer. */
+struct wire_request {
+    char method[8];
+    char path[32];
+    const char *query; /* behind "?", "" without */
+    size_t query_len;
+    const char *body;
+    size_t body_len;
+};
+
+/* 0: more bytes are needed; 1: complete; 400, 413, 431, 501: refused with this status. */
+int wire_parse_request(const char *data, size_t len, struct wire_request *out);
+/* The value of `name` in a query of unreserved characters, copied. False: absent or longer than `size` - 1. */
+bool wire_query(const struct wire_request *request, const char *name, char *out, size_t size);
+
+struct wire_url {
+    bool tls;
+    char host[254];
+    uint16_t port;
+    const char *path; /* "/" at least; points into the text or a constant */
+};
+
+/* Splits http(s)://host[:port]/path. False: not such an address (user names and numeric IPv6 hosts are none). */
+bool wire_parse_url(const char *text, struct wire_url *out);
+
+/* An answer of a cloud: false until the head is complete or when it is none; *body points behind the head.
+ * *complete: no more bytes are to come (Content-Length or the end of chunks reached; else the connection's end says so). */
+bool wire_parse_answer(char *data, size_t len, int *status, char **body, size_t *body_len, bool *complete);
+
+/* JSON: the number at the top-level key `name`. 1 found, 0 absent, -1 the text is no JSON object or the value no number ≥ 0. */
+int json_number(const char *text, size_t len, const char *name, int64_t *out);
+/* The string at the top-level key `name`, shortened to fit. Same results. */
+int json_string(const char *text, size_t len, const char *name, char *out, size_t size);
+/* The "id" (string, or number as written) of the innermost object that has one and holds a string with `token` in it,
+ * at any depth. 1 found, 0 none, -1 not JSON, -2 more than one object answers. */
+int json_find_id(const char *text, size_t len, const char *token, char *out, size_t size);
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+#include "host.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#ifdef __APPLE__
+#include <mach-o/dyld.h>
+#endif
+
+int luaopen_cjson(lua_State *L);
+
+static const struct {
+    const char *name;
+    lua_CFunction open;
+} libraries[] = {
+    {"cjson", luaopen_cjson},
+#ifndef HOST_WITHOUT_CRYPTO
+    {"crypto", luaopen_host_crypto},
+#endif
+#ifndef HOST_WITHOUT_HTTP
+    {"http", luaopen_host_http},
+#endif
+    {"log", luaopen_host_log},
+    {"loop", luaopen_host_loop},
+#ifndef HOST_WITHOUT_NET
+    {"net", luaopen_host_net},
+#endif
+    {"process", luaopen_host_process},
+    {"script", luaopen_host_script},
+    {"state", luaopen_host_state},
+#ifndef HOST_WITHOUT_TERMINAL
+    {"terminal", luaopen_host_terminal},
+#endif
+#ifndef HOST_WITHOUT_TUNNEL
+    {"tunnel", luaopen_host_tunnel},
+#endif
+};
+
+static const struct {
+    int err;
+    const char *code;
+} codes[] = {
+    {ENOENT, "missing"},        {ESRCH, "missing"},         {ENOTDIR, "missing"},       {EEXIST, "exists"},
+    {ENOTEMPTY, "exists"},      {EACCES, "permissions"},    {EPERM, "permissions"},     {EROFS, "permissions"},
+    {ELOOP, "permissions"},     {EBUSY, "busy"},            {EADDRINUSE, "busy"},       {ETXTBSY, "busy"},
+    {ENOSPC, "full"},           {EDQUOT, "full"},           {EAGAIN, "again"},          {EINTR, "again"},
+    {EINPROGRESS, "again"},     {EPIPE, "closed"},          {EBADF, "closed"},          {ECONNRESET, "reset"},
+    {ECONNABORTED, "reset"},    {ECONNREFUSED, "refused"},  {ETIMEDOUT, "timeout"},     {EFBIG, "toolarge"},
+    {EMSGSIZE, "toolarge"},     {E2BIG, "toolarge"},        {EHOSTUNREACH, "connect"},  {ENETUNREACH, "connect"},
+    {EADDRNOTAVAIL, "connect"},
+};
+
+int host_fail(lua_State *L, const char *code, const char *fmt, ...) {
+    char text[1024];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    lua_pushnil(L);
+    lua_pushstring(L, text);
+    lua_pushstring(L, code);
+    return 3;
+}
+
+int host_fail_errno(lua_State *L, int err, const char *what) {
+    const char *code = "io";
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        if (codes[i].err == err)
+            code = codes[i].code;
+    return host_fail(L, code, "%s: %s", what, strerror(err));
+}
+
+struct loop *host_loop(void) {
+    static struct loop *loop;
+    if (!loop)
+        loop = loop_new();
+    if (!loop)
+        abort();
+    return loop;
+}
+
+lua_Integer host_next_id(void) {
+    static lua_Integer last;
+    return ++last;
+}
+
+static int bad_field(lua_State *L, const char *field, const char *expected, int found) {
+    return luaL_error(L, "field '%s': %s expected, got %s", field, expected, lua_typename(L, found));
+}
+
+const char *host_opt_string(lua_State *L, int table, const char *field, const char *fallback) {
+    int type = lua_getfield(L, table, field);
+    if (type != LUA_TSTRING && type != LUA_TNIL)
+        bad_field(L, field, "string", type);
+    const char *text = type == LUA_TSTRING ? lua_tostring(L, -1) : fallback;
+    if (type == LUA_TSTRING && strlen(text) != lua_rawlen(L, -1))
+        luaL_error(L, "field '%s': has a zero byte", field);
+    lua_pop(L, 1); /* the table keeps the string alive */
+    return text;
+}
+
+const char *host_need_string(lua_State *L, int table, const char *field, size_t *len) {
+    int type = lua_getfield(L, table, field);
+    if (type != LUA_TSTRING)
+        bad_field(L, field, "string", type);
+    const char *text = lua_tolstring(L, -1, len);
+    lua_pop(L, 1);
+    return text;
+}
+
+lua_Number host_opt_number(lua_State *L, int table, const char *field, lua_Number fallback) {
+    int type = lua_getfield(L, table, field);
+    if (type != LUA_TNUMBER && type != LUA_TNIL)
+        bad_field(L, field, "number", type);
+    lua_Number number = type == LUA_TNUMBER ? lua_tonumber(L, -1) : fallback;
+    if (isnan(number))
+        luaL_error(L, "field '%s': is not a number", field);
+    lua_pop(L, 1);
+    return number;
+}
+
+bool host_opt_bool(lua_State *L, int table, const char *field, bool fallback) {
+    int type = lua_getfield(L, table, field);
+    if (type != LUA_TBOOLEAN && type != LUA_TNIL)
+        bad_field(L, field, "boolean", type);
+    bool value = type == LUA_TBOOLEAN ? lua_toboolean(L, -1) : fallback;
+    lua_pop(L, 1);
+    return value;
+}
+
+/* Pushes the absolute path of the running binary, "" when the system does not tell. */
+static void push_exe(lua_State *L) {
+    char path[PATH_MAX];
+#ifdef __APPLE__
+    char raw[PATH_MAX];
+    uint32_t size = sizeof raw;
+    bool known = _NSGetExecutablePath(raw, &size) == 0 && realpath(raw, path);
+    lua_pushstring(L, known ? path : "");
+#else
+    ssize_t len = readlink("/proc/self/exe", path, sizeof path);
+    lua_pushlstring(L, path, len > 0 ? (size_t)len : 0);
+#endif
+}
+
+void host_open(lua_State *L) {
+    lua_createtable(L, 0, 16);
+    for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
+        lua_pushcfunction(L, libraries[i].open);
+        lua_pushstring(L, libraries[i].name);
+        lua_call(L, 1, 1);
+        lua_setfield(L, -2, libraries[i].name);
+    }
+    lua_pushstring(L, HOST_VERSION);
+    lua_setfield(L, -2, "version");
+    push_exe(L);
+    lua_setfield(L, -2, "exe");
+#ifdef __APPLE__
+    lua_pushstring(L, "darwin");
+#else
+    lua_pushstring(L, "linux");
+#endif
+    lua_setfield(L, -2, "platform");
+}

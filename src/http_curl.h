@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* libcurl, loaded when the first request is made: linking it would cost every start of the program several milliseconds. */
+#ifndef CPLZ_HTTP_CURL_H
+#define CPLZ_HTTP_CURL_H
+
+#include <curl/curl.h>
+
+/* The functions of libcurl that we use: X(name). */
+#define HTTP_CURL_FUNCTIONS(X) \
+    X(curl_global_init)        \
+    X(curl_version_info)       \
+    X(curl_easy_init)          \
+    X(curl_easy_setopt)        \
+    X(curl_easy_getinfo)       \
+    X(curl_easy_strerror)      \
+    X(curl_easy_cleanup)       \
+    X(curl_multi_init)         \
+    X(curl_multi_setopt)       \
+    X(curl_multi_assign)       \
+    X(curl_multi_add_handle)   \
+    X(curl_multi_remove_handle) \
+    X(curl_multi_socket_action) \
+    X(curl_multi_info_read)    \
+    X(curl_multi_strerror)     \
+    X(curl_multi_cleanup)      \
+    X(curl_slist_append)       \
+    X(curl_slist_free_all)     \
+    X(curl_url)                \
+    X(curl_url_set)            \
+    X(curl_url_get)            \
+    X(curl_url_strerror)       \
+    X(curl_url_cleanup)        \
+    X(curl_free)
+
+#define HTTP_CURL_POINTER(name) __typeof__(name) *name;
+struct http_curl {
+    HTTP_CURL_FUNCTIONS(HTTP_CURL_POINTER)
+};
+#undef HTTP_CURL_POINTER
+
+/* The table, loading the library at the first call. NULL, with *why a sentence that stays valid, when there is no usable libcurl. */
+const struct http_curl *http_curl_load(const char **why);
+
+#endif

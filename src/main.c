@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/* Starts Lua, hands it the host table and the arguments, and ends with the number it returns. */
+#include <fcntl.h>
+#include <lualib.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host.h"
+
+enum { EXIT_BROKEN = 70 };
+
+/* Prints the error at the top of the stack without the secrets in it. */
+static void complain(lua_State *L) {
+    size_t len;
+    const char *text = luaL_tolstring(L, -1, &len);
+    log_push_redacted(L, text, len);
+    text = lua_tolstring(L, -1, &len);
+    fwrite(text, 1, len, stderr);
+    fputc('\n', stderr);
+}
+
+static int traceback(lua_State *L) {
+    const char *text = luaL_tolstring(L, 1, NULL);
+    luaL_traceback(L, L, text, 1);
+    return 1;
+}
+
+static int run(lua_State *L) {
+    int argc = (int)lua_tointeger(L, 1);
+    char **argv = lua_touserdata(L, 2);
+    luaL_openlibs(L);
+    host_open(L);
+    if (!script_load(L, "main.lua"))
+        return lua_error(L);
+    lua_insert(L, -2);
+    lua_createtable(L, argc, 1);
+    for (int i = 0; i < argc; i++) {
+        lua_pushstring(L, argv[i]);
+        lua_rawseti(L, -2, i);
+    }
+    lua_call(L, 2, 1);
+    if (!lua_isinteger(L, -1) || lua_tointeger(L, -1) < 0 || lua_tointeger(L, -1) > 255)
+        return luaL_error(L, "the main script must return an exit code from 0 to 255, not %s", luaL_tolstring(L, -1, NULL));
+    return 1;
+}
+
+/* Descriptors 0, 1 and 2 must exist, or the first files opened would become them. */
+static void open_standard(void) {
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= 2);
+    if (fd > 2)
+        close(fd);
+}
+
+int main(int argc, char **argv) {
+    open_standard();
+    lua_State *L = luaL_newstate();
+    if (!L)
+        return EXIT_BROKEN;
+    lua_pushcfunction(L, traceback);
+    lua_pushcfunction(L, run);
+    lua_pushinteger(L, argc);
+    lua_pushlightuserdata(L, argv);
+    int status = EXIT_BROKEN;
+    if (lua_pcall(L, 2, 1, 1) == LUA_OK)
+        status = (int)lua_tointeger(L, -1);
+    else
+        complain(L);
+    lua_close(L);
+    return status;
+}

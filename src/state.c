@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: MIT */
+/* Private files: written whole or not at all, on the disk before success is said. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "host.h"
+
+#define LOCK_TYPE "host.state.lock"
+#ifdef __APPLE__
+#define MTIME st_mtimespec
+#else
+#define MTIME st_mtim
+#endif
+
+enum { READ_MAX = 64 << 20, LOCK_TRIES = 100 };
+
+struct lock {
+    int fd; /* -1: not held */
+};
+
+static int done(lua_State *L) {
+    lua_pushboolean(L, true);
+    return 1;
+}
+
+/* Returns 0 or errno. */
+static int sync_fd(int fd) {
+#ifdef F_FULLFSYNC
+    if (fcntl(fd, F_FULLFSYNC) == 0)
+        return 0;
+#endif
+    while (fsync(fd) != 0)
+        if (errno != EINTR)
+            return errno;
+    return 0;
+}
+
+/* Makes the entry of `path` in its directory durable. Returns 0 or errno. */
+static int sync_parent(const char *path) {
+    char directory[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    size_t len = slash ? (size_t)(slash - path) : 0;
+    if (len >= sizeof directory)
+        return ENAMETOOLONG;
+    memcpy(directory, path, len);
+    directory[len] = '\0';
+    int fd = open(len ? directory : slash ? "/" : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return errno;
+    int err = sync_fd(fd);
+    close(fd);
+    return err == EINVAL ? 0 : err; /* a file system without fsync of directories */
+}
+
+/* Returns 0 or errno. */
+static int write_all(int fd, const char *data, size_t len) {
+    while (len) {
+        ssize_t took = write(fd, data, len);
+        if (took < 0 && errno == EINTR)
+            continue;
+        if (took <= 0)
+            return took < 0 ? errno : ENOSPC;
+        data += took;
+        len -= (size_t)took;
+    }
+    return 0;
+}
+
+static int state_read(lua_State *L) {
+    const char *path = luaL_checkstring(L, 1);
+    lua_Integer max = luaL_optinteger(L, 2, READ_MAX);
+    luaL_argcheck(L, max >= 0, 2, "must not be negative");
+    luaL_Buffer text;
+    luaL_buffinit(L, &text);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return host_fail_errno(L, errno, path);
+    size_t total = 0;
+    for (;;) {
+        ssize_t got = read(fd, luaL_prepbuffer(&text), LUAL_BUFFERSIZE);
+        if (got < 0 && errno == EINTR)
+            continue;
+        int err = got < 0 ? errno : 0;
+        total += got > 0 ? (size_t)got : 0;
+        if (got > 0 && total <= (size_t)max) {
+            luaL_addsize(&text, (size_t)got);
+            continue;
+        }
+        close(fd);
+        luaL_pushresult(&text);
+        if (got > 0)
+            return host_fail(L, "toolarge", "%s: is longer than %lld bytes", path, (long long)max);
+        return err ? host_fail_errno(L, err, path) : 1;
+    }
+}
+
+/* Creates the temporary file beside `path`; a stale one of the same name is ours by the process id in it. */
+static int open_temporary(const char *path, char *temporary, size_t room) {
+    const char *slash = strrchr(path, '/');
+    int directory = slash ? (int)(slash - path) + 1 : 0;
+    int len = snprintf(temporary, room, "%.*s.%s.%ld.tmp", directory, path, path + directory, (long)getpid());
+    if (len < 0 || (size_t)len >= room) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    unlink(temporary);
+    return open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+}
+
+/* Returns 0 or errno; on failure no temporary file is left. */
+static int replace(const char *path, const char *data, size_t len, mode_t mode) {
+    char temporary[PATH_MAX];
+    int fd = open_temporary(path, temporary, sizeof temporary);
+    if (fd < 0)
+        return errno;
+    int err = write_all(fd, data, len);
+    if (!err && fchmod(fd, mode) != 0)
+        err = errno;
+    if (!err)
+        err = sync_fd(fd);
+    if (close(fd) != 0 && !err && errno != EINTR)
+        err = errno;
+    if (!err && rename(temporary, path) != 0)
+        err = errno;
+    if (err) {
+        unlink(temporary);
+        return err;
+    }
+    return sync_parent(path);
+}
+
+static int state_write(lua_State *L) {
+    size_t len;
+    const char *path = luaL_checkstring(L, 1);
+    const char *data = luaL_checklstring(L, 2, &len);
+    lua_Integer mode = luaL_optinteger(L, 3, 0600);
+    luaL_argcheck(L, mode >= 0 && mode <= 0777, 3, "permission bits expected");
+    int err = replace(path, data, len, (mode_t)mode);
+    return err ? host_fail_errno(L, err, path) : done(L);
+}
+
+/* Returns 0 or errno; on failure the file is as long as before. */
+static int append(const char *path, const char *data, size_t len) {
+    int flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW;
+    int fd = open(path, flags | O_CREAT | O_EXCL, 0600);
+    bool created = fd >= 0;
+    if (!created && errno == EEXIST)
+        fd = open(path, flags);
+    if (fd < 0)
+        return errno;
+    struct stat before;
+    int err = fstat(fd, &before) != 0 ? errno : write_all(fd, data, len);
+    if (!err)
+        err = sync_fd(fd);
+    if (!err && created)
+        err = sync_parent(path);
+    if (err && created)
+        unlink(path);
+    else if (err && ftruncate(fd, before.st_size) == 0)
+        sync_fd(fd);
+    close(fd);
+    return err;
+}
+
+static int state_append(lua_State *L) {
+    size_t len;
+    const char *path = luaL_checkstring(L, 1);
+    const char *data = luaL_checklstring(L, 2, &len);
+    int err = append(path, data, len);
+    return err ? host_fail_errno(L, err, path) : done(L);
+}
+
+/* Takes the exclusive lock. Another's lock is told from the moment of an owner() look, which only shares. Returns 0 or errno. */
+static int take(int fd) {
+    for (int i = 0; i < LOCK_TRIES; i++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return 0;
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return errno;
+        if (flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+            return EWOULDBLOCK;
+        flock(fd, LOCK_UN);
+        sched_yield();
+    }
+    return EWOULDBLOCK;
+}
+
+/* The process id written in a lock file, 0 when there is none. */
+static long read_pid(int fd) {
+    char text[24] = "";
+    ssize_t got = pread(fd, text, sizeof text - 1, 0);
+    return got > 0 ? strtol(text, NULL, 10) : 0;
+}
+
+/* Opens and locks `path`, again when it was replaced meanwhile, and writes our process id. Returns 0 or errno. */
+static int lock_file(struct lock *lock, const char *path, long *holder) {
+    for (;;) {
+        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0)
+            return errno;
+        int err = take(fd);
+        struct stat locked, named;
+        if (!err && (fstat(fd, &locked) != 0 || stat(path, &named) != 0 || locked.st_ino != named.st_ino)) {
+            close(fd);
+            continue;
+        }
+        char text[24];
+        int len = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+        if (err == EWOULDBLOCK)
+            *holder = read_pid(fd);
+        else if (!err && ftruncate(fd, 0) != 0)
+            err = errno;
+        if (!err)
+            err = write_all(fd, text, (size_t)len);
+        if (err)
+            close(fd);
+        else
+            lock->fd = fd;
+        return err;
+    }
+}
+
+static int state_lock(lua_State *L) {
+    const char *path = luaL_checkstring(L, 1);
+    struct lock *lock = lua_newuserdatauv(L, sizeof *lock, 0);
+    lock->fd = -1;
+    luaL_setmetatable(L, LOCK_TYPE);
+    long holder = 0;
+    int err = lock_file(lock, path, &holder);
+    if (err == EWOULDBLOCK && holder > 0)
+        return host_fail(L, "busy", "%s: held by process %ld", path, holder);
+    if (err == EWOULDBLOCK)
+        return host_fail(L, "busy", "%s: held by another process", path);
+    return err ? host_fail_errno(L, err, path) : 1;
+}
+
+static int lock_release(lua_State *L) {
+    struct lock *lock = luaL_checkudata(L, 1, LOCK_TYPE);
+    if (lock->fd >= 0) {
+        if (ftruncate(lock->fd, 0) != 0)
+            (void)errno; /* the text only informs; the lock itself decides */
+        flock(lock->fd, LOCK_UN);
+        close(lock->fd);
+        lock->fd = -1;
+    }
+    return 0;
+}
+
+static int state_owner(lua_State *L) {
+    const char *path = luaL_checkstring(L, 1);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0)
+        return host_fail_errno(L, errno, path);
+    bool held = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    long pid = held ? read_pid(fd) : 0;
+    close(fd);
+    if (pid <= 0)
+        return host_fail(L, "missing", "%s: nobody holds it", path);
+    lua_pushinteger(L, pid);
+    return 1;
+}
+
+static int state_stat(lua_State *L) {
+    const char *path = luaL_checkstring(L, 1);
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return host_fail_errno(L, errno, path);
+    lua_createtable(L, 0, 5);
+    lua_pushinteger(L, (lua_Integer)info.st_size);
+    lua_setfield(L, -2, "size");
+    lua_pushinteger(L, info.st_mode & 07777);
+    lua_setfield(L, -2, "mode");
+    lua_pushinteger(L, info.st_uid);
+    lua_setfield(L, -2, "uid");
+    lua_pushnumber(L, (lua_Number)info.MTIME.tv_sec + (lua_Number)info.MTIME.tv_nsec / 1e9);
+    lua_setfield(L, -2, "mtime");
+    mode_t type = info.st_mode & S_IFMT;
+    lua_pushstring(L, type == S_IFREG ? "file" : type == S_IFDIR ? "dir" : type == S_IFSOCK ? "socket" : "other");
+    lua_setfield(L, -2, "kind");
+    return 1;
+}
+
+static int state_list(lua_State *L) {
+    const char *path = luaL_checkstring(L, 1);
+    struct dirent **entries;
+    int count = scandir(path, &entries, NULL, alphasort);
+    if (count < 0)
+        return host_fail_errno(L, errno, path);
+    luaL_checkstack(L, 8, NULL);
+    lua_createtable(L, count, 0);
+    lua_Integer kept = 0;
+    for (int i = 0; i < count; i++) {
+        const char *name = entries[i]->d_name;
+        if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0) {
+            lua_pushstring(L, name);
+            lua_rawseti(L, -2, ++kept);
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    return 1;
+}
+
+/* Returns 0 or errno; an existing directory is fine. */
+static int make_directory(const char *path) {
+    if (mkdir(path, 0700) == 0)
+        return sync_parent(path);
+    int err = errno;
+    struct stat info;
+    if (err == EEXIST && stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+        return 0;
+    return err;
+}
+
+static int state_mkdir(lua_State *L) {
+    const char *path = luaL_checkstring(L, 1);
+    char partial[PATH_MAX];
+    size_t len = strlen(path);
+    if (len >= sizeof partial)
+        return host_fail_errno(L, ENAMETOOLONG, path);
+    memcpy(partial, path, len + 1);
+    struct stat info;
+    for (char *slash = strchr(partial + (len > 0), '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        int err = stat(partial, &info) == 0 ? 0 : make_directory(partial);
+        if (err)
+            return host_fail_errno(L, err, partial);
+        *slash = '/';
+    }
+    int err = make_directory(path);
+    return err ? host_fail_errno(L, err, path) : done(L);
+}
+
+static int state_remove(lua_State *L) {
+    const char *path = luaL_checkstring(L, 1);
+    if (remove(path) != 0)
+        return host_fail_errno(L, errno, path);
+    int err = sync_parent(path);
+    return err ? host_fail_errno(L, err, path) : done(L);
+}
+
+static int state_rename(lua_State *L) {
+    const char *from = luaL_checkstring(L, 1), *to = luaL_checkstring(L, 2);
+    if (rename(from, to) != 0)
+        return host_fail_errno(L, errno, from);
+    int err = sync_parent(to);
+    return err ? host_fail_errno(L, err, to) : done(L);
+}
+
+static int state_chmod(lua_State *L) {
+    const char *path = luaL_checkstring(L, 1);
+    lua_Integer mode = luaL_checkinteger(L, 2);
+    luaL_argcheck(L, mode >= 0 && mode <= 0777, 2, "permission bits expected");
+    return chmod(path, (mode_t)mode) != 0 ? host_fail_errno(L, errno, path) : done(L);
+}
+
+static const luaL_Reg lock_methods[] = {
+    {"__close", lock_release},
+    {"__gc",    lock_release},
+    {"release", lock_release},
+    {NULL,      NULL},
+};
+
+static const luaL_Reg functions[] = {
+    {"append", state_append},
+    {"chmod",  state_chmod},
+    {"list",   state_list},
+    {"lock",   state_lock},
+    {"mkdir",  state_mkdir},
+    {"owner",  state_owner},
+    {"read",   state_read},
+    {"remove", state_remove},
+    {"rename", state_rename},
+    {"stat",   state_stat},
+    {"write",  state_write},
+    {NULL,     NULL},
+};
+
+int luaopen_host_state(lua_State *L) {
+    luaL_newmetatable(L, LOCK_TYPE);
+    luaL_setfuncs(L, lock_methods, 0);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+    luaL_newlib(L, functions);
+    return 1;
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "host.h"
+
+/* A watch asked for by Lua; its socket is anchored in the registry under its id. */
+struct lua_watch {
+    lua_Integer id;
+    int fd;
+    struct loop_watch *watch; /* NULL: fires at the next wait */
+    struct lua_watch *next;
+};
+
+struct event {
+    lua_Integer id;
+    int place; /* in the order of arrival */
+};
+
+static struct {
+    lua_State *L; /* the state inside loop.wait, else NULL */
+    int table;    /* stack index of the events */
+    struct event *events;
+    int count, room;
+    struct lua_watch *watches;
+    int pipe[2];
+} waiting = {.pipe = {-1, -1}};
+
+static const int reported[] = {SIGHUP, SIGINT, SIGTERM, SIGWINCH, SIGCHLD};
+static volatile sig_atomic_t caught[65];
+static const char anchor; /* its address is the registry key of the anchored sockets */
+
+lua_State *host_event_begin(lua_Integer id, const char *kind) {
+    lua_State *L = waiting.L;
+    if (waiting.count == waiting.room) {
+        int room = waiting.room ? waiting.room * 2 : 16;
+        struct event *events = realloc(waiting.events, (size_t)room * sizeof *events);
+        if (!events)
+            luaL_error(L, "not enough memory");
+        waiting.events = events;
+        waiting.room = room;
+    }
+    luaL_checkstack(L, 8, "too many events");
+    waiting.events[waiting.count] = (struct event){.id = id, .place = waiting.count + 1};
+    lua_createtable(L, 0, 4);
+    lua_pushinteger(L, id);
+    lua_setfield(L, -2, "id");
+    lua_pushstring(L, kind);
+    lua_setfield(L, -2, "kind");
+    return L;
+}
+
+void host_event_end(lua_State *L) {
+    lua_rawseti(L, waiting.table, waiting.events[waiting.count].place);
+    waiting.count++;
+}
+
+static void drop_watch(lua_State *L, struct lua_watch **link) {
+    struct lua_watch *watch = *link;
+    *link = watch->next;
+    loop_unwatch(watch->watch);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &anchor);
+    lua_pushnil(L);
+    lua_rawseti(L, -2, watch->id);
+    lua_pop(L, 1);
+    free(watch);
+}
+
+static void watch_ready(void *arg, unsigned ready) {
+    (void)ready;
+    struct lua_watch **link = &waiting.watches;
+    while (*link != arg)
+        link = &(*link)->next;
+    host_event_end(host_event_begin((*link)->id, "io"));
+    drop_watch(waiting.L, link);
+}
+
+void wait_fd_closing(int fd) {
+    for (struct lua_watch *watch = waiting.watches; watch; watch = watch->next) {
+        if (watch->fd == fd) {
+            loop_unwatch(watch->watch);
+            watch->watch = NULL;
+            watch->fd = -1;
+        }
+    }
+}
+
+/* The watches whose descriptor was closed fire. */
+static void fire_closed(lua_State *L) {
+    for (struct lua_watch **link = &waiting.watches; *link;) {
+        if ((*link)->watch) {
+            link = &(*link)->next;
+            continue;
+        }
+        host_event_end(host_event_begin((*link)->id, "io"));
+        drop_watch(L, link);
+    }
+}
+
+static void on_signal(int number) {
+    int saved = errno;
+    if (number == SIGINT && caught[number] >= 2) { /* nobody looked at the first two: a script that never waits */
+        signal(SIGINT, SIG_DFL);
+        raise(SIGINT);
+    }
+    caught[number]++;
+    ssize_t written = write(waiting.pipe[1], "", 1); /* a full pipe wakes as well */
+    (void)written;
+    errno = saved;
+}
+
+static void signals_ready(void *arg, unsigned ready) {
+    (void)arg, (void)ready;
+    char drained[64];
+    while (read(waiting.pipe[0], drained, sizeof drained) > 0)
+        continue;
+    for (size_t i = 0; i < sizeof reported / sizeof *reported; i++) {
+        int number = reported[i];
+        if (!caught[number])
+            continue;
+        caught[number] = 0;
+        if (number == SIGCHLD) {
+            process_reap();
+            continue;
+        }
+        lua_State *L = host_event_begin(0, "signal");
+        lua_pushstring(L, process_signal_name(number));
+        lua_setfield(L, -2, "signal");
+        host_event_end(L);
+    }
+}
+
+static int by_id(const void *a, const void *b) {
+    const struct event *x = a, *y = b;
+    if (x->id != y->id)
+        return x->id < y->id ? -1 : 1;
+    return x->place < y->place ? -1 : 1;
+}
+
+/* Replaces the events at the top of the stack, in order of arrival, by those in order of id. */
+static void sort_events(lua_State *L) {
+    qsort(waiting.events, (size_t)waiting.count, sizeof *waiting.events, by_id);
+    lua_createtable(L, waiting.count, 0);
+    for (int i = 0; i < waiting.count; i++) {
+        lua_rawgeti(L, waiting.table, waiting.events[i].place);
+        lua_rawseti(L, -2, i + 1);
+    }
+}
+
+/* loop.wait's body: the table of events at waiting.table is filled. */
+static int wait_events(lua_State *L) {
+    lua_Number seconds = lua_isnoneornil(L, 1) ? -1 : lua_tonumber(L, 1);
+    bool endless = seconds < 0 || seconds > 1e9;
+    uint64_t deadline = endless ? 0 : loop_now() + (uint64_t)(seconds * 1e9);
+    lua_settop(L, 0);
+    lua_newtable(L);
+    waiting.table = 1;
+    waiting.count = 0;
+    fire_closed(L);
+    int64_t left;
+    do {
+        uint64_t now = loop_now();
+        left = waiting.count ? 0 : endless ? -1 : deadline > now ? (int64_t)(deadline - now) : 0;
+        if (loop_once(host_loop(), left) < 0)
+            return luaL_error(L, "waiting failed: %s", strerror(errno));
+    } while (left && !waiting.count);
+    sort_events(L);
+    return 1;
+}
+
+static int wait_wait(lua_State *L) {
+    lua_Number seconds = luaL_optnumber(L, 1, 0);
+    luaL_argcheck(L, seconds >= 0, 1, "seconds must not be negative");
+    if (waiting.L)
+        return luaL_error(L, "loop.wait called inside itself");
+    lua_settop(L, 1);
+    lua_pushcfunction(L, wait_events);
+    lua_insert(L, 1);
+    waiting.L = L;
+    int status = lua_pcall(L, 1, 1, 0);
+    waiting.L = NULL;
+    return status == LUA_OK ? 1 : lua_error(L);
+}
+
+static int wait_watch(lua_State *L) {
+    static const char *const names[] = {"read", "write", NULL};
+    int fd = net_checkfd(L, 1);
+    unsigned interest = luaL_checkoption(L, 2, NULL, names) ? LOOP_WRITE : LOOP_READ;
+    struct lua_watch *watch = malloc(sizeof *watch);
+    if (!watch)
+        return luaL_error(L, "not enough memory");
+    *watch = (struct lua_watch){.id = host_next_id(), .fd = fd, .next = waiting.watches};
+    watch->watch = loop_watch(host_loop(), fd, interest, watch_ready, watch);
+    if (!watch->watch) {
+        free(watch);
+        return luaL_error(L, "not enough memory");
+    }
+    waiting.watches = watch;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &anchor);
+    lua_pushvalue(L, 1);
+    lua_rawseti(L, -2, watch->id);
+    lua_pushinteger(L, watch->id);
+    return 1;
+}
+
+static int wait_forget(lua_State *L) {
+    lua_Integer id = luaL_checkinteger(L, 1);
+    for (struct lua_watch **link = &waiting.watches; *link; link = &(*link)->next) {
+        if ((*link)->id == id) {
+            drop_watch(L, link);
+            break;
+        }
+    }
+    return 0;
+}
+
+static int wait_monotonic(lua_State *L) {
+    lua_pushnumber(L, (lua_Number)loop_now() / 1e9);
+    return 1;
+}
+
+static int wait_wall(lua_State *L) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)now.tv_nsec / 1e9);
+    return 1;
+}
+
+static void catch_signals(lua_State *L) {
+    if (waiting.pipe[0] >= 0)
+        return;
+    if (pipe(waiting.pipe) != 0)
+        luaL_error(L, "no pipe for signals: %s", strerror(errno));
+    for (int i = 0; i < 2; i++) {
+        fcntl(waiting.pipe[i], F_SETFD, FD_CLOEXEC);
+        fcntl(waiting.pipe[i], F_SETFL, O_NONBLOCK);
+    }
+    if (!loop_watch(host_loop(), waiting.pipe[0], LOOP_READ, signals_ready, NULL))
+        luaL_error(L, "not enough memory");
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof reported / sizeof *reported; i++) {
+        struct sigaction old;
+        bool nohup = reported[i] == SIGHUP && sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler == SIG_IGN;
+        if (!nohup)
+            sigaction(reported[i], &action, NULL);
+    }
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static const luaL_Reg functions[] = {
+    {"forget",    wait_forget},
+    {"monotonic", wait_monotonic},
+    {"wait",      wait_wait},
+    {"wall",      wait_wall},
+    {"watch",     wait_watch},
+    {NULL,        NULL},
+};
+
+int luaopen_host_loop(lua_State *L) {
+    catch_signals(L);
+    lua_newtable(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &anchor);
+    luaL_newlib(L, functions);
+    return 1;
+}

@@ -1,0 +1,95 @@
+-- SPDX-License-Identifier: MIT
+--- The ground truth about money. Rows are only ever added; a row is closed once. Billing is by the second without a
+--- minimum (facts/vast.md §1.10): `gpu` and `disk` cost rate × seconds / 3600, traffic costs rate × bytes / 10⁹.
+local ledger = {}
+ledger.__index = ledger
+
+local TIMED = {gpu = true, disk = true}
+
+function ledger.new()
+  return setmetatable({rows = {}}, ledger)
+end
+
+--- Opens a row {provider, account, id, kind, rate, token}; `rate` is $/hour for gpu and disk, $/GB for bwd and bwu.
+function ledger:start(row, at)
+  assert(row.kind and row.rate and row.id, "a ledger row needs kind, rate and id")
+  row.n = #self.rows + 1
+  row.opened = at
+  if not TIMED[row.kind] then
+    row.bytes = 0
+  end
+  self.rows[row.n] = row
+  return row
+end
+
+--- Closes every open row of resource `id`; with `kind` only that kind. → number of rows closed.
+function ledger:finish(id, kind, at)
+  local count = 0
+  for _, row in ipairs(self.rows) do
+    if row.id == id and not row.closed and (kind == nil or row.kind == kind) then
+      row.closed = at
+      count = count + 1
+    end
+  end
+  return count
+end
+
+--- Adds traffic to the open row of that kind; bytes for a closed resource are free.
+function ledger:traffic(id, kind, bytes)
+  for _, row in ipairs(self.rows) do
+    if row.id == id and row.kind == kind and not row.closed then
+      row.bytes = row.bytes + bytes
+      return true
+    end
+  end
+  return false
+end
+
+--- What one row cost up to `now`, in dollars; with `from`, only the part since then.
+function ledger.amount(row, now, from)
+  local last = math.min(row.closed or now, now)
+  local first = math.max(row.opened, from or row.opened)
+  if not TIMED[row.kind] then
+    return last >= first and row.rate * row.bytes / 1e9 or 0.0
+  end
+  return math.max(0, last - first) * row.rate / 3600
+end
+
+local function wanted(row, token)
+  return token == nil or row.token == token
+end
+
+--- Sum of all rows, or of the rows of one token (the label at creation), in dollars.
+function ledger:total(token, now)
+  local sum = 0.0
+  for _, row in ipairs(self.rows) do
+    if wanted(row, token) then
+      sum = sum + ledger.amount(row, now)
+    end
+  end
+  return sum
+end
+
+--- Sum for one account.
+function ledger:spent(account, now)
+  local sum = 0.0
+  for _, row in ipairs(self.rows) do
+    if row.account == account then
+      sum = sum + ledger.amount(row, now)
+    end
+  end
+  return sum
+end
+
+--- The rows that still bill.
+function ledger:open(token)
+  local found = {}
+  for _, row in ipairs(self.rows) do
+    if not row.closed and wanted(row, token) then
+      found[#found + 1] = row
+    end
+  end
+  return found
+end
+
+return ledger
