@@ -5,11 +5,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Calls go through the table's members, not through the type-checking macros of curl/curl.h. */
-#undef curl_easy_setopt
-#undef curl_easy_getinfo
-#undef curl_multi_setopt
-
 enum { OLDEST = 0x075500 }; /* 7.85.0 has CURLOPT_PROTOCOLS_STR */
 
 static const char *const names[] = {

@@ -5,6 +5,11 @@
 
 #include <curl/curl.h>
 
+/* Calls go through the members of a table, not through the type-checking macros of curl/curl.h. */
+#undef curl_easy_setopt
+#undef curl_easy_getinfo
+#undef curl_multi_setopt
+
 /* The functions of libcurl that we use: X(name). */
 #define HTTP_CURL_FUNCTIONS(X) \
     X(curl_global_init)        \

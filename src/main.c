@@ -30,10 +30,9 @@ static int run(lua_State *L) {
     int argc = (int)lua_tointeger(L, 1);
     char **argv = lua_touserdata(L, 2);
     luaL_openlibs(L);
-    host_open(L);
     if (!script_load(L, "main.lua"))
         return lua_error(L);
-    lua_insert(L, -2);
+    host_open(L);
     lua_createtable(L, argc, 1);
     for (int i = 0; i < argc; i++) {
         lua_pushstring(L, argv[i]);

@@ -116,9 +116,12 @@ static int open_temporary(const char *path, char *temporary, size_t room) {
     return open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 
-/* Returns 0 or errno; on failure no temporary file is left. */
+/* Returns 0 or errno; on failure no temporary file is left. Devices, sockets and links are not replaced. */
 static int replace(const char *path, const char *data, size_t len, mode_t mode) {
     char temporary[PATH_MAX];
+    struct stat old;
+    if (lstat(path, &old) == 0 && !S_ISREG(old.st_mode))
+        return S_ISLNK(old.st_mode) ? ELOOP : S_ISDIR(old.st_mode) ? EISDIR : ENOTSUP;
     int fd = open_temporary(path, temporary, sizeof temporary);
     if (fd < 0)
         return errno;

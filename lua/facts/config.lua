@@ -32,16 +32,16 @@ function M.parse(name, text)
 end
 
 -- Takes one text if it is right; adds to the problems if not.
-local function take(problems, name, text, where, origin)
+local function take(problems, name, text, where, usage)
   if text == "" then
     return
   end
   local value, why = M.parse(name, text)
   if value == nil then
-    problems[#problems + 1] = { setting = name, message = where .. ": " .. name .. ": " .. why }
+    problems[#problems + 1] = { setting = name, usage = usage, message = where .. ": " .. (usage and "" or name .. ": ") .. why }
     return
   end
-  values[name], origins[name] = value, origin
+  values[name], origins[name] = value, where
 end
 
 -- The file must be ours alone. → text, nil when there is none, or nil and a sentence.
@@ -83,15 +83,25 @@ local function load_file(problems)
   for _, entry in ipairs(entries) do
     local where = ("%s line %d"):format(path, entry.line)
     if by_name[entry.name] then
-      take(problems, entry.name, entry.value, where, where)
+      take(problems, entry.name, entry.value, where)
     else
       problems[#problems + 1] = { message = where .. ": unknown setting " .. entry.name .. suggest.hint(entry.name, names) }
     end
   end
 end
 
+-- Waits are divided only for simulators: when every address in force is on this computer.
+local function check_scale()
+  for _, row in ipairs(M.settings) do
+    local value = values[row.name]
+    if row.type == "url" and not row.secret_url and not readers.loopback(value:match("^https?://(%[?[%w%.:%-]-%]?):?%d*$") or "") then
+      values.TIME_SCALE = 1
+    end
+  end
+end
+
 --- Loads the settings for a home. options: `flags` {NAME = {text=, flag=}}, `init` {NAME = text} from init.lua.
--- → array of problems {message=, setting=|nil}, empty when all is well. A wrong value leaves the next lower authority in force.
+-- → array of problems {message=, setting=|nil, usage=|nil: a flag is wrong, file=|nil: .env cannot be used}, empty when all is well. A wrong value leaves the next lower authority in force.
 function M.load(home, options)
   options = options or {}
   home_dir = home
@@ -101,19 +111,20 @@ function M.load(home, options)
     values[row.name], origins[row.name] = row.default, row.default ~= nil and "built-in" or nil
     local text = options.init and options.init[row.name]
     if text ~= nil then
-      take(problems, row.name, tostring(text), "init.lua", "init.lua")
+      take(problems, row.name, tostring(text), "init.lua")
     end
   end
   load_file(problems)
   for _, row in ipairs(M.settings) do
-    take(problems, row.name, process.getenv(row.name) or "", "environment", "environment")
+    take(problems, row.name, process.getenv(row.name) or "", "environment")
   end
   for _, row in ipairs(M.settings) do
     local flag = options.flags and options.flags[row.name]
     if flag then
-      take(problems, row.name, flag.text, flag.flag, flag.flag)
+      take(problems, row.name, flag.text, flag.flag, true)
     end
   end
+  check_scale()
   return problems
 end
 
@@ -152,17 +163,6 @@ end
 --- The rate for showing dollars as euros.
 function M.rate()
   return M.get("EUR_RATE") or currencies.fallback
-end
-
---- By how much waits are divided: TIME_SCALE, if every address is on this computer; 1 otherwise.
-function M.scale()
-  for _, row in ipairs(M.settings) do
-    local value = values[row.name]
-    if row.type == "url" and not row.secret_url and not readers.loopback(value:match("^https?://(%[?[%w%.:%-]-%]?):?%d*$") or "") then
-      return 1
-    end
-  end
-  return values.TIME_SCALE
 end
 
 return M

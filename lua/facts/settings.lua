@@ -19,7 +19,7 @@ return {
   { section = "Tunnel" },
   setting("WIREGUARD_PRIVATE_KEY", "secret", nil, "this folder's own tunnel key; empty: a fresh one for every machine", { shape = "key" }),
   setting("WIREGUARD_PUBLIC_KEY", "string", nil, "its public half (only compared with the private one)", { shape = "key" }),
-  setting("LOCAL_PORT", "integer", 0, "local port of the model's address; 0: chosen once for this folder and kept", { min = 0, max = 65535 }),
+  setting("LOCAL_PORT", "integer", nil, "local port of the model's address; empty: chosen once for this folder and kept", { min = 1, max = 65535 }),
 
   { section = "What to rent" },
   setting("DEFAULT_TIER", "choice", "medium", "small, medium or large: which model when none is named", { values = { "small", "medium", "large" } }),
@@ -37,9 +37,9 @@ return {
 
   { section = "Limits (each can be switched off by writing: off)" },
   setting("MAX_PRICE", "number", 3.00, "dollars per hour; a dearer machine is rented only after a question or with --max-price", { min = 0.001, max = 1000, off = true }),
-  setting("DEADMAN_TIMEOUT_HOURS", "hours", 10, "the machine ends itself after this long without contact with this computer", { min = 0.05, max = 720, off = true }),
-  setting("IDLE_MINUTES", "minutes", 60, "the machine ends itself after this long without a question to the model", { min = 1, max = 43200, off = true }),
-  setting("MAX_HOURS", "hours", 12, "the machine ends itself after this long, whatever happens", { min = 0.05, max = 720, off = true }),
+  setting("DEADMAN_TIMEOUT_HOURS", "hours", 10, "the machine ends itself after this long without contact with this computer", { min = 0.0002, max = 720, off = true }),
+  setting("IDLE_MINUTES", "minutes", 60, "the machine ends itself after this long without a question to the model", { min = 0.01, max = 43200, off = true }),
+  setting("MAX_HOURS", "hours", 12, "the machine ends itself after this long, whatever happens", { min = 0.0002, max = 720, off = true }),
   setting("DAILY_BUDGET_EUR", "number", nil, "warn when the day's spending passes this many euros", { min = 0.01, max = 100000, off = true }),
   setting("EUR_RATE", "rate", nil, "euros for one dollar and the day of that rate, like 0.92@2026-11-19; empty: a pessimistic built-in rate"),
   setting("ALERT_WEBHOOK_URL", "url", nil, "where critical alerts are posted (Slack or Discord webhook)", { secret_url = true }),
@@ -51,6 +51,7 @@ return {
 
   { section = "Workings (for simulators and the curious)" },
   setting("VAST_BASE_URL", "url", "https://console.vast.ai", "address of Vast's API"),
+  setting("CA_FILE", "string", nil, "trusted certificates that are sent to the machine's guard; empty: those of this computer", { shape = "path" }),
   setting("TIME_SCALE", "number", 1, "divides the waits of continueplz; obeyed only when every address above is on this computer", { min = 1, max = 10000 }),
   setting("LOG_LEVEL", "choice", "debug", "what is written to continueplz.log", { values = { "error", "warn", "info", "debug" } }),
 }

@@ -126,6 +126,10 @@ function shapes.word(text)
   return text:match("^[%w][%w%._%-]*$") and #text <= 60, "is not a name"
 end
 
+function shapes.path(text)
+  return text:sub(1, 1) == "/", "is not a path that begins with /"
+end
+
 function shapes.key(text)
   return text:match("^[%w+/]+=$") and #text == 44, "is not 32 bytes in base64"
 end

@@ -91,9 +91,9 @@ local function beat(self)
 end
 
 local function heartbeats(self)
-  while not self.quitting do
+  while true do
     local ok = beat(self)
-    task.sleep(pace.seconds(ok and HEARTBEAT or HEARTBEAT_SOON))
+    self.bell.take(pace.seconds(ok and HEARTBEAT or HEARTBEAT_SOON))
   end
 end
 
@@ -145,14 +145,14 @@ local function leftovers(self)
 end
 
 local function watch(self)
-  while not self.quitting do
+  while true do
     task.sleep(pace.seconds(WATCH))
     follow(self)
     local session = self.session
     if session and session.ready_at and not session.stopping then look(self, session) end
     leftovers(self)
     self.book:refresh()
-    if #self.book:open_sessions() == 0 then agent.quit(self, "nothing is open any more") end
+    if #self.book:open_sessions() == 0 then self.ending.put("nothing is open any more") end
   end
 end
 
@@ -169,41 +169,38 @@ local function answer(self, request)
   if request.method == "GET" and request.path == "/status" then return { status = 200, json = status(self) } end
   if request.method == "POST" and request.path == "/reload" then
     follow(self)
-    if self.beater and self.tunnel then task.spawn(function() beat(self) end) end
+    self.bell.put(true)
     return { status = 200, json = status(self) }
   end
   if request.method == "POST" and request.path == "/quit" then
-    task.spawn(function() agent.quit(self, "asked to") end)
+    self.ending.put("asked to")
     return { status = 200, json = { quitting = true } }
   end
   return { status = 404, json = { error = "unknown request" } }
 end
 
---- Ends the agent: tunnel closed, sockets removed. The machine is not touched.
-function agent.quit(self, reason)
-  if self.quitting then return end
-  self.quitting = true
+-- The machine is not touched.
+local function tear_down(self, reason, jobs)
   log.info("Agent ends", { reason = reason })
+  for _, job in ipairs(jobs) do task.cancel(job, fail.new { kind = "interrupted", message = reason }) end
+  for _, job in ipairs(jobs) do fail.try(task.await, job) end
   close_tunnel(self)
   for _, name in ipairs { "agent", "guest", "engine" } do files.remove(link.socket(name)) end
-  for _, job in ipairs { self.beater, self.watcher, self.main } do task.cancel(job, fail.new { kind = "interrupted", message = reason }) end
 end
 
 --- Runs the agent of this home until nothing is open or it is told to quit. Returns 0, or 6 when another one is at work.
 function agent.run()
   local lock = files.lock(files.join(config.home(), "agent.lock"))
   if not lock then return 6 end
-  local self = { book = journal.open(config.home()) }
+  local self = { book = journal.open(config.home()), bell = task.channel(), ending = task.channel() }
   local listener, message = net.listen { unix = link.socket("agent") }
   if not listener then fail.raise("internal", "the agent cannot listen: " .. message) end
   log.info("Agent starts", { home = config.home() })
   follow(self)
   local service = server.serve(listener, function(request) return answer(self, request) end)
-  task.on_signal(function(name) agent.quit(self, "signal " .. name) end)
-  self.beater = task.spawn(function() heartbeats(self) end)
-  self.watcher = task.spawn(function() watch(self) end)
-  self.main = task.spawn(function() while true do task.sleep(3600) end end)
-  fail.try(task.await, self.main)
+  task.on_signal(function(name) self.ending.put("signal " .. name) end)
+  local jobs = { task.spawn(function() heartbeats(self) end), task.spawn(function() watch(self) end) }
+  tear_down(self, self.ending.take(), jobs)
   service.stop()
   lock:release()
   return 0

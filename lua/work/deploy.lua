@@ -52,7 +52,7 @@ local function plan_of(run, candidate, made)
   return {
     provider = offer.provider, account = run.accounts[offer.provider], offer = tostring(offer.id), gpu = offer.gpu, gpus = offer.gpus, region = offer.region,
     spot = candidate.spot, hourly = candidate.hourly - (offer.disk_hour or 0), disk_hour = offer.disk_hour, currency = offer.currency,
-    bid = candidate.bid, model = run.want.model.name, context = run.want.context, disk_gb = run.want.disk_gb, hours = run.want.hours,
+    bid = candidate.bid, download = candidate.parts.download, model = run.want.model.name, context = run.want.context, disk_gb = run.want.disk_gb, hours = run.want.hours,
     server_public = made.server_public, silence = made.limits.silence, idle = made.limits.idle, life = made.limits.life,
     max_price = config.get("MAX_PRICE"), keep = run.options.keep_on_failure or nil, local_port = identity.port(),
   }

@@ -47,7 +47,7 @@ end
 --- The local port of this home: LOCAL_PORT, else the file `local.port`, chosen once.
 function identity.port()
   local set = config.get("LOCAL_PORT")
-  if set then return set end
+  if set ~= 0 then return set end
   local path = files.join(config.home(), "local.port")
   local saved = math.tointeger(tonumber(files.read(path) or ""))
   if saved then return saved end

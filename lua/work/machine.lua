@@ -19,11 +19,8 @@ local machine = {}
 
 --- The limits in seconds (0: off), from the settings and flags.
 function machine.limits()
-  local function seconds(name, unit)
-    local value = config.get(name)
-    return type(value) == "number" and math.floor(value * unit + 0.5) or 0
-  end
-  return { silence = seconds("DEADMAN_TIMEOUT_HOURS", 3600), idle = seconds("IDLE_MINUTES", 60), life = seconds("MAX_HOURS", 3600) }
+  local function seconds(name) return math.floor((config.limit(name) or 0) + 0.5) end
+  return { silence = seconds("DEADMAN_TIMEOUT_HOURS"), idle = seconds("IDLE_MINUTES"), life = seconds("MAX_HOURS") }
 end
 
 local function fresh_ports()
@@ -33,8 +30,8 @@ end
 
 -- The trust anchors that travel with the guest, for images that bring none.
 local function ca_bundle()
-  for _, path in ipairs { config.get("CA_FILE") or "", "/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/cert.pem" } do
-    local text = path ~= "" and files.read(path)
+  for _, path in ipairs { "/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/cert.pem" } do
+    local text = files.read(path)
     if text then return text end
   end
 end

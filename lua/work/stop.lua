@@ -71,7 +71,8 @@ end
 local function close(book, provider, session, outcome, ui)
   local current = book:session(session.token)
   local ended = proof.ended(current)
-  local bill = cost.final(current, ended, provider)
+  local asked, bill = fail.try(cost.final, current, ended, provider)
+  if not asked then bill = cost.final(current, ended) end
   if outcome ~= "unproven" then
     book:append("closed", session.token, { outcome = outcome, cost = bill.amount, ended = ended })
     log.info("Session closed", { token = session.token, outcome = outcome, cost = bill.amount })

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#define _GNU_SOURCE 1
 #include "wire.h"
 
 #include <stdlib.h>
@@ -190,7 +189,7 @@ static size_t unchunk(char *data, size_t len, bool *complete)
     }
 }
 
-bool wire_parse_answer(char *data, size_t len, int *status, char **body, size_t *body_len, bool *complete)
+bool wire_parse_answer(char *data, size_t len, bool final, int *status, char **body, size_t *body_len, bool *complete)
 {
     *status = 0;
     *complete = false;
@@ -209,7 +208,8 @@ bool wire_parse_answer(char *data, size_t len, int *status, char **body, size_t 
     *body_len = len - head;
     const char *coding = header(line, blank, "transfer-encoding", &value_len, &count);
     if (coding && value_len == 7 && strncasecmp(coding, "chunked", 7) == 0) {
-        *body_len = unchunk(*body, *body_len, complete);
+        if (final)
+            *body_len = unchunk(*body, *body_len, complete);
         return true;
     }
     const char *value = header(line, blank, "content-length", &value_len, &count);

@@ -175,16 +175,26 @@ void tcp_wait_add(struct flow *flow, uint64_t now);
 struct timewait *tcp_wait_find(struct stack *stack, uint16_t local_port, uint16_t peer_port);
 
 /* stack_ip.c */
+struct header {
+    uint16_t from, to;
+    uint64_t seq, ack;
+    uint8_t flags;
+    uint16_t window;
+};
 uint32_t ip_sum(const uint8_t *bytes, size_t len, uint32_t sum);
 uint16_t ip_fold(uint32_t sum);
-/* Completes the headers of stack->packet (ports, flags and options are there) and hands it to the output. */
+/* A packet is built in stack->packet: header, then options or payload, then tcp_emit_packet completes and sends it. */
+void tcp_put_header(struct stack *stack, const struct header *header);
+uint8_t *tcp_payload(struct stack *stack);
+size_t tcp_put_syn_options(struct stack *stack, int shift, bool sack_ok); /* → bytes of options; shift -1: none */
+size_t tcp_put_sack_option(struct stack *stack, const struct gap *blocks, unsigned count);
 void tcp_emit_packet(struct stack *stack, size_t tcp_header, size_t payload);
-/* A segment without a flow: RST, or the ACK of TIME_WAIT. */
-void tcp_emit_bare(struct stack *stack, uint16_t from, uint16_t to, uint32_t seq, uint32_t ack, uint8_t flags, uint16_t window);
+/* Answers a segment by RST. */
+void tcp_refuse(struct stack *stack, const struct segment *seg);
 
 /* tcp_input.c */
 void tcp_input(struct flow *flow, const struct segment *seg, uint64_t now);
-void tcp_input_new(struct stack *stack, const struct segment *seg, struct listener *listener, uint64_t now);
+void tcp_input_syn(struct stack *stack, const struct segment *seg, struct listener *listener, uint64_t now);
 
 /* tcp_gaps.c */
 bool gaps_add(struct gap_list *gaps, uint64_t start, uint64_t end);
@@ -224,9 +234,9 @@ uint64_t tcp_pace_rate(const struct flow *flow);
 void tcp_output(struct flow *flow, uint64_t now);
 void tcp_send_reset(struct flow *flow);
 void tcp_send_ack(struct flow *flow, uint64_t seq, uint64_t now);
-bool tcp_retransmit(struct flow *flow, uint32_t index, uint64_t now);
+void tcp_retransmit(struct flow *flow, uint32_t index, uint64_t now);
 /* Sends one segment of new data of at most `limit` bytes; false if there is none. */
-bool tcp_send_new(struct flow *flow, uint64_t limit, uint64_t now);
+bool tcp_send_new(struct flow *flow, uint64_t limit, bool force, uint64_t now);
 /* The right end of the window as it would be advertised now. */
 uint64_t tcp_window_edge(const struct flow *flow);
 bool tcp_update_due(const struct flow *flow);
@@ -239,6 +249,5 @@ uint64_t tcp_deadline(const struct flow *flow);
 /* tcp_flow.c */
 void tcp_fail(struct flow *flow, int error);
 void tcp_announce(struct flow *flow, uint64_t now);
-uint64_t tcp_send_limit(const struct flow *flow);
 
 #endif

@@ -193,6 +193,8 @@ void wg_receive(struct wg *wg, const struct wg_address *from, const uint8_t *dat
 
 void wg_set_endpoint(struct wg *wg, const struct wg_address *endpoint)
 {
+    if (memcmp(wg->endpoint.ip, endpoint->ip, sizeof endpoint->ip) != 0 || wg->endpoint.port != endpoint->port)
+        wg->asked_until = 0; /* what went to the old address says nothing about the new one */
     wg->endpoint = *endpoint;
     wg->ask = true;
 }

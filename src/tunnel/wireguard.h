@@ -62,8 +62,8 @@ uint64_t wg_tick(struct wg *wg, uint64_t now);
 /* Changes the peer's endpoint (new machine address); the sessions stay. Without a live one the next wg_tick tries a handshake there at once
  * if one is wanted (keepalive, staged packets, or a handshake under way). */
 void wg_set_endpoint(struct wg *wg, const struct wg_address *endpoint);
-/* Asks for a new handshake now, without waiting for the timers (the peer is known to have restarted, or just came up). At most ten a second
- * go out. Sending goes on with the old session meanwhile. */
+/* Asks for a new handshake now, without waiting for the timers (the peer is known to have restarted, or just came up). At most one a second
+ * goes out, so that an answer on its way is not made worthless. Sending goes on with the old session meanwhile. */
 void wg_initiate(struct wg *wg, uint64_t now);
 void wg_get_status(const struct wg *wg, struct wg_status *out, uint64_t now);
 

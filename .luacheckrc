@@ -1,0 +1,16 @@
+-- SPDX-License-Identifier: MIT
+-- The globals are those that lua/base/loader.lua gives to every script: no os, io, debug, load, package.
+stds.world = {
+  read_globals = {
+    "assert", "error", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget", "rawlen", "rawset", "require", "select",
+    "setmetatable", "getmetatable", "tonumber", "tostring", "type", "xpcall", "_VERSION", "coroutine", "string", "table", "utf8",
+    math = {
+      fields = {
+        "abs", "acos", "asin", "atan", "ceil", "cos", "deg", "exp", "floor", "fmod", "huge", "log", "max", "maxinteger", "min",
+        "mininteger", "modf", "pi", "rad", "sin", "sqrt", "tan", "tointeger", "type", "ult",
+      },
+    },
+  },
+}
+std = "world"
+max_line_length = 130

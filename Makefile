@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+# make        builds build/continueplz (packages: make packages)
+# make demo   the main job against the simulator, from a bare machine
+# make check  every test; make bench, make fuzz, make lint, make clean
+BUILD ?= build
+SANITIZED ?= build-asan
+FUZZED ?= build-fuzz
+CLANG ?= $(shell command -v clang-14 || command -v clang)
+FUZZ_SECONDS ?= 60
+JOBS := $(shell getconf _NPROCESSORS_ONLN)
+
+.PHONY: all packages check-packages sanitized fuzzed demo check bench fuzz lint clean
+
+all:
+	cmake -S . -B $(BUILD)
+	cmake --build $(BUILD) --parallel $(JOBS)
+
+packages:
+	vendor/bootstrap build
+
+check-packages:
+	vendor/bootstrap check
+
+sanitized:
+	cmake -S . -B $(SANITIZED) -DSANITIZE=ON
+	cmake --build $(SANITIZED) --parallel $(JOBS)
+
+fuzzed:
+	cmake -S . -B $(FUZZED) -DFUZZ=ON -DGUEST=OFF -DCMAKE_C_COMPILER=$(CLANG)
+	cmake --build $(FUZZED) --parallel $(JOBS)
+
+demo: packages
+	$(MAKE) all
+	tests/demo.sh
+
+check: check-packages
+	$(MAKE) all
+	$(MAKE) sanitized
+	$(MAKE) fuzzed
+	BUILD=$(BUILD) SANITIZED=$(SANITIZED) tests/check
+
+bench: check-packages
+	$(MAKE) all
+	BUILD=$(BUILD) tests/bench.sh
+
+fuzz: check-packages
+	$(MAKE) fuzzed
+	FUZZ_SECONDS=$(FUZZ_SECONDS) tests/check fuzz
+
+lint:
+	luacheck -q lua tests examples
+	.ci/layers
+	tests/names.sh
+
+clean:
+	rm -rf $(BUILD) $(SANITIZED) $(FUZZED)

@@ -1,0 +1,58 @@
+-- SPDX-License-Identifier: MIT
+-- Private files and paths. Functions answer nil, sentence, code when the system refuses.
+
+local host = ...
+
+local state = host.state
+
+local files = {}
+
+function files.read(path, max) return state.read(path, max) end
+
+-- Atomic and durable; mode is 0600 unless given.
+function files.write(path, text, mode) return state.write(path, text, mode) end
+
+-- Durable; the file is born 0600.
+function files.append(path, text) return state.append(path, text) end
+
+function files.exists(path) return state.stat(path) ~= nil end
+function files.stat(path) return state.stat(path) end
+function files.list(path) return state.list(path) end
+function files.mkdir(path) return state.mkdir(path) end
+function files.remove(path) return state.remove(path) end
+function files.rename(from, to) return state.rename(from, to) end
+function files.chmod(path, mode) return state.chmod(path, mode) end
+
+-- A handle with release(), or nil, sentence, "busy". Never waits.
+function files.lock(path) return state.lock(path) end
+
+-- The process that holds the lock, or nil.
+function files.owner(path) return state.owner(path) end
+
+-- a/b; an absolute b stands alone.
+function files.join(a, b, ...)
+  local path
+  if b:sub(1, 1) == "/" or a == "" then
+    path = b
+  else
+    path = a:sub(-1) == "/" and a .. b or a .. "/" .. b
+  end
+  if ... then return files.join(path, ...) end
+  return path
+end
+
+function files.dirname(path)
+  local dir = path:match("^(.*)/[^/]*$")
+  if not dir then return "." end
+  return dir == "" and "/" or dir
+end
+
+function files.basename(path) return path:match("([^/]*)$") end
+
+-- The working directory's absolute form of a path.
+function files.absolute(path)
+  if path:sub(1, 1) == "/" then return path end
+  return files.join(assert(host.process.cwd()), path)
+end
+
+return files

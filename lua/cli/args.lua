@@ -1,0 +1,188 @@
+-- SPDX-License-Identifier: MIT
+-- Reads the words of a command line by the tables of options. Pure: (words) → parsed, or nil and one sentence.
+local clock = require "base.clock"
+local flags = require "facts.flags"
+local suggest = require "facts.suggest"
+
+local M = {}
+
+--- Commands that are shown, in the order of the help.
+M.commands = { "up", "stop", "status", "offers", "endpoint", "ping", "logs", "ack", "help" }
+
+local function unknown(word)
+  local long = word:match("^(%-%-[^=]*)") or word
+  return ("unknown option %s%s"):format(long, suggest.hint(long, flags.names()))
+end
+
+local checks = {}
+
+function checks.duration(row, text)
+  if text:lower() == "off" then
+    return text
+  end
+  local seconds, why = clock.parse_duration(text)
+  if not seconds then
+    return nil, ("--%s: %s"):format(row.name, why)
+  end
+  return text
+end
+
+function checks.choice(row, text)
+  for _, value in ipairs(row.values) do
+    if value == text then
+      return text
+    end
+  end
+  return nil, ("--%s: '%s' is none of %s%s"):format(row.name, text, table.concat(row.values, ", "), suggest.hint(text, row.values))
+end
+
+function checks.number(row, text)
+  local number = math.tointeger(tonumber(text))
+  if not number or number < 1 then
+    return nil, ("--%s: '%s' is not a whole number above 0"):format(row.name, text)
+  end
+  return number
+end
+
+function checks.text(row, text)
+  if text == "" then
+    return nil, ("--%s needs a value: --%s=%s"):format(row.name, row.name, row.value)
+  end
+  return text
+end
+
+checks.hours = checks.text
+
+local function store(parsed, row, text, shown)
+  local value, why = true, nil
+  if row.kind ~= "none" then
+    value, why = checks[row.kind](row, text)
+    if value == nil then
+      return nil, why
+    end
+  end
+  if row.setting then
+    local before = parsed.settings[row.setting]
+    if before and before.flag ~= shown then
+      return nil, ("%s and %s contradict each other"):format(before.flag, shown)
+    end
+    parsed.settings[row.setting] = { text = row.says or value, flag = shown }
+  end
+  parsed.options[row.name] = row.name == "verbose" and (parsed.options.verbose or 0) + 1 or value
+  return true
+end
+
+-- One option at words[index]. → the index of its last word, or nil and a sentence.
+local function long_option(parsed, words, index)
+  local name, equals, text = words[index]:match("^%-%-([^=]+)(=?)(.*)$")
+  local row = name and flags.long(name)
+  if not row then
+    return nil, unknown(words[index])
+  end
+  if row.kind == "none" then
+    if equals == "=" then
+      return nil, ("--%s takes no value"):format(name)
+    end
+  elseif equals == "" then
+    index = index + 1
+    text = words[index]
+    if not text or text:match("^%-%-%a") then
+      return nil, ("--%s needs a value: --%s=%s"):format(name, name, row.value)
+    end
+  end
+  local ok, why = store(parsed, row, text, "--" .. name)
+  return ok and index, why
+end
+
+local function short_options(parsed, words, index)
+  local letters = words[index]:sub(2)
+  while letters ~= "" do
+    local letter = letters:sub(1, 1)
+    local row = flags.short(letter)
+    if not row then
+      return nil, unknown("-" .. letter)
+    end
+    letters = letters:sub(2)
+    local text
+    if row.kind ~= "none" then
+      text = letters ~= "" and letters or words[index + 1]
+      index = letters ~= "" and index or index + 1
+      letters = ""
+      if not text then
+        return nil, ("-%s needs a value: -%s %s"):format(letter, letter, row.value)
+      end
+    end
+    local ok, why = store(parsed, row, text, "-" .. letter)
+    if not ok then
+      return nil, why
+    end
+  end
+  return index
+end
+
+--- Splits a command line. → { options = {name = value}, settings = {NAME = {text=, flag=}}, words = {…}, script = path|nil }, or nil and a sentence.
+-- A first word that ends in .lua names a script: every word after it belongs to the script.
+function M.parse(words)
+  local parsed = { options = {}, settings = {}, words = {}, script = nil }
+  local index, only_words = 1, false
+  while words[index] do
+    local word = words[index]
+    if only_words or word == "-" or word:sub(1, 1) ~= "-" then
+      if #parsed.words == 0 and word:match("%.lua$") then
+        parsed.script = word
+        parsed.words = { table.unpack(words, index + 1) }
+        return parsed
+      end
+      parsed.words[#parsed.words + 1] = word
+    elseif word == "--" then
+      only_words = true
+    else
+      local read = word:sub(1, 2) == "--" and long_option or short_options
+      local last, why = read(parsed, words, index)
+      if not last then
+        return nil, why
+      end
+      index = last
+    end
+    index = index + 1
+  end
+  return parsed
+end
+
+-- Options that imply a command when none is named.
+local implied = { { "stop", "stop" }, { "help", "help" }, { "all", "help" }, { "shell", "endpoint" }, { "for", "endpoint" } }
+
+--- The command that is meant. → name, or nil when nothing was asked; words that are left are the command's arguments.
+function M.command(parsed)
+  local name = parsed.words[1]
+  if name then
+    return name, { table.unpack(parsed.words, 2) }
+  end
+  for _, pair in ipairs(implied) do
+    if parsed.options[pair[1]] then
+      return pair[2], {}
+    end
+  end
+  for _, row in ipairs(flags.list) do
+    if parsed.options[row.name] and not row.global then
+      return "up", {}
+    end
+  end
+  return nil, {}
+end
+
+--- Does a command take these options? → true, or nil and a sentence.
+function M.allowed(command, parsed)
+  local takes = {}
+  for _, name in ipairs(command.options or {}) do
+    takes[name] = true
+  end
+  for _, row in ipairs(flags.list) do
+    if parsed.options[row.name] and not row.global and not takes[row.name] then
+      return nil, ("%s does not take --%s; see continueplz help %s"):format(command.name, row.name, command.name)
+    end
+  end
+  return true
+end
+
+return M

@@ -1,0 +1,203 @@
+-- SPDX-License-Identifier: MIT
+-- Runs one command: settings, log, signals, and the last line that answers whether money is running.
+local fail = require "base.fail"
+local files = require "base.files"
+local json = require "base.json"
+local log = require "base.log"
+local task = require "base.task"
+local term = require "base.term"
+local world = require "base.world"
+local config = require "facts.config"
+local exitcodes = require "facts.exitcodes"
+
+local M = {}
+
+local function say(text)
+  term.err("continueplz: " .. text .. "\n")
+end
+
+-- init.lua of the home returns {NAME = value}. → table, problem
+local function init_settings()
+  local ok, found, value = fail.try(world.run_home, "init.lua")
+  if not ok then
+    return {}, { message = fail.message(found) }
+  end
+  if not found or value == nil then
+    return {}
+  end
+  if type(value) ~= "table" then
+    return {}, { message = "init.lua must return a table of settings, like { DEFAULT_TIER = \"small\" }, not a " .. type(value) }
+  end
+  return value
+end
+
+local function load_settings(parsed)
+  local init, trouble = init_settings()
+  local problems = config.load(world.home, { flags = parsed.settings, init = init })
+  if trouble then
+    table.insert(problems, 1, trouble)
+  end
+  return problems
+end
+
+-- Settings that cannot be read stop a command that needs them; those that end or show a machine go on with what is right.
+local function settle(command, parsed)
+  if not world.home then
+    say("no folder to work in: HOME is not set; name one with -C DIR")
+    return exitcodes.code("config")
+  end
+  local fatal
+  for _, problem in ipairs(load_settings(parsed)) do
+    if problem.usage then
+      say(problem.message)
+      return exitcodes.code("usage")
+    end
+    say(problem.message)
+    fatal = fatal or problem.file or not command.tolerant
+  end
+  return fatal and exitcodes.code("config") or nil
+end
+
+local function open_log(command, parsed)
+  if command.writes and not files.exists(world.home) then
+    local ok, why = files.mkdir(world.home)
+    if not ok then
+      say("the folder " .. world.home .. " cannot be made: " .. why)
+      return exitcodes.code("config")
+    end
+  end
+  local verbose = parsed.options.verbose
+  log.echo(verbose and (verbose > 1 and "debug" or "info") or nil)
+  if files.exists(world.home) then
+    local ok, why = log.open(world.home)
+    if not ok then
+      say("the log cannot be written: " .. why)
+    end
+  end
+  return nil
+end
+
+-- First signal: the command is asked to end, which undoes what it began. Second: at once, with the way to finish by hand.
+local function on_signals(worker)
+  local count = 0
+  return task.on_signal(function(name)
+    if name == "WINCH" then
+      return
+    end
+    count = count + 1
+    local reason = fail.new { kind = "interrupted", message = "interrupted by SIG" .. name, signal = name }
+    if count == 1 then
+      task.cancel(worker, reason)
+      return
+    end
+    error(fail.new { kind = "interrupted", message = "interrupted again before everything was undone; "
+      .. "what was rented stays in the journal: type `continueplz -C " .. world.home .. " --stop` to end it", again = true }, 0)
+  end)
+end
+
+local function context(command, parsed, load)
+  local ctx = {
+    command = command, args = parsed.words, options = parsed.options, settings = parsed.settings, script = parsed.script,
+    load = load, home = world.home, json = parsed.options.output == "json" or parsed.options.json == true,
+    yes = parsed.options.yes == true,
+  }
+  ctx.asks = not ctx.yes and not ctx.json and term.is("in") and term.is("out")
+
+  --- Prints text to stdout (nothing in JSON mode).
+  function ctx.print(text)
+    if not ctx.json then
+      term.out(text .. "\n")
+    end
+  end
+
+  --- Prints the one JSON object (only in JSON mode).
+  function ctx.emit(object)
+    if ctx.json and not ctx.emitted then
+      ctx.emitted = true
+      term.out(json.encode(object) .. "\n")
+    end
+  end
+
+  --- Tells of something that went wrong, on stderr, and in JSON mode as the object.
+  function ctx.problem(message, failure)
+    if ctx.screen then
+      ctx.screen:close()
+    end
+    say(log.redact(message))
+    if failure and failure.trace and parsed.options.verbose then
+      term.err(failure.trace .. "\n")
+    end
+    if failure then
+      log.error("Command failed", { command = command.name, error = message, kind = failure.kind })
+    end
+  end
+  return ctx
+end
+
+local function failed(ctx, problem)
+  local code = exitcodes.of_kind(problem.kind)
+  ctx.problem(problem.message, problem)
+  ctx.emit { status = "failed", error = { kind = problem.kind, message = log.redact(problem.message), exit_code = code } }
+  return code
+end
+
+-- Is money running? Read from the journal, whatever the command did.
+local function money_line(ctx)
+  if ctx.json or ctx.command.offline or ctx.command.quiet then
+    return
+  end
+  local ok, text = fail.try(function()
+    return require("ui.money").line(ctx.home)
+  end)
+  local line = "Money: " .. (ok and text or "not known: " .. fail.message(text)) .. "\n"
+  if ctx.command.data then
+    term.err(line)
+  else
+    term.out(line)
+  end
+end
+
+local function run_in_task(command, ctx)
+  local ok, code = fail.try(task.run, function()
+    local worker = task.spawn(function()
+      local fine, result = fail.try(command.run, ctx)
+      if ctx.screen then
+        ctx.screen:close()
+      end
+      if not fine then
+        return failed(ctx, result)
+      end
+      return result
+    end)
+    on_signals(worker)
+    return task.await(worker)
+  end)
+  if ok then
+    return code
+  end
+  return failed(ctx, code)
+end
+
+--- Runs a command table with a parsed command line. → exit code.
+function M.command(command, parsed, load, broken)
+  local ctx = context(command, parsed, load)
+  if command.offline then
+    return command.run(ctx)
+  end
+  if broken then
+    say(fail.message(broken) .. "; the built-in command is used")
+  end
+  local code = settle(command, parsed) or open_log(command, parsed)
+  if code then
+    ctx.emit { status = "failed", error = { kind = exitcodes.code("usage") == code and "usage" or "config", exit_code = code } }
+    return code
+  end
+  for _, note in ipairs(world.notes) do
+    say("note: " .. note)
+  end
+  code = run_in_task(command, ctx)
+  money_line(ctx)
+  return code
+end
+
+return M

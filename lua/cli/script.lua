@@ -1,0 +1,25 @@
+-- SPDX-License-Identifier: MIT
+-- `continueplz FILE.lua [ARGS]`: the user's script, run as a task with everything that continueplz can do.
+local fail = require "base.fail"
+local files = require "base.files"
+local world = require "base.world"
+
+return {
+  name = "script",
+  summary = "run a script",
+  args = "FILE.lua [ARGS]",
+  tolerant = true,
+  quiet = true,
+  run = function(ctx)
+    local path = files.absolute(ctx.script)
+    local ok, result = fail.try(world.run_file, path, ctx.args)
+    if not ok then
+      if fail.is(result, "interrupted") then
+        error(result, 0)
+      end
+      ctx.problem(fail.message(result), result)
+      return fail.is(result, "usage") and 2 or 1
+    end
+    return math.type(result) == "integer" and result >= 0 and result < 256 and result or 0
+  end,
+}

@@ -1,0 +1,130 @@
+-- SPDX-License-Identifier: MIT
+-- Help texts, made from the tables of commands, options, settings and exit codes, so that they cannot lie. Pure: → lines.
+local args = require "cli.args"
+local flags = require "facts.flags"
+
+local M = {}
+
+local COLUMN = 26
+
+local function spelled(row)
+  local text = "--" .. row.name .. (row.value and "=" .. row.value or "")
+  if row.short then
+    text = text .. ", -" .. row.short .. (row.value and " " .. row.value or "")
+  end
+  return text
+end
+
+local function two_columns(left, right)
+  if #left + 4 > COLUMN then
+    return { "  " .. left, (" "):rep(COLUMN) .. right }
+  end
+  return { "  " .. left .. (" "):rep(COLUMN - 2 - #left) .. right }
+end
+
+local function add(lines, more)
+  for _, line in ipairs(more) do
+    lines[#lines + 1] = line
+  end
+end
+
+local function option_lines(lines, wanted)
+  for _, row in ipairs(flags.list) do
+    if wanted(row) then
+      add(lines, two_columns(spelled(row), row.doc))
+    end
+  end
+end
+
+local function global(row)
+  return row.global
+end
+
+local function usage(command)
+  return "continueplz " .. command.name .. (#(command.options or {}) > 0 and " [options]" or "") .. (command.args and " " .. command.args or "")
+end
+
+--- The short help: what it is, the daily commands. `load(name)` → command table.
+function M.short(load)
+  local lines = {
+    "continueplz: rent the cheapest GPU that fits a coding model, reach it through a private tunnel, give it back, proven.",
+    "",
+    "  continueplz --cheapest --model=qwen3-coder:30b     start",
+    "  continueplz --stop                                 stop, and prove that billing ended",
+    "",
+    "Commands:",
+  }
+  for _, name in ipairs(args.commands) do
+    local command = load(name)
+    add(lines, two_columns(command.name .. (command.args and " " .. command.args or ""), command.summary))
+  end
+  add(lines, two_columns("FILE.lua [ARGS]", "run a script of yours with everything that continueplz can do"))
+  add(lines, { "", "Everywhere:" })
+  option_lines(lines, global)
+  add(lines, { "", "continueplz help COMMAND tells a command's options, continueplz help --all tells everything." })
+  return lines
+end
+
+--- Help of one command.
+function M.command(command)
+  local lines = { "Usage: " .. usage(command), "", command.summary:sub(1, 1):upper() .. command.summary:sub(2) .. "." }
+  if command.details then
+    add(lines, { "", command.details })
+  end
+  local takes = {}
+  for _, name in ipairs(command.options or {}) do
+    takes[name] = true
+  end
+  if next(takes) then
+    add(lines, { "", "Options:" })
+    option_lines(lines, function(row)
+      return takes[row.name]
+    end)
+  end
+  add(lines, { "", "Everywhere:" })
+  option_lines(lines, global)
+  return lines
+end
+
+local function default_text(row)
+  if row.default == nil then
+    return ""
+  end
+  if row.type == "number" and row.default == math.floor(row.default) then
+    return (" [%d]"):format(row.default)
+  end
+  return (" [%s]"):format(tostring(row.default))
+end
+
+--- Everything: commands with their options, settings, exit codes.
+function M.all(load)
+  local lines = M.short(load)
+  lines[#lines] = nil
+  for _, name in ipairs(args.commands) do
+    local command = load(name)
+    add(lines, { usage(command) .. ": " .. command.summary })
+    local takes = {}
+    for _, each in ipairs(command.options or {}) do
+      takes[each] = true
+    end
+    option_lines(lines, function(row)
+      return takes[row.name]
+    end)
+    lines[#lines + 1] = ""
+  end
+  lines[#lines + 1] = "Settings, in .env of the folder or in the environment (in brackets: what holds without them):"
+  for _, row in ipairs(require "facts.settings") do
+    if row.section then
+      add(lines, { "", "  " .. row.section })
+    else
+      add(lines, two_columns(row.name, row.doc .. default_text(row)))
+    end
+  end
+  add(lines, { "", "Exit codes:" })
+  for _, row in ipairs(require("facts.exitcodes").list) do
+    lines[#lines + 1] = ("  %3d  %-12s %s"):format(row.code, row.name, row.meaning)
+  end
+  return lines
+end
+
+return M

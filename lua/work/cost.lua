@@ -1,0 +1,99 @@
+-- SPDX-License-Identifier: MIT
+-- What a machine costs: before (offers), while it runs, at the end. Amounts are in the offer's currency.
+local cost = {}
+
+-- The image that a machine fetches besides the model, in GB.
+local IMAGE_GB = 3.5
+
+--- The bid for a spot machine: the lowest winning bid plus a margin (a fraction), rounded up to a hundredth of a cent, never above on-demand.
+function cost.bid(min_bid, margin, on_demand)
+  local bid = math.ceil(min_bid * (1 + margin) * 10000 - 1e-6) / 10000
+  if on_demand and bid > on_demand then
+    return on_demand
+  end
+  return bid
+end
+
+-- A price is a positive number; 0 and anything else is none.
+local function price(value)
+  return type(value) == "number" and value > 0 and value < math.huge and value or nil
+end
+
+local function candidate(offer, want, spot, gpu_hour, bid)
+  local hours = want.hours
+  local disk_hour = offer.disk_hour or 0
+  local least = offer.minimum_seconds and math.max(0, offer.minimum_seconds / 3600 - hours) or 0
+  local parts = {
+    compute = gpu_hour * hours,
+    disk = disk_hour * hours,
+    download = (offer.down_gb or 0) * (want.download_gb + IMAGE_GB),
+    minimum = least * (gpu_hour + disk_hour),
+  }
+  return {
+    offer = offer, spot = spot, bid = bid, hourly = gpu_hour + disk_hour, parts = parts,
+    total = parts.compute + parts.disk + parts.download + parts.minimum,
+    tokens_per_second = want.speed and want.speed(offer) or nil,
+  }
+end
+
+--- The ways to rent one offer: on-demand and, when wanted and cheaper, spot. → array of candidates.
+function cost.candidates(offer, want)
+  local list = {}
+  local on_demand, min_bid = price(offer.on_demand), price(offer.min_bid or offer.spot)
+  if on_demand then
+    list[#list + 1] = candidate(offer, want, false, on_demand)
+  end
+  if want.spot and min_bid and (not on_demand or min_bid < on_demand) then
+    local bid = cost.bid(min_bid, want.bid_margin or 0, on_demand)
+    list[#list + 1] = candidate(offer, want, true, bid, bid)
+  end
+  return list
+end
+
+-- Seconds of a session that are charged, up to `now`.
+local function seconds(session, now)
+  if not session.started then
+    return 0
+  end
+  return math.max(0, (session.ended or now) - session.started)
+end
+
+--- What a session of the journal costs by the hour (GPU and disk), or 0 when the journal does not know.
+function cost.hourly(session)
+  return (session.hourly or 0) + (session.disk_hour or 0)
+end
+
+-- Traffic of the model's download, once it was begun.
+local function download(session)
+  local plan = session.plan or {}
+  if not session.id then
+    return 0
+  end
+  return plan.download or 0
+end
+
+--- What a session has cost so far by our own reckoning: agreed prices × time, plus the download.
+function cost.so_far(session, now)
+  return cost.hourly(session) * seconds(session, now) / 3600 + download(session)
+end
+
+--- What it will have cost when it ran for `hours` from its start.
+function cost.projected(session, hours)
+  return cost.hourly(session) * hours + download(session)
+end
+
+--- The bill of a session that ended at `ended`. → { amount=, currency=, seconds=, source = "charges"|"reckoned" }.
+-- What the cloud itself says it charged (provider.charges, when it offers that) is preferred, if it is not below half of our own reckoning:
+-- charges can appear late.
+function cost.final(session, ended, provider)
+  local copy = setmetatable({ ended = ended }, { __index = session })
+  local amount = cost.so_far(copy, ended)
+  local bill = { amount = amount, currency = session.currency or "USD", seconds = seconds(copy, ended), source = "reckoned" }
+  local charged = provider and provider.charges and session.id and provider.charges(session)
+  if charged and charged.amount >= amount * 0.5 then
+    bill.amount, bill.source = charged.amount, "charges"
+  end
+  return bill
+end
+
+return cost

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* Ends the machine: sends the terminate request again and again, each attempt in a child process with a time limit. */
+#ifndef CPLZ_GUEST_ENDING_H
+#define CPLZ_GUEST_ENDING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../loop.h"
+#include "config.h"
+#include "guard.h"
+#include "store.h"
+
+struct ending;
+
+struct ending_status {
+    uint64_t attempts;
+    char last[240];    /* what the last attempt heard, "" before it */
+    bool ready;        /* a request could be sent now */
+    char missing[120]; /* why not */
+};
+
+/* Reads the authorities and a pushed key that an earlier process kept. NULL without memory. All arguments must outlive it. */
+struct ending *ending_new(struct loop *loop, const struct config *config, const struct store *store, const struct guard *guard);
+void ending_free(struct ending *ending);
+/* Begins, and never stops again. Later calls do nothing. */
+void ending_begin(struct ending *ending);
+/* Keeps the key for ${KEY}. False: it is no key (1 to 512 visible characters). */
+bool ending_key(struct ending *ending, const char *key, size_t len);
+void ending_get_status(const struct ending *ending, struct ending_status *out);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* One HTTP request over https (verified) or, to loopback only, plain http. Blocks: made for a child process. */
+#ifndef CPLZ_GUEST_REQUEST_H
+#define CPLZ_GUEST_REQUEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "tls.h"
+
+#define REQUEST_ANSWER_MAX (1 << 20)
+
+struct answer {
+    int status; /* 0: no answer, `why` says the reason */
+    char *data; /* the answer as it came; body points into it */
+    const char *body;
+    size_t body_len;
+    char why[200];
+};
+
+/* Fills the holes of `request` and sends it. `when`: unix seconds that certificates must be valid at. Call answer_free after. */
+void request_send(const struct config_request *request, config_lookup_fn *lookup, void *ctx, const struct tls_anchors *anchors,
+                  int64_t when, struct answer *answer);
+void answer_free(struct answer *answer);
+
+#endif

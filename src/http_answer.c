@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http_transfer.h"
+
+enum { HEAD_MOST = 65536 }; /* bytes of all header lines of one answer */
+
+static bool append(struct http_buffer *b, const char *data, size_t length) {
+    if (length > b->room - b->length) {
+        size_t room = b->room ? b->room : 4096;
+        while (room - b->length < length) {
+            if (room > SIZE_MAX / 2)
+                return false;
+            room *= 2;
+        }
+        char *grown = realloc(b->data, room);
+        if (!grown)
+            return false;
+        b->data = grown;
+        b->room = room;
+    }
+    memcpy(b->data + b->length, data, length);
+    b->length += length;
+    return true;
+}
+
+void http_stop(struct http_transfer *t, const char *code, const char *fmt, ...) {
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(t->reason, sizeof t->reason, fmt, args);
+    va_end(args);
+    t->code = code;
+}
+
+static size_t take(struct http_transfer *t, struct http_buffer *b, size_t *total, size_t most, const char *data, size_t length) {
+    t->active = loop_now();
+    if (length > most - *total) {
+        http_stop(t, "toolarge", "the answer's %s is larger than %zu bytes", b == &t->head ? "header" : "body", most);
+        return 0;
+    }
+    *total += length;
+    if (!append(b, data, length)) {
+        http_stop(t, "full", "no memory for the answer");
+        return 0;
+    }
+    return length;
+}
+
+static size_t on_header(char *line, size_t size, size_t count, void *arg) {
+    struct http_transfer *t = arg;
+    if (size * count >= 5 && memcmp(line, "HTTP/", 5) == 0)
+        t->head.length = 0; /* what came before was a 1xx answer */
+    return take(t, &t->head, &t->head_total, HEAD_MOST, line, size * count);
+}
+
+static size_t on_body(char *data, size_t size, size_t count, void *arg) {
+    struct http_transfer *t = arg;
+    return take(t, &t->body, &t->body_total, t->body_most, data, size * count);
+}
+
+static int on_progress(void *arg, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up) {
+    struct http_transfer *t = arg;
+    (void)down_total, (void)up_total;
+    if (down + up != t->moved) {
+        t->moved = down + up;
+        t->active = loop_now();
+    }
+    return 0;
+}
+
+/* libcurl calls this when the connection, TLS included, stands and before it sends the request. */
+static int on_connection(void *arg, char *ip, char *local_ip, int port, int local_port) {
+    struct http_transfer *t = arg;
+    (void)ip, (void)local_ip, (void)port, (void)local_port;
+    t->ready = true;
+    t->active = loop_now();
+    return CURL_PREREQFUNC_OK;
+}
+
+bool http_answer_prepare(struct http_transfer *t) {
+    return HTTP_SET(t, CURLOPT_HEADERFUNCTION, on_header) && HTTP_SET(t, CURLOPT_HEADERDATA, t)
+        && HTTP_SET(t, CURLOPT_WRITEFUNCTION, on_body) && HTTP_SET(t, CURLOPT_WRITEDATA, t)
+        && HTTP_SET(t, CURLOPT_PREREQFUNCTION, on_connection) && HTTP_SET(t, CURLOPT_PREREQDATA, t)
+        && HTTP_SET(t, CURLOPT_XFERINFOFUNCTION, on_progress) && HTTP_SET(t, CURLOPT_XFERINFODATA, t)
+        && HTTP_SET(t, CURLOPT_NOPROGRESS, 0L) && HTTP_SET(t, CURLOPT_ERRORBUFFER, t->error);
+}
+
+static bool is_blank(char c) {
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static void trim(const char **text, const char **end) {
+    while (*text < *end && is_blank(**text))
+        ++*text;
+    while (*end > *text && is_blank((*end)[-1]))
+        --*end;
+}
+
+static void push_lowercase(lua_State *L, const char *text, size_t length) {
+    luaL_Buffer b;
+    char *out = luaL_buffinitsize(L, &b, length);
+    for (size_t i = 0; i < length; i++)
+        out[i] = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] - 'A' + 'a' : text[i]);
+    luaL_pushresultsize(&b, length);
+}
+
+/* With the name on top and the headers below it: adds the value, keeps the name. */
+static void add_value(lua_State *L, const char *separator, const char *value, const char *end) {
+    trim(&value, &end);
+    lua_pushvalue(L, -1);
+    lua_pushvalue(L, -1);
+    if (lua_rawget(L, -4) == LUA_TSTRING) {
+        lua_pushstring(L, separator);
+        lua_pushlstring(L, value, (size_t)(end - value));
+        lua_concat(L, 3);
+    } else {
+        lua_pop(L, 1);
+        lua_pushlstring(L, value, (size_t)(end - value));
+    }
+    lua_rawset(L, -4);
+}
+
+/* Pushes a table of lowercase names; repeated ones are joined, a line that starts with a blank continues the one before. */
+static void push_headers(lua_State *L, const char *text, size_t length) {
+    const char *end = text + length;
+
+    lua_newtable(L);
+    lua_pushnil(L); /* the name of the line before */
+    while (text < end) {
+        const char *stop = memchr(text, '\n', (size_t)(end - text));
+        const char *next = stop ? stop + 1 : end, *colon;
+        stop = next;
+        if (*text == ' ' || *text == '\t') {
+            if (!lua_isnil(L, -1))
+                add_value(L, " ", text, stop);
+        } else if ((colon = memchr(text, ':', (size_t)(stop - text))) && colon > text) {
+            lua_pop(L, 1);
+            push_lowercase(L, text, (size_t)(colon - text));
+            add_value(L, ", ", colon + 1, stop);
+        }
+        text = next;
+    }
+    lua_pop(L, 1);
+}
+
+static void set_status(lua_State *L, struct http_transfer *t) {
+    long status = 0;
+    t->curl->curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+    lua_pushinteger(L, status);
+    lua_setfield(L, -2, "status");
+}
+
+static void set_taken(lua_State *L, struct http_transfer *t, const char *field) {
+    lua_pushlstring(L, t->body.length ? t->body.data : "", t->body.length);
+    t->body.length = 0;
+    lua_setfield(L, -2, field);
+}
+
+void http_answer_piece(lua_State *L, struct http_transfer *t) {
+    set_status(L, t);
+    set_taken(L, t, "data");
+}
+
+void http_answer_done(lua_State *L, struct http_transfer *t) {
+    lua_pushboolean(L, 1);
+    lua_setfield(L, -2, "done");
+    set_status(L, t);
+    push_headers(L, t->head.data, t->head.length);
+    lua_setfield(L, -2, "headers");
+    if (!t->stream)
+        set_taken(L, t, "body");
+}
+
+static const struct {
+    CURLcode rc;
+    const char *code;
+} codes[] = {
+    {CURLE_OPERATION_TIMEDOUT, "timeout"}, {CURLE_COULDNT_RESOLVE_HOST, "resolve"}, {CURLE_COULDNT_RESOLVE_PROXY, "resolve"},
+    {CURLE_COULDNT_CONNECT, "connect"},    {CURLE_PROXY, "connect"},                {CURLE_PEER_FAILED_VERIFICATION, "tls"},
+    {CURLE_SSL_CONNECT_ERROR, "tls"},      {CURLE_SSL_CACERT_BADFILE, "tls"},       {CURLE_SSL_CERTPROBLEM, "tls"},
+    {CURLE_SSL_CIPHER, "tls"},             {CURLE_SSL_ISSUER_ERROR, "tls"},         {CURLE_SSL_INVALIDCERTSTATUS, "tls"},
+    {CURLE_SSL_ENGINE_INITFAILED, "tls"},  {CURLE_SSL_SHUTDOWN_FAILED, "tls"},      {CURLE_SEND_ERROR, "reset"},
+    {CURLE_RECV_ERROR, "reset"},           {CURLE_GOT_NOTHING, "closed"},           {CURLE_PARTIAL_FILE, "closed"},
+};
+
+static const char *code_of(CURLcode rc) {
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        if (codes[i].rc == rc)
+            return codes[i].code;
+    return "io";
+}
+
+void http_answer_failed(lua_State *L, struct http_transfer *t, CURLcode rc) {
+    lua_pushboolean(L, 1);
+    lua_setfield(L, -2, "done");
+    lua_pushfstring(L, "%s %s: ", t->method, t->shown);
+    lua_pushstring(L, t->code ? t->reason : t->error[0] ? t->error : t->curl->curl_easy_strerror(rc));
+    lua_concat(L, 2);
+    lua_setfield(L, -2, "error");
+    lua_pushstring(L, t->code ? t->code : code_of(rc));
+    lua_setfield(L, -2, "code");
+    lua_pushboolean(L, t->ready);
+    lua_setfield(L, -2, "sent");
+}

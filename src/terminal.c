@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* host.terminal: whole writes, size, keys, and modes that are always put back. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "host.h"
+#include "terminal_width.h"
+
+static struct {
+    struct termios original;
+    bool known, raw, silent;
+    volatile sig_atomic_t changed;
+} modes;
+
+/* From the background, changing modes would stop us with SIGTTOU unless that is blocked. */
+static int set_modes(const struct termios *wanted) {
+    sigset_t stop, before;
+
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTTOU);
+    sigprocmask(SIG_BLOCK, &stop, &before);
+    int result = tcsetattr(STDIN_FILENO, TCSADRAIN, wanted);
+    int err = errno;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    errno = err;
+    return result;
+}
+
+static void restore(void) {
+    if (modes.changed)
+        set_modes(&modes.original);
+    modes.changed = 0;
+}
+
+static void on_crash(int number) {
+    restore();
+    raise(number); /* the default action is back: SA_RESETHAND */
+}
+
+static void restore_always(void) {
+    static const int crashes[] = {SIGQUIT, SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+    struct sigaction action = {.sa_handler = on_crash, .sa_flags = (int)SA_RESETHAND}, old;
+
+    sigemptyset(&action.sa_mask);
+    atexit(restore);
+    for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++)
+        if (sigaction(crashes[i], NULL, &old) == 0 && !(old.sa_flags & SA_SIGINFO) && old.sa_handler == SIG_DFL)
+            sigaction(crashes[i], &action, NULL);
+}
+
+/* Ctrl-C stays a signal, and output processing stays on, also in raw mode. */
+static int apply(lua_State *L) {
+    if (!modes.known) {
+        if (tcgetattr(STDIN_FILENO, &modes.original) < 0)
+            return errno == ENOTTY ? host_fail(L, "missing", "standard input is no terminal") : host_fail_errno(L, errno, "terminal");
+        modes.known = true;
+        restore_always();
+    }
+    struct termios wanted = modes.original;
+    if (modes.raw) {
+        wanted.c_iflag &= ~(tcflag_t)(ICRNL | INLCR | IXON);
+        wanted.c_lflag &= ~(tcflag_t)(ICANON | ECHO | IEXTEN);
+        wanted.c_cc[VMIN] = 1;
+        wanted.c_cc[VTIME] = 0;
+    }
+    if (modes.silent)
+        wanted.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL);
+    modes.changed = 1;
+    if (set_modes(&wanted) < 0)
+        return host_fail_errno(L, errno, "terminal");
+    modes.changed = modes.raw || modes.silent;
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static int terminal_raw(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TBOOLEAN);
+    modes.raw = lua_toboolean(L, 1);
+    return apply(L);
+}
+
+static int terminal_echo(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TBOOLEAN);
+    modes.silent = !lua_toboolean(L, 1);
+    return apply(L);
+}
+
+static int terminal_write(lua_State *L) {
+    static const char *const names[] = {"out", "err", NULL};
+    int fd = luaL_checkoption(L, 1, NULL, names) ? STDERR_FILENO : STDOUT_FILENO;
+    size_t length;
+    const char *text = luaL_checklstring(L, 2, &length);
+
+    while (length > 0) {
+        ssize_t n = write(fd, text, length);
+        if (n > 0) {
+            text += n;
+            length -= (size_t)n;
+        } else if (n < 0 && errno == EAGAIN) { /* somebody made the shared terminal non-blocking */
+            struct pollfd p = {.fd = fd, .events = POLLOUT};
+            poll(&p, 1, -1);
+        } else if (n < 0 && errno != EINTR) {
+            return host_fail_errno(L, errno, fd == STDOUT_FILENO ? "standard output" : "standard error");
+        }
+    }
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static int terminal_is(lua_State *L) {
+    static const char *const names[] = {"in", "out", "err", NULL};
+    lua_pushboolean(L, isatty(luaL_checkoption(L, 1, NULL, names)));
+    return 1;
+}
+
+static int from_environment(const char *name, int fallback) {
+    const char *text = getenv(name);
+    long value = text ? strtol(text, NULL, 10) : 0;
+    return value > 0 && value <= 10000 ? (int)value : fallback;
+}
+
+static int terminal_size(lua_State *L) {
+    static const int places[] = {STDOUT_FILENO, STDERR_FILENO, STDIN_FILENO};
+    struct winsize size;
+    int columns = 0, rows = 0;
+
+    for (size_t i = 0; i < sizeof places / sizeof *places && (columns == 0 || rows == 0); i++) {
+        if (ioctl(places[i], TIOCGWINSZ, &size) == 0) {
+            columns = size.ws_col;
+            rows = size.ws_row;
+        }
+    }
+    lua_pushinteger(L, columns ? columns : from_environment("COLUMNS", 80));
+    lua_pushinteger(L, rows ? rows : from_environment("LINES", 24));
+    return 2;
+}
+
+static int terminal_stdin(lua_State *L) {
+    int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+    if (fd < 0)
+        return host_fail_errno(L, errno, "standard input");
+    net_pushfd(L, fd); /* stays blocking: others share the terminal's flags */
+    return 1;
+}
+
+static int terminal_columns(lua_State *L) {
+    size_t length;
+    const char *text = luaL_checklstring(L, 1, &length);
+    lua_pushinteger(L, (lua_Integer)terminal_width(text, length));
+    return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"write", terminal_write}, {"is", terminal_is},       {"size", terminal_size},     {"raw", terminal_raw},
+    {"echo", terminal_echo},   {"stdin", terminal_stdin}, {"width", terminal_columns}, {NULL, NULL},
+};
+
+int luaopen_host_terminal(lua_State *L) {
+    luaL_newlib(L, functions);
+    return 1;
+}

@@ -1,0 +1,64 @@
+-- SPDX-License-Identifier: MIT
+-- Interruption and death at every step of a start: Ctrl-C, SIGTERM, SIGHUP undo; after SIGKILL the next command finishes the job.
+local expect = require "e2e.expect"
+local rig = require "e2e.rig"
+local task = require "base.task"
+
+local MODEL = "--model=qwen3-coder:30b"
+local cases = {}
+
+-- Starts `up` and waits until it shows step `n` (or its end).
+local function until_step(r, n)
+  local child = r:start("--cheapest", MODEL)
+  rig.wait_for("step " .. n, 60, function()
+    return rig.said(child):find(("[%d/8]"):format(n), 1, true)
+  end)
+  return child
+end
+
+for _, signal in ipairs { "INT", "TERM", "HUP" } do
+  for step = 1, 8 do
+    if signal == "INT" or step == 4 or step == 7 then
+      cases[#cases + 1] = { name = ("SIG%s at step %d undoes the start"):format(signal, step), run = function(r)
+        local child = until_step(r, step)
+        child:kill(signal)
+        local result = r:finish(child)
+        if result.code == 0 then
+          expect.ends(r:run("stop"), 0) -- the signal came too late
+        else
+          expect.ends(result, 130)
+        end
+        expect.lacks(result, r.account_key, "traceback")
+        expect.all_over(r)
+      end }
+    end
+  end
+end
+
+for step = 1, 8 do
+  for _, word in ipairs { "stop", "status" } do
+    if word == "stop" or step == 3 or step == 7 then
+      cases[#cases + 1] = { name = ("kill -9 at step %d, then %s"):format(step, word), run = function(r)
+        local child = until_step(r, step)
+        task.sleep(0.01 * step)
+        child:kill("KILL")
+        r:finish(child)
+        expect.ends(r:run(word), 0)
+        expect.nothing_bills(r)
+        expect.ends(r:run("stop"), 0)
+        expect.all_over(r)
+      end }
+    end
+  end
+end
+
+cases[#cases + 1] = { name = "stop during a running up takes over", run = function(r)
+  local child = until_step(r, 7)
+  local stopped = r:run("stop")
+  local result = r:finish(child)
+  expect.ends(stopped, 0)
+  if result.code ~= 0 then expect.ends(result, 130) end
+  expect.all_over(r)
+end }
+
+return cases

@@ -1,0 +1,140 @@
+-- SPDX-License-Identifier: MIT
+-- Every fault a cloud can have, from one table: what is ordered, how the start must end, and that the ledger agrees.
+local expect = require "e2e.expect"
+local rig = require "e2e.rig"
+local task = require "base.task"
+
+local MODEL = "--model=qwen3-coder:30b"
+local cases = {}
+
+-- name; faults ordered before; exit code of `up`; texts that must be read; when up succeeds it is stopped again.
+local table_of_faults = {
+  { "no capacity on the first offers", { { name = "create.no_capacity", count = 2 } }, 0, { "next offer" } },
+  { "no capacity anywhere", { { name = "create.no_capacity", sticky = true } }, 4 },
+  { "answer of the create lost: one machine, adopted", { { name = "create.answer_lost", count = 1 } }, 0 },
+  { "create lost before it arrived", { { name = "create.lost_before", count = 1 } }, 0 },
+  { "an error answer that created one", { { name = "create.error_but_created", count = 1 } }, 0 },
+  { "price changed at the create", { { name = "create.price_changed", count = 1 } }, 0 },
+  { "boot that never ends", { { name = "boot.stuck", count = 1 } }, 0, { "did not come up" } },
+  { "container that cannot start", { { name = "boot.oci_failure", count = 1 } }, 0 },
+  { "container that exits", { { name = "boot.exited", count = 1 } }, 0 },
+  { "a machine without UDP", { { name = "boot.no_udp", count = 1 } }, 0, { "handshake" } },
+  { "two machines without UDP: the user's network", { { name = "boot.no_udp", sticky = true } }, 5, { "your own network" } },
+  { "a machine that takes no push", { { name = "boot.no_push", count = 1 } }, 0 },
+  { "pull that stalls", { { name = "pull.stall", count = 1 } }, 0 },
+  { "pull that fails inside a 200", { { name = "pull.error", sticky = true } }, 1 },
+  { "cloud down", { { name = "api.down", sticky = true } }, 5 },
+  { "key revoked", { { name = "api.auth", sticky = true } }, 3 },
+  { "HTML instead of JSON", { { name = "api.html", sticky = true } }, 5 },
+  { "endless body", { { name = "api.endless_body", sticky = true } }, 5 },
+  { "offers with nulls", { { name = "offers.nulls", sticky = true } }, 0 },
+  { "no offers", { { name = "offers.empty", sticky = true } }, 4 },
+  { "registry down", { { name = "registry.down", sticky = true } }, 5 },
+  { "too many requests now and then", { { name = "api.429", count = 3 } }, 0 },
+}
+
+for _, row in ipairs(table_of_faults) do
+  local name, faults, code, texts = table.unpack(row)
+  cases[#cases + 1] = { name = name, run = function(r)
+    for _, fault in ipairs(faults) do r:fault(fault) end
+    local result = expect.ends(r:run("--cheapest", MODEL), code, table.unpack(texts or {}))
+    expect.lacks(result, r.account_key, "traceback")
+    expect.machines(r, code == 0 and 1 or 0)
+    if code == 0 then
+      r:control("POST", "/reset", { faults = true })
+      expect.ends(r:run("stop"), 0)
+    end
+    expect.all_over(r)
+  end }
+end
+
+local function case(name, run, options) cases[#cases + 1] = { name = name, run = run, options = options } end
+
+local function ready(r, ...)
+  expect.ends(r:run("--cheapest", MODEL, ...), 0)
+end
+
+case("destroy fails twice, then works", function(r)
+  ready(r)
+  r:fault { name = "destroy.500", count = 2 }
+  expect.ends(r:run("stop"), 0)
+  expect.all_over(r)
+end)
+
+case("destroy accepted but done late", function(r)
+  ready(r)
+  r:fault { name = "destroy.accepted_not_done", count = 1, polls = 3 }
+  expect.ends(r:run("stop"), 0)
+  expect.all_over(r)
+end)
+
+case("destroy failing for long: unproven, then proven by a later stop", function(r)
+  ready(r)
+  r:fault { name = "api.down", sticky = true }
+  local result = expect.ends(r:run("stop"), 1, "CRITICAL")
+  expect.lacks(result, "billing ended")
+  r:control("POST", "/reset", { faults = true })
+  expect.ends(r:run("stop"), 0)
+  expect.nothing_bills(r)
+end)
+
+case("a list that is cut short proves nothing", function(r)
+  ready(r)
+  r:fault { name = "list.partial", sticky = true }
+  expect.ends(r:run("stop"), 1, "CRITICAL")
+  r:control("POST", "/reset", { faults = true })
+  expect.ends(r:run("stop"), 0)
+  expect.all_over(r)
+end)
+
+case("key revoked in mid-session: stop is unproven", function(r)
+  ready(r)
+  r:fault { name = "api.auth", sticky = true }
+  expect.ends(r:run("stop"), 1, "CRITICAL")
+  r:control("POST", "/reset", { faults = true })
+  expect.ends(r:run("stop"), 0)
+  expect.nothing_bills(r)
+end)
+
+case("outbid: the agent destroys the machine and says so", function(r)
+  ready(r)
+  for _, instance in ipairs(r:instances()) do r:control("POST", "/instance/" .. instance.id, { action = "outbid" }) end
+  rig.wait_for("the agent to end the machine", 60, function() return #r:billing() == 0 end)
+  rig.wait_for("the agent to end", 60, function() return not r:agent() end)
+  expect.ends(r:run("status"), 0, "None active")
+  expect.all_over(r)
+end)
+
+case("client killed for good: the guard ends the machine", function(r)
+  ready(r, "--timeout=4s")
+  require("base.process").kill(r:agent(), "KILL")
+  rig.wait_for("the guard to end the machine", 60, function() return #r:billing() == 0 end)
+end)
+
+case("idle: the guard ends a machine that nobody asks", function(r)
+  ready(r, "--idle=3s")
+  rig.wait_for("the guard to end the machine", 60, function() return #r:billing() == 0 end)
+  rig.wait_for("the agent to notice", 60, function() return not r:agent() end)
+  expect.ends(r:run("status"), 0, "None active")
+end)
+
+case("hard life: the guard ends the machine beside a running agent", function(r)
+  ready(r, "--max-hours=6s")
+  rig.wait_for("the guard to end the machine", 60, function() return #r:billing() == 0 end)
+end)
+
+case("agent killed: the next command brings it back without touching the machine", function(r)
+  ready(r)
+  local before = r:agent()
+  require("base.process").kill(before, "KILL")
+  rig.wait_for("the agent's end", 10, function() return r:agent() ~= before end)
+  expect.ends(r:run("status"), 0, "Active")
+  expect.that(r:agent() and r:agent() ~= before, "no new agent")
+  expect.machines(r, 1)
+  task.sleep(0.1)
+  expect.ends(r:run("ping"), 0)
+  expect.ends(r:run("stop"), 0)
+  expect.all_over(r)
+end)
+
+return cases

@@ -1,0 +1,145 @@
+-- SPDX-License-Identifier: MIT
+-- The end-to-end rig: a simulator of its own and a fresh home per case; the real binary is run as a user would.
+local clock = require "base.clock"
+local fail = require "base.fail"
+local files = require "base.files"
+local http = require "base.http"
+local json = require "base.json"
+local keys = require "base.keys"
+local process = require "base.process"
+local task = require "base.task"
+
+local ACCOUNT_KEY = "canary-account-key-5f1c2a9e7b"
+local GIVE_UP = 120
+
+local rig = { account_key = ACCOUNT_KEY }
+rig.__index = rig
+
+local function plain_environment(extra)
+  local env = {}
+  for _, name in ipairs { "PATH", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS" } do
+    if process.getenv(name) then env[#env + 1] = name .. "=" .. process.getenv(name) end
+  end
+  for _, line in ipairs(extra or {}) do env[#env + 1] = line end
+  return env
+end
+
+local function wait_for(what, seconds, f)
+  local until_ = clock.now() + seconds
+  repeat
+    local result = f()
+    if result then return result end
+    task.sleep(0.02)
+  until clock.now() > until_
+  error("gave up waiting for " .. what)
+end
+rig.wait_for = wait_for
+
+--- Starts a simulator and an empty home with a key.
+-- @param options { scale = how much faster than life (default 50), env = {NAME = value} for .env }
+function rig.new(options)
+  options = options or {}
+  local base = process.getenv("TMPDIR") or "/tmp"
+  local self = setmetatable({ dir = files.join(base, "cplz-e2e-" .. keys.random_hex(6)), scale = options.scale or 50 }, rig)
+  assert(files.mkdir(files.join(self.dir, "home")))
+  self.home = files.join(self.dir, "home")
+  local root = process.cwd()
+  self.sim = assert(process.spawn { argv = { process.exe(), "tests/cloudsim/main.lua", "--dir=" .. files.join(self.dir, "sim"),
+    "--parent=" .. process.pid(), "--time-scale=" .. self.scale }, cwd = root, env = plain_environment { "CONTINUEPLZ_SCRIPTS=" .. root .. "/tests",
+    "CONTINUEPLZ_HOME=" .. files.join(self.dir, "simhome"), "HOME=" .. self.dir }, stdout = "null", stderr = "file:" .. files.join(self.dir, "sim.err"), stdin = "null", session = true })
+  self.address = wait_for("the simulator's address", GIVE_UP, function()
+    local text = files.read(files.join(self.dir, "sim", "address.json"))
+    return text and json.decode(text)
+  end)
+  self:write_env(options.env)
+  return self
+end
+
+--- Writes the home's .env: the key, the simulator's addresses, and what is asked for.
+function rig:write_env(extra)
+  local lines = { "VAST_API_KEY=" .. ACCOUNT_KEY, "VAST_BASE_URL=" .. self.address.vast, "REGISTRY_URL=" .. self.address.registry, "TIME_SCALE=" .. self.scale }
+  for _, name in ipairs(require("base.sorted").keys(extra or {})) do lines[#lines + 1] = name .. "=" .. tostring(extra[name]) end
+  assert(files.write(files.join(self.home, ".env"), table.concat(lines, "\n") .. "\n", 384))
+end
+
+--- Starts the binary in this home. Returns the child; `finish(child)` collects it.
+function rig:start(...)
+  local argv = { process.exe(), "-C", self.home }
+  for _, word in ipairs { ... } do argv[#argv + 1] = word end
+  local child = assert(process.spawn { argv = argv, env = plain_environment { "HOME=" .. self.dir }, stdin = "null", stdout = "pipe", stderr = "pipe", cwd = "/" })
+  child.pieces = { {}, {} }
+  child.readers = {}
+  for i, conn in ipairs { child.stdout, child.stderr } do
+    child.readers[i] = task.spawn(function()
+      while true do
+        local ok, data = fail.try(conn.read, conn)
+        if not ok or not data then return end
+        table.insert(child.pieces[i], data)
+      end
+    end)
+  end
+  return child
+end
+
+--- What the child printed so far.
+function rig.said(child) return table.concat(child.pieces[1]), table.concat(child.pieces[2]) end
+
+--- Waits for the child's end: { code, signal, out, err }.
+function rig:finish(child)
+  local exit = task.deadline(GIVE_UP, function() return child:wait() end, "the command did not end")
+  for _, reader in ipairs(child.readers) do task.await(reader) end
+  local out, err = rig.said(child)
+  return { code = exit.status, signal = exit.signal, out = out, err = err }
+end
+
+--- Runs the binary to its end.
+function rig:run(...) return self:finish(self:start(...)) end
+
+--- A request to the simulator's control address; returns the decoded answer.
+function rig:control(method, path, body)
+  return http.request { method = method, url = self.address.control .. path, json = body, timeout = 10, max_bytes = 1 << 24 }.json()
+end
+
+function rig:fault(fault) return self:control("POST", "/fault", fault) end
+
+function rig:ledger() return self:control("GET", "/ledger") end
+
+--- Rows of the ledger that bill at this moment.
+function rig:billing() return self:ledger().open end
+
+--- Instances the cloud still knows, as an array.
+function rig:instances()
+  local list = {}
+  for _, row in ipairs(self:control("GET", "/world").instances) do list[#list + 1] = row end
+  return list
+end
+
+--- The agent's pid from its lock file, nil when none runs.
+function rig:agent() return files.owner(files.join(self.home, "agent.lock")) end
+
+function rig:journal() return files.read(files.join(self.home, "journal")) or "" end
+
+function rig:log() return files.read(files.join(self.home, "continueplz.log")) or "" end
+
+--- Ends everything; returns a sentence when something was left running or a secret was found in what was written.
+function rig:close()
+  local pid = self:agent()
+  if pid then process.kill(pid, "KILL") end
+  local leak = self:canary()
+  self.sim:kill("TERM")
+  task.deadline(GIVE_UP, function() return self.sim:wait() end, "the simulator did not end")
+  return leak
+end
+
+--- Looks for the account's key in everything the product wrote, `.env` aside.
+function rig:canary()
+  for _, name in ipairs(files.list(self.home) or {}) do
+    local stat = files.stat(files.join(self.home, name))
+    if name ~= ".env" and stat and stat.kind == "file" then
+      local text = files.read(files.join(self.home, name)) or ""
+      if text:find(ACCOUNT_KEY, 1, true) then return "the account's key is in " .. name end
+    end
+  end
+end
+
+return rig

@@ -1,0 +1,45 @@
+-- SPDX-License-Identifier: MIT
+-- End-to-end tests: `continueplz tests/e2e/run.lua [PATTERN]` with CONTINUEPLZ_SCRIPTS=tests. Every case gets its own simulator and home.
+local fail = require "base.fail"
+local process = require "base.process"
+local task = require "base.task"
+local term = require "base.term"
+local rig = require "e2e.rig"
+
+local WORKERS = 3
+local pattern = ...
+
+local groups = { "main", "faults", "crashes", "input" }
+
+local function collect()
+  local cases = {}
+  for _, group in ipairs(groups) do
+    for _, case in ipairs(require("e2e." .. group)) do
+      case.title = group .. ": " .. case.name
+      if not pattern or case.title:find(pattern, 1, true) then cases[#cases + 1] = case end
+    end
+  end
+  return cases
+end
+
+local function run_case(case)
+  local r = rig.new(case.options)
+  local ok, problem = fail.try(case.run, r)
+  local closed, leak = fail.try(r.close, r)
+  if ok and not closed then ok, problem = false, leak end
+  if ok and leak then ok, problem = false, leak end
+  if ok then
+    term.out(("ok - %s\n"):format(case.title))
+    process.remove_tree(r.dir)
+    return true
+  end
+  local text = fail.message(problem):gsub("\n", "\n  ")
+  term.out(("not ok - %s: %s (kept: %s)\n"):format(case.title, text, r.dir))
+  return false
+end
+
+local failed = 0
+task.map(collect(), function(case)
+  if not run_case(case) then failed = failed + 1 end
+end, { limit = WORKERS })
+return failed == 0 and 0 or 1
