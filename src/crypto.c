@@ -37,7 +37,8 @@ static int key_close(lua_State *L) {
 
 static bool decode(unsigned char *out, size_t most, const char *text, size_t length, size_t *size) {
     const char *end;
-    return sodium_base642bin(out, most, text, length, NULL, size, &end, sodium_base64_VARIANT_ORIGINAL) == 0 && end == text + length;
+    int rc = sodium_base642bin(out, most, text, length, NULL, size, &end, sodium_base64_VARIANT_ORIGINAL);
+    return rc == 0 && end == text + length;
 }
 
 static int push_base64(lua_State *L, const unsigned char *data, size_t length) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* host.http: libcurl's multi interface driven by the loop. Everything happens inside host.loop.wait; there is no thread of ours. */
+/* host.http: the multi interface of libcurl driven by the loop. All happens inside host.loop.wait; there is no thread of ours. */
 #include <stdlib.h>
 
 #include "http_transfer.h"

@@ -186,7 +186,9 @@ static const struct {
     {CURLE_RECV_ERROR, "reset"},           {CURLE_GOT_NOTHING, "closed"},           {CURLE_PARTIAL_FILE, "closed"},
 };
 
-static const char *code_of(CURLcode rc) {
+static const char *code_of(CURLcode rc, bool ready) {
+    if (!ready && (rc == CURLE_SEND_ERROR || rc == CURLE_RECV_ERROR || rc == CURLE_GOT_NOTHING)) /* the proxy's refusal */
+        return "connect";
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
         if (codes[i].rc == rc)
             return codes[i].code;
@@ -200,7 +202,7 @@ void http_answer_failed(lua_State *L, struct http_transfer *t, CURLcode rc) {
     lua_pushstring(L, t->code ? t->reason : t->error[0] ? t->error : t->curl->curl_easy_strerror(rc));
     lua_concat(L, 2);
     lua_setfield(L, -2, "error");
-    lua_pushstring(L, t->code ? t->code : code_of(rc));
+    lua_pushstring(L, t->code ? t->code : code_of(rc, t->ready));
     lua_setfield(L, -2, "code");
     lua_pushboolean(L, t->ready);
     lua_setfield(L, -2, "sent");

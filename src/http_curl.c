@@ -9,7 +9,10 @@ enum { OLDEST = 0x075500 }; /* 7.85.0 has CURLOPT_PROTOCOLS_STR */
 
 static const char *const names[] = {
 #ifdef __APPLE__
-    "libcurl.4.dylib", "/usr/lib/libcurl.4.dylib", "/opt/homebrew/opt/curl/lib/libcurl.4.dylib", "/usr/local/opt/curl/lib/libcurl.4.dylib",
+    "libcurl.4.dylib",
+    "/usr/lib/libcurl.4.dylib",
+    "/opt/homebrew/opt/curl/lib/libcurl.4.dylib",
+    "/usr/local/opt/curl/lib/libcurl.4.dylib",
 #else
     "libcurl.so.4", "libcurl-gnutls.so.4",
 #endif
@@ -48,7 +51,7 @@ static bool usable(const struct http_curl *curl) {
         return false;
     }
     if (!(info->features & CURL_VERSION_SSL) || !(info->features & CURL_VERSION_ASYNCHDNS)) {
-        snprintf(reason, sizeof reason, "libcurl %s was built without TLS or without a resolver that does not block", info->version);
+        snprintf(reason, sizeof reason, "libcurl %s has no TLS or no resolver that does not block", info->version);
         return false;
     }
     return true;

@@ -43,7 +43,7 @@ struct http_curl {
 };
 #undef HTTP_CURL_POINTER
 
-/* The table, loading the library at the first call. NULL, with *why a sentence that stays valid, when there is no usable libcurl. */
+/* The table, loading the library at the first call. NULL when no libcurl is usable, with *why a sentence that stays valid. */
 const struct http_curl *http_curl_load(const char **why);
 
 #endif

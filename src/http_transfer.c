@@ -101,6 +101,18 @@ static char *url_part(struct http_transfer *t, CURLUPart part) {
     return t->curl->curl_url_get(t->url, part, &text, 0) == CURLUE_OK ? text : NULL;
 }
 
+/* Neither a query, nor what may be a password, nor a control character gets into the sentence. */
+static void complain_url(const struct http_transfer *t, const char *url, const char *reason, char *why) {
+    char shown[200];
+    size_t length = strcspn(url, "?#");
+
+    length = length < sizeof shown ? length : sizeof shown - 1;
+    for (size_t i = 0; i < length; i++)
+        shown[i] = (char)((unsigned char)url[i] < ' ' || url[i] == 127 ? '?' : url[i]);
+    shown[length] = '\0';
+    snprintf(why, 512, "%s \"%s\": not a usable URL: %s", t->method, strchr(url, '@') ? "..." : shown, reason);
+}
+
 /* Parses the URL with libcurl's parser, which the transfer then uses as well. */
 static bool parse_url(struct http_transfer *t, const struct http_options *o, const char **code, char *why) {
     t->url = t->curl->curl_url();
@@ -114,11 +126,8 @@ static bool parse_url(struct http_transfer *t, const struct http_options *o, con
     }
     if (t->shown)
         return true;
-    bool safe = !strchr(o->url, '@');
-    int length = safe ? (int)strcspn(o->url, "?#") : 0;
     *code = "url";
-    snprintf(why, 512, "%s %.*s%sis not a usable URL: %s", o->method, length < 200 ? length : 200, o->url, safe ? " " : "",
-             t->curl->curl_url_strerror(rc));
+    complain_url(t, o->url, t->curl->curl_url_strerror(rc), why);
     return false;
 }
 
@@ -197,7 +206,8 @@ static bool set_request(struct http_transfer *t, const struct http_options *o) {
         if (o->body_length)
             memcpy(t->upload.data, o->body, o->body_length);
         t->upload.data[o->body_length] = '\0';
-        if (!HTTP_SET(t, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)o->body_length) || !HTTP_SET(t, CURLOPT_POSTFIELDS, t->upload.data))
+        if (!HTTP_SET(t, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)o->body_length)
+            || !HTTP_SET(t, CURLOPT_POSTFIELDS, t->upload.data))
             return false;
     }
     return HTTP_SET(t, CURLOPT_CUSTOMREQUEST, t->method);
@@ -244,8 +254,8 @@ static bool set_unix(struct http_transfer *t, const struct http_options *o, cons
     return !err;
 }
 
-struct http_transfer *http_transfer_new(lua_State *L, const struct http_curl *curl, const struct http_options *o, const char **code,
-                                        char why[512]) {
+struct http_transfer *http_transfer_new(lua_State *L, const struct http_curl *curl, const struct http_options *o,
+                                        const char **code, char why[512]) {
     struct http_transfer *t = calloc(1, sizeof *t);
 
     *code = "io";

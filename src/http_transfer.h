@@ -48,8 +48,8 @@ struct http_transfer {
 /* Reads and checks the table at index 1; raises on misuse. */
 void http_read_options(lua_State *L, struct http_options *out);
 /* A transfer for the options, whose headers are read from the table at index 1; does not raise. NULL with *code and `why` set. */
-struct http_transfer *http_transfer_new(lua_State *L, const struct http_curl *curl, const struct http_options *o, const char **code,
-                                        char why[512]);
+struct http_transfer *http_transfer_new(lua_State *L, const struct http_curl *curl, const struct http_options *o,
+                                        const char **code, char why[512]);
 /* Frees it and wipes what it sent; it must not be in a multi handle any more. */
 void http_transfer_free(struct http_transfer *t);
 

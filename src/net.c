@@ -151,9 +151,9 @@ static int open_to(lua_State *L, int type, unix_fn *by_path, inet_fn *by_address
 static int inet_listen(int fd, const struct sockaddr *address, socklen_t length) {
     int on = 1;
 
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 || bind(fd, address, length) < 0 || listen(fd, SOMAXCONN) < 0)
-        return errno;
-    return 0;
+    bool good = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 && bind(fd, address, length) == 0
+             && listen(fd, SOMAXCONN) == 0;
+    return good ? 0 : errno;
 }
 
 static int inet_connect(int fd, const struct sockaddr *address, socklen_t length) {

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
@@ -58,7 +59,7 @@ static void restore_always(void) {
 static int apply(lua_State *L) {
     if (!modes.known) {
         if (tcgetattr(STDIN_FILENO, &modes.original) < 0)
-            return errno == ENOTTY ? host_fail(L, "missing", "standard input is no terminal") : host_fail_errno(L, errno, "terminal");
+            return host_fail(L, "missing", "standard input is no terminal: %s", strerror(errno));
         modes.known = true;
         restore_always();
     }

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -106,8 +107,9 @@ static void fire_closed(lua_State *L) {
 static void on_signal(int number) {
     int saved = errno;
     if (number == SIGINT && caught[number] >= 2) { /* nobody looked at the first two: a script that never waits */
-        signal(SIGINT, SIG_DFL);
-        raise(SIGINT);
+        static const struct rlimit nothing;
+        setrlimit(RLIMIT_CORE, &nothing); /* secrets are in memory */
+        raise(SIGQUIT);                   /* the terminal is restored by its handler, if it was changed */
     }
     caught[number]++;
     ssize_t written = write(waiting.pipe[1], "", 1); /* a full pipe wakes as well */
@@ -145,7 +147,8 @@ static int by_id(const void *a, const void *b) {
 
 /* Replaces the events at the top of the stack, in order of arrival, by those in order of id. */
 static void sort_events(lua_State *L) {
-    qsort(waiting.events, (size_t)waiting.count, sizeof *waiting.events, by_id);
+    if (waiting.count > 1)
+        qsort(waiting.events, (size_t)waiting.count, sizeof *waiting.events, by_id);
     lua_createtable(L, waiting.count, 0);
     for (int i = 0; i < waiting.count; i++) {
         lua_rawgeti(L, waiting.table, waiting.events[i].place);

@@ -23,6 +23,19 @@ function files.remove(path) return state.remove(path) end
 function files.rename(from, to) return state.rename(from, to) end
 function files.chmod(path, mode) return state.chmod(path, mode) end
 
+-- Removes a file, or a directory with all it holds (links are not followed). → true, or nil, sentence, code
+function files.remove_tree(path)
+  local ok, sentence, code = state.remove(path)
+  if ok or code == "missing" then return true end
+  local names = state.list(path)
+  if not names then return nil, sentence, code end
+  for _, name in ipairs(names) do
+    local done, why, which = files.remove_tree(path .. "/" .. name)
+    if not done then return nil, why, which end
+  end
+  return state.remove(path)
+end
+
 -- A handle with release(), or nil, sentence, "busy". Never waits.
 function files.lock(path) return state.lock(path) end
 

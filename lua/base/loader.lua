@@ -112,10 +112,13 @@ end
 -- A file on disk that cannot be used: noted once, raised as a `config` failure at each attempt.
 local function broken(inner, place, reason)
   if place.kind == "embedded" or place.name == "base.fail" then error(reason, 0) end
-  local text = tostring(reason)
-  if not text:find(place.path, 1, true) then text = place.path .. ": " .. text end
   local fail = inner.require("base.fail")
-  local failure = fail.new { kind = "config", message = "this script cannot be used: " .. text, file = place.path }
+  local failure = fail.is(reason, "config") and reason.file and reason
+  if not failure then
+    local text = fail.message(reason)
+    if not text:find(place.path, 1, true) then text = place.path .. ": " .. text end
+    failure = fail.new { kind = "config", message = "this script cannot be used: " .. text, file = place.path }
+  end
   inner.failed[place.path] = failure
   inner.problems[#inner.problems + 1] = { module = place.name, file = place.path, message = failure.message }
   error(failure, 0)

@@ -113,11 +113,10 @@ function task.exit_of(child)
   return child.exit
 end
 
--- How many tasks the scheduler.current() one has started that are not over, and how many ids have kept events.
+-- How many tasks the current one has started that are not over, and how many ids have kept events.
 function task.leftovers()
-  local ids = 0
-  for _ in pairs(kept) do ids = ids + 1 end -- order: free
-  return scheduler.current() and #scheduler.current().children or 0, ids
+  local t = scheduler.current()
+  return t and #t.children or 0, scheduler.kept()
 end
 
 return task

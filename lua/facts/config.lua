@@ -78,7 +78,7 @@ local function load_file(problems)
   end
   local entries, wrong = dotenv.parse(text)
   for _, each in ipairs(wrong) do
-    problems[#problems + 1] = { message = ("%s line %d: %s"):format(path, each.line, each.message) }
+    problems[#problems + 1] = { line = each.line, message = ("%s line %d: %s"):format(path, each.line, each.message) }
   end
   for _, entry in ipairs(entries) do
     local where = ("%s line %d"):format(path, entry.line)
@@ -87,7 +87,13 @@ local function load_file(problems)
     else
       problems[#problems + 1] = { message = where .. ": unknown setting " .. entry.name .. suggest.hint(entry.name, names) }
     end
+    if problems[#problems] then
+      problems[#problems].line = problems[#problems].line or entry.line
+    end
   end
+  table.sort(problems, function(a, b)
+    return (a.line or 0) < (b.line or 0)
+  end)
 end
 
 -- Waits are divided only for simulators: when every address in force is on this computer.

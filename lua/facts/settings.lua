@@ -53,5 +53,4 @@ return {
   setting("VAST_BASE_URL", "url", "https://console.vast.ai", "address of Vast's API"),
   setting("CA_FILE", "string", nil, "trusted certificates that are sent to the machine's guard; empty: those of this computer", { shape = "path" }),
   setting("TIME_SCALE", "number", 1, "divides the waits of continueplz; obeyed only when every address above is on this computer", { min = 1, max = 10000 }),
-  setting("LOG_LEVEL", "choice", "debug", "what is written to continueplz.log", { values = { "error", "warn", "info", "debug" } }),
 }

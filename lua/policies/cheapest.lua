@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- The selection policy: cheapest by total cost for the hours wanted, ties by reliability, then by id. Pure.
 -- (candidates, want, builtin) → candidates in the order in which they are tried, rejected = {{candidate=, reason=}, …}
+local gpus = require "facts.gpus"
+local regions = require "facts.regions"
 
 local reasons = {}
 
@@ -23,8 +25,8 @@ end
 
 function reasons.size(candidate, want)
   local offer = candidate.offer
-  local has = offer.vram_gb * offer.gpus - 0.537 * (offer.gpus - 1)
-  return has < want.vram_gb and ("too small: %.1f GB of memory, and %.1f GB are needed"):format(has, want.vram_gb)
+  return not gpus.fits(offer, want)
+    and ("too small: %.1f GB of memory, and %.1f GB are needed"):format(offer.vram_gb * offer.gpus, want.vram_gb)
 end
 
 function reasons.reliability(candidate, want)
@@ -33,21 +35,12 @@ function reasons.reliability(candidate, want)
     and ("reliability %.3f, and %.3f was asked for"):format(reliability, want.min_reliability)
 end
 
-local order = { "size", "gpu", "gpus", "spot", "price", "reliability" }
-
-local regions = {
-  eu = { ["eu-west"] = true, ["eu-north"] = true, ["eu-east"] = true },
-  us = { us = true, ["us-west"] = true, ["us-central"] = true, ["us-east"] = true },
-  ap = { ["ap-east"] = true, ["ap-south"] = true, ["ap-southeast"] = true },
-}
-
-local function region_reason(candidate, want)
-  local region = candidate.offer.region
-  if not want.region or region == want.region or (regions[want.region] and regions[want.region][region]) then
-    return nil
-  end
-  return ("region %s, and %s was asked for"):format(region or "unknown", want.region)
+function reasons.region(candidate, want)
+  return not regions.match(want.region, candidate.offer.region)
+    and ("region %s, and %s was asked for"):format(candidate.offer.region or "unknown", want.region)
 end
+
+local order = { "size", "gpu", "gpus", "region", "spot", "price", "reliability" }
 
 local function reason_for(candidate, want)
   for _, name in ipairs(order) do
@@ -56,7 +49,7 @@ local function reason_for(candidate, want)
       return reason
     end
   end
-  return region_reason(candidate, want)
+  return nil
 end
 
 local function better(a, b)

@@ -82,18 +82,23 @@ function cost.projected(session, hours)
   return cost.hourly(session) * hours + download(session)
 end
 
---- The bill of a session that ended at `ended`. → { amount=, currency=, seconds=, source = "charges"|"reckoned" }.
--- What the cloud itself says it charged (provider.charges, when it offers that) is preferred, if it is not below half of our own reckoning:
--- charges can appear late.
+-- What the cloud says it charged, if that already covers the session's end.
+local function charged(session, ended, provider)
+  local charges = provider and provider.charges and session.id and provider.charges(session)
+  if charges and charges.amount > 0 and charges.upto >= ended - 60 then
+    return charges.amount
+  end
+  return nil
+end
+
+--- The bill of a session that ended at `ended`. → { amount=, currency=, seconds=, source = "charges"|"reckoned" }
 function cost.final(session, ended, provider)
   local copy = setmetatable({ ended = ended }, { __index = session })
-  local amount = cost.so_far(copy, ended)
-  local bill = { amount = amount, currency = session.currency or "USD", seconds = seconds(copy, ended), source = "reckoned" }
-  local charged = provider and provider.charges and session.id and provider.charges(session)
-  if charged and charged.amount >= amount * 0.5 then
-    bill.amount, bill.source = charged.amount, "charges"
-  end
-  return bill
+  local amount = charged(session, ended, provider)
+  return {
+    amount = amount or cost.so_far(copy, ended), currency = session.currency or "USD", seconds = seconds(copy, ended),
+    source = amount and "charges" or "reckoned",
+  }
 end
 
 return cost

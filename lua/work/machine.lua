@@ -11,7 +11,6 @@ local config = require "facts.config"
 local pace = require "work.pace"
 local payload = require "work.payload"
 
-local KEY_VARIABLE = "CPLZ_KEY"
 local LAST_RESORT_SECONDS = 1800
 local RETRY_SECONDS = 5
 
@@ -55,7 +54,7 @@ end
 function machine.order(made, candidate, want, token)
   return {
     candidate = candidate, token = token, image = made.image, disk_gb = want.disk_gb, script = made.payload.script,
-    env = { [KEY_VARIABLE] = made.key:secret() },
+    env = { [payload.private_env] = made.key:secret() },
     ports = { { port = made.ports.listen, protocol = "udp" }, { port = made.ports.push, protocol = "tcp" } },
   }
 end

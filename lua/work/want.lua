@@ -5,6 +5,7 @@ local world = require "base.world"
 local config = require "facts.config"
 local models = require "facts.models"
 local suggest = require "facts.suggest"
+local offers = require "work.offers"
 
 local want = {}
 
@@ -74,9 +75,11 @@ local function wall()
 end
 
 --- Makes the want of this run. options: `strict` (renting: the registry must answer). Waits.
--- @raise `usage` for a model that does not exist or is a cloud model, other kinds when the registry cannot be asked
+-- @raise `config` without a key, `usage` for a model that does not exist or runs at ollama.com only, other kinds when the registry
+-- cannot be asked
 function want.make(options)
   local notes = {}
+  offers.configured(config.get("DEFAULT_PROVIDER"))
   local engine = world.require("engines.ollama")
   local name = chosen()
   refuse_cloud(name)

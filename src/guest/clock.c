@@ -7,16 +7,16 @@
 
 #include "../loop.h"
 
-struct guard_now clock_now(void)
-{
+struct guard_now clock_now(void) {
     struct timespec wall = {0};
     clock_gettime(CLOCK_REALTIME, &wall);
-    struct guard_now now = {.mono = (int64_t)(loop_now() / 1000000), .wall = (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000};
-    return now;
+    return (struct guard_now){
+        .mono = (int64_t)(loop_now() / 1000000),
+        .wall = (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000,
+    };
 }
 
-void clock_boot(char *out, size_t size)
-{
+void clock_boot(char *out, size_t size) {
     size_t n = 0;
     int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
     if (fd >= 0) {

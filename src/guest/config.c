@@ -26,8 +26,7 @@ struct key {
 
 static bool refuse(struct parser *parser, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-static bool refuse(struct parser *parser, const char *fmt, ...)
-{
+static bool refuse(struct parser *parser, const char *fmt, ...) {
     va_list args;
     int n = parser->line ? snprintf(parser->why, parser->why_size, "line %u: ", parser->line) : 0;
     if (n < 0 || (size_t)n >= parser->why_size)
@@ -38,14 +37,12 @@ static bool refuse(struct parser *parser, const char *fmt, ...)
     return false;
 }
 
-static bool name_byte(char c)
-{
+static bool name_byte(char c) {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
 }
 
 /* At "${": the value of the hole, and *after behind its "}". */
-static const char *hole(const char *at, const char **after, config_lookup_fn *lookup, void *ctx, char missing[64])
-{
+static const char *hole(const char *at, const char **after, config_lookup_fn *lookup, void *ctx, char missing[64]) {
     size_t n = 0;
     for (at += 2; name_byte(*at) && n < 63; at++)
         missing[n++] = *at;
@@ -64,8 +61,7 @@ static const char *hole(const char *at, const char **after, config_lookup_fn *lo
     return value;
 }
 
-char *config_expand(const char *text, config_lookup_fn *lookup, void *ctx, char missing[64])
-{
+char *config_expand(const char *text, config_lookup_fn *lookup, void *ctx, char missing[64]) {
     missing[0] = '\0';
     size_t need = 1;
     char *out = NULL;
@@ -98,8 +94,7 @@ char *config_expand(const char *text, config_lookup_fn *lookup, void *ctx, char 
     return out;
 }
 
-static bool read_number(const char *text, int64_t max, int64_t *out)
-{
+static bool read_number(const char *text, int64_t max, int64_t *out) {
     int64_t value = 0;
     if (!*text)
         return false;
@@ -114,8 +109,7 @@ static bool read_number(const char *text, int64_t max, int64_t *out)
     return true;
 }
 
-static bool set_port(struct parser *parser, void *field, const char *name, char *value)
-{
+static bool set_port(struct parser *parser, void *field, const char *name, char *value) {
     int64_t port;
     if (!read_number(value, 65535, &port) || port == 0)
         return refuse(parser, "%s wants a port from 1 to 65535, not \"%s\"", name, value);
@@ -123,8 +117,7 @@ static bool set_port(struct parser *parser, void *field, const char *name, char 
     return true;
 }
 
-static bool set_short(struct parser *parser, void *field, const char *name, char *value)
-{
+static bool set_short(struct parser *parser, void *field, const char *name, char *value) {
     int64_t number;
     if (!read_number(value, 65535, &number))
         return refuse(parser, "%s wants seconds from 0 to 65535, not \"%s\"", name, value);
@@ -132,15 +125,13 @@ static bool set_short(struct parser *parser, void *field, const char *name, char
     return true;
 }
 
-static bool set_seconds(struct parser *parser, void *field, const char *name, char *value)
-{
+static bool set_seconds(struct parser *parser, void *field, const char *name, char *value) {
     if (!read_number(value, GUARD_MAX_SECONDS, field))
         return refuse(parser, "%s wants whole seconds, at most ten years, not \"%s\"", name, value);
     return true;
 }
 
-static bool set_address(struct parser *parser, void *field, const char *name, char *value)
-{
+static bool set_address(struct parser *parser, void *field, const char *name, char *value) {
     uint32_t address = 0;
     char *at = value;
     for (int i = 0; i < 4; i++) {
@@ -161,16 +152,14 @@ static bool set_address(struct parser *parser, void *field, const char *name, ch
     return true;
 }
 
-static bool set_public(struct parser *parser, void *field, const char *name, char *value)
-{
+static bool set_public(struct parser *parser, void *field, const char *name, char *value) {
     size_t len = 0;
     if (sodium_base642bin(field, 32, value, strlen(value), NULL, &len, NULL, sodium_base64_VARIANT_ORIGINAL) != 0 || len != 32)
         return refuse(parser, "%s wants 32 bytes in base64, not \"%s\"", name, value);
     return true;
 }
 
-static bool set_text(struct parser *parser, void *field, const char *name, char *value)
-{
+static bool set_text(struct parser *parser, void *field, const char *name, char *value) {
     char **text = field;
     if (*text)
         return refuse(parser, "%s is given twice", name);
@@ -178,8 +167,7 @@ static bool set_text(struct parser *parser, void *field, const char *name, char 
     return *text || refuse(parser, "out of memory");
 }
 
-static bool set_list(struct parser *parser, void *field, const char *name, char *value)
-{
+static bool set_list(struct parser *parser, void *field, const char *name, char *value) {
     struct config_list *list = field;
     if (list->count == CONFIG_LIST)
         return refuse(parser, "more than %d lines of %s", CONFIG_LIST, name);
@@ -190,31 +178,27 @@ static bool set_list(struct parser *parser, void *field, const char *name, char 
     return true;
 }
 
-static bool set_header(struct parser *parser, void *field, const char *name, char *value)
-{
+static bool set_header(struct parser *parser, void *field, const char *name, char *value) {
     size_t n = strcspn(value, ":");
     if (n == 0 || value[n] != ':' || strcspn(value, " \t") < n)
         return refuse(parser, "%s wants \"Name: value\", not \"%.40s\"", name, value);
     return set_list(parser, field, name, value);
 }
 
-static bool set_method(struct parser *parser, void *field, const char *name, char *value)
-{
+static bool set_method(struct parser *parser, void *field, const char *name, char *value) {
     for (const char *p = value; *p; p++)
         if (*p < 'A' || *p > 'Z')
             return refuse(parser, "%s wants a word in capitals, not \"%s\"", name, value);
     return set_text(parser, field, name, value);
 }
 
-static bool set_url(struct parser *parser, void *field, const char *name, char *value)
-{
+static bool set_url(struct parser *parser, void *field, const char *name, char *value) {
     if ((strncmp(value, "https://", 8) != 0 && strncmp(value, "http://", 7) != 0) || strpbrk(value, " \t"))
         return refuse(parser, "%s wants a http or https address, not \"%s\"", name, value);
     return set_text(parser, field, name, value);
 }
 
-static bool set_expose(struct parser *parser, void *field, const char *name, char *value)
-{
+static bool set_expose(struct parser *parser, void *field, const char *name, char *value) {
     (void)field;
     struct config *config = parser->config;
     struct config_expose *expose = &config->expose[config->exposes];
@@ -262,8 +246,7 @@ static const struct key keys[] = {
     {"state-dir", false, set_text, FIELD(state_dir)},
 };
 
-static bool parse_line(struct parser *parser, char *line)
-{
+static bool parse_line(struct parser *parser, char *line) {
     char *value = strchr(line, ' ');
     if (!value || !value[1])
         return refuse(parser, "\"%.60s\" is not \"key value\"", line);
@@ -286,8 +269,7 @@ static bool parse_line(struct parser *parser, char *line)
     return refuse(parser, "unknown key \"%.60s\"", line);
 }
 
-static bool parse_lines(struct parser *parser, char *text, size_t len)
-{
+static bool parse_lines(struct parser *parser, char *text, size_t len) {
     for (char *line = text, *end = text + len; line < end;) {
         char *stop = memchr(line, '\n', (size_t)(end - line));
         if (!stop)
@@ -305,8 +287,7 @@ static bool parse_lines(struct parser *parser, char *text, size_t len)
     return true;
 }
 
-static bool complete(struct parser *parser)
-{
+static bool complete(struct parser *parser) {
     const struct config *config = parser->config;
     const char *absent = !config->listen_port       ? "listen-port"
                          : !config->private_key_env ? "private-key-env"
@@ -326,8 +307,8 @@ static bool complete(struct parser *parser)
     return true;
 }
 
-bool config_parse(struct config *config, const char *text, size_t len, config_lookup_fn *lookup, void *ctx, char *why, size_t why_size)
-{
+bool config_parse(struct config *config, const char *text, size_t len, config_lookup_fn *lookup, void *ctx, char *why,
+                  size_t why_size) {
     struct parser parser = {.config = config, .lookup = lookup, .ctx = ctx, .why = why, .why_size = why_size};
     memset(config, 0, sizeof *config);
     config->control_port = 8571;
@@ -350,22 +331,19 @@ bool config_parse(struct config *config, const char *text, size_t len, config_lo
     return good;
 }
 
-static void free_list(struct config_list *list)
-{
+static void free_list(struct config_list *list) {
     for (size_t i = 0; i < list->count; i++)
         free(list->item[i]);
 }
 
-static void free_request(struct config_request *request)
-{
+static void free_request(struct config_request *request) {
     free(request->method);
     free(request->url);
     free(request->body);
     free_list(&request->headers);
 }
 
-void config_free(struct config *config)
-{
+void config_free(struct config *config) {
     free_request(&config->terminate);
     free_request(&config->find);
     free_list(&config->ca_files);

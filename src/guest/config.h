@@ -54,7 +54,8 @@ typedef const char *config_lookup_fn(void *ctx, const char *name);
 char *config_expand(const char *text, config_lookup_fn *lookup, void *ctx, char missing[64]);
 
 /* Fills *config from `text`. False: refused, `why` holds one sentence, nothing is left to free. */
-bool config_parse(struct config *config, const char *text, size_t len, config_lookup_fn *lookup, void *ctx, char *why, size_t why_size);
+bool config_parse(struct config *config, const char *text, size_t len, config_lookup_fn *lookup, void *ctx, char *why,
+                  size_t why_size);
 void config_free(struct config *config);
 
 #endif

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../loop.h"
+
 #define CONNECTIONS_MAX 16
 #define TIME_FOR_REQUEST (10 * 1000000000ULL)
 #define TIME_FOR_ANSWER (30 * 1000000000ULL)
@@ -25,7 +27,6 @@ struct conn {
 };
 
 struct control {
-    struct loop *loop;
     control_fn *answer;
     void *ctx;
     struct conn *conns;
@@ -59,8 +60,9 @@ static void push(struct conn *conn) {
     uint64_t now = loop_now();
     size_t total = conn->head_len + conn->reply.len;
     while (conn->sent < total) {
-        const char *data = conn->sent < conn->head_len ? conn->head + conn->sent : conn->reply.data + (conn->sent - conn->head_len);
-        size_t len = conn->sent < conn->head_len ? conn->head_len - conn->sent : total - conn->sent;
+        bool head = conn->sent < conn->head_len;
+        const char *data = head ? conn->head + conn->sent : conn->reply.data + (conn->sent - conn->head_len);
+        size_t len = (head ? conn->head_len : total) - conn->sent;
         size_t n = flow_write(conn->flow, (const uint8_t *)data, len, now);
         if (n == 0)
             return;
@@ -130,13 +132,13 @@ static void on_closed(struct flow *flow, void *arg, int error) {
     free(conn);
 }
 
-static const struct flow_events events = {.connected = on_connected, .readable = on_readable, .writable = on_writable, .closed = on_closed};
+static const struct flow_events events = {
+    .connected = on_connected, .readable = on_readable, .writable = on_writable, .closed = on_closed};
 
-struct control *control_new(struct loop *loop, control_fn *answer, void *ctx) {
+struct control *control_new(control_fn *answer, void *ctx) {
     struct control *control = calloc(1, sizeof *control);
     if (!control)
         return NULL;
-    control->loop = loop;
     control->answer = answer;
     control->ctx = ctx;
     return control;

@@ -3,7 +3,6 @@
 #ifndef CPLZ_GUEST_CONTROL_H
 #define CPLZ_GUEST_CONTROL_H
 
-#include "../loop.h"
 #include "../tunnel/stack.h"
 #include "wire.h"
 
@@ -22,7 +21,7 @@ typedef void control_fn(void *ctx, const struct wire_request *request, struct co
 struct control;
 
 /* NULL without memory. `answer` is called from inside loop or stack callbacks. */
-struct control *control_new(struct loop *loop, control_fn *answer, void *ctx);
+struct control *control_new(control_fn *answer, void *ctx);
 /* A new connection: fits stack_accept_fn with ctx = the control. */
 void control_accept(void *ctx, struct flow *flow, uint16_t port);
 /* Aborts connections whose time is over. Returns whether any was: then the tunnel needs a tunnel_kick. */

@@ -42,8 +42,7 @@ struct ending {
     char id[128]; /* found by find-url, in the child only */
 };
 
-static const char *lookup(void *ctx, const char *name)
-{
+static const char *lookup(void *ctx, const char *name) {
     struct ending *ending = ctx;
     const char *key_env = ending->config->key_env ? ending->config->key_env : "KEY";
     if (strcmp(name, "ID") == 0 && ending->config->find.url)
@@ -54,10 +53,10 @@ static const char *lookup(void *ctx, const char *name)
     return value && value[0] ? value : ending->key;
 }
 
-static void read_anchors(struct ending *ending)
-{
+static void read_anchors(struct ending *ending) {
     const struct config_list *files = &ending->config->ca_files;
-    static const char *const usual[] = {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"};
+    static const char *const usual[] = {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+                                        "/etc/ssl/cert.pem"};
     size_t count = files->count ? files->count : sizeof usual / sizeof usual[0];
     for (size_t i = 0; i < count; i++) {
         size_t len;
@@ -71,16 +70,14 @@ static void read_anchors(struct ending *ending)
 }
 
 /* Answers 2xx of the terminate request, and refusals, alike: only the machine's disappearance ends the attempts. */
-static void describe(const char *what, const struct answer *answer, char *out, size_t size)
-{
+static void describe(const char *what, const struct answer *answer, char *out, size_t size) {
     if (answer->status)
         snprintf(out, size, "%s answered HTTP %d", what, answer->status);
     else
         snprintf(out, size, "%s failed: %s", what, answer->why);
 }
 
-static bool find_id(struct ending *ending, int64_t when, char *out, size_t size)
-{
+static bool find_id(struct ending *ending, int64_t when, char *out, size_t size) {
     struct answer answer;
     request_send(&ending->config->find, lookup, ending, ending->anchors, when, &answer);
     describe("find", &answer, out, size);
@@ -90,21 +87,22 @@ static bool find_id(struct ending *ending, int64_t when, char *out, size_t size)
             answer_free(&answer);
             return true;
         }
-        snprintf(out, size, "find answered HTTP 200, but %s", hits == 0 ? "nothing in it holds the token" : hits == -2 ? "several objects hold the token" : "not in JSON");
+        const char *wrong = hits == 0 ? "nothing in it holds the token" : hits == -2 ? "several objects do" : "no JSON";
+        snprintf(out, size, "find answered HTTP 200, but %s", wrong);
     }
     answer_free(&answer);
     return false;
 }
 
 /* Runs in the child. Never returns. */
-static _Noreturn void attempt(struct ending *ending, int out)
-{
+static _Noreturn void attempt(struct ending *ending, int out) {
     char report[sizeof ending->report];
     struct answer answer;
     struct guard_now now = clock_now();
     /* Somebody may have stepped the wall clock: every other attempt trusts the one that ran since the birth. */
     int64_t when = (ending->attempts % 2 == 0 ? guard_estimate(ending->guard, now) : now.wall) / 1000;
     alarm(ATTEMPT_SECONDS);
+    store_close(ending->store);
     if (!ending->config->find.url || find_id(ending, when, report, sizeof report)) {
         request_send(&ending->config->terminate, lookup, ending, ending->anchors, when, &answer);
         describe("terminate", &answer, report, sizeof report);
@@ -114,8 +112,7 @@ static _Noreturn void attempt(struct ending *ending, int out)
     _exit(n < 0);
 }
 
-static void finish(struct ending *ending)
-{
+static void finish(struct ending *ending) {
     int status = 0;
     loop_unwatch(ending->watch);
     ending->watch = NULL;
@@ -129,14 +126,14 @@ static void finish(struct ending *ending)
     else
         snprintf(ending->last, sizeof ending->last, "the attempt gave no answer within %d seconds or died", ATTEMPT_SECONDS);
     ending->last[ending->report_len ? ending->report_len : strlen(ending->last)] = '\0';
-    store_log(ending->store, "attempt %llu: %s; next in %lld s", (unsigned long long)ending->attempts, ending->last, (long long)ending->pause);
+    store_log(ending->store, "attempt %llu: %s; next in %lld s", (unsigned long long)ending->attempts, ending->last,
+              (long long)ending->pause);
     loop_timer_set(ending->timer, loop_now() + (uint64_t)ending->pause * SECOND);
     int64_t longest = ending->config->retry > BACKOFF_SECONDS ? ending->config->retry : BACKOFF_SECONDS;
     ending->pause = ending->pause * 2 < longest ? ending->pause * 2 : longest;
 }
 
-static void on_report(void *arg, unsigned ready)
-{
+static void on_report(void *arg, unsigned ready) {
     struct ending *ending = arg;
     (void)ready;
     ssize_t n = read(ending->pipe, ending->report + ending->report_len, sizeof ending->report - 1 - ending->report_len);
@@ -146,8 +143,7 @@ static void on_report(void *arg, unsigned ready)
         finish(ending);
 }
 
-static void start_attempt(struct ending *ending)
-{
+static void start_attempt(struct ending *ending) {
     int ends[2];
     ending->attempts++;
     ending->report_len = 0;
@@ -174,8 +170,7 @@ static void start_attempt(struct ending *ending)
     loop_timer_set(ending->timer, loop_now() + (ATTEMPT_SECONDS + 5) * SECOND);
 }
 
-static void on_timer(void *arg)
-{
+static void on_timer(void *arg) {
     struct ending *ending = arg;
     if (ending->child)
         finish(ending);
@@ -183,8 +178,7 @@ static void on_timer(void *arg)
         start_attempt(ending);
 }
 
-static bool key_good(const char *key, size_t len)
-{
+static bool key_good(const char *key, size_t len) {
     if (len == 0 || len > KEY_MAX)
         return false;
     for (size_t i = 0; i < len; i++)
@@ -193,8 +187,7 @@ static bool key_good(const char *key, size_t len)
     return true;
 }
 
-struct ending *ending_new(struct loop *loop, const struct config *config, const struct store *store, const struct guard *guard)
-{
+struct ending *ending_new(struct loop *loop, const struct config *config, const struct store *store, const struct guard *guard) {
     struct ending *ending = calloc(1, sizeof *ending);
     if (!ending)
         return NULL;
@@ -215,8 +208,7 @@ struct ending *ending_new(struct loop *loop, const struct config *config, const 
     return ending;
 }
 
-void ending_free(struct ending *ending)
-{
+void ending_free(struct ending *ending) {
     if (ending->timer)
         loop_timer_free(ending->timer);
     tls_anchors_free(ending->anchors);
@@ -224,8 +216,7 @@ void ending_free(struct ending *ending)
     free(ending);
 }
 
-void ending_begin(struct ending *ending)
-{
+void ending_begin(struct ending *ending) {
     if (ending->begun)
         return;
     ending->begun = true;
@@ -234,8 +225,7 @@ void ending_begin(struct ending *ending)
     start_attempt(ending);
 }
 
-bool ending_key(struct ending *ending, const char *key, size_t len)
-{
+bool ending_key(struct ending *ending, const char *key, size_t len) {
     if (!key_good(key, len))
         return false;
     memcpy(ending->key, key, len);
@@ -245,8 +235,7 @@ bool ending_key(struct ending *ending, const char *key, size_t len)
     return true;
 }
 
-static bool usable(const struct ending *ending, const char *text, char *missing)
-{
+static bool usable(const struct ending *ending, const char *text, char *missing) {
     struct ending view = *ending;
     strcpy(view.id, "id");
     char *filled = text ? config_expand(text, lookup, &view, missing) : NULL;
@@ -258,22 +247,23 @@ static bool usable(const struct ending *ending, const char *text, char *missing)
     return good;
 }
 
-static bool request_usable(const struct ending *ending, const struct config_request *request, char *missing)
-{
+static bool request_usable(const struct ending *ending, const struct config_request *request, char *missing) {
     bool good = usable(ending, request->url, missing) && usable(ending, request->body, missing);
     for (size_t i = 0; good && i < request->headers.count; i++)
         good = usable(ending, request->headers.item[i], missing);
     return good;
 }
 
-void ending_get_status(const struct ending *ending, struct ending_status *out)
-{
+void ending_get_status(const struct ending *ending, struct ending_status *out) {
     char missing[64] = "";
     memset(out, 0, sizeof *out);
     out->attempts = ending->attempts;
+    out->key = lookup((void *)ending, "KEY")[0] != '\0';
     memcpy(out->last, ending->last, sizeof out->last);
     const struct config *config = ending->config;
-    out->ready = request_usable(ending, &config->terminate, missing) && (!config->find.url || request_usable(ending, &config->find, missing));
+    out->ready = request_usable(ending, &config->terminate, missing);
+    if (out->ready && config->find.url)
+        out->ready = request_usable(ending, &config->find, missing);
     if (!out->ready)
         snprintf(out->missing, sizeof out->missing, "there is no usable value for ${%s}", missing);
     else if (strncmp(config->terminate.url, "https:", 6) == 0 && tls_anchors_count(ending->anchors) == 0) {

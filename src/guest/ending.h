@@ -16,6 +16,7 @@ struct ending;
 struct ending_status {
     uint64_t attempts;
     char last[240];    /* what the last attempt heard, "" before it */
+    bool key;          /* there is a key for ${KEY} */
     bool ready;        /* a request could be sent now */
     char missing[120]; /* why not */
 };

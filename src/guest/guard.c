@@ -5,36 +5,31 @@
 #include <stdio.h>
 #include <string.h>
 
-static struct guard_event event_now(struct guard_now now)
-{
+static struct guard_event event_now(struct guard_now now) {
     struct guard_event event = {.age = 0, .mono = now.mono, .wall = now.wall};
     return event;
 }
 
-int64_t guard_age(const struct guard_event *event, struct guard_now now)
-{
+int64_t guard_age(const struct guard_event *event, struct guard_now now) {
     int64_t by_mono = event->age + (now.mono - event->mono);
     int64_t by_wall = now.wall - event->wall;
     int64_t age = by_mono > by_wall ? by_mono : by_wall;
     return age > 0 ? age : 0;
 }
 
-void guard_arm(struct guard *guard, const struct guard_limits *limits, int64_t life_max, struct guard_now now)
-{
+void guard_arm(struct guard *guard, const struct guard_limits *limits, int64_t life_max, struct guard_now now) {
     memset(guard, 0, sizeof *guard);
     guard->limits = *limits;
     guard->life_max = life_max;
     guard->born = guard->contact = guard->traffic = event_now(now);
 }
 
-void guard_contact(struct guard *guard, struct guard_now now)
-{
+void guard_contact(struct guard *guard, struct guard_now now) {
     guard->contact = event_now(now);
     guard->contacted = true;
 }
 
-void guard_traffic(struct guard *guard, int64_t at, struct guard_now now)
-{
+void guard_traffic(struct guard *guard, int64_t at, struct guard_now now) {
     if (at > now.mono)
         at = now.mono;
     struct guard_now then = {.mono = at, .wall = now.wall - (now.mono - at)};
@@ -44,16 +39,14 @@ void guard_traffic(struct guard *guard, int64_t at, struct guard_now now)
         guard_contact(guard, then);
 }
 
-void guard_serve(struct guard *guard, struct guard_now now)
-{
+void guard_serve(struct guard *guard, struct guard_now now) {
     if (guard->serving)
         return;
     guard->serving = true;
     guard->traffic = event_now(now);
 }
 
-static const char *lease_refusal(const struct guard *guard, const struct guard_lease *lease)
-{
+static const char *lease_refusal(const struct guard *guard, const struct guard_lease *lease) {
     if (guard->ending)
         return "the machine is ending";
     if (lease->silence > GUARD_MAX_SECONDS || lease->idle > GUARD_MAX_SECONDS || lease->life > GUARD_MAX_SECONDS)
@@ -65,8 +58,7 @@ static const char *lease_refusal(const struct guard *guard, const struct guard_l
     return NULL;
 }
 
-const char *guard_lease(struct guard *guard, const struct guard_lease *lease, struct guard_now now)
-{
+const char *guard_lease(struct guard *guard, const struct guard_lease *lease, struct guard_now now) {
     const char *why = lease_refusal(guard, lease);
     if (why)
         return why;
@@ -80,8 +72,7 @@ const char *guard_lease(struct guard *guard, const struct guard_lease *lease, st
     return NULL;
 }
 
-int64_t guard_left(const struct guard *guard, enum guard_timer timer, struct guard_now now)
-{
+int64_t guard_left(const struct guard *guard, enum guard_timer timer, struct guard_now now) {
     int64_t limit = 0, age = 0;
     switch (timer) {
     case GUARD_SILENCE:
@@ -102,8 +93,7 @@ int64_t guard_left(const struct guard *guard, enum guard_timer timer, struct gua
     return limit == 0 ? GUARD_OFF : limit * 1000 - age;
 }
 
-void guard_end(struct guard *guard, const char *reason)
-{
+void guard_end(struct guard *guard, const char *reason) {
     if (guard->ending)
         return;
     guard->ending = true;
@@ -113,8 +103,7 @@ void guard_end(struct guard *guard, const char *reason)
     guard->reason[n] = '\0';
 }
 
-bool guard_check(struct guard *guard, struct guard_now now)
-{
+bool guard_check(struct guard *guard, struct guard_now now) {
     if (guard_left(guard, GUARD_LIFE, now) <= 0)
         guard_end(guard, "the machine reached the end of its life");
     if (guard_left(guard, GUARD_SILENCE, now) <= 0)
@@ -124,25 +113,24 @@ bool guard_check(struct guard *guard, struct guard_now now)
     return guard->ending;
 }
 
-int64_t guard_estimate(const struct guard *guard, struct guard_now now)
-{
+int64_t guard_estimate(const struct guard *guard, struct guard_now now) {
     return guard->born.wall + guard->born.age + (now.mono - guard->born.mono);
 }
 
 /* The age is stored as the larger opinion, so that it cannot shrink over a restart, whatever the clocks then say. */
-static struct guard_event stored(const struct guard_event *event, struct guard_now now)
-{
+static struct guard_event stored(const struct guard_event *event, struct guard_now now) {
     struct guard_event out = {.age = guard_age(event, now), .mono = now.mono, .wall = event->wall};
     return out;
 }
 
-size_t guard_save(const struct guard *guard, const char *boot, struct guard_now now, char *out, size_t size)
-{
-    struct guard_event born = stored(&guard->born, now), contact = stored(&guard->contact, now), traffic = stored(&guard->traffic, now);
+size_t guard_save(const struct guard *guard, const char *boot, struct guard_now now, char *out, size_t size) {
+    const struct guard_limits *limits = &guard->limits;
+    struct guard_event born = stored(&guard->born, now), contact = stored(&guard->contact, now);
+    struct guard_event traffic = stored(&guard->traffic, now);
     int n = snprintf(out, size,
                      "guard 1\nboot %s\nmono %" PRId64 "\nlimits %" PRId64 " %" PRId64 " %" PRId64 "\nborn %" PRId64 " %" PRId64
                      "\ncontact %" PRId64 " %" PRId64 "\ntraffic %" PRId64 " %" PRId64 "\nflags %d %d %d %d\nreason %s\nend\n",
-                     boot[0] ? boot : "-", now.mono, guard->limits.silence, guard->limits.idle, guard->limits.life, born.age, born.wall,
+                     boot[0] ? boot : "-", now.mono, limits->silence, limits->idle, limits->life, born.age, born.wall,
                      contact.age, contact.wall, traffic.age, traffic.wall, guard->contacted, guard->serving, guard->trafficked,
                      guard->ending, guard->reason);
     return n > 0 && (size_t)n < size ? (size_t)n : 0;
@@ -154,8 +142,7 @@ struct reader {
     bool bad;
 };
 
-static size_t take_line(struct reader *reader, const char *name, const char **rest)
-{
+static size_t take_line(struct reader *reader, const char *name, const char **rest) {
     size_t named = strlen(name), left = (size_t)(reader->end - reader->at);
     const char *stop = left ? memchr(reader->at, '\n', left) : NULL;
     *rest = "";
@@ -168,8 +155,7 @@ static size_t take_line(struct reader *reader, const char *name, const char **re
     return (size_t)(stop - *rest);
 }
 
-static bool take_digits(const char **at, const char *end, int64_t *out)
-{
+static bool take_digits(const char **at, const char *end, int64_t *out) {
     bool negative = *at < end && **at == '-';
     const char *p = *at + negative;
     int64_t value = 0;
@@ -184,8 +170,7 @@ static bool take_digits(const char **at, const char *end, int64_t *out)
     return digits > 0;
 }
 
-static void take_numbers(struct reader *reader, const char *name, size_t want, int64_t *out)
-{
+static void take_numbers(struct reader *reader, const char *name, size_t want, int64_t *out) {
     const char *at;
     size_t len = take_line(reader, name, &at);
     const char *end = at + len;
@@ -199,8 +184,7 @@ static void take_numbers(struct reader *reader, const char *name, size_t want, i
         reader->bad = true;
 }
 
-static void take_event(struct reader *reader, const char *name, int64_t since, int64_t mono, struct guard_event *out)
-{
+static void take_event(struct reader *reader, const char *name, int64_t since, int64_t mono, struct guard_event *out) {
     int64_t v[2] = {0, 0};
     take_numbers(reader, name, 2, v);
     if (v[0] < 0)
@@ -210,8 +194,7 @@ static void take_event(struct reader *reader, const char *name, int64_t since, i
     out->wall = v[1];
 }
 
-bool guard_load(struct guard *guard, const char *text, size_t len, const char *boot, int64_t life_max, struct guard_now now)
-{
+bool guard_load(struct guard *guard, const char *text, size_t len, const char *boot, int64_t life_max, struct guard_now now) {
     struct reader reader = {.at = text, .end = text + len, .bad = false};
     const char *line;
     int64_t mono = 0, limits[3] = {0, 0, 0}, flags[4] = {0, 0, 0, 0};

@@ -15,14 +15,12 @@ struct json {
     int hits;
 };
 
-static void blanks(struct json *json)
-{
+static void blanks(struct json *json) {
     while (json->at < json->end && (*json->at == ' ' || *json->at == '\t' || *json->at == '\n' || *json->at == '\r'))
         json->at++;
 }
 
-static bool eat(struct json *json, char c)
-{
+static bool eat(struct json *json, char c) {
     blanks(json);
     if (json->at == json->end || *json->at != c)
         return false;
@@ -30,8 +28,7 @@ static bool eat(struct json *json, char c)
     return true;
 }
 
-static int escape(struct json *json)
-{
+static int escape(struct json *json) {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
     if (json->at == json->end)
         return -1;
@@ -53,8 +50,7 @@ static int escape(struct json *json)
 }
 
 /* Reads a string; the first size-1 bytes go to `out`. *whole: all of it did. */
-static bool string(struct json *json, char *out, size_t size, bool *whole)
-{
+static bool string(struct json *json, char *out, size_t size, bool *whole) {
     size_t n = 0;
     *whole = true;
     if (!eat(json, '"'))
@@ -77,14 +73,15 @@ static bool string(struct json *json, char *out, size_t size, bool *whole)
     return false;
 }
 
-static bool word(struct json *json, const char **start, size_t *len)
-{
+static bool word(struct json *json, const char **start, size_t *len) {
     blanks(json);
     *start = json->at;
     while (json->at < json->end && *json->at && strchr("+-.0123456789abcdefghijklmnopqrstuvwxyzE", *json->at))
         json->at++;
     *len = (size_t)(json->at - *start);
-    if ((*len == 4 && (memcmp(*start, "true", 4) == 0 || memcmp(*start, "null", 4) == 0)) || (*len == 5 && memcmp(*start, "false", 5) == 0))
+    if (*len == 4 && (memcmp(*start, "true", 4) == 0 || memcmp(*start, "null", 4) == 0))
+        return true;
+    if (*len == 5 && memcmp(*start, "false", 5) == 0)
         return true;
     size_t i = *len && **start == '-';
     if (i == *len || (*start)[i] < '0' || (*start)[i] > '9')
@@ -98,8 +95,7 @@ static bool word(struct json *json, const char **start, size_t *len)
 static bool value(struct json *json, bool *holds);
 
 /* A member called "id" with a string or number. */
-static bool id_value(struct json *json, char *id, size_t size, bool *holds)
-{
+static bool id_value(struct json *json, char *id, size_t size, bool *holds) {
     bool whole;
     const char *start = json->at;
     if (start < json->end && *start == '"') {
@@ -120,8 +116,7 @@ static bool id_value(struct json *json, char *id, size_t size, bool *holds)
     return true;
 }
 
-static bool object(struct json *json, bool *holds)
-{
+static bool object(struct json *json, bool *holds) {
     char name[64], id[128] = "";
     bool inside = false, whole;
     int before = json->hits;
@@ -145,8 +140,7 @@ static bool object(struct json *json, bool *holds)
     return true;
 }
 
-static bool array(struct json *json, bool *holds)
-{
+static bool array(struct json *json, bool *holds) {
     if (eat(json, ']'))
         return true;
     do {
@@ -156,8 +150,7 @@ static bool array(struct json *json, bool *holds)
     return eat(json, ']');
 }
 
-static bool text_value(struct json *json, bool *holds)
-{
+static bool text_value(struct json *json, bool *holds) {
     char text[1024];
     bool whole;
     if (!string(json, text, sizeof text, &whole))
@@ -166,8 +159,7 @@ static bool text_value(struct json *json, bool *holds)
     return true;
 }
 
-static bool value(struct json *json, bool *holds)
-{
+static bool value(struct json *json, bool *holds) {
     const char *start;
     size_t len;
     blanks(json);
@@ -194,14 +186,12 @@ static bool value(struct json *json, bool *holds)
     return good;
 }
 
-static bool at_end(struct json *json)
-{
+static bool at_end(struct json *json) {
     blanks(json);
     return json->at == json->end;
 }
 
-int json_find_id(const char *text, size_t len, const char *token, char *out, size_t size)
-{
+int json_find_id(const char *text, size_t len, const char *token, char *out, size_t size) {
     struct json json = {.at = text, .end = text + len, .token = token, .out = out, .size = size};
     bool holds = false;
     out[0] = '\0';
@@ -211,8 +201,7 @@ int json_find_id(const char *text, size_t len, const char *token, char *out, siz
 }
 
 /* Puts json->at on the value of a top-level key. */
-static int member(struct json *json, const char *wanted)
-{
+static int member(struct json *json, const char *wanted) {
     char name[64];
     bool whole, holds = false;
     const char *found = NULL;
@@ -237,8 +226,7 @@ static int member(struct json *json, const char *wanted)
     return found ? 1 : 0;
 }
 
-int json_number(const char *text, size_t len, const char *name, int64_t *out)
-{
+int json_number(const char *text, size_t len, const char *name, int64_t *out) {
     struct json json = {.at = text, .end = text + len};
     const char *start;
     size_t size;
@@ -259,8 +247,7 @@ int json_number(const char *text, size_t len, const char *name, int64_t *out)
     return 1;
 }
 
-int json_string(const char *text, size_t len, const char *name, char *out, size_t size)
-{
+int json_string(const char *text, size_t len, const char *name, char *out, size_t size) {
     struct json json = {.at = text, .end = text + len};
     bool whole;
     int got = member(&json, name);

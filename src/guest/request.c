@@ -24,23 +24,21 @@ struct filled {
     struct config_list headers;
 };
 
-static void wipe_free(char *text)
-{
+static void wipe_free(char *text) {
     if (text)
         sodium_memzero(text, strlen(text));
     free(text);
 }
 
-static void filled_free(struct filled *filled)
-{
+static void filled_free(struct filled *filled) {
     wipe_free(filled->url);
     wipe_free(filled->body);
     for (size_t i = 0; i < filled->headers.count; i++)
         wipe_free(filled->headers.item[i]);
 }
 
-static bool fill(const struct config_request *request, config_lookup_fn *lookup, void *ctx, struct filled *out, struct answer *answer)
-{
+static bool fill(const struct config_request *request, config_lookup_fn *lookup, void *ctx, struct filled *out,
+                 struct answer *answer) {
     char missing[64];
     memset(out, 0, sizeof *out);
     out->url = config_expand(request->url, lookup, ctx, missing);
@@ -60,15 +58,14 @@ static bool fill(const struct config_request *request, config_lookup_fn *lookup,
     return good;
 }
 
-static bool loopback(const struct sockaddr *address)
-{
+static bool loopback(const struct sockaddr *address) {
     if (address->sa_family == AF_INET)
         return (ntohl(((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr) >> 24) == 127;
-    return address->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr);
+    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)(const void *)address;
+    return address->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&six->sin6_addr);
 }
 
-static int dial_one(const struct addrinfo *info)
-{
+static int dial_one(const struct addrinfo *info) {
     struct timeval limit = {.tv_sec = TIMEOUT_SECONDS};
     int fd = socket(info->ai_family, SOCK_STREAM, 0);
     if (fd < 0)
@@ -83,8 +80,7 @@ static int dial_one(const struct addrinfo *info)
     return -1;
 }
 
-static int dial(const struct wire_url *url, struct answer *answer)
-{
+static int dial(const struct wire_url *url, struct answer *answer) {
     char port[8];
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list = NULL;
     snprintf(port, sizeof port, "%u", url->port);
@@ -116,8 +112,7 @@ struct text {
     bool bad;
 };
 
-static void add(struct text *text, const char *more)
-{
+static void add(struct text *text, const char *more) {
     size_t n = strlen(more);
     if (text->bad || text->len + n > text->size) {
         text->bad = true;
@@ -127,8 +122,7 @@ static void add(struct text *text, const char *more)
     text->len += n;
 }
 
-static char *compose(const struct config_request *request, const struct wire_url *url, const struct filled *filled, size_t *len)
-{
+static char *compose(const struct config_request *request, const struct wire_url *url, const struct filled *filled, size_t *len) {
     char line[64];
     struct text text = {.size = 512 + strlen(filled->url) + sizeof url->host + (filled->body ? strlen(filled->body) : 0)};
     for (size_t i = 0; i < filled->headers.count; i++)
@@ -163,8 +157,7 @@ static char *compose(const struct config_request *request, const struct wire_url
     return text.data;
 }
 
-static bool plain_write(int fd, const char *data, size_t len)
-{
+static bool plain_write(int fd, const char *data, size_t len) {
     while (len > 0) {
         ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR)
@@ -177,8 +170,7 @@ static bool plain_write(int fd, const char *data, size_t len)
     return true;
 }
 
-static void receive(int fd, struct tls *tls, struct answer *answer)
-{
+static void receive(int fd, struct tls *tls, struct answer *answer) {
     size_t len = 0;
     bool complete = false;
     char *body = NULL;
@@ -202,8 +194,7 @@ static void receive(int fd, struct tls *tls, struct answer *answer)
 }
 
 static void exchange(const struct config_request *request, const struct filled *filled, const struct wire_url *url,
-                     const struct tls_anchors *anchors, int64_t when, struct answer *answer)
-{
+                     const struct tls_anchors *anchors, int64_t when, struct answer *answer) {
     size_t len = 0;
     int fd = dial(url, answer);
     if (fd < 0)
@@ -223,8 +214,7 @@ static void exchange(const struct config_request *request, const struct filled *
 }
 
 void request_send(const struct config_request *request, config_lookup_fn *lookup, void *ctx, const struct tls_anchors *anchors,
-                  int64_t when, struct answer *answer)
-{
+                  int64_t when, struct answer *answer) {
     struct filled filled;
     struct wire_url url;
     memset(answer, 0, sizeof *answer);
@@ -239,8 +229,7 @@ void request_send(const struct config_request *request, config_lookup_fn *lookup
     filled_free(&filled);
 }
 
-void answer_free(struct answer *answer)
-{
+void answer_free(struct answer *answer) {
     free(answer->data);
     memset(answer, 0, sizeof *answer);
 }

@@ -7,14 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #define GUARD_LOG_LIMIT 262144
 
-bool store_open(struct store *store, const char *path)
-{
+bool store_open(struct store *store, const char *path) {
     char part[1024];
     size_t len = strlen(path);
     store->dir = -1;
@@ -34,8 +34,16 @@ bool store_open(struct store *store, const char *path)
     return store->dir >= 0;
 }
 
-static bool write_all(int fd, const char *data, size_t len)
-{
+bool store_claim(const struct store *store) {
+    return store->dir < 0 || flock(store->dir, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+}
+
+void store_close(const struct store *store) {
+    if (store->dir >= 0)
+        close(store->dir);
+}
+
+static bool write_all(int fd, const char *data, size_t len) {
     while (len > 0) {
         ssize_t n = write(fd, data, len);
         if (n < 0 && errno == EINTR)
@@ -48,8 +56,7 @@ static bool write_all(int fd, const char *data, size_t len)
     return true;
 }
 
-bool store_write(const struct store *store, const char *name, const void *data, size_t len)
-{
+bool store_write(const struct store *store, const char *name, const void *data, size_t len) {
     char temp[64];
     if (store->dir < 0 || snprintf(temp, sizeof temp, "%s.new", name) >= (int)sizeof temp) {
         errno = store->dir < 0 ? EBADF : ENAMETOOLONG;
@@ -68,8 +75,7 @@ bool store_write(const struct store *store, const char *name, const void *data, 
     return false;
 }
 
-static long read_all(int fd, char *out, size_t size)
-{
+static long read_all(int fd, char *out, size_t size) {
     size_t n = 0;
     while (n < size) {
         ssize_t got = read(fd, out + n, size - n);
@@ -84,8 +90,7 @@ static long read_all(int fd, char *out, size_t size)
     return (long)n;
 }
 
-long store_read(const struct store *store, const char *name, char *out, size_t size)
-{
+long store_read(const struct store *store, const char *name, char *out, size_t size) {
     int fd = store->dir < 0 ? -1 : openat(store->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return -1;
@@ -98,8 +103,7 @@ long store_read(const struct store *store, const char *name, char *out, size_t s
 }
 
 /* The last `size` bytes of one file, at the start of `out`. */
-static size_t tail_of(const struct store *store, const char *name, char *out, size_t size)
-{
+static size_t tail_of(const struct store *store, const char *name, char *out, size_t size) {
     int fd = store->dir < 0 ? -1 : openat(store->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return 0;
@@ -111,8 +115,7 @@ static size_t tail_of(const struct store *store, const char *name, char *out, si
     return n > 0 ? (size_t)n : 0;
 }
 
-size_t store_tail(const struct store *store, const char *name, char *out, size_t size)
-{
+size_t store_tail(const struct store *store, const char *name, char *out, size_t size) {
     char old[64];
     size_t n = tail_of(store, name, out, size);
     if (n == size || snprintf(old, sizeof old, "%s.1", name) >= (int)sizeof old)
@@ -128,8 +131,7 @@ size_t store_tail(const struct store *store, const char *name, char *out, size_t
     return n + more;
 }
 
-int store_append(const struct store *store, const char *name)
-{
+int store_append(const struct store *store, const char *name) {
     if (store->dir < 0) {
         errno = EBADF;
         return -1;
@@ -137,8 +139,7 @@ int store_append(const struct store *store, const char *name)
     return openat(store->dir, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 
-void store_trim(const struct store *store, const char *name, size_t limit)
-{
+void store_trim(const struct store *store, const char *name, size_t limit) {
     struct stat st;
     char old[64];
     if (store->dir < 0 || fstatat(store->dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || (size_t)st.st_size <= limit)
@@ -156,14 +157,12 @@ void store_trim(const struct store *store, const char *name, size_t limit)
     free(data);
 }
 
-void store_remove(const struct store *store, const char *name)
-{
+void store_remove(const struct store *store, const char *name) {
     if (store->dir >= 0)
         unlinkat(store->dir, name, 0);
 }
 
-char *store_slurp(const char *path, size_t max, size_t *len)
-{
+char *store_slurp(const char *path, size_t max, size_t *len) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat st;
     if (fd < 0)
@@ -188,8 +187,7 @@ char *store_slurp(const char *path, size_t max, size_t *len)
     return data;
 }
 
-void store_log(const struct store *store, const char *fmt, ...)
-{
+void store_log(const struct store *store, const char *fmt, ...) {
     char line[1024];
     time_t now = time(NULL);
     struct tm tm;

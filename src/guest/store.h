@@ -12,6 +12,10 @@ struct store {
 
 /* Makes the directory (0700, its parents too) and opens it. False with errno set. */
 bool store_open(struct store *store, const char *path);
+/* Whether this process is the only one that uses the directory; the claim ends with the process. */
+bool store_claim(const struct store *store);
+/* In a child process: gives up the share in the parent's claim. */
+void store_close(const struct store *store);
 /* Replaces a file at once: temporary file, fsync, rename, fsync of the directory. */
 bool store_write(const struct store *store, const char *name, const void *data, size_t len);
 /* Reads at most `size` bytes. -1 with errno set (ENOENT: there is none, EFBIG: it is longer). */

@@ -33,8 +33,7 @@ struct bytes {
     bool bad;
 };
 
-static void bytes_add(void *ctx, const void *data, size_t len)
-{
+static void bytes_add(void *ctx, const void *data, size_t len) {
     struct bytes *bytes = ctx;
     if (bytes->bad || bytes->len + len > DER_MAX) {
         bytes->bad = true;
@@ -54,8 +53,7 @@ static void bytes_add(void *ctx, const void *data, size_t len)
     bytes->len += len;
 }
 
-static unsigned char *copy(const unsigned char *data, size_t len, bool *good)
-{
+static unsigned char *copy(const unsigned char *data, size_t len, bool *good) {
     unsigned char *out = malloc(len ? len : 1);
     if (out && len)
         memcpy(out, data, len);
@@ -63,8 +61,7 @@ static unsigned char *copy(const unsigned char *data, size_t len, bool *good)
     return out;
 }
 
-static void anchor_free(br_x509_trust_anchor *anchor)
-{
+static void anchor_free(br_x509_trust_anchor *anchor) {
     free(anchor->dn.data);
     if (anchor->pkey.key_type == BR_KEYTYPE_RSA) {
         free(anchor->pkey.key.rsa.n);
@@ -74,8 +71,7 @@ static void anchor_free(br_x509_trust_anchor *anchor)
     }
 }
 
-static bool anchor_from(const struct bytes *der, br_x509_trust_anchor *anchor)
-{
+static bool anchor_from(const struct bytes *der, br_x509_trust_anchor *anchor) {
     br_x509_decoder_context decoder;
     struct bytes dn = {0};
     br_x509_decoder_init(&decoder, bytes_add, &dn);
@@ -106,8 +102,7 @@ static bool anchor_from(const struct bytes *der, br_x509_trust_anchor *anchor)
     return good;
 }
 
-static bool anchors_take(struct tls_anchors *anchors, const struct bytes *der)
-{
+static bool anchors_take(struct tls_anchors *anchors, const struct bytes *der) {
     if (der->bad || anchors->count == ANCHORS_MAX)
         return false;
     br_x509_trust_anchor *more = realloc(anchors->list, (anchors->count + 1) * sizeof *more);
@@ -120,13 +115,11 @@ static bool anchors_take(struct tls_anchors *anchors, const struct bytes *der)
     return true;
 }
 
-struct tls_anchors *tls_anchors_new(void)
-{
+struct tls_anchors *tls_anchors_new(void) {
     return calloc(1, sizeof(struct tls_anchors));
 }
 
-void tls_anchors_free(struct tls_anchors *anchors)
-{
+void tls_anchors_free(struct tls_anchors *anchors) {
     if (!anchors)
         return;
     for (size_t i = 0; i < anchors->count; i++)
@@ -135,13 +128,11 @@ void tls_anchors_free(struct tls_anchors *anchors)
     free(anchors);
 }
 
-size_t tls_anchors_count(const struct tls_anchors *anchors)
-{
+size_t tls_anchors_count(const struct tls_anchors *anchors) {
     return anchors->count;
 }
 
-size_t tls_anchors_add(struct tls_anchors *anchors, const char *pem, size_t len)
-{
+size_t tls_anchors_add(struct tls_anchors *anchors, const char *pem, size_t len) {
     br_pem_decoder_context decoder;
     struct bytes der = {0};
     bool inside = false;
@@ -176,8 +167,7 @@ size_t tls_anchors_add(struct tls_anchors *anchors, const char *pem, size_t len)
     return anchors->count - before;
 }
 
-static int socket_read(void *ctx, unsigned char *data, size_t len)
-{
+static int socket_read(void *ctx, unsigned char *data, size_t len) {
     struct tls *tls = ctx;
     ssize_t n;
     while ((n = read(tls->fd, data, len)) < 0 && errno == EINTR) {
@@ -187,8 +177,7 @@ static int socket_read(void *ctx, unsigned char *data, size_t len)
     return n > 0 ? (int)n : -1;
 }
 
-static int socket_write(void *ctx, const unsigned char *data, size_t len)
-{
+static int socket_write(void *ctx, const unsigned char *data, size_t len) {
     struct tls *tls = ctx;
     ssize_t n;
     while ((n = write(tls->fd, data, len)) < 0 && errno == EINTR) {
@@ -199,8 +188,7 @@ static int socket_write(void *ctx, const unsigned char *data, size_t len)
 }
 
 /* What the certificate check has against the server, for the log. */
-static const char *complaint(int error)
-{
+static const char *complaint(int error) {
     switch (error) {
     case BR_ERR_X509_EXPIRED:
         return "the certificate is outside its dates";
@@ -217,8 +205,7 @@ static const char *complaint(int error)
     }
 }
 
-static void explain(const struct tls *tls, char *why, size_t why_size)
-{
+static void explain(const struct tls *tls, char *why, size_t why_size) {
     int error = br_ssl_engine_last_error(&tls->client.eng);
     const char *known = complaint(error);
     if (known)
@@ -231,8 +218,7 @@ static void explain(const struct tls *tls, char *why, size_t why_size)
         snprintf(why, why_size, "connection lost in the TLS handshake");
 }
 
-struct tls *tls_open(int fd, const struct tls_anchors *anchors, const char *name, int64_t when, char *why, size_t why_size)
-{
+struct tls *tls_open(int fd, const struct tls_anchors *anchors, const char *name, int64_t when, char *why, size_t why_size) {
     unsigned char seed[32];
     struct tls *tls = malloc(sizeof *tls);
     if (!tls) {
@@ -263,21 +249,18 @@ struct tls *tls_open(int fd, const struct tls_anchors *anchors, const char *name
     return tls;
 }
 
-bool tls_write(struct tls *tls, const char *data, size_t len)
-{
+bool tls_write(struct tls *tls, const char *data, size_t len) {
     return br_sslio_write_all(&tls->io, data, len) == 0 && br_sslio_flush(&tls->io) == 0;
 }
 
-long tls_read(struct tls *tls, char *out, size_t size)
-{
+long tls_read(struct tls *tls, char *out, size_t size) {
     int n = br_sslio_read(&tls->io, out, size);
     if (n >= 0)
         return n;
     return br_ssl_engine_last_error(&tls->client.eng) == BR_ERR_OK ? 0 : -1;
 }
 
-void tls_close(struct tls *tls)
-{
+void tls_close(struct tls *tls) {
     if (!tls)
         return;
     sodium_memzero(tls, sizeof *tls);

@@ -5,14 +5,12 @@
 #include <string.h>
 #include <strings.h>
 
-static const char *find(const char *data, size_t len, const char *what)
-{
+static const char *find(const char *data, size_t len, const char *what) {
     return len ? memmem(data, len, what, strlen(what)) : NULL;
 }
 
 /* The value of the header `name` (lower case) in the lines [at, end); *count says how many there are. */
-static const char *header(const char *at, const char *end, const char *name, size_t *value_len, unsigned *count)
-{
+static const char *header(const char *at, const char *end, const char *name, size_t *value_len, unsigned *count) {
     const char *found = NULL;
     size_t named = strlen(name);
     *count = 0;
@@ -35,8 +33,7 @@ static const char *header(const char *at, const char *end, const char *name, siz
     return found;
 }
 
-static bool decimal(const char *text, size_t len, size_t max, size_t *out)
-{
+static bool decimal(const char *text, size_t len, size_t max, size_t *out) {
     size_t value = 0;
     if (len == 0)
         return false;
@@ -50,8 +47,7 @@ static bool decimal(const char *text, size_t len, size_t max, size_t *out)
 }
 
 /* "METHOD /path?query HTTP/1.1" */
-static bool request_line(const char *line, size_t len, struct wire_request *out)
-{
+static bool request_line(const char *line, size_t len, struct wire_request *out) {
     const char *space = memchr(line, ' ', len);
     size_t n = space ? (size_t)(space - line) : 0;
     if (n == 0 || n >= sizeof out->method)
@@ -75,8 +71,7 @@ static bool request_line(const char *line, size_t len, struct wire_request *out)
     return true;
 }
 
-int wire_parse_request(const char *data, size_t len, struct wire_request *out)
-{
+int wire_parse_request(const char *data, size_t len, struct wire_request *out) {
     memset(out, 0, sizeof *out);
     const char *blank = find(data, len < WIRE_HEAD_MAX ? len : WIRE_HEAD_MAX, "\r\n\r\n");
     if (!blank)
@@ -101,8 +96,7 @@ int wire_parse_request(const char *data, size_t len, struct wire_request *out)
     return len - (size_t)(out->body - data) >= wanted ? 1 : 0;
 }
 
-bool wire_query(const struct wire_request *request, const char *name, char *out, size_t size)
-{
+bool wire_query(const struct wire_request *request, const char *name, char *out, size_t size) {
     size_t named = strlen(name);
     const char *at = request->query, *end = at + request->query_len;
     while (at < end) {
@@ -122,8 +116,7 @@ bool wire_query(const struct wire_request *request, const char *name, char *out,
     return false;
 }
 
-bool wire_parse_url(const char *text, struct wire_url *out)
-{
+bool wire_parse_url(const char *text, struct wire_url *out) {
     memset(out, 0, sizeof *out);
     if (strncmp(text, "https://", 8) == 0) {
         out->tls = true;
@@ -156,8 +149,7 @@ bool wire_parse_url(const char *text, struct wire_url *out)
 }
 
 /* Joins the chunks in place. *complete when the last one is there. */
-static size_t unchunk(char *data, size_t len, bool *complete)
-{
+static size_t unchunk(char *data, size_t len, bool *complete) {
     size_t at = 0, kept = 0;
     *complete = false;
     for (;;) {
@@ -189,8 +181,7 @@ static size_t unchunk(char *data, size_t len, bool *complete)
     }
 }
 
-bool wire_parse_answer(char *data, size_t len, bool final, int *status, char **body, size_t *body_len, bool *complete)
-{
+bool wire_parse_answer(char *data, size_t len, bool final, int *status, char **body, size_t *body_len, bool *complete) {
     *status = 0;
     *complete = false;
     const char *blank = find(data, len, "\r\n\r\n");

@@ -36,7 +36,7 @@ struct wire_url {
 bool wire_parse_url(const char *text, struct wire_url *out);
 
 /* An answer of a cloud: false until the head is complete or when it is none; *body points behind the head. Chunks are joined
- * in place, so only when it is `final`. *complete: by its length, no more bytes are to come (else the connection's end says so). */
+ * in place, so only when it is `final`. *complete: by its length, no more bytes are to come (else the connection's end does). */
 bool wire_parse_answer(char *data, size_t len, bool final, int *status, char **body, size_t *body_len, bool *complete);
 
 /* JSON: the number at the top-level key `name`. 1 found, 0 absent, -1 the text is no JSON object or the value no number ≥ 0. */

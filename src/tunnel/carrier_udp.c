@@ -222,7 +222,8 @@ static unsigned read_some(struct carrier *c, size_t *bytes)
     memset(msgs, 0, sizeof msgs);
     for (unsigned i = 0; i < IN_SLOTS; i++) {
         parts[i] = (struct iovec){.iov_base = c->in[i], .iov_len = DATAGRAM_MAX};
-        msgs[i].msg_hdr = (struct msghdr){.msg_name = &names[i], .msg_namelen = sizeof names[i], .msg_iov = &parts[i], .msg_iovlen = 1,
+        msgs[i].msg_hdr = (struct msghdr){.msg_name = &names[i], .msg_namelen = sizeof names[i], .msg_iov = &parts[i],
+                                          .msg_iovlen = 1,
                                           .msg_control = control[i], .msg_controllen = sizeof control[i]};
     }
     int n = recvmmsg(c->fd, msgs, IN_SLOTS, MSG_DONTWAIT, NULL);
@@ -315,7 +316,8 @@ static int open_socket(int family, uint16_t port)
     return -1;
 }
 
-struct carrier *carrier_udp_open(struct loop *loop, uint16_t bind_port, carrier_receive_fn *receive, carrier_batch_fn *batch, void *ctx)
+struct carrier *carrier_udp_open(struct loop *loop, uint16_t bind_port, carrier_receive_fn *receive, carrier_batch_fn *batch,
+                                 void *ctx)
 {
     struct carrier *c = calloc(1, sizeof *c);
     if (!c)

@@ -132,7 +132,8 @@ static struct flow *next_dirty(struct stack *stack) {
 
 uint64_t stack_tick(struct stack *stack, uint64_t now) {
     struct flow *flow;
-    stack->now = now;
+    now = tcp_clock(stack, now);
+    stack->budget = TCP_BURST_ALL;
     while (stack->flows && stack->heap[0]->heap_key <= now) {
         flow = stack->heap[0];
         tcp_heap_rekey(flow, TCP_NEVER);
@@ -167,7 +168,7 @@ static uint16_t pick_port(struct stack *stack, uint16_t peer_port) {
 }
 
 struct flow *stack_connect(struct stack *stack, uint16_t port, const struct flow_events *events, void *arg, uint64_t now) {
-    stack->now = now;
+    now = tcp_clock(stack, now);
     uint16_t local = pick_port(stack, port);
     struct flow *flow = local ? tcp_flow_new(stack, local, port, now) : NULL;
     if (!flow)

@@ -256,7 +256,7 @@ void stack_input(struct stack *stack, const uint8_t *packet, size_t len, uint64_
         return;
     if (get32(packet + 12) != stack->config.peer_ip || get32(packet + 16) != stack->config.local_ip)
         return;
-    stack->now = now;
+    now = tcp_clock(stack, now);
     if (packet[9] == PROTO_TCP)
         input_tcp(stack, packet + header, total - header, now);
     else if (packet[9] == PROTO_ICMP)

@@ -9,6 +9,8 @@
 
 #define TCP_MS 1000000ull
 #define TCP_NEVER UINT64_MAX
+#define TCP_KEEPALIVE_IDLE (120000 * TCP_MS)
+#define TCP_IDLE_MEMORY (1000 * TCP_MS) /* empty buffers are given back after this */
 
 enum {
     TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_PSH = 8, TCP_ACK = 16,
@@ -18,7 +20,8 @@ enum {
     TCP_BUCKETS = 1024,
     TCP_PORTS = 65536,
     TCP_TIMEWAIT_MAX = 4096,
-    TCP_BURST = 64,        /* segments of one flow per tick: a GSO batch, well below a 208 KiB socket buffer */
+    TCP_BURST = 64,        /* segments of one flow per tick: a GSO batch */
+    TCP_BURST_ALL = 128,   /* of all flows together: a peer's socket buffer may be only 208 KiB */
 };
 
 enum flow_state { FLOW_SYN_SENT, FLOW_PENDING, FLOW_SYN_RECEIVED, FLOW_OPEN, FLOW_DEAD };
@@ -145,6 +148,7 @@ struct stack {
     struct timewait *timewait;  /* a ring ordered by expiry */
     unsigned timewait_size, timewait_head, timewait_count;
     uint16_t next_port;
+    unsigned budget; /* data segments that this tick may still send */
     struct stack_stats stats;
     uint8_t packet[]; /* mtu bytes, the segment under construction */
 };
@@ -154,6 +158,10 @@ static inline uint64_t tcp_unwrap(uint64_t near, uint32_t wire) {
 }
 static inline uint64_t tcp_min(uint64_t a, uint64_t b) { return a < b ? a : b; }
 static inline uint64_t tcp_max(uint64_t a, uint64_t b) { return a > b ? a : b; }
+/* Callers may have read the clock at different moments: time never goes back inside. */
+static inline uint64_t tcp_clock(struct stack *stack, uint64_t now) {
+    return stack->now = tcp_max(stack->now, now);
+}
 static inline struct sent *sent_get(const struct sent_queue *queue, uint32_t index) {
     return &queue->slots[(queue->head + index) & (queue->size - 1)];
 }

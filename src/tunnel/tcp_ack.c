@@ -66,8 +66,10 @@ static void take_cumulative(struct flow *flow, uint64_t ack, uint64_t now, struc
     flow->reno_sacked -= tcp_min(flow->reno_sacked, news->acked);
     if (flow->was_full && flow->tx.len <= flow->send_limit / 2)
         flow->announce_writable = true;
-    if (!flow->tx.len && flow->tx.size)
-        flow->shrink_at = now + 1000 * TCP_MS;
+    if (!flow->tx.len && flow->tx.size) {
+        flow->tx.head = 0; /* the same pages again */
+        flow->shrink_at = now + TCP_IDLE_MEMORY;
+    }
     tcp_dirty(flow);
 }
 
@@ -202,16 +204,21 @@ static bool take_window(struct flow *flow, const struct segment *seg, uint64_t s
     if (edge == flow->edge)
         return false;
     flow->edge = edge;
+    if (flow->timer == TIMER_PERSIST)
+        flow->backoff = 0;
     tcp_dirty(flow);
     return true;
 }
 
-/* RFC 8985 §7.4: the end of a tail loss probe's episode. */
+/* RFC 8985 §7.4.2: the end of a tail loss probe's episode. */
 static void finish_probe(struct flow *flow, uint64_t now, const struct news *news) {
     if (!flow->tlp_end || flow->una < flow->tlp_end)
         return;
+    bool harmless = !flow->tlp_again || news->dsack || (flow->una == flow->tlp_end && news->duplicate);
+    if (flow->una == flow->tlp_end && !harmless)
+        return;
     flow->tlp_end = 0;
-    if (flow->tlp_again && !news->dsack && flow->recovery == RECOVERY_NONE && flow->una >= flow->nxt) {
+    if (!harmless && flow->recovery == RECOVERY_NONE) {
         tcp_congestion_loss(flow, RECOVERY_FAST, now); /* the probe repaired a loss that nobody else saw */
         tcp_congestion_done(flow);
     }

@@ -5,7 +5,6 @@
 #include "tcp.h"
 
 enum { SEND_LEAST = 128 << 10 };
-static const uint64_t IDLE_MEMORY = 1000 * TCP_MS;
 
 /* Ends the flow at once and says so. */
 void tcp_fail(struct flow *flow, int error) {
@@ -66,7 +65,7 @@ void tcp_announce(struct flow *flow, uint64_t now) {
 void flow_accept(struct flow *flow, const struct flow_events *events, void *arg, uint64_t now) {
     if (flow->state != FLOW_PENDING)
         return;
-    flow->stack->now = now;
+    now = tcp_clock(flow->stack, now);
     flow->events = events;
     flow->arg = arg;
     flow->state = FLOW_SYN_RECEIVED;
@@ -104,11 +103,13 @@ static void grow_window(struct flow *flow, size_t len) {
 void flow_consume(struct flow *flow, size_t len, uint64_t now) {
     if (flow->state == FLOW_DEAD || !len)
         return;
-    flow->stack->now = now;
+    now = tcp_clock(flow->stack, now);
     ring_drop(&flow->rx, len < flow->rx.len ? len : flow->rx.len);
     grow_window(flow, len);
     if (!flow->rx.len) {
-        flow->shrink_at = now + IDLE_MEMORY;
+        flow->shrink_at = now + TCP_IDLE_MEMORY;
+        if (!flow->gaps.count)
+            flow->rx.head = 0; /* the same pages again */
         if (flow->fin_received)
             flow->announce_readable = true; /* the end is still to be seen */
     }
@@ -139,8 +140,10 @@ uint8_t *flow_space(struct flow *flow, size_t *len) {
         return NULL;
     }
     want = (size_t)tcp_min(want, limit - flow->tx.len);
-    if (!want || !ring_reserve(&flow->tx, flow->tx.len + want))
+    if (!want || !ring_reserve(&flow->tx, flow->tx.len + want)) {
+        flow->was_full = true;
         return NULL;
+    }
     uint8_t *space = ring_at(&flow->tx, flow->tx.len, &run);
     *len = run < want ? run : want;
     return space;
@@ -149,7 +152,7 @@ uint8_t *flow_space(struct flow *flow, size_t *len) {
 void flow_commit(struct flow *flow, size_t len, uint64_t now) {
     if (flow->state == FLOW_DEAD || !len)
         return;
-    flow->stack->now = now;
+    now = tcp_clock(flow->stack, now);
     flow->tx.len += len;
     if (flow->tx.len >= flow->send_limit)
         flow->was_full = true;
@@ -174,7 +177,7 @@ size_t flow_write(struct flow *flow, const uint8_t *data, size_t len, uint64_t n
 void flow_shutdown(struct flow *flow, uint64_t now) {
     if (flow->state == FLOW_DEAD || flow->shut)
         return;
-    flow->stack->now = now;
+    now = tcp_clock(flow->stack, now);
     flow->shut = true;
     tcp_dirty(flow);
 }
@@ -182,10 +185,12 @@ void flow_shutdown(struct flow *flow, uint64_t now) {
 void flow_abort(struct flow *flow, uint64_t now) {
     if (flow->state == FLOW_DEAD)
         return;
-    flow->stack->now = now;
-    bool silent = flow->announce_closed || (flow->state == FLOW_SYN_SENT && flow->nxt == flow->iss) || flow->error;
-    if (!silent && !(flow->fin_acked && flow->fin_received))
+    now = tcp_clock(flow->stack, now);
+    bool unheard = flow->state == FLOW_SYN_SENT && flow->nxt == flow->iss, over = flow->fin_acked && flow->fin_received;
+    if (!flow->announce_closed && !unheard && !over)
         tcp_send_reset(flow);
+    if (over && flow->active_close)
+        tcp_wait_add(flow, now);
     tcp_fail(flow, flow->announce_closed ? flow->error : ECONNRESET);
 }
 

@@ -55,7 +55,7 @@ static void open_up(struct flow *flow, uint32_t window, uint64_t now) {
         flow->rto = 1000 * TCP_MS;
     flow->backoff = 0;
     flow->announce_connected = true;
-    flow->keepalive_at = now;
+    flow->keepalive_at = now + TCP_KEEPALIVE_IDLE;
     tcp_dirty(flow);
 }
 
@@ -148,6 +148,9 @@ static void input_data(struct flow *flow, uint64_t seq, const uint8_t *data, siz
             return;
         end = flow->adv;
     }
+    end = tcp_min(end, flow->fin_at);
+    if (seq >= end)
+        return;
     len = (size_t)(end - seq);
     if (seq == flow->rcv) {
         if (store(flow, seq, data, len))
@@ -233,7 +236,7 @@ void tcp_input(struct flow *flow, const struct segment *seg, uint64_t now) {
         return;
     if (seg->len && !flow->fin_received)
         input_data(flow, seq, seg->data, seg->len, now);
-    else if (seg->len || seq != flow->rcv)
+    else if (seg->len || seq < flow->rcv || seq > flow->adv)
         ack_soon(flow); /* a probe, or a copy of what was read to the end */
     if (seg->flags & TCP_FIN)
         input_fin(flow, seq + seg->len);

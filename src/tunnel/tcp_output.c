@@ -60,7 +60,7 @@ void tcp_send_ack(struct flow *flow, uint64_t seq, uint64_t now) {
 void tcp_send_reset(struct flow *flow) {
     bool answer = flow->state == FLOW_PENDING; /* nothing of ours was sent yet */
     tcp_put_header(flow->stack, &(struct header){flow->local_port, flow->peer_port, answer ? 0 : flow->nxt, flow->rcv,
-                                                 TCP_RST | TCP_ACK, 0});
+                                                 flow->saw_syn ? TCP_RST | TCP_ACK : TCP_RST, 0});
     flow->stack->stats.resets_out++;
     tcp_emit_packet(flow->stack, 20, 0);
 }
@@ -94,6 +94,8 @@ static void send_range(struct flow *flow, const struct sent *item, uint64_t now)
     if (!flow->gaps.count && !flow->dsack_end)
         acknowledged(flow);
     flow->last_send = now;
+    if (flow->stack->budget)
+        flow->stack->budget--;
     if (flow->recovery == RECOVERY_FAST)
         flow->prr_out += item->len;
     uint64_t rate = tcp_pace_rate(flow);
@@ -180,7 +182,7 @@ static void send_data(struct flow *flow, uint64_t now) {
             break;
         if (paced(flow, now))
             break;
-        if (burst == TCP_BURST) {
+        if (burst == TCP_BURST || !flow->stack->budget) {
             flow->pace_at = now;
             break;
         }

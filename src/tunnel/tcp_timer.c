@@ -5,7 +5,7 @@
 #include "tcp.h"
 
 enum { SYN_TRIES = 6, DATA_TRIES = 12, KEEPALIVE_TRIES = 8 };
-static const uint64_t KEEPALIVE_IDLE = 120000 * TCP_MS, KEEPALIVE_STEP = 15000 * TCP_MS, PERSIST_MOST = 10000 * TCP_MS;
+static const uint64_t KEEPALIVE_STEP = 15000 * TCP_MS, PERSIST_MOST = 10000 * TCP_MS;
 static const uint64_t PROBE_ALONE = 50 * TCP_MS, BACKOFF_MOST = 60000 * TCP_MS;
 
 static uint64_t backed_off(const struct flow *flow) {
@@ -32,13 +32,11 @@ void tcp_timer_arm(struct flow *flow, uint64_t now) {
     }
     if (flow->timer == TIMER_RTO)
         return;
-    uint64_t rto = now + backed_off(flow), probe = now + 2 * flow->srtt + (flow->sent.count == 1 ? PROBE_ALONE : TCP_MS);
-    if (flow->sack_ok && flow->recovery == RECOVERY_NONE && !flow->tlp_end && !flow->backoff && flow->srtt && probe < rto) {
-        uint64_t last = flow->last_send + (probe - now);
-        set_timer(flow, TIMER_PROBE, tcp_max(last, now));
-    } else {
-        set_timer(flow, TIMER_RTO, rto);
-    }
+    uint64_t rto = backed_off(flow), probe = 2 * flow->srtt + (flow->sent.count == 1 ? PROBE_ALONE : TCP_MS);
+    if (!flow->sack_ok || flow->recovery != RECOVERY_NONE || flow->tlp_end || flow->backoff || !flow->srtt || probe >= rto)
+        set_timer(flow, TIMER_RTO, now + rto);
+    else
+        set_timer(flow, TIMER_PROBE, flow->timer == TIMER_PROBE ? tcp_max(flow->timer_at, flow->last_send + probe) : now + probe);
 }
 
 static void on_timeout(struct flow *flow, uint64_t now) {
@@ -98,7 +96,7 @@ static void on_persist(struct flow *flow, uint64_t now) {
 }
 
 static void on_keepalive(struct flow *flow, uint64_t now) {
-    flow->keepalive_at = flow->last_heard + KEEPALIVE_IDLE;
+    flow->keepalive_at = flow->last_heard + TCP_KEEPALIVE_IDLE;
     if (flow->keepalive_at > now)
         return;
     flow->keepalive_at = now + KEEPALIVE_STEP;

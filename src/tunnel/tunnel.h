@@ -21,12 +21,15 @@ struct tunnel_status {
     struct wg_status wg;
     size_t flows;
     uint64_t last_data;          /* loop_now() of the last application byte on a counting port, 0 never */
+    uint16_t port;               /* own UDP port */
 };
 
-/* NULL with errno set. */
+/* Copies the configuration. NULL with errno set: EINVAL for unusable keys, or why no socket could be opened. */
 struct tunnel *tunnel_open(struct loop *loop, const struct tunnel_config *config);
+/* Resets every connection and closes every listener. Not to be called from a flow's callback. */
 void tunnel_close(struct tunnel *tunnel);
 void tunnel_get_status(const struct tunnel *tunnel, struct tunnel_status *out);
+/* The peer has a new outer address; sessions and connections stay. */
 void tunnel_set_endpoint(struct tunnel *tunnel, const struct wg_address *endpoint);
 
 /* Client side: every connection to a local listener (TCP on 127.0.0.1, or a unix socket 0600) becomes a flow to `remote_port`.

@@ -22,7 +22,8 @@ static void label_key(uint8_t out[32], const char *label, const uint8_t public_k
     blake2s_final(&state, out);
 }
 
-void wg_macs_init(struct wg_macs *macs, const uint8_t self_public[32], const uint8_t peer_public[32], wg_random_fn *random, void *ctx)
+void wg_macs_init(struct wg_macs *macs, const uint8_t self_public[32], const uint8_t peer_public[32], wg_random_fn *random,
+                  void *ctx)
 {
     memset(macs, 0, sizeof *macs);
     macs->random = random;
@@ -108,7 +109,8 @@ enum wg_verdict wg_macs_check(struct wg_macs *macs, const struct wg_address *fro
     return within_rate(macs, from, now) ? WG_MAC_GOOD : WG_MAC_BAD;
 }
 
-void wg_macs_reply(struct wg_macs *macs, const struct wg_address *from, const uint8_t *msg, size_t len, uint8_t out[WG_COOKIE_LEN], uint64_t now)
+void wg_macs_reply(struct wg_macs *macs, const struct wg_address *from, const uint8_t *msg, size_t len,
+                   uint8_t out[WG_COOKIE_LEN], uint64_t now)
 {
     uint8_t cookie[WG_MAC];
     memset(out, 0, WG_COOKIE_LEN);
@@ -116,7 +118,8 @@ void wg_macs_reply(struct wg_macs *macs, const struct wg_address *from, const ui
     memcpy(out + M3_RECEIVER, msg + 4, 4); /* the sender field of messages 1 and 2 */
     macs->random(macs->ctx, out + M3_NONCE, NONCE);
     make_cookie(macs, from, cookie, now);
-    crypto_aead_xchacha20poly1305_ietf_encrypt(out + M3_COOKIE, NULL, cookie, WG_MAC, msg + len - 2 * WG_MAC, WG_MAC, NULL, out + M3_NONCE,
+    crypto_aead_xchacha20poly1305_ietf_encrypt(out + M3_COOKIE, NULL, cookie, WG_MAC, msg + len - 2 * WG_MAC, WG_MAC, NULL,
+                                               out + M3_NONCE,
                                                macs->cookie_self);
     sodium_memzero(cookie, sizeof cookie);
 }
@@ -124,7 +127,8 @@ void wg_macs_reply(struct wg_macs *macs, const struct wg_address *from, const ui
 bool wg_macs_consume(struct wg_macs *macs, const uint8_t msg[WG_COOKIE_LEN], uint64_t now)
 {
     uint8_t cookie[WG_MAC];
-    if (!macs->awaiting || crypto_aead_xchacha20poly1305_ietf_decrypt(cookie, NULL, NULL, msg + M3_COOKIE, WG_MAC + WG_TAG, macs->last_mac1, WG_MAC,
+    if (!macs->awaiting || crypto_aead_xchacha20poly1305_ietf_decrypt(cookie, NULL, NULL, msg + M3_COOKIE, WG_MAC + WG_TAG,
+                                                                      macs->last_mac1, WG_MAC,
                                                                       msg + M3_NONCE, macs->cookie_peer) != 0)
         return false;
     memcpy(macs->cookie, cookie, WG_MAC);

@@ -59,7 +59,7 @@ static void send_packet(struct wg *wg, const uint8_t *packet, size_t len, uint64
     wg_timer_any_sent(wg, now);
     if (len > 0)
         wg_timer_data_sent(wg, now);
-    wg_transmit(wg, &wg->endpoint, wg->out, n);
+    wg_transmit(wg, &wg->endpoint, wg->out + WG_ROOM_OUT, n);
 }
 
 static void rekey_when_old(struct wg *wg, uint64_t now)
@@ -130,7 +130,7 @@ static struct wg_session *find_session(const struct wg *wg, uint32_t index)
 /* The length of the inner packet without padding, 0 when the peer may not send it (crypto-key routing). */
 static size_t inner_length(const struct wg *wg, size_t len)
 {
-    const uint8_t *p = wg->in;
+    const uint8_t *p = wg->in + WG_ROOM_KEY;
     if (len < IPV4_HEADER || p[0] >> 4 != 4)
         return 0;
     size_t total = (size_t)p[IPV4_LENGTH] << 8 | p[IPV4_LENGTH + 1], header = (size_t)(p[0] & 15) * 4;
@@ -158,7 +158,7 @@ static bool read_data(struct wg *wg, const struct wg_address *from, const uint8_
     wg_timer_data_received(wg, now);
     size_t inner = inner_length(wg, plain);
     if (inner > 0)
-        wg->config.deliver(wg->config.ctx, wg->in, inner);
+        wg->config.deliver(wg->config.ctx, wg->in + WG_ROOM_KEY, inner);
     return inner > 0;
 }
 

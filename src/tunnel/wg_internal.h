@@ -55,8 +55,8 @@ struct wg {
     uint64_t last_handshake, last_received, rx_bytes, tx_bytes, rx_dropped;
     unsigned staged_first, staged_count;
     struct wg_staged staged[WG_STAGED];
-    uint8_t out[WG_DATA_HEADER + WG_MTU + WG_TAG];
-    uint8_t in[WG_INNER_MAX];
+    uint8_t out[WG_ROOM(WG_MTU)];
+    uint8_t in[WG_ROOM(WG_INNER_MAX)];
 };
 
 /* wg_core.c */

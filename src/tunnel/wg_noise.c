@@ -85,7 +85,8 @@ static void mix_psk(const struct noise_identity *id, struct noise_handshake *hs,
     sodium_memzero(tau, sizeof tau);
 }
 
-bool noise_identity_init(struct noise_identity *id, const uint8_t private_key[32], const uint8_t peer_public[32], const uint8_t psk[32])
+bool noise_identity_init(struct noise_identity *id, const uint8_t private_key[32], const uint8_t peer_public[32],
+                         const uint8_t psk[32])
 {
     static const char construction[] = "Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s";
     static const char identifier[] = "WireGuard v1 zx2c4 Jason@zx2c4.com";
@@ -148,7 +149,8 @@ bool noise_read_initiation(const struct noise_identity *id, struct noise_handsha
     return ok;
 }
 
-bool noise_respond(const struct noise_identity *id, struct noise_handshake *hs, const uint8_t ephemeral[32], uint8_t msg[WG_RESPONSE_LEN])
+bool noise_respond(const struct noise_identity *id, struct noise_handshake *hs, const uint8_t ephemeral[32],
+                   uint8_t msg[WG_RESPONSE_LEN])
 {
     uint8_t key[32];
     memset(msg, 0, WG_RESPONSE_LEN);

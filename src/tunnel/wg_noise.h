@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s as WireGuard uses it: pure functions over messages, without MACs, clock or random (facts/wireguard.md §1.3). */
+/* Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s as WireGuard uses it: pure functions over messages, without MACs, clock or random
+ * (facts/wireguard.md §1.3). */
 #ifndef CPLZ_WG_NOISE_H
 #define CPLZ_WG_NOISE_H
 
@@ -31,16 +32,20 @@ struct noise_keys {
 };
 
 /* False when a key makes an all-zero DH result. */
-bool noise_identity_init(struct noise_identity *id, const uint8_t private_key[32], const uint8_t peer_public[32], const uint8_t psk[32]);
+bool noise_identity_init(struct noise_identity *id, const uint8_t private_key[32], const uint8_t peer_public[32],
+                         const uint8_t psk[32]);
 
-/* Initiator: fills hs and msg up to its MACs, for a fresh ephemeral private key and the index hs->local. False on a zero DH result. */
+/* Initiator: fills hs and msg up to its MACs, for a fresh ephemeral private key and the index hs->local. False on a zero DH
+ * result. */
 bool noise_initiate(const struct noise_identity *id, struct noise_handshake *hs, const uint8_t ephemeral[32],
                     const uint8_t stamp[WG_STAMP_LEN], uint8_t msg[WG_INITIATION_LEN]);
 /* Responder: opens a message 1 of exactly our peer into hs and stamp. False (and nothing to be kept) for everything else. */
 bool noise_read_initiation(const struct noise_identity *id, struct noise_handshake *hs, uint8_t stamp[WG_STAMP_LEN],
                            const uint8_t msg[WG_INITIATION_LEN]);
-/* Responder: continues the hs of noise_read_initiation with a fresh ephemeral and the index hs->local. The caller then derives keys. */
-bool noise_respond(const struct noise_identity *id, struct noise_handshake *hs, const uint8_t ephemeral[32], uint8_t msg[WG_RESPONSE_LEN]);
+/* Responder: continues the hs of noise_read_initiation with a fresh ephemeral and the index hs->local. The caller then derives
+ * keys. */
+bool noise_respond(const struct noise_identity *id, struct noise_handshake *hs, const uint8_t ephemeral[32],
+                   uint8_t msg[WG_RESPONSE_LEN]);
 /* Initiator: opens message 2 for hs, which changes only on success. */
 bool noise_read_response(const struct noise_identity *id, struct noise_handshake *hs, const uint8_t msg[WG_RESPONSE_LEN]);
 /* Transport keys of a finished handshake, which is wiped. */

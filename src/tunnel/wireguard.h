@@ -43,7 +43,8 @@ struct wg_status {
     uint64_t rx_bytes, tx_bytes;
     uint64_t rx_dropped;     /* datagrams refused for any reason */
     struct wg_address endpoint;
-    uint64_t last_received;  /* ns of the caller's clock of the last authenticated datagram, 0 never: a peer that answers is alive */
+    /* ns of the caller's clock of the last authenticated datagram, 0 never: a peer that answers is alive */
+    uint64_t last_received;
     unsigned attempts;       /* unanswered initiations since the last one that was asked for */
 };
 
@@ -59,10 +60,12 @@ void wg_receive(struct wg *wg, const struct wg_address *from, const uint8_t *dat
 void wg_send(struct wg *wg, const uint8_t *packet, size_t len, uint64_t now);
 /* Runs the timers that are due; returns the time of the next one, UINT64_MAX for none. Call again after receive/send. */
 uint64_t wg_tick(struct wg *wg, uint64_t now);
-/* Changes the peer's endpoint (new machine address); the sessions stay. Without a live one the next wg_tick tries a handshake there at once
+/* Changes the peer's endpoint (new machine address); the sessions stay. Without a live one the next wg_tick tries a handshake
+ * there at once
  * if one is wanted (keepalive, staged packets, or a handshake under way). */
 void wg_set_endpoint(struct wg *wg, const struct wg_address *endpoint);
-/* Asks for a new handshake now, without waiting for the timers (the peer is known to have restarted, or just came up). At most one a second
+/* Asks for a new handshake now, without waiting for the timers (the peer is known to have restarted, or just came up). At most
+ * one a second
  * goes out, so that an answer on its way is not made worthless. Sending goes on with the old session meanwhile. */
 void wg_initiate(struct wg *wg, uint64_t now);
 void wg_get_status(const struct wg *wg, struct wg_status *out, uint64_t now);

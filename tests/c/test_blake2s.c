@@ -11,7 +11,8 @@ static void known_digest(void)
     blake2s(out, 32, "", 0, NULL, 0);
     test_bytes("blake2s of nothing", out, 32, "69217a3079908094e11121d042354a7c1f55b6482ca1a51e1b250dfd1ed0eef9");
     blake2s(out, 32, NULL, 0, NULL, 0);
-    test_bytes("blake2s of a null pointer of length 0", out, 32, "69217a3079908094e11121d042354a7c1f55b6482ca1a51e1b250dfd1ed0eef9");
+    test_bytes("blake2s of a null pointer of length 0", out, 32,
+               "69217a3079908094e11121d042354a7c1f55b6482ca1a51e1b250dfd1ed0eef9");
 }
 
 /* The bytes that RFC 7693 appendix E feeds in: a Fibonacci generator over the seed. */

@@ -53,7 +53,7 @@ static void on_ready(void *arg, unsigned ready) {
     char byte;
     note(end->letter);
     end->ready = ready;
-    if (end->drain && read(end->fd, &byte, 1) < 0)
+    if (end->drain && (ready & LOOP_READ) && read(end->fd, &byte, 1) < 0)
         note('!');
     if (end->victim) {
         loop_unwatch(end->victim);
@@ -255,6 +255,7 @@ static void test_order_of_kinds(void) {
 }
 
 int main(void) {
+    setvbuf(stdout, NULL, _IOLBF, 0);
     alarm(60); /* hang guard */
     test_timer_order();
     test_waiting();

@@ -16,7 +16,7 @@
 enum { CLIENT, GUEST, SIM_QUEUE = 512, SIM_LOG = 256 };
 
 struct sim_packet {
-    uint64_t at;
+    uint64_t at, order;
     int to;
     struct wg_address from;
     size_t len;
@@ -40,7 +40,7 @@ struct sim_node {
 };
 
 struct sim {
-    uint64_t now, link_seed, delay;
+    uint64_t now, link_seed, delay, order;
     int64_t wall_offset;         /* seconds added to the wall clock */
     unsigned lose, duplicate, corrupt; /* per mille */
     uint64_t spread;             /* random extra delay: reorders */
@@ -58,6 +58,7 @@ static inline void sim_queue(struct sim *sim, int to, const struct wg_address *f
         return;
     struct sim_packet *p = &sim->queue[sim->queued++];
     p->at = at;
+    p->order = sim->order++;
     p->to = to;
     p->from = *from;
     p->len = len;
@@ -88,8 +89,9 @@ static inline void sim_transmit(void *ctx, const struct wg_address *to, const ui
     for (unsigned i = 0; i < copies; i++) {
         uint64_t extra = sim->spread ? test_random(&sim->link_seed) % sim->spread : 0;
         sim_queue(sim, peer, &node->address, datagram, len, sim->now + sim->delay + extra);
-        if (sim->queued > 0 && test_random(&sim->link_seed) % 1000 < sim->corrupt)
-            sim->queue[sim->queued - 1].data[test_random(&sim->link_seed) % len] ^= (uint8_t)(1 << test_random(&sim->link_seed) % 8);
+        uint64_t dice = test_random(&sim->link_seed);
+        if (sim->queued > 0 && dice % 1000 < sim->corrupt)
+            sim->queue[sim->queued - 1].data[(dice >> 16) % len] ^= (uint8_t)(1 << (dice >> 60 & 7));
     }
 }
 
@@ -153,7 +155,8 @@ static inline struct wg_address sim_address(uint8_t last, uint16_t port)
 /* The configuration of one side; both share the vectors' static keys. */
 static inline struct wg_config sim_config(struct sim *sim, int id)
 {
-    struct wg_config config = {.ctx = &sim->node[id], .transmit = sim_transmit, .deliver = sim_deliver, .random = sim_random, .wall = sim_wall};
+    struct wg_config config = {.ctx = &sim->node[id], .transmit = sim_transmit, .deliver = sim_deliver, .random = sim_random,
+                               .wall = sim_wall};
     unhex(config.private_key, id == CLIENT ? V_SI : V_SR);
     unhex(config.peer_public, id == CLIENT ? V_SR_PUB : V_SI_PUB);
     unhex(config.psk, wg_vectors[1].psk);
@@ -210,7 +213,7 @@ static inline void sim_run(struct sim *sim, uint64_t duration)
         size_t first = 0;
         uint64_t when = UINT64_MAX;
         for (size_t i = 0; i < sim->queued; i++)
-            if (sim->queue[i].at < when) {
+            if (sim->queue[i].at < when || (sim->queue[i].at == when && sim->queue[i].order < sim->queue[first].order)) {
                 when = sim->queue[i].at;
                 first = i;
             }

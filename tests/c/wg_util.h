@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the WireGuard tests share: the report lines, hex, a deterministic random source and the vectors of facts/wireguard.md §1.9. */
+/* What the WireGuard tests share: the report lines, hex, a deterministic random source and the vectors of facts/wireguard.md
+ * §1.9. */
 #ifndef CPLZ_TEST_WG_UTIL_H
 #define CPLZ_TEST_WG_UTIL_H
 
@@ -84,8 +85,10 @@ struct wg_vector {
 #define V_MAC1_I "a234e010981ab1c2152335b25181f81fd3fa7b706a383b354b6cf826f1398adf"
 #define V_STAMP "400000006553f10a1d000000"
 #define V_MSG1 \
-    "0100000044332211b7faf9dbc1ca2d459ae14be6e555a9927549d99374837902a6ac77746d22cf5967dad27849bda8ab505387cb79ebe1bd869f9655c3ed37c1" \
-    "2f1a8b85a2d04368baff25881b89cfdda94757adb287ce7c78e0b2c64e7cb869a2c49e68ff98cceb958fb2141e2c8bdca72f283be7941e8302a23105b607302f" \
+    "0100000044332211b7faf9dbc1ca2d459ae14be6e555a9927549d99374837902a6ac77746d22cf5967dad27849bda8ab5053" \
+    "87cb79ebe1bd869f9655c3ed37c1" \
+    "2f1a8b85a2d04368baff25881b89cfdda94757adb287ce7c78e0b2c64e7cb869a2c49e68ff98cceb958fb2141e2c8bdca72f" \
+    "283be7941e8302a23105b607302f" \
     "8beb286500000000000000000000000000000000"
 #define V_CHAIN1 "1d28c4c2380e05c82c551b8cfee66c9505232ac32b79378904a674cce5c8e083"
 #define V_HASH1 "16132785db6eb7080e75444a496c24d89e7ef851bc5154c56d1e180a8421ec38"
@@ -94,14 +97,16 @@ struct wg_vector {
 #define V_TAU "da5c08a810575fe5b8d495051a9fda6a"
 #define V_NONCE "477e18354c1a5a5377e388cf63ddacc9701c52844e4074ed"
 #define V_MSG3 \
-    "0300000044332211477e18354c1a5a5377e388cf63ddacc9701c52844e4074ed9b8cea98fd620ba8ec4951d046b43cbc3fd184d413a2de0bf04f902edc7c1ffb"
+    "0300000044332211477e18354c1a5a5377e388cf63ddacc9701c52844e4074ed9b8cea98fd620ba8ec4951d046b43cbc3fd1" \
+    "84d413a2de0bf04f902edc7c1ffb"
 #define V_MAC2 "04fdb2a804f806d52f27e0cb80c706a1"
 
 static const struct wg_vector wg_vectors[2] = {
     {
         .name = "no psk",
         .psk = "0000000000000000000000000000000000000000000000000000000000000000",
-        .msg2 = "02000000ddccbbaa4433221133d163d55d9decd12e1f0aca8edf85e6c40debe22900292bf49c5ffeda6dab392cece582c41b501f6e038c29f9f8e5b9"
+        .msg2 = "02000000ddccbbaa4433221133d163d55d9decd12e1f0aca8edf85e6c40debe22900292bf49c5ffeda6dab392cece582c41b"
+                "501f6e038c29f9f8e5b9"
                 "d0c5a9f2e03c886fcf9d316703eff1b100000000000000000000000000000000",
         .chain2 = "93523a974de2a29a1c10ea92f75c57941589d2f7c7774d4ca4272a1aa5972336",
         .hash2 = "c879c8fd8bd4dd5c34c73399686079f04599256ed99305e932b54dccf89219e5",
@@ -116,7 +121,8 @@ static const struct wg_vector wg_vectors[2] = {
     {
         .name = "psk",
         .psk = "9afada319460eeb01471368892fd794907dee0d2b2a5f745236f9e368068f07c",
-        .msg2 = "02000000ddccbbaa4433221133d163d55d9decd12e1f0aca8edf85e6c40debe22900292bf49c5ffeda6dab392a65c2663d37bc5edbea6c30c64c59ba"
+        .msg2 = "02000000ddccbbaa4433221133d163d55d9decd12e1f0aca8edf85e6c40debe22900292bf49c5ffeda6dab392a65c2663d37"
+                "bc5edbea6c30c64c59ba"
                 "311b52f6d2fca800e98e0150cbd3a08e00000000000000000000000000000000",
         .chain2 = "a29d1d4e55b35c4a41420fb7a2be4001fc14f2767cd3b7778151f6b5395c275d",
         .hash2 = "b6feb6886863518b18a5d30988ba629536b444731b711efeac776eddd846e765",

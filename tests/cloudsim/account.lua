@@ -124,7 +124,7 @@ local function charge_of(world, instance, from, to)
   local items, sum, first, last = {}, 0.0, math.huge, 0
   for _, row in ipairs(world.ledger.rows) do
     local stop = math.min(row.closed or to, to)
-    if row.id == instance.id and row.opened < to and stop >= from and not (row.bytes == 0) then
+    if row.id == instance.id and row.opened < to and stop >= from and row.bytes ~= 0 then
       local start = math.max(row.opened, from)
       local amount = ledger.amount(row, to, from)
       items[#items + 1] = {start = start // 1, ["end"] = stop // 1, type = row.kind, source = reply.null,

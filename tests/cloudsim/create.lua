@@ -130,7 +130,8 @@ local function make(call, offer, parts, stopped)
   local slow = world.faults:take("create.slow_appear", parts.context)
   local instance = {
     id = world:fresh_id(), account = call.account.id, offer = offer, ask = offer.id, label = body.label,
-    token = body.label, image = body.image or "vastai/base-image:latest", runtype = runtype_of(body), args = body.args or words(body.args_str),
+    token = body.label, image = body.image or "vastai/base-image:latest", runtype = runtype_of(body),
+    args = body.args or words(body.args_str),
     onstart = body.onstart, env = parts.env, forwards = parts.forwards, disk = body.disk or 8, is_bid = body.price ~= nil,
     bid = body.price, gpu_rate = rate, vm = body.vm, user = body.user, template_hash_id = body.template_hash_id,
     visible_at = world.time + (slow and world:scaled(slow.seconds or 30) or 0), hidden_get = slow and slow.get,

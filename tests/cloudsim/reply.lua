@@ -23,7 +23,7 @@ end
 --- The usual error body (facts/vast.md §1.4); `more` adds fields.
 function reply.fail(status, code, message, more)
   local body = {success = false, error = code, msg = message}
-  for key, value in pairs(more or {}) do -- order cannot show: the encoder sorts
+  for key, value in pairs(more or {}) do -- order: free
     body[key] = value
   end
   return reply.json(status, body)

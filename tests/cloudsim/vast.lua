@@ -85,8 +85,12 @@ local function service_fault(world, context)
   elseif faults:take("api.html", context) then
     return reply.html(200)
   elseif faults:take("api.endless_body", context) then
-    return {status = 200, headers = {["Content-Type"] = "application/json"}, endless = '{"success":true,"padding":"'
-      .. ("x"):rep(4000) .. '",'}
+    return {status = 200, headers = {["Content-Type"] = "application/json"}, stream = function(write)
+      write('{"success":true,"padding":"')
+      while true do
+        write(("x"):rep(4096))
+      end
+    end}
   end
   return nil
 end
@@ -167,7 +171,7 @@ function vast.handler(request, world)
   vast.collect(world)
   local entry = {face = "vast", method = request.method, path = request.path, key = key_text(request) and "unknown" or "none",
     query = {}, legacy_key = request.query and request.query.api_key ~= nil or nil}
-  for name, value in pairs(request.query or {}) do -- order cannot show: it is a table
+  for name, value in pairs(request.query or {}) do -- order: free
     entry.query[name] = name ~= "api_key" and value or nil
   end
   world:note(entry)

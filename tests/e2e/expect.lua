@@ -47,8 +47,8 @@ end
 function expect.machines(r, n)
   local ids, count = {}, 0
   for _, row in ipairs(r:billing()) do
-    if not ids[row.instance] then
-      ids[row.instance] = true
+    if not ids[row.id] then
+      ids[row.id] = true
       count = count + 1
     end
   end

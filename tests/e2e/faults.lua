@@ -41,7 +41,7 @@ for _, row in ipairs(table_of_faults) do
     expect.lacks(result, r.account_key, "traceback")
     expect.machines(r, code == 0 and 1 or 0)
     if code == 0 then
-      r:control("POST", "/reset", { faults = true })
+      r:heal()
       expect.ends(r:run("stop"), 0)
     end
     expect.all_over(r)
@@ -73,7 +73,7 @@ case("destroy failing for long: unproven, then proven by a later stop", function
   r:fault { name = "api.down", sticky = true }
   local result = expect.ends(r:run("stop"), 1, "CRITICAL")
   expect.lacks(result, "billing ended")
-  r:control("POST", "/reset", { faults = true })
+  r:heal()
   expect.ends(r:run("stop"), 0)
   expect.nothing_bills(r)
 end)
@@ -82,7 +82,7 @@ case("a list that is cut short proves nothing", function(r)
   ready(r)
   r:fault { name = "list.partial", sticky = true }
   expect.ends(r:run("stop"), 1, "CRITICAL")
-  r:control("POST", "/reset", { faults = true })
+  r:heal()
   expect.ends(r:run("stop"), 0)
   expect.all_over(r)
 end)
@@ -91,7 +91,7 @@ case("key revoked in mid-session: stop is unproven", function(r)
   ready(r)
   r:fault { name = "api.auth", sticky = true }
   expect.ends(r:run("stop"), 1, "CRITICAL")
-  r:control("POST", "/reset", { faults = true })
+  r:heal()
   expect.ends(r:run("stop"), 0)
   expect.nothing_bills(r)
 end)

@@ -102,6 +102,9 @@ end
 
 function rig:fault(fault) return self:control("POST", "/fault", fault) end
 
+--- Takes back every fault that was ordered.
+function rig:heal() return self:control("DELETE", "/fault") end
+
 function rig:ledger() return self:control("GET", "/ledger") end
 
 --- Rows of the ledger that bill at this moment.
@@ -110,7 +113,9 @@ function rig:billing() return self:ledger().open end
 --- Instances the cloud still knows, as an array.
 function rig:instances()
   local list = {}
-  for _, row in ipairs(self:control("GET", "/world").instances) do list[#list + 1] = row end
+  for _, row in ipairs(self:control("GET", "/machines").machines) do
+    if not row.destroyed then list[#list + 1] = row end
+  end
   return list
 end
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* A WireGuard end without an interface, to be tried against foreign ones: echoes through the tunnel to the peer, and answers the peer's.
+/* A WireGuard end without an interface, to be tried against foreign ones: echoes through the tunnel to the peer, and answers the
+ * peer's.
  *
  *   wg_ping PRIVATE PEER_PUBLIC PSK OWN_INNER PEER_INNER PORT ENDPOINT_IP ENDPOINT_PORT COUNT SIZE SECONDS
  *
- * Keys in 64 hex digits; ENDPOINT_IP "-" waits for the peer to call. Ends with 0 when COUNT echoes came back, with 1 after SECONDS. */
+ * Keys in 64 hex digits; ENDPOINT_IP "-" waits for the peer to call. Ends with 0 when COUNT echoes came back, with 1 after
+ * SECONDS. */
 #include <arpa/inet.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -145,7 +147,8 @@ static void key(uint8_t out[32], const char *hex)
 int main(int argc, char **argv)
 {
     struct end end = {.loop = loop_new()};
-    struct wg_config config = {.ctx = &end, .transmit = transmit, .deliver = deliver, .random = random_bytes, .wall = wall, .keepalive = 25};
+    struct wg_config config = {.ctx = &end, .transmit = transmit, .deliver = deliver, .random = random_bytes, .wall = wall,
+                               .keepalive = 25};
     if (argc != 12 || !end.loop)
         return 2;
     key(config.private_key, argv[1]);
@@ -174,7 +177,8 @@ int main(int argc, char **argv)
         loop_once(end.loop, (int64_t)(SECOND / 10));
     struct wg_status s;
     wg_get_status(end.wg, &s, loop_now());
-    printf("sent %u back %u answered %u established %d rx %llu tx %llu dropped %llu\n", end.sent, end.back, end.answered, s.established,
+    printf("sent %u back %u answered %u established %d rx %llu tx %llu dropped %llu\n", end.sent, end.back, end.answered,
+           s.established,
            (unsigned long long)s.rx_bytes, (unsigned long long)s.tx_bytes, (unsigned long long)s.rx_dropped);
     carrier_close(end.carrier);
     wg_free(end.wg);

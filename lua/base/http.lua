@@ -1,0 +1,217 @@
+-- SPDX-License-Identifier: MIT
+-- The HTTP client. Every failure says what it was, never what was secret in it, and nothing is repeated by itself.
+
+local host = ...
+
+local clock = require "base.clock"
+local fail = require "base.fail"
+local json = require "base.json"
+local log = require "base.log"
+local sorted = require "base.sorted"
+local task = require "base.task"
+local url = require "base.url"
+
+local http = {}
+
+local MAX_BYTES = 8 * 1024 * 1024
+local EXCERPT = 200
+local ERROR_BODY = 65536
+
+local CODES = { toolarge = "broken", tls = "broken", insecure = "refused" }
+
+local function kind_of_status(status)
+  if status == 401 or status == 403 then return "auth" end
+  if status == 402 then return "funds" end
+  if status == 429 then return "rate" end
+  if status >= 500 or status == 408 then return "transient" end
+  if status >= 400 then return "refused" end
+  return "broken"
+end
+
+-- The start of a body in one line, secrets hidden.
+local function excerpt(body)
+  local text = log.redact(body:sub(1, 4096)):gsub("[%c%s]+", " "):gsub("^ ", "")
+  if #text > EXCERPT then
+    local cut = utf8.offset(text, 0, EXCERPT + 1)
+    text = text:sub(1, (cut or EXCERPT + 1) - 1) .. "…"
+  end
+  return text
+end
+
+local function retry_after(headers)
+  return headers and tonumber(headers["retry-after"]) or nil
+end
+
+local function raise_status(spec, shown, response, kind)
+  local text = excerpt(response.body)
+  fail.raise(kind or kind_of_status(response.status),
+    ("%s %s answered %d%s"):format(spec.method, shown, response.status, text ~= "" and ": " .. text or ""), {
+      status = response.status, url = shown, method = spec.method, sent = true, body = response.body,
+      retry_after = retry_after(response.headers),
+    })
+end
+
+local function header_list(headers, extra)
+  local merged, names = {}, {}
+  for _, list in ipairs { extra, headers or {} } do
+    for name, value in sorted(list) do
+      value = tostring(value)
+      if (name .. value):find("[\r\n%z]") or not name:find("^[%w-]+$") then
+        error(("the header %q has a character that headers cannot have"):format(name), 0)
+      end
+      names[name:lower()] = name
+      merged[name:lower()] = value
+    end
+  end
+  local lines = {}
+  for name, value in sorted(merged) do lines[#lines + 1] = names[name] .. ": " .. value end
+  return lines
+end
+
+-- What host.http.start wants.
+local function prepare(spec)
+  local extra, body = { Accept = "application/json" }, spec.body
+  if spec.json ~= nil then
+    if body then error("a request has json or body, not both", 0) end
+    body = json.encode(spec.json)
+    extra["Content-Type"] = "application/json"
+  end
+  return {
+    method = spec.method, url = url.with_query(spec.url, spec.query), headers = header_list(spec.headers, extra),
+    body = body, timeout = spec.timeout or 30, connect_timeout = spec.connect_timeout, idle_timeout = spec.idle_timeout,
+    max_bytes = spec.max_bytes or MAX_BYTES, stream = spec.stream ~= nil or nil, fresh = spec.fresh, unix = spec.unix,
+    ca_file = spec.ca_file,
+  }
+end
+
+local function good(spec, status)
+  if spec.ok == "any" then return true end
+  if not spec.ok then return status >= 200 and status < 300 end
+  for _, wanted in ipairs(spec.ok) do
+    if wanted == status then return true end
+  end
+  return false
+end
+
+-- Hands pieces on until the last event, which it returns. The body of an error is kept, not streamed.
+local function receive(id, spec)
+  local kept, size = {}, 0
+  while true do
+    local event = task.park(id)
+    if event.data then
+      if good(spec, event.status) then
+        spec.stream(event.data)
+      elseif size < ERROR_BODY then
+        kept[#kept + 1], size = event.data, size + #event.data
+      end
+    end
+    if event.done then
+      if kept[1] then event.body = table.concat(kept) .. (event.body or "") end
+      return event
+    end
+  end
+end
+
+local function transfer(spec, shown)
+  local options = prepare(spec)
+  local id, sentence, code = host.http.start(options)
+  if not id then
+    fail.raise(CODES[code] or "refused", ("%s %s: %s"):format(spec.method, shown, sentence),
+      { url = shown, method = spec.method, code = code, sent = false })
+  end
+  local finished = false
+  local _ <close> = setmetatable({}, { __close = function()
+    if not finished then host.http.cancel(id) end
+    task.discard(id)
+  end })
+  local event = receive(id, spec)
+  finished = true
+  return event
+end
+
+local function note(spec, shown, started, outcome)
+  outcome.method, outcome.url = spec.method, shown
+  outcome.ms = math.floor((clock.now() - started) * 1000 + 0.5)
+  log.debug("http", outcome)
+end
+
+local function finish(spec, shown, event)
+  local response = { status = event.status, headers = event.headers or {}, body = event.body or "", url = shown }
+  -- The body as a value; raises `broken` when it is not JSON.
+  response.json = function()
+    local value, sentence = json.decode(response.body)
+    if value == nil then
+      fail.raise("broken", ("%s %s answered %d with what is %s: %s"):format(spec.method, shown, response.status, sentence,
+        excerpt(response.body)), { status = response.status, url = shown, method = spec.method, sent = true,
+        body = response.body })
+    end
+    return value
+  end
+  local refusal = spec.classify and spec.classify(response)
+  if refusal then
+    refusal.status, refusal.url, refusal.method = refusal.status or response.status, shown, spec.method
+    refusal.sent, refusal.body = true, refusal.body or response.body
+    refusal.retry_after = refusal.retry_after or retry_after(response.headers)
+    error(fail.is(refusal) and refusal or fail.new(refusal), 0)
+  end
+  if not good(spec, response.status) then raise_status(spec, shown, response) end
+  return response
+end
+
+local function perform(spec)
+  local shown = url.shown(spec.url)
+  local started = clock.now()
+  local event = transfer(spec, shown)
+  if event.error then
+    note(spec, shown, started, { error = event.code or event.error })
+    fail.raise(CODES[event.code] or "transient", ("%s %s: %s"):format(spec.method, shown, log.redact(event.error)),
+      { url = shown, method = spec.method, code = event.code, sent = event.sent ~= false })
+  end
+  note(spec, shown, started, { status = event.status })
+  return finish(spec, shown, event)
+end
+
+local SAFE = { GET = true, HEAD = true, DELETE = true, OPTIONS = true }
+
+local function is_near(spec)
+  if spec.unix then return true end
+  local parts = url.parse(spec.url)
+  local name = parts and parts.host or ""
+  return name == "localhost" or name == "[::1]" or name:find("^127%.") ~= nil or name:find("^10%.13%.37%.") ~= nil
+end
+
+-- One request: {method=, url=, headers={name = value}, query={name = value}, json= | body=, timeout=30 s,
+-- max_bytes=8 MiB, fresh=, unix=, stream=function(piece), ok={200, …}|"any"}. → {status=, headers=, body=, json()}
+function http.request(spec)
+  local copy = {}
+  for key, value in pairs(spec) do copy[key] = value end -- order: free
+  copy.method = copy.method or "GET"
+  if not SAFE[copy.method] and not is_near(copy) then
+    error(("http.request sends no %s to a foreign host: declare it in a client's `writes`, or create with a ticket")
+      :format(copy.method), 2)
+  end
+  return perform(copy)
+end
+
+-- Calls fn() again after failures of `kinds` (transient, rate), `attempts` times (3) in all, after `pause` seconds (1) that
+-- double each time, or what the server asked for. Only for requests that may be repeated.
+function http.retry(fn, options)
+  options = options or {}
+  local kinds = {}
+  for _, kind in ipairs(options.kinds or { "transient", "rate" }) do kinds[kind] = true end
+  local pause = options.pause or 1
+  for attempt = 1, options.attempts or 3 do
+    local result = table.pack(fail.try(fn))
+    if result[1] then return table.unpack(result, 2, result.n) end
+    local failure = result[2]
+    if attempt == (options.attempts or 3) or not kinds[failure.kind] or failure.code == "deadline" then error(failure, 0) end
+    log.debug("trying again", { error = failure.message, attempt = attempt })
+    task.sleep(math.max(pause, math.min(failure.retry_after or 0, 60)))
+    pause = pause * 2
+  end
+end
+
+-- A client of one service, see base.client.
+function http.client(options) return require("base.client").new(options, perform) end
+
+return http

@@ -1,0 +1,77 @@
+-- SPDX-License-Identifier: MIT
+-- The terminal: texts go out as they are, colour only where a person looks at it.
+
+local host = ...
+
+local net = require "base.net"
+
+local term = {}
+
+local terminal = host.terminal
+
+function term.out(text) terminal.write("out", text) end
+function term.err(text) terminal.write("err", text) end
+
+-- Whether "in", "out" or "err" is a terminal.
+function term.is(name) return terminal.is(name) end
+
+-- columns, rows.
+function term.size() return terminal.size() end
+
+-- How many columns a text takes.
+function term.width(text) return terminal.width(text) end
+
+local STYLES = {
+  bold = "1", dim = "2", red = "31", green = "32", yellow = "33", blue = "34", magenta = "35", cyan = "36",
+}
+
+local forced -- set by term.colour
+
+-- Forces colour on or off; nil: by terminal and NO_COLOR.
+function term.colour(on) forced = on end
+
+local function coloured(stream)
+  if forced ~= nil then return forced end
+  local no_color = host.process.getenv("NO_COLOR")
+  return terminal.is(stream) and (no_color == nil or no_color == "") and host.process.getenv("TERM") ~= "dumb"
+end
+
+-- The text in a style (bold dim red green yellow blue magenta cyan) for a stream ("out"), plain where colour is off.
+function term.style(name, text, stream)
+  local code = STYLES[name]
+  if not code then error(("%q is no style"):format(tostring(name)), 2) end
+  if not coloured(stream or "out") then return text end
+  return "\27[" .. code .. "m" .. text .. "\27[0m"
+end
+
+local input
+
+-- Shows a prompt (stderr) and waits for a line; nil at the end of the input.
+function term.ask(prompt)
+  input = input or net.wrap(terminal.stdin())
+  if prompt then terminal.write("err", prompt) end
+  return input:read_line()
+end
+
+-- Like ask, without showing what is typed.
+function term.hidden(prompt)
+  local before = terminal.is("in")
+  local _ <close> = setmetatable({}, { __close = function()
+    if not before then return end
+    terminal.echo(true)
+    terminal.write("err", "\n")
+  end })
+  if before then terminal.echo(false) end
+  return term.ask(prompt)
+end
+
+-- Keys one by one while on (terminals only).
+function term.raw(on) return terminal.raw(on) end
+
+-- Bytes typed, as they come: read(n, timeout), for key readers.
+function term.read(n, timeout)
+  input = input or net.wrap(terminal.stdin())
+  return input:read(n, timeout)
+end
+
+return term

@@ -1,0 +1,32 @@
+-- SPDX-License-Identifier: MIT
+return {
+  name = "offers",
+  summary = "compare what the clouds offer for a model; rents nothing",
+  options = { "cheapest", "provider", "gpu", "gpus", "model", "tier", "context", "spot", "on-demand", "region", "hours", "max-price" },
+  run = function(ctx)
+    local config = require "facts.config"
+    local offers = require "work.offers"
+    local term = require "base.term"
+    local view = require "ui.offers"
+    local want = require("work.want").make { strict = false }
+    for _, note in ipairs(want.notes) do
+      term.err("continueplz: " .. note .. "\n")
+    end
+    local collected = offers.collect(want, function(name, result)
+      local _, text = view.result_line(name, result)
+      if not ctx.json then
+        term.err("  " .. text .. "\n")
+      end
+    end)
+    local ordered, rejected = offers.rank(collected, want)
+    local model = {
+      want = want, ordered = ordered, rejected = rejected, results = collected.results, reasons = offers.reasons(rejected), rate = config.rate(),
+    }
+    if #ordered == 0 then
+      offers.explain_nothing(collected, rejected, want)
+    end
+    ctx.print(table.concat(view.lines(model), "\n"))
+    ctx.emit(view.object(model))
+    return 0
+  end,
+}

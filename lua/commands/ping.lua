@@ -1,0 +1,41 @@
+-- SPDX-License-Identifier: MIT
+return {
+  name = "ping",
+  summary = "ask the model for a sign of life, or a QUESTION",
+  options = {},
+  args = "[QUESTION]",
+  tolerant = true,
+  run = function(ctx)
+    local clock = require "base.clock"
+    local term = require "base.term"
+    local world = require "base.world"
+    local link = require "work.link"
+    local session = require("work.journal").open(ctx.home):current()
+    if not session or not session.ready_at then
+      ctx.problem("no model is ready in " .. ctx.home .. "; start one with continueplz --cheapest")
+      ctx.emit { status = "none" }
+      return 7
+    end
+    link.ensure()
+    local engine = world.require("engines.ollama")
+    local base, name = link.engine(), session.plan.model
+    local before = clock.now()
+    local version = engine.probe(base)
+    local trip = clock.now() - before
+    local object = { status = "ok", model = name, server = version, round_trip_ms = math.floor(trip * 1e4 + 0.5) / 10 }
+    if #ctx.args > 0 then
+      object.answer, object.tokens_per_second = engine.ask(base, name, table.concat(ctx.args, " "), function(piece)
+        if not ctx.json then
+          term.out(piece)
+        end
+      end)
+      ctx.print("")
+    else
+      object.tokens_per_second = engine.token(base, name)
+    end
+    ctx.print(("%s answers: round trip %.1f ms%s"):format(name, object.round_trip_ms,
+      object.tokens_per_second and (", %.0f tokens/s"):format(object.tokens_per_second) or ""))
+    ctx.emit(object)
+    return 0
+  end,
+}

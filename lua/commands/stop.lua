@@ -1,0 +1,34 @@
+-- SPDX-License-Identifier: MIT
+return {
+  name = "stop",
+  summary = "end the machine and prove that billing ended",
+  details = "Can be repeated at any time. Exit 0: proven ended (or the cloud gives no proof and says it is gone), 1: not proven.",
+  options = { "stop" },
+  tolerant = true,
+  run = function(ctx)
+    local config = require "facts.config"
+    local files = require "base.files"
+    local view = require "ui.stopped"
+    local screen = require("ui.progress").new(ctx)
+    screen:title("Stopping instance")
+    local results = require("work.stop").run(screen)
+    screen:close()
+    local shown = {}
+    for _, result in ipairs(screen.ended_sessions) do
+      shown[result.session.token] = result
+    end
+    local failed = false
+    for _, result in ipairs(results) do
+      local told = shown[result.session.token] or result
+      told.doubt = told.doubt or result.doubt
+      result.cost, result.duration = told.cost, told.duration
+      failed = failed or result.outcome == "unproven"
+      ctx.print("\n" .. table.concat(view.lines(told, config.rate(), files.join(ctx.home, "continueplz.log")), "\n"))
+    end
+    if #results == 0 then
+      ctx.print("Nothing is running in " .. ctx.home .. ".")
+    end
+    ctx.emit(view.object(results, config.rate()))
+    return failed and 1 or 0
+  end,
+}

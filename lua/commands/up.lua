@@ -1,0 +1,88 @@
+-- SPDX-License-Identifier: MIT
+local function money(amount)
+  return ("$%.2f"):format(amount)
+end
+
+-- Asks once before renting. → true, or false and why the answer is no (nil when a person said no).
+local function confirmation(ctx, want, rate)
+  local clock = require "base.clock"
+  local format = require "ui.format"
+  local term = require "base.term"
+  local outcome = {}
+  function outcome.ask(candidate)
+    local above = want.ask_above and candidate.hourly > want.ask_above and not want.max_price
+    if not ctx.asks then
+      if above then
+        outcome.limit = ("the cheapest that fits costs %s, above MAX_PRICE (%s/h); say --max-price=%.2f to rent it"):format(
+          format.hourly(candidate.hourly), money(want.ask_above), math.ceil(candidate.hourly * 100) / 100)
+        return false
+      end
+      return true
+    end
+    local parts = candidate.parts
+    ctx.screen:close()
+    ctx.print(("\n      %s for %s: %s compute, %s disk, %s download."):format(format.both(candidate.total, rate),
+      clock.duration(want.hours * 3600), money(parts.compute), money(parts.disk), money(parts.download)))
+    if above then
+      ctx.print(("      That is %s, ABOVE your limit MAX_PRICE of %s/h."):format(format.hourly(candidate.hourly), money(want.ask_above)))
+    end
+    local answer = term.ask(("      Rent it for %s? [y/N] "):format(format.hourly(candidate.hourly)))
+    return answer ~= nil and answer:lower():match("^%s*y") ~= nil
+  end
+  return outcome
+end
+
+local function show_dry(ctx, run, want, rate)
+  local view = require "ui.offers"
+  local offers = require "work.offers"
+  local model = {
+    want = want, ordered = run.ordered, rejected = run.rejected, results = run.collected.results, reasons = offers.reasons(run.rejected), rate = rate,
+  }
+  ctx.screen:finish(view.lines(model))
+  local object = view.object(model)
+  object.status = "dry-run"
+  ctx.print("Dry run: nothing was rented.")
+  ctx.emit(object)
+  return 0
+end
+
+return {
+  name = "up",
+  summary = "rent the cheapest machine that fits and serve the model",
+  options = {
+    "cheapest", "provider", "gpu", "gpus", "model", "tier", "context", "spot", "on-demand", "region", "hours", "max-price", "max-hours", "idle",
+    "timeout", "keep-on-failure", "dry-run",
+  },
+  writes = true,
+  run = function(ctx)
+    local config = require "facts.config"
+    local view = require "ui.status"
+    local screen = require("ui.progress").new(ctx)
+    local rate = config.rate()
+    screen:title("Starting deployment")
+    local want = require("work.want").make { strict = true }
+    for _, note in ipairs(want.notes) do
+      screen:note(note)
+    end
+    local question = confirmation(ctx, want, rate)
+    local result, report = require("work.deploy").up(want, screen, {
+      dry_run = ctx.options["dry-run"], keep_on_failure = ctx.options["keep-on-failure"], confirm = question.ask,
+    })
+    if result == "dry-run" then
+      return show_dry(ctx, report, want, rate)
+    end
+    if result == "declined" then
+      screen:close()
+      if question.limit then
+        ctx.problem(question.limit)
+      else
+        ctx.print("Nothing was rented.")
+      end
+      ctx.emit { status = "declined", reason = question.limit }
+      return 8
+    end
+    screen:finish(view.ready(report))
+    ctx.emit(view.object(report))
+    return 0
+  end,
+}

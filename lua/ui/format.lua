@@ -1,0 +1,114 @@
+-- SPDX-License-Identifier: MIT
+-- Pieces of text that several screens share. Pure but for the terminal's own answers about width and style.
+local clock = require "base.clock"
+local term = require "base.term"
+
+local M = {}
+
+--- "$0.450/h".
+function M.hourly(amount)
+  return ("$%.3f/h"):format(amount)
+end
+
+--- "$2.93".
+function M.dollars(amount)
+  return ("$%.2f"):format(amount)
+end
+
+--- "$2.93 (≈ €2.70)": dollars are what is billed. rate: { per_dollar=, date=, source= }.
+function M.both(amount, rate)
+  if not rate then
+    return M.dollars(amount)
+  end
+  return ("$%.2f (≈ €%.2f)"):format(amount, amount * rate.per_dollar)
+end
+
+--- "€1.00 per dollar of 2026-11-01 (built-in, ...)".
+function M.rate(rate)
+  return ("€%.2f per dollar of %s (%s)"):format(rate.per_dollar, rate.date, rate.source)
+end
+
+--- "A100 80GB" of "a100-80"; "2 × A100 80GB" for several.
+function M.gpu(name, count)
+  local row = require("facts.gpus").find(name)
+  local title = row and row.title or name or "?"
+  return count and count > 1 and ("%d × %s"):format(count, title) or title
+end
+
+--- "4h 28m", or "off".
+function M.limit(seconds)
+  return seconds and seconds > 0 and clock.duration(seconds) or "off"
+end
+
+--- "18.6 GB" of bytes.
+function M.bytes(bytes)
+  if bytes >= 1e9 then
+    return ("%.1f GB"):format(bytes / 1e9)
+  end
+  if bytes >= 1e6 then
+    return ("%.0f MB"):format(bytes / 1e6)
+  end
+  return ("%.0f kB"):format(bytes / 1e3)
+end
+
+--- Pads to a width in columns.
+function M.pad(text, width, right)
+  local space = (" "):rep(math.max(0, width - term.width(text)))
+  return right and space .. text or text .. space
+end
+
+--- Rows of cells as aligned lines. align: letters l or r, one per column.
+function M.columns(rows, align)
+  local widths = {}
+  for _, row in ipairs(rows) do
+    for column, cell in ipairs(row) do
+      widths[column] = math.max(widths[column] or 0, term.width(cell))
+    end
+  end
+  local lines = {}
+  for index, row in ipairs(rows) do
+    local cells = {}
+    for column, cell in ipairs(row) do
+      cells[column] = M.pad(cell, widths[column], align:sub(column, column) == "r")
+    end
+    lines[index] = (table.concat(cells, "  "):gsub("%s+$", ""))
+  end
+  return lines
+end
+
+-- Breaks a text into lines of at most `width` columns, at blanks.
+local function wrap(text, width)
+  local lines, line = {}, ""
+  for word in text:gmatch("%S+") do
+    if line ~= "" and term.width(line) + 1 + term.width(word) > width then
+      lines[#lines + 1] = line
+      line = word
+    else
+      line = line == "" and word or line .. " " .. word
+    end
+  end
+  lines[#lines + 1] = line
+  return lines
+end
+
+--- A box around lines; long ones are wrapped. style: name for term.style of the border.
+function M.box(lines, style)
+  local width, flat = 60, {}
+  for _, line in ipairs(lines) do
+    for _, piece in ipairs(line:match("^%s") and { line } or wrap(line, 74)) do
+      flat[#flat + 1] = piece
+      width = math.max(width, term.width(piece))
+    end
+  end
+  local function edge(text)
+    return style and term.style(style, text) or text
+  end
+  local boxed = { edge("╭" .. ("─"):rep(width + 2) .. "╮") }
+  for _, line in ipairs(flat) do
+    boxed[#boxed + 1] = edge("│") .. " " .. M.pad(line, width) .. " " .. edge("│")
+  end
+  boxed[#boxed + 1] = edge("╰" .. ("─"):rep(width + 2) .. "╯")
+  return boxed
+end
+
+return M

@@ -1,0 +1,99 @@
+-- SPDX-License-Identifier: MIT
+-- The table of offers. Model: { want=, ordered=, rejected=, results=, reasons=, rate=, limit= how many rows } → lines; `object` → the JSON object.
+local clock = require "base.clock"
+local format = require "ui.format"
+
+local M = {}
+
+local function row(candidate, mark)
+  local offer = candidate.offer
+  local speed = candidate.tokens_per_second
+  return {
+    mark, offer.provider, format.gpu(offer.gpu, offer.gpus), offer.region or offer.native_region or "unknown", candidate.spot and "spot" or "on-demand",
+    format.hourly(candidate.hourly), format.dollars(candidate.total), speed and ("~%.0f"):format(speed) or "",
+    offer.reliability and ("%.1f%%"):format(offer.reliability * 100) or "", tostring(offer.id),
+  }
+end
+
+--- One line per cloud that was asked.
+function M.result_line(name, result)
+  if result.ok then
+    return true, ("%s: %d offer%s"):format(name, result.count, result.count == 1 and "" or "s")
+  end
+  return false, ("%s: %s"):format(name, result.message)
+end
+
+local function parts_line(candidate, want)
+  local parts = candidate.parts
+  local text = ("  %s compute + %s disk (%d GB) + %s download"):format(format.dollars(parts.compute), format.dollars(parts.disk),
+    want.disk_gb, format.dollars(parts.download))
+  if parts.minimum > 0 then
+    text = text .. " + " .. format.dollars(parts.minimum) .. " minimum period"
+  end
+  return text
+end
+
+function M.lines(model)
+  local want = model.want
+  local lines = {
+    ("For %s: %.1f GB of GPU memory with %d tokens of context, %d GB disk; totals are for %s."):format(want.model.name, want.vram_gb,
+      want.context, want.disk_gb, clock.duration(want.hours * 3600)), "",
+  }
+  if #model.ordered > 0 then
+    local rows = { { "", "Cloud", "GPU", "Region", "Kind", "Per hour", "Total", "Tokens/s", "Reliable", "Offer" } }
+    for index = 1, math.min(#model.ordered, model.limit or 15) do
+      rows[#rows + 1] = row(model.ordered[index], index == 1 and "*" or "")
+    end
+    for _, line in ipairs(format.columns(rows, "lllllrrrrl")) do
+      lines[#lines + 1] = line
+    end
+    if #model.ordered > #rows - 1 then
+      lines[#lines + 1] = ("  ... and %d more"):format(#model.ordered - (#rows - 1))
+    end
+    lines[#lines + 1] = ""
+    lines[#lines + 1] = ("* would be taken: %s in all"):format(format.both(model.ordered[1].total, model.rate))
+    lines[#lines + 1] = parts_line(model.ordered[1], want)
+    lines[#lines + 1] = "  Clouds bill in dollars; " .. format.rate(model.rate) .. "."
+  end
+  if #model.reasons > 0 then
+    local parts = {}
+    for _, reason in ipairs(model.reasons) do
+      parts[#parts + 1] = ("%d × %s"):format(reason.count, reason.text)
+    end
+    lines[#lines + 1] = "Left out: " .. table.concat(parts, ", ") .. "."
+  end
+  return lines
+end
+
+--- One candidate for JSON.
+function M.candidate(candidate)
+  local offer = candidate.offer
+  return {
+    id = tostring(offer.id), provider = offer.provider, gpu = offer.gpu, native_gpu = offer.native_gpu, gpus = offer.gpus, vram_gb = offer.vram_gb,
+    region = offer.region, native_region = offer.native_region, type = candidate.spot and "spot" or "on-demand", hourly = candidate.hourly,
+    total = candidate.total, parts = candidate.parts, bid = candidate.bid, currency = offer.currency, reliability = offer.reliability,
+    tokens_per_second = candidate.tokens_per_second, source = offer.source, at = offer.at,
+  }
+end
+
+function M.object(model)
+  local json = require "base.json"
+  local list, rejected, clouds = {}, {}, {}
+  for index, candidate in ipairs(model.ordered) do
+    list[index] = M.candidate(candidate)
+  end
+  for index, each in ipairs(model.rejected) do
+    rejected[index] = { id = tostring(each.candidate.offer.id), provider = each.candidate.offer.provider, reason = each.reason }
+  end
+  for index, result in ipairs(model.results) do
+    clouds[index] = { name = result.name, ok = result.ok, offers = result.count, message = result.message }
+  end
+  local want = model.want
+  return {
+    status = "offers", model = want.model.name, context = want.context, vram_gb = want.vram_gb, disk_gb = want.disk_gb, hours = want.hours,
+    offers = json.array(list), rejected = json.array(rejected), providers = json.array(clouds), currency = "USD",
+    euro_rate = { per_dollar = model.rate.per_dollar, date = model.rate.date, source = model.rate.source },
+  }
+end
+
+return M

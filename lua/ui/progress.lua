@@ -1,0 +1,198 @@
+-- SPDX-License-Identifier: MIT
+-- The screen of long work: steps, their outcome, percentages. On a terminal one line is rewritten; without one, plain lines and a progress
+-- line at most every 10 %. In JSON mode nothing is shown until the one object at the end.
+--
+-- progress.new(ctx) → screen with
+--   title(text)                         what begins
+--   step(number, total, title)          "[1/8] title..."
+--   progress{ text= | status=, fraction=, bytes=, total=, rate=, eta=, note= }
+--   done(text) warn(text) fail(text) note(text)
+--   offers_line(name, result)           a cloud answered: { ok=, count=, message= }
+--   ended{ session=, outcome=, cost={amount=, source=}, duration=, provider=, doubt= }   a session is over
+--   finish(lines)                       lines of a panel;  close()  nothing moves any more
+local clock = require "base.clock"
+local task = require "base.task"
+local term = require "base.term"
+local format = require "ui.format"
+
+local M = {}
+
+local Screen = {}
+Screen.__index = Screen
+
+local SPINNER = { "⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏" }
+local INDENT = "      "
+
+--- A screen for a command; registered in ctx so that it is closed before anything else is said.
+function M.new(ctx)
+  local screen = setmetatable({
+    json = ctx.json, live = not ctx.json and term.is("out"), frame = 0, ended_sessions = {}, home = ctx.home,
+  }, Screen)
+  ctx.screen = screen
+  return screen
+end
+
+-- Takes the moving line away.
+function Screen:clear()
+  if self.shown then
+    term.out("\r\27[K")
+    self.shown = nil
+  end
+end
+
+function Screen:line(text)
+  if self.json then
+    return
+  end
+  self:clear()
+  term.out(text .. "\n")
+end
+
+function Screen:title(text)
+  self:line(("continueplz v%s - %s"):format(require "base.version", text))
+end
+
+function Screen:step(number, total, title)
+  self.moving, self.last_tenth = nil, nil
+  self:line("")
+  self:line(("[%d/%d] %s..."):format(number, total, title))
+  self.since = clock.now()
+end
+
+local function amount(state)
+  if not state.total or state.total <= 0 or not state.bytes then
+    return ""
+  end
+  local text = (" %s of %s"):format(format.bytes(state.bytes), format.bytes(state.total))
+  if state.rate then
+    text = text .. (", %.0f MB/s"):format(state.rate / 1e6)
+  end
+  if state.eta and state.eta < 864000 then
+    text = text .. ", " .. clock.duration(state.eta) .. " left"
+  end
+  return text
+end
+
+--- The words of a progress report. Pure.
+function M.words(state)
+  local text = state.text or state.status or ""
+  if text:match("^pulling %x+$") then
+    text = "Pulling"
+  end
+  if state.fraction then
+    text = text .. (" %d%%"):format(math.floor(state.fraction * 100))
+  end
+  return text .. amount(state)
+end
+
+-- Cuts a text to the terminal's width.
+local function fitted(text)
+  local columns = term.size() or 80
+  while term.width(text) >= columns and #text > 0 do
+    text = text:sub(1, (utf8.offset(text, -1) or 1) - 1)
+  end
+  return text
+end
+
+function Screen:draw()
+  if not self.moving then
+    return
+  end
+  self.frame = self.frame % #SPINNER + 1
+  local since = clock.now() - (self.since or clock.now())
+  local text = ("%s%s %s (%s)"):format(INDENT, SPINNER[self.frame], self.moving, clock.duration(since))
+  term.out("\r" .. fitted(text) .. "\27[K")
+  self.shown = true
+end
+
+-- The task that keeps the moving line moving.
+function Screen:spin()
+  if self.spinner then
+    return
+  end
+  self.spinner = task.spawn(function()
+    while true do
+      task.sleep(0.1)
+      self:draw()
+    end
+  end)
+end
+
+function Screen:progress(state)
+  if self.json then
+    return
+  end
+  if state.note then
+    self:note(state.note)
+  end
+  local words = M.words(state)
+  if self.live then
+    local first = not self.moving
+    self.moving = words
+    if first then
+      self:draw()
+    end
+    self:spin()
+    return
+  end
+  local tenth = state.fraction and math.floor(state.fraction * 10)
+  local key = tenth or (state.text or state.status)
+  if key ~= self.last_tenth then
+    self.last_tenth = key
+    self:line(INDENT .. words)
+  end
+end
+
+function Screen:mark(style, sign, text)
+  self.moving = nil
+  self:line(INDENT .. term.style(style, sign) .. " " .. text)
+end
+
+function Screen:done(text)
+  self:mark("green", "✓", text)
+end
+
+function Screen:warn(text)
+  self:mark("yellow", "⚠", text)
+end
+
+function Screen:fail(text)
+  self:mark("red", "✗", text)
+end
+
+function Screen:note(text)
+  local moving = self.moving
+  self:line(INDENT .. "- " .. text)
+  self.moving = moving
+end
+
+function Screen:offers_line(name, result)
+  local good, text = require("ui.offers").result_line(name, result)
+  if good then
+    self:done(text)
+  else
+    self:fail(text)
+  end
+end
+
+function Screen:ended(result)
+  self.ended_sessions[#self.ended_sessions + 1] = result
+end
+
+function Screen:finish(lines)
+  self:close()
+  if not self.json then
+    term.out("\n" .. table.concat(lines, "\n") .. "\n")
+  end
+end
+
+function Screen:close()
+  if self.spinner then
+    task.cancel(self.spinner)
+    self.spinner = nil
+  end
+  self.moving = nil
+  self:clear()
+end
+
+return M

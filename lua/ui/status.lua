@@ -1,0 +1,189 @@
+-- SPDX-License-Identifier: MIT
+-- What is running. The model (made by work.report) and its screens, as lines, and as the JSON of PRD §3.2.
+--
+-- model: {
+--   state = "none" | "starting" | "ready" | "stopping" | "unproven" | "unverifiable" | "lost" | "kept",
+--   home = directory,
+--   instance = { id=, provider=, title= "Vast.ai", gpu=, gpus=, region=, type = "spot"|"on-demand", public_ip= },
+--   model = { name=, state = "ready"|"loading"|"unknown", context=, tokens_per_second= },
+--   endpoint = { url=, host=, port=, wireguard_ip= },
+--   tunnel = { state = "connected"|"silent"|"down", handshake_age = seconds|nil },
+--   guard = { state = "armed"|"unknown"|text, silence_left=, idle_left=, life_left= seconds|nil },   the guard's own words
+--   limits = { silence=, idle=, life= seconds (0 or nil: off), max_price= dollars per hour|nil },
+--   cost = { hourly=, current=, projected=, projected_hours=, currency = "USD" }, rate = { per_dollar=, date=, source= },
+--   started = unix seconds, seconds = running for, warnings = { sentences },
+-- }
+local clock = require "base.clock"
+local format = require "ui.format"
+local term = require "base.term"
+
+local M = {}
+
+local words = {
+  starting = "starting", ready = "Active", stopping = "being ended", unproven = "MAY STILL BE RUNNING (not proven ended)",
+  unverifiable = "ended, but its cloud gives no proof", lost = "unknown: the answer of the create was lost", kept = "kept after a failed start",
+}
+
+local function dot(state)
+  if state == "ready" then
+    return term.style("green", "●")
+  end
+  return term.style(state == "unproven" and "red" or "yellow", "●")
+end
+
+local function add(lines, label, text)
+  lines[#lines + 1] = format.pad(label .. ":", 14) .. text
+end
+
+local function left(seconds)
+  return seconds and clock.duration(math.max(0, seconds)) or nil
+end
+
+local function guard_text(guard)
+  local parts = {}
+  for _, pair in ipairs { { "silence_left", "without contact" }, { "idle_left", "without questions" }, { "life_left", "at most" } } do
+    local text = left(guard[pair[1]])
+    if text then
+      parts[#parts + 1] = text .. " " .. pair[2]
+    end
+  end
+  return guard.state .. (#parts > 0 and ", ends the machine after: " .. table.concat(parts, ", ") or "")
+end
+
+local function tunnel_text(tunnel)
+  if tunnel.state ~= "connected" then
+    return term.style("yellow", "●") .. " " .. tunnel.state
+  end
+  return term.style("green", "●") .. (" connected%s"):format(
+    tunnel.handshake_age and (", last handshake %s ago"):format(clock.duration(tunnel.handshake_age)) or "")
+end
+
+--- The four limits in one line.
+function M.limits_text(limits)
+  return ("silence %s, idle %s, life %s, price %s"):format(format.limit(limits.silence), format.limit(limits.idle), format.limit(limits.life),
+    limits.max_price and format.dollars(limits.max_price) .. "/h" or "off")
+end
+
+local function cost_lines(lines, model)
+  local cost = model.cost
+  if not cost then
+    return
+  end
+  add(lines, "Cost so far", ("%s at %s"):format(format.both(cost.current, model.rate), format.hourly(cost.hourly)))
+  if cost.projected then
+    add(lines, "Projected", ("%s for %s"):format(format.both(cost.projected, model.rate), clock.duration(cost.projected_hours * 3600)))
+  end
+end
+
+--- The lines of `status`.
+function M.lines(model)
+  local lines = {}
+  if model.state == "none" then
+    add(lines, "Instance", "○ None active")
+    add(lines, "Folder", model.home)
+    return lines
+  end
+  local instance = model.instance
+  add(lines, "Instance", ("%s %s (%s)"):format(dot(model.state), words[model.state] or model.state, instance.id or "no number yet"))
+  add(lines, "Provider", ("%s (%s)"):format(instance.title or instance.provider, instance.type))
+  add(lines, "GPU", format.gpu(instance.gpu, instance.gpus))
+  if instance.region then
+    add(lines, "Region", instance.region)
+  end
+  if model.model then
+    add(lines, "Model", ("%s, %s%s"):format(model.model.name, model.model.state or "unknown",
+      model.model.context and (", %d tokens of context"):format(model.model.context) or ""))
+  end
+  if model.endpoint and model.state == "ready" then
+    add(lines, "Endpoint", model.endpoint.url)
+  end
+  if model.tunnel then
+    add(lines, "Tunnel", tunnel_text(model.tunnel))
+  end
+  if model.seconds then
+    add(lines, "Running", clock.duration(model.seconds))
+  end
+  cost_lines(lines, model)
+  if model.guard then
+    add(lines, "Guard", guard_text(model.guard))
+  end
+  if model.limits then
+    add(lines, "Limits", M.limits_text(model.limits))
+  end
+  add(lines, "Folder", model.home)
+  for _, warning in ipairs(model.warnings or {}) do
+    lines[#lines + 1] = term.style("yellow", "⚠") .. " " .. warning
+  end
+  return lines
+end
+
+--- The READY panel.
+function M.ready(model)
+  local instance, cost = model.instance, model.cost
+  local lines = { ("─"):rep(72), "  " .. term.style("green", "✓ READY"), "" }
+  local function row(label, text)
+    lines[#lines + 1] = "  " .. format.pad(label .. ":", 12) .. text
+  end
+  row("Provider", ("%s (%s), instance %s"):format(instance.title or instance.provider, instance.type, instance.id))
+  row("GPU", format.gpu(instance.gpu, instance.gpus) .. (instance.region and ", " .. instance.region or ""))
+  row("Model", ("%s, %d tokens of context%s"):format(model.model.name, model.model.context or 0,
+    model.model.tokens_per_second and (", %.0f tokens/s"):format(model.model.tokens_per_second) or ""))
+  row("Endpoint", model.endpoint.url)
+  row("Cost", ("%s; %s for %s"):format(format.hourly(cost.hourly), format.both(cost.projected, model.rate),
+    clock.duration(cost.projected_hours * 3600)))
+  row("", "(" .. format.rate(model.rate) .. ")")
+  lines[#lines + 1] = ""
+  lines[#lines + 1] = "  The machine ends itself after"
+  row("  silence", format.limit(model.limits.silence) .. "  without contact with this computer")
+  row("  idle", format.limit(model.limits.idle) .. "  without a question to the model")
+  row("  life", format.limit(model.limits.life) .. "  in any case")
+  row("Price limit", model.limits.max_price and format.dollars(model.limits.max_price) .. "/h" or "off")
+  lines[#lines + 1] = ""
+  row("Use it", "continueplz endpoint --for opencode   (or continue, codex, claude, aider, zed, pi)")
+  row("Stop with", "continueplz --stop")
+  for _, warning in ipairs(model.warnings or {}) do
+    lines[#lines + 1] = "  " .. term.style("yellow", "⚠") .. " " .. warning
+  end
+  lines[#lines + 1] = ("─"):rep(72)
+  return lines
+end
+
+local function euro(rate)
+  return rate and { per_dollar = rate.per_dollar, date = rate.date, source = rate.source } or nil
+end
+
+--- The JSON object of `status` and `up` (names of PRD §3.2).
+function M.object(model)
+  if model.state == "none" then
+    return { status = "none", home = model.home, money_running = false }
+  end
+  local instance, guard, cost = model.instance, model.guard, model.cost
+  local object = {
+    status = model.state, home = model.home, money_running = model.state ~= "unverifiable" and model.state ~= "lost",
+    instance = {
+      id = instance.id, provider = instance.provider, gpu = instance.gpu, gpus = instance.gpus, region = instance.region,
+      type = instance.type, public_ip = instance.public_ip,
+    },
+    model = model.model and model.model.name, model_status = model.model and model.model.state, context = model.model and model.model.context,
+    tokens_per_second = model.model and model.model.tokens_per_second,
+    endpoint = model.endpoint and {
+      wireguard_ip = model.endpoint.wireguard_ip, host = model.endpoint.host, port = model.endpoint.port, url = model.endpoint.url,
+    },
+    tunnel = model.tunnel and { state = model.tunnel.state, handshake_age = model.tunnel.handshake_age },
+    cost = cost and { hourly = cost.hourly, current = cost.current, projected = cost.projected, currency = cost.currency or "USD" },
+    euro_rate = euro(model.rate), running_seconds = model.seconds, started_at = model.started and clock.iso(model.started),
+    deadman = guard and {
+      active = guard.state == "armed", state = guard.state, remaining_seconds = guard.silence_left, idle_remaining_seconds = guard.idle_left,
+      life_remaining_seconds = guard.life_left,
+    },
+    limits = model.limits and {
+      silence_seconds = model.limits.silence, idle_seconds = model.limits.idle, life_seconds = model.limits.life, max_price = model.limits.max_price,
+    },
+  }
+  if model.warnings and #model.warnings > 0 then
+    object.warnings = model.warnings
+  end
+  return object
+end
+
+return M

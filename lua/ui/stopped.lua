@@ -1,0 +1,55 @@
+-- SPDX-License-Identifier: MIT
+-- How a session ended. result: { session=, outcome = "proven"|"unverifiable"|"unproven", cost = {amount=, source=}, duration= seconds, provider=,
+-- doubt= } as work.stop tells it → lines; `object` → JSON of all of them.
+local clock = require "base.clock"
+local boxes = require "ui.boxes"
+local format = require "ui.format"
+
+local M = {}
+
+local function cost_text(result, rate)
+  local text = format.both(result.cost.amount, rate)
+  return result.cost.source == "charges" and text .. ", as the cloud charged it" or text .. ", reckoned from the agreed price"
+end
+
+function M.lines(result, rate, log_path)
+  local lines = {}
+  local session, provider = result.session, result.provider or {}
+  if result.outcome == "unproven" then
+    for _, line in ipairs(boxes.critical(session, result.doubt or session.unproven or "unknown", provider.console, log_path)) do
+      lines[#lines + 1] = line
+    end
+  elseif result.outcome == "unverifiable" then
+    for _, line in ipairs(boxes.manual(session, provider.title or session.provider, provider.console or "the cloud's console")) do
+      lines[#lines + 1] = line
+    end
+  end
+  if result.cost then
+    lines[#lines + 1] = ("Session cost: %s"):format(cost_text(result, rate))
+    lines[#lines + 1] = ("Duration:     %s"):format(clock.duration(math.max(0, result.duration)))
+  end
+  return lines
+end
+
+function M.object(results, rate)
+  local json = require "base.json"
+  local list, worst = {}, "stopped"
+  for index, result in ipairs(results) do
+    if result.outcome == "unproven" then
+      worst = "unproven"
+    elseif result.outcome == "unverifiable" and worst == "stopped" then
+      worst = "unverifiable"
+    end
+    list[index] = {
+      id = result.session.id, token = result.session.token, provider = result.session.provider, outcome = result.outcome, reason = result.doubt,
+      cost = result.cost and { total = result.cost.amount, currency = result.cost.currency or "USD", source = result.cost.source },
+      duration_seconds = result.duration,
+    }
+  end
+  return {
+    status = #results > 0 and worst or "none", sessions = json.array(list), money_running = worst ~= "stopped",
+    euro_rate = { per_dollar = rate.per_dollar, date = rate.date, source = rate.source },
+  }
+end
+
+return M

@@ -1,0 +1,61 @@
+-- SPDX-License-Identifier: MIT
+-- The ladder from an engine that starts to a model that answers (facts/serving.md §1.5), climbed through the tunnel.
+local clock = require "base.clock"
+local fail = require "base.fail"
+local task = require "base.task"
+local link = require "work.link"
+local pace = require "work.pace"
+
+local ENGINE_SECONDS = 600   -- until the engine's server answers
+local VERIFY_TRIES = 3       -- a tunnel that blinks must not cost a machine
+
+local model = {}
+
+-- The engine is started by the guest; wait until its server answers.
+local function await_server(engine, shown)
+  local until_, problem = clock.now() + pace.seconds(ENGINE_SECONDS), nil
+  repeat
+    local ok, answer = fail.try(engine.probe, link.engine_probe())
+    if ok then return end
+    problem = fail.message(answer)
+    shown("Waiting for the model server")
+    task.sleep(0.05)
+  until clock.now() > until_
+  fail.raise("machine", ("the model server did not answer within %s: %s"):format(clock.duration(pace.seconds(ENGINE_SECONDS)), problem))
+end
+
+--- Waits for the engine's server and downloads the model.
+-- @param shown function(progress) { text=, fraction=, rate=, eta=, … } for the screen
+function model.pull(engine, name, shown)
+  await_server(engine, function(text) shown { text = text } end)
+  engine.pull(link.engine(), name, function(progress)
+    progress.text = "Pulling " .. name
+    shown(progress)
+  end)
+end
+
+local function steady(f)
+  for try = 1, VERIFY_TRIES do
+    local ok, result, second = fail.try(f)
+    if ok then return result, second end
+    if try == VERIFY_TRIES or not fail.is(result, "transient") then error(result, 0) end
+    task.sleep(pace.seconds(5))
+  end
+end
+
+--- Loads the model, checks that it sits on the GPU with its context, and has it generate.
+-- @param shown function(text); @param warn function(text)
+-- @return { tokens_per_second = number or nil, context = tokens or nil }
+function model.verify(engine, want, shown, warn)
+  local base, name = link.engine(), want.model.name
+  shown("Loading the model into the GPU")
+  steady(function() engine.load(base, name) end)
+  local state = steady(function() return engine.check(base, name, want.context) end)
+  for _, warning in ipairs(state.warnings or {}) do warn(warning) end
+  if not state.loaded then fail.raise("refused", ("%s was loaded, but the engine does not list it"):format(name)) end
+  shown("Asking for a first token")
+  local speed = steady(function() return (engine.token(base, name)) end)
+  return { tokens_per_second = speed, context = state.context }
+end
+
+return model

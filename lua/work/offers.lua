@@ -1,0 +1,254 @@
+-- SPDX-License-Identifier: MIT
+-- Asks every configured cloud at once, makes candidates of what they offer, and has the policy put them in order.
+local fail = require "base.fail"
+local log = require "base.log"
+local task = require "base.task"
+local world = require "base.world"
+local clouds = require "facts.clouds"
+local config = require "facts.config"
+local gpus = require "facts.gpus"
+local suggest = require "facts.suggest"
+local cost = require "work.cost"
+
+local PROVIDER_SECONDS = 60
+-- With the first choice above the limit that is asked about, later choices may be this much dearer than what was agreed to.
+local FAILOVER_MARGIN = 1.10
+
+local offers = {}
+
+local function cloud_named(name)
+  for _, cloud in ipairs(clouds) do
+    if cloud.name == name then
+      return cloud
+    end
+    for _, alias in ipairs(cloud.aliases) do
+      if alias == name then
+        return cloud
+      end
+    end
+  end
+  return nil
+end
+
+local function need_key(cloud)
+  if not config.secret(cloud.key) then
+    fail.raise("config", ("%s has no key: put %s=... into %s/.env"):format(cloud.title, cloud.key, config.home()))
+  end
+end
+
+--- The clouds that will be asked, in the table's order; a cloud of the user's own is asked when it is named (`provider`).
+-- → names, names that have a key but are not supported yet
+-- @raise `config` without any key, `usage` for an unknown cloud
+function offers.configured(provider)
+  if provider then
+    local cloud = cloud_named(provider)
+    local name = cloud and cloud.name or provider
+    if not world.source("providers." .. name) then
+      local names = {}
+      for index, each in ipairs(clouds) do
+        names[index] = each.name
+      end
+      fail.raise("usage", cloud and ("%s is not supported yet; vast is"):format(cloud.title)
+        or ("there is no cloud named '%s'%s"):format(provider, suggest.hint(provider, names)))
+    end
+    if cloud then
+      need_key(cloud)
+    end
+    return { name }, {}
+  end
+  local names, skipped = {}, {}
+  for _, cloud in ipairs(clouds) do
+    if config.secret(cloud.key) then
+      local list = world.source("providers." .. cloud.name) and names or skipped
+      list[#list + 1] = cloud.name
+    end
+  end
+  if #names == 0 then
+    fail.raise("config", ("no key of a supported cloud is set: put VAST_API_KEY=... into %s/.env%s"):format(config.home(),
+      #skipped > 0 and "; not supported yet: " .. table.concat(skipped, ", ") or ""))
+  end
+  return names, skipped
+end
+
+local function ask(name, want, on)
+  local ok, result = fail.try(function()
+    local provider = world.require("providers." .. name)
+    return task.deadline(PROVIDER_SECONDS, function()
+      return provider.offers(want)
+    end, name .. " did not answer within " .. PROVIDER_SECONDS .. " s")
+  end)
+  if not ok and fail.is(result, "interrupted") then
+    error(result, 0)
+  end
+  local answer = ok and { ok = true, offers = result, count = #result }
+    or { ok = false, error = result, message = fail.message(result), count = 0 }
+  if not ok then
+    log.warn("A cloud gave no offers", { provider = name, error = answer.message })
+  end
+  on(name, answer)
+  return answer
+end
+
+--- Asks the clouds. on(name, result) is told of each as it answers: { ok=, count=, message= when not ok }.
+-- → { candidates=, results = { {name=, ok=, count=, message=}, … }, rejected = {} }. A dead cloud costs only itself.
+-- @raise as offers.configured
+function offers.collect(want, on)
+  local names, skipped = offers.configured(want.provider)
+  local answers = task.map(names, function(name)
+    return ask(name, want, on)
+  end)
+  local collected = { candidates = {}, results = {}, rejected = {} }
+  for index, name in ipairs(names) do
+    local answer = answers[index].ok and answers[index].value
+    if not answer then
+      error(answers[index].error, 0)
+    end
+    collected.results[#collected.results + 1] = {
+      name = name, ok = answer.ok, count = answer.count, message = answer.message, error = answer.error,
+    }
+    for _, offer in ipairs(answer.offers or {}) do
+      for _, candidate in ipairs(cost.candidates(offer, want)) do
+        collected.candidates[#collected.candidates + 1] = candidate
+      end
+    end
+  end
+  for _, name in ipairs(skipped) do
+    local message = "has a key, but is not supported yet"
+    collected.results[#collected.results + 1] = { name = name, ok = false, count = 0, message = message }
+    on(name, { ok = false, count = 0, message = message })
+  end
+  return collected
+end
+
+local function policy_source()
+  return world.source("policies.user") or "the policy"
+end
+
+local function run_policy(candidates, want)
+  local policy = world.require("policies.user")
+  if type(policy) ~= "function" then
+    fail.raise("config", ("%s must return a function(candidates, want, builtin), not a %s"):format(policy_source(), type(policy)))
+  end
+  local copy = table.move(candidates, 1, #candidates, 1, {})
+  local ok, ordered, rejected = fail.try(policy, copy, want, world.builtin("policies.cheapest"))
+  if not ok then
+    fail.raise("config", ("the policy failed: %s"):format(fail.message(ordered)), { trace = ordered.trace })
+  end
+  if type(ordered) ~= "table" or (rejected ~= nil and type(rejected) ~= "table") then
+    fail.raise("config", ("%s must return the chosen candidates as a list, not a %s"):format(policy_source(), type(ordered)))
+  end
+  return ordered, rejected or {}
+end
+
+-- What no policy may decide: only what was offered, only what fits, never above the wall.
+local function wall_reason(candidate, want)
+  if not gpus.fits(candidate.offer, want) then
+    return ("too small: %.1f GB of memory, and %.1f GB are needed"):format(candidate.offer.vram_gb * candidate.offer.gpus, want.vram_gb)
+  end
+  if want.max_price and candidate.hourly > want.max_price then
+    return ("too dear: $%.3f/h, and the limit is $%.3f/h"):format(candidate.hourly, want.max_price)
+  end
+  return nil
+end
+
+local function enforce(chosen, candidates, want, rejected)
+  local given, ordered = {}, {}
+  for _, candidate in ipairs(candidates) do
+    given[candidate] = true
+  end
+  for index = 1, #chosen do
+    local candidate = chosen[index]
+    if given[candidate] == nil then
+      fail.raise("config", ("%s returned something at place %d that is not one of the candidates it was given"):format(policy_source(), index))
+    end
+    local reason = given[candidate] and wall_reason(candidate, want)
+    if reason then
+      rejected[#rejected + 1] = { candidate = candidate, reason = reason }
+    elseif given[candidate] then
+      ordered[#ordered + 1] = candidate
+    end
+    given[candidate] = false
+  end
+  return ordered
+end
+
+-- Nothing dearer than the limit that is asked about is taken silently; and a question about one price answers no other.
+local function within_question(ordered, want, rejected)
+  if not want.ask_above or not ordered[1] then
+    return ordered
+  end
+  local least = math.huge
+  for _, candidate in ipairs(ordered) do
+    least = math.min(least, candidate.hourly)
+  end
+  local ceiling = want.ask_above
+  if least > want.ask_above then
+    ceiling = ordered[1].hourly * FAILOVER_MARGIN
+  end
+  local kept = {}
+  for _, candidate in ipairs(ordered) do
+    if candidate.hourly <= ceiling then
+      kept[#kept + 1] = candidate
+    else
+      rejected[#rejected + 1] = { candidate = candidate, reason = ("$%.3f/h is above MAX_PRICE ($%.2f/h)"):format(candidate.hourly, want.ask_above) }
+    end
+  end
+  return kept
+end
+
+--- Puts what was collected in the policy's order. → candidates to try, rejected = {{candidate=, reason=}, …}
+-- @raise `config` when the user's policy is broken or returns what it was not given
+function offers.rank(collected, want)
+  local chosen, refused = run_policy(collected.candidates, want)
+  local rejected = {}
+  for index = 1, #refused do
+    rejected[index] = refused[index]
+  end
+  local ordered = enforce(chosen, collected.candidates, want, rejected)
+  return within_question(ordered, want, rejected), rejected
+end
+
+-- How often each reason was given, most frequent first. → array of { text, count }
+function offers.reasons(rejected)
+  local count, order = {}, {}
+  for _, each in ipairs(rejected) do
+    local text = tostring(each.reason):gsub("[:,].*$", "")
+    if not count[text] then
+      count[text] = 0
+      order[#order + 1] = text
+    end
+    count[text] = count[text] + 1
+  end
+  table.sort(order, function(a, b)
+    if count[a] ~= count[b] then
+      return count[a] > count[b]
+    end
+    return a < b
+  end)
+  local list = {}
+  for index, text in ipairs(order) do
+    list[index] = { text = text, count = count[text] }
+  end
+  return list
+end
+
+--- Raises why there is nothing to rent: a dead cloud's own failure, or `capacity` with the reasons and a way out.
+function offers.explain_nothing(collected, rejected, want)
+  local answered, first = false, nil
+  for _, result in ipairs(collected.results) do
+    answered = answered or result.ok
+    first = first or result.error
+  end
+  if not answered and first then
+    error(first, 0)
+  end
+  local parts = {}
+  for _, reason in ipairs(offers.reasons(rejected)) do
+    parts[#parts + 1] = ("%d × %s"):format(reason.count, reason.text)
+  end
+  fail.raise("capacity", ("no offer fits %s (needs %.1f GB of GPU memory for %d tokens of context, %d GB disk): %s; %s"):format(
+    want.model.name, want.vram_gb, want.context, want.disk_gb, #parts > 0 and table.concat(parts, ", ") or "nothing was offered",
+    "try another model, --context, --gpu, --region=any or --max-price"))
+end
+
+return offers

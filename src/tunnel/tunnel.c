@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* Joins carrier, WireGuard core and stack to one loop. */
+#include "tunnel.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "tunnel_internal.h"
+
+enum { ROUNDS = 4 }; /* bursts per pump before the loop may read acknowledgements */
+
+uint64_t tunnel_now(struct tunnel *tunnel) {
+    if (!tunnel->now)
+        tunnel->now = loop_now();
+    return tunnel->now;
+}
+
+static void fill_random(void *ctx, uint8_t *out, size_t len) {
+    (void)ctx;
+    randombytes_buf(out, len);
+}
+
+static void wall_clock(void *ctx, uint64_t *seconds, uint32_t *nanoseconds) {
+    struct timespec now;
+    (void)ctx;
+    clock_gettime(CLOCK_REALTIME, &now);
+    *seconds = (uint64_t)now.tv_sec;
+    *nanoseconds = (uint32_t)now.tv_nsec;
+}
+
+static void on_output(void *ctx, const uint8_t *packet, size_t len) {
+    struct tunnel *tunnel = ctx;
+    wg_send(tunnel->wg, packet, len, tunnel_now(tunnel));
+}
+
+static void on_transmit(void *ctx, const struct wg_address *to, const uint8_t *datagram, size_t len) {
+    struct tunnel *tunnel = ctx;
+    if (to->ip_len)
+        carrier_send(tunnel->carrier, to, datagram, len);
+}
+
+static void on_deliver(void *ctx, const uint8_t *packet, size_t len) {
+    struct tunnel *tunnel = ctx;
+    stack_input(tunnel->stack, packet, len, tunnel_now(tunnel));
+}
+
+static void on_receive(void *ctx, const struct wg_address *from, const uint8_t *datagram, size_t len) {
+    struct tunnel *tunnel = ctx;
+    wg_receive(tunnel->wg, from, datagram, len, tunnel_now(tunnel));
+}
+
+/* Runs stack and core, puts on the wire what they sent, and sets the timer for what comes next. */
+static void pump(void *ctx) {
+    struct tunnel *tunnel = ctx;
+    uint64_t stack_next = UINT64_MAX, wg_next;
+    if (tunnel->pumping)
+        return; /* called from a callback of the tick that is running: it goes on by itself */
+    tunnel->pumping = true;
+    for (int round = 0; round < ROUNDS; round++) {
+        uint64_t now = tunnel_now(tunnel);
+        stack_next = stack_tick(tunnel->stack, now);
+        carrier_flush(tunnel->carrier);
+        tunnel->now = 0;
+        if (stack_next > now)
+            break;
+    }
+    wg_next = wg_tick(tunnel->wg, tunnel_now(tunnel));
+    carrier_flush(tunnel->carrier);
+    if (tunnel->paused_until && tunnel->paused_until <= tunnel_now(tunnel))
+        forward_resume(tunnel);
+    if (tunnel->paused_until && tunnel->paused_until < wg_next)
+        wg_next = tunnel->paused_until;
+    uint64_t next = stack_next < wg_next ? stack_next : wg_next;
+    loop_timer_set(tunnel->timer, next == UINT64_MAX ? 0 : next ? next : 1);
+    tunnel->now = 0;
+    tunnel->pumping = false;
+}
+
+void tunnel_kick(struct tunnel *tunnel) {
+    pump(tunnel);
+}
+
+static bool start_parts(struct tunnel *tunnel, const struct tunnel_config *config) {
+    struct wg_config wg = {.peer_inner_ip = config->peer_ip, .keepalive = config->keepalive, .endpoint = config->endpoint, .ctx = tunnel,
+                           .transmit = on_transmit, .deliver = on_deliver, .random = fill_random, .wall = wall_clock};
+    struct stack_config stack = {.local_ip = config->local_ip, .peer_ip = config->peer_ip, .mtu = WG_MTU, .ctx = tunnel,
+                                 .output = on_output, .random = fill_random};
+    memcpy(wg.private_key, config->private_key, WG_KEY_LEN);
+    memcpy(wg.peer_public, config->peer_public, WG_KEY_LEN);
+    memcpy(wg.psk, config->psk, WG_KEY_LEN);
+    tunnel->wg = wg_new(&wg, loop_now());
+    sodium_memzero(&wg, sizeof wg);
+    errno = tunnel->wg ? ENOMEM : EINVAL;
+    if (!tunnel->wg)
+        return false;
+    tunnel->stack = stack_new(&stack);
+    tunnel->timer = loop_timer(tunnel->loop, pump, tunnel);
+    if (!tunnel->stack || !tunnel->timer)
+        return false;
+    tunnel->carrier = carrier_udp_open(tunnel->loop, config->listen_port, on_receive, pump, tunnel);
+    return tunnel->carrier != NULL;
+}
+
+struct tunnel *tunnel_open(struct loop *loop, const struct tunnel_config *config) {
+    if (sodium_init() < 0) {
+        errno = ENOSYS;
+        return NULL;
+    }
+    struct tunnel *tunnel = calloc(1, sizeof *tunnel);
+    if (!tunnel)
+        return NULL;
+    tunnel->loop = loop;
+    if (!start_parts(tunnel, config)) {
+        int error = errno;
+        tunnel_close(tunnel);
+        errno = error;
+        return NULL;
+    }
+    pump(tunnel);
+    return tunnel;
+}
+
+void tunnel_close(struct tunnel *tunnel) {
+    if (!tunnel)
+        return;
+    tunnel->pumping = true; /* nothing is to be started any more */
+    stack_free(tunnel->stack); /* the peer hears of the end of its flows */
+    forward_free(tunnel);
+    if (tunnel->carrier) {
+        carrier_flush(tunnel->carrier);
+        carrier_close(tunnel->carrier);
+    }
+    wg_free(tunnel->wg);
+    loop_timer_free(tunnel->timer);
+    free(tunnel);
+}
+
+void tunnel_get_status(const struct tunnel *tunnel, struct tunnel_status *out) {
+    wg_get_status(tunnel->wg, &out->wg, loop_now());
+    out->flows = stack_flows(tunnel->stack);
+    out->last_data = tunnel->last_data;
+    out->port = carrier_port(tunnel->carrier);
+}
+
+void tunnel_set_endpoint(struct tunnel *tunnel, const struct wg_address *endpoint) {
+    wg_set_endpoint(tunnel->wg, endpoint);
+    pump(tunnel);
+}
+
+bool tunnel_serve(struct tunnel *tunnel, uint16_t port, stack_accept_fn *fn, void *ctx) {
+    return stack_listen(tunnel->stack, port, fn, ctx);
+}

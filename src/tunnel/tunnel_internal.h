@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* What tunnel.c and forward.c share. */
+#ifndef CPLZ_TUNNEL_INTERNAL_H
+#define CPLZ_TUNNEL_INTERNAL_H
+
+#include "carrier.h"
+#include "tunnel.h"
+
+struct forward;    /* a local listener whose connections become flows */
+struct expose;     /* a port whose flows become local connections */
+struct connection; /* one local socket joined to one flow */
+
+struct tunnel {
+    struct loop *loop;
+    struct carrier *carrier;
+    struct wg *wg;
+    struct stack *stack;
+    struct loop_timer *timer;
+    struct forward *forwards;
+    struct expose *exposes;
+    struct connection *connections;
+    uint64_t now;       /* time of the batch in hand, 0 between batches */
+    uint64_t last_data;
+    uint64_t paused_until; /* no accepting before: descriptors ran out */
+    bool pumping;
+};
+
+/* The clock, read once per batch. */
+uint64_t tunnel_now(struct tunnel *tunnel);
+/* Closes every listener and resets what is left of the connections (after stack_free). */
+void forward_free(struct tunnel *tunnel);
+/* Accepts again after a pause. */
+void forward_resume(struct tunnel *tunnel);
+
+#endif

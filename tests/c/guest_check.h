@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* How the guest's C tests report. */
+#ifndef CPLZ_GUEST_CHECK_H
+#define CPLZ_GUEST_CHECK_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+static int failures;
+static bool case_bad;
+
+static inline void expect(bool good, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Prints the first wrong thing of a case. */
+static inline void expect(bool good, const char *fmt, ...) {
+    va_list args;
+    if (good || case_bad)
+        return;
+    case_bad = true;
+    failures++;
+    va_start(args, fmt);
+    fputs("not ok - ", stdout);
+    vprintf(fmt, args);
+    putchar('\n');
+    va_end(args);
+}
+
+static inline void case_of(const char *name, void (*fn)(void)) {
+    case_bad = false;
+    fn();
+    if (!case_bad)
+        printf("ok - %s\n", name);
+}
+
+#endif

@@ -1,0 +1,225 @@
+-- SPDX-License-Identifier: MIT
+--- Machines as real processes: what create sent runs under `bin/container` (which kills every descendant when the machine ends,
+--- or the simulator dies), with the environment that Vast documents (facts/vast.md §1.12), behind its port mappings.
+local clock = require "base.clock"
+local fail = require "base.fail"
+local files = require "base.files"
+local life = require "cloudsim.life"
+local log = require "base.log"
+local process = require "base.process"
+local relay = require "cloudsim.relay"
+local sorted = require "base.sorted"
+local task = require "base.task"
+
+local machines = {}
+machines.__index = machines
+
+--- options: world, dir (absolute), lib (directory of these files), addresses = {registry=, control=}.
+function machines.new(options)
+  local self = setmetatable({world = options.world, dir = options.dir, lib = options.lib, addresses = options.addresses,
+    jobs = task.channel(), running = {}, relays = {}, ending = {}}, machines)
+  local hooks = options.world.hooks
+  hooks.start = function(instance) return self:start(instance) end
+  hooks.stop = function(instance) self:stop(instance) end
+  hooks.destroy = function(instance) self:stop(instance) end
+  hooks.freeze = function(instance) self:signal(instance, "USR1") end
+  hooks.log = function(instance) return files.read(self:path(instance, "log")) or "" end
+  hooks.command = function(instance, text) return self:command(instance, text) end
+  return self
+end
+
+function machines:path(instance, name)
+  return files.join(self.dir, "instances", tostring(instance.id), name)
+end
+
+--- Starts `fn` as a task of the supervisor, whoever asks.
+function machines:spawn(fn)
+  self.jobs.put(fn)
+end
+
+--- The task under which everything of the machines runs; ends when it is cancelled.
+function machines:supervise()
+  while true do
+    local job = self.jobs.take()
+    task.spawn(function()
+      local ok, problem = fail.try(job)
+      if not ok and not fail.is(problem, "interrupted") then
+        log.warn("cloudsim: a task of a machine failed", {error = fail.message(problem)})
+      end
+    end)
+  end
+end
+
+local function quote(text)
+  return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
+-- The program `ollama` of one machine knows its simulator, whatever environment it is started with.
+local function write_launcher(self, instance)
+  local lines = {"#!/bin/sh"}
+  for name, value in sorted({CONTINUEPLZ_SCRIPTS = files.dirname(self.lib), CLOUDSIM_BIN = process.exe,
+    CLOUDSIM_CONTROL = self.addresses.control, CLOUDSIM_REGISTRY = self.addresses.registry,
+    CLOUDSIM_INSTANCE = tostring(instance.id), CLOUDSIM_VRAM = tostring(instance.offer.gpu_total_ram),
+    CLOUDSIM_HOME = self:path(instance, "home")}) do
+    lines[#lines + 1] = name .. "=" .. quote(value) .. " \\"
+  end
+  lines[#lines + 1] = "exec " .. quote(self.lib .. "/bin/ollama") .. ' "$@"'
+  assert(files.write(self:path(instance, "bin/ollama"), table.concat(lines, "\n") .. "\n", tonumber("755", 8)))
+end
+
+local function environment(self, instance, ports)
+  local vars = {HOME = self:path(instance, "home"), CONTAINER_ID = tostring(instance.id), CONTAINER_API_KEY = instance.key,
+    VAST_CONTAINERLABEL = "C." .. instance.id, PUBLIC_IPADDR = "127.0.0.1", GPU_COUNT = tostring(instance.offer.num_gpus),
+    PATH = self:path(instance, "bin") .. ":" .. self.lib .. "/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    CONTINUEPLZ_BIN = process.exe, CLOUDSIM_GPU = instance.offer.gpu_name .. ", " .. instance.offer.gpu_ram .. " MiB",
+    HOSTNAME = "C." .. instance.id}
+  if instance.image:find("^ollama/ollama") or instance.image:find("/ollama/ollama") then
+    vars.OLLAMA_HOST, vars.NVIDIA_VISIBLE_DEVICES = "0.0.0.0:11434", "all"
+  end
+  for _, pair in ipairs(instance.env) do
+    if not pair[1]:find("^%-") then
+      vars[pair[1]] = pair[2]
+    end
+  end
+  for name, outside in sorted(ports) do
+    local number, protocol = name:match("^(%d+)/(%a+)$")
+    vars["VAST_" .. protocol:upper() .. "_PORT_" .. number] = tostring(outside)
+  end
+  local list = {}
+  for name, value in sorted(vars) do
+    list[#list + 1] = name .. "=" .. value
+  end
+  return list
+end
+
+-- What the container's first process is (facts/vast.md §1.7: with runtype args, onstart replaces the image's ENTRYPOINT).
+local function command_line(self, instance)
+  local argv = {}
+  if not instance.runtype:find("args") then
+    return {"/bin/sh", "-c", (instance.onstart or "") .. "\nwhile :; do sleep 3600; done"}
+  elseif instance.onstart and instance.onstart ~= "" then
+    if instance.onstart:find("%s") then
+      argv = {"/bin/sh", "-c", instance.onstart, "onstart"}
+    else
+      argv[1] = instance.onstart
+    end
+  elseif instance.image:find("ollama/ollama") then
+    argv[1] = "/bin/ollama"
+  end
+  if argv[1] == "/bin/ollama" or argv[1] == "/usr/bin/ollama" then
+    argv[1] = self:path(instance, "bin/ollama")
+    if #instance.args == 0 then
+      return {argv[1], "serve"}
+    end
+  end
+  table.move(instance.args, 1, #instance.args, #argv + 1, argv)
+  return #argv > 0 and argv or {"/bin/sh", "-c", "while :; do sleep 3600; done"}
+end
+
+local function open_relays(self, instance)
+  local ports, list, world = {}, {}, self.world
+  for _, forward in ipairs(instance.forwards) do
+    local outside
+    if forward.port >= 70000 then
+      outside = relay.free_port(forward.protocol)
+      forward.inside = outside
+    else
+      list[#list + 1] = relay.open{protocol = forward.protocol, inside = forward.inside,
+        blocked = function() return instance[forward.protocol .. "_blocked"] == true end,
+        count = function(kind, bytes) world.ledger:traffic(instance.id, kind, bytes) end,
+        spawn = function(fn) self:spawn(fn) end}
+      outside = list[#list].port
+    end
+    ports[forward.port .. "/" .. forward.protocol] = outside
+  end
+  self.relays[instance.id] = list
+  return ports
+end
+
+local function ended(self, instance, child, event)
+  if self.running[instance.id] ~= child then
+    return
+  end
+  self.running[instance.id] = nil
+  instance.exit = event.status or event.signal
+  self.world:tick()
+  life.exited(self.world, instance, "Error: process exited with code " .. tostring(instance.exit))
+end
+
+local function run(self, instance, ports, before)
+  while before and not before.over do
+    task.sleep(0.01)
+  end
+  if not instance.process or instance.destroyed then
+    return
+  end
+  local argv = {self.lib .. "/bin/container"}
+  local command = command_line(self, instance)
+  table.move(command, 1, #command, 2, argv)
+  local out = "file:" .. self:path(instance, "log")
+  local child = process.spawn{argv = argv, env = environment(self, instance, ports), cwd = self:path(instance, "home"),
+    stdin = "pipe", stdout = out, stderr = out, session = true}
+  self.running[instance.id] = child
+  instance.pid = child.pid
+  local event = child:wait()
+  child.over = true
+  child:close()
+  ended(self, instance, child, event)
+end
+
+--- Hook: the machine runs from now on. → its outside ports
+function machines:start(instance)
+  for _, name in ipairs({"home", "bin"}) do
+    assert(files.mkdir(self:path(instance, name)))
+  end
+  instance.home, instance.exit = self:path(instance, "home"), nil
+  write_launcher(self, instance)
+  local ports = open_relays(self, instance)
+  local before = self.ending[instance.id]
+  self:spawn(function() run(self, instance, ports, before) end)
+  return ports
+end
+
+function machines:signal(instance, name)
+  local child = self.running[instance.id]
+  if child then
+    child:kill(name)
+  end
+end
+
+--- Hook: every process of the machine dies, its ports are closed.
+function machines:stop(instance)
+  for _, one in ipairs(self.relays[instance.id] or {}) do
+    one:close()
+  end
+  self.relays[instance.id] = nil
+  local child = self.running[instance.id]
+  if child then
+    self.running[instance.id] = nil
+    self.ending[instance.id] = child
+    child:kill("TERM") -- to bin/container, which kills the machine's processes with KILL
+  end
+end
+
+--- Ends every machine and waits for that.
+function machines:end_all()
+  for _, id in ipairs(sorted.keys(self.running)) do
+    self:stop({id = id})
+  end
+  local deadline = clock.now() + 5
+  for _, child in sorted(self.ending) do
+    while not child.over and clock.now() < deadline do
+      task.sleep(0.01)
+    end
+  end
+end
+
+--- The limited commands of PUT command: only what can be shown of the machine's home.
+function machines:command(instance, text)
+  if text:find("^ls") then
+    return table.concat(files.list(self:path(instance, "home")) or {}, "\n") .. "\n"
+  end
+  return ""
+end
+
+return machines

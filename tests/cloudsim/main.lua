@@ -1,0 +1,114 @@
+-- SPDX-License-Identifier: MIT
+--- Starts the simulated clouds on loopback: CONTINUEPLZ_SCRIPTS=tests continueplz tests/cloudsim/main.lua [--port=0]
+--- [--control-port=0] [--registry-port=0] [--dir=DIR] [--world=FILE] [--scale=N] [--seed=N] [--key=KEY] [--parent=PID].
+--- Prints one JSON line with the addresses (also DIR/address.json) when it listens. Ends, with every machine, on SIGTERM or
+--- SIGINT, or when the process of --parent is gone. FILE holds options of world.new as JSON. See README.md beside this file.
+local clock = require "base.clock"
+local control = require "cloudsim.control"
+local fail = require "base.fail"
+local files = require "base.files"
+local json = require "base.json"
+local log = require "base.log"
+local machines = require "cloudsim.machines"
+local net = require "base.net"
+local process = require "base.process"
+local registry = require "cloudsim.registry"
+local server = require "base.server"
+local task = require "base.task"
+local term = require "base.term"
+local vast = require "cloudsim.vast"
+local scripts = require "base.world"
+local world = require "cloudsim.world"
+
+local function read_args(list)
+  local options = {}
+  for _, word in ipairs(list) do
+    local name, value = word:match("^%-%-([%w-]+)=(.*)$")
+    if not name then
+      fail.raise("usage", "cloudsim does not know " .. word)
+    end
+    options[name] = value
+  end
+  return options
+end
+
+local function read_world(options)
+  local wanted = {}
+  if options.world then
+    wanted = assert(json.decode(assert(files.read(options.world))))
+  end
+  wanted.now = clock.wall
+  wanted.time_scale = tonumber(options.scale) or wanted.time_scale
+  wanted.seed = math.tointeger(tonumber(options.seed)) or wanted.seed
+  wanted.key = options.key or wanted.key
+  return world.new(wanted)
+end
+
+-- Turns a pure handler into one for the server.
+local function over_sockets(handler, here)
+  return function(request)
+    local response = handler(request, here)
+    if response.delay then
+      task.sleep(response.delay)
+    end
+    return response
+  end
+end
+
+local function listen(port)
+  local listener = net.listen{host = "127.0.0.1", port = math.tointeger(tonumber(port or 0))}
+  local _, number = listener:name()
+  return listener, "http://127.0.0.1:" .. number
+end
+
+-- Lets the world go on when nobody asks.
+local function heartbeat(here)
+  while true do
+    here:tick()
+    vast.collect(here)
+    task.sleep(math.max(0.001, math.min(here:next_event() or 0.05, 0.05)))
+  end
+end
+
+local function watch_parent(pid)
+  while process.alive(pid) do
+    task.sleep(0.2)
+  end
+  fail.raise("interrupted", "the parent process " .. pid .. " is gone")
+end
+
+local function run(options)
+  local dir = files.absolute(options.dir or (process.getenv("TMPDIR") or "/tmp") .. "/cloudsim-" .. process.pid())
+  assert(files.mkdir(dir))
+  assert(log.open(dir))
+  local here = read_world(options)
+  local lib = files.absolute(files.dirname((scripts.source("cloudsim.world"))))
+  local vast_door, vast_address = listen(options.port)
+  local registry_door, registry_address = listen(options["registry-port"])
+  local control_door, control_address = listen(options["control-port"])
+  local addresses = {vast = vast_address, registry = registry_address, control = control_address}
+  local all = machines.new{world = here, dir = dir, lib = lib, addresses = addresses}
+  local work = {
+    function() all:supervise() end,
+    function() heartbeat(here) end,
+    options.parent and function() watch_parent(math.tointeger(tonumber(options.parent))) end or nil,
+  }
+  server.serve(vast_door, over_sockets(vast.handler, here))
+  server.serve(registry_door, over_sockets(registry.handler, here))
+  server.serve(control_door, over_sockets(control.handler, here))
+  local line = json.encode(addresses) .. "\n"
+  assert(files.write(files.join(dir, "address.json"), line))
+  term.out(line)
+  local tasks = {}
+  for i, fn in ipairs(work) do
+    tasks[i] = task.spawn(fn)
+  end
+  local ok, problem = fail.try(task.await, tasks[#tasks])
+  task.shield(function() all:end_all() end)
+  if not ok and not fail.is(problem, "interrupted") then
+    error(problem, 0)
+  end
+  return 0
+end
+
+return run(read_args({...}))

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# The main job as a user does it, against the simulated cloud on loopback: offers, rent, ask, status, stop, and the cloud's own ledger.
+set -eu
+cd "$(dirname "$0")/.."
+root=$PWD
+bin=$root/build/continueplz
+model=${MODEL:-qwen3-coder:30b}
+dir=$(mktemp -d "${TMPDIR:-/tmp}/cplz-demo.XXXXXX")
+export CONTINUEPLZ_HOME=$dir/home HOME=$dir
+unset VAST_API_KEY 2>/dev/null || true
+mkdir -m 700 "$dir/home"
+
+finish() {
+    [ -z "${sim:-}" ] || kill "$sim" 2>/dev/null || true
+    [ -z "${sim:-}" ] || wait "$sim" 2>/dev/null || true
+    rm -rf "$dir"
+}
+trap finish EXIT
+
+say() { printf '\n\033[1m$ continueplz %s\033[0m\n' "$*" | if [ -t 1 ]; then cat; else sed 's/\x1b\[[0-9;]*m//g'; fi; }
+run() {
+    say "$@"
+    "$bin" "$@"
+}
+
+echo "Starting the simulated cloud on loopback (no real cloud is asked, no money is spent)."
+CONTINUEPLZ_SCRIPTS=$root/tests CONTINUEPLZ_HOME=$dir/simhome "$bin" tests/cloudsim/main.lua --dir="$dir/sim" --parent=$$ --time-scale=20 >/dev/null 2>"$dir/sim.err" &
+sim=$!
+for _ in $(seq 200); do
+    [ -s "$dir/sim/address.json" ] && break
+    sleep 0.05
+done
+address() { sed -n "s/.*\"$1\" *: *\"\([^\"]*\)\".*/\1/p" "$dir/sim/address.json"; }
+
+umask 077
+cat >"$dir/home/.env" <<ENV
+VAST_API_KEY=demo-key-of-the-simulated-cloud
+VAST_BASE_URL=$(address vast)
+REGISTRY_URL=$(address registry)
+TIME_SCALE=20
+ENV
+
+run offers --model="$model"
+run --cheapest --model="$model"
+say "examples/ask.lua 'Why is the sky blue?'"
+"$bin" examples/ask.lua "Why is the sky blue?"
+run status
+run --stop
+echo
+echo "The simulated cloud's own ledger:"
+CONTINUEPLZ_SCRIPTS=$root/tests "$bin" tests/ledger.lua "$(address control)"

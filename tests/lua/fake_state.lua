@@ -1,0 +1,115 @@
+-- SPDX-License-Identifier: MIT
+-- Files of the replaced world: sim.disk maps a path to {data=, mode=, mtime=} or {dir=true}. Directories exist when something
+-- lies in them or mkdir made them.
+
+local function missing(path) return nil, path .. ": No such file or directory", "missing" end
+
+local function parent_of(path) return path:match("^(.*)/[^/]*$") or "" end
+
+local function is_dir(disk, path)
+  if path == "" or path == "/" or disk[path] and disk[path].dir then return true end
+  for other in pairs(disk) do -- order: free
+    if other:sub(1, #path + 1) == path .. "/" then return true end
+  end
+  return false
+end
+
+local function names_in(disk, path)
+  local seen, names = {}, {}
+  for other in pairs(disk) do -- order: free
+    local name = other:sub(1, #path + 1) == path .. "/" and other:sub(#path + 2):match("^[^/]+")
+    if name and not seen[name] then
+      seen[name] = true
+      names[#names + 1] = name
+    end
+  end
+  table.sort(names)
+  return names
+end
+
+local function put(sim, path, data, mode)
+  if not is_dir(sim.disk, parent_of(path)) then return missing(path) end
+  if is_dir(sim.disk, path) then return nil, path .. ": Is a directory", "io" end
+  sim.disk[path] = { data = data, mode = mode, mtime = sim.now + sim.skew }
+  return true
+end
+
+local function lock(p, path)
+  local sim = p.sim
+  local held = sim.locks[path]
+  if held then return nil, ("%s: held by process %d"):format(path, held.process.pid), "busy" end
+  local mine = { process = p }
+  sim.locks[path] = mine
+  if not sim.disk[path] then
+    local ok, sentence, code = put(sim, path, "", 384)
+    if not ok then return nil, sentence, code end
+  end
+  function mine:release()
+    if sim.locks[path] == self then sim.locks[path] = nil end
+    return true
+  end
+  return mine
+end
+
+local function stat(sim, path)
+  local file = sim.disk[path]
+  if file and not file.dir then
+    return { size = #file.data, mode = file.mode, uid = 1000, mtime = file.mtime, kind = "file" }
+  end
+  if sim.listeners[path] then return { size = 0, mode = 384, uid = 1000, mtime = 0, kind = "socket" } end
+  if is_dir(sim.disk, path) then return { size = 0, mode = 448, uid = 1000, mtime = 0, kind = "dir" } end
+  return missing(path)
+end
+
+return function(host, p)
+  local sim = p.sim
+  local disk = sim.disk
+  host.state = {
+    read = function(path, max)
+      local file = disk[path]
+      if not file or file.dir then return missing(path) end
+      if max and #file.data > max then return nil, ("%s: is longer than %d bytes"):format(path, max), "toolarge" end
+      return file.data
+    end,
+    write = function(path, data, mode) return put(sim, path, data, mode or 384) end,
+    append = function(path, data)
+      local file = disk[path]
+      return put(sim, path, (file and file.data or "") .. data, file and file.mode or 384)
+    end,
+    lock = function(path) return lock(p, path) end,
+    owner = function(path)
+      local held = sim.locks[path]
+      if held then return held.process.pid end
+      return missing(path)
+    end,
+    stat = function(path) return stat(sim, path) end,
+    list = function(path)
+      if not is_dir(disk, path) then return missing(path) end
+      return names_in(disk, path)
+    end,
+    mkdir = function(path)
+      while path ~= "" do
+        if disk[path] and not disk[path].dir then return nil, path .. ": File exists", "exists" end
+        disk[path] = disk[path] or { dir = true }
+        path = parent_of(path)
+      end
+      return true
+    end,
+    remove = function(path)
+      if not disk[path] then return missing(path) end
+      if disk[path].dir and #names_in(disk, path) > 0 then return nil, path .. ": Directory not empty", "exists" end
+      disk[path] = nil
+      return true
+    end,
+    rename = function(from, to)
+      if not disk[from] then return missing(from) end
+      disk[to], disk[from] = disk[from], nil
+      return true
+    end,
+    chmod = function(path, mode)
+      if not disk[path] then return missing(path) end
+      disk[path].mode = mode
+      return true
+    end,
+  }
+end
