@@ -13,4 +13,4 @@ stds.world = {
   },
 }
 std = "world"
-max_line_length = 130
+max_line_length = 160

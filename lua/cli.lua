@@ -68,7 +68,7 @@ function M.main(argv)
       return usage(command.message)
     end
     term.err("continueplz: " .. fail.message(command) .. "\n")
-    return exitcodes.of_kind(command.kind)
+    return exitcodes.of(command)
   end
   local fits, sentence = args.allowed(command, parsed)
   if not fits then

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The first script: finds the home, makes the world, hands over to the command line.
+-- luacheck: read globals _G debug
 
 local host, argv = ...
 

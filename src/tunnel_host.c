@@ -244,8 +244,6 @@ int luaopen_host_tunnel(lua_State *L) {
     lua_setfield(L, -2, "__gc");
     lua_pushcfunction(L, tunnel_host_close);
     lua_setfield(L, -2, "__close");
-    lua_pushliteral(L, TUNNEL);
-    lua_setfield(L, -2, "__metatable");
     lua_pop(L, 1);
     luaL_newlib(L, functions);
     return 1;

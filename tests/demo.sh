@@ -24,7 +24,7 @@ run() {
 }
 
 echo "Starting the simulated cloud on loopback (no real cloud is asked, no money is spent)."
-CONTINUEPLZ_SCRIPTS=$root/tests CONTINUEPLZ_HOME=$dir/simhome "$bin" tests/cloudsim/main.lua --dir="$dir/sim" --parent=$$ --time-scale=20 >/dev/null 2>"$dir/sim.err" &
+CONTINUEPLZ_SCRIPTS=$root/tests CONTINUEPLZ_HOME=$dir/simhome "$bin" tests/cloudsim/main.lua --dir="$dir/sim" --parent=$$ --scale=20 --key=demo-key-of-the-simulated-cloud >/dev/null 2>"$dir/sim.err" &
 sim=$!
 for _ in $(seq 200); do
     [ -s "$dir/sim/address.json" ] && break

@@ -33,7 +33,7 @@ local function show(value, depth)
 end
 
 local function same(a, b)
-  if a == b then return math.type(a) == math.type(b) end
+  if a == b then return true end
   if type(a) ~= "table" or type(b) ~= "table" then return false end
   for key, item in pairs(a) do -- order: free
     if not same(item, b[key]) then return false end

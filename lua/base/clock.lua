@@ -3,8 +3,6 @@
 
 local host = ...
 
-local zone = require "base.zone"
-
 local clock = {}
 
 -- Monotonic seconds; counts the sleep of the machine.
@@ -63,7 +61,7 @@ end
 -- "2026-11-20 09:00:00" in the user's zone, and the zone's seconds east of UTC.
 function clock.local_time(t)
   t = t or clock.wall()
-  local offset = zone.offset(t)
+  local offset = require("base.zone").offset(t)
   return ("%04d-%02d-%02d %02d:%02d:%02d"):format(parts(t + offset)), offset
 end
 

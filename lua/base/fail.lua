@@ -9,7 +9,8 @@ local NAME = "continueplz.failure"
 
 fail.kinds = {
   "auth", "funds", "capacity", "quota", "rate", "transient", "refused", "broken",
-  "usage", "config", "interrupted", "unproven", "internal",
+  "usage", "config", "interrupted", "unproven", "internal", "busy", "limit", "nothing",
+  "machine", -- one rented machine is of no use; another may be
 }
 local known = {}
 for _, kind in ipairs(fail.kinds) do known[kind] = true end

@@ -84,6 +84,12 @@ local function check_name(name)
   end
 end
 
+-- Whether the home has a directory for this room at all; looked up once.
+local function has_room(inner, room)
+  if inner.rooms[room] == nil then inner.rooms[room] = inner.host.state.stat(inner.home .. "/" .. room) ~= nil end
+  return inner.rooms[room]
+end
+
 -- Where `name` may lie, first choice first: {kind="user"|"scripts"|"embedded", path=, name=, index=}.
 local function places(inner, name)
   local list, wanted = {}, name
@@ -94,7 +100,8 @@ local function places(inner, name)
     wanted = "policies.cheapest"
   end
   local file = wanted:gsub("%.", "/") .. ".lua"
-  if mine and ROOMS[wanted:match("^([^.]+)%.")] and not FIXED[wanted] then add("user", inner.home .. "/" .. file) end
+  local room = wanted:match("^([^.]+)%.")
+  if mine and ROOMS[room] and not FIXED[wanted] and has_room(inner, room) then add("user", inner.home .. "/" .. file) end
   for _, dir in ipairs(inner.scripts) do add("scripts", dir .. "/" .. file) end
   add("embedded", "lua/" .. file)
   return list
@@ -268,6 +275,7 @@ function loader.new(options)
   local inner = {
     host = assert(options.host, "loader.new needs a host"), home = options.home, scripts = options.scripts or {},
     user = options.user ~= false, loaded = {}, values = {}, failed = {}, stack = {}, problems = {}, environments = {},
+    rooms = {},
   }
   local world = {
     home = inner.home, user = inner.user, scripts = inner.scripts, problems = inner.problems, notes = {},

@@ -4,8 +4,6 @@
 local host = ...
 
 local fail = require "base.fail"
-local net = require "base.net"
-local task = require "base.task"
 local world = require "base.world"
 
 local process = { exe = host.exe }
@@ -15,7 +13,7 @@ Child.__index = Child
 
 -- The exit event ({status=} or {signal=}), or nil after `timeout` seconds. May be asked again.
 function Child:wait(timeout)
-  self.exit = self.exit or task.park(self.id, timeout)
+  self.exit = self.exit or require("base.task").park(self.id, timeout)
   return self.exit
 end
 
@@ -40,7 +38,7 @@ function process.spawn(options)
   local child, sentence, code = host.process.spawn(wanted)
   if not child then fail.raise("refused", sentence, { code = code }) end
   for _, name in ipairs { "stdin", "stdout", "stderr" } do
-    if child[name] then child[name] = net.wrap(child[name]) end
+    if child[name] then child[name] = require("base.net").wrap(child[name]) end
   end
   return setmetatable(child, Child)
 end

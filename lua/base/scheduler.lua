@@ -5,7 +5,6 @@ local host = ...
 
 local clock = require "base.clock"
 local fail = require "base.fail"
-local log = require "base.log"
 local queue = require "base.queue"
 local world = require "base.world"
 
@@ -152,7 +151,9 @@ end
 local function report_unseen(t)
   local failure = t.outcome[2]
   if t.outcome[1] or t.awaited or failure == t.cancelled then return end
-  if fail.is(failure, "internal") then log.error("a task failed", { error = failure.message, trace = failure.trace }) end
+  if fail.is(failure, "internal") then
+    require("base.log").error("a task failed", { error = failure.message, trace = failure.trace })
+  end
   if t.parent then t.parent.unseen = t.parent.unseen or failure end
 end
 

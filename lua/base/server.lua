@@ -182,7 +182,9 @@ function server.serve(listener, handler, opts)
             log.error("a connection failed", { error = problem.message, trace = problem.trace })
           end
         end)
-      elseif conn.code == "closed" or conn.kind == "interrupted" then
+      elseif conn.code == "closed" then
+        return
+      elseif conn.kind == "interrupted" then
         error(conn, 0)
       else
         log.warn("no connection accepted", { error = conn.message })

@@ -3,8 +3,6 @@
 
 local host = ...
 
-local net = require "base.net"
-
 local term = {}
 
 local terminal = host.terminal
@@ -46,11 +44,15 @@ end
 
 local input
 
+local function stdin()
+  input = input or require("base.net").wrap(terminal.stdin())
+  return input
+end
+
 -- Shows a prompt (stderr) and waits for a line; nil at the end of the input.
 function term.ask(prompt)
-  input = input or net.wrap(terminal.stdin())
   if prompt then terminal.write("err", prompt) end
-  return input:read_line()
+  return stdin():read_line()
 end
 
 -- Like ask, without showing what is typed.
@@ -70,8 +72,7 @@ function term.raw(on) return terminal.raw(on) end
 
 -- Bytes typed, as they come: read(n, timeout), for key readers.
 function term.read(n, timeout)
-  input = input or net.wrap(terminal.stdin())
-  return input:read(n, timeout)
+  return stdin():read(n, timeout)
 end
 
 return term

@@ -33,7 +33,8 @@ function checks.choice(row, text)
       return text
     end
   end
-  return nil, ("--%s: '%s' is none of %s%s"):format(row.name, text, table.concat(row.values, ", "), suggest.hint(text, row.values))
+  return nil, ("--%s: '%s' is none of %s%s"):format(row.name, text, table.concat(row.values, ", "), suggest.hint(text,
+    row.values))
 end
 
 function checks.number(row, text)
@@ -54,12 +55,13 @@ end
 checks.hours = checks.text
 
 local function store(parsed, row, text, shown)
-  local value, why = true, nil
+  local value = true
   if row.kind ~= "none" then
-    value, why = checks[row.kind](row, text)
-    if value == nil then
+    local checked, why = checks[row.kind](row, text)
+    if checked == nil then
       return nil, why
     end
+    value = checked
   end
   if row.setting then
     local before = parsed.settings[row.setting]
@@ -120,7 +122,8 @@ local function short_options(parsed, words, index)
   return index
 end
 
---- Splits a command line. → { options = {name = value}, settings = {NAME = {text=, flag=}}, words = {…}, script = path|nil }, or nil and a sentence.
+--- Splits a command line. → { options = {name = value}, settings = {NAME = {text=, flag=}}, words = {…}, script = path|nil }, or
+-- nil and a sentence.
 -- A first word that ends in .lua names a script: every word after it belongs to the script.
 function M.parse(words)
   local parsed = { options = {}, settings = {}, words = {}, script = nil }

@@ -41,29 +41,33 @@ local function load_settings(parsed)
 end
 
 -- Settings that cannot be read stop a command that needs them; those that end or show a machine go on with what is right.
+-- → nil, or a failure
 local function settle(command, parsed)
   if not world.home then
-    say("no folder to work in: HOME is not set; name one with -C DIR")
-    return exitcodes.code("config")
+    return fail.new { kind = "config", message = "there is no folder to work in: HOME is not set; name one with -C DIR" }
   end
-  local fatal
+  local fatal, rest = nil, {}
   for _, problem in ipairs(load_settings(parsed)) do
     if problem.usage then
-      say(problem.message)
-      return exitcodes.code("usage")
+      return fail.new { kind = "usage", message = problem.message }
     end
-    say(problem.message)
-    fatal = fatal or problem.file or not command.tolerant
+    if not fatal and (problem.file or not command.tolerant) then
+      fatal = problem
+    else
+      rest[#rest + 1] = problem
+    end
   end
-  return fatal and exitcodes.code("config") or nil
+  for _, problem in ipairs(rest) do
+    say(problem.message)
+  end
+  return fatal and fail.new { kind = "config", message = fatal.message }
 end
 
 local function open_log(command, parsed)
   if command.writes and not files.exists(world.home) then
     local ok, why = files.mkdir(world.home)
     if not ok then
-      say("the folder " .. world.home .. " cannot be made: " .. why)
-      return exitcodes.code("config")
+      return fail.new { kind = "config", message = "the folder " .. world.home .. " cannot be made: " .. why }
     end
   end
   local verbose = parsed.options.verbose
@@ -135,7 +139,7 @@ local function context(command, parsed, load)
 end
 
 local function failed(ctx, problem)
-  local code = exitcodes.of_kind(problem.kind)
+  local code = exitcodes.of(problem)
   ctx.problem(problem.message, problem)
   ctx.emit { status = "failed", error = { kind = problem.kind, message = log.redact(problem.message), exit_code = code } }
   return code
@@ -187,15 +191,14 @@ function M.command(command, parsed, load, broken)
   if broken then
     say(fail.message(broken) .. "; the built-in command is used")
   end
-  local code = settle(command, parsed) or open_log(command, parsed)
-  if code then
-    ctx.emit { status = "failed", error = { kind = exitcodes.code("usage") == code and "usage" or "config", exit_code = code } }
-    return code
+  local refusal = settle(command, parsed) or open_log(command, parsed)
+  if refusal then
+    return failed(ctx, refusal)
   end
   for _, note in ipairs(world.notes) do
     say("note: " .. note)
   end
-  code = run_in_task(command, ctx)
+  local code = run_in_task(command, ctx)
   money_line(ctx)
   return code
 end

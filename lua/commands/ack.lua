@@ -12,9 +12,10 @@ return {
     local term = require "base.term"
     local journal = require("work.journal").open(ctx.home)
     local waiting = {}
-    for _, session in ipairs(journal:open_sessions()) do
+    for _, session in ipairs(journal:shown()) do
       local wanted = ctx.args[1]
-      if (session.unproven or session.unverifiable or session.lost) and (not wanted or wanted == session.id or wanted == session.token) then
+      if (session.unproven or session.unverifiable or session.lost) and (not wanted or wanted == session.id
+        or wanted == session.token) then
         waiting[#waiting + 1] = session
       end
     end

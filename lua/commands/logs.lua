@@ -25,8 +25,8 @@ local function from_guest(part)
     local http = require "base.http"
     local link = require "work.link"
     link.ensure()
-    local request = link.guest("/logs")
-    request.query = { part = part, lines = ctx.options.lines or 40 }
+    local request = link.guest("/log")
+    request.query = { name = part, bytes = (ctx.options.lines or 40) * 200 }
     request.timeout, request.max_bytes = 10, 4 << 20
     local ok, response = fail.try(http.request, request)
     if ok then

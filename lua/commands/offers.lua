@@ -2,7 +2,8 @@
 return {
   name = "offers",
   summary = "compare what the clouds offer for a model; rents nothing",
-  options = { "cheapest", "provider", "gpu", "gpus", "model", "tier", "context", "spot", "on-demand", "region", "hours", "max-price" },
+  options = { "cheapest", "provider", "gpu", "gpus", "model", "tier", "context", "spot", "on-demand", "region", "hours",
+  "max-price" },
   run = function(ctx)
     local config = require "facts.config"
     local offers = require "work.offers"
@@ -20,7 +21,8 @@ return {
     end)
     local ordered, rejected = offers.rank(collected, want)
     local model = {
-      want = want, ordered = ordered, rejected = rejected, results = collected.results, reasons = offers.reasons(rejected), rate = config.rate(),
+      want = want, ordered = ordered, rejected = rejected, results = collected.results, reasons = offers.reasons(rejected),
+      rate = config.rate(),
     }
     if #ordered == 0 then
       offers.explain_nothing(collected, rejected, want)

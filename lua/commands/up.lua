@@ -24,7 +24,8 @@ local function confirmation(ctx, want, rate)
     ctx.print(("\n      %s for %s: %s compute, %s disk, %s download."):format(format.both(candidate.total, rate),
       clock.duration(want.hours * 3600), money(parts.compute), money(parts.disk), money(parts.download)))
     if above then
-      ctx.print(("      That is %s, ABOVE your limit MAX_PRICE of %s/h."):format(format.hourly(candidate.hourly), money(want.ask_above)))
+      ctx.print(("      That is %s, ABOVE your limit MAX_PRICE of %s/h."):format(format.hourly(candidate.hourly),
+        money(want.ask_above)))
     end
     local answer = term.ask(("      Rent it for %s? [y/N] "):format(format.hourly(candidate.hourly)))
     return answer ~= nil and answer:lower():match("^%s*y") ~= nil
@@ -36,7 +37,8 @@ local function show_dry(ctx, run, want, rate)
   local view = require "ui.offers"
   local offers = require "work.offers"
   local model = {
-    want = want, ordered = run.ordered, rejected = run.rejected, results = run.collected.results, reasons = offers.reasons(run.rejected), rate = rate,
+    want = want, ordered = run.ordered, rejected = run.rejected, results = run.collected.results,
+    reasons = offers.reasons(run.rejected), rate = rate,
   }
   ctx.screen:finish(view.lines(model))
   local object = view.object(model)
@@ -50,7 +52,8 @@ return {
   name = "up",
   summary = "rent the cheapest machine that fits and serve the model",
   options = {
-    "cheapest", "provider", "gpu", "gpus", "model", "tier", "context", "spot", "on-demand", "region", "hours", "max-price", "max-hours", "idle",
+    "cheapest", "provider", "gpu", "gpus", "model", "tier", "context", "spot", "on-demand", "region", "hours", "max-price",
+    "max-hours", "idle",
     "timeout", "keep-on-failure", "dry-run",
   },
   writes = true,

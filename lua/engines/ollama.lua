@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Ollama (facts/serving.md §1): what is started on the machine, how big a model is, and the ladder from a server that answers to a real token.
+-- Ollama (facts/serving.md §1): what is started on the machine, how big a model is, and the ladder from a server that answers to
+-- a real token.
 -- base: { url=, unix=|nil } of the server, as work.link gives it.
 local clock = require "base.clock"
 local fail = require "base.fail"
@@ -33,6 +34,7 @@ function ollama.start(options)
       "OLLAMA_NO_CLOUD=1",
       "OLLAMA_NUM_PARALLEL=1",
     },
+    inherit = { "HOME", "PATH", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES" },
   }
 end
 
@@ -53,7 +55,8 @@ local function manifest(name)
   local ok, response = fail.try(function()
     return http.retry(function()
       return http.request {
-        method = "GET", url = config.get("REGISTRY_URL") .. path, headers = { Accept = MANIFEST }, timeout = 20, max_bytes = 1 << 20,
+        method = "GET", url = config.get("REGISTRY_URL") .. path, headers = { Accept = MANIFEST }, timeout = 20,
+        max_bytes = 1 << 20,
       }
     end, { attempts = 3, pause = 1 / config.get("TIME_SCALE") })
   end)
@@ -165,7 +168,8 @@ function ollama.load(base, name)
     timeout = LOAD_SECONDS, json = { model = name, keep_alive = -1, stream = false },
   }).json()
   if body.done_reason ~= "load" then
-    fail.raise("broken", ("the model server did not load %s (it answered done_reason %s)"):format(name, tostring(body.done_reason)))
+    fail.raise("broken", ("the model server did not load %s (it answered done_reason %s)"):format(name,
+      tostring(body.done_reason)))
   end
 end
 
@@ -175,7 +179,8 @@ function ollama.check(base, name, context)
   for _, row in ipairs(type(body.models) == "table" and body.models or {}) do
     if type(row) == "table" and same(row, name) then
       local size, held = tonumber(row.size) or 0, tonumber(row.size_vram) or 0
-      local found = { loaded = true, on_gpu = size > 0 and held / size or 1, context = math.tointeger(row.context_length), warnings = {} }
+      local found = { loaded = true, on_gpu = size > 0 and held / size or 1, context = math.tointeger(row.context_length),
+        warnings = {} }
       if held < size then
         table.insert(found.warnings, ("only %.0f %% of %s fits the card; the rest runs on the processor and will be slow")
           :format(found.on_gpu * 100, name))

@@ -43,7 +43,8 @@ end
 local Meter = {}
 Meter.__index = Meter
 
---- Adds up what the lines tell. layers: {{digest=, size=}, …} or nil when unknown; scale divides the times. Pure: times are given.
+--- Adds up what the lines tell. layers: {{digest=, size=}, …} or nil when unknown; scale divides the times. Pure: times are
+-- given.
 function pull.meter(layers, scale)
   local meter = setmetatable({ sizes = {}, done = {}, total = 0, shown = 0, peak = 0, samples = {}, scale = scale or 1 }, Meter)
   for _, layer in ipairs(layers or {}) do
@@ -113,7 +114,8 @@ end
 function Meter:view()
   local left = self.total - self.shown
   return {
-    status = self.status, bytes = self.shown, total = self.total, fraction = self.total > 0 and self.shown / self.total or nil, rate = self.rate,
+    status = self.status, bytes = self.shown, total = self.total, fraction = self.total > 0 and self.shown / self.total or nil,
+    rate = self.rate,
     eta = self.rate and self.rate > 0 and left / self.rate or nil,
   }
 end
@@ -139,7 +141,8 @@ function Meter:stalled(now)
 end
 
 -- Errors of the puller that no further try mends.
-local hopeless = { "file does not exist", "not found", "no space left", "unauthorized", "requires a newer version", "invalid model name" }
+local hopeless = { "file does not exist", "not found", "no space left", "unauthorized", "requires a newer version",
+  "invalid model name" }
 
 local function refusal(text, name)
   for _, part in ipairs(hopeless) do
@@ -160,7 +163,8 @@ local function once(base, name, meter, on_progress)
     on_progress(meter:line(line, clock.now()))
   end)
   http.request {
-    method = "POST", url = base.url .. "/api/pull", unix = base.unix, json = { model = name, stream = true }, stream = feed, timeout = 0,
+    method = "POST", url = base.url .. "/api/pull", unix = base.unix, json = { model = name, stream = true }, stream = feed,
+    timeout = 0,
     idle_timeout = VERIFY, max_bytes = 1 << 30,
   }
   if not success then
@@ -199,8 +203,12 @@ function pull.run(base, name, layers, on_progress)
     if ok then
       return
     end
-    local again = fail.is(problem, "transient") or (fail.is(problem, "refused") and problem.status ~= nil and problem.status >= 500)
+    local again = fail.is(problem, "transient") or (fail.is(problem,
+      "refused") and problem.status ~= nil and problem.status >= 500)
     if not again or try == TRIES then
+      if fail.is(problem) and not fail.is(problem, "interrupted") then
+        problem.exit = "failed"
+      end
       error(problem, 0)
     end
     log.warn("The model's download is taken up again", { model = name, attempt = try, reason = fail.message(problem) })

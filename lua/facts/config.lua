@@ -22,7 +22,8 @@ end
 
 local values, origins, home_dir = {}, {}, nil
 
---- Reads the text of one setting. → value (false for `off` of a limit), or nil and a sentence without the setting's name. The empty text is "not set".
+--- Reads the text of one setting. → value (false for `off` of a limit), or nil and a sentence without the setting's name. The
+-- empty text is "not set".
 function M.parse(name, text)
   local row = by_name[name] or error("no setting named " .. tostring(name), 2)
   if row.off and text:lower() == "off" then
@@ -100,14 +101,15 @@ end
 local function check_scale()
   for _, row in ipairs(M.settings) do
     local value = values[row.name]
-    if row.type == "url" and not row.secret_url and not readers.loopback(value:match("^https?://(%[?[%w%.:%-]-%]?):?%d*$") or "") then
+    if row.type == "url" and not row.secret_url and not readers.loopback(value) then
       values.TIME_SCALE = 1
     end
   end
 end
 
 --- Loads the settings for a home. options: `flags` {NAME = {text=, flag=}}, `init` {NAME = text} from init.lua.
--- → array of problems {message=, setting=|nil, usage=|nil: a flag is wrong, file=|nil: .env cannot be used}, empty when all is well. A wrong value leaves the next lower authority in force.
+-- → array of problems {message=, setting=|nil, usage=|nil: a flag is wrong, file=|nil: .env cannot be used}, empty when all is
+-- well. A wrong value leaves the next lower authority in force.
 function M.load(home, options)
   options = options or {}
   home_dir = home

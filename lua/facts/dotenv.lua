@@ -22,7 +22,8 @@ local function value_of(text)
   return (text:gsub("%s+#.*$", ""):gsub("%s+$", ""))
 end
 
---- Parses the text. → entries {{name=, value=, line=}, …} in the file's order, problems {{line=, message=}, …}. A name given twice: the last one counts,
+--- Parses the text. → entries {{name=, value=, line=}, …} in the file's order, problems {{line=, message=}, …}. A name given
+-- twice: the last one counts,
 -- and the second one is a problem, since nobody can tell which was meant.
 function M.parse(text)
   local entries, problems, seen = {}, {}, {}

@@ -3,7 +3,7 @@
 local M = {}
 
 M.list = {
-  { code = 0, name = "ok", meaning = "done; for stop: billing is proven ended, or the cloud has no way to prove it and says the machine is gone" },
+  { code = 0, name = "ok", meaning = "done; for stop: billing is proven ended, or the cloud cannot prove it and lists no machine" },
   { code = 1, name = "failed", meaning = "it did not work, or stop could not prove that billing ended" },
   { code = 2, name = "usage", meaning = "the command line is wrong: unknown command, flag, model or value" },
   { code = 3, name = "config", meaning = "a setting or key is missing, wrong or readable by others" },
@@ -33,9 +33,9 @@ function M.code(name)
   return by_name[name] or error("no exit code named " .. tostring(name), 2)
 end
 
---- The code for a failure's kind; an unknown kind is our own mistake (70).
-function M.of_kind(kind)
-  return by_name[by_kind[kind] or "internal"]
+--- The code for a failure: by its `exit` (a name of the table), else by its kind; an unknown kind is our own mistake (70).
+function M.of(failure)
+  return by_name[failure.exit or by_kind[failure.kind] or "internal"]
 end
 
 return M

@@ -1,22 +1,29 @@
 -- SPDX-License-Identifier: MIT
 -- Every option of the command line, once. `setting`: the option is another way to give that setting, checked by the same reader.
--- kind: text, duration (a unit is required), hours (a bare number means hours), number, choice, none; `values` for choices; `says` fixes the
+-- kind: text, duration (a unit is required), hours (a bare number means hours), number, choice, none; `values` for choices;
+-- `says` fixes the
 -- setting's text for an option without a value.
 local rows = {
   { name = "cheapest", kind = "none", doc = "take the cheapest machine that fits (the policy decides; this is the default)" },
   { name = "provider", kind = "text", value = "NAME", setting = "DEFAULT_PROVIDER", doc = "only this cloud: vast" },
-  { name = "gpu", kind = "text", value = "TYPE", setting = "DEFAULT_GPU", doc = "only this card, like a100-80, a6000, h100, rtx4090" },
+  { name = "gpu", kind = "text", value = "TYPE", setting = "DEFAULT_GPU",
+  doc = "only this card, like a100-80, a6000, h100, rtx4090" },
   { name = "gpus", kind = "text", value = "N", setting = "GPUS", doc = "exactly this many cards" },
   { name = "model", kind = "text", value = "NAME", setting = "DEFAULT_MODEL", doc = "model to serve, like qwen2.5-coder:32b" },
-  { name = "tier", kind = "text", value = "SIZE", setting = "DEFAULT_TIER", doc = "small, medium or large, when no model is named" },
+  { name = "tier", kind = "text", value = "SIZE", setting = "DEFAULT_TIER",
+  doc = "small, medium or large, when no model is named" },
   { name = "context", kind = "text", value = "TOKENS", setting = "CONTEXT_LENGTH", doc = "tokens of context, like 65536 or 64k" },
-  { name = "spot", kind = "none", setting = "PREFER_SPOT", says = "true", doc = "take spot machines too, when cheaper (default)" },
+  { name = "spot", kind = "none", setting = "PREFER_SPOT", says = "true",
+  doc = "take spot machines too, when cheaper (default)" },
   { name = "on-demand", kind = "none", setting = "PREFER_SPOT", says = "false", doc = "on-demand machines only" },
   { name = "region", kind = "text", value = "REGION", setting = "DEFAULT_REGION", doc = "eu-west, us-east, eu, us ... or any" },
-  { name = "hours", kind = "hours", value = "HOURS", setting = "DAY_HOURS", doc = "how long you mean to use it; decides what is cheapest in total" },
+  { name = "hours", kind = "hours", value = "HOURS", setting = "DAY_HOURS",
+  doc = "how long you mean to use it; decides what is cheapest in total" },
   { name = "max-price", kind = "text", value = "DOLLARS", setting = "MAX_PRICE", doc = "never more than this per hour" },
-  { name = "max-hours", kind = "hours", value = "HOURS", setting = "MAX_HOURS", doc = "the machine ends itself after this long (default 12h)" },
-  { name = "idle", kind = "duration", value = "DURATION", setting = "IDLE_MINUTES", doc = "... after this long without a question (default 60m)" },
+  { name = "max-hours", kind = "hours", value = "HOURS", setting = "MAX_HOURS",
+  doc = "the machine ends itself after this long (default 12h)" },
+  { name = "idle", kind = "duration", value = "DURATION", setting = "IDLE_MINUTES",
+  doc = "... after this long without a question (default 60m)" },
   { name = "timeout", kind = "duration", value = "DURATION", setting = "DEADMAN_TIMEOUT_HOURS",
     doc = "... after this long without contact with this computer (default 10h)" },
   { name = "keep-on-failure", kind = "none", doc = "keep (and pay) a machine whose start failed" },
@@ -28,8 +35,10 @@ local rows = {
   { name = "lines", short = "n", kind = "number", value = "N", doc = "how many lines (default 40)" },
   { name = "all", kind = "none", doc = "everything there is to know" },
 
-  { name = "directory", short = "C", kind = "text", value = "DIR", global = true, doc = "the folder that holds .env, the journal and the log" },
-  { name = "output", kind = "choice", value = "FORMAT", values = { "text", "json" }, global = true, doc = "text (default) or json" },
+  { name = "directory", short = "C", kind = "text", value = "DIR", global = true,
+  doc = "the folder that holds .env, the journal and the log" },
+  { name = "output", kind = "choice", value = "FORMAT", values = { "text", "json" }, global = true,
+  doc = "text (default) or json" },
   { name = "yes", short = "y", kind = "none", global = true, doc = "ask nothing" },
   { name = "verbose", short = "v", kind = "none", global = true, doc = "tell more on stderr; -vv tells everything" },
   { name = "no-user", kind = "none", global = true, doc = "ignore the scripts in the folder" },

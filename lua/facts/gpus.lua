@@ -1,11 +1,14 @@
 -- SPDX-License-Identifier: MIT
 -- Graphics cards by our names, and the names clouds use (facts/vast.md §1.5, facts/serving.md §2.5).
--- vram: marketed GB of one card; bandwidth: GB/s; vast: exact names, or a prefix; mib: least and most reported MiB, where a name says too little.
+-- vram: marketed GB of one card; bandwidth: GB/s; vast: exact names, or a prefix; mib: least and most reported MiB, where a name
+-- says too little.
 local M = {}
 
 M.list = {
-  { name = "a100-40", title = "A100 40GB", vram = 40, bandwidth = 1555, vast = { "A100 SXM4", "A100 PCIE" }, mib = { 38000, 60000 } },
-  { name = "a100-80", title = "A100 80GB", vram = 80, bandwidth = 1935, vast = { "A100 SXM4", "A100 PCIE", "A100X" }, mib = { 76000, 1e9 } },
+  { name = "a100-40", title = "A100 40GB", vram = 40, bandwidth = 1555, vast = { "A100 SXM4", "A100 PCIE" }, mib = { 38000,
+  60000 } },
+  { name = "a100-80", title = "A100 80GB", vram = 80, bandwidth = 1935, vast = { "A100 SXM4", "A100 PCIE", "A100X" },
+  mib = { 76000, 1e9 } },
   { name = "a6000", title = "RTX A6000 48GB", vram = 48, bandwidth = 768, vast = { "RTX A6000" } },
   { name = "rtx6000-ada", title = "RTX 6000 Ada 48GB", vram = 48, bandwidth = 960, vast = { "RTX 6000Ada" } },
   { name = "rtx-pro-6000", title = "RTX PRO 6000 96GB", vram = 96, bandwidth = 1597, vast_prefix = "RTX PRO 6000",
@@ -18,7 +21,8 @@ M.list = {
   { name = "l40", title = "L40 48GB", vram = 48, bandwidth = 864, vast = { "L40" } },
   { name = "a40", title = "A40 48GB", vram = 48, bandwidth = 696, vast = { "A40" } },
   { name = "rtx5090", title = "RTX 5090 32GB", vram = 32, bandwidth = 1792, vast = { "RTX 5090" } },
-  { name = "rtx4090-48", title = "RTX 4090 48GB (modified)", vram = 48, bandwidth = 1008, vast = { "RTX 4090" }, mib = { 40000, 60000 } },
+  { name = "rtx4090-48", title = "RTX 4090 48GB (modified)", vram = 48, bandwidth = 1008, vast = { "RTX 4090" }, mib = { 40000,
+  60000 } },
   { name = "rtx4090", title = "RTX 4090 24GB", vram = 24, bandwidth = 1008, vast = { "RTX 4090" }, mib = { 20000, 30000 } },
   { name = "rtx3090", title = "RTX 3090 24GB", vram = 24, bandwidth = 936, vast = { "RTX 3090" } },
   { name = "l4", title = "L4 24GB", vram = 24, bandwidth = 300, vast = { "L4" } },

@@ -1,7 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- Coding models that are known by name (facts/serving.md §2.2, §2.3). Any other name of the registry works too; this table adds what the
+-- Coding models that are known by name (facts/serving.md §2.2, §2.3). Any other name of the registry works too; this table adds
+-- what the
 -- registry does not say: memory per token of context, the trained context, what the model is good for.
--- bytes: sum of the manifest's layers (2026-02-16), exact = false where only a rounded size is known. Memory per token in KiB at 16 bits.
+-- bytes: sum of the manifest's layers (2026-02-16), exact = false where only a rounded size is known. Memory per token in KiB at
+-- 16 bits.
 local M = {}
 
 local function row(tier, name, bytes, kv_kib, context_k, params, active, tools, quality, exact)

@@ -19,12 +19,14 @@ local countries = {
 local states = {
   ["us-west"] = { "California", "Oregon", "Washington", "Nevada", "Arizona", "Utah", "Idaho", "Montana", "Wyoming", "Colorado",
     "New Mexico", "Alaska", "Hawaii" },
-  ["us-central"] = { "Texas", "Oklahoma", "Kansas", "Nebraska", "North Dakota", "South Dakota", "Minnesota", "Iowa", "Missouri", "Arkansas",
+  ["us-central"] = { "Texas", "Oklahoma", "Kansas", "Nebraska", "North Dakota", "South Dakota", "Minnesota", "Iowa", "Missouri",
+    "Arkansas",
     "Louisiana", "Wisconsin", "Illinois" },
 }
 
 -- In the order in which they are shown.
-M.names = { "eu-west", "eu-north", "eu-east", "us-west", "us-central", "us-east", "us", "ca", "ap-east", "ap-south", "ap-southeast", "oceania",
+M.names = { "eu-west", "eu-north", "eu-east", "us-west", "us-central", "us-east", "us", "ca", "ap-east", "ap-south",
+  "ap-southeast", "oceania",
   "me", "sa", "af" }
 -- Names that stand for several.
 M.groups = {
@@ -64,7 +66,8 @@ function M.parse(text)
   return country:match("^%u%u$"), region
 end
 
---- Our region for a place like "Texas, US"; nil when it cannot be told. An American place without a state is "us", never guessed to be a coast.
+--- Our region for a place like "Texas, US"; nil when it cannot be told. An American place without a state is "us", never guessed
+-- to be a coast.
 function M.of(text)
   local country, region = M.parse(text)
   if not country then

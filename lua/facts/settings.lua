@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Every setting, as data: the file `.env`, the environment and the flags all go through this list, and `.example.env` is compared with it.
--- type: string secret url bool number integer choice hours minutes rate; off = true: the word `off` is a value; default nil: not set.
+-- Every setting, as data: the file `.env`, the environment and the flags all go through this list, and `.example.env` is
+-- compared with it. type: string secret url bool number integer choice hours minutes rate; default nil: not set.
+-- Further fields: min, max, values, shape (of a string), off = true (the word `off` is a value), scale = "k" (32k is 32768).
 local function setting(name, kind, default, doc, extra)
   local row = extra or {}
   row.name, row.type, row.default, row.doc = name, kind, default, doc
@@ -10,40 +11,60 @@ end
 
 return {
   { section = "Keys of the clouds (at least one)" },
-  setting("VAST_API_KEY", "secret", nil, "Vast.ai: https://cloud.vast.ai/manage-keys/ (rights: misc, user_read, instance_read, instance_write, billing_read)"),
+  setting("VAST_API_KEY", "secret", nil,
+    "Vast.ai: https://cloud.vast.ai/manage-keys/ (misc, user_read, instance_read, instance_write, billing_read)"),
   setting("LAMBDA_API_KEY", "secret", nil, "Lambda: https://cloud.lambda.ai/api-keys"),
   setting("RUNPOD_API_KEY", "secret", nil, "RunPod: https://console.runpod.io/user/settings"),
   setting("COREWEAVE_API_KEY", "secret", nil, "CoreWeave: https://console.coreweave.com/tokens"),
   setting("PAPERSPACE_API_KEY", "secret", nil, "Paperspace: https://console.paperspace.com/settings/apikeys"),
 
   { section = "Tunnel" },
-  setting("WIREGUARD_PRIVATE_KEY", "secret", nil, "this folder's own tunnel key; empty: a fresh one for every machine", { shape = "key" }),
-  setting("WIREGUARD_PUBLIC_KEY", "string", nil, "its public half (only compared with the private one)", { shape = "key" }),
-  setting("LOCAL_PORT", "integer", nil, "local port of the model's address; empty: chosen once for this folder and kept", { min = 1, max = 65535 }),
+  setting("WIREGUARD_PRIVATE_KEY", "secret", nil,
+    "this folder's own tunnel key; empty: made once and kept in tunnel.key", { shape = "key" }),
+  setting("WIREGUARD_PUBLIC_KEY", "string", nil, "its public half; only compared with the private one", { shape = "key" }),
+  setting("LOCAL_PORT", "integer", nil,
+    "local port of the model's address; empty: chosen once for this folder and kept", { min = 1, max = 65535 }),
 
   { section = "What to rent" },
-  setting("DEFAULT_TIER", "choice", "medium", "small, medium or large: which model when none is named", { values = { "small", "medium", "large" } }),
-  setting("DEFAULT_MODEL", "string", nil, "model of the Ollama library, like qwen3-coder:30b; wins over the tier", { shape = "model" }),
-  setting("CONTEXT_LENGTH", "integer", 32768, "tokens of context; never more than the model was trained for", { min = 1024, max = 4194304, scale = "k" }),
-  setting("DEFAULT_PROVIDER", "string", nil, "only this cloud: vast (more to come); empty: every cloud that has a key", { shape = "word" }),
+  setting("DEFAULT_TIER", "choice", "medium",
+    "small, medium or large: which model when none is named", { values = { "small", "medium", "large" } }),
+  setting("DEFAULT_MODEL", "string", nil,
+    "model of the Ollama library, like qwen3-coder:30b; wins over the tier", { shape = "model" }),
+  setting("CONTEXT_LENGTH", "integer", 32768,
+    "tokens of context; never more than the model was trained for", { min = 1024, max = 4194304, scale = "k" }),
+  setting("DEFAULT_PROVIDER", "string", nil,
+    "only this cloud: vast (more to come); empty: every cloud that has a key", { shape = "word" }),
   setting("DEFAULT_GPU", "string", nil, "only this card, like a100-80 or rtx4090; empty: any that fits", { shape = "gpu" }),
-  setting("DEFAULT_REGION", "string", "any", "eu-west, eu-north, eu-east, us-east, us-central, us-west, eu, us, ap ... or any", { shape = "region" }),
+  setting("DEFAULT_REGION", "string", "any",
+    "eu-west, eu-north, eu-east, us-east, us-central, us-west, eu, us, ap ... or any", { shape = "region" }),
   setting("GPUS", "integer", nil, "exactly this many cards; empty: any number", { min = 1, max = 16 }),
   setting("PREFER_SPOT", "bool", true, "true: take a spot machine when that is cheaper; false: on-demand only"),
-  setting("BID_MARGIN", "number", 0.10, "what a spot bid adds to the lowest bid that wins, as a fraction; never above the on-demand price", { min = 0, max = 5 }),
+  setting("BID_MARGIN", "number", 0.10,
+    "what a spot bid adds to the lowest bid that wins, as a fraction; never above on-demand", { min = 0, max = 5 }),
   setting("MIN_RELIABILITY", "number", 0.95, "least reliability of a host, 0 to 1", { min = 0, max = 1 }),
-  setting("DATACENTER_ONLY", "bool", true, "only hosts in verified data centres; false also allows private persons' machines"),
-  setting("DAY_HOURS", "hours", 8, "hours that a session is meant to last; offers are compared by their total cost over them", { min = 0.1, max = 720 }),
+  setting("DATACENTER_ONLY", "bool", true,
+    "only hosts in verified data centres; false also allows private persons' machines"),
+  setting("DAY_HOURS", "hours", 8,
+    "hours that a session is meant to last; offers are compared by their total cost over them", { min = 0.1, max = 720 }),
 
   { section = "Limits (each can be switched off by writing: off)" },
-  setting("MAX_PRICE", "number", 3.00, "dollars per hour; a dearer machine is rented only after a question or with --max-price", { min = 0.001, max = 1000, off = true }),
-  setting("DEADMAN_TIMEOUT_HOURS", "hours", 10, "the machine ends itself after this long without contact with this computer", { min = 0.0002, max = 720, off = true }),
-  setting("IDLE_MINUTES", "minutes", 60, "the machine ends itself after this long without a question to the model", { min = 0.01, max = 43200, off = true }),
-  setting("MAX_HOURS", "hours", 12, "the machine ends itself after this long, whatever happens", { min = 0.0002, max = 720, off = true }),
-  setting("DAILY_BUDGET_EUR", "number", nil, "warn when the day's spending passes this many euros", { min = 0.01, max = 100000, off = true }),
-  setting("EUR_RATE", "rate", nil, "euros for one dollar and the day of that rate, like 0.92@2026-11-19; empty: a pessimistic built-in rate"),
-  setting("ALERT_WEBHOOK_URL", "url", nil, "where critical alerts are posted (Slack or Discord webhook)", { secret_url = true }),
-  setting("GUARD_ACCOUNT_KEY", "bool", false, "yes allows the account's key on rented machines of clouds that know no lesser key"),
+  setting("MAX_PRICE", "number", 3.00,
+    "dollars per hour; a dearer machine is rented only after a question or with --max-price",
+    { min = 0.001, max = 1000, off = true }),
+  setting("DEADMAN_TIMEOUT_HOURS", "hours", 10,
+    "the machine ends itself after this long without contact with this computer", { min = 0.0002, max = 720, off = true }),
+  setting("IDLE_MINUTES", "minutes", 60,
+    "the machine ends itself after this long without a question to the model", { min = 0.01, max = 43200, off = true }),
+  setting("MAX_HOURS", "hours", 12,
+    "the machine ends itself after this long, whatever happens", { min = 0.0002, max = 720, off = true }),
+  setting("DAILY_BUDGET_EUR", "number", nil,
+    "warn before renting what costs more than this many euros in DAY_HOURS", { min = 0.01, max = 100000, off = true }),
+  setting("EUR_RATE", "rate", nil,
+    "euros for one dollar and the day of that rate, like 0.92@2026-11-19; empty: a pessimistic built-in rate"),
+  setting("ALERT_WEBHOOK_URL", "url", nil,
+    "where critical alerts are posted (Slack or Discord webhook)", { secret_url = true }),
+  setting("GUARD_ACCOUNT_KEY", "bool", false,
+    "yes allows the account's key on rented machines of clouds that know no lesser key"),
 
   { section = "The model server" },
   setting("OLLAMA_VERSION", "string", "0.32.15", "version of the ollama/ollama image", { shape = "version" }),
@@ -51,6 +72,8 @@ return {
 
   { section = "Workings (for simulators and the curious)" },
   setting("VAST_BASE_URL", "url", "https://console.vast.ai", "address of Vast's API"),
-  setting("CA_FILE", "string", nil, "trusted certificates that are sent to the machine's guard; empty: those of this computer", { shape = "path" }),
-  setting("TIME_SCALE", "number", 1, "divides the waits of continueplz; obeyed only when every address above is on this computer", { min = 1, max = 10000 }),
+  setting("CA_FILE", "string", nil,
+    "trusted certificates that are sent to the machine's guard; empty: those of this computer", { shape = "path" }),
+  setting("TIME_SCALE", "number", 1,
+    "divides the waits of continueplz; obeyed only when every address above is on this computer", { min = 1, max = 10000 }),
 }

@@ -2,6 +2,7 @@
 -- Reads the texts of settings: one reader per type, reader(row, text) → value, or nil and what is wrong.
 local clock = require "base.clock"
 local log = require "base.log"
+local url = require "base.url"
 local currencies = require "facts.currencies"
 local gpus = require "facts.gpus"
 local regions = require "facts.regions"
@@ -81,17 +82,19 @@ function readers.rate(_, text)
   return currencies.parse(text)
 end
 
---- Is this the address of this computer?
-function readers.loopback(host)
-  return host == "localhost" or host == "[::1]" or host:match("^127%.%d+%.%d+%.%d+$") ~= nil
+--- Does an address lead to this computer?
+function readers.loopback(address)
+  local parts = url.parse(address)
+  local host = parts and parts.host or ""
+  return host == "localhost" or host == "[::1]" or host:find("^127%.%d+%.%d+%.%d+$") ~= nil
 end
 
 function readers.url(row, text)
-  local scheme, host = text:match("^(https?)://(%[?[%w%.:%-]-%]?):?%d*/?[^%s@]*$")
-  if not scheme then
-    return nil, row.secret_url and "the address is not of the form https://host/..." or "'" .. text .. "' is not an address of the form https://host"
+  local parts = not text:find("[%s%c]") and url.parse(text)
+  if not parts then
+    return nil, (row.secret_url and "the address" or "'" .. text .. "'") .. " is not of the form https://host"
   end
-  if scheme == "http" and not readers.loopback(host) then
+  if parts.scheme == "http" and not readers.loopback(text) then
     return nil, "plain http is accepted only for this computer; write https://"
   end
   if row.secret_url then

@@ -11,7 +11,8 @@ local PORTS = 3 -- our two mapped ports and one to spare
 -- `error` codes → our kinds.
 local kinds = {
   auth_error = "auth", no_such_ask = "capacity", insufficient_credit = "funds", missing_billing = "funds",
-  spend_rate_limit = "quota", rate_limit_exceeded = "rate", deprecated_endpoint = "broken", no_such_instance = "refused", not_found = "refused",
+  spend_rate_limit = "quota", rate_limit_exceeded = "rate", deprecated_endpoint = "broken", no_such_instance = "refused",
+  not_found = "refused",
   invalid_price = "capacity",
 }
 
@@ -202,7 +203,8 @@ local function status_of(row)
   if row.cur_state == "stopped" and row.intended_status == "stopped" and row.next_state == "stopped" then
     return "stopped"
   end
-  if actual == "created" and type(row.status_msg) == "string" and row.status_msg:find(": OCI runtime create failed:", 1, true) then
+  if actual == "created" and type(row.status_msg) == "string" and row.status_msg:find(": OCI runtime create failed:", 1,
+    true) then
     return "exited"
   end
   if actual == nil or booting[actual] then
@@ -238,7 +240,8 @@ function M.instance(row)
   return {
     id = tostring(id), token = type(row.label) == "string" and row.label or nil, status = status_of(row),
     native = type(row.actual_status) == "string" and row.actual_status or "provisioning",
-    message = message ~= "" and message or nil, ip = ip, ports = ports_of(row), spot = type(row.is_bid) == "boolean" and row.is_bid or nil, hourly = price(row.dph_base),
+    message = message ~= "" and message or nil, ip = ip, ports = ports_of(row),
+    spot = type(row.is_bid) == "boolean" and row.is_bid or nil, hourly = price(row.dph_base),
     disk_hour = number(row.storage_total_cost), gpu = gpu and gpu.name or row.gpu_name, started = number(row.start_date),
   }
 end

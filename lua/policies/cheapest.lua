@@ -20,7 +20,8 @@ function reasons.gpu(candidate, want)
 end
 
 function reasons.gpus(candidate, want)
-  return want.gpus and candidate.offer.gpus ~= want.gpus and ("%d cards, and %d were asked for"):format(candidate.offer.gpus, want.gpus)
+  return want.gpus and candidate.offer.gpus ~= want.gpus and ("%d cards, and %d were asked for"):format(candidate.offer.gpus,
+    want.gpus)
 end
 
 function reasons.size(candidate, want)

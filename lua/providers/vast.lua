@@ -169,17 +169,15 @@ function vast.get(id)
     error(response, 0)
   end
   local body = object(response)
-  if body.instances == nil or body.instances == json.null then
+  if body.instances == nil then
     if response.body:match('"instances"%s*:%s*null') then
       return { id = tostring(id), status = "gone" }
     end
     broken("it says nothing about instance " .. id)
   end
   local row = body.instances
+  row = type(row) == "table" and row.id == nil and #row == 1 and row[1] or row
   hide_secrets(row)
-  if type(row) == "table" and row.id == nil and #row == 1 then
-    row = row[1]
-  end
   local instance, why = facts.instance(row)
   if not instance then
     broken(why)
@@ -198,9 +196,6 @@ local function page(after)
     broken("a list of instances without the list")
   end
   local token = body.next_token
-  if token == json.null then
-    token = nil
-  end
   if token ~= nil and type(token) ~= "string" then
     broken("a list of instances with an unknown way to its next page")
   end
@@ -236,10 +231,7 @@ function vast.destroy(id)
   local ok, problem = fail.try(function()
     client():delete(("/api/v0/instances/%s/"):format(id), { fresh = true })
   end)
-  if ok or (fail.is(problem, "refused") and problem.code == "gone") then
-    return true
-  end
-  return error(problem, 0)
+  return ok or (fail.is(problem, "refused") and problem.code == "gone") or error(problem, 0)
 end
 
 --- Is it gone? Looked for by number and in the complete list, by number and by token. → { state=, evidence= }
@@ -293,19 +285,15 @@ function vast.terminate_request()
   }
 end
 
---- The way out of a failure, as a sentence.
+local ways_out = {
+  auth = "make a key at https://cloud.vast.ai/manage-keys/ and put it into VAST_API_KEY",
+  funds = "add credit at https://cloud.vast.ai/billing/",
+  rate = "too many requests; wait a minute",
+}
+
+--- The way out of a failure, as a sentence, or nil.
 function vast.explain(failure)
-  if fail.is(failure, "auth") then
-    return ("Vast does not accept the key in VAST_API_KEY (%s); make one at https://cloud.vast.ai/manage-keys/")
-      :format(config.origin("VAST_API_KEY") or "not set")
-  end
-  if fail.is(failure, "funds") then
-    return "add credit at https://cloud.vast.ai/billing/"
-  end
-  if fail.is(failure, "rate") then
-    return "too many requests; wait a minute"
-  end
-  return nil
+  return fail.is(failure) and ways_out[failure.kind] or nil
 end
 
 return vast

@@ -8,7 +8,8 @@ local M = {}
 function M.critical(session, reason, console, log_path)
   return format.box({
     "CRITICAL: MONEY MAY STILL BE RUNNING", "",
-    ("It could not be proven that billing has stopped for instance %s on %s."):format(session.id or session.token, session.provider),
+    ("It could not be proven that billing has stopped for instance %s on %s."):format(session.id or session.token,
+      session.provider),
     "Reason: " .. tostring(reason), "",
     "DO THIS NOW:",
     "  1. Open " .. (console or "the cloud's console"),

@@ -45,7 +45,8 @@ formats["continue"] = function(endpoint)
   local known = require("facts.models").find(endpoint.model)
   local lines = {
     "# ~/.continue/config.yaml", "name: continueplz", "version: 0.0.1", "schema: v1", "models:",
-    "  - name: continueplz " .. endpoint.model, "    provider: openai", "    model: " .. endpoint.model, "    apiBase: " .. endpoint.openai,
+    "  - name: continueplz " .. endpoint.model, "    provider: openai", "    model: " .. endpoint.model,
+    "    apiBase: " .. endpoint.openai,
     "    apiKey: none", "    roles: [chat, edit, apply]",
   }
   if known and known.tools then
@@ -92,7 +93,8 @@ end
 
 function formats.aider(endpoint)
   return {
-    "export OPENAI_API_BASE=" .. sh(endpoint.openai), "export OPENAI_API_KEY=continueplz", "aider --model " .. sh("openai/" .. endpoint.model),
+    "export OPENAI_API_BASE=" .. sh(endpoint.openai), "export OPENAI_API_KEY=continueplz",
+    "aider --model " .. sh("openai/" .. endpoint.model),
   }
 end
 
@@ -106,7 +108,8 @@ function formats.zed(endpoint)
           available_models = json.array {
             {
               name = endpoint.model, max_tokens = endpoint.context, max_output_tokens = output(endpoint),
-              capabilities = { tools = known ~= nil and known.tools == true, images = false, parallel_tool_calls = false, prompt_cache_key = false },
+              capabilities = { tools = known ~= nil and known.tools == true, images = false, parallel_tool_calls = false,
+              prompt_cache_key = false },
             },
           },
         },

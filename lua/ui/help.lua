@@ -41,7 +41,8 @@ local function global(row)
 end
 
 local function usage(command)
-  return "continueplz " .. command.name .. (#(command.options or {}) > 0 and " [options]" or "") .. (command.args and " " .. command.args or "")
+  return "continueplz " .. command.name .. (#(command.options or {}) > 0 and " [options]" or "") .. (command.args and " "
+    .. command.args or "")
 end
 
 --- The short help: what it is, the daily commands. `load(name)` → command table.

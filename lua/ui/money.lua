@@ -37,7 +37,7 @@ end
 
 --- The sentence for a home directory, read from its journal.
 function M.line(home)
-  return M.sentence(require("work.journal").open(home):open_sessions())
+  return M.sentence(require("work.journal").open(home):shown())
 end
 
 return M

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The table of offers. Model: { want=, ordered=, rejected=, results=, reasons=, rate=, limit= how many rows } → lines; `object` → the JSON object.
+-- The table of offers. Model: { want=, ordered=, rejected=, results=, reasons=, rate=, limit= how many rows } → lines; `object`
+-- → the JSON object.
 local clock = require "base.clock"
 local format = require "ui.format"
 
@@ -9,7 +10,8 @@ local function row(candidate, mark)
   local offer = candidate.offer
   local speed = candidate.tokens_per_second
   return {
-    mark, offer.provider, format.gpu(offer.gpu, offer.gpus), offer.region or offer.native_region or "unknown", candidate.spot and "spot" or "on-demand",
+    mark, offer.provider, format.gpu(offer.gpu, offer.gpus), offer.region or offer.native_region or "unknown",
+    candidate.spot and "spot" or "on-demand",
     format.hourly(candidate.hourly), format.dollars(candidate.total), speed and ("~%.0f"):format(speed) or "",
     offer.reliability and ("%.1f%%"):format(offer.reliability * 100) or "", tostring(offer.id),
   }
@@ -36,7 +38,8 @@ end
 function M.lines(model)
   local want = model.want
   local lines = {
-    ("For %s: %.1f GB of GPU memory with %d tokens of context, %d GB disk; totals are for %s."):format(want.model.name, want.vram_gb,
+    ("For %s: %.1f GB of GPU memory with %d tokens of context, %d GB disk; totals are for %s."):format(want.model.name,
+      want.vram_gb,
       want.context, want.disk_gb, clock.duration(want.hours * 3600)), "",
   }
   if #model.ordered > 0 then
@@ -69,9 +72,12 @@ end
 function M.candidate(candidate)
   local offer = candidate.offer
   return {
-    id = tostring(offer.id), provider = offer.provider, gpu = offer.gpu, native_gpu = offer.native_gpu, gpus = offer.gpus, vram_gb = offer.vram_gb,
-    region = offer.region, native_region = offer.native_region, type = candidate.spot and "spot" or "on-demand", hourly = candidate.hourly,
-    total = candidate.total, parts = candidate.parts, bid = candidate.bid, currency = offer.currency, reliability = offer.reliability,
+    id = tostring(offer.id), provider = offer.provider, gpu = offer.gpu, native_gpu = offer.native_gpu, gpus = offer.gpus,
+    vram_gb = offer.vram_gb,
+    region = offer.region, native_region = offer.native_region, type = candidate.spot and "spot" or "on-demand",
+    hourly = candidate.hourly,
+    total = candidate.total, parts = candidate.parts, bid = candidate.bid, currency = offer.currency,
+    reliability = offer.reliability,
     tokens_per_second = candidate.tokens_per_second, source = offer.source, at = offer.at,
   }
 end
@@ -90,7 +96,8 @@ function M.object(model)
   end
   local want = model.want
   return {
-    status = "offers", model = want.model.name, context = want.context, vram_gb = want.vram_gb, disk_gb = want.disk_gb, hours = want.hours,
+    status = "offers", model = want.model.name, context = want.context, vram_gb = want.vram_gb, disk_gb = want.disk_gb,
+    hours = want.hours,
     offers = json.array(list), rejected = json.array(rejected), providers = json.array(clouds), currency = "USD",
     euro_rate = { per_dollar = model.rate.per_dollar, date = model.rate.date, source = model.rate.source },
   }

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The screen of long work: steps, their outcome, percentages. On a terminal one line is rewritten; without one, plain lines and a progress
+-- The screen of long work: steps, their outcome, percentages. On a terminal one line is rewritten; without one, plain lines and
+-- a progress
 -- line at most every 10 %. In JSON mode nothing is shown until the one object at the end.
 --
 -- progress.new(ctx) → screen with
@@ -26,7 +27,7 @@ local INDENT = "      "
 --- A screen for a command; registered in ctx so that it is closed before anything else is said.
 function M.new(ctx)
   local screen = setmetatable({
-    json = ctx.json, live = not ctx.json and term.is("out"), frame = 0, ended_sessions = {}, home = ctx.home,
+    json = ctx.json, live = not ctx.json and term.is("out"), frame = 0, ended_sessions = {}, told = {},
   }, Screen)
   ctx.screen = screen
   return screen
@@ -53,7 +54,7 @@ function Screen:title(text)
 end
 
 function Screen:step(number, total, title)
-  self.moving, self.last_tenth = nil, nil
+  self.moving, self.told = nil, {}
   self:line("")
   self:line(("[%d/%d] %s..."):format(number, total, title))
   self.since = clock.now()
@@ -135,10 +136,15 @@ function Screen:progress(state)
     self:spin()
     return
   end
-  local tenth = state.fraction and math.floor(state.fraction * 10)
-  local key = tenth or (state.text or state.status)
-  if key ~= self.last_tenth then
-    self.last_tenth = key
+  self:plain_progress(state, words)
+end
+
+-- Without a terminal: each text once, and a line at every new 10 %.
+function Screen:plain_progress(state, words)
+  local text = state.text or state.status or ""
+  local tenth = state.fraction and math.floor(state.fraction * 10) or 0
+  if tenth > (self.told[text] or -1) then
+    self.told[text] = tenth
     self:line(INDENT .. words)
   end
 end

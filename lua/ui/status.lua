@@ -21,7 +21,8 @@ local M = {}
 
 local words = {
   starting = "starting", ready = "Active", stopping = "being ended", unproven = "MAY STILL BE RUNNING (not proven ended)",
-  unverifiable = "ended, but its cloud gives no proof", lost = "unknown: the answer of the create was lost", kept = "kept after a failed start",
+  unverifiable = "ended, but its cloud gives no proof", lost = "unknown: the answer of the create was lost",
+  kept = "kept after a failed start",
 }
 
 local function dot(state)
@@ -41,7 +42,8 @@ end
 
 local function guard_text(guard)
   local parts = {}
-  for _, pair in ipairs { { "silence_left", "without contact" }, { "idle_left", "without questions" }, { "life_left", "at most" } } do
+  for _, pair in ipairs { { "silence_left", "without contact" }, { "idle_left", "without questions" }, { "life_left",
+    "at most" } } do
     local text = left(guard[pair[1]])
     if text then
       parts[#parts + 1] = text .. " " .. pair[2]
@@ -60,7 +62,8 @@ end
 
 --- The four limits in one line.
 function M.limits_text(limits)
-  return ("silence %s, idle %s, life %s, price %s"):format(format.limit(limits.silence), format.limit(limits.idle), format.limit(limits.life),
+  return ("silence %s, idle %s, life %s, price %s"):format(format.limit(limits.silence), format.limit(limits.idle),
+    format.limit(limits.life),
     limits.max_price and format.dollars(limits.max_price) .. "/h" or "off")
 end
 
@@ -71,7 +74,8 @@ local function cost_lines(lines, model)
   end
   add(lines, "Cost so far", ("%s at %s"):format(format.both(cost.current, model.rate), format.hourly(cost.hourly)))
   if cost.projected then
-    add(lines, "Projected", ("%s for %s"):format(format.both(cost.projected, model.rate), clock.duration(cost.projected_hours * 3600)))
+    add(lines, "Projected", ("%s for %s"):format(format.both(cost.projected, model.rate),
+      clock.duration(cost.projected_hours * 3600)))
   end
 end
 
@@ -84,7 +88,8 @@ function M.lines(model)
     return lines
   end
   local instance = model.instance
-  add(lines, "Instance", ("%s %s (%s)"):format(dot(model.state), words[model.state] or model.state, instance.id or "no number yet"))
+  add(lines, "Instance", ("%s %s (%s)"):format(dot(model.state), words[model.state] or model.state,
+    instance.id or "no number yet"))
   add(lines, "Provider", ("%s (%s)"):format(instance.title or instance.provider, instance.type))
   add(lines, "GPU", format.gpu(instance.gpu, instance.gpus))
   if instance.region then
@@ -164,20 +169,25 @@ function M.object(model)
       id = instance.id, provider = instance.provider, gpu = instance.gpu, gpus = instance.gpus, region = instance.region,
       type = instance.type, public_ip = instance.public_ip,
     },
-    model = model.model and model.model.name, model_status = model.model and model.model.state, context = model.model and model.model.context,
+    model = model.model and model.model.name, model_status = model.model and model.model.state,
+    context = model.model and model.model.context,
     tokens_per_second = model.model and model.model.tokens_per_second,
     endpoint = model.endpoint and {
-      wireguard_ip = model.endpoint.wireguard_ip, host = model.endpoint.host, port = model.endpoint.port, url = model.endpoint.url,
+      wireguard_ip = model.endpoint.wireguard_ip, host = model.endpoint.host, port = model.endpoint.port,
+      url = model.endpoint.url,
     },
     tunnel = model.tunnel and { state = model.tunnel.state, handshake_age = model.tunnel.handshake_age },
-    cost = cost and { hourly = cost.hourly, current = cost.current, projected = cost.projected, currency = cost.currency or "USD" },
+    cost = cost and { hourly = cost.hourly, current = cost.current, projected = cost.projected,
+    currency = cost.currency or "USD" },
     euro_rate = euro(model.rate), running_seconds = model.seconds, started_at = model.started and clock.iso(model.started),
     deadman = guard and {
-      active = guard.state == "armed", state = guard.state, remaining_seconds = guard.silence_left, idle_remaining_seconds = guard.idle_left,
+      active = guard.state == "armed", state = guard.state, remaining_seconds = guard.silence_left,
+      idle_remaining_seconds = guard.idle_left,
       life_remaining_seconds = guard.life_left,
     },
     limits = model.limits and {
-      silence_seconds = model.limits.silence, idle_seconds = model.limits.idle, life_seconds = model.limits.life, max_price = model.limits.max_price,
+      silence_seconds = model.limits.silence, idle_seconds = model.limits.idle, life_seconds = model.limits.life,
+      max_price = model.limits.max_price,
     },
   }
   if model.warnings and #model.warnings > 0 then

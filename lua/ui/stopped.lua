@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- How a session ended. result: { session=, outcome = "proven"|"unverifiable"|"unproven", cost = {amount=, source=}, duration= seconds, provider=,
+-- How a session ended. result: { session=, outcome = "proven"|"unverifiable"|"unproven", cost = {amount=, source=}, duration=
+-- seconds, provider=,
 -- doubt= } as work.stop tells it → lines; `object` → JSON of all of them.
 local clock = require "base.clock"
 local boxes = require "ui.boxes"
@@ -41,13 +42,16 @@ function M.object(results, rate)
       worst = "unverifiable"
     end
     list[index] = {
-      id = result.session.id, token = result.session.token, provider = result.session.provider, outcome = result.outcome, reason = result.doubt,
-      cost = result.cost and { total = result.cost.amount, currency = result.cost.currency or "USD", source = result.cost.source },
+      id = result.session.id, token = result.session.token, provider = result.session.provider, outcome = result.outcome,
+      reason = result.doubt,
+      cost = result.cost and { total = result.cost.amount, currency = result.cost.currency or "USD",
+      source = result.cost.source },
       duration_seconds = result.duration,
     }
   end
   return {
-    status = #results > 0 and worst or "none", sessions = json.array(list), money_running = worst ~= "stopped",
+    status = #results > 0 and worst or "none", outcome = #results > 0 and (worst == "stopped" and "proven" or worst) or "none",
+    sessions = json.array(list), money_running = worst ~= "stopped",
     euro_rate = { per_dollar = rate.per_dollar, date = rate.date, source = rate.source },
   }
 end

@@ -22,6 +22,7 @@ local stop = require "work.stop"
 
 local HEARTBEAT = 60       -- seconds between heartbeats to the guard
 local HEARTBEAT_SOON = 1   -- while none got through yet
+local PATIENCE, MOST_PATIENCE = 0.5, 4 -- seconds for the first answer of a guest
 local WATCH = 60           -- seconds between looks at the cloud
 local GRACE = 20           -- seconds an unfinished start is left alone
 local KEEPALIVE = 25
@@ -59,7 +60,7 @@ local function open_tunnel(self, session)
     log.error(self.problem)
     return
   end
-  self.tunnel, self.tunnel_for, self.problem = handle, session.token, nil
+  self.tunnel, self.tunnel_for, self.problem, self.opened_at = handle, session.token, nil, clock.now()
   log.info("Tunnel opened", { endpoint = endpoint.host .. ":" .. endpoint.port })
 end
 
@@ -72,12 +73,26 @@ local function follow(self)
     close_tunnel(self)
   elseif self.tunnel_for ~= session.token then
     close_tunnel(self)
+    self.patience = PATIENCE
     open_tunnel(self, session)
   end
 end
 
+-- WireGuard repeats an unanswered handshake every five seconds; a guest that is just starting is asked again sooner, by a fresh tunnel.
+local function hurry(self)
+  if clock.now() - self.opened_at < self.patience then return end
+  local session, patience = self.session, math.min(self.patience * 2, MOST_PATIENCE)
+  close_tunnel(self)
+  open_tunnel(self, session)
+  self.patience = patience
+end
+
 local function beat(self)
   if not self.tunnel then return false end
+  if not self.tunnel:status().handshake_age then
+    hurry(self)
+    return false
+  end
   local ok, problem = fail.try(link.tell, "/heartbeat", {})
   if not ok then
     self.heartbeat_problem = fail.message(problem)
@@ -93,7 +108,7 @@ end
 local function heartbeats(self)
   while true do
     local ok = beat(self)
-    self.bell.take(pace.seconds(ok and HEARTBEAT or HEARTBEAT_SOON))
+    self.bell.take(ok and pace.seconds(HEARTBEAT) or math.min(pace.seconds(HEARTBEAT_SOON), PATIENCE))
   end
 end
 
@@ -193,8 +208,7 @@ function agent.run()
   local lock = files.lock(files.join(config.home(), "agent.lock"))
   if not lock then return 6 end
   local self = { book = journal.open(config.home()), bell = task.channel(), ending = task.channel() }
-  local listener, message = net.listen { unix = link.socket("agent") }
-  if not listener then fail.raise("internal", "the agent cannot listen: " .. message) end
+  local listener = net.listen { unix = link.socket("agent") }
   log.info("Agent starts", { home = config.home() })
   follow(self)
   local service = server.serve(listener, function(request) return answer(self, request) end)

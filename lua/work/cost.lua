@@ -5,7 +5,8 @@ local cost = {}
 -- The image that a machine fetches besides the model, in GB.
 local IMAGE_GB = 3.5
 
---- The bid for a spot machine: the lowest winning bid plus a margin (a fraction), rounded up to a hundredth of a cent, never above on-demand.
+--- The bid for a spot machine: the lowest winning bid plus a margin (a fraction), rounded up to a hundredth of a cent, never
+-- above on-demand.
 function cost.bid(min_bid, margin, on_demand)
   local bid = math.ceil(min_bid * (1 + margin) * 10000 - 1e-6) / 10000
   if on_demand and bid > on_demand then

@@ -21,6 +21,7 @@ local task = require "base.task"
 
 local MACHINES = 3           -- machines tried in one start
 local SILENT_MACHINES = 2    -- in a row without a handshake: suspect the user's own network
+local SHORTEST_HANDSHAKE = 8 -- seconds; the tunnel's own timers do not run faster for simulators
 local PRICE_TOLERANCE = 1.02
 
 local deploy = {}
@@ -51,8 +52,10 @@ local function plan_of(run, candidate, made)
   local offer = candidate.offer
   return {
     provider = offer.provider, account = run.accounts[offer.provider], offer = tostring(offer.id), gpu = offer.gpu, gpus = offer.gpus, region = offer.region,
-    spot = candidate.spot, hourly = candidate.hourly - (offer.disk_hour or 0), disk_hour = offer.disk_hour, currency = offer.currency,
-    bid = candidate.bid, download = candidate.parts.download, model = run.want.model.name, context = run.want.context, disk_gb = run.want.disk_gb, hours = run.want.hours,
+    spot = candidate.spot, hourly = candidate.hourly - (offer.disk_hour or 0), disk_hour = offer.disk_hour,
+    currency = offer.currency,
+    bid = candidate.bid, download = candidate.parts.download,
+    model = run.want.model.name, context = run.want.context, disk_gb = run.want.disk_gb, hours = run.want.hours,
     server_public = made.server_public, silence = made.limits.silence, idle = made.limits.idle, life = made.limits.life,
     max_price = config.get("MAX_PRICE"), keep = run.options.keep_on_failure or nil, local_port = identity.port(),
   }
@@ -115,17 +118,17 @@ function steps.boot(run)
   end)
   run.journal:append("booting", run.session.token, { endpoint = run.endpoint })
   run.ui:progress { text = "Pushing the guard" }
-  machine.push(run.endpoint, run.made, function(fraction) run.ui:progress { text = "Pushing the guard", fraction = fraction } end)
+  machine.push(run.endpoint, run.made)
   run.ui:done("Instance running, guard program delivered")
 end
 
 function steps.tunnel(run)
   link.ensure()
   link.reload()
-  local limit = pace.seconds(90)
-  local until_, state = clock.now() + limit, nil
+  local limit = math.max(pace.seconds(90), SHORTEST_HANDSHAKE)
+  local until_ = clock.now() + limit
   repeat
-    state = link.status()
+    local state = link.status()
     if state and state.session == run.session.token and state.tunnel and state.tunnel.handshake_age then
       run.silent = 0
       run.journal:append("tunnelled", run.session.token)

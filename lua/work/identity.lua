@@ -30,8 +30,8 @@ function identity.key()
 end
 
 local function free(port)
-  local listener, message = net.listen { host = "127.0.0.1", port = port }
-  if not listener then return nil, message end
+  local ok, listener = fail.try(net.listen, { host = "127.0.0.1", port = port })
+  if not ok then return nil, fail.message(listener) end
   listener:close()
   return true
 end
@@ -47,7 +47,7 @@ end
 --- The local port of this home: LOCAL_PORT, else the file `local.port`, chosen once.
 function identity.port()
   local set = config.get("LOCAL_PORT")
-  if set ~= 0 then return set end
+  if set and set ~= 0 then return set end
   local path = files.join(config.home(), "local.port")
   local saved = math.tointeger(tonumber(files.read(path) or ""))
   if saved then return saved end

@@ -133,6 +133,15 @@ function methods:open_sessions()
   return open
 end
 
+--- The sessions a user should still hear of: open ones, and ended ones that no cloud proved and nobody acknowledged.
+function methods:shown()
+  local list = {}
+  for _, session in ipairs(self:sessions()) do
+    if not session.closed or session.unverifiable then list[#list + 1] = session end
+  end
+  return list
+end
+
 --- The session with a machine of its own (the newest that is bound), else nil.
 function methods:current()
   local open = self:open_sessions()

@@ -41,10 +41,10 @@ local function environment()
 end
 
 local function spawn()
-  local argv = { process.exe(), "-C", config.home(), "agent" }
-  local child, message = process.spawn { argv = argv, env = environment(), stdin = "null", stdout = "null",
+  local argv = process.self_argv()
+  argv[#argv + 1] = "agent"
+  process.spawn { argv = argv, env = environment(), stdin = "null", stdout = "null",
     stderr = "file:" .. files.join(config.home(), "agent.err"), session = true, cwd = "/" }
-  if not child then fail.raise("internal", "the agent could not be started: " .. message) end
 end
 
 --- Makes sure that the agent of this home runs and answers; starts it when not. Never touches the machine.

@@ -13,7 +13,7 @@ local model = {}
 
 -- The engine is started by the guest; wait until its server answers.
 local function await_server(engine, shown)
-  local until_, problem = clock.now() + pace.seconds(ENGINE_SECONDS), nil
+  local until_, problem = clock.now() + pace.seconds(ENGINE_SECONDS)
   repeat
     local ok, answer = fail.try(engine.probe, link.engine_probe())
     if ok then return end

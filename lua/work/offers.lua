@@ -143,7 +143,8 @@ end
 -- What no policy may decide: only what was offered, only what fits, never above the wall.
 local function wall_reason(candidate, want)
   if not gpus.fits(candidate.offer, want) then
-    return ("too small: %.1f GB of memory, and %.1f GB are needed"):format(candidate.offer.vram_gb * candidate.offer.gpus, want.vram_gb)
+    return ("too small: %.1f GB of memory, and %.1f GB are needed"):format(candidate.offer.vram_gb * candidate.offer.gpus,
+      want.vram_gb)
   end
   if want.max_price and candidate.hourly > want.max_price then
     return ("too dear: $%.3f/h, and the limit is $%.3f/h"):format(candidate.hourly, want.max_price)
@@ -159,7 +160,8 @@ local function enforce(chosen, candidates, want, rejected)
   for index = 1, #chosen do
     local candidate = chosen[index]
     if given[candidate] == nil then
-      fail.raise("config", ("%s returned something at place %d that is not one of the candidates it was given"):format(policy_source(), index))
+      fail.raise("config", ("%s returned something at place %d that is not one of the candidates it was given")
+        :format(policy_source(), index))
     end
     local reason = given[candidate] and wall_reason(candidate, want)
     if reason then
@@ -190,7 +192,8 @@ local function within_question(ordered, want, rejected)
     if candidate.hourly <= ceiling then
       kept[#kept + 1] = candidate
     else
-      rejected[#rejected + 1] = { candidate = candidate, reason = ("$%.3f/h is above MAX_PRICE ($%.2f/h)"):format(candidate.hourly, want.ask_above) }
+      rejected[#rejected + 1] = { candidate = candidate,
+        reason = ("above MAX_PRICE: $%.3f/h, and it is $%.2f/h"):format(candidate.hourly, want.ask_above) }
     end
   end
   return kept

@@ -6,7 +6,7 @@ local pace = {}
 
 --- Seconds to wait for something that takes `seconds` in the real world.
 function pace.seconds(seconds)
-  return seconds / config.scale()
+  return seconds / config.get("TIME_SCALE")
 end
 
 --- A provider's timing value in seconds, scaled. Raises when the provider does not state it.

@@ -68,6 +68,7 @@ local function config_text(order)
   if order.ca_pem then add("ca-file", "ca.pem") end
   for _, word in ipairs(order.engine.argv) do add("engine-arg", word) end
   for _, pair in ipairs(order.engine.env) do add("engine-env", pair) end
+  for _, name in ipairs(order.engine.inherit or {}) do add("engine-inherit", name) end
   add("state-dir", "state")
   return table.concat(lines, "\n") .. "\n"
 end
@@ -107,7 +108,7 @@ end
 -- @param order { listen_port, push_port, engine_port, client_public (base64), last_resort_seconds, retry_seconds,
 --   limits = { silence, idle, life, life_max } in seconds (0 off),
 --   terminate = { method, url, headers = { "Name: value" }, body, key_env }, find = { url, headers, token } or nil,
---   engine = { argv, env = { "NAME=value" } }, ca_pem or nil }. Texts may hold ${NAME} of the machine's environment.
+--   engine = { argv, env = { "NAME=value" }, inherit = { "NAME" } (variables of the machine) }, ca_pem or nil }. Texts may hold ${NAME} of the machine's environment.
 -- @return { blob, sha256 (hex), script, config }
 -- @raise misuse, and a script of 4000 bytes or more
 function payload.build(order)

@@ -3,7 +3,7 @@
 --
 -- A session: token, provider, account, state, id, plan (the intent's fields), started (unix seconds of the create), bound_at, endpoint,
 -- ready_at, hourly, disk_hour, lost (answer of create unknown), refused, stopping (reason), destroyed, absences, unproven, closed (outcome: proven, never,
--- unverifiable, acknowledged), to_check (unverifiable and not acknowledged), ended (unix seconds), cost, currency.
+-- unverifiable, acknowledged), unverifiable (closed so, not acknowledged yet), ended (unix seconds), cost, currency.
 local sessions = {}
 
 -- kind → what it does to a session. A closed session can be opened again only by `bound`: the cloud showed a machine after all.
@@ -50,11 +50,11 @@ function apply.unproven(s, r) s.state, s.unproven = "unproven", r.reason end
 
 function apply.closed(s, r)
   s.state, s.closed, s.ended, s.cost = "closed", r.outcome, r.ended or s.ended or r.t, r.cost
-  s.to_check = r.outcome == "unverifiable" or nil
+  s.unverifiable = r.outcome == "unverifiable" or nil
 end
 
 function apply.ack(s, r)
-  s.state, s.closed, s.acknowledged, s.ended, s.to_check = "closed", s.closed or "acknowledged", r.t, s.ended or r.t, nil
+  s.state, s.closed, s.acknowledged, s.ended, s.unverifiable = "closed", s.closed or "acknowledged", r.t, s.ended or r.t, nil
 end
 
 --- Folds records into sessions, in order of their intents. Records of unknown kinds change nothing but are kept in the file.

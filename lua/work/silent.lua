@@ -4,14 +4,14 @@ local log = require "base.log"
 
 local silent = {}
 
-function silent:step(number, total, title) log.info(("[%d/%d] %s"):format(number, total, title)) end
-function silent:note(text) log.info(text) end
-function silent:done(text) log.info(text) end
-function silent:warn(text) log.warn(text) end
-function silent:fail(text) log.error(text) end
-function silent:progress() end
+function silent.step(_, number, total, title) log.info(("[%d/%d] %s"):format(number, total, title)) end
+function silent.note(_, text) log.info(text) end
+function silent.done(_, text) log.info(text) end
+function silent.warn(_, text) log.warn(text) end
+function silent.fail(_, text) log.error(text) end
+function silent.progress() end
 
-function silent:ended(result)
+function silent.ended(_, result)
   log.info("Session ended", { token = result.session.token, outcome = result.outcome, cost = result.cost.amount })
 end
 

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What the user asks for, made from the settings in force: the model resolved against the registry before anything is rented, and what it needs.
+-- What the user asks for, made from the settings in force: the model resolved against the registry before anything is rented,
+-- and what it needs.
 local fail = require "base.fail"
 local world = require "base.world"
 local config = require "facts.config"
@@ -17,7 +18,8 @@ end
 local function refuse_cloud(name)
   local tag = name:match(":([^:]*)$") or ""
   if tag == "cloud" or tag:match("%-cloud$") then
-    fail.raise("usage", ("%s runs at ollama.com, not on a machine of yours, so it is refused; choose one without 'cloud'"):format(name))
+    fail.raise("usage", ("%s runs at ollama.com, not on a machine of yours, so it is refused; choose one without 'cloud'")
+      :format(name))
   end
 end
 
@@ -59,7 +61,8 @@ local function context_for(model, notes)
   local asked = config.get("CONTEXT_LENGTH")
   if model.context and asked > model.context then
     if config.origin("CONTEXT_LENGTH") ~= "built-in" then
-      notes[#notes + 1] = ("%s was trained for %d tokens of context; that is used instead of %d"):format(model.name, model.context, asked)
+      notes[#notes + 1] = ("%s was trained for %d tokens of context; that is used instead of %d"):format(model.name,
+        model.context, asked)
     end
     return model.context
   end
@@ -75,7 +78,8 @@ local function wall()
 end
 
 --- Makes the want of this run. options: `strict` (renting: the registry must answer). Waits.
--- @raise `config` without a key, `usage` for a model that does not exist or runs at ollama.com only, other kinds when the registry
+-- @raise `config` without a key, `usage` for a model that does not exist or runs at ollama.com only, other kinds when the
+-- registry
 -- cannot be asked
 function want.make(options)
   local notes = {}

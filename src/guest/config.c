@@ -178,6 +178,21 @@ static bool set_list(struct parser *parser, void *field, const char *name, char 
     return true;
 }
 
+/* A variable of the machine for the engine; one that is not set is left out, never a reason not to start the guard. */
+static bool set_inherit(struct parser *parser, void *field, const char *name, char *value) {
+    const char *found = parser->lookup(parser->ctx, value);
+    if (!found)
+        return true;
+    size_t size = strlen(value) + strlen(found) + 2;
+    char *pair = malloc(size);
+    if (!pair)
+        return refuse(parser, "out of memory");
+    snprintf(pair, size, "%s=%s", value, found);
+    bool good = set_list(parser, field, name, pair);
+    free(pair);
+    return good;
+}
+
 static bool set_header(struct parser *parser, void *field, const char *name, char *value) {
     size_t n = strcspn(value, ":");
     if (n == 0 || value[n] != ':' || strcspn(value, " \t") < n)
@@ -243,6 +258,7 @@ static const struct key keys[] = {
     {"ca-file", false, set_list, FIELD(ca_files)},
     {"engine-arg", false, set_list, FIELD(engine_argv)},
     {"engine-env", false, set_list, FIELD(engine_env)},
+    {"engine-inherit", true, set_inherit, FIELD(engine_env)},
     {"state-dir", false, set_text, FIELD(state_dir)},
 };
 

@@ -29,8 +29,8 @@ void blake2s(uint8_t *out, size_t outlen, const void *in, size_t inlen, const vo
 /* The ordinary HMAC construction (RFC 2104, block of 64) around BLAKE2s-256; a key longer than a block is hashed first. */
 void blake2s_hmac(uint8_t out[BLAKE2S_LEN], const void *key, size_t keylen, const void *in, size_t inlen);
 
-/* KDF1..KDF3 of the WireGuard paper: extract with `key`, expand into one to three outputs of 32 bytes. Outputs may overlap `key`
- * or `in`. */
+/* KDF1..KDF3 of the WireGuard paper: extract with `key`, expand into one to three outputs of 32 bytes. Outputs may overlap
+ * `key` or `in`. */
 void blake2s_kdf1(uint8_t a[BLAKE2S_LEN], const void *key, size_t keylen, const void *in, size_t inlen);
 void blake2s_kdf2(uint8_t a[BLAKE2S_LEN], uint8_t b[BLAKE2S_LEN], const void *key, size_t keylen, const void *in, size_t inlen);
 void blake2s_kdf3(uint8_t a[BLAKE2S_LEN], uint8_t b[BLAKE2S_LEN], uint8_t c[BLAKE2S_LEN], const void *key, size_t keylen,

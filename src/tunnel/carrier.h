@@ -16,9 +16,8 @@ typedef void carrier_batch_fn(void *ctx); /* after a batch of received datagrams
 struct carrier *carrier_udp_open(struct loop *loop, uint16_t bind_port, carrier_receive_fn *receive, carrier_batch_fn *batch,
                                  void *ctx);
 /* Queues one datagram (it is copied); carrier_flush puts the queue on the wire, grouped by destination and size. A queue or
- * socket that is full
- * drops, as UDP does; what waits for room in the socket goes out by itself. Flush after every batch, and after every single
- * message outside one. */
+ * socket that is full drops, as UDP does; what waits for room in the socket goes out by itself. Flush after every batch, and
+ * after every single message outside one. */
 void carrier_send(struct carrier *carrier, const struct wg_address *to, const uint8_t *datagram, size_t len);
 void carrier_flush(struct carrier *carrier);
 uint16_t carrier_port(const struct carrier *carrier);

@@ -147,6 +147,7 @@ void tunnel_get_status(const struct tunnel *tunnel, struct tunnel_status *out) {
 
 void tunnel_set_endpoint(struct tunnel *tunnel, const struct wg_address *endpoint) {
     wg_set_endpoint(tunnel->wg, endpoint);
+    wg_initiate(tunnel->wg, tunnel_now(tunnel)); /* a machine that moved has most likely restarted */
     pump(tunnel);
 }
 

@@ -39,8 +39,8 @@ void wg_macs_init(struct wg_macs *macs, const uint8_t self_public[32], const uin
                   void *ctx);
 /* Writes the two MACs at the end of a handshake message of `len` bytes for the peer. */
 void wg_macs_sign(struct wg_macs *macs, uint8_t *msg, size_t len, uint64_t now);
-/* Judges a received handshake message. Counts it for the load when its MAC1 is good; under load only a good MAC2 within the rate
- * limit passes. */
+/* Judges a received handshake message. Counts it for the load when its MAC1 is good; under load only a good MAC2 within the
+ * rate limit passes. */
 enum wg_verdict wg_macs_check(struct wg_macs *macs, const struct wg_address *from, const uint8_t *msg, size_t len, uint64_t now);
 /* The cookie reply to that message. */
 void wg_macs_reply(struct wg_macs *macs, const struct wg_address *from, const uint8_t *msg, size_t len,

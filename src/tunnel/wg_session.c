@@ -6,8 +6,8 @@
 
 enum { RING = WG_WINDOW_BITS / 64 };
 
-/* RFC 6479: a ring of words that is cleared ahead instead of shifted. One word is always in use by the newest counter,
- * so the usable window is one word short of the ring. */
+/* RFC 6479: a ring of words that is cleared ahead instead of shifted. One word is always in use by the newest counter, so the
+ * usable window is one word short of the ring. */
 bool wg_replay_accept(struct wg_replay *replay, uint64_t counter)
 {
     if (counter >= WG_REJECT_AFTER_MESSAGES)
@@ -43,8 +43,8 @@ static void cipher(uint8_t *room, size_t inner, const uint8_t key[32], uint64_t 
     crypto_stream_chacha20_ietf_xor_ic(room, room, len, nonce, 0, key);
 }
 
-/* What follows the ciphertext in the input of the tag, without associated data: zeros up to 16, then the two lengths. Returns its
- * size. */
+/* What follows the ciphertext in the input of the tag, without associated data: zeros up to 16, then the two lengths. Returns
+ * its size. */
 static size_t trailer(uint8_t out[2 * WG_TAG], size_t inner)
 {
     size_t zeros = (WG_TAG - inner % WG_TAG) % WG_TAG;

@@ -28,17 +28,16 @@ struct wg_session {
 bool wg_replay_accept(struct wg_replay *replay, uint64_t counter);
 
 /* Scratch room for sealing or opening `n` inner bytes: the keystream is made in one run of whole cipher blocks, from the one
- * before the first
- * inner byte (it keys the tag) to beyond the last. libsodium is a third faster so than with its AEAD on packets of this size. */
+ * before the first inner byte (it keys the tag) to beyond the last. libsodium is a third faster so than with its AEAD on
+ * packets of this size. */
 enum { WG_ROOM_STEP = 256, WG_ROOM_KEY = 64, WG_ROOM_OUT = WG_ROOM_KEY - WG_DATA_HEADER };
 #define WG_ROOM(n) ((WG_ROOM_KEY + (n) + WG_TAG + WG_TAG + WG_ROOM_STEP - 1) / WG_ROOM_STEP * WG_ROOM_STEP)
 
-/* Makes the datagram of `in` and `pad` zero bytes at room + WG_ROOM_OUT and moves the counter. Returns its length.
- * room has WG_ROOM(len + pad) bytes, which `in` does not overlap. */
+/* Makes the datagram of `in` and `pad` zero bytes at room + WG_ROOM_OUT and moves the counter. Returns its length. room has
+ * WG_ROOM(len + pad) bytes, which `in` does not overlap. */
 size_t wg_session_seal(struct wg_session *session, uint8_t *room, const uint8_t *in, size_t len, size_t pad);
 /* Opens a datagram of at least 32 bytes; its len - 32 inner bytes are then at room + WG_ROOM_KEY. False when it is forged,
- * replayed or beyond
- * the counter limit. room has WG_ROOM(len - 32) bytes, which the datagram does not overlap. */
+ * replayed or beyond the counter limit. room has WG_ROOM(len - 32) bytes, which the datagram does not overlap. */
 bool wg_session_open(struct wg_session *session, uint8_t *room, const uint8_t *datagram, size_t len);
 
 #endif

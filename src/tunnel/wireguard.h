@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* WireGuard core, sans-IO: no socket, no clock, no allocation after wg_new. One local identity, one peer, both roles.
- * Facts: facts/wireguard.md §1. All times are nanoseconds of one monotonic clock given by the caller. */
+/* WireGuard core, sans-IO: no socket, no clock, no allocation after wg_new. One local identity, one peer, both roles. Facts:
+ * facts/wireguard.md §1. All times are nanoseconds of one monotonic clock given by the caller. */
 #ifndef CPLZ_WIREGUARD_H
 #define CPLZ_WIREGUARD_H
 
@@ -61,12 +61,10 @@ void wg_send(struct wg *wg, const uint8_t *packet, size_t len, uint64_t now);
 /* Runs the timers that are due; returns the time of the next one, UINT64_MAX for none. Call again after receive/send. */
 uint64_t wg_tick(struct wg *wg, uint64_t now);
 /* Changes the peer's endpoint (new machine address); the sessions stay. Without a live one the next wg_tick tries a handshake
- * there at once
- * if one is wanted (keepalive, staged packets, or a handshake under way). */
+ * there at once if one is wanted (keepalive, staged packets, or a handshake under way). */
 void wg_set_endpoint(struct wg *wg, const struct wg_address *endpoint);
 /* Asks for a new handshake now, without waiting for the timers (the peer is known to have restarted, or just came up). At most
- * one a second
- * goes out, so that an answer on its way is not made worthless. Sending goes on with the old session meanwhile. */
+ * one a second goes out, so that an answer on its way is not made worthless. Sending goes on with the old session meanwhile. */
 void wg_initiate(struct wg *wg, uint64_t now);
 void wg_get_status(const struct wg *wg, struct wg_status *out, uint64_t now);
 

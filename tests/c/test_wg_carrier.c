@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The UDP carrier over loopback: every datagram arrives whole, in both IP versions, alone and in bursts of equal and mixed sizes.
- * */
+/* The UDP carrier over loopback: every datagram arrives whole, in both IP versions, alone and in bursts of equal and mixed
+ * sizes. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <sys/socket.h>

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Two cores over a link that loses, duplicates, reorders and corrupts, for many seeds. Whatever happened: nothing false is
- * delivered, nothing
- * twice, and as soon as the link is whole again, packets pass both ways. SEEDS in the environment sets how many runs (a seed that
- * failed is printed). */
+ * delivered, nothing twice, and as soon as the link is whole again, packets pass both ways. SEEDS in the environment sets how
+ * many runs (a seed that failed is printed). */
 #include "wg_sim.h"
 
 enum { BODY = 60, PACKETS = 256 };

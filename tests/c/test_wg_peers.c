@@ -225,6 +225,49 @@ static void roaming(void)
     sim_free(sim);
 }
 
+/* The answer to an initiation comes from elsewhere than where it was sent (the peer is behind some balancer, or moved meanwhile).
+ * */
+static void answered_from_elsewhere(void)
+{
+    struct sim *sim = sim_new(33, 0);
+    sim_send(sim, CLIENT, 60, 1);
+    sim_run(sim, 15 * MS); /* the guest has answered, the answer is on its way */
+    sim->node[GUEST].address = sim_address(61, 777);
+    for (size_t i = 0; i < sim->queued; i++)
+        sim->queue[i].from = sim->node[GUEST].address;
+    sim_run(sim, SEC);
+    test_report(sim->node[GUEST].delivered == 1 && sim_status(sim, CLIENT).endpoint.port == 777, "the endpoint follows message 2",
+                "it does not");
+    sim_free(sim);
+}
+
+/* Slots that no role holds must not keep keys. */
+static bool spare_slots_wiped(const struct wg *wg)
+{
+    static const struct wg_session zeros;
+    for (size_t i = 0; i < 3; i++)
+        if (&wg->slots[i] != wg->current && &wg->slots[i] != wg->next && &wg->slots[i] != wg->previous &&
+            memcmp(&wg->slots[i], &zeros, sizeof zeros) != 0)
+            return false;
+    return true;
+}
+
+static void replaced_sessions(void)
+{
+    struct sim *sim = established(34);
+    bool wiped = true, used = true;
+    for (unsigned i = 0; i < 6; i++) {
+        sim->cut[GUEST] = i % 3 != 0; /* some answers never arrive: unconfirmed sessions pile up */
+        sim_run(sim, 2 * SEC);
+        wg_initiate(sim->node[CLIENT].wg, sim->now);
+        sim_run(sim, SEC);
+        wiped = wiped && spare_slots_wiped(sim->node[GUEST].wg) && spare_slots_wiped(sim->node[CLIENT].wg);
+        used = used && (i % 3 == 0 || sim->node[GUEST].wg->next);
+    }
+    test_report(used && wiped, "sessions that were replaced leave no key behind", "they do");
+    sim_free(sim);
+}
+
 static void new_endpoint(void)
 {
     struct sim *sim = sim_new(28, 25);
@@ -385,6 +428,8 @@ int main(void)
     flood();
     restart();
     roaming();
+    answered_from_elsewhere();
+    replaced_sessions();
     new_endpoint();
     silent_guest();
     staging();

@@ -95,6 +95,13 @@ static void rekey_when_receiving(void)
     sim_send(sim, GUEST, 60, 2);
     sim_run(sim, SEC / 2);
     test_report(sim->node[CLIENT].sent[WG_INITIATION] == 2, "receiving after 165 s does, once", "not so");
+    sim->cut[CLIENT] = false;
+    sim_run(sim, 6 * SEC);
+    unsigned before = sim->node[CLIENT].sent[WG_INITIATION];
+    sim_run(sim, 164 * SEC);
+    sim_send(sim, GUEST, 60, 3);
+    sim_run(sim, SEC / 2);
+    test_report(sim->node[CLIENT].sent[WG_INITIATION] == before + 1, "and for the next session again", "not so");
     sim_free(sim);
 }
 

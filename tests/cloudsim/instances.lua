@@ -189,9 +189,7 @@ local function after(rows, cursor)
   end
   local start = 0
   for i, row in ipairs(rows) do
-    if row.view.id == value.id then
-      start = i
-    elseif start == 0 and row.view.id < value.id and value.plain then
+    if row.view.id == value.id or (value.plain and row.view.id < value.id) then
       start = i
     end
   end

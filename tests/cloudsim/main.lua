@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --- Starts the simulated clouds on loopback: CONTINUEPLZ_SCRIPTS=tests continueplz tests/cloudsim/main.lua [--port=0]
---- [--control-port=0] [--registry-port=0] [--dir=DIR] [--world=FILE] [--scale=N] [--seed=N] [--key=KEY] [--parent=PID].
+--- [--control-port=0] [--registry-port=0] [--dir=DIR] [--world=FILE] [--time-scale=N] [--seed=N] [--key=KEY] [--parent=PID].
 --- Prints one JSON line with the addresses (also DIR/address.json) when it listens. Ends, with every machine, on SIGTERM or
 --- SIGINT, or when the process of --parent is gone. FILE holds options of world.new as JSON. See README.md beside this file.
 local clock = require "base.clock"
@@ -20,11 +20,17 @@ local vast = require "cloudsim.vast"
 local scripts = require "base.world"
 local world = require "cloudsim.world"
 
+local KNOWN = {port = true, ["control-port"] = true, ["registry-port"] = true, dir = true, world = true, scale = true,
+  ["time-scale"] = true, seed = true, key = true, parent = true}
+
+-- Account keys that are good unless --key names another.
+local KEYS = {world.DEFAULT_KEY, "canary-account-key-5f1c2a9e7b", "demo-key-of-the-simulated-cloud"}
+
 local function read_args(list)
   local options = {}
   for _, word in ipairs(list) do
     local name, value = word:match("^%-%-([%w-]+)=(.*)$")
-    if not name then
+    if not KNOWN[name] then
       fail.raise("usage", "cloudsim does not know " .. word)
     end
     options[name] = value
@@ -38,9 +44,9 @@ local function read_world(options)
     wanted = assert(json.decode(assert(files.read(options.world))))
   end
   wanted.now = clock.wall
-  wanted.time_scale = tonumber(options.scale) or wanted.time_scale
+  wanted.time_scale = tonumber(options["time-scale"] or options.scale) or wanted.time_scale
   wanted.seed = math.tointeger(tonumber(options.seed)) or wanted.seed
-  wanted.key = options.key or wanted.key
+  wanted.keys = options.key and {options.key} or wanted.keys or KEYS
   return world.new(wanted)
 end
 

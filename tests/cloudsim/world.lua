@@ -31,7 +31,8 @@ local SETTINGS = {
   tokens_per_second = 60,
 }
 
---- options: now = function → unix seconds (required), seed, time_scale, key, credit, settings, offers (rows), extra_offers.
+--- options: now = function → unix seconds (required), seed, time_scale, keys (of account 48211), credit, settings,
+--- offers (rows), extra_offers.
 function world.new(options)
   local self = setmetatable({}, world)
   self.options = options
@@ -63,17 +64,17 @@ function world:reset()
   self.next_id, self.next_ask = 30119482, 21874410
   self.ledger, self.faults = ledger.new(), faults.new()
   self:account{id = 48211, username = "ada", email = "ada@example.org", credit = options.credit or 18.42,
-    key = options.key or world.DEFAULT_KEY}
+    keys = options.keys or {world.DEFAULT_KEY}}
   self.offers = offers.build(self, options.offers, options.extra_offers)
 end
 
---- Adds an account {id, username, email, credit, key}. → account
+--- Adds an account {id, username, email, credit, keys}. → account
 function world:account(fields)
   local account = {id = fields.id, username = fields.username, email = fields.email, deposit = fields.credit or 0,
     ssh_keys = {}, next_ssh = 71001, next_key = 90231, since = self.time}
   self.accounts[account.id] = account
-  if fields.key then
-    self:add_key(account, fields.key, {kind = "account"})
+  for _, key in ipairs(fields.keys or {}) do
+    self:add_key(account, key, {kind = "account"})
   end
   return account
 end

@@ -44,8 +44,8 @@ function rig.new(options)
   assert(files.mkdir(files.join(self.dir, "home")))
   self.home = files.join(self.dir, "home")
   local root = process.cwd()
-  self.sim = assert(process.spawn { argv = { process.exe(), "tests/cloudsim/main.lua", "--dir=" .. files.join(self.dir, "sim"),
-    "--parent=" .. process.pid(), "--time-scale=" .. self.scale }, cwd = root, env = plain_environment { "CONTINUEPLZ_SCRIPTS=" .. root .. "/tests",
+  self.sim = assert(process.spawn { argv = { process.exe, "tests/cloudsim/main.lua", "--dir=" .. files.join(self.dir, "sim"),
+    "--parent=" .. process.pid(), "--scale=" .. self.scale, "--key=" .. ACCOUNT_KEY }, cwd = root, env = plain_environment { "CONTINUEPLZ_SCRIPTS=" .. root .. "/tests",
     "CONTINUEPLZ_HOME=" .. files.join(self.dir, "simhome"), "HOME=" .. self.dir }, stdout = "null", stderr = "file:" .. files.join(self.dir, "sim.err"), stdin = "null", session = true })
   self.address = wait_for("the simulator's address", GIVE_UP, function()
     local text = files.read(files.join(self.dir, "sim", "address.json"))
@@ -64,7 +64,7 @@ end
 
 --- Starts the binary in this home. Returns the child; `finish(child)` collects it.
 function rig:start(...)
-  local argv = { process.exe(), "-C", self.home }
+  local argv = { process.exe, "-C", self.home }
   for _, word in ipairs { ... } do argv[#argv + 1] = word end
   local child = assert(process.spawn { argv = argv, env = plain_environment { "HOME=" .. self.dir }, stdin = "null", stdout = "pipe", stderr = "pipe", cwd = "/" })
   child.pieces = { {}, {} }

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- End-to-end tests: `continueplz tests/e2e/run.lua [PATTERN]` with CONTINUEPLZ_SCRIPTS=tests. Every case gets its own simulator and home.
 local fail = require "base.fail"
-local process = require "base.process"
+local files = require "base.files"
 local task = require "base.task"
 local term = require "base.term"
 local rig = require "e2e.rig"
@@ -30,7 +30,7 @@ local function run_case(case)
   if ok and leak then ok, problem = false, leak end
   if ok then
     term.out(("ok - %s\n"):format(case.title))
-    process.remove_tree(r.dir)
+    files.remove_tree(r.dir)
     return true
   end
   local text = fail.message(problem):gsub("\n", "\n  ")

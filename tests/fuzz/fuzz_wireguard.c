@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* libFuzzer target: the WireGuard core in three states (fresh, handshake sent, established) is fed real messages that the input
- * mutates. Where the
- * input asks for it, a mutated handshake gets its MACs again, and inner packets are sealed with the true keys, so that the
- * parsers behind
- * the cryptography are reached, too. */
+ * mutates. Where the input asks for it, a mutated handshake gets its MACs again, and inner packets are sealed with the true
+ * keys, so that the parsers behind the cryptography are reached, too. */
 #include "../../src/tunnel/wg_internal.h"
 #include "../c/wg_sim.h"
 

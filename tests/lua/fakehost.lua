@@ -112,13 +112,13 @@ function Process:result()
 end
 
 -- Every primitive passes here: the sim's hook may say {code=, error=} (it fails), {kill="before"|"after"}, or
--- {kill="torn", bytes=} (an append or write that got only that far).
+-- {kill="torn", bytes=} (an append that got only that far).
 local function wrap(p, name, fn)
   return function(...)
     local order = p.sim.hook and p.sim.hook(name, p, ...)
     if not order then return fn(...) end
     if order.code then return nil, order.error or name .. ": ordered by the test", order.code end
-    if order.kill == "torn" then
+    if order.kill == "torn" and name == "state.append" then
       local path, data = ...
       fn(path, data:sub(1, order.bytes))
     elseif order.kill == "after" then

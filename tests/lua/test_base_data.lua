@@ -15,6 +15,8 @@ return function(t)
   t:case("json: what decoding makes of numbers, null and empty things", function()
     t:equal(json.decode('{"id":21874410,"f":1.5,"n":null,"t":true,"l":[1,2.0],"o":{}}'),
       { id = 21874410, f = 1.5, t = true, l = { 1, 2 }, o = {} })
+    local path = "/asks/" .. json.decode('{"id":21874410}').id .. "/" .. json.decode("[2.0]")[1]
+    t:equal(path, "/asks/21874410/2")
     t:equal(json.decode("[1,null,3]")[2], json.null)
     t:equal(json.decode("[null]")[1], json.null)
     t:equal({ json.decode("7"), json.decode('"x"'), json.decode("false") }, { 7, "x", false })
@@ -51,7 +53,7 @@ return function(t)
     t:raises("cannot be JSON", json.encode, { 1 / 0 })
     t:raises("cannot be JSON", json.encode, { 1, 2, nil, 4 })
     t:raises("cannot be JSON", json.encode, { 1, x = 2 })
-    t:raises("cannot be JSON", json.encode, { f = print_nothing or function() end }) -- luacheck: ignore
+    t:raises("cannot be JSON", json.encode, { f = tostring })
     t:raises("must be a text", json.encode, { [5] = 1 })
     t:raises("not UTF%-8", json.encode, "a\255")
   end)
@@ -74,7 +76,7 @@ return function(t)
     t:raises("needs a message", fail.new, { kind = "auth" })
     t:equal({ fail.try(function(a) return a, 2 end, 1) }, { true, 1, 2 })
     local _, bug = fail.try(error, { strange = true })
-    t:equal({ bug.kind, bug.message:find("an error that is a table", 1, true) }, { "internal", 1 })
+    t:equal({ bug.kind, (bug.message:find("an error that is a table", 1, true)) }, { "internal", 1 })
   end)
 
   t:case("clock: calendar both ways", function()
@@ -104,7 +106,8 @@ return function(t)
   end)
 
   t:case("clock: durations as people write and read them", function()
-    for text, seconds in pairs { ["1h30m"] = 5400, ["30m"] = 1800, ["10h"] = 36000, ["45s"] = 45, ["2d"] = 172800, ["1d 12h"] = 129600, -- order: free
+    for text, seconds in pairs { ["1h30m"] = 5400, ["30m"] = 1800, ["10h"] = 36000, ["45s"] = 45, ["2d"] = 172800, -- order: free
+      ["1d 12h"] = 129600,
       ["1.5h"] = 5400, ["0s"] = 0, ["2H"] = 7200 } do
       t:equal(clock.parse_duration(text), seconds, text)
     end
@@ -113,8 +116,8 @@ return function(t)
       t:equal(value, nil, text)
       t:ok(sentence:find(text, 1, true), "the sentence names it")
     end
-    t:equal({ clock.duration(0), clock.duration(59.4), clock.duration(200), clock.duration(16080), clock.duration(93600), clock.duration(-5) },
-      { "0s", "59s", "3m 20s", "4h 28m", "1d 2h", "-5s" })
+    t:equal({ clock.duration(0), clock.duration(59.4), clock.duration(200), clock.duration(16080), clock.duration(93600),
+      clock.duration(-5) }, { "0s", "59s", "3m 20s", "4h 28m", "1d 2h", "-5s" })
   end)
 
   t:case("url: escaping, queries, parts", function()

@@ -7,47 +7,25 @@ local HOME = "/home/user/.continueplz"
 return function(t)
   local fake = t:load("fakehost")
 
-  -- A world whose home, scripts directory and embedded files are these texts.
+  -- A world in which these files exist, on disk (absolute paths) or embedded.
   local function world_of(files, options)
     options = options or {}
+    options.scripts = options.scripts or {}
     local s = fake.new()
     for path, text in pairs(files) do -- order: free
-      if path:sub(1, 1) == "/" then s.disk[path] = { data = text, mode = 384, mtime = 0 } end
+      if path:sub(1, 1) == "/" then s.disk[path] = { data = text, mode = options.mode or 384, mtime = 0 } end
     end
-    for path, mode in pairs(options.modes or {}) do s.disk[path].mode = mode end -- order: free
-    local w
-    local before = real.script.embedded
-    options.scripts = options.scripts or {}
-    w = s:world(options)
-    local script = { embedded = function(name)
-      if files[name] then return files[name] end
-      return before(name)
-    end }
-    return w, s, script
-  end
-
-  -- The same, with embedded files replaced as well.
-  local function full_world(files, options)
-    local s = fake.new()
-    for path, text in pairs(files) do -- order: free
-      if path:sub(1, 1) == "/" then s.disk[path] = { data = text, mode = 384, mtime = 0 } end
-    end
-    options = options or {}
-    options.scripts = options.scripts or {}
-    local host
-    s.tunnel = function(given) host = given end
     local p = s:start(function() end, options)
-    host = p.host
-    local before = host.script.embedded
-    host.script.embedded = function(name)
+    local before = p.host.script.embedded
+    p.host.script.embedded = function(name)
       if files[name] then return files[name] end
       return before(name)
     end
-    return p.world, s
+    return p.world
   end
 
   t:case("the user's file wins, the built-in stays reachable", function()
-    local w = full_world {
+    local w = world_of {
       ["lua/providers/vast.lua"] = "return { name = 'vast', rank = 1 }",
       [HOME .. "/providers/vast.lua"] = "local b = require 'builtin.providers.vast'; return { name = b.name, rank = b.rank + 1 }",
     }
@@ -60,14 +38,14 @@ return function(t)
 
   t:case("--no-user skips the home", function()
     local files = { ["lua/ui/x.lua"] = "return 'embedded'", [HOME .. "/ui/x.lua"] = "return 'user'", [HOME .. "/init.lua"] = "return 1" }
-    t:equal(full_world(files).require("ui.x"), "user")
-    local w = full_world(files, { user = false })
+    t:equal(world_of(files).require("ui.x"), "user")
+    local w = world_of(files, { user = false })
     t:equal(w.require("ui.x"), "embedded")
     t:equal({ w.run_home("init.lua") }, { nil, "missing" })
   end)
 
   t:case("search order: home, script directories, embedded; layers chain down", function()
-    local w = full_world({
+    local w = world_of({
       ["lua/ui/x.lua"] = "return 'e'",
       ["/s1/ui/x.lua"] = "return '1' .. require 'builtin.ui.x'",
       ["/s2/ui/x.lua"] = "return '2' .. require 'builtin.ui.x'",
@@ -82,16 +60,17 @@ return function(t)
   end)
 
   t:case("base files of a script directory get the host, the home has none", function()
-    local w = full_world({ ["/s1/base/extra.lua"] = "local host = ...; return host.version", [HOME .. "/base/other.lua"] = "return 1" },
+    local w = world_of({ ["/s1/base/extra.lua"] = "local host = ...; return host.version", [HOME .. "/base/other.lua"] = "return 1" },
       { scripts = { "/s1" } })
     t:equal(w.require("base.extra"), real.version)
     t:raises("there is no module", w.require, "base.other")
-    t:equal(full_world({ ["lua/work/z.lua"] = "return ..." }).require("work.z"), "work.z")
+    t:equal(world_of({ ["lua/work/z.lua"] = "return ..." }).require("work.z"), "work.z")
   end)
 
   t:case("a broken override breaks itself: named, recorded, with a way around", function()
-    for what, text in pairs { syntax = "return = 1", raise = "error('boom')", empty = "", global = "x = 1", nothing = "return nil" } do -- order: free
-      local w = full_world { ["lua/providers/vast.lua"] = "return { fine = true }", [HOME .. "/providers/vast.lua"] = text }
+    for what, text in pairs { -- order: free
+      syntax = "return = 1", raise = "error('boom')", empty = "", global = "x = 1", nothing = "return nil" } do
+      local w = world_of { ["lua/providers/vast.lua"] = "return { fine = true }", [HOME .. "/providers/vast.lua"] = text }
       local failure = t:raises("config", w.require, "providers.vast")
       t:ok(failure.message:find(HOME .. "/providers/vast.lua", 1, true), what .. ": " .. failure.message)
       t:raises("config", w.require, "providers.vast")
@@ -101,24 +80,24 @@ return function(t)
       local module, problem = w.require_safe("providers.vast")
       t:equal({ module.fine, problem.kind }, { true, "config" })
     end
-    local w = full_world { ["lua/providers/vast.lua"] = "return { fine = true }" }
+    local w = world_of { ["lua/providers/vast.lua"] = "return { fine = true }" }
     t:equal(select("#", w.require_safe("providers.vast")), 2)
     t:equal(select(2, w.require_safe("providers.vast")), nil)
   end)
 
   t:case("a file that others could write is refused", function()
-    local w = world_of({ [HOME .. "/policy.lua"] = "return 1" }, { modes = { [HOME .. "/policy.lua"] = 438 } })
+    local w = world_of({ [HOME .. "/policy.lua"] = "return 1" }, { mode = 438 })
     local failure = t:raises("config", w.require, "policies.user")
     t:ok(failure.message:find("can be written by others", 1, true), failure.message)
   end)
 
   t:case("policy.lua is policies.user, without it the built-in policy is", function()
     local files = { ["lua/policies/cheapest.lua"] = "return 'cheapest'" }
-    t:equal(full_world(files).require("policies.user"), "cheapest")
+    t:equal(world_of(files).require("policies.user"), "cheapest")
     files[HOME .. "/policies/cheapest.lua"] = "return 'mine'"
-    t:equal(full_world(files).require("policies.user"), "mine")
+    t:equal(world_of(files).require("policies.user"), "mine")
     files[HOME .. "/policy.lua"] = "return require 'builtin.policies.cheapest' .. '!'"
-    local w = full_world(files)
+    local w = world_of(files)
     t:equal(w.require("policies.user"), "cheapest!")
     t:equal(select(2, w.source("policies.user")), "user")
     t:equal(w.builtin("policies.user"), "cheapest")
@@ -126,7 +105,7 @@ return function(t)
 
   t:case("rooms limit what the user's files may require", function()
     local function try(path, name)
-      local w = full_world { [HOME .. "/" .. path] = ("return require %q"):format(name), ["lua/facts/gpus.lua"] = "return {}",
+      local w = world_of { [HOME .. "/" .. path] = ("return require %q"):format(name), ["lua/facts/gpus.lua"] = "return {}",
         ["lua/work/stop.lua"] = "return {}" }
       return pcall(w.require, (path == "policy.lua" and "policies/user.lua" or path):gsub("/", "."):gsub("%.lua$", ""))
     end
@@ -143,10 +122,10 @@ return function(t)
 
   t:case("scripts see the allowed globals and nothing else", function()
     local function run(text)
-      local w = full_world { ["lua/work/x.lua"] = "local m = {}; function m.f() " .. text .. " end; return m" }
+      local w = world_of { ["lua/work/x.lua"] = "local m = {}; function m.f() " .. text .. " end; return m" }
       return w.require("work.x").f()
     end
-    for _, name in ipairs { "os", "io", "debug", "load", "dofile", "loadstring", "package", "print", "collectgarbage", "host", "arg" } do
+    for _, name in ipairs { "os", "io", "debug", "load", "dofile", "loadstring", "package", "print", "collectgarbage", "host" } do
       t:raises("undefined global '" .. name .. "'", run, "return " .. name)
     end
     t:raises("assignment to the global 'leak'", run, "leak = 1")
@@ -156,20 +135,20 @@ return function(t)
 
   t:case("worlds share nothing that they can write", function()
     local files = { ["lua/work/x.lua"] = "string.mine = 1; return { list = {} }", ["lua/work/y.lua"] = "return string.mine or 0" }
-    local one, two = full_world(files), full_world(files)
+    local one, two = world_of(files), world_of(files)
     t:ok(one.require("work.x") ~= two.require("work.x"), "two instances")
-    local three = full_world(files)
+    local three = world_of(files)
     one.require("work.x")
     t:equal({ one.require("work.y"), three.require("work.y") }, { 1, 0 })
   end)
 
   t:case("a circle is named", function()
-    local w = full_world { ["lua/work/a.lua"] = "return require 'work.b'", ["lua/work/b.lua"] = "return require 'work.a'" }
+    local w = world_of { ["lua/work/a.lua"] = "return require 'work.b'", ["lua/work/b.lua"] = "return require 'work.a'" }
     t:raises("in a circle: lua/work/a.lua → lua/work/b.lua → lua/work/a.lua", w.require, "work.a")
   end)
 
   t:case("strange names are refused", function()
-    local w = full_world {}
+    local w = world_of {}
     for _, name in ipairs { "", ".", "a..b", "../x", "a/b", "a.b.", ".a", "a b" } do t:raises("no module name", w.require, name) end
     t:raises("there is no module \"work.none\"", w.require, "work.none")
     t:raises("a module name, got a nil", w.require)

@@ -70,7 +70,8 @@ local function many()
   local server = kit.serve(function(socket, number)
     kit.request(socket)
     kit.sleep(0.01)
-    kit.send(socket, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\nConnection: close\r\n\r\n" .. ("%05d"):format(number):rep(20000))
+    local body = ("%05d"):format(number):rep(20000)
+    kit.send(socket, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\nConnection: close\r\n\r\n" .. body)
   end)
   local left, good = 200, 0
   for _ = 1, left do

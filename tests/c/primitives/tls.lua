@@ -18,7 +18,8 @@ local function key(name) run("ecparam", "-name", "prime256v1", "-genkey", "-noou
 
 local function self_signed(name, subject, extension)
   key(name)
-  run("req", "-x509", "-new", "-key", name .. ".key", "-out", name .. ".pem", "-days", "30", "-subj", "/CN=" .. subject, "-addext", extension)
+  run("req", "-x509", "-new", "-key", name .. ".key", "-out", name .. ".pem", "-days", "30", "-subj", "/CN=" .. subject,
+    "-addext", extension)
 end
 
 local function signed(name, alternative, days)
@@ -48,7 +49,10 @@ end
 local function try(certificate, ca, name, ...)
   local port = free_port()
   local child = assert(host.process.spawn {
-    argv = { OPENSSL, "s_server", "-quiet", "-www", "-accept", "127.0.0.1:" .. port, "-cert", certificate .. ".pem", "-key", certificate .. ".key", ... },
+    argv = {
+      OPENSSL, "s_server", "-quiet", "-www", "-accept", "127.0.0.1:" .. port,
+      "-cert", certificate .. ".pem", "-key", certificate .. ".key", ...,
+    },
     env = {}, cwd = dir, stdin = "null", stdout = "null", stderr = "null",
   })
   while not is_up(port) do kit.sleep(0.02) end

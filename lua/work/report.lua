@@ -1,0 +1,133 @@
+-- SPDX-License-Identifier: MIT
+-- The truth about what is running, as the model that ui/status.lua shows: from the journal, the agent, and the guard's own words.
+local clock = require "base.clock"
+local fail = require "base.fail"
+local world = require "base.world"
+local config = require "facts.config"
+local cost = require "work.cost"
+local identity = require "work.identity"
+local link = require "work.link"
+local recover = require "work.recover"
+local silent = require "work.silent"
+
+local SILENT_TUNNEL = 180 -- seconds without a handshake: WireGuard renews every two minutes while anything is sent
+
+local report = {}
+
+--- The three limits of the guard in one line.
+function report.limits_text(limits)
+  local function one(seconds, words) return seconds > 0 and clock.duration(seconds) .. " " .. words or "no limit on " .. words end
+  return one(limits.silence, "of silence") .. ", " .. one(limits.idle, "of idleness") .. ", " .. one(limits.life, "of life")
+end
+
+local function state_of(session)
+  if session.unproven then return "unproven" end
+  if session.unverifiable then return "unverifiable" end
+  if not session.id then return "lost" end
+  if session.stopping then return "stopping" end
+  if session.ready_at then return "ready" end
+  return session.kept and "kept" or "starting"
+end
+
+local function title_of(name)
+  local provider = world.require_safe("providers." .. name)
+  return provider and provider.title or name
+end
+
+local function describe(session)
+  local plan, endpoint = session.plan or {}, session.endpoint or {}
+  local now = clock.wall()
+  return {
+    state = state_of(session), home = config.home(), started = session.started, seconds = session.started and now - session.started or nil,
+    instance = { id = session.id, provider = session.provider, title = title_of(session.provider), gpu = plan.gpu, gpus = plan.gpus, region = plan.region,
+      type = plan.spot and "spot" or "on-demand", public_ip = endpoint.host },
+    model = { name = plan.model, state = session.ready_at and "ready" or "loading", context = plan.context, tokens_per_second = session.speed },
+    endpoint = { url = ("http://127.0.0.1:%d"):format(plan.local_port or identity.port()), host = "127.0.0.1", port = plan.local_port or identity.port(),
+      wireguard_ip = "10.13.37.1" },
+    limits = { silence = plan.silence, idle = plan.idle, life = plan.life, max_price = plan.max_price or nil },
+    cost = { hourly = cost.hourly(session), current = cost.so_far(session, now), currency = session.currency or "USD",
+      projected = cost.projected(session, plan.hours or 0), projected_hours = plan.hours },
+    rate = config.rate(), warnings = {},
+  }
+end
+
+local function warn(model, condition, text)
+  if condition then model.warnings[#model.warnings + 1] = text end
+end
+
+local function ago(seconds) return clock.duration(seconds) .. " ago" end
+
+local function add_tunnel(model, agent)
+  local age = agent.tunnel and agent.tunnel.handshake_age
+  model.tunnel = { state = not agent.tunnel and "down" or age and age < SILENT_TUNNEL and "connected" or "silent", handshake_age = age }
+  warn(model, agent.problem, agent.problem)
+  warn(model, agent.heartbeat_problem, "the guard does not answer: " .. tostring(agent.heartbeat_problem))
+  warn(model, agent.cloud_problem, "the cloud does not answer: " .. tostring(agent.cloud_problem))
+end
+
+-- The guard is asked at this moment; its last known words serve when it is silent, and are said to be old.
+local function add_guard(model, agent)
+  local ok, guard = fail.try(link.guard)
+  if not ok then
+    guard = agent.guest
+    warn(model, guard, guard and agent.guest_age and "the guard's times are as of " .. ago(agent.guest_age))
+  end
+  if not guard then
+    model.guard = { state = "unknown" }
+    return
+  end
+  model.guard = { state = guard.state, silence_left = guard.silence_left, idle_left = guard.idle_left, life_left = guard.life_left }
+  warn(model, guard.state ~= "armed", "the guard is ending the machine")
+  local engine = guard.engine
+  warn(model, type(engine) == "table" and engine.running == false, "the model server on the machine is not running; the guard starts it again")
+end
+
+local function add_model(model, session)
+  if not session.ready_at then return end
+  local engine = world.require_safe("engines.ollama")
+  local ok, state = fail.try(engine.check, link.engine_probe(), session.plan.model, session.plan.context)
+  if not ok then
+    model.model.state = "unknown"
+  elseif not state.loaded then
+    model.model.state = "not loaded"
+  end
+end
+
+local function complete(session)
+  local model = describe(session)
+  local agent, problem = link.status()
+  if not agent then
+    model.guard = { state = "unknown" }
+    model.tunnel = { state = "down" }
+    warn(model, true, "the agent of this folder does not answer: " .. problem)
+    return model
+  end
+  add_tunnel(model, agent)
+  if model.tunnel.state ~= "down" then
+    add_guard(model, agent)
+    add_model(model, session)
+  end
+  return model
+end
+
+--- What is running in this home; finishes leftovers and brings a dead agent back first.
+function report.status()
+  local book = recover.any(silent)
+  local shown = book:shown()
+  local session = book:current() or shown[#shown]
+  if not session then return { state = "none", home = config.home() } end
+  if not session.id or session.closed then return describe(session) end
+  return complete(session)
+end
+
+--- The model of the READY panel, made by the start that just ended.
+function report.ready(run)
+  local session = run.journal:refresh():session(run.session.token)
+  local model = describe(session)
+  model.model.context = run.health.context or model.model.context
+  model.tunnel = { state = "connected" }
+  model.guard = { state = run.guard.state, silence_left = run.guard.silence_left, idle_left = run.guard.idle_left, life_left = run.guard.life_left }
+  return model
+end
+
+return report

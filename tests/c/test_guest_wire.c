@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* HTTP and JSON as the guest reads them. */
+#include "../../src/guest/wire.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "guest_check.h"
+
+static int parse(const char *text, struct wire_request *out) {
+    return wire_parse_request(text, strlen(text), out);
+}
+
+static void requests(void) {
+    struct wire_request r;
+    const char *post = "POST /lease HTTP/1.1\r\nHost: guest\r\nCONTENT-length:  11 \r\n\r\n{\"idle\": 5}";
+    size_t len = strlen(post);
+    expect(parse(post, &r) == 1 && strcmp(r.method, "POST") == 0 && strcmp(r.path, "/lease") == 0, "a POST");
+    expect(r.body_len == 11 && memcmp(r.body, "{\"idle\": 5}", 11) == 0, "its body");
+    for (size_t n = 0; n < len; n++)
+        expect(wire_parse_request(post, n, &r) == 0, "complete after %zu of %zu bytes", n, len);
+    char text[16];
+    expect(parse("GET /log?name=engine&bytes=77 HTTP/1.0\r\n\r\n", &r) == 1 && strcmp(r.path, "/log") == 0, "a GET");
+    expect(wire_query(&r, "name", text, sizeof text) && strcmp(text, "engine") == 0, "name");
+    expect(wire_query(&r, "bytes", text, sizeof text) && strcmp(text, "77") == 0, "bytes");
+    expect(!wire_query(&r, "byte", text, sizeof text) && !wire_query(&r, "name", text, 6), "an absent name, a value too long");
+}
+
+static void bad_requests(void) {
+    struct wire_request r;
+    static const struct {
+        int status;
+        const char *text;
+    } bad[] = {
+        {400, "\r\n\r\n"},
+        {400, "GET /\r\n\r\n"},
+        {400, "GET / HTTP/2.0\r\n\r\n"},
+        {400, "GET status HTTP/1.1\r\n\r\n"},
+        {400, "METHODICAL / HTTP/1.1\r\n\r\n"},
+        {400, "GET / HTTP/1.1\r\nA: \001\r\n\r\n"},
+        {400, "PUT /key HTTP/1.1\r\nContent-Length: 1x\r\n\r\n"},
+        {400, "PUT /key HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n"},
+        {400, "PUT /key HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"},
+        {413, "PUT /key HTTP/1.1\r\nContent-Length: 4097\r\n\r\n"},
+        {501, "PUT /key HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        expect(parse(bad[i].text, &r) == bad[i].status, "request %zu: %d, not %d", i, parse(bad[i].text, &r), bad[i].status);
+    char long_head[WIRE_HEAD_MAX + 1];
+    memset(long_head, 'a', sizeof long_head);
+    expect(wire_parse_request(long_head, WIRE_HEAD_MAX - 1, &r) == 0, "given up too early");
+    expect(wire_parse_request(long_head, WIRE_HEAD_MAX, &r) == 431, "an endless head");
+}
+
+static void urls(void) {
+    struct wire_url u;
+    expect(wire_parse_url("https://cloud.example/api/v0/?a=b", &u) && u.tls && u.port == 443 && strcmp(u.host, "cloud.example") == 0 &&
+               strcmp(u.path, "/api/v0/?a=b") == 0,
+           "https");
+    expect(wire_parse_url("http://127.0.0.1:8080", &u) && !u.tls && u.port == 8080 && strcmp(u.path, "/") == 0, "http");
+    static const char *const bad[] = {"ftp://a/", "https:///a", "https://", "https://u@h/", "https://[::1]/", "https://a:0/", "https://a:65536/",
+                                      "https://a:/", "https://a:1x/", "https://a?b", "https://a/ b", "https://a/\r\nX: y", "a"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        expect(!wire_parse_url(bad[i], &u), "taken: %s", bad[i]);
+}
+
+static bool answer(const char *text, bool final, int *status, char *body, bool *complete) {
+    static char data[4096];
+    char *at;
+    size_t len;
+    strcpy(data, text);
+    body[0] = '\0';
+    if (!wire_parse_answer(data, strlen(text), final, status, &at, &len, complete))
+        return false;
+    memcpy(body, at, len);
+    body[len] = '\0';
+    return true;
+}
+
+static void answers(void) {
+    int status;
+    char body[256];
+    bool complete;
+    expect(answer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", false, &status, body, &complete), "refused");
+    expect(status == 200 && complete && strcmp(body, "{}") == 0, "with a length");
+    expect(answer("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{}", false, &status, body, &complete) && !complete, "complete too early");
+    expect(answer("HTTP/1.1 404 \r\n\r\ngone", true, &status, body, &complete) && status == 404 && strcmp(body, "gone") == 0, "until the end");
+    expect(answer("HTTP/1.1 204 No Content\r\n\r\n", false, &status, body, &complete) && complete, "without a body");
+    const char *chunks = "HTTP/1.1 200 OK\r\ntransfer-encoding: Chunked\r\n\r\n3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\n\r\n";
+    expect(answer(chunks, true, &status, body, &complete) && complete && strcmp(body, "abc0123456789") == 0, "chunks: %s", body);
+    expect(answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFF\r\nabc", true, &status, body, &complete) && !complete &&
+               strcmp(body, "abc") == 0,
+           "a chunk that is cut off");
+    static const char *const bad[] = {"", "HTTP/1.1 200 OK\r\n", "HTTP/2 200 OK\r\n\r\n", "HTTP/1.1 2x0 OK\r\n\r\n", "<html>\r\n\r\n</html>",
+                                      "\r\n\r\n"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        expect(!answer(bad[i], true, &status, body, &complete), "answer %zu is taken", i);
+}
+
+static int id_of(const char *text, char *out) {
+    return json_find_id(text, strlen(text), "cplz-7f", out, 32);
+}
+
+static void ids(void) {
+    char out[32];
+    expect(id_of("{\"data\":[{\"id\":\"a1\",\"name\":\"x\"},{\"id\":\"b2\",\"name\":\"cplz-7f\",\"region\":{\"name\":\"eu\"}}]}", out) == 1 &&
+               strcmp(out, "b2") == 0,
+           "by name: %s", out);
+    expect(id_of("[{\"id\":17,\"tags\":[\"u\",\"cplz-7f\"]}]", out) == 1 && strcmp(out, "17") == 0, "a number, by tag: %s", out);
+    expect(id_of("{\"id\":\"account\",\"list\":[{\"id\":\"m\",\"meta\":{\"label\":\"my cplz-7f\"}}]}", out) == 1 && strcmp(out, "m") == 0,
+           "the innermost: %s", out);
+    expect(id_of("{\"list\":[{\"name\":\"cplz-7f\",\"id\":\"\\u0041\\/b\"}]}", out) == 1 && strcmp(out, "A/b") == 0, "escapes: %s", out);
+    expect(id_of("{\"list\":[{\"id\":\"a\"},{\"id\":\"b\"}]}", out) == 0, "nobody holds the token");
+    expect(id_of("{\"list\":[{\"name\":\"cplz-7f\"}]}", out) == 0, "no id");
+    expect(id_of("[{\"id\":\"a\",\"n\":\"cplz-7f\"},{\"id\":\"b\",\"n\":\"cplz-7f\"}]", out) == -2, "two hold the token");
+    expect(id_of("[{\"id\":\"0123456789012345678901234567890123456789\",\"n\":\"cplz-7f\"}]", out) == 0, "an id too long");
+    static const char *const bad[] = {"", "{", "[1,]", "{\"a\":1,}", "{\"a\" 1}", "[1] x", "nul", "\"a", "\"\\x\"", "\"\\u12g4\"", "[\"a\nb\"]",
+                                      "{a:1}", "--1", "<html>"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        expect(id_of(bad[i], out) == -1, "taken: %s", bad[i]);
+    char deep[400];
+    memset(deep, '[', sizeof deep);
+    expect(json_find_id(deep, sizeof deep, "x", out, sizeof out) == -1, "endless depth");
+}
+
+static int number(const char *text, int64_t *out) {
+    *out = -7;
+    return json_number(text, strlen(text), "idle", out);
+}
+
+static void members(void) {
+    int64_t n;
+    char text[8];
+    expect(number("{\"idle\": 3600}", &n) == 1 && n == 3600, "a number");
+    expect(number(" {\"life\":[{\"idle\":9}], \"idle\" : 3600.9 } ", &n) == 1 && n == 3600, "only the top level, fractions cut");
+    expect(number("{\"life\": 1}", &n) == 0 && number("{}", &n) == 0 && n == -7, "absent");
+    expect(number("{\"idle\": -1}", &n) == -1 && number("{\"idle\": \"1\"}", &n) == -1 && number("{\"idle\": 1e3}", &n) == -1, "no such number");
+    expect(number("{\"idle\": null}", &n) == -1 && number("{\"idle\": 9999999999999999}", &n) == -1, "null, too long");
+    expect(number("[]", &n) == -1 && number("{\"idle\": 1", &n) == -1 && number("{\"idle\": 1} x", &n) == -1, "no object");
+    const char *json = "{\"reason\": \"a \\\"long\\\" one\"}";
+    expect(json_string(json, strlen(json), "reason", text, sizeof text) == 1 && strcmp(text, "a \"long") == 0, "shortened: %s", text);
+    expect(json_string("{\"reason\": 5}", 13, "reason", text, sizeof text) == -1, "not a string");
+}
+
+int main(void) {
+    case_of("requests, whole and in pieces", requests);
+    case_of("bad requests have their status", bad_requests);
+    case_of("addresses", urls);
+    case_of("answers of clouds", answers);
+    case_of("the id of the object with our token", ids);
+    case_of("members of objects", members);
+    return failures != 0;
+}

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: MIT
+"""The guest's control through a real tunnel: status, leases, key, logs, the engine, the end."""
+import base64
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import lib
+
+GUEST, CONTINUEPLZ = sys.argv[1:3]
+SERVER = """import http.server, os, sys
+print("engine speaks", flush=True)
+class H(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.send_header("Content-Length", "5"); self.end_headers(); self.wfile.write(b"model")
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), H).serve_forever()
+"""
+
+
+def key_pair():
+    def der(*args, data=None):
+        return subprocess.run(["openssl", *args, "-outform", "DER"], input=data, capture_output=True, check=True).stdout
+    private = der("genpkey", "-algorithm", "X25519")
+    public = der("pkey", "-inform", "DER", "-pubout", data=private)
+    return base64.b64encode(private[-32:]).decode(), base64.b64encode(public[-32:]).decode()
+
+
+class Rig:
+    def __init__(self):
+        self.cloud, self.dir = lib.Cloud(), lib.folder()
+        (client, client_public), (self.private, public) = key_pair(), key_pair()
+        self.udp, self.inner = lib.free_port(socket.SOCK_DGRAM), lib.free_port()
+        engine = lib.free_port()
+        self.control, self.model, self.probe = lib.free_port(), lib.free_port(), lib.free_port()
+        with open(f"{self.dir}/server.py", "w", encoding="ascii") as f:
+            f.write(SERVER)
+        with open(f"{self.dir}/config", "w", encoding="ascii") as f:
+            f.write(f"listen-port {self.udp}\npeer-public {client_public}\nprivate-key-env CPLZ_KEY\ncontrol-port {self.inner}\n"
+                    f"expose 11434 {engine} counted\nexpose 11435 {engine} uncounted\nsilence 36000\nidle 3600\nlife 43200\nlife-max 86400\n"
+                    f"retry 1\nkey-env TEST_KEY\nterminate-url http://127.0.0.1:{self.cloud.port}/i/${{TEST_ID}}\n"
+                    f"terminate-header Authorization: Bearer ${{KEY}}\nengine-arg {sys.executable}\nengine-arg {self.dir}/server.py\n"
+                    f"engine-arg {engine}\nengine-env PATH=${{PATH}}\nstate-dir state\n")
+        self.guest = None
+        self.boot()
+        pairs = [f"{self.control}:{self.inner}", f"{self.model}:11434", f"{self.probe}:11435"]
+        env = {"PATH": os.environ["PATH"], "HOME": self.dir, "CONTINUEPLZ_HOME": self.dir}
+        argv = [CONTINUEPLZ, f"{lib.HERE}/forward.lua", client, public, str(self.udp), *pairs]
+        lib.start(argv, env, self.dir, f"{self.dir}/client.out")
+        lib.until("the tunnel", lambda: self.quiet("GET", "/status"))
+
+    def boot(self):
+        env = {"PATH": os.environ["PATH"], "TEST_ID": "4711", "CPLZ_KEY": self.private}
+        self.guest = lib.start([GUEST, "config"], env, self.dir, f"{self.dir}/out")
+
+    def ask(self, method, path, body=None, port=None):
+        conn = http.client.HTTPConnection("127.0.0.1", port or self.control, timeout=20)
+        conn.request(method, path, body=body)
+        answer = conn.getresponse()
+        data = answer.read()
+        conn.close()
+        return answer.status, data
+
+    def quiet(self, *args, **more):
+        try:
+            return self.ask(*args, **more)
+        except (OSError, http.client.HTTPException):
+            return None
+
+    def status(self):
+        code, data = self.ask("GET", "/status")
+        assert code == 200, data
+        return json.loads(data)
+
+    def raw(self, data):
+        with socket.create_connection(("127.0.0.1", self.control), 20) as s:
+            s.sendall(data)
+            return s.makefile("rb").read()
+
+    def log(self):
+        return lib.read(self.dir, "state", "guard.log")
+
+
+RIG = Rig()
+
+
+def test_status():
+    s = RIG.status()
+    assert s["version"] and s["state"] == "armed" and s["reason"] is None, s
+    assert 35900 < s["silence_left"] <= 36000 and 43000 < s["life_left"] <= 43200, s
+    assert 7100 < s["idle_left"] <= 7200, s
+    assert s["silence"] == 36000 and s["idle"] == 3600 and s["life"] == 43200 and s["life_max"] == 86400, s
+    assert s["traffic_age"] is None and s["contact_age"] is not None and s["uptime"] >= 0, s
+    assert s["guard"]["persisted"] and s["guard"]["attempts"] == 0 and s["guard"]["last_answer"] is None, s
+
+
+def test_key():
+    s = RIG.status()
+    assert s["key"] is False and s["guard"]["ready"] is False and "${KEY}" in s["guard"]["missing"], s
+    for bad in (b"", b"two words", b"x" * 513, b"a\r\nB: c"):
+        assert RIG.ask("PUT", "/key", bad)[0] == 400, bad
+    assert RIG.status()["key"] is False
+    code, data = RIG.ask("PUT", "/key", json.dumps(lib.KEY))
+    assert code == 200 and json.loads(data)["key"] is True and json.loads(data)["guard"]["ready"] is True, data
+    assert lib.KEY.encode() not in data
+    assert os.stat(f"{RIG.dir}/state/key").st_mode & 0o777 == 0o600 and lib.read(RIG.dir, "state", "key") == lib.KEY
+
+
+def test_lease():
+    code, data = RIG.ask("POST", "/lease", b'{"silence": 100, "idle": 50}')
+    s = json.loads(data)
+    assert code == 200 and s["silence_left"] <= 100 and s["idle_left"] <= 50 and s["life"] == 43200, data
+    code, data = RIG.ask("POST", "/lease", b'{"life": 86401}')
+    assert code == 400 and "life-max" in json.loads(data)["error"], data
+    for bad in (b"", b"[]", b'{"idle": -1}', b'{"idle": "1"}', b'{"idle": 1', b"\0"):
+        assert RIG.ask("POST", "/lease", bad)[0] == 400, bad
+    assert RIG.status()["silence"] == 100
+    code, data = RIG.ask("POST", "/lease", b'{"silence": 36000, "idle": 3600, "life": 86400}')
+    assert code == 200 and json.loads(data)["life_left"] > 86000, data
+
+
+def test_engine():
+    assert lib.until("the model server", lambda: RIG.quiet("GET", "/", port=RIG.probe)) == (200, b"model")
+    assert RIG.status()["traffic_age"] is None, "a probe counted as traffic"
+    assert RIG.ask("GET", "/", port=RIG.model) == (200, b"model")
+    s = RIG.status()
+    assert s["traffic_age"] is not None and s["engine"]["running"] and s["engine"]["restarts"] == 0, s
+    os.kill(s["engine"]["pid"], signal.SIGKILL)
+    lib.until("another engine", lambda: RIG.status()["engine"]["restarts"] == 1 and RIG.quiet("GET", "/", port=RIG.probe))
+    assert RIG.status()["engine"]["last_exit"] == "signal 9"
+
+
+def test_logs():
+    assert b"engine speaks" in RIG.ask("GET", "/log?name=engine&bytes=4096")[1]
+    assert b"armed: silence" in RIG.ask("GET", "/log?name=guard")[1]
+    assert len(RIG.ask("GET", "/log?name=guard&bytes=10")[1]) == 10
+    for bad in ("/log", "/log?name=key", "/log?name=../config", "/log?name=guard&bytes=0", "/log?name=guard&bytes=x"):
+        assert RIG.ask("GET", bad)[0] == 400, bad
+
+
+def test_refusals():
+    assert RIG.ask("GET", "/nothing")[0] == 404 and RIG.ask("GET", "/lease")[0] == 405 and RIG.ask("POST", "/status")[0] == 405
+    assert b" 400 " in RIG.raw(b"nonsense\r\n\r\n")
+    assert b" 431 " in RIG.raw(b"GET /" + b"a" * 5000)
+    assert b" 413 " in RIG.raw(b"PUT /key HTTP/1.1\r\nContent-Length: 5000\r\n\r\n")
+    with socket.socket() as s:
+        assert s.connect_ex(("127.0.0.1", RIG.inner)) != 0, "the control listens on a real socket"
+
+
+def test_slow():
+    slow = []
+    for _ in range(24):
+        s = socket.create_connection(("127.0.0.1", RIG.control), 20)
+        s.sendall(b"GET /st")
+        slow.append(s)
+    lib.until("an answer beside 24 slow ones", lambda: (RIG.quiet("GET", "/status") or [0])[0] == 200)
+    for s in slow:
+        s.settimeout(lib.PATIENCE)
+        try:
+            assert s.recv(100) == b"", "a slow request was answered"
+        except ConnectionError:
+            pass
+        s.close()
+    assert RIG.status()["state"] == "armed"
+
+
+def test_many():
+    for _ in range(300):
+        assert RIG.ask("POST", "/heartbeat")[0] == 200
+    assert RIG.status()["contact_age"] < 3600
+
+
+def test_restart():
+    before = RIG.status()
+    os.kill(RIG.guest.pid, signal.SIGKILL)
+    RIG.guest.wait()
+    RIG.boot()
+    s = lib.until("the tunnel again", lambda: RIG.quiet("GET", "/status"))
+    s = json.loads(s[1])
+    assert s["age"] >= before["age"] and s["life"] == 86400 and s["key"] is True and s["traffic_age"] >= before["traffic_age"], s
+    lib.until("the engine", lambda: RIG.quiet("GET", "/", port=RIG.probe))
+
+
+def test_end():
+    pid = RIG.status()["engine"]["pid"]
+    code, data = RIG.ask("POST", "/end", b'{"reason": "the test is over"}')
+    s = json.loads(data)
+    assert code == 200 and s["state"] == "ending" and s["reason"] == "the client asked for it: the test is over", data
+    request = lib.until("the request", lambda: RIG.cloud.requests)[0]
+    assert request["method"] == "DELETE" and request["path"] == "/i/4711", request
+    assert request["headers"]["Authorization"] == "Bearer " + lib.KEY, request
+    s = lib.until("the answer in the status", lambda: (lambda s: s["guard"]["last_answer"] and s)(RIG.status()))
+    assert s["guard"]["last_answer"] == "terminate answered HTTP 200" and s["guard"]["attempts"] >= 1, s
+    lib.until("the engine's end", lambda: not RIG.status()["engine"]["running"])
+    assert not os.path.exists(f"/proc/{pid}") and RIG.ask("POST", "/lease", b'{"silence": 5}')[0] == 409
+    lib.until("more requests", lambda: len(RIG.cloud.requests) >= 3)
+    assert lib.KEY not in RIG.log() + lib.read(RIG.dir, "out") and RIG.private not in RIG.log() + lib.read(RIG.dir, "out")
+
+
+for name, fn in [("status tells limits, ages and the guard", test_status), ("the key is pushed, kept private and never shown", test_key),
+                 ("leases change limits within life-max", test_lease), ("the engine is served, counted and restarted", test_engine),
+                 ("logs by name and size", test_logs), ("what it refuses", test_refusals), ("slow requests hold nobody up", test_slow),
+                 ("300 heartbeats in a row", test_many), ("a killed guest keeps leases, key and ages", test_restart),
+                 ("end means end", test_end)]:
+    lib.case(name, fn)
+lib.finish()
