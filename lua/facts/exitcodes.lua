@@ -25,7 +25,7 @@ end
 local by_kind = {
   usage = "usage", config = "config", auth = "config", funds = "capacity", capacity = "capacity", quota = "capacity",
   rate = "cloud", transient = "cloud", refused = "cloud", broken = "cloud", busy = "busy", nothing = "nothing",
-  limit = "limit", interrupted = "interrupted", unproven = "failed", failed = "failed", internal = "internal",
+  limit = "limit", interrupted = "interrupted", unproven = "failed", machine = "failed", internal = "internal",
 }
 
 --- The code of a row by its name ("capacity" → 4). Raises on an unknown name.

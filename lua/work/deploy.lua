@@ -21,6 +21,7 @@ local task = require "base.task"
 
 local MACHINES = 3           -- machines tried in one start
 local SILENT_MACHINES = 2    -- in a row without a handshake: suspect the user's own network
+local RATE_TRIES, RATE_PAUSE = 5, 15 -- creates that came too fast; seconds
 local SHORTEST_HANDSHAKE = 8 -- seconds; the tunnel's own timers do not run faster for simulators
 local PRICE_TOLERANCE = 1.02
 
@@ -65,7 +66,21 @@ local function account_of(run, provider)
   if not run.accounts[provider.name] then run.accounts[provider.name] = tostring(provider.account().id) end
 end
 
--- One create; capacity and price refusals go on to the next offer, with the reason shown.
+-- What a refusal of `candidate` means for the next try: too fast → the same offer after a pause; gone or too dear → the next one, with the
+-- reason shown; anything else ends the start.
+local function after_refusal(run, candidate, problem)
+  if fail.is(problem, "rate") and run.rated < RATE_TRIES then
+    run.rated, run.next = run.rated + 1, run.next - 1
+    run.ui:note(("%s; waiting before the same offer is tried again"):format(fail.message(problem)))
+    task.sleep(pace.seconds(RATE_PAUSE))
+    return
+  end
+  if problem.blind or not (fail.is(problem, "capacity") or fail.is(problem, "refused") or fail.is(problem, "transient")) then error(problem, 0) end
+  run.refusals[#run.refusals + 1] = { candidate = candidate, reason = fail.message(problem) }
+  run.ui:note(("%s: %s; trying the next offer"):format(name_of(candidate), fail.message(problem)))
+end
+
+-- One create; refusals go on as after_refusal says.
 local function create_next(run)
   while run.next <= #run.ordered do
     local candidate = run.ordered[run.next]
@@ -81,9 +96,7 @@ local function create_next(run)
       return
     end
     if result.created then run.undo(result.created, provider, "create refused: " .. fail.message(result)) end
-    if result.blind or not (fail.is(result, "capacity") or fail.is(result, "refused") or fail.is(result, "transient")) then error(result, 0) end
-    run.refusals[#run.refusals + 1] = { candidate = candidate, reason = fail.message(result) }
-    run.ui:note(("%s: %s; trying the next offer"):format(name_of(candidate), fail.message(result)))
+    after_refusal(run, candidate, result)
   end
   fail.raise("capacity", ("no offer could be had: %d were tried, the last refusal was: %s"):format(#run.refusals,
     #run.refusals > 0 and run.refusals[#run.refusals].reason or "none"))
@@ -231,7 +244,7 @@ local function undo_with(run)
 end
 
 local function new_run(want, ui, options, book)
-  local run = { want = want, ui = ui, options = options, journal = book, accounts = {}, refusals = {}, next = 1, silent = 0,
+  local run = { want = want, ui = ui, options = options, journal = book, accounts = {}, refusals = {}, next = 1, silent = 0, rated = 0,
     engine = loader.require("engines." .. (want.engine or "ollama")), client_public = identity.key():public() }
   run.undo = undo_with(run)
   return run

@@ -108,7 +108,8 @@ end
 -- @param order { listen_port, push_port, engine_port, client_public (base64), last_resort_seconds, retry_seconds,
 --   limits = { silence, idle, life, life_max } in seconds (0 off),
 --   terminate = { method, url, headers = { "Name: value" }, body, key_env }, find = { url, headers, token } or nil,
---   engine = { argv, env = { "NAME=value" }, inherit = { "NAME" } (variables of the machine) }, ca_pem or nil }. Texts may hold ${NAME} of the machine's environment.
+--   engine = { argv, env = { "NAME=value" }, inherit = { "NAME" } (variables of the machine) }, ca_pem or nil }.
+--   Texts may hold ${NAME} of the machine's environment.
 -- @return { blob, sha256 (hex), script, config }
 -- @raise misuse, and a script of 4000 bytes or more
 function payload.build(order)

@@ -303,6 +303,15 @@ static bool parse_lines(struct parser *parser, char *text, size_t len) {
     return true;
 }
 
+/* Whether the engine would get this variable. */
+static bool leaks(const struct config *config, const char *name) {
+    size_t len = strlen(name);
+    for (size_t i = 0; i < config->engine_env.count; i++)
+        if (strncmp(config->engine_env.item[i], name, len) == 0 && config->engine_env.item[i][len] == '=')
+            return true;
+    return false;
+}
+
 static bool complete(struct parser *parser) {
     const struct config *config = parser->config;
     const char *absent = !config->listen_port       ? "listen-port"
@@ -318,6 +327,8 @@ static bool complete(struct parser *parser) {
         return refuse(parser, "find-url and find-token go together");
     if (config->retry == 0)
         return refuse(parser, "retry must not be 0");
+    if (leaks(config, config->private_key_env) || leaks(config, config->key_env ? config->key_env : "KEY"))
+        return refuse(parser, "the engine must not get the variable of a key");
     if (config->life_max > 0 && (config->limits.life == 0 || config->limits.life > config->life_max))
         return refuse(parser, "life is longer than life-max");
     return true;

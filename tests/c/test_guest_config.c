@@ -28,24 +28,29 @@ static bool parse(const char *text) {
 }
 
 static void everything(void) {
-    expect(parse("# a comment\n\n" BASE "control-port 8572\nkeepalive 25\nkey-env API_KEY\naddress 10.1.2.3\npeer-address 10.1.2.4\n"
-                 "expose 11434 ${PORT} counted\nexpose 11435 ${PORT} uncounted\nsilence 36000\nidle 3600\nlife 43200\nlife-max 86400\n"
+    expect(parse("# a comment\n\n" BASE "control-port 8572\nkeepalive 25\nkey-env API_KEY\naddress 10.1.2.3\n"
+                 "peer-address 10.1.2.4\nexpose 11434 ${PORT} counted\nexpose 11435 ${PORT} uncounted\n"
+                 "silence 36000\nidle 3600\nlife 43200\nlife-max 86400\n"
                  "retry 7\nterminate-method POST\nterminate-header Authorization: Bearer ${KEY}\nterminate-header X-A: b\n"
                  "terminate-body {\"a\": \"${ID}\"}\nfind-url https://cloud.example/list\nfind-header X-B: c\nfind-token cplz-1\n"
-                 "ca-file a.pem\nca-file b.pem\nengine-arg /bin/server\nengine-arg two words\nengine-env HOME=${HOME}\nengine-env COST=5$$"),
+                 "ca-file a.pem\nca-file b.pem\nengine-arg /bin/server\nengine-arg two words\nengine-env HOME=${HOME}\n"
+                 "engine-inherit PORT\nengine-inherit NOWHERE\nengine-env COST=5$$"),
            "refused: %s", why);
     expect(config.listen_port == 51820 && config.control_port == 8572 && config.keepalive == 25, "ports");
     expect(config.peer_public[0] == 1 && config.peer_public[31] == 1, "peer-public");
     expect(config.address == 0x0a010203 && config.peer_address == 0x0a010204, "addresses");
-    expect(config.exposes == 2 && config.expose[0].port == 11434 && config.expose[0].local == 4000 && config.expose[0].counted, "expose");
+    expect(config.exposes == 2 && config.expose[0].port == 11434 && config.expose[0].local == 4000, "expose");
+    expect(config.expose[0].counted, "expose counted");
     expect(config.expose[1].port == 11435 && !config.expose[1].counted, "expose uncounted");
     expect(config.limits.silence == 36000 && config.limits.idle == 3600 && config.limits.life == 43200, "limits");
     expect(config.life_max == 86400 && config.retry == 7, "life-max, retry");
     expect(strcmp(config.terminate.url, "https://cloud.example/${ID}") == 0, "holes of requests stay");
     expect(config.terminate.headers.count == 2 && strcmp(config.terminate.headers.item[1], "X-A: b") == 0, "headers");
     expect(strcmp(config.terminate.body, "{\"a\": \"${ID}\"}") == 0 && strcmp(config.terminate.method, "POST") == 0, "body");
-    expect(config.ca_files.count == 2 && config.engine_argv.count == 2 && strcmp(config.engine_argv.item[1], "two words") == 0, "lists");
-    expect(strcmp(config.engine_env.item[0], "HOME=/root") == 0 && strcmp(config.engine_env.item[1], "COST=5$") == 0, "holes");
+    expect(config.ca_files.count == 2 && config.engine_argv.count == 2, "lists");
+    expect(strcmp(config.engine_argv.item[1], "two words") == 0, "a word with a space");
+    expect(config.engine_env.count == 3 && strcmp(config.engine_env.item[0], "HOME=/root") == 0, "holes");
+    expect(strcmp(config.engine_env.item[1], "PORT=4000") == 0 && strcmp(config.engine_env.item[2], "COST=5$") == 0, "inherited");
     config_free(&config);
 }
 
@@ -83,6 +88,8 @@ static const struct {
     {BASE "terminate-method get\n", "line 6: terminate-method wants a word in capitals, not \"get\""},
     {BASE "find-url ftp://a/\n", "line 6: find-url wants a http or https address, not \"ftp://a/\""},
     {BASE "find-url https://a/\n", "find-url and find-token go together"},
+    {BASE "engine-env CPLZ_KEY=x\n", "the engine must not get the variable of a key"},
+    {BASE "key-env PORT\nengine-inherit PORT\n", "the engine must not get the variable of a key"},
     {BASE "retry 0\n", "retry must not be 0"},
     {BASE "life-max 10\nlife 11\n", "life is longer than life-max"},
     {BASE "life-max 10\n", "life is longer than life-max"},

@@ -173,6 +173,7 @@ static void all_off(void) {
     expect(guard_lease(&guard, &(struct guard_lease){-1, -1, GUARD_MAX_SECONDS}, at(0, 0)) == NULL, "free lease refused");
 }
 
+#define REST "\ncontact 0 1\ntraffic 0 1\nflags 0 0 0 0\nreason \nend\n"
 /* Every spoiled record is refused: any cut, any byte made another kind of byte. */
 static void damaged(void) {
     char text[GUARD_TEXT], copy[GUARD_TEXT];
@@ -186,11 +187,13 @@ static void damaged(void) {
     copy[len] = 'x';
     expect(!guard_load(&into, copy, len + 1, "0d7e-boot", 0, at(H, 0)), "trailing bytes are taken");
     static const char *const bad[] = {
-        "", "guard 1\n", "guard 2\nboot -\nmono 1\nlimits 1 1 1\nborn 0 1\ncontact 0 1\ntraffic 0 1\nflags 0 0 0 0\nreason \nend\n",
-        "guard 1\nboot -\nmono 1\nlimits -1 1 1\nborn 0 1\ncontact 0 1\ntraffic 0 1\nflags 0 0 0 0\nreason \nend\n",
-        "guard 1\nboot -\nmono 1\nlimits 1 1 1\nborn -5 1\ncontact 0 1\ntraffic 0 1\nflags 0 0 0 0\nreason \nend\n",
-        "guard 1\nboot -\nmono 1\nlimits 1 1 999999999\nborn 0 1\ncontact 0 1\ntraffic 0 1\nflags 0 0 0 0\nreason \nend\n",
-        "guard 1\nboot -\nmono 1\nlimits 1 1 1\nborn 0 999999999999999999\ncontact 0 1\ntraffic 0 1\nflags 0 0 0 0\nreason \nend\n",
+        "",
+        "guard 1\n",
+        "guard 2\nboot -\nmono 1\nlimits 1 1 1\nborn 0 1" REST,
+        "guard 1\nboot -\nmono 1\nlimits -1 1 1\nborn 0 1" REST,
+        "guard 1\nboot -\nmono 1\nlimits 1 1 1\nborn -5 1" REST,
+        "guard 1\nboot -\nmono 1\nlimits 1 1 999999999\nborn 0 1" REST,
+        "guard 1\nboot -\nmono 1\nlimits 1 1 1\nborn 0 999999999999999999" REST,
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         expect(!guard_load(&into, bad[i], strlen(bad[i]), "", 0, at(0, 0)), "bad record %zu is taken", i);

@@ -152,6 +152,38 @@ static void passive_keepalive(void)
     sim_free(sim);
 }
 
+static void answered_data(void)
+{
+    struct sim *sim = established(13, 0);
+    sim_run(sim, 30 * SEC);
+    sim->node[GUEST].echo = true;
+    unsigned sent = sim->node[GUEST].sent[WG_DATA];
+    sim_send(sim, CLIENT, 60, 2);
+    sim_run(sim, 9 * SEC);
+    sim_run(sim, 9 * SEC);
+    test_report(sim->node[GUEST].sent[WG_DATA] == sent + 1, "data that was answered with data needs no keepalive", "one came");
+    sim_free(sim);
+}
+
+/* The peer's own initiation was answered shortly before ours was due again, and the peer then fell silent. */
+static void postponed_retry(void)
+{
+    struct sim *sim = sim_new(14, 0);
+    sim->cut[GUEST] = true;
+    wg_set_endpoint(sim->node[GUEST].wg, &sim->node[CLIENT].address);
+    sim_send(sim, GUEST, 60, 1);
+    sim_run(sim, 4900 * MS);
+    sim_send(sim, CLIENT, 60, 1);
+    sim_run(sim, 50 * MS);
+    bool answered = sim->node[GUEST].sent[WG_RESPONSE] == 1;
+    sim->node[CLIENT].frozen = true;
+    sim_run(sim, 4 * SEC);
+    test_report(answered && sim->node[GUEST].sent[WG_INITIATION] == 1, "after a response the own retry waits", "it does not");
+    sim_run(sim, 2 * SEC);
+    test_report(sim->node[GUEST].sent[WG_INITIATION] == 2, "but is not forgotten", "it is");
+    sim_free(sim);
+}
+
 static void new_handshake(void)
 {
     struct sim *sim = established(9, 0);
@@ -243,6 +275,8 @@ int main(void)
     rekey_when_receiving();
     reject_by_time();
     passive_keepalive();
+    answered_data();
+    postponed_retry();
     new_handshake();
     zeroing();
     persistent_keepalive();

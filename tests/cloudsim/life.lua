@@ -240,16 +240,21 @@ function life.rebid(world, instance, price)
   end
 end
 
+--- Processes and money end, the record stays for a while.
+function life.release(world, instance)
+  end_process(world, instance)
+  turn(instance, instance.actual)
+  instance.current, instance.next = "unloaded", "unloaded"
+  world.ledger:finish(instance.id, nil, world.time)
+end
+
 --- Gone for good: everything ends and the machine is offered anew.
 function life.destroy(world, instance)
   if instance.destroyed then
     return
   end
-  end_process(world, instance)
-  turn(instance, instance.actual)
+  life.release(world, instance)
   instance.destroyed, instance.destroyed_at = true, world.time
-  instance.current, instance.next = "unloaded", "unloaded"
-  world.ledger:finish(instance.id, nil, world.time)
   world.instances[instance.id] = nil
   world.gone[instance.id] = instance
   if instance.key then

@@ -57,6 +57,9 @@ local function wrong_destroy(call, instance, context)
   local accepted = faults:take("destroy.accepted_not_done", context)
   if accepted then
     instance.zombie_polls = accepted.polls or math.huge
+    if accepted.released then
+      life.release(call.world, instance)
+    end
     return reply.json(200, {success = true, msg = "destroyed."})
   end
   return nil

@@ -29,7 +29,13 @@ for name in ([[id ask_contract_id bundle_id machine_id host_id num_gpus gpu_name
   COLUMNS[#COLUMNS + 1] = name
 end
 
+-- Vast's own command line sends numbers as text now and then.
+local function alike(a, b)
+  return type(a) == "number" and type(b) == "string" and tonumber(b) or b
+end
+
 local function equal(a, b)
+  b = alike(a, b)
   if a == nil and b == false then
     return true -- an absent flag is not set
   end
@@ -49,13 +55,20 @@ local function comparable(a, b)
   return type(a) == "number" and type(b) == "number" or type(a) == "string" and type(b) == "string"
 end
 
+local function ordered(compare)
+  return function(a, b)
+    b = alike(a, b)
+    return comparable(a, b) and compare(a, b)
+  end
+end
+
 local OPS = {
   eq = equal,
   neq = function(a, b) return (a ~= nil or type(b) == "boolean") and not equal(a, b) end,
-  gt = function(a, b) return comparable(a, b) and a > b end,
-  lt = function(a, b) return comparable(a, b) and a < b end,
-  gte = function(a, b) return comparable(a, b) and a >= b end,
-  lte = function(a, b) return comparable(a, b) and a <= b end,
+  gt = ordered(function(a, b) return a > b end),
+  lt = ordered(function(a, b) return a < b end),
+  gte = ordered(function(a, b) return a >= b end),
+  lte = ordered(function(a, b) return a <= b end),
   ["in"] = function(a, b) return type(b) == "table" and contains(b, a) end,
   notin = function(a, b) return a ~= nil and type(b) == "table" and not contains(b, a) end,
 }

@@ -10,7 +10,9 @@ static void request(const char *data, size_t len) {
     struct wire_request out;
     char value[16];
     int got = wire_parse_request(data, len, &out);
-    if (got == 1 && (out.body < data || out.body_len > WIRE_BODY_MAX || out.body + out.body_len > data + len || out.path[0] != '/'))
+    if (got == 1 && (out.body < data || out.body_len > WIRE_BODY_MAX || out.body + out.body_len > data + len))
+        abort();
+    if (got == 1 && out.path[0] != '/')
         abort();
     if (got == 0 && len >= WIRE_HEAD_MAX + WIRE_BODY_MAX)
         abort();
@@ -23,7 +25,9 @@ static void answer(char *data, size_t len, bool final) {
     char *body;
     size_t body_len;
     bool complete;
-    if (wire_parse_answer(data, len, final, &status, &body, &body_len, &complete) && (body < data || body + body_len > data + len || status > 999))
+    if (!wire_parse_answer(data, len, final, &status, &body, &body_len, &complete))
+        return;
+    if (body < data || body + body_len > data + len || status > 999)
         abort();
 }
 

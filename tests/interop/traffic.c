@@ -154,7 +154,7 @@ static struct sockaddr_in address(const char *ip, const char *port)
     return name;
 }
 
-static int serve(char **argv)
+static void serve(char **argv)
 {
     struct sockaddr_in name = address(argv[2], argv[3]);
     int on = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -291,7 +291,7 @@ static int refused(char **argv)
 int main(int argc, char **argv)
 {
     if (argc >= 4 && !strcmp(argv[1], "serve"))
-        return serve(argv);
+        serve(argv);
     alarm(120);
     if (argc >= 6 && !strcmp(argv[1], "get"))
         return get(argc, argv);

@@ -88,6 +88,12 @@ return function(t)
     t:equal(#search(sim, with{gpu_name = {eq = "RTX 4090"}, gpu_ram = {gte = 22800, lte = 30000}}), 2)
   end)
 
+  t:case("numbers that come as text count as numbers", function()
+    local sim = testing.new()
+    t:equal(#search(sim, with{num_gpus = {eq = "2"}}), 1)
+    t:equal(#search(sim, with{num_gpus = {gte = "2"}}), 1)
+  end)
+
   t:case("unknown fields are tolerated, `external:{eq:false}` fits null", function()
     local sim = testing.new()
     t:equal(#search(sim, with{no_such_field = {eq = 5}, external = {eq = false}, disable_bundling = true}), #search(sim, with{}))

@@ -1,0 +1,174 @@
+-- SPDX-License-Identifier: MIT
+-- The selection policy, the user's own one, and what no policy may decide.
+local cost = require "work.cost"
+local cheapest = require "policies.cheapest"
+local files = require "base.files"
+
+local HOME = "/home/user/.continueplz"
+
+return function(t)
+  local fake = t:load("fakehost")
+
+  local function offer(id, price, more)
+    local made = {
+      provider = "vast", id = id, gpu = "a6000", gpus = 1, vram_gb = 51, region = "eu-west", on_demand = price, disk_hour = 0.01, down_gb = 0,
+      reliability = 0.99, currency = "USD",
+    }
+    for key, value in pairs(more or {}) do -- order: free
+      made[key] = value
+    end
+    return made
+  end
+
+  local function want(more)
+    local made = { vram_gb = 25, disk_gb = 44, download_gb = 18.5, hours = 8, spot = true, bid_margin = 0.1, model = { name = "m" }, context = 1 }
+    for key, value in pairs(more or {}) do -- order: free
+      made[key] = value
+    end
+    return made
+  end
+
+  local function candidates(offers, wanted)
+    local list = {}
+    for _, each in ipairs(offers) do
+      table.move(cost.candidates(each, wanted), 1, 9, #list + 1, list)
+    end
+    return list
+  end
+
+  local function ids(list)
+    local found = {}
+    for index, each in ipairs(list) do
+      found[index] = (each.candidate or each).offer.id .. ((each.candidate or each).spot and "s" or "")
+    end
+    return found
+  end
+
+  t:case("costs: compute, disk, download with the image, minimum period", function()
+    local one = cost.candidates(offer("1", 0.5, { down_gb = 0.02, minimum_seconds = 36000 }), want())[1]
+    t:equal(one.parts, { compute = 4.0, disk = 0.08, download = 0.44, minimum = 1.02 })
+    t:ok(math.abs(one.total - 5.54) < 1e-9 and math.abs(one.hourly - 0.51) < 1e-9, "sums")
+  end)
+
+  t:case("a bid is the lowest winning bid and the margin, never above on-demand", function()
+    t:equal(cost.bid(0.41, 0.1, 0.89), 0.451)
+    t:equal(cost.bid(0.41, 0, 0.89), 0.41)
+    t:equal(cost.bid(0.85, 0.1, 0.89), 0.89)
+    t:equal(cost.bid(0.33333, 0.1, nil), 0.3667)
+    local both = cost.candidates(offer("1", 0.5, { min_bid = 0.2 }), want())
+    t:equal({ #both, both[1].spot, both[2].spot, both[2].bid }, { 2, false, true, 0.22 })
+    t:ok(math.abs(both[2].hourly - 0.23) < 1e-9, "spot is reckoned at its bid")
+    t:equal(#cost.candidates(offer("1", 0.5, { min_bid = 0.5 }), want()), 1)
+    t:equal(#cost.candidates(offer("1", 0.5, { min_bid = 0.2 }), want { spot = false }), 1)
+    t:equal(#cost.candidates(offer("1", 0, { min_bid = 0 }), want()), 0, "0 is no price")
+  end)
+
+  t:case("cheapest by total, not by the hour; ties by reliability, then id", function()
+    local list = candidates({
+      offer("hourly", 0.40, { down_gb = 0.09 }), offer("total", 0.45), offer("b", 0.6), offer("a", 0.6), offer("c", 0.6, { reliability = 0.999 }),
+    }, want())
+    t:equal(ids(cheapest(list, want())), { "total", "c", "a", "b", "hourly" })
+    local spot = candidates({ offer("x", 0.5, { min_bid = 0.2 }) }, want())
+    t:equal(ids(cheapest(spot, want())), { "xs", "x" })
+  end)
+
+  t:case("refusals have reasons", function()
+    local list = candidates({
+      offer("small", 0.1, { vram_gb = 20 }), offer("far", 0.1, { region = "us-west" }), offer("nowhere", 0.1, { region = false }),
+      offer("card", 0.1, { gpu = "l4" }), offer("two", 0.1, { gpus = 2 }), offer("dear", 2), offer("shaky", 0.1, { reliability = 0.5 }),
+      offer("good", 0.3),
+    }, want())
+    local wanted = want { region = "eu-west", gpu = "a6000", gpus = 1, max_price = 1, min_reliability = 0.9 }
+    local ordered, rejected = cheapest(list, wanted)
+    t:equal(ids(ordered), { "good" })
+    local reasons = {}
+    for _, each in ipairs(rejected) do
+      reasons[each.candidate.offer.id] = each.reason:match("^[%a ]+")
+    end
+    t:equal(reasons, { small = "too small", far = "region us", nowhere = "region unknown", card = "card l", two = nil, dear = "too dear",
+      shaky = "reliability " })
+    t:equal(#rejected, 7)
+  end)
+
+  t:case("regions: a group takes its members", function()
+    local list = candidates({ offer("se", 0.2, { region = "eu-north" }), offer("us", 0.1, { region = "us" }) }, want())
+    t:equal(ids(cheapest(list, want { region = "eu" })), { "se" })
+    t:equal(ids(cheapest(list, want { region = "us-east" })), {})
+    t:equal(ids(cheapest(list, want { region = "us" })), { "us" })
+  end)
+
+  -- Ranks with a policy.lua in the home. → ordered ids, refused ids, kind and sentence of a failure
+  local function rank(policy, list, wanted, mode)
+    local s = fake.new()
+    if policy then
+      s.disk[HOME .. "/policy.lua"] = { data = policy, mode = mode or 384, mtime = 0 }
+    end
+    local p = s:start(function(require)
+      local ok, ordered, rejected = require("base.fail").try(require("work.offers").rank, { candidates = list, results = {} }, wanted)
+      if not ok then
+        return nil, nil, ordered.kind, ordered.message
+      end
+      return ids(ordered), ids(rejected)
+    end)
+    s:run()
+    return p:result()
+  end
+
+  t:case("examples/policy.lua prefers a region, caps the price, leaves the rest to the built-in one", function()
+    local text = assert(files.read(files.join(files.dirname(t.root), "examples/policy.lua")))
+    local list = candidates({
+      offer("cheap", 0.40, { region = "us-west" }), offer("west", 0.45), offer("dear-west", 0.55), offer("too-dear", 0.61),
+      offer("small", 0.1, { vram_gb = 2 }),
+    }, want())
+    t:equal({ rank(text, list, want()) }, { { "west", "cheap", "dear-west" }, { "too-dear", "small" } })
+    t:equal({ rank(nil, list, want()) }, { { "cheap", "west", "dear-west", "too-dear" }, { "small" } })
+  end)
+
+  t:case("a broken policy is a configuration error that names it", function()
+    local list = candidates({ offer("1", 0.4) }, want())
+    local rows = {
+      { "return function( end\n", "policy.lua" }, { "return 7\n", "policy.lua" }, { "return function() return nil end\n", "policy.lua" },
+      { "return function() error('oh no') end\n", "oh no" }, { "return function() return { { offer = {} } } end\n", "not one of the candidates" },
+      { "return function(c) return { c[1], 5 } end\n", "not one of the candidates" }, { "x = 1 return function(c) return c end\n", "policy.lua" },
+      { "return function() return io.open('/etc/passwd') end\n", "io" },
+    }
+    for _, row in ipairs(rows) do
+      local _, _, kind, message = rank(row[1], list, want())
+      t:equal(kind, "config", row[1])
+      t:ok(message:find(row[2], 1, true) and message:find("policy", 1, true), message)
+    end
+    local _, _, kind, message = rank("return function(c) return c end\n", list, want(), 438)
+    t:equal(kind, "config")
+    t:ok(message:find("policy.lua", 1, true), message)
+  end)
+
+  t:case("no policy gets past the price limit and the size, or doubles a candidate", function()
+    local all = "return function(c) local r = {} for i = 1, #c do r[#r + 1] = c[i] r[#r + 1] = c[i] end return r end\n"
+    local list = candidates({ offer("dear", 2), offer("small", 0.1, { vram_gb = 2 }), offer("good", 0.3) }, want())
+    t:equal({ rank(all, list, want { max_price = 1 }) }, { { "good" }, { "dear", "small" } })
+  end)
+
+  t:case("the limit that is asked about: silently kept when something is below it, one price a question when nothing is", function()
+    local list = candidates({ offer("a", 0.4), offer("b", 3.5) }, want())
+    t:equal({ rank(nil, list, want { ask_above = 3 }) }, { { "a" }, { "b" } })
+    list = candidates({ offer("a", 3.2), offer("b", 3.3), offer("c", 9) }, want())
+    t:equal({ rank(nil, list, want { ask_above = 3 }) }, { { "a", "b" }, { "c" } })
+    t:equal({ rank(nil, list, want()) }, { { "a", "b", "c" }, {} })
+  end)
+
+  t:case("what a session costs: agreed prices by the second, kept when it ended", function()
+    local session = { id = "5", hourly = 0.36, disk_hour = 0.04, started = 1000, currency = "USD" }
+    t:ok(math.abs(cost.hourly(session) - 0.4) < 1e-9, "by the hour")
+    t:ok(math.abs(cost.so_far(session, 1000 + 1800) - 0.2) < 1e-9, "half an hour")
+    session.ended = 1900
+    t:ok(math.abs(cost.so_far(session, 99999) - 0.1) < 1e-9, "a quarter, however late it is asked")
+    t:ok(math.abs(cost.projected(session, 8) - 3.2) < 1e-9, "projected")
+    local bill = cost.final(session, 1900, {})
+    t:equal({ bill.source, bill.seconds, bill.currency }, { "reckoned", 900, "USD" })
+    local function charging(upto)
+      return { charges = function() return { amount = 0.11, upto = upto } end }
+    end
+    t:equal(cost.final(session, 1900, charging(1899)).amount, 0.11)
+    t:equal(cost.final(session, 1900, charging(1500)).source, "reckoned", "charges that do not reach the end yet")
+  end)
+end
