@@ -64,8 +64,7 @@ local function load_loader(dirs)
     if text then return assert(host.script.compile(text, "@" .. path, globals)) end
     if code ~= "missing" then error(sentence, 0) end
   end
-  local text = assert(host.script.embedded("lua/base/loader.lua"))
-  return assert(host.script.compile(text, "@lua/base/loader.lua", globals))
+  return assert(host.script.load("lua/base/loader.lua", globals))
 end
 
 local flag, user = scan(argv)

@@ -19,26 +19,16 @@ static const struct {
     lua_CFunction open;
 } libraries[] = {
     {"cjson", luaopen_cjson},
-#ifndef HOST_WITHOUT_CRYPTO
     {"crypto", luaopen_host_crypto},
-#endif
-#ifndef HOST_WITHOUT_HTTP
     {"http", luaopen_host_http},
-#endif
     {"log", luaopen_host_log},
     {"loop", luaopen_host_loop},
-#ifndef HOST_WITHOUT_NET
     {"net", luaopen_host_net},
-#endif
     {"process", luaopen_host_process},
     {"script", luaopen_host_script},
     {"state", luaopen_host_state},
-#ifndef HOST_WITHOUT_TERMINAL
     {"terminal", luaopen_host_terminal},
-#endif
-#ifndef HOST_WITHOUT_TUNNEL
     {"tunnel", luaopen_host_tunnel},
-#endif
 };
 
 static const struct {

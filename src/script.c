@@ -13,19 +13,31 @@
 
 enum { SCRIPT_MAX = 4 << 20 };
 
-/* Written by vendor/embed.cmake, sorted by name. */
+/* Written by vendor/embed.c, sorted by name: offsets into the bytes. A name ends with a zero byte; a script is bytecode. */
 struct embedded {
-    const char *name;
-    const char *start, *end;
+    unsigned name, start, size;
 };
+extern const char embedded_bytes[];
 extern const struct embedded embedded_files[];
 extern const size_t embedded_count;
 
+static int compare_embedded(const void *name, const void *file) {
+    return strcmp(name, embedded_bytes + ((const struct embedded *)file)->name);
+}
+
 static const struct embedded *find_embedded(const char *name) {
-    for (size_t i = 0; i < embedded_count; i++)
-        if (strcmp(embedded_files[i].name, name) == 0)
-            return &embedded_files[i];
-    return NULL;
+    return bsearch(name, embedded_files, embedded_count, sizeof *embedded_files, compare_embedded);
+}
+
+static bool is_script(const char *name) {
+    size_t len = strlen(name);
+    return len > 4 && strcmp(name + len - 4, ".lua") == 0;
+}
+
+/* Pushes the function of an embedded script, or what is wrong with it. */
+static bool load_embedded(lua_State *L, const struct embedded *file) {
+    const char *name = embedded_bytes + file->name; /* of no effect: bytecode has its own */
+    return luaL_loadbufferx(L, embedded_bytes + file->start, file->size, name, "b") == LUA_OK;
 }
 
 /* NULL when nobody but the user and root may change what `info` describes, else the reason. */
@@ -130,25 +142,50 @@ bool script_load(lua_State *L, const char *name) {
         const char *text = lua_tolstring(L, -1, &len);
         return luaL_loadbufferx(L, text, len, lua_pushfstring(L, "@%s", path), "t") == LUA_OK;
     }
-    const char *source = lua_pushfstring(L, "@lua/%s", name);
-    const struct embedded *file = find_embedded(source + 1);
+    const char *path = lua_pushfstring(L, "lua/%s", name);
+    const struct embedded *file = find_embedded(path);
     if (!file) {
-        lua_pushfstring(L, "%s is neither embedded nor in $CONTINUEPLZ_SCRIPTS", source + 1);
+        lua_pushfstring(L, "%s is neither embedded nor in $CONTINUEPLZ_SCRIPTS", path);
         return false;
     }
-    return luaL_loadbufferx(L, file->start, (size_t)(file->end - file->start), source, "t") == LUA_OK;
+    return load_embedded(L, file);
+}
+
+static int not_embedded(lua_State *L, const char *name) {
+    return host_fail(L, "missing", "nothing is embedded under the name %s", name);
 }
 
 static int push_embedded(lua_State *L, const char *name) {
     const struct embedded *file = find_embedded(name);
     if (!file)
-        return host_fail(L, "missing", "nothing is embedded under the name %s", name);
-    lua_pushlstring(L, file->start, (size_t)(file->end - file->start));
+        return not_embedded(L, name);
+    lua_pushlstring(L, embedded_bytes + file->start, file->size);
     return 1;
 }
 
 static int script_embedded(lua_State *L) {
-    return push_embedded(L, luaL_checkstring(L, 1));
+    const char *name = luaL_checkstring(L, 1);
+    if (is_script(name))
+        return host_fail(L, "bytecode", "%s: is embedded as bytecode, without its text", name);
+    return push_embedded(L, name);
+}
+
+static int script_has(lua_State *L) {
+    lua_pushboolean(L, find_embedded(luaL_checkstring(L, 1)) != NULL);
+    return 1;
+}
+
+static int script_load_embedded(lua_State *L) {
+    const char *name = luaL_checkstring(L, 1);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    const struct embedded *file = is_script(name) ? find_embedded(name) : NULL;
+    if (!file)
+        return not_embedded(L, name);
+    if (!load_embedded(L, file))
+        return lua_error(L);
+    lua_pushvalue(L, 2);
+    lua_setupvalue(L, -2, 1);
+    return 1;
 }
 
 static int script_asset(lua_State *L) {
@@ -161,8 +198,9 @@ static int script_names(lua_State *L) {
     lua_newtable(L);
     lua_Integer count = 0;
     for (size_t i = 0; i < embedded_count; i++) {
-        if (strncmp(embedded_files[i].name, prefix, len) == 0) {
-            lua_pushstring(L, embedded_files[i].name);
+        const char *name = embedded_bytes + embedded_files[i].name;
+        if (strncmp(name, prefix, len) == 0) {
+            lua_pushstring(L, name);
             lua_rawseti(L, -2, ++count);
         }
     }
@@ -193,6 +231,8 @@ static const luaL_Reg functions[] = {
     {"asset",    script_asset},
     {"compile",  script_compile},
     {"embedded", script_embedded},
+    {"has",      script_has},
+    {"load",     script_load_embedded},
     {"names",    script_names},
     {"read",     script_read},
     {NULL,       NULL},

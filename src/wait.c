@@ -109,7 +109,7 @@ static void on_signal(int number) {
     if (number == SIGINT && caught[number] >= 2) { /* nobody looked at the first two: a script that never waits */
         static const struct rlimit nothing;
         setrlimit(RLIMIT_CORE, &nothing); /* secrets are in memory */
-        raise(SIGQUIT);                   /* the terminal is restored by its handler, if it was changed */
+        raise(SIGABRT);                   /* the terminal is restored by its handler, if it was changed */
     }
     caught[number]++;
     ssize_t written = write(waiting.pipe[1], "", 1); /* a full pipe wakes as well */

@@ -1,38 +1,17 @@
 # SPDX-License-Identifier: MIT
-# embed(OUTPUT out.c NAMES n1;n2 FILES f1;f2): writes a C file whose table `embedded_files` holds every FILE under its NAME.
-# The assembler copies the bytes, so a change of a file costs no compiling of arrays.
+# embed(OUTPUT out.c NAMES n1;n2 FILES f1;f2): a C file whose table `embedded_files` holds every FILE under its NAME, scripts compiled.
+# The work is done by vendor/embed.c, a program of the building machine; it needs the very Lua that the product gets.
 function(embed)
     cmake_parse_arguments(arg "" "OUTPUT" "NAMES;FILES" ${ARGN})
-    set(section ".section .rodata")
-    set(underscore "")
-    if(APPLE)
-        set(section ".section __DATA,__const")
-        set(underscore "_")
-    endif()
-    set(bytes "")
-    set(names "")
-    set(table "")
-    set(index 0)
+    add_executable(embed "${CMAKE_SOURCE_DIR}/vendor/embed.c")
+    target_include_directories(embed SYSTEM PRIVATE "${LUA_INCLUDE}")
+    target_link_libraries(embed PRIVATE "${LUA_LIBRARY}" m ${CMAKE_DL_LIBS})
+    set(blob "${arg_OUTPUT}.bin")
+    set(pairs)
     foreach(name file IN ZIP_LISTS arg_NAMES arg_FILES)
-        set(symbol "embedded_${index}")
-        string(APPEND bytes "__asm__(\"${section}\\n.globl ${underscore}${symbol}, ${underscore}${symbol}_end\\n\"\n"
-            "        \"${underscore}${symbol}: .incbin \\\"${file}\\\"\\n${underscore}${symbol}_end: .byte 0\\n.text\\n\");\n"
-            "extern const char ${symbol}[], ${symbol}_end[];\n")
-        string(APPEND table "    {\"${name}\", ${symbol}, ${symbol}_end},\n")
-        math(EXPR index "${index} + 1")
+        list(APPEND pairs "${name}" "${file}")
     endforeach()
-    file(CONFIGURE OUTPUT "${arg_OUTPUT}" @ONLY CONTENT "/* SPDX-License-Identifier: MIT */
-#include <stddef.h>
-struct embedded {
-    const char *name;
-    const char *start, *end;
-};
-extern const struct embedded embedded_files[];
-extern const size_t embedded_count;
-@bytes@const struct embedded embedded_files[] = {
-@table@    {NULL, NULL, NULL},
-};
-const size_t embedded_count = @index@;
-")
-    set_source_files_properties("${arg_OUTPUT}" PROPERTIES OBJECT_DEPENDS "${arg_FILES}")
+    add_custom_command(OUTPUT "${arg_OUTPUT}" "${blob}" VERBATIM COMMAND embed "${arg_OUTPUT}" "${blob}" ${pairs}
+        DEPENDS embed ${arg_FILES})
+    set_source_files_properties("${arg_OUTPUT}" PROPERTIES OBJECT_DEPENDS "${blob}")
 endfunction()

@@ -107,9 +107,11 @@ local function places(inner, name)
   return list
 end
 
+-- The text of a place; for an embedded one `true`, as those are compiled already. Or nil, sentence, code.
 local function fetch(inner, place)
-  if place.kind == "embedded" then return inner.host.script.embedded(place.path) end
-  return inner.host.script.read(place.path)
+  if place.kind ~= "embedded" then return inner.host.script.read(place.path) end
+  if inner.host.script.has(place.path) then return true end
+  return nil, "nothing is embedded under the name " .. place.path, "missing"
 end
 
 local function not_found(name)
@@ -152,7 +154,12 @@ local function open(inner, place, text, sentence)
   if inner.failed[place.path] then error(inner.failed[place.path], 0) end
   if not text then broken(inner, place, sentence) end
   check_cycle(inner, place.path)
-  local chunk, message = inner.host.script.compile(text, "@" .. place.path, environment(inner, limited_room(place)))
+  local env, chunk, message = environment(inner, limited_room(place)), nil, nil
+  if text == true then
+    chunk, message = inner.host.script.load(place.path, env)
+  else
+    chunk, message = inner.host.script.compile(text, "@" .. place.path, env)
+  end
   if not chunk then broken(inner, place, message) end
   local base = place.name:find("^base%.") and place.kind ~= "user"
   inner.stack[#inner.stack + 1] = place

@@ -6,6 +6,14 @@ return {
   tolerant = true,
   quiet = true,
   run = function()
+    local term = require "base.term"
+    if not term.is("in") then
+      local pieces = {}
+      for piece in function() return term.read(65536, 5) end do
+        pieces[#pieces + 1] = piece
+      end
+      require("facts.config").borrow(table.concat(pieces))
+    end
     return require("work.agent").run()
   end,
 }

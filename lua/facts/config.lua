@@ -136,6 +136,27 @@ function M.load(home, options)
   return problems
 end
 
+--- The secrets that only this process's environment holds, as "NAME=value" lines: what a child needs and must not find in its environment.
+function M.lendable()
+  local lines = {}
+  for _, row in ipairs(M.settings) do
+    if (row.secret or row.secret_url) and origins[row.name] == "environment" then
+      lines[#lines + 1] = row.name .. "=" .. process.getenv(row.name) .. "\n"
+    end
+  end
+  return table.concat(lines)
+end
+
+--- Takes what a parent lent. Names that are no secret setting are left alone.
+function M.borrow(text)
+  for name, value in text:gmatch("([%u_]+)=([^\n]*)\n") do
+    local row = by_name[name]
+    if row and (row.secret or row.secret_url) then
+      take({}, name, value, "lent", "environment")
+    end
+  end
+end
+
 --- The value of a setting; nil when not set, false when a limit is off.
 function M.get(name)
   if not by_name[name] then

@@ -34,17 +34,20 @@ local function environment()
     if value then env[#env + 1] = name .. "=" .. value end
   end
   for _, setting in ipairs(config.settings) do
-    local value = not setting.secret and process.getenv(setting.name)
+    local value = not (setting.secret or setting.secret_url) and process.getenv(setting.name)
     if value then env[#env + 1] = setting.name .. "=" .. value end
   end
   return env
 end
 
+-- Keys that are only in our environment reach the agent through a pipe, never through its own environment.
 local function spawn()
   local argv = process.self_argv()
   argv[#argv + 1] = "agent"
-  process.spawn { argv = argv, env = environment(), stdin = "null", stdout = "null",
+  local child = process.spawn { argv = argv, env = environment(), stdin = "pipe", stdout = "null",
     stderr = "file:" .. files.join(config.home(), "agent.err"), session = true, cwd = "/" }
+  child.stdin:write(config.lendable(), 5)
+  child:close()
 end
 
 --- Makes sure that the agent of this home runs and answers; starts it when not. Never touches the machine.

@@ -59,16 +59,12 @@ local function show_world(call)
   local account = world.accounts[48211]
   return reply.json(200, {now = world.time, settings = world.settings, offers = #world.offers, instances = open,
     credit = world:credit(account), faults = json.array(orders), fired = json.array(world.faults.fired),
-    requests = #world.requests})
+    requests = world.request_count})
 end
 
 local function show_requests(call)
-  local from = tonumber(call.request.query and call.request.query.from) or 1
-  local list = {}
-  for i = from, #call.world.requests do
-    list[#list + 1] = call.world.requests[i]
-  end
-  return reply.json(200, {requests = json.array(list)})
+  local first = math.tointeger(tonumber(call.request.query and call.request.query.from)) or 1
+  return reply.json(200, {requests = json.array(call.world:noted(first))})
 end
 
 local function add_fault(call)
@@ -91,6 +87,8 @@ local function set(call)
       world:add_key(world.accounts[48211], value, {kind = "account"})
     elseif name == "revoke" then
       world.keys[value] = nil
+    elseif name == "refuse" then
+      world:hook("door", not value)
     elseif name == "credit" then
       world.accounts[48211].deposit = value + world.ledger:spent(48211, world.time)
     elseif world.settings[name] == nil then

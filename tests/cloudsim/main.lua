@@ -67,11 +67,38 @@ local function listen(port)
   return listener, "http://127.0.0.1:" .. number
 end
 
+-- A face that can be shut: then connections are refused, until it is opened again on the same port.
+local function door(all, listener, handler)
+  local _, port = listener:name()
+  local open = false
+  return function(wanted)
+    if open == wanted then
+      return
+    end
+    open = wanted
+    if open then
+      all:spawn(function()
+        local running = server.serve(listener or net.listen{host = "127.0.0.1", port = port}, handler)
+        listener = nil
+        while open do
+          task.sleep(0.02)
+        end
+        running.stop()
+      end)
+    end
+  end
+end
+
 -- Lets the world go on when nobody asks.
 local function heartbeat(here)
   while true do
-    here:tick()
-    vast.collect(here)
+    local ok, problem = fail.try(function()
+      here:tick()
+      vast.collect(here)
+    end)
+    if not ok then
+      log.error("cloudsim: an event failed", {error = fail.message(problem), trace = problem.trace})
+    end
     task.sleep(math.max(0.001, math.min(here:next_event() or 0.05, 0.05)))
   end
 end
@@ -99,7 +126,8 @@ local function run(options)
     function() heartbeat(here) end,
     options.parent and function() watch_parent(math.tointeger(tonumber(options.parent))) end or nil,
   }
-  server.serve(vast_door, over_sockets(vast.handler, here))
+  here.hooks.door = door(all, vast_door, over_sockets(vast.handler, here))
+  here.hooks.door(true)
   server.serve(registry_door, over_sockets(registry.handler, here))
   server.serve(control_door, over_sockets(control.handler, here))
   local line = json.encode(addresses) .. "\n"
@@ -110,6 +138,7 @@ local function run(options)
     tasks[i] = task.spawn(fn)
   end
   local ok, problem = fail.try(task.await, tasks[#tasks])
+  log.info("cloudsim ends", {reason = ok and "nothing to do" or fail.message(problem)})
   task.shield(function() all:end_all() end)
   if not ok and not fail.is(problem, "interrupted") then
     error(problem, 0)

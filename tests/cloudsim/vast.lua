@@ -86,9 +86,10 @@ local function service_fault(world, context)
     return reply.html(200)
   elseif faults:take("api.endless_body", context) then
     return {status = 200, headers = {["Content-Type"] = "application/json"}, stream = function(write)
+      local padding = ("x"):rep(65536)
       write('{"success":true,"padding":"')
       while true do
-        write(("x"):rep(4096))
+        write(padding)
       end
     end}
   end

@@ -11,6 +11,7 @@ local random = require "cloudsim.random"
 local world = {}
 world.__index = world
 
+world.REQUESTS = 20000
 world.DEFAULT_KEY = "5a1e0c57d3b84f6c9e2a7b10f4d86c3592e7ab41c0d95f38e6b27410a9cd83f2"
 
 local SETTINGS = {
@@ -60,7 +61,7 @@ function world:reset()
   self.accounts, self.keys = {}, {}
   self.instances, self.gone, self.order = {}, {}, {}
   self.events, self.event_number = {}, 0
-  self.requests, self.logs, self.last_call, self.recent = {}, {}, {}, {}
+  self.requests, self.request_count, self.logs, self.last_call, self.recent = {}, 0, {}, {}, {}
   self.next_id, self.next_ask = 30119482, 21874410
   self.ledger, self.faults = ledger.new(), faults.new()
   self:account{id = 48211, username = "ada", email = "ada@example.org", credit = options.credit or 18.42,
@@ -170,11 +171,21 @@ function world:fresh_id()
   return id
 end
 
---- Keeps one line per request for the control address; secrets never get here.
+--- Keeps one line per request for the control address, the last 20000 of them; secrets never get here.
 function world:note(entry)
-  entry.n = #self.requests + 1
-  entry.at = self.time
-  self.requests[entry.n] = entry
+  local number = self.request_count + 1
+  entry.n, entry.at = number, self.time
+  self.request_count, self.requests[number] = number, entry
+  self.requests[number - world.REQUESTS] = nil
+end
+
+--- The kept lines from number `first` on.
+function world:noted(first)
+  local list = {}
+  for number = math.max(first, self.request_count - world.REQUESTS + 1, 1), self.request_count do
+    list[#list + 1] = self.requests[number]
+  end
+  return list
 end
 
 return world

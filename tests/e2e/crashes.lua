@@ -52,6 +52,18 @@ for step = 1, 8 do
   end
 end
 
+cases[#cases + 1] = { name = "a second Ctrl-C says how to finish by hand and leaves the record", run = function(r)
+  local child = until_step(r, 7)
+  r:fault { name = "destroy.hang", sticky = true }
+  child:kill("INT")
+  rig.wait_for("the undo to begin", 20, function() return rig.said(child):find("[1/4]", 1, true) end)
+  child:kill("INT")
+  expect.ends(r:finish(child), 130, "--stop")
+  r:heal()
+  expect.ends(r:run("stop"), 0)
+  expect.all_over(r)
+end }
+
 cases[#cases + 1] = { name = "stop during a running up takes over", run = function(r)
   local child = until_step(r, 7)
   local stopped = r:run("stop")

@@ -125,6 +125,27 @@ case("hard life: the guard ends the machine beside a running agent", function(r)
   rig.wait_for("the guard to end the machine", 60, function() return #r:billing() == 0 end)
 end)
 
+case("outbid and resumed by itself while nobody watches: the next command ends it", function(r)
+  ready(r)
+  require("base.process").kill(r:agent(), "KILL")
+  for _, instance in ipairs(r:instances()) do r:control("POST", "/instance/" .. instance.id, { action = "outbid" }) end
+  task.sleep(0.2)
+  for _, instance in ipairs(r:instances()) do r:control("POST", "/instance/" .. instance.id, { action = "resume" }) end
+  task.sleep(0.5)
+  expect.ends(r:run("stop"), 0)
+  expect.all_over(r)
+end)
+
+case("kept on failure: the machine stays until stop", function(r)
+  r:fault { name = "pull.error", sticky = true }
+  expect.ends(r:run("--cheapest", MODEL, "--keep-on-failure"), 1, "kept as asked")
+  expect.machines(r, 1)
+  expect.ends(r:run("status"), 0, "kept")
+  expect.machines(r, 1)
+  expect.ends(r:run("stop"), 0)
+  expect.all_over(r)
+end)
+
 case("agent killed: the next command brings it back without touching the machine", function(r)
   ready(r)
   local before = r:agent()

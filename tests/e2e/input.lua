@@ -58,4 +58,42 @@ cases[#cases + 1] = { name = "damaged journal: no new rental, stop still works",
   expect.all_over(r)
 end }
 
+cases[#cases + 1] = { name = "a policy of one's own decides", run = function(r)
+  local source = assert(files.read("examples/policy.lua"))
+  assert(files.write(files.join(r.home, "policy.lua"), source))
+  local object = expect.json(expect.ends(r:run("--cheapest", MODEL, "--dry-run", "--output=json"), 0))
+  expect.that(object.status == "dry-run", "status is " .. tostring(object.status))
+  local plain = expect.json(expect.ends(r:run("--cheapest", MODEL, "--dry-run", "--output=json", "--no-user"), 0))
+  local mine, builtin = object.offers[1], plain.offers[1]
+  expect.that(mine.region:sub(1, 2) == "eu", "the region is " .. tostring(mine.region))
+  expect.that(#object.offers < #plain.offers or mine.id ~= builtin.id, "the policy changed nothing")
+end }
+
+cases[#cases + 1] = { name = "a full disk: nothing is sent, nothing lost", run = function(r)
+  local process = require "base.process"
+  if process.uid() ~= 0 then return "needs root to mount a small file system" end
+  local small = files.join(r.dir, "small")
+  files.mkdir(small)
+  local function tool(...)
+    local exit = process.spawn({ argv = { ... }, stdin = "null", stdout = "null", stderr = "null" }):wait()
+    return exit.status == 0
+  end
+  if not tool("mount", "-t", "tmpfs", "-o", "size=64k,mode=700", "tmpfs", small) then return "mount is not allowed here" end
+  local home = r.home
+  assert(files.write(files.join(small, ".env"), assert(files.read(files.join(home, ".env"))), 384))
+  r.home = small
+  local fill = files.write(files.join(small, "filler"), ("x"):rep(44 * 1024))
+  local result = r:run("--cheapest", MODEL)
+  local bills = #r:billing()
+  files.remove(files.join(small, "filler"))
+  local again = r:run("stop")
+  tool("umount", "-l", small)
+  r.home = home
+  expect.that(fill, "the file system could not be filled")
+  expect.that(result.code ~= 0, "a start worked on a full disk")
+  expect.lacks(result, "traceback", "attempt to")
+  expect.that(bills == 0, "something bills")
+  expect.ends(again, 0)
+end }
+
 return cases

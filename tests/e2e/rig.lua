@@ -44,9 +44,10 @@ function rig.new(options)
   assert(files.mkdir(files.join(self.dir, "home")))
   self.home = files.join(self.dir, "home")
   local root = process.cwd()
-  self.sim = assert(process.spawn { argv = { process.exe, "tests/cloudsim/main.lua", "--dir=" .. files.join(self.dir, "sim"),
-    "--parent=" .. process.pid(), "--scale=" .. self.scale, "--key=" .. ACCOUNT_KEY }, cwd = root, env = plain_environment { "CONTINUEPLZ_SCRIPTS=" .. root .. "/tests",
-    "CONTINUEPLZ_HOME=" .. files.join(self.dir, "simhome"), "HOME=" .. self.dir }, stdout = "null", stderr = "file:" .. files.join(self.dir, "sim.err"), stdin = "null", session = true })
+  local env = plain_environment { "CONTINUEPLZ_SCRIPTS=" .. root .. "/tests", "CONTINUEPLZ_HOME=" .. files.join(self.dir, "simhome"), "HOME=" .. self.dir }
+  self.sim = process.spawn { cwd = root, env = env, stdout = "null", stderr = "file:" .. files.join(self.dir, "sim.err"), stdin = "null", session = true,
+    argv = { process.exe, "tests/cloudsim/main.lua", "--dir=" .. files.join(self.dir, "sim"), "--parent=" .. process.pid(),
+      "--scale=" .. self.scale, "--key=" .. ACCOUNT_KEY } }
   self.address = wait_for("the simulator's address", GIVE_UP, function()
     local text = files.read(files.join(self.dir, "sim", "address.json"))
     return text and json.decode(text)
@@ -57,16 +58,19 @@ end
 
 --- Writes the home's .env: the key, the simulator's addresses, and what is asked for.
 function rig:write_env(extra)
-  local lines = { "VAST_API_KEY=" .. ACCOUNT_KEY, "VAST_BASE_URL=" .. self.address.vast, "REGISTRY_URL=" .. self.address.registry, "TIME_SCALE=" .. self.scale }
+  local lines = { "VAST_API_KEY=" .. ACCOUNT_KEY, "VAST_BASE_URL=" .. self.address.vast, "REGISTRY_URL=" .. self.address.registry,
+    "TIME_SCALE=" .. self.scale }
   for _, name in ipairs(require("base.sorted").keys(extra or {})) do lines[#lines + 1] = name .. "=" .. tostring(extra[name]) end
   assert(files.write(files.join(self.home, ".env"), table.concat(lines, "\n") .. "\n", 384))
 end
 
 --- Starts the binary in this home. Returns the child; `finish(child)` collects it.
 function rig:start(...)
+  self:check_processes()
   local argv = { process.exe, "-C", self.home }
   for _, word in ipairs { ... } do argv[#argv + 1] = word end
-  local child = assert(process.spawn { argv = argv, env = plain_environment { "HOME=" .. self.dir }, stdin = "null", stdout = "pipe", stderr = "pipe", cwd = "/" })
+  local child = process.spawn { argv = argv, env = plain_environment { "HOME=" .. self.dir }, stdin = "null", stdout = "pipe", stderr = "pipe",
+    cwd = "/" }
   child.pieces = { {}, {} }
   child.readers = {}
   for i, conn in ipairs { child.stdout, child.stderr } do
@@ -85,7 +89,7 @@ end
 function rig.said(child) return table.concat(child.pieces[1]), table.concat(child.pieces[2]) end
 
 --- Waits for the child's end: { code, signal, out, err }.
-function rig:finish(child)
+function rig.finish(_, child)
   local exit = task.deadline(GIVE_UP, function() return child:wait() end, "the command did not end")
   for _, reader in ipairs(child.readers) do task.await(reader) end
   local out, err = rig.said(child)
@@ -126,8 +130,23 @@ function rig:journal() return files.read(files.join(self.home, "journal")) or ""
 
 function rig:log() return files.read(files.join(self.home, "continueplz.log")) or "" end
 
+-- The account's key must be in no process's arguments or environment; the simulator's own arguments aside, which name it.
+function rig:check_processes()
+  for _, name in ipairs(files.list("/proc") or {}) do
+    if name:match("^%d+$") and tonumber(name) ~= self.sim.pid then
+      for _, kind in ipairs { "cmdline", "environ" } do
+        local text = files.read("/proc/" .. name .. "/" .. kind)
+        if text and text:find(ACCOUNT_KEY, 1, true) and not text:find("cloudsim", 1, true) then
+          self.exposed = ("the account's key is in the %s of process %s"):format(kind, name)
+        end
+      end
+    end
+  end
+end
+
 --- Ends everything; returns a sentence when something was left running or a secret was found in what was written.
 function rig:close()
+  self:check_processes()
   local pid = self:agent()
   if pid then process.kill(pid, "KILL") end
   local leak = self:canary()
@@ -138,6 +157,7 @@ end
 
 --- Looks for the account's key in everything the product wrote, `.env` aside.
 function rig:canary()
+  if self.exposed then return self.exposed end
   for _, name in ipairs(files.list(self.home) or {}) do
     local stat = files.stat(files.join(self.home, name))
     if name ~= ".env" and stat and stat.kind == "file" then

@@ -25,11 +25,12 @@ end
 local function run_case(case)
   local r = rig.new(case.options)
   local ok, problem = fail.try(case.run, r)
+  local skipped = ok and problem
   local closed, leak = fail.try(r.close, r)
   if ok and not closed then ok, problem = false, leak end
   if ok and leak then ok, problem = false, leak end
   if ok then
-    term.out(("ok - %s\n"):format(case.title))
+    term.out(skipped and ("skip - %s: %s\n"):format(case.title, skipped) or ("ok - %s\n"):format(case.title))
     files.remove_tree(r.dir)
     return true
   end

@@ -18,7 +18,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PATIENCE = 60  # seconds; guards against hanging only
 KEY = "sk-test-0123456789abcdef"
 failures = 0
-groups = []
+groups, folders = [], []
 
 
 def report(name, problem=None):
@@ -50,7 +50,7 @@ def until(what, fn):
 
 def folder():
     path = tempfile.mkdtemp(prefix="cplz-guest-")
-    atexit.register(shutil.rmtree, path, True)
+    folders.append(path)
     return path
 
 
@@ -87,6 +87,8 @@ def end(process):
 def end_all():
     for process in groups:
         end(process)
+    for path in folders:
+        shutil.rmtree(path, True)
 
 
 atexit.register(end_all)

@@ -20,7 +20,7 @@ exec sleep 600
 class Machine:
     """One rented machine: an order, its payload, a home and the script that runs in it."""
 
-    def __init__(self, cloud, scheme="http", host="127.0.0.1", last_resort=600, **limits):
+    def __init__(self, cloud, scheme="http", host="127.0.0.1", last_resort=600, headers=(), **limits):
         self.home, self.plan, self.cloud = lib.folder(), lib.folder(), cloud
         self.dir = f"{self.home}/.continueplz-guest"
         self.out = f"{self.plan}/engine.out"
@@ -32,7 +32,7 @@ class Machine:
             "listen_port": lib.free_port(socket.SOCK_DGRAM), "push_port": self.push_port, "engine_port": lib.free_port(),
             "client_public": lib.wireguard_key(), "limits": {"silence": 0, "idle": 0, "life": 0, "life_max": 0, **limits},
             "terminate": {"method": "DELETE", "url": f"{scheme}://{host}:{cloud.port}/api/v0/instances/${{CONTAINER_ID}}/",
-                          "headers": ["Authorization: Bearer ${CONTAINER_API_KEY}"], "body": "{}"},
+                          "headers": ["Authorization: Bearer ${CONTAINER_API_KEY}", *headers], "body": "{}"},
             "retry_seconds": 1, "last_resort_seconds": last_resort,
             "engine": {"argv": [f"{self.plan}/engine.sh"], "env": [f"OUT={self.out}", "PATH=${PATH}"]},
         }
@@ -108,6 +108,12 @@ def test_size():
     machine = Machine(lib.Cloud())
     assert len(machine.script.encode()) < 4000, len(machine.script)
     assert lib.KEY not in machine.script and "CPLZ_KEY" in lib.read(machine.plan, "config")
+    try:
+        Machine(lib.Cloud(), headers=["X-Long: " + "a" * 4000])
+    except AssertionError as refusal:
+        assert "or more are refused" in str(refusal), refusal
+    else:
+        raise AssertionError("a start script of more than 4000 bytes was rendered")
 
 
 def test_push():
@@ -223,7 +229,7 @@ def test_last_resort_tls():
         machine.end()
 
 
-lib.case("the start script is small and holds no key", test_size)
+lib.case("the start script is small and holds no key, a long one is refused", test_size)
 lib.case("a push with a wrong hash is refused, the right one starts guest and engine", test_push)
 lib.case("silence ends the machine, again and again", test_silence)
 lib.case("a killed guest comes back and keeps its deadline, also while ending", test_killed_guest)

@@ -16,10 +16,12 @@ return function(t)
       if path:sub(1, 1) == "/" then s.disk[path] = { data = text, mode = options.mode or 384, mtime = 0 } end
     end
     local p = s:start(function() end, options)
-    local before = p.host.script.embedded
-    p.host.script.embedded = function(name)
-      if files[name] then return files[name] end
-      return before(name)
+    local script, embedded, has, load = p.host.script, p.host.script.embedded, p.host.script.has, p.host.script.load
+    script.embedded = function(name) return files[name] or embedded(name) end
+    script.has = function(name) return files[name] ~= nil or has(name) end
+    script.load = function(name, env)
+      if files[name] then return script.compile(files[name], "@" .. name, env) end
+      return load(name, env)
     end
     return p.world
   end

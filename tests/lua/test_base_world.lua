@@ -12,12 +12,10 @@ return function(t)
     for path in pairs(options.files or {}) do s.disk[path] = { data = "", mode = 384, mtime = 0 } end -- order: free
     local host = s:start(function() end, { cwd = options.cwd or "/work" }).host
     local seen = {}
-    local before = host.script.embedded
-    host.script.embedded = function(name)
-      if name == "lua/cli.lua" then
-        return "return { main = function(argv) return { world = require 'base.world', argv = argv } end }"
-      end
-      return before(name)
+    local before = host.script.load
+    host.script.load = function(name, env)
+      if name ~= "lua/cli.lua" then return before(name, env) end
+      return host.script.compile("return { main = function(argv) return { world = require 'base.world', argv = argv } end }", "@" .. name, env)
     end
     host.terminal.write = function(_, text) seen.out = (seen.out or "") .. text end
     local env = setmetatable({}, { __index = function(_, name) return ({ debug = false, _G = {} })[name] end })
@@ -29,7 +27,7 @@ return function(t)
         math = math, utf8 = utf8, coroutine = coroutine })[name]
     end
     env._G, env._VERSION = env, _VERSION
-    local chunk = assert(real.script.compile(before("lua/main.lua"), "@lua/main.lua", env))
+    local chunk = assert(before("lua/main.lua", env))
     seen.result = chunk(host, argv)
     return seen
   end
