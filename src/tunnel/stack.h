@@ -14,7 +14,7 @@ struct stack_config {
     uint32_t local_ip, peer_ip; /* host byte order */
     uint16_t mtu;               /* 1420 */
     uint32_t window;            /* greatest receive buffer per flow in bytes (0: 4 MiB), reached only as it is used */
-    bool no_sack;               /* do not offer selective acknowledgement: NewReno */
+    bool no_sack;               /* do not announce selective acknowledgement: NewReno */
     void *ctx;
     void (*output)(void *ctx, const uint8_t *packet, size_t len); /* one inner IPv4 packet for the peer */
     void (*random)(void *ctx, uint8_t *out, size_t len);

@@ -36,7 +36,7 @@ static void take_options(struct flow *flow, const struct segment *seg) {
     flow->irs = (1ull << 32) + seg->seq;
     flow->rcv = flow->irs + 1;
     flow->saw_syn = true;
-    /* until now the window could only be offered unscaled */
+    /* until now the window could only be announced unscaled */
     flow->adv = flow->rcv + tcp_min(flow->window, 65535);
     tcp_congestion_init(flow);
 }
@@ -142,7 +142,7 @@ static void input_data(struct flow *flow, uint64_t seq, const uint8_t *data, siz
         data += flow->rcv - seq;
         seq = flow->rcv;
     }
-    if (end > flow->adv) { /* more than was offered, or a probe of a closed window */
+    if (end > flow->adv) { /* more than was announced, or a probe of a closed window */
         ack_soon(flow);
         if (seq >= flow->adv)
             return;

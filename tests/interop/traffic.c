@@ -2,11 +2,11 @@
 /* A server and a client over the kernel's TCP that check every byte.
  *
  *   traffic serve IP PORT
- *   traffic get IP PORT UP DOWN [count N] [at-once K] [slow MS] [unix PATH]     streams, both ways at once when both are given
+ *   traffic get IP PORT UP DOWN [count N] [at-once K] [slow MS] [unix PATH] [raw 1]   streams, both ways at once when both are given
  *   traffic echo IP PORT COUNT                                                  latency of one byte, microseconds
  *   traffic refused IP PORT                                                     0 when the connection is refused or reset
  *
- * A question is 16 bytes (bytes up, bytes down), then the stream; the answer is the stream down and 8 bytes of hash of the stream up,
+ * raw: bytes are neither made nor checked, for measuring. A question is 16 bytes (bytes up, bytes down), then the stream; the answer is the stream down and 8 bytes of hash of the stream up,
  * sent after the question's end. Prints "ok CONNECTIONS SECONDS MBIT" or what was wrong. Ends by itself after 120 s. */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,7 +25,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BUFFER = 256 << 10, HEAD = 16 };
+enum { BUFFER = 256 << 10 };
+#define RAW (UINT64_C(1) << 62) /* in the length of the stream down */
+
+static bool raw;
 
 struct stream {
     uint64_t size, done, hash;
@@ -54,7 +57,7 @@ static void fill(uint8_t *out, size_t len, uint64_t at)
 static void hash(struct stream *s, const uint8_t *bytes, size_t len)
 {
     uint64_t h = s->hash, word;
-    for (size_t i = 0; i < len; i++) { /* eight bytes by position, so that pieces do not matter */
+    for (size_t i = 0; i < len && !raw; i++) { /* eight bytes by position, so that pieces do not matter */
         word = bytes[i];
         h += (word + 1) * (s->done + i + 0x9e3779b97f4a7c15) * 0xbf58476d1ce4e5b9;
     }
@@ -66,7 +69,7 @@ static uint64_t expected(uint64_t size)
 {
     static uint8_t buffer[BUFFER];
     struct stream s = {.size = size};
-    while (s.done < size) {
+    while (s.done < size && !raw) {
         size_t len = size - s.done < BUFFER ? (size_t)(size - s.done) : BUFFER;
         fill(buffer, len, s.done);
         hash(&s, buffer, len);
@@ -78,7 +81,8 @@ static bool send_piece(int fd, struct stream *out)
 {
     static uint8_t buffer[BUFFER];
     size_t len = out->size - out->done < BUFFER ? (size_t)(out->size - out->done) : BUFFER;
-    fill(buffer, len, out->done);
+    if (!raw)
+        fill(buffer, len, out->done);
     ssize_t put = send(fd, buffer, len, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (put > 0)
         out->done += (uint64_t)put;
@@ -138,7 +142,8 @@ static void answer(int fd)
                 exit(1);
         exit(0);
     }
-    struct stream in = {.size = head[0]}, out = {.size = head[1]};
+    raw = head[1] & RAW;
+    struct stream in = {.size = head[0]}, out = {.size = head[1] & ~RAW};
     if (!exchange(fd, &out, &in, false, 0) || read(fd, rest, sizeof rest) != 0)
         exit(1);
     if (send(fd, &in.hash, sizeof in.hash, MSG_NOSIGNAL) != sizeof in.hash)
@@ -200,7 +205,7 @@ static int dial(const struct job *job)
 
 static void run_job(const struct job *job)
 {
-    uint64_t up = expected(job->up), down = expected(job->down), head[2] = {job->up, job->down}, said;
+    uint64_t up = expected(job->up), down = expected(job->down), head[2] = {job->up, job->down | (raw ? RAW : 0)}, said;
     uint8_t rest;
     for (unsigned i = 0; i < job->count; i++) {
         int fd = dial(job);
@@ -228,6 +233,8 @@ static int get(int argc, char **argv)
             job.at_once = (unsigned)atoi(argv[i + 1]);
         else if (!strcmp(argv[i], "slow"))
             job.slow = atoi(argv[i + 1]);
+        else if (!strcmp(argv[i], "raw"))
+            raw = true;
         else
             job.path = argv[i + 1];
     }
