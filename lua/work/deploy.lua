@@ -159,15 +159,28 @@ function steps.tunnel(run)
   fail.raise("machine", ("no tunnel handshake over UDP with %s:%d within %s"):format(run.endpoint.host, run.endpoint.port, clock.duration(limit)))
 end
 
+-- The guard's state when it is armed, keeps its end on disk and could end the machine at this moment; raises what is missing.
+local function guard_now(run)
+  local guard = link.guard()
+  if guard.key == false and run.session.guard_key then
+    link.tell("/key", run.session.guard_key, "PUT")
+    guard = link.guard()
+  end
+  local detail = guard.guard or {}
+  if guard.state ~= "armed" then fail.raise("machine", "its state is " .. tostring(guard.state)) end
+  if not detail.persisted then fail.raise("machine", "it cannot keep its end on the machine's disk") end
+  if not detail.ready then fail.raise("machine", "it has no key to end the machine with: " .. tostring(detail.missing)) end
+  return guard
+end
+
 function steps.guard(run)
   local until_, guard, problem = clock.now() + pace.seconds(60), nil, nil
   repeat
-    local ok, answer = fail.try(link.guard)
-    if ok and answer.state == "armed" then guard = answer else problem = ok and "state " .. tostring(answer.state) or fail.message(answer) end
+    local ok, answer = fail.try(guard_now, run)
+    if ok then guard = answer else problem = fail.message(answer) end
     if not guard then task.sleep(0.05) end
   until guard or clock.now() > until_
-  if not guard then fail.raise("machine", "the guard on the machine does not answer: " .. problem) end
-  if run.session.guard_key and guard.key == false then link.tell("/key", run.session.guard_key, "PUT") end
+  if not guard then fail.raise("machine", "the guard on the machine cannot be relied on: " .. problem) end
   link.tell("/heartbeat", {})
   run.guard = guard
   run.journal:append("guarded", run.session.token)
