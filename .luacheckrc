@@ -2,7 +2,7 @@
 -- The globals are those that lua/base/loader.lua gives to every script: no os, io, debug, load, package.
 stds.world = {
   read_globals = {
-    "assert", "error", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget", "rawlen", "rawset", "require", "select",
+    "assert", "error", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget", "rawlen", "rawset", "require", "lazy", "select",
     "setmetatable", "getmetatable", "tonumber", "tostring", "type", "xpcall", "_VERSION", "coroutine", "string", "table", "utf8",
     math = {
       fields = {

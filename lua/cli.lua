@@ -3,11 +3,11 @@
 local args = require "cli.args"
 local run = require "cli.run"
 local fail = require "base.fail"
-local files = require "base.files"
+local files = lazy "base.files"
 local term = require "base.term"
 local world = require "base.world"
-local exitcodes = require "facts.exitcodes"
-local suggest = require "facts.suggest"
+local exitcodes = lazy "facts.exitcodes"
+local suggest = lazy "facts.suggest"
 
 local M = {}
 

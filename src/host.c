@@ -17,18 +17,19 @@ int luaopen_cjson(lua_State *L);
 static const struct {
     const char *name;
     lua_CFunction open;
+    const char *needs; /* opened before it: the class of sockets, the handlers of signals */
 } libraries[] = {
-    {"cjson", luaopen_cjson},
-    {"crypto", luaopen_host_crypto},
-    {"http", luaopen_host_http},
-    {"log", luaopen_host_log},
-    {"loop", luaopen_host_loop},
-    {"net", luaopen_host_net},
-    {"process", luaopen_host_process},
-    {"script", luaopen_host_script},
-    {"state", luaopen_host_state},
-    {"terminal", luaopen_host_terminal},
-    {"tunnel", luaopen_host_tunnel},
+    {"cjson", luaopen_cjson, NULL},
+    {"crypto", luaopen_host_crypto, NULL},
+    {"http", luaopen_host_http, "loop"},
+    {"log", luaopen_host_log, NULL},
+    {"loop", luaopen_host_loop, "net"},
+    {"net", luaopen_host_net, NULL},
+    {"process", luaopen_host_process, "loop"},
+    {"script", luaopen_host_script, NULL},
+    {"state", luaopen_host_state, NULL},
+    {"terminal", luaopen_host_terminal, "net"},
+    {"tunnel", luaopen_host_tunnel, "loop"},
 };
 
 static const struct {
@@ -137,14 +138,31 @@ static void push_exe(lua_State *L) {
 #endif
 }
 
+/* __index of the host table: a library is opened when it is first used. */
+static int open_library(lua_State *L) {
+    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
+    for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
+        if (strcmp(libraries[i].name, name) != 0)
+            continue;
+        if (libraries[i].needs)
+            lua_getfield(L, 1, libraries[i].needs);
+        lua_pushcfunction(L, libraries[i].open);
+        lua_pushvalue(L, 2);
+        lua_call(L, 1, 1);
+        lua_pushvalue(L, 2);
+        lua_pushvalue(L, -2);
+        lua_rawset(L, 1);
+        return 1;
+    }
+    return 0;
+}
+
 void host_open(lua_State *L) {
     lua_createtable(L, 0, 16);
-    for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
-        lua_pushcfunction(L, libraries[i].open);
-        lua_pushstring(L, libraries[i].name);
-        lua_call(L, 1, 1);
-        lua_setfield(L, -2, libraries[i].name);
-    }
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, open_library);
+    lua_setfield(L, -2, "__index");
+    lua_setmetatable(L, -2);
     lua_pushstring(L, HOST_VERSION);
     lua_setfield(L, -2, "version");
     push_exe(L);

@@ -55,6 +55,9 @@ int process_signal_number(const char *name);
 /* Pushes the function of the script NAME ("main.lua"): from the directories of $CONTINUEPLZ_SCRIPTS, else the embedded lua/NAME.
  * Returns false with a sentence pushed (script.c). */
 bool script_load(lua_State *L, const char *name);
+/* The allocator of the program's one Lua state. memory_ending is to be called before that is closed: nothing is reused from then on (memory.c). */
+void *memory_resize(void *unused, void *block, size_t old, size_t size);
+void memory_ending(void);
 /* Pushes the host table (host.c). */
 void host_open(lua_State *L);
 

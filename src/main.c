@@ -2,13 +2,14 @@
 /* Starts Lua, hands it the host table and the arguments, and ends with the number it returns. */
 #include <fcntl.h>
 #include <lualib.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "host.h"
 
-enum { EXIT_BROKEN = 70 };
+enum { EXIT_BROKEN = 70, GC_CREDIT = 1024 /* KiB that are allocated before garbage is collected for the first time */ };
 
 /* Prints the error at the top of the stack without the secrets in it. */
 static void complain(lua_State *L) {
@@ -26,10 +27,23 @@ static int traceback(lua_State *L) {
     return 1;
 }
 
+/* The libraries of Lua that scripts may have; io, os and package stay closed, as the host stands in for them. */
+static void open_libraries(lua_State *L) {
+    static const luaL_Reg libraries[] = {
+        {LUA_GNAME, luaopen_base},       {LUA_COLIBNAME, luaopen_coroutine}, {LUA_DBLIBNAME, luaopen_debug}, {LUA_MATHLIBNAME, luaopen_math},
+        {LUA_STRLIBNAME, luaopen_string}, {LUA_TABLIBNAME, luaopen_table},   {LUA_UTF8LIBNAME, luaopen_utf8},
+    };
+    for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
+        luaL_requiref(L, libraries[i].name, libraries[i].func, 1);
+        lua_pop(L, 1);
+    }
+}
+
 static int run(lua_State *L) {
     int argc = (int)lua_tointeger(L, 1);
     char **argv = lua_touserdata(L, 2);
-    luaL_openlibs(L);
+    lua_gc(L, LUA_GCSTEP, -GC_CREDIT); /* a command that ends soon never collects */
+    open_libraries(L);
     if (!script_load(L, "main.lua"))
         return lua_error(L);
     host_open(L);
@@ -56,7 +70,11 @@ static void open_standard(void) {
 
 int main(int argc, char **argv) {
     open_standard();
+#ifdef PLAIN_MEMORY /* a sanitizer wants to see every block */
     lua_State *L = luaL_newstate();
+#else
+    lua_State *L = lua_newstate(memory_resize, NULL);
+#endif
     if (!L)
         return EXIT_BROKEN;
     lua_pushcfunction(L, traceback);
@@ -68,6 +86,7 @@ int main(int argc, char **argv) {
         status = (int)lua_tointeger(L, -1);
     else
         complain(L);
+    memory_ending();
     lua_close(L);
     return status;
 }

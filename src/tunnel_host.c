@@ -72,9 +72,11 @@ static int read_config(lua_State *L, struct tunnel_config *config) {
     const char *carrier = host_opt_string(L, 1, "carrier", "udp");
     if (strcmp(carrier, "udp") != 0)
         return luaL_error(L, "field 'carrier': '%s' is not known", carrier);
-    const char *local = host_opt_string(L, 1, "address", "10.13.37.2"), *remote = host_opt_string(L, 1, "peer_address", "10.13.37.1");
+    const char *local = host_opt_string(L, 1, "address", "10.13.37.2");
+    const char *remote = host_opt_string(L, 1, "peer_address", "10.13.37.1");
     if (!parse_inner(&config->local_ip, local) || !parse_inner(&config->peer_ip, remote) || config->local_ip == config->peer_ip)
-        return luaL_error(L, "fields 'address' and 'peer_address': two IPv4 addresses expected, got '%s' and '%s'", local, remote);
+        return luaL_error(L, "fields 'address' and 'peer_address': two IPv4 addresses expected, got '%s' and '%s'", local,
+                          remote);
     const char *host = host_need_string(L, 1, "endpoint_host", NULL);
     if (!parse_outer(&config->endpoint, host, need_port(L, 1, "endpoint_port", 1, 0)))
         return host_fail(L, "resolve", "%s is not a numeric address", host);

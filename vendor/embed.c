@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* embed OUT.c OUT.bin [NAME FILE]...: the build's tool that puts files into the program. Scripts (NAME ends in .lua) are compiled, with
- * their line numbers, so that a start of the program compiles nothing; other files are copied. OUT.bin holds names and contents, OUT.c
+ * their line numbers but without the names of their locals, so that a start of the program compiles nothing; other files are copied. OUT.bin holds names and contents, OUT.c
  * takes it in and holds the table `embedded_files`, sorted by name, of offsets into it. */
 #include <lauxlib.h>
 #include <lua.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,10 +31,107 @@ static void put(struct output *out, const void *data, size_t size) {
     out->length += size;
 }
 
-static int put_chunk(lua_State *L, const void *data, size_t size, void *out) {
+/* A compiled script that is copied without the names of local variables and upvalues. Layout: ldump.c of Lua 5.4. */
+struct chunk {
+    unsigned char *data, *kept;
+    size_t size, at, kept_size;
+    bool bad;
+};
+
+static int collect(lua_State *L, const void *data, size_t size, void *arg) {
+    struct chunk *chunk = arg;
     (void)L;
-    put(out, data, size);
+    chunk->data = realloc(chunk->data, chunk->size + size);
+    if (!chunk->data)
+        die("embed", "no memory");
+    memcpy(chunk->data + chunk->size, data, size);
+    chunk->size += size;
     return 0;
+}
+
+static void copy(struct chunk *chunk, size_t size, bool keep) {
+    if (size > chunk->size - chunk->at) {
+        chunk->bad = true;
+        return;
+    }
+    if (keep)
+        memcpy(chunk->kept + chunk->kept_size, chunk->data + chunk->at, size);
+    chunk->kept_size += keep ? size : 0;
+    chunk->at += size;
+}
+
+/* Seven bits a byte, the highest first; the last byte has its top bit set. */
+static size_t number(struct chunk *chunk, bool keep) {
+    size_t value = 0, begin = chunk->at;
+    while (begin < chunk->size && !(chunk->data[begin] & 0x80))
+        value = value << 7 | chunk->data[begin++];
+    if (begin < chunk->size)
+        value = value << 7 | (chunk->data[begin] & 0x7f);
+    copy(chunk, begin + 1 - chunk->at, keep);
+    return chunk->bad ? 0 : value;
+}
+
+static void string(struct chunk *chunk, bool keep) {
+    size_t length = number(chunk, keep);
+    copy(chunk, length ? length - 1 : 0, keep);
+}
+
+static void constants(struct chunk *chunk) {
+    for (size_t left = number(chunk, true); left && !chunk->bad; left--) {
+        unsigned type = chunk->at < chunk->size ? chunk->data[chunk->at] : 0;
+        copy(chunk, 1, true);
+        if ((type & 0x0f) == LUA_TNUMBER)
+            copy(chunk, sizeof(lua_Number), true);
+        else if ((type & 0x0f) == LUA_TSTRING)
+            string(chunk, true);
+    }
+}
+
+static void names(struct chunk *chunk, bool with_lines) {
+    for (size_t left = number(chunk, false); left && !chunk->bad; left--) {
+        string(chunk, false);
+        if (with_lines) {
+            number(chunk, false);
+            number(chunk, false);
+        }
+    }
+    chunk->kept[chunk->kept_size++] = 0x80; /* none */
+}
+
+static void function(struct chunk *chunk) {
+    string(chunk, true); /* the source */
+    number(chunk, true);
+    number(chunk, true);
+    copy(chunk, 3, true);
+    copy(chunk, 4 * number(chunk, true), true);
+    constants(chunk);
+    copy(chunk, 3 * number(chunk, true), true); /* upvalues */
+    for (size_t left = number(chunk, true); left && !chunk->bad; left--)
+        function(chunk);
+    copy(chunk, number(chunk, true), true); /* lines */
+    for (size_t left = number(chunk, true); left && !chunk->bad; left--) {
+        number(chunk, true);
+        number(chunk, true);
+    }
+    names(chunk, true);
+    names(chunk, false);
+}
+
+/* Writes the function at the top of the stack. */
+static void put_compiled(lua_State *L, struct output *out) {
+    enum { HEADER = 16 + sizeof(lua_Integer) + sizeof(lua_Number) };
+    struct chunk chunk = {NULL, NULL, 0, 0, 0, false};
+    lua_dump(L, collect, &chunk, 0);
+    chunk.kept = malloc(chunk.size + 1);
+    if (!chunk.kept)
+        die(out->path, "no memory");
+    copy(&chunk, HEADER, true);
+    function(&chunk);
+    if (chunk.bad || chunk.at != chunk.size || luaL_loadbufferx(L, (char *)chunk.kept, chunk.kept_size, "check", "b") != LUA_OK)
+        die(out->path, "this Lua writes its bytecode in an unknown way");
+    put(out, chunk.kept, chunk.kept_size);
+    free(chunk.data);
+    free(chunk.kept);
 }
 
 static void put_script(struct output *out, const struct item *item) {
@@ -54,7 +152,7 @@ static void put_script(struct output *out, const struct item *item) {
     const char *source = lua_tolstring(L, -1, &length);
     if (luaL_loadbufferx(L, source, length, lua_pushfstring(L, "@%s", item->name), "t") != LUA_OK)
         die(item->file, lua_tostring(L, -1));
-    lua_dump(L, put_chunk, out, 0);
+    put_compiled(L, out);
     lua_close(L);
 }
 

@@ -6,10 +6,6 @@ local _, traceback = ...
 
 local loader = {}
 
-local GLOBALS = {
-  "assert", "error", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget", "rawlen", "rawset", "select",
-  "setmetatable", "getmetatable", "tonumber", "tostring", "type", "xpcall", "_VERSION",
-}
 local given = {
   assert = assert, error = error, ipairs = ipairs, next = next, pairs = pairs, pcall = pcall, rawequal = rawequal,
   rawget = rawget, rawlen = rawlen, rawset = rawset, select = select, setmetatable = setmetatable,
@@ -19,9 +15,7 @@ local given = {
 local libraries = { string = string, table = table, math = math, utf8 = utf8, coroutine = coroutine }
 local dropped = { math = { random = true, randomseed = true } }
 
-local ROOMS = {
-  providers = true, policies = true, templates = true, engines = true, commands = true, ui = true, facts = true,
-}
+local ROOMS = { providers = true, policies = true, templates = true, engines = true, commands = true, ui = true, facts = true }
 -- Code that every command needs, in a room of data: a broken copy of it would take the stop along.
 local FIXED = { ["facts.config"] = true }
 
@@ -59,12 +53,24 @@ local function allowed(limits, name)
   return false
 end
 
+-- A table that stands for a module, which is loaded when a field is first read: for what most runs of a script do not need.
+local function stand_in(load, name)
+  return setmetatable({}, {
+    __index = function(self, key)
+      local module = load(name)
+      setmetatable(self, { __index = module, __newindex = module })
+      return module[key]
+    end,
+    __newindex = function(_, key, value) load(name)[key] = value end,
+  })
+end
+
 -- The environment of the files of `room` ("" for all that are not limited), made once per world.
 local function environment(inner, room)
   if inner.environments[room] then return inner.environments[room] end
   inner.libraries = inner.libraries or copy_libraries()
   local env = {}
-  for _, name in ipairs(GLOBALS) do env[name] = given[name] end
+  for name, value in pairs(given) do env[name] = value end -- order: free
   for name, copy in pairs(inner.libraries) do env[name] = copy end -- order: free
   local limits = LIMITS[room]
   env.require = function(name)
@@ -73,6 +79,7 @@ local function environment(inner, room)
     end
     return inner.require(name)
   end
+  env.lazy = function(name) return stand_in(env.require, name) end
   inner.environments[room] = setmetatable(env, STRICT)
   return env
 end
@@ -92,6 +99,9 @@ end
 
 -- Where `name` may lie, first choice first: {kind="user"|"scripts"|"embedded", path=, name=, index=}.
 local function places(inner, name)
+  if #inner.scripts == 0 and not ROOMS[name:match("^([^.]+)%.")] then
+    return { { kind = "embedded", path = "lua/" .. name:gsub("%.", "/") .. ".lua", name = name, index = 1 } }
+  end
   local list, wanted = {}, name
   local function add(kind, path) list[#list + 1] = { kind = kind, path = path, name = name, index = #list + 1 } end
   local mine = inner.user and inner.home
@@ -112,10 +122,6 @@ local function fetch(inner, place)
   if place.kind ~= "embedded" then return inner.host.script.read(place.path) end
   if inner.host.script.has(place.path) then return true end
   return nil, "nothing is embedded under the name " .. place.path, "missing"
-end
-
-local function not_found(name)
-  error(("there is no module %q"):format(name), 0)
 end
 
 -- A file on disk that cannot be used: noted once, raised as a `config` failure at each attempt.
@@ -149,12 +155,13 @@ local function limited_room(place)
 end
 
 -- Compiles and runs one found file; its value is kept by path, so `builtin.` and fallbacks share it.
-local function open(inner, place, text, sentence)
+local function open(inner, place, text, sentence, may_be_nothing)
   if inner.values[place.path] ~= nil then return inner.values[place.path] end
   if inner.failed[place.path] then error(inner.failed[place.path], 0) end
   if not text then broken(inner, place, sentence) end
   check_cycle(inner, place.path)
-  local env, chunk, message = environment(inner, limited_room(place)), nil, nil
+  local env = environment(inner, limited_room(place))
+  local chunk, message
   if text == true then
     chunk, message = inner.host.script.load(place.path, env)
   else
@@ -166,7 +173,7 @@ local function open(inner, place, text, sentence)
   local ok, value = pcall(chunk, base and inner.host or place.name)
   inner.stack[#inner.stack] = nil
   if not ok then broken(inner, place, value) end
-  if value == nil then broken(inner, place, place.path .. " returns nothing") end
+  if value == nil and not may_be_nothing then broken(inner, place, place.path .. " returns nothing") end
   inner.values[place.path] = value
   return value
 end
@@ -178,7 +185,7 @@ local function load_from(inner, name, first)
       if text or code ~= "missing" then return open(inner, place, text, sentence) end
     end
   end
-  return not_found(name)
+  error(("there is no module %q"):format(name), 0)
 end
 
 -- The version below the one that is being loaded, or else the first that is not the user's.
@@ -217,7 +224,7 @@ local function require_safe(inner, name)
       problem = problem or value
     end
   end
-  return not_found(name)
+  error(("there is no module %q"):format(name), 0)
 end
 
 local function source(inner, name)
@@ -264,17 +271,8 @@ local function run_home(inner, name)
   if not (inner.user and inner.home) then return nil, "missing" end
   local place = { kind = "user", name = name, path = inner.home .. "/" .. name, index = 1 }
   local text, sentence, code = inner.host.script.read(place.path)
-  if not text then
-    if code == "missing" then return nil, "missing" end
-    broken(inner, place, sentence)
-  end
-  local chunk, message = inner.host.script.compile(text, "@" .. place.path, environment(inner, ""))
-  if not chunk then broken(inner, place, message) end
-  inner.stack[#inner.stack + 1] = place
-  local ok, value = pcall(chunk, name)
-  inner.stack[#inner.stack] = nil
-  if not ok then broken(inner, place, value) end
-  return true, value
+  if code == "missing" then return nil, "missing" end
+  return true, open(inner, place, text, sentence, true)
 end
 
 -- A new world: {host=, home=|nil, scripts={dir, …}, user=bool (default true)}.

@@ -3,7 +3,6 @@
 
 local host = ...
 
-local sorted = require "base.sorted"
 
 local log = {}
 
@@ -20,7 +19,7 @@ end
 
 local function write(level, message, fields)
   local list = {}
-  for key, value in sorted(fields or {}) do list[#list + 1] = key .. "=" .. quote(value) end
+  for key, value in require("base.sorted")(fields or {}) do list[#list + 1] = key .. "=" .. quote(value) end
   host.log.write(level, message, list)
 end
 

@@ -6,7 +6,7 @@
 local clock = require "base.clock"
 local fail = require "base.fail"
 local scheduler = require "base.scheduler"
-local sorted = require "base.sorted"
+local sorted = lazy "base.sorted"
 
 local task = {}
 

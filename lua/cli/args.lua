@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Reads the words of a command line by the tables of options. Pure: (words) → parsed, or nil and one sentence.
-local clock = require "base.clock"
+local clock = lazy "base.clock"
 local flags = require "facts.flags"
-local suggest = require "facts.suggest"
+local suggest = lazy "facts.suggest"
 
 local M = {}
 

@@ -1,14 +1,14 @@
 -- SPDX-License-Identifier: MIT
 -- Runs one command: settings, log, signals, and the last line that answers whether money is running.
 local fail = require "base.fail"
-local files = require "base.files"
-local json = require "base.json"
-local log = require "base.log"
-local task = require "base.task"
+local files = lazy "base.files"
+local json = lazy "base.json"
+local log = lazy "base.log"
+local task = lazy "base.task"
 local term = require "base.term"
 local world = require "base.world"
-local config = require "facts.config"
-local exitcodes = require "facts.exitcodes"
+local config = lazy "facts.config"
+local exitcodes = lazy "facts.exitcodes"
 
 local M = {}
 
@@ -186,7 +186,8 @@ end
 function M.command(command, parsed, load, broken)
   local ctx = context(command, parsed, load)
   if command.offline then
-    return command.run(ctx)
+    local ok, result = fail.try(command.run, ctx)
+    return ok and result or failed(ctx, result)
   end
   if broken then
     say(fail.message(broken) .. "; the built-in command is used")

@@ -9,7 +9,11 @@ local function confirmation(ctx, want, rate)
   local format = require "ui.format"
   local term = require "base.term"
   local outcome = {}
+  local budget = require("facts.config").get("DAILY_BUDGET_EUR")
   function outcome.ask(candidate)
+    if budget and candidate.total * rate.per_dollar > budget then
+      ctx.screen:warn(("%s is more than DAILY_BUDGET_EUR (€%.2f)"):format(format.both(candidate.total, rate), budget))
+    end
     local above = want.ask_above and candidate.hourly > want.ask_above and not want.max_price
     if not ctx.asks then
       if above then
@@ -53,8 +57,7 @@ return {
   summary = "rent the cheapest machine that fits and serve the model",
   options = {
     "cheapest", "provider", "gpu", "gpus", "model", "tier", "context", "spot", "on-demand", "region", "hours", "max-price",
-    "max-hours", "idle",
-    "timeout", "keep-on-failure", "dry-run",
+    "max-hours", "idle", "timeout", "keep-on-failure", "dry-run",
   },
   writes = true,
   run = function(ctx)

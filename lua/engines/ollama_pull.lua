@@ -19,21 +19,30 @@ local WINDOW = 10         -- seconds over which the rate is taken
 local VERIFY = 1800       -- seconds that checking and writing may take without a word
 local MAX_LINE = 1 << 20
 
+local function take_line(line, on_line)
+  if not line:find("%S") then
+    return
+  end
+  local object = json.decode(line)
+  if type(object) ~= "table" then
+    fail.raise("broken", "the model server sent a line that is no JSON object")
+  end
+  on_line(object)
+end
+
 --- Splits a stream of JSON lines: returns a function(piece) that calls on_line(object) for each whole line.
 function pull.lines(on_line)
   local rest = ""
   return function(piece)
     rest = rest .. piece
-    for line in rest:gmatch("([^\n]*)\n") do
-      if line:match("%S") then
-        local object = json.decode(line)
-        if type(object) ~= "table" then
-          fail.raise("broken", "the model server sent a line that is no JSON object")
-        end
-        on_line(object)
-      end
+    local from = 1
+    local stop = rest:find("\n", from, true)
+    while stop do
+      take_line(rest:sub(from, stop - 1), on_line)
+      from = stop + 1
+      stop = rest:find("\n", from, true)
     end
-    rest = rest:match("([^\n]*)$")
+    rest = rest:sub(from)
     if #rest > MAX_LINE then
       fail.raise("broken", "the model server sends a line without an end")
     end

@@ -1,12 +1,13 @@
 -- SPDX-License-Identifier: MIT
 -- The settings in force, by authority: built-in < init.lua < .env < environment < flags. Every value knows where it came from.
-local files = require "base.files"
-local process = require "base.process"
-local currencies = require "facts.currencies"
-local dotenv = require "facts.dotenv"
-local suggest = require "facts.suggest"
+local files = lazy "base.files"
+local keys = lazy "base.keys"
+local process = lazy "base.process"
+local currencies = lazy "facts.currencies"
+local dotenv = lazy "facts.dotenv"
+local suggest = lazy "facts.suggest"
 local rows = require "facts.settings"
-local readers = require "facts.values"
+local readers = lazy "facts.values"
 
 local M = {}
 
@@ -99,11 +100,28 @@ end
 
 -- Waits are divided only for simulators: when every address in force is on this computer.
 local function check_scale()
+  if (values.TIME_SCALE or 1) == 1 then
+    return
+  end
   for _, row in ipairs(M.settings) do
     local value = values[row.name]
     if row.type == "url" and not row.secret_url and not readers.loopback(value) then
       values.TIME_SCALE = 1
     end
+  end
+end
+
+-- A public key that is not that of the private one means that one of them was mistyped.
+local function check_keys(problems)
+  local public, private = values.WIREGUARD_PUBLIC_KEY, values.WIREGUARD_PRIVATE_KEY
+  if not public or not private then
+    return
+  end
+  local key, why = keys.load(private)
+  if not key or key:public() ~= public then
+    problems[#problems + 1] = { setting = "WIREGUARD_PUBLIC_KEY",
+      message = (origins.WIREGUARD_PUBLIC_KEY or "") .. ": WIREGUARD_PUBLIC_KEY: "
+      .. (key and "this is not the public half of WIREGUARD_PRIVATE_KEY" or why) }
   end
 end
 
@@ -133,6 +151,7 @@ function M.load(home, options)
     end
   end
   check_scale()
+  check_keys(problems)
   return problems
 end
 

@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
 -- Reads the texts of settings: one reader per type, reader(row, text) → value, or nil and what is wrong.
-local clock = require "base.clock"
-local log = require "base.log"
-local url = require "base.url"
-local currencies = require "facts.currencies"
-local gpus = require "facts.gpus"
-local regions = require "facts.regions"
-local suggest = require "facts.suggest"
+local clock = lazy "base.clock"
+local log = lazy "base.log"
+local url = lazy "base.url"
+local currencies = lazy "facts.currencies"
+local gpus = lazy "facts.gpus"
+local regions = lazy "facts.regions"
+local suggest = lazy "facts.suggest"
 
 local words = { ["true"] = true, yes = true, on = true, ["1"] = true, ["false"] = false, no = false, off = false, ["0"] = false }
 

@@ -16,6 +16,11 @@ local kinds = {
   invalid_price = "capacity",
 }
 
+local ways_out = {
+  auth = "; make a key at https://cloud.vast.ai/manage-keys/ and put it into VAST_API_KEY",
+  funds = "; add credit at https://cloud.vast.ai/billing/",
+}
+
 -- The sentence in an error body: Vast uses three names for it.
 local function words(body)
   for _, name in ipairs { "msg", "message", "detail" } do
@@ -83,9 +88,11 @@ function M.problem(status, text, body)
   end
   local code = type(body.error) == "string" and body.error or ""
   local sentence = words(body) or (code ~= "" and code) or text:sub(1, 120)
+  local kind = kind_of(status, code, sentence, body)
   local failure = {
-    kind = kind_of(status, code, sentence, body), native = code,
-    message = ("Vast refused: %s (%sHTTP %d)"):format(sentence, code ~= "" and code .. ", " or "", status),
+    kind = kind, native = code,
+    message = ("Vast refused: %s (%sHTTP %d)%s"):format(sentence, code ~= "" and code .. ", " or "", status,
+    ways_out[kind] or ""),
   }
   if code == "no_such_instance" or code == "not_found" then
     failure.code = "gone"

@@ -288,15 +288,4 @@ function vast.terminate_request()
   }
 end
 
-local ways_out = {
-  auth = "make a key at https://cloud.vast.ai/manage-keys/ and put it into VAST_API_KEY",
-  funds = "add credit at https://cloud.vast.ai/billing/",
-  rate = "too many requests; wait a minute",
-}
-
---- The way out of a failure, as a sentence, or nil.
-function vast.explain(failure)
-  return fail.is(failure) and ways_out[failure.kind] or nil
-end
-
 return vast

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Pieces of text that several screens share. Pure but for the terminal's own answers about width and style.
-local clock = require "base.clock"
+local clock = lazy "base.clock"
 local term = require "base.term"
 
 local M = {}

@@ -13,7 +13,7 @@
 --   cost = { hourly=, current=, projected=, projected_hours=, currency = "USD" }, rate = { per_dollar=, date=, source= },
 --   started = unix seconds, seconds = running for, warnings = { sentences },
 -- }
-local clock = require "base.clock"
+local clock = lazy "base.clock"
 local format = require "ui.format"
 local term = require "base.term"
 
@@ -127,7 +127,7 @@ function M.ready(model)
   local instance, cost = model.instance, model.cost
   local lines = { ("─"):rep(72), "  " .. term.style("green", "✓ READY"), "" }
   local function row(label, text)
-    lines[#lines + 1] = "  " .. format.pad(label .. ":", 12) .. text
+    lines[#lines + 1] = "  " .. format.pad(label ~= "" and label .. ":" or "", 13) .. text
   end
   row("Provider", ("%s (%s), instance %s"):format(instance.title or instance.provider, instance.type, instance.id))
   row("GPU", format.gpu(instance.gpu, instance.gpus) .. (instance.region and ", " .. instance.region or ""))

@@ -101,7 +101,7 @@ local function beat(self)
   self.heartbeat_at, self.heartbeat_problem = clock.now(), nil
   local known, guest = fail.try(link.guard)
   if known then self.guest, self.guest_at = guest, clock.now() end
-  statefile.write(self.book.home, self.session)
+  statefile.write(self.book.home, self.book:refresh():current())
   return true
 end
 
@@ -150,7 +150,7 @@ end
 -- Starts that were cut off and stops that were not proven.
 local function leftovers(self)
   for _, session in ipairs(self.book:open_sessions()) do
-    if recover.is_broken(session) and clock.wall() - (session.last or 0) > pace.seconds(GRACE) then
+    if recover.is_broken(session) and math.abs(clock.wall() - (session.last or 0)) > pace.seconds(GRACE) then
       if not self.book:acquire() then return end
       local ok, problem = fail.try(stop.all, self.book, { self.book:session(session.token) }, "unfinished start", silent)
       if not ok then log.error("a leftover could not be ended", { error = fail.message(problem) }) end

@@ -1,15 +1,15 @@
 -- SPDX-License-Identifier: MIT
 -- The journal: an append-only file of checksummed, hash-chained records. It is the truth about what was rented; everything else is
 -- derived from it. One record a line: 32 hex digits, a blank, sorted JSON. The digits hash the digits of the line before and the JSON.
-local clock = require "base.clock"
-local files = require "base.files"
-local json = require "base.json"
-local keys = require "base.keys"
+local clock = lazy "base.clock"
+local files = lazy "base.files"
+local json = lazy "base.json"
+local keys = lazy "base.keys"
 local fail = require "base.fail"
-local log = require "base.log"
-local ticket = require "base.ticket"
-local sessions = require "work.sessions"
-local statefile = require "work.statefile"
+local log = lazy "base.log"
+local ticket = lazy "base.ticket"
+local sessions = lazy "work.sessions"
+local statefile = lazy "work.statefile"
 
 local VERSION = 1
 local ROOT = "continueplz journal"
@@ -121,7 +121,7 @@ end
 
 --- Every session, oldest first (see work.sessions for their fields).
 function methods:sessions()
-  return sessions.fold(self.records)
+  return #self.records > 0 and sessions.fold(self.records) or {}
 end
 
 --- The sessions that are not closed: something of them may bill.

@@ -10,6 +10,7 @@ local config = require "facts.config"
 local identity = require "work.identity"
 
 local START_SECONDS = 10
+local RESPAWN_SECONDS = 3 -- an agent that was to start and holds no lock after this long is dead
 
 local link = {}
 
@@ -52,14 +53,18 @@ end
 
 --- Makes sure that the agent of this home runs and answers; starts it when not. Never touches the machine.
 function link.ensure()
-  if not link.pid() then spawn() end
-  local until_ = clock.now() + START_SECONDS
+  local until_, spawned = clock.now() + START_SECONDS, nil
   repeat
+    if not link.pid() and (not spawned or clock.now() - spawned > RESPAWN_SECONDS) then
+      spawn()
+      spawned = clock.now()
+    end
     local ok, answer = fail.try(call, "GET", "/status")
     if ok then return answer.json() end
     task.sleep(0.02)
   until clock.now() > until_
-  fail.raise("internal", ("the agent did not answer within %d s; see %s"):format(START_SECONDS, files.join(config.home(), "agent.err")))
+  fail.raise("internal", ("the agent did not answer within %d s; see %s"):format(START_SECONDS, files.join(config.home(), "agent.err")),
+    { exit = "failed" })
 end
 
 --- What the agent knows: { pid, session, tunnel = {…}, guest = {…}|nil, guest_age, problem }, or nil and a sentence when none answers.

@@ -3,8 +3,8 @@
 local fail = require "base.fail"
 local config = require "facts.config"
 local journal = require "work.journal"
-local link = require "work.link"
-local stop = require "work.stop"
+local link = lazy "work.link"
+local stop = lazy "work.stop"
 
 local recover = {}
 

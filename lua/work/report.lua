@@ -1,14 +1,14 @@
 -- SPDX-License-Identifier: MIT
 -- The truth about what is running, as the model that ui/status.lua shows: from the journal, the agent, and the guard's own words.
-local clock = require "base.clock"
+local clock = lazy "base.clock"
 local fail = require "base.fail"
 local world = require "base.world"
 local config = require "facts.config"
-local cost = require "work.cost"
-local identity = require "work.identity"
-local link = require "work.link"
-local recover = require "work.recover"
-local silent = require "work.silent"
+local cost = lazy "work.cost"
+local identity = lazy "work.identity"
+local link = lazy "work.link"
+local recover = lazy "work.recover"
+local silent = lazy "work.silent"
 
 local SILENT_TUNNEL = 180 -- seconds without a handshake: WireGuard renews every two minutes while anything is sent
 

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- A progress screen for work that nobody watches: everything goes to the log.
-local log = require "base.log"
+local log = lazy "base.log"
 
 local silent = {}
 

@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
 -- `.continueplz.state`: the PRD's §6.1 JSON, derived from the journal for people and scripts to read. Never read back as truth,
 -- except for its version: a newer one means that a newer continueplz keeps this home.
-local clock = require "base.clock"
+local clock = lazy "base.clock"
 local fail = require "base.fail"
 local files = require "base.files"
-local json = require "base.json"
-local log = require "base.log"
-local cost = require "work.cost"
+local json = lazy "base.json"
+local log = lazy "base.log"
+local cost = lazy "work.cost"
 
 local VERSION = 1
 

@@ -139,7 +139,9 @@ local function resolve_unbound(book, provider, session, ui)
     return nil
   end
   local age = clock.wall() - session.started
-  local window = math.max(0, pace.of(provider, "consistency") - age)
+  local full = pace.of(provider, "consistency")
+  local believable = age >= 0 and age <= stop.LOST_SECONDS -- else the wall clock may have been stepped
+  local window = believable and math.max(0, full - age) or full
   local bound = stop.resolve(book, provider, session, window)
   if bound then return bound end
   if age > stop.LOST_SECONDS then

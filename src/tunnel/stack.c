@@ -152,6 +152,18 @@ uint64_t stack_tick(struct stack *stack, uint64_t now) {
     return stack->flows ? stack->heap[0]->heap_key : TCP_NEVER;
 }
 
+void stack_wake(struct stack *stack, uint64_t now) {
+    now = tcp_clock(stack, now);
+    for (uint32_t i = 0; i < stack->flows; i++) {
+        struct flow *flow = stack->heap[i];
+        if (!flow->backoff || flow->timer == TIMER_NONE)
+            continue;
+        flow->backoff--; /* firing adds one: an early try uses up no patience */
+        flow->timer_at = now;
+        tcp_dirty(flow);
+    }
+}
+
 /* RFC 6056 algorithm 5: small random steps, so that a port comes back late. */
 static uint16_t pick_port(struct stack *stack, uint16_t peer_port) {
     for (unsigned tries = 0; tries < TCP_PORTS; tries++) {

@@ -46,6 +46,9 @@ void stack_input(struct stack *stack, const uint8_t *packet, size_t len, uint64_
  * not in the future means: more could be sent, but put this burst on the wire first. */
 uint64_t stack_tick(struct stack *stack, uint64_t now);
 
+/* The way to the peer works again: what waits for a retransmission by an old timer is tried at the next tick. */
+void stack_wake(struct stack *stack, uint64_t now);
+
 /* Active open to `port` of the peer. NULL without memory, or with 4096 flows. */
 struct flow *stack_connect(struct stack *stack, uint16_t port, const struct flow_events *events, void *arg, uint64_t now);
 /* Passive open: for a SYN to an allowed port `accept` decides: it keeps the flow in "pending" (SYN unanswered) until
@@ -54,7 +57,8 @@ typedef void stack_accept_fn(void *ctx, struct flow *flow, uint16_t port);
 bool stack_listen(struct stack *stack, uint16_t port, stack_accept_fn *accept, void *ctx);
 void flow_accept(struct flow *flow, const struct flow_events *events, void *arg, uint64_t now);
 
-/* Received bytes in order, without copying; then flow_consume frees them and opens the window. *eof: the peer closed its half and all was read. */
+/* Received bytes in order, without copying; then flow_consume frees them and opens the window.
+ * *eof: the peer closed its half and all was read. */
 size_t flow_peek(struct flow *flow, const uint8_t **data, bool *eof);
 void flow_consume(struct flow *flow, size_t len, uint64_t now);
 /* Takes up to len bytes into the send buffer; returns how many. After less than len, or flow_room 0, `writable` follows. */

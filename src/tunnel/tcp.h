@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of the minimal TCP share (facts/wireguard.md §4.6). Sequence numbers are 64 bits wide inside, so they never wrap;
- * tcp_unwrap widens what comes from the wire. Times are nanoseconds. */
+/* What the files of the minimal TCP share (facts/wireguard.md §4.6). Sequence numbers are 64 bits wide inside, so they
+ * never wrap; tcp_unwrap widens what comes from the wire. Times are nanoseconds. */
 #ifndef CPLZ_TCP_H
 #define CPLZ_TCP_H
 
@@ -103,6 +103,8 @@ struct flow {
     enum recovery recovery;
     bool force_retransmit, undo_possible;
     unsigned undo_left;
+    uint64_t round_end, round_min, round_before, css_base; /* HyStart++ */
+    unsigned round_samples, css_rounds;
     double cubic_max, cubic_k, cubic_est;
     uint64_t cubic_epoch;
     uint64_t pace_next, pace_at;
@@ -218,6 +220,8 @@ void gaps_free(struct gap_list *gaps);
 bool tcp_ack(struct flow *flow, const struct segment *seg, uint64_t now);
 void tcp_detect_losses(struct flow *flow, uint64_t now);
 void tcp_mark_all_lost(struct flow *flow);
+/* Nothing that was sent, with the FIN, will ever be acknowledged: as if it was. */
+void tcp_assume_acked(struct flow *flow);
 uint64_t tcp_pipe(const struct flow *flow);
 
 /* tcp_sent.c */

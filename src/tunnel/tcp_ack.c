@@ -64,7 +64,7 @@ static void take_cumulative(struct flow *flow, uint64_t ack, uint64_t now, struc
     flow->fack = tcp_max(flow->fack, ack);
     flow->dupacks = 0;
     flow->reno_sacked -= tcp_min(flow->reno_sacked, news->acked);
-    if (flow->was_full && flow->tx.len <= flow->send_limit / 2)
+    if (flow->was_full && flow->tx.len <= flow->send_limit - flow->send_limit / 8)
         flow->announce_writable = true;
     if (!flow->tx.len && flow->tx.size) {
         flow->tx.head = 0; /* the same pages again */
@@ -172,6 +172,17 @@ void tcp_mark_all_lost(struct flow *flow) {
         if (!(item->flags & (SENT_SACKED | SENT_LOST)))
             mark_lost(flow, item);
     }
+}
+
+void tcp_assume_acked(struct flow *flow) {
+    ring_free(&flow->tx);
+    sent_free(&flow->sent);
+    flow->una = flow->nxt;
+    flow->sacked = flow->lost = flow->reno_sacked = 0;
+    flow->rack_deadline = TCP_NEVER;
+    flow->fin_acked = true;
+    flow->active_close = false;
+    tcp_dirty(flow);
 }
 
 /* RFC 6582: three duplicates say that the first segment is lost, a partial acknowledgement that the next one is. */

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* How much may be on its way: CUBIC (RFC 9438), proportional rate reduction (RFC 6937), pacing; and the round trip (RFC 6298). */
+/* How much may be on its way: HyStart++ (RFC 9406), CUBIC (RFC 9438), proportional rate reduction (RFC 6937), pacing;
+ * and the round trip (RFC 6298). */
 #include "tcp.h"
 
-enum { INITIAL_SEGMENTS = 10 };
+enum { INITIAL_SEGMENTS = 10, CSS_ROUNDS = 5, CSS_SAMPLES = 8 };
 static const uint64_t RTO_LEAST = 200 * TCP_MS, RTO_MOST = 60000 * TCP_MS, MIN_RTT_LIFE = 60000 * TCP_MS;
 static const double CUBIC_C = 0.4, CUBIC_BETA = 0.7, CUBIC_ALPHA = 3 * (1 - 0.7) / (1 + 0.7);
 
 void tcp_congestion_init(struct flow *flow) {
     flow->cwnd = (uint64_t)INITIAL_SEGMENTS * flow->mss;
     flow->ssthresh = TCP_NEVER;
+    flow->round_min = flow->round_before = TCP_NEVER;
     flow->reorder_mult = 1;
 }
 
 void tcp_rtt(struct flow *flow, uint64_t rtt, uint64_t now) {
+    flow->round_min = tcp_min(flow->round_min, rtt);
+    flow->round_samples++;
     if (!flow->srtt) {
         flow->srtt = rtt ? rtt : 1;
         flow->rttvar = rtt / 2;
@@ -62,20 +66,39 @@ static void cubic_grow(struct flow *flow, uint64_t bytes, uint64_t now) {
     flow->cwnd = (uint64_t)(next * mss);
 }
 
+/* RFC 9406: a round trip that has grown means that a queue fills; then a quarter of the growth for five rounds, then no more. */
+static uint64_t slow_start(struct flow *flow, uint64_t bytes) {
+    uint64_t grown = tcp_min(tcp_max(flow->round_before / 8, 4 * TCP_MS), 16 * TCP_MS);
+    if (flow->una >= flow->round_end) {
+        if (flow->css_rounds && ++flow->css_rounds > CSS_ROUNDS)
+            flow->ssthresh = flow->cwnd;
+        flow->round_before = flow->round_min;
+        flow->round_min = TCP_NEVER;
+        flow->round_samples = 0;
+        flow->round_end = flow->nxt;
+    } else if (flow->round_samples >= CSS_SAMPLES && flow->round_before != TCP_NEVER) {
+        if (!flow->css_rounds && flow->round_min >= flow->round_before + grown) {
+            flow->css_rounds = 1;
+            flow->css_base = flow->round_min;
+        } else if (flow->css_rounds && flow->round_min < flow->css_base) {
+            flow->css_rounds = 0;
+        }
+    }
+    return flow->css_rounds ? bytes / 4 : bytes;
+}
+
 void tcp_congestion_acked(struct flow *flow, uint64_t bytes, uint64_t now) {
     if (flow->cwnd < flow->ssthresh) {
         if (!flow->cwnd_limited && flow->recovery == RECOVERY_NONE)
             return;
-        uint64_t slow = tcp_min(bytes, flow->ssthresh - flow->cwnd);
-        flow->cwnd += slow;
-        bytes -= slow;
+        flow->cwnd += tcp_min(slow_start(flow, bytes), flow->ssthresh - flow->cwnd);
+        return;
     }
     if (!flow->cwnd_limited) {
         flow->cubic_epoch = 0; /* the curve counts only the time in which it was the limit */
         return;
     }
-    if (bytes)
-        cubic_grow(flow, bytes, now);
+    cubic_grow(flow, bytes, now);
 }
 
 void tcp_congestion_loss(struct flow *flow, enum recovery kind, uint64_t now) {
@@ -91,6 +114,7 @@ void tcp_congestion_loss(struct flow *flow, enum recovery kind, uint64_t now) {
         flow->ssthresh = tcp_max((uint64_t)((double)base * CUBIC_BETA), 2 * (uint64_t)flow->mss);
     }
     flow->cubic_epoch = 0;
+    flow->css_rounds = 0;
     flow->recovery = kind;
     flow->recovery_point = flow->nxt;
     flow->recovery_flight = tcp_max(flow->nxt - flow->una, 1);

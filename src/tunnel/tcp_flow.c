@@ -117,7 +117,7 @@ void flow_consume(struct flow *flow, size_t len, uint64_t now) {
 }
 
 static uint64_t send_limit(struct flow *flow) {
-    uint64_t most = flow->stack->config.window, want = tcp_min(tcp_max(2 * flow->cwnd, SEND_LEAST), most);
+    uint64_t most = 2 * (uint64_t)flow->stack->config.window, want = tcp_min(tcp_max(2 * flow->cwnd, SEND_LEAST), most);
     flow->send_limit = tcp_max(flow->send_limit, want);
     return flow->send_limit;
 }

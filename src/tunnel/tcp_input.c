@@ -189,11 +189,13 @@ static void input_reset(struct flow *flow, uint64_t seq) {
             ack_soon(flow);
         return;
     }
-    /* both sides have said their last byte and the peer has forgotten the flow already: our FIN's ACK was lost */
-    bool over = flow->fin_received && flow->fin_sent;
-    if (over)
-        flow->eof_seen = true;
-    fail_later(flow, over ? 0 : ECONNRESET);
+    if (!flow->fin_received || !flow->fin_sent) {
+        fail_later(flow, ECONNRESET);
+        return;
+    }
+    /* Both sides have said their last byte and the peer has forgotten the flow already: the ACK of our FIN was lost. What
+     * it sent before may still have to be read here. */
+    tcp_assume_acked(flow);
 }
 
 static bool input_syn_received(struct flow *flow, const struct segment *seg, uint64_t now) {

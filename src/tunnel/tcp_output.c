@@ -67,7 +67,7 @@ void tcp_send_reset(struct flow *flow) {
 
 static void send_syn(struct flow *flow, uint64_t now) {
     bool answer = flow->state == FLOW_SYN_RECEIVED;
-    /* an answer offers only what was announced; the window in a SYN is not scaled */
+    /* an answer scales only what was announced; the window in a SYN is not scaled */
     int shift = answer && !flow->recv_shift && !flow->send_shift ? -1 : flow->recv_shift;
     uint16_t window = (uint16_t)tcp_min(flow->window, 65535);
     tcp_put_header(flow->stack, &(struct header){flow->local_port, flow->peer_port, flow->iss, flow->rcv,

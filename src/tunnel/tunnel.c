@@ -83,8 +83,22 @@ void tunnel_kick(struct tunnel *tunnel) {
     pump(tunnel);
 }
 
+/* A batch of datagrams was read. After a new handshake the flows need not wait for their timers. */
+static void on_batch(void *ctx) {
+    struct tunnel *tunnel = ctx;
+    struct wg_status status;
+    uint64_t now = tunnel_now(tunnel);
+    wg_get_status(tunnel->wg, &status, now);
+    if (status.last_handshake != tunnel->handshake) {
+        tunnel->handshake = status.last_handshake;
+        stack_wake(tunnel->stack, now);
+    }
+    pump(tunnel);
+}
+
 static bool start_parts(struct tunnel *tunnel, const struct tunnel_config *config) {
-    struct wg_config wg = {.peer_inner_ip = config->peer_ip, .keepalive = config->keepalive, .endpoint = config->endpoint, .ctx = tunnel,
+    struct wg_config wg = {.peer_inner_ip = config->peer_ip, .keepalive = config->keepalive, .endpoint = config->endpoint,
+                           .ctx = tunnel,
                            .transmit = on_transmit, .deliver = on_deliver, .random = fill_random, .wall = wall_clock};
     struct stack_config stack = {.local_ip = config->local_ip, .peer_ip = config->peer_ip, .mtu = WG_MTU, .ctx = tunnel,
                                  .output = on_output, .random = fill_random};
@@ -100,7 +114,7 @@ static bool start_parts(struct tunnel *tunnel, const struct tunnel_config *confi
     tunnel->timer = loop_timer(tunnel->loop, pump, tunnel);
     if (!tunnel->stack || !tunnel->timer)
         return false;
-    tunnel->carrier = carrier_udp_open(tunnel->loop, config->listen_port, on_receive, pump, tunnel);
+    tunnel->carrier = carrier_udp_open(tunnel->loop, config->listen_port, on_receive, on_batch, tunnel);
     return tunnel->carrier != NULL;
 }
 
@@ -143,6 +157,7 @@ void tunnel_get_status(const struct tunnel *tunnel, struct tunnel_status *out) {
     out->flows = stack_flows(tunnel->stack);
     out->last_data = tunnel->last_data;
     out->port = carrier_port(tunnel->carrier);
+    stack_get_stats(tunnel->stack, &out->stack);
 }
 
 void tunnel_set_endpoint(struct tunnel *tunnel, const struct wg_address *endpoint) {

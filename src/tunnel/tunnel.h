@@ -22,6 +22,7 @@ struct tunnel_status {
     size_t flows;
     uint64_t last_data;          /* loop_now() of the last application byte on a counting port, 0 never */
     uint16_t port;               /* own UDP port */
+    struct stack_stats stack;
 };
 
 /* Copies the configuration. NULL with errno set: EINVAL for unusable keys, or why no socket could be opened. */

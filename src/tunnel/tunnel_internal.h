@@ -22,6 +22,7 @@ struct tunnel {
     uint64_t now;       /* time of the batch in hand, 0 between batches */
     uint64_t last_data;
     uint64_t paused_until; /* no accepting before: descriptors ran out */
+    uint64_t handshake;    /* when the last one was that the stack knows of */
     bool pumping;
 };
 

@@ -40,7 +40,8 @@ static inline const char *pair_verdict(struct pair *pair)
     struct peer *c = &pair->client, *s = &pair->server;
     why[0] = 0;
     if (!c->closed || !s->closed)
-        snprintf(why, sizeof why, "not closed: client %d (%llu of %llu sent, %llu read), server %d (%llu of %llu sent, %llu read)", c->closed,
+        snprintf(why, sizeof why,
+                 "not closed: client %d (%llu of %llu sent, %llu read), server %d (%llu of %llu sent, %llu read)", c->closed,
                  (unsigned long long)c->sent, (unsigned long long)c->size, (unsigned long long)c->received, s->closed,
                  (unsigned long long)s->sent, (unsigned long long)s->size, (unsigned long long)s->received);
     else if (c->error || s->error)

@@ -185,7 +185,8 @@ static inline void sim_open(struct sim *sim, uint64_t seed, uint32_t window, boo
         side->sim = sim;
         side->index = i;
         struct stack_config config = {.local_ip = 0x0a0d2501 + (uint32_t)!i, .peer_ip = 0x0a0d2501 + (uint32_t)i, .mtu = 1420,
-                                      .window = window, .no_sack = no_sack, .ctx = side, .output = sim_output, .random = sim_fill};
+                                      .window = window, .no_sack = no_sack, .ctx = side, .output = sim_output,
+                                          .random = sim_fill};
         side->stack = stack_new(&config);
         if (!side->stack)
             abort();

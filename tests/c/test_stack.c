@@ -38,7 +38,8 @@ static void refused(void)
     pair_open(&pair, 4, 0, false);
     pair.client.flow = stack_connect(pair.sim.side[0].stack, 81, &peer_events, &pair.client, pair.sim.now);
     sim_run(&pair.sim, 5 * SECOND, NULL, NULL);
-    report(pair.client.closed && pair.client.error == ECONNREFUSED && !stack_flows(pair.sim.side[0].stack), "a port without listener refuses",
+    report(pair.client.closed && pair.client.error == ECONNREFUSED && !stack_flows(pair.sim.side[0].stack),
+           "a port without listener refuses",
            "closed %d error %d", pair.client.closed, pair.client.error);
     sim_close(&pair.sim);
 }
@@ -103,7 +104,8 @@ static void reset(void)
     sim_run(&pair.sim, 1 * SECOND, NULL, NULL);
     report(pair.client.closed && pair.client.error == ECONNRESET && pair.server.error == ECONNRESET, "abort resets the other end",
            "closed %d error %d", pair.client.closed, pair.client.error);
-    report(!stack_flows(pair.sim.side[0].stack) && !stack_flows(pair.sim.side[1].stack), "abort leaves no flow", "flows are left");
+    report(!stack_flows(pair.sim.side[0].stack) && !stack_flows(pair.sim.side[1].stack), "abort leaves no flow",
+           "flows are left");
     sim_close(&pair.sim);
 }
 
@@ -131,17 +133,19 @@ static void silence(void)
     report(!pair.client.closed && !pair.server.closed, "an idle flow lives for an hour", "it was closed");
     pair.sim.drop = drop_all;
     sim_run(&pair.sim, 600 * SECOND, NULL, NULL);
-    report(pair.client.error == ETIMEDOUT && pair.server.error == ETIMEDOUT, "keepalive notices a dead peer", "errors %d %d", pair.client.error,
+    report(pair.client.error == ETIMEDOUT && pair.server.error == ETIMEDOUT, "keepalive notices a dead peer", "errors %d %d",
+           pair.client.error,
            pair.server.error);
     sim_close(&pair.sim);
 
     pair_open(&pair, 11, 0, false);
     pair.client.size = 100 << 20;
     pair_connect(&pair);
-    sim_run(&pair.sim, 1 * SECOND, NULL, NULL);
+    sim_run(&pair.sim, 200 * MS, NULL, NULL);
     pair.sim.drop = drop_all;
     sim_run(&pair.sim, 900 * SECOND, NULL, NULL);
-    report(pair.client.closed && pair.client.error == ETIMEDOUT, "unanswered data times out", "closed %d error %d", pair.client.closed,
+    report(pair.client.closed && pair.client.error == ETIMEDOUT, "unanswered data times out", "closed %d error %d",
+           pair.client.closed,
            pair.client.error);
     sim_close(&pair.sim);
 }
@@ -154,14 +158,16 @@ static void peer_restarts(void)
     pair_connect(&pair);
     sim_run(&pair.sim, 1 * SECOND, NULL, NULL);
     pair.sim.drop = drop_all; /* the server's machine dies without a word and comes back empty */
-    struct stack_config config = {.local_ip = 0x0a0d2501, .peer_ip = 0x0a0d2502, .mtu = 1420, .ctx = &pair.sim.side[1], .output = sim_output,
+    struct stack_config config = {.local_ip = 0x0a0d2501, .peer_ip = 0x0a0d2502, .mtu = 1420, .ctx = &pair.sim.side[1],
+                                  .output = sim_output,
                                   .random = sim_fill};
     stack_free(pair.sim.side[1].stack);
     pair.sim.side[1].stack = stack_new(&config);
     pair.sim.drop = NULL;
     flow_write(pair.client.flow, (const uint8_t *)"x", 1, pair.sim.now);
     sim_run(&pair.sim, 5 * SECOND, NULL, NULL);
-    report(pair.client.closed && pair.client.error == ECONNRESET, "a peer without memory of the flow resets it", "closed %d error %d",
+    report(pair.client.closed && pair.client.error == ECONNRESET, "a peer without memory of the flow resets it",
+           "closed %d error %d",
            pair.client.closed, pair.client.error);
     sim_close(&pair.sim);
 }
@@ -194,7 +200,8 @@ static void zero_window(void)
     pair_connect(&pair);
     sim_run(&pair.sim, 1800 * SECOND, NULL, NULL);
     bool alive = !pair.client.closed && !pair.server.closed && pair.server.received == 0 && pair.client.sent < 1000000;
-    report(alive, "a closed window holds the sender and keeps the flow for half an hour", "closed %d %d, sent %llu", pair.client.closed,
+    report(alive, "a closed window holds the sender and keeps the flow for half an hour", "closed %d %d, sent %llu",
+           pair.client.closed,
            pair.server.closed, (unsigned long long)pair.client.sent);
     pair.server.read_most = 0;
     peer_read(&pair.server);
@@ -229,6 +236,57 @@ static void lost_update(void)
     finish(&pair, "a lost window update is found by the probe");
 }
 
+/* The server's FIN arrives, but no acknowledgement of it comes back before the client has forgotten everything. */
+static bool drop_after_fin(struct sim *sim, int from, const uint8_t *packet, size_t len)
+{
+    uint64_t *until = sim->user;
+    if (from == 1 && len >= 40 && packet[33] & 1 && !*until)
+        *until = sim->now + 4 * SECOND;
+    return from == 0 && sim->now < *until;
+}
+
+static void forgotten(void)
+{
+    struct pair pair;
+    uint64_t until = 0;
+    pair_open(&pair, 17, 0, false);
+    pair.sim.user = &until;
+    pair.sim.drop = drop_after_fin;
+    pair.client.size = 50000;
+    pair.server.size = 50000;
+    pair.server.read_most = 1000;
+    pair.server.ready = UINT64_MAX; /* does not read yet */
+    pair_connect(&pair);
+    sim_run(&pair.sim, 30 * SECOND, both_closed, &pair);
+    bool waits = pair.client.closed && !pair.server.closed;
+    report(waits, "a forgotten flow with unread bytes stays", "client closed %d, server %d", pair.client.closed,
+           pair.server.closed);
+    pair.server.read_most = 0;
+    peer_read(&pair.server);
+    sim_run(&pair.sim, 60 * SECOND, both_closed, &pair);
+    finish(&pair, "and ends well when they are read");
+}
+
+/* A minute without a way, then it works again: nobody has to wait for the timers. */
+static void wake(void)
+{
+    struct pair pair;
+    pair_open(&pair, 16, 0, false);
+    pair.client.size = 10 << 20;
+    pair_connect(&pair);
+    sim_run(&pair.sim, 200 * MS, NULL, NULL);
+    pair.sim.drop = drop_all;
+    sim_run(&pair.sim, 75 * SECOND, NULL, NULL);
+    bool waits = !pair.client.closed && pair.server.received < pair.client.size;
+    pair.sim.drop = NULL;
+    uint64_t back = pair.sim.now;
+    stack_wake(pair.sim.side[0].stack, back);
+    sim_run(&pair.sim, 600 * SECOND, both_closed, &pair);
+    report(waits && pair.server.finished < back + 10 * SECOND, "stack_wake retries at once", "it took %llu ms",
+           (unsigned long long)((pair.server.finished - back) / MS));
+    finish(&pair, "after a minute without a way the stream is whole");
+}
+
 int main(void)
 {
     exchange("one byte up", 1, 0, false);
@@ -247,5 +305,7 @@ int main(void)
     slow_reader("a very slow reader without SACK", 16384, 100, 30 * MS, true);
     zero_window();
     lost_update();
+    forgotten();
+    wake();
     return test_failures > 0;
 }

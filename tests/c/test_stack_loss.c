@@ -115,12 +115,14 @@ static void mild_reordering(void)
     stack_get_stats(pair.sim.side[0].stack, &stats);
     report(stats.retransmits * 1000 < pair.sim.packets, "mild reordering is not taken for loss", "%llu of %llu sent again",
            (unsigned long long)stats.retransmits, (unsigned long long)pair.sim.packets);
-    report(took < 5 * SECOND, "mild reordering keeps the rate", "40 MB at 12.5 MB/s took %llu ms", (unsigned long long)(took / MS));
+    report(took < 5 * SECOND, "mild reordering keeps the rate", "40 MB at 12.5 MB/s took %llu ms",
+           (unsigned long long)(took / MS));
     finish(&pair, "40 MB through mild reordering");
 }
 
 /* Simulated time is exact, so the rate that is reached can be tested. */
-static void fills_the_path(const char *name, uint64_t delay, uint64_t rate, uint64_t queue, unsigned loss, uint64_t size, uint64_t most)
+static void fills_the_path(const char *name, uint64_t delay, uint64_t rate, uint64_t queue, unsigned loss, uint64_t size,
+                           uint64_t most)
 {
     struct pair pair;
     struct stack_stats stats;

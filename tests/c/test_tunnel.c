@@ -17,7 +17,8 @@ static void exchange(struct rig *rig, const char *name, uint64_t up, uint64_t do
     actor_start(&rig->client[0], fd);
     WAIT_FOR(rig->accepted);
     run_both(&rig->client[0], &rig->served[0]);
-    report(rig->accepted == 1 && whole(&rig->client[0], &rig->served[0]), name, "accepted %d, errors %d %d, %llu and %llu bytes", rig->accepted,
+    report(rig->accepted == 1 && whole(&rig->client[0], &rig->served[0]), name,
+           "accepted %d, errors %d %d, %llu and %llu bytes", rig->accepted,
            rig->client[0].error, rig->served[0].error, (unsigned long long)rig->client[0].received,
            (unsigned long long)rig->served[0].received);
 }
@@ -36,7 +37,8 @@ static void streams(struct rig *rig)
     report(status.last_data > 0 && status.last_data <= loop_now(), "a counting port moves last_data", "it is %llu",
            (unsigned long long)status.last_data);
     WAIT_FOR(!flows_of(rig->near) && !flows_of(rig->far));
-    report(!flows_of(rig->near) && !flows_of(rig->far), "no flow is left", "%zu and %zu are", flows_of(rig->near), flows_of(rig->far));
+    report(!flows_of(rig->near) && !flows_of(rig->far), "no flow is left", "%zu and %zu are", flows_of(rig->near),
+           flows_of(rig->far));
 }
 
 static void unix_listener(struct rig *rig)
@@ -96,11 +98,13 @@ static void backpressure(struct rig *rig)
         before = c->sent;
         run_for(300);
     } while (c->sent != before);
-    report(c->sent < 30000000 && !over(c), "a server that does not read stops the client", "%llu bytes were taken", (unsigned long long)c->sent);
+    report(c->sent < 30000000 && !over(c), "a server that does not read stops the client", "%llu bytes were taken",
+           (unsigned long long)c->sent);
     s->deaf = false;
     actor_interest(s);
     run_both(c, s);
-    report(whole(c, s), "then all of it arrives", "%llu of %llu, error %d", (unsigned long long)s->received, (unsigned long long)c->size, c->error);
+    report(whole(c, s), "then all of it arrives", "%llu of %llu, error %d", (unsigned long long)s->received,
+           (unsigned long long)c->size, c->error);
 }
 
 static void many(struct rig *rig)
@@ -172,7 +176,8 @@ static void served(struct rig *rig)
     actor_start(c, dial(add_forward(rig, SERVED_PORT)));
     run_both(c, c);
     WAIT_FOR(ended);
-    report(c->received == 8 && c->hash == hash_some(0, (const uint8_t *)"farewell", 8) && ended == -1, "a port served inside the process",
+    report(c->received == 8 && c->hash == hash_some(0, (const uint8_t *)"farewell", 8) && ended == -1,
+           "a port served inside the process",
            "%llu bytes, ended %d", (unsigned long long)c->received, ended);
 }
 
@@ -201,7 +206,8 @@ static void closing(struct rig *rig)
     tunnel_close(rig->near);
     rig->near = NULL;
     run_both(c, s);
-    report((c->error == ECONNRESET || c->error == EPIPE) && s->error == ECONNRESET, "closing the tunnel resets both sockets", "errors %d and %d",
+    report((c->error == ECONNRESET || c->error == EPIPE) && s->error == ECONNRESET, "closing the tunnel resets both sockets",
+           "errors %d and %d",
            c->error, s->error);
 }
 
@@ -219,8 +225,10 @@ static void wrong_key(void)
     run_for(400);
     tunnel_get_status(rig.near, &near);
     tunnel_get_status(rig.far, &far);
-    report(!near.wg.established && near.wg.rx_bytes == 0 && near.wg.tx_bytes > 0 && far.wg.tx_bytes == 0 && far.wg.rx_dropped > 0 && !rig.accepted,
-           "an unknown key gets no answer", "established %d, %llu bytes back", near.wg.established, (unsigned long long)near.wg.rx_bytes);
+    report(!near.wg.established && near.wg.rx_bytes == 0 && near.wg.tx_bytes > 0 && far.wg.tx_bytes == 0 &&
+           far.wg.rx_dropped > 0 && !rig.accepted,
+           "an unknown key gets no answer", "established %d, %llu bytes back", near.wg.established,
+               (unsigned long long)near.wg.rx_bytes);
     rig_close(&rig);
 }
 

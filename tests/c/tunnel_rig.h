@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Two tunnel ends over UDP on the loopback interface, a server behind the far one, and sockets that send and check streams; one loop. */
+/* Two tunnel ends over UDP on the loopback interface, a server behind the far one, and sockets that send and check streams;
+ * all in one loop. */
 #ifndef CPLZ_TEST_TUNNEL_RIG_H
 #define CPLZ_TEST_TUNNEL_RIG_H
 
@@ -17,6 +18,10 @@
 #include <unistd.h>
 
 #include "tunnel/tunnel.h"
+
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0
+#endif
 
 enum { DATA_PORT = 5000, QUIET_PORT = 5001, DEAD_PORT = 5002, SERVED_PORT = 5003, MANY = 100, ROW = 1000 };
 
@@ -234,7 +239,8 @@ static inline void rig_open(struct rig *rig)
     rig->server = listen_any(&rig->server_port);
     rig->server_watch = loop_watch(loop, rig->server, LOOP_READ, on_server, rig);
     close(listen_any(&dead)); /* nobody listens there now */
-    if (!tunnel_expose(rig->far, DATA_PORT, rig->server_port, true) || !tunnel_expose(rig->far, QUIET_PORT, rig->server_port, false) ||
+    if (!tunnel_expose(rig->far, DATA_PORT, rig->server_port, true) || !tunnel_expose(rig->far, QUIET_PORT, rig->server_port,
+                                                                                      false) ||
         !tunnel_expose(rig->far, DEAD_PORT, dead, true))
         abort();
     rig->near_port = add_forward(rig, DATA_PORT);

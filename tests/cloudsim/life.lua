@@ -158,11 +158,13 @@ end
 
 --- Starts a stopped machine, unless the GPU went to somebody else.
 function life.start(world, instance)
-  if instance.actual == "running" and instance.intended == "running" then
+  instance.intended, instance.next = "running", "running"
+  if instance.process then -- a stop that had not come yet, or a pause, is over
+    turn(instance, "running")
+    world:hook("thaw", instance)
     return
   end
   bill(world, instance, "disk", life.disk_rate(world, instance, false))
-  instance.intended, instance.next = "running", "running"
   load(world, instance, world.settings.resume_seconds)
 end
 

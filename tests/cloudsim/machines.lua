@@ -23,6 +23,7 @@ function machines.new(options)
   hooks.stop = function(instance) self:stop(instance) end
   hooks.destroy = function(instance) self:stop(instance) end
   hooks.freeze = function(instance) self:signal(instance, "USR1") end
+  hooks.thaw = function(instance) self:signal(instance, "USR2") end
   hooks.log = function(instance) return files.read(self:path(instance, "log")) or "" end
   hooks.command = function(instance, text) return self:command(instance, text) end
   return self

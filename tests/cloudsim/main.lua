@@ -140,6 +140,9 @@ local function run(options)
   local ok, problem = fail.try(task.await, tasks[#tasks])
   log.info("cloudsim ends", {reason = ok and "nothing to do" or fail.message(problem)})
   task.shield(function() all:end_all() end)
+  if not options.dir then
+    files.remove_tree(dir)
+  end
   if not ok and not fail.is(problem, "interrupted") then
     error(problem, 0)
   end

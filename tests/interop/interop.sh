@@ -33,7 +33,7 @@ client_against_go() {
     expect "own client, wireguard-go server: both ways at once" in_cli "$work/traffic" get 127.0.0.1 21434 20000000 20000000
     expect "own client, wireguard-go server: slow reader" in_cli "$work/traffic" get 127.0.0.1 21434 10 8000000 slow 1
     expect "own client, wireguard-go server: 100 at once" in_cli "$work/traffic" get 127.0.0.1 21434 50000 100000 at-once 100
-    expect "own client, wireguard-go server: 2000 in a row" in_cli "$work/traffic" get 127.0.0.1 21434 100 100 count 2000
+    expect "own client, wireguard-go server: 10000 in a row" in_cli "$work/traffic" get 127.0.0.1 21434 100 100 count 10000
     expect "own client, wireguard-go server: refused" in_cli "$work/traffic" refused 127.0.0.1 21435
     stop "$go" # the server restarts without memory of any session
     wait_for 5 test ! -S "/var/run/wireguard/cg$id.sock"

@@ -3,8 +3,8 @@
  *
  *   relay PORT TARGET_IP:PORT [delay MS] [loss P] [copy P] [reorder P] [corrupt P] [seed N]
  *
- * Delay is per direction; P counts of 10000 datagrams. Without faults whole batches pass at once (GRO, GSO). SIGUSR1 changes the port
- * towards the server, as a forgetful address translator does. Prints "ready", at SIGTERM what it did. */
+ * Delay is per direction; P counts of 10000 datagrams. Without faults whole batches pass at once (GRO, GSO). SIGUSR1 changes
+ * the port towards the server, as a forgetful address translator does. Prints "ready", at SIGTERM what it did. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -138,7 +138,8 @@ static void take(int from)
     struct sockaddr_in name;
     struct iovec part = {buffer, sizeof buffer};
     for (int i = 0; i < 64; i++) {
-        struct msghdr msg = {.msg_name = &name, .msg_namelen = sizeof name, .msg_iov = &part, .msg_iovlen = 1, .msg_control = control,
+        struct msghdr msg = {.msg_name = &name, .msg_namelen = sizeof name, .msg_iov = &part, .msg_iovlen = 1,
+                             .msg_control = control,
                              .msg_controllen = sizeof control};
         ssize_t len = recvmsg(sockets[from], &msg, MSG_DONTWAIT);
         if (len < 0)
@@ -203,6 +204,15 @@ static void on_signal(int number)
         quit = 1;
 }
 
+static unsigned *fault(const char *name)
+{
+    if (!strcmp(name, "loss"))
+        return &loss;
+    if (!strcmp(name, "copy"))
+        return &copy;
+    return !strcmp(name, "reorder") ? &reorder : &corrupt;
+}
+
 static void configure(int argc, char **argv)
 {
     char host[64];
@@ -223,7 +233,7 @@ static void configure(int argc, char **argv)
         else if (!strcmp(argv[i], "seed"))
             dice = value;
         else
-            *(!strcmp(argv[i], "loss") ? &loss : !strcmp(argv[i], "copy") ? &copy : !strcmp(argv[i], "reorder") ? &reorder : &corrupt) = value;
+            *fault(argv[i]) = value;
     }
 }
 
@@ -255,7 +265,8 @@ int main(int argc, char **argv)
             free(item.bytes);
         }
     }
-    printf("passed %llu lost %llu copied %llu reordered %llu corrupted %llu\n", (unsigned long long)passed, (unsigned long long)lost,
+    printf("passed %llu lost %llu copied %llu reordered %llu corrupted %llu\n", (unsigned long long)passed,
+           (unsigned long long)lost,
            (unsigned long long)copied, (unsigned long long)reordered, (unsigned long long)corrupted);
     return 0;
 }

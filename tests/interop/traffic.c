@@ -2,12 +2,13 @@
 /* A server and a client over the kernel's TCP that check every byte.
  *
  *   traffic serve IP PORT
- *   traffic get IP PORT UP DOWN [count N] [at-once K] [slow MS] [unix PATH] [raw 1]   streams, both ways at once when both are given
+ *   traffic get IP PORT UP DOWN [count N] [at-once K] [slow MS] [unix PATH] [raw 1]   streams of UP and DOWN bytes at once
  *   traffic echo IP PORT COUNT                                                  latency of one byte, microseconds
  *   traffic refused IP PORT                                                     0 when the connection is refused or reset
  *
- * raw: bytes are neither made nor checked, for measuring. A question is 16 bytes (bytes up, bytes down), then the stream; the answer is the stream down and 8 bytes of hash of the stream up,
- * sent after the question's end. Prints "ok CONNECTIONS SECONDS MBIT" or what was wrong. Ends by itself after 120 s. */
+ * raw: bytes are neither made nor checked, for measuring. A question is 16 bytes (bytes up, bytes down), then the stream;
+ * the answer is the stream down and 8 bytes of hash of the stream up, sent after the question's end. Prints
+ * "ok CONNECTIONS SECONDS MBIT" or what was wrong. Ends by itself after 120 s. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -198,7 +199,8 @@ static int dial(const struct job *job)
         snprintf(name.sun_path, sizeof name.sun_path, "%s", job->path);
     else
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (fd < 0 || (job->path ? connect(fd, (struct sockaddr *)&name, sizeof name) : connect(fd, (struct sockaddr *)&job->to, sizeof job->to)))
+    const void *to = job->path ? (const void *)&name : &job->to;
+    if (fd < 0 || connect(fd, to, job->path ? sizeof name : sizeof job->to))
         fail("connect");
     return fd;
 }
@@ -224,7 +226,8 @@ static void run_job(const struct job *job)
 
 static int get(int argc, char **argv)
 {
-    struct job job = {.to = address(argv[2], argv[3]), .up = strtoull(argv[4], NULL, 10), .down = strtoull(argv[5], NULL, 10), .count = 1,
+    struct job job = {.to = address(argv[2], argv[3]), .up = strtoull(argv[4], NULL, 10), .down = strtoull(argv[5], NULL, 10),
+                      .count = 1,
                       .at_once = 1};
     for (int i = 6; i + 1 < argc; i += 2) {
         if (!strcmp(argv[i], "count"))
@@ -255,7 +258,8 @@ static int get(int argc, char **argv)
     if (failed)
         printf("failed: %d of %u\n", failed, job.at_once);
     else
-        printf("ok %u %.2f %.0f\n", job.count * job.at_once, took, (double)(job.up + job.down) * job.count * job.at_once * 8 / 1e6 / took);
+        printf("ok %u %.2f %.0f\n", job.count * job.at_once, took,
+               (double)(job.up + job.down) * job.count * job.at_once * 8 / 1e6 / took);
     return failed > 0;
 }
 
@@ -274,11 +278,12 @@ static int echo(char **argv)
     double *took = calloc((size_t)count, sizeof *took);
     if (!took || send(fd, head, sizeof head, MSG_NOSIGNAL) != sizeof head)
         fail("send");
-    for (int i = 0; i < count; i++) {
+    for (int i = -1; i < count; i++) { /* the first one waits for the connection and is not counted */
         double start = now();
         if (send(fd, &byte, 1, MSG_NOSIGNAL) != 1 || read(fd, &byte, 1) != 1)
             fail("echo");
-        took[i] = now() - start;
+        if (i >= 0)
+            took[i] = now() - start;
     }
     qsort(took, (size_t)count, sizeof *took, compare);
     printf("ok %.0f %.0f\n", took[count / 2] * 1e6, took[count * 99 / 100] * 1e6);
@@ -290,7 +295,8 @@ static int refused(char **argv)
     struct sockaddr_in to = address(argv[2], argv[3]);
     char byte;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    bool good = connect(fd, (struct sockaddr *)&to, sizeof to) ? errno == ECONNREFUSED : read(fd, &byte, 1) < 0 && errno == ECONNRESET;
+    bool refuses = connect(fd, (struct sockaddr *)&to, sizeof to) != 0;
+    bool good = refuses ? errno == ECONNREFUSED : read(fd, &byte, 1) < 0 && errno == ECONNRESET;
     printf("%s\n", good ? "ok" : "failed: not refused");
     return !good;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One tunnel end as a program, for the interoperation tests and the bench.
- * tunnel_end --key FILE --peer BASE64 [--psk FILE] --local A.B.C.D --remote A.B.C.D [--endpoint IP:PORT] [--listen PORT] [--keepalive N]
- *            [--forward PORT:REMOTE] [--forward-unix PATH:REMOTE] [--expose PORT:LOCAL] [--echo PORT]
+ * tunnel_end --key FILE --peer BASE64 [--psk FILE] --local A.B.C.D --remote A.B.C.D [--endpoint IP:PORT] [--listen PORT]
+ *            [--keepalive N] [--forward PORT:REMOTE] [--forward-unix PATH:REMOTE] [--expose PORT:LOCAL] [--echo PORT]
  * Prints "ready PORT". Commands on stdin: "status", "endpoint IP:PORT", "quit". */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -122,9 +122,13 @@ static void print_status(void)
 {
     struct tunnel_status s;
     tunnel_get_status(tunnel, &s);
-    printf("status established=%d rx=%llu tx=%llu dropped=%llu flows=%zu last_data=%d endpoint=%u.%u.%u.%u:%u\n", s.wg.established,
+    const struct wg_address *to = &s.wg.endpoint;
+    printf("status established=%d rx=%llu tx=%llu dropped=%llu flows=%zu last_data=%d endpoint=%u.%u.%u.%u:%u", s.wg.established,
            (unsigned long long)s.wg.rx_bytes, (unsigned long long)s.wg.tx_bytes, (unsigned long long)s.wg.rx_dropped, s.flows,
-           s.last_data > 0, s.wg.endpoint.ip[0], s.wg.endpoint.ip[1], s.wg.endpoint.ip[2], s.wg.endpoint.ip[3], s.wg.endpoint.port);
+           s.last_data > 0, to->ip[0], to->ip[1], to->ip[2], to->ip[3], to->port);
+    printf(" out=%llu again=%llu timeouts=%llu probes=%llu undone=%llu\n", (unsigned long long)s.stack.segments_out,
+           (unsigned long long)s.stack.retransmits, (unsigned long long)s.stack.timeouts, (unsigned long long)s.stack.probes,
+           (unsigned long long)s.stack.undone);
 }
 
 static void move_endpoint(const char *text)

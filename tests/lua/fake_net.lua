@@ -133,4 +133,9 @@ return function(host, p)
     socket.incoming, socket.ended = text, true
     return socket
   end
+  p.sim.pair_of = p.sim.pair_of or function()
+    local one, two = new_socket(nil), new_socket(nil)
+    one.other, two.other = two, one
+    return one, two
+  end
 end

@@ -60,7 +60,7 @@ local function terminal_of(p)
     size = function() return 80, 24 end,
     raw = function() return true end,
     echo = function() return true end,
-    stdin = function() return sim:pipe_of(p.input) end,
+    stdin = function() return p.stdin or sim:pipe_of(p.input) end,
     width = function(text) return sim.real.terminal.width(text) end,
   }
 end
@@ -81,9 +81,11 @@ local function spawn(p, options)
   more = more or {}
   more.parent, more.exit_id, more.argv = p, id, options.argv
   if more.daemon == nil then more.daemon = true end
+  local mine = nil
+  if options.stdin == "pipe" then mine, more.stdin = sim:pair_of() end
   local child = sim:start(main or function(require) require("base.task").sleep(1e9) end, more)
   local function stream(kind, text) return options[kind] == "pipe" and sim:pipe_of(text) or nil end
-  return { id = id, pid = child.pid, stdin = stream("stdin", ""), stdout = stream("stdout", ""), stderr = stream("stderr", "") }
+  return { id = id, pid = child.pid, stdin = mine, stdout = stream("stdout", ""), stderr = stream("stderr", "") }
 end
 
 local function process_of(p)

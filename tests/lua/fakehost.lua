@@ -148,7 +148,7 @@ local function new_process(sim, options)
     sim = sim, pid = sim.last_pid, state = "new", inbox = {}, order = 0, watches = {}, transfers = {}, at_end = {}, out = "", err = "",
     argv = options.argv or {}, home = options.home or "/home/user/.continueplz", daemon = options.daemon, env = options.env or sim.env,
     tty = options.tty or {}, input = options.input or "", cwd = options.cwd or "/home/user", name = options.name, parent = options.parent,
-    exit_id = options.exit_id,
+    exit_id = options.exit_id, stdin = options.stdin,
   }, Process)
   p.host = host_of(p)
   p.world = loader.new { host = p.host, home = p.home, scripts = options.scripts or outer.scripts, user = options.user ~= false }

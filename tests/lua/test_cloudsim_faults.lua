@@ -180,6 +180,42 @@ return function(t)
     t:equal(#sim.world.ledger.rows, 0)
   end)
 
+  -- One look at everything, at which any fault can happen.
+  local function tour(sim)
+    local control, registry = {face = "control"}, {face = "registry", key = false}
+    sim:call("POST", "/api/v0/bundles/", {})
+    for _, price in ipairs{0.4, 0.4, false} do
+      local offer = sim.world.offers[1]
+      for _, each in ipairs(sim.world.offers) do
+        offer = not each.rented_by and (each.min_bid or 9) < 0.4 and each or offer
+      end
+      sim:call("PUT", "/api/v0/asks/" .. offer.id .. "/", {image = "x", label = "tour", price = price or nil})
+    end
+    sim:pass(100)
+    local _, page = sim:call("GET", "/api/v1/instances/")
+    sim:call("GET", "/api/v1/instances/?after_token=" .. (page and page.next_token or ""))
+    for _, instance in ipairs(sim.world:each()) do
+      sim:call("GET", "/api/v0/instances/" .. instance.id .. "/")
+      sim:call("POST", "/instance/" .. instance.id, {action = "outbid"}, control)
+      sim:call("DELETE", "/api/v0/instances/" .. instance.id .. "/")
+    end
+    sim:call("GET", "/v2/library/tiny-sim/manifests/latest", nil, registry)
+    for _, name in ipairs{"pull.stall", "pull.error", "pull.slow"} do
+      sim:call("POST", "/take", {name = name}, control)
+    end
+  end
+
+  t:case("every fault that can be ordered happens, once, at its place", function()
+    for name in sorted(faults.names) do
+      local sim = testing.new()
+      sim:fault{name = name, mode = "drop", seconds = 1, polls = 1}
+      tour(sim)
+      t:equal(sim.world.faults.fired, {name})
+      tour(sim)
+      t:equal(sim.world.faults.fired, {name}, "it happened twice")
+    end
+  end)
+
   t:case("every fault that can be ordered is in the README", function()
     local text = assert(files.read(files.join(t.root, "cloudsim", "README.md")))
     for name in sorted(faults.names) do

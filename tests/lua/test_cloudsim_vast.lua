@@ -191,6 +191,27 @@ return function(t)
     t:equal(sim:get(id).actual_status, "running")
   end)
 
+  t:case("a start before the stop was done keeps the one process; so does a thaw", function()
+    local sim = testing.new()
+    local started, stopped = 0, 0
+    sim.world.hooks.start = function() started = started + 1 end
+    sim.world.hooks.stop = function() stopped = stopped + 1 end
+    local id = sim:rent()
+    sim:pass(30)
+    local path = "/api/v0/instances/" .. id .. "/"
+    sim:send("PUT", path, {state = "stopped"})
+    sim:pass(1)
+    sim:send("PUT", path, {state = "running"})
+    sim:pass(60)
+    t:equal({sim:get(id).actual_status, started, stopped}, {"running", 1, 0})
+    sim:send("POST", "/instance/" .. id, {action = "freeze"}, {face = "control"})
+    t:equal(sim:get(id).actual_status, "frozen")
+    sim:call("PUT", path, {state = "running"})
+    t:equal({sim:get(id).actual_status, started, stopped}, {"running", 1, 0})
+    sim:call("DELETE", path)
+    t:equal({started, stopped}, {1, 1})
+  end)
+
   t:case("a machine's own key: its instance and nothing else", function()
     local sim = testing.new()
     local id, _, value = sim:rent()

@@ -66,11 +66,15 @@ return function(t)
 
   t:case("every bad value is one sentence with file, line and setting", function()
     local rows = {
-      "MAX_HOURS=soon", "MAX_HOURS=0", "MAX_HOURS=-1", "MAX_HOURS=9999", "IDLE_MINUTES=nan", "PREFER_SPOT=maybe", "DEFAULT_TIER=huge",
-      "DEFAULT_GPU=h10", "DEFAULT_REGION=eu-wst", "DEFAULT_MODEL=a b", "DEFAULT_MODEL=../x", "VAST_API_KEY=\"a b\"", "LOCAL_PORT=70000",
-      "LOCAL_PORT=1.5", "CONTEXT_LENGTH=12", "CONTEXT_LENGTH=64m", "MAX_PRICE=cheap", "EUR_RATE=0.9", "VAST_BASE_URL=http://example.org",
+      "MAX_HOURS=soon", "MAX_HOURS=0", "MAX_HOURS=-1", "MAX_HOURS=9999", "IDLE_MINUTES=nan", "PREFER_SPOT=maybe",
+      "DEFAULT_TIER=huge",
+      "DEFAULT_GPU=h10", "DEFAULT_REGION=eu-wst", "DEFAULT_MODEL=a b", "DEFAULT_MODEL=../x", "VAST_API_KEY=\"a b\"",
+      "LOCAL_PORT=70000",
+      "LOCAL_PORT=1.5", "CONTEXT_LENGTH=12", "CONTEXT_LENGTH=64m", "MAX_PRICE=cheap", "EUR_RATE=0.9",
+      "VAST_BASE_URL=http://example.org",
       "VAST_BASE_URL=ftp://x", "VAST_BASE_URL=https://user:pw@example.org", "ALERT_WEBHOOK_URL=nonsense", "BID_MARGIN=-0.1",
-      "OLLAMA_VERSION=latest;rm", "WIREGUARD_PRIVATE_KEY=short", "DAY_HOURS=off", "GPUS=0", "TIME_SCALE=0", "CA_FILE=relative.pem",
+      "OLLAMA_VERSION=latest;rm", "WIREGUARD_PRIVATE_KEY=short", "DAY_HOURS=off", "GPUS=0", "TIME_SCALE=0",
+      "CA_FILE=relative.pem",
       "MIN_RELIABILITY=2", "DATACENTER_ONLY=off2",
     }
     for _, row in ipairs(rows) do
@@ -92,7 +96,8 @@ return function(t)
       .. "DEFAULT_MODEL=someone/model-1:q4_K_M\nVAST_BASE_URL=http://127.0.0.1:99/\nREGISTRY_URL=http://[::1]:5\nTIME_SCALE=20\nMAX_PRICE=.5\n"
       .. "EUR_RATE=0.92@2026-11-19\nLOCAL_PORT=12000\n")
     t:equal(problems, {})
-    t:equal({ config.get "CONTEXT_LENGTH", config.get "PREFER_SPOT", config.get "DEFAULT_TIER", config.get "VAST_BASE_URL", config.get "MAX_PRICE",
+    t:equal({ config.get "CONTEXT_LENGTH", config.get "PREFER_SPOT", config.get "DEFAULT_TIER", config.get "VAST_BASE_URL",
+      config.get "MAX_PRICE",
       config.get "LOCAL_PORT", config.rate().per_dollar, config.get "DEFAULT_MODEL" },
       { 65536, false, "large", "http://127.0.0.1:99", 0.5, 12000, 0.92, "someone/model-1:q4_K_M" })
     t:equal(config.get "TIME_SCALE", 20)
@@ -132,6 +137,17 @@ return function(t)
     t:ok(hidden["canary-123456"] and hidden["https://hooks.example/T0/canary-9"], "both")
     local _, problems = load('VAST_API_KEY="canary 123456"\nALERT_WEBHOOK_URL=canary-7\n')
     t:ok(not table.concat(problems):find("canary"), table.concat(problems))
+  end)
+
+  t:case("the public key must be that of the private one", function()
+    local key = require("base.keys").fresh()
+    local private, public = key:secret(), key:public()
+    local _, problems = load(("WIREGUARD_PRIVATE_KEY=%s\nWIREGUARD_PUBLIC_KEY=%s\n"):format(private, public))
+    t:equal(problems, {})
+    local other = require("base.keys").fresh():public()
+    _, problems = load(("WIREGUARD_PRIVATE_KEY=%s\nWIREGUARD_PUBLIC_KEY=%s\n"):format(private, other))
+    t:equal(#problems, 1)
+    t:ok(problems[1]:find("line 2: WIREGUARD_PUBLIC_KEY", 1, true) and not problems[1]:find(private, 1, true), problems[1])
   end)
 
   t:case("a wrong flag is a usage problem, said with the flag", function()

@@ -10,7 +10,8 @@ local status = require "ui.status"
 local stopped = require "ui.stopped"
 local term = require "base.term"
 
-local ENDPOINT = { url = "http://127.0.0.1:23456", openai = "http://127.0.0.1:23456/v1", model = "qwen3-coder:30b", context = 65536 }
+local ENDPOINT = { url = "http://127.0.0.1:23456", openai = "http://127.0.0.1:23456/v1", model = "qwen3-coder:30b",
+  context = 65536 }
 local RATE = { per_dollar = 0.9, date = "2026-11-19", source = "EUR_RATE" }
 
 return function(t)
@@ -42,13 +43,15 @@ return function(t)
   end)
 
   t:case("codex speaks responses, claude the native address, continue /v1", function()
-    t:ok(text("codex"):find('wire_api = "responses"', 1, true) and text("codex"):find('base_url = "http://127.0.0.1:23456/v1"', 1, true), "codex")
+    t:ok(text("codex"):find('wire_api = "responses"', 1, true) and text("codex"):find('base_url = "http://127.0.0.1:23456/v1"',
+      1, true), "codex")
     t:ok(text("claude"):find("export ANTHROPIC_BASE_URL='http://127.0.0.1:23456'\n", 1, true), "claude")
     t:ok(text("continue"):find("apiBase: http://127.0.0.1:23456/v1\n", 1, true), "continue")
   end)
 
   t:case("shell lines survive a shell, whatever the model is called", function()
-    local lines = clients.shell { url = "http://127.0.0.1:1", openai = "http://127.0.0.1:1/v1", model = "a'b $(touch x)", context = 5 }
+    local lines = clients.shell { url = "http://127.0.0.1:1", openai = "http://127.0.0.1:1/v1", model = "a'b $(touch x)",
+      context = 5 }
     t:ok(table.concat(lines, "\n"):find("export CONTINUEPLZ_MODEL='a'\\''b $(touch x)'", 1, true), table.concat(lines, "\n"))
     for _, line in ipairs(lines) do
       t:ok(line:find("^export [A-Z_]+='.*'$"), line)
@@ -70,12 +73,14 @@ return function(t)
     t:equal(format.hourly(0.4567), "$0.457/h")
     t:equal({ format.bytes(18.56e9), format.bytes(5e6), format.bytes(900) }, { "18.6 GB", "5 MB", "1 kB" })
     t:equal({ format.limit(nil), format.limit(0), format.limit(36000) }, { "off", "off", "10h 00m" })
-    t:equal({ format.gpu("a100-80", 1), format.gpu("a6000", 2), format.gpu("Odd", 1) }, { "A100 80GB", "2 × RTX A6000 48GB", "Odd" })
+    t:equal({ format.gpu("a100-80", 1), format.gpu("a6000", 2), format.gpu("Odd", 1) }, { "A100 80GB", "2 × RTX A6000 48GB",
+      "Odd" })
   end)
 
   t:case("boxes are even, and name the way out", function()
     local session = { id = "30119482", token = "cplz-1", provider = "vast" }
-    for _, lines in ipairs { boxes.critical(session, ("a long reason "):rep(20), "https://console.example/", "/h/continueplz.log"),
+    for _, lines in ipairs { boxes.critical(session, ("a long reason "):rep(20), "https://console.example/",
+      "/h/continueplz.log"),
       boxes.manual(session, "Paperspace", "https://console.example/"), boxes.interrupted(session, "$1", "3h") } do
       local width = term.width(lines[1])
       for _, line in ipairs(lines) do
@@ -84,27 +89,33 @@ return function(t)
       t:ok(table.concat(lines):find("30119482", 1, true), "the machine is named")
     end
     local critical = table.concat(boxes.critical(session, "x", "https://console.example/", "/h/continueplz.log"))
-    t:ok(critical:find("CRITICAL", 1, true) and critical:find("https://console.example/", 1, true) and critical:find("--stop", 1, true), critical)
+    t:ok(critical:find("CRITICAL", 1, true) and critical:find("https://console.example/", 1, true) and critical:find("--stop", 1,
+      true), critical)
   end)
 
   local model = {
-    state = "ready", home = "/h", instance = { id = "5", provider = "vast", title = "Vast.ai", gpu = "a100-80", gpus = 1, region = "eu-north",
+    state = "ready", home = "/h", instance = { id = "5", provider = "vast", title = "Vast.ai", gpu = "a100-80", gpus = 1,
+    region = "eu-north",
       type = "spot" },
     model = { name = "m:1", state = "ready", context = 32768, tokens_per_second = 61.2 },
     endpoint = { url = "http://127.0.0.1:1", host = "127.0.0.1", port = 1, wireguard_ip = "10.13.37.1" },
-    tunnel = { state = "connected", handshake_age = 4 }, guard = { state = "armed", silence_left = 3600, idle_left = 60, life_left = 7200 },
-    limits = { silence = 36000, idle = 0, life = 43200, max_price = 3 }, rate = RATE, seconds = 7260, started = 1795215778, warnings = { "careful" },
+    tunnel = { state = "connected", handshake_age = 4 }, guard = { state = "armed", silence_left = 3600, idle_left = 60,
+    life_left = 7200 },
+    limits = { silence = 36000, idle = 0, life = 43200, max_price = 3 }, rate = RATE, seconds = 7260, started = 1795215778,
+    warnings = { "careful" },
     cost = { hourly = 0.5, current = 1, projected = 4, projected_hours = 8, currency = "USD" },
   }
 
   t:case("status and READY show the truth, with all four limits", function()
     local shown = table.concat(status.lines(model), "\n")
-    for _, words in ipairs { "Active (5)", "Vast.ai (spot)", "A100 80GB", "m:1, ready, 32768 tokens", "http://127.0.0.1:1", "handshake 4s ago", "2h 01m",
+    for _, words in ipairs { "Active (5)", "Vast.ai (spot)", "A100 80GB", "m:1, ready, 32768 tokens", "http://127.0.0.1:1",
+      "handshake 4s ago", "2h 01m",
       "$1.00 (≈ €0.90) at $0.500/h", "1h 00m without contact", "1m 00s without questions", "2h 00m at most", "careful", "/h" } do
       t:ok(shown:find(words, 1, true), words .. " in\n" .. shown)
     end
     local ready = table.concat(status.ready(model), "\n")
-    for _, words in ipairs { "READY", "10h 00m  without contact", "off  without a question", "12h 00m  in any case", "$3.00/h", "$0.500/h; $4.00 (≈ €3.60)",
+    for _, words in ipairs { "READY", "10h 00m  without contact", "off  without a question", "12h 00m  in any case", "$3.00/h",
+      "$0.500/h; $4.00 (≈ €3.60)",
       "continueplz --stop" } do
       t:ok(ready:find(words, 1, true), words .. " in\n" .. ready)
     end
@@ -114,17 +125,21 @@ return function(t)
 
   t:case("status as JSON has the PRD's names", function()
     local object = json.decode(json.encode(status.object(model)))
-    t:equal({ object.status, object.instance.type, object.instance.gpu, object.model, object.endpoint.url, object.endpoint.wireguard_ip,
-      object.endpoint.port, object.cost.hourly, object.cost.current, object.cost.currency, object.deadman.active, object.deadman.remaining_seconds,
+    t:equal({ object.status, object.instance.type, object.instance.gpu, object.model, object.endpoint.url,
+      object.endpoint.wireguard_ip,
+      object.endpoint.port, object.cost.hourly, object.cost.current, object.cost.currency, object.deadman.active,
+        object.deadman.remaining_seconds,
       object.money_running },
       { "ready", "spot", "a100-80", "m:1", "http://127.0.0.1:1", "10.13.37.1", 1, 0.5, 1, "USD", true, 3600, true })
     t:equal(status.object { state = "none", home = "/h" }, { status = "none", home = "/h", money_running = false })
   end)
 
   t:case("how sessions ended", function()
-    local result = { session = { id = "5", token = "t", provider = "vast" }, outcome = "proven", cost = { amount = 1.5, source = "reckoned" },
+    local result = { session = { id = "5", token = "t", provider = "vast" }, outcome = "proven", cost = { amount = 1.5,
+      source = "reckoned" },
       duration = 3661, provider = { console = "https://c.example/", title = "Vast.ai" } }
-    t:equal(stopped.lines(result, RATE, "/log"), { "Session cost: $1.50 (≈ €1.35), reckoned from the agreed price", "Duration:     1h 01m" })
+    t:equal(stopped.lines(result, RATE, "/log"), { "Session cost: $1.50 (≈ €1.35), reckoned from the agreed price",
+      "Duration:     1h 01m" })
     t:equal({ stopped.object({ result }, RATE).outcome, stopped.object({ result }, RATE).money_running }, { "proven", false })
     result.outcome, result.doubt = "unproven", "the cloud is down"
     local shown = table.concat(stopped.lines(result, RATE, "/log"), "\n")
@@ -134,7 +149,8 @@ return function(t)
   end)
 
   t:case("words of a progress report", function()
-    t:equal(progress.words { status = "pulling 1194192cf2a1", fraction = 0.456, bytes = 8.4e9, total = 18.5e9, rate = 1.2e8, eta = 84 },
+    t:equal(progress.words { status = "pulling 1194192cf2a1", fraction = 0.456, bytes = 8.4e9, total = 18.5e9, rate = 1.2e8,
+      eta = 84 },
       "Pulling 45% 8.4 GB of 18.5 GB, 120 MB/s, 1m 24s left")
     t:equal(progress.words { text = "Booting" }, "Booting")
     t:equal(progress.words { text = "Pushing", fraction = 1 }, "Pushing 100%")

@@ -18,6 +18,9 @@ return function(t)
       if results[1] then
         return table.unpack(results, 2, results.n)
       end
+      if results[2].kind == "internal" then
+        error(results[2], 0)
+      end
       return nil, results[2].kind, results[2].message, results[2].exit
     end)
     s:run()
@@ -49,7 +52,8 @@ return function(t)
     t:ok(results[1]:find("^ollama/ollama:%d+%.%d+%.%d+$"), results[1])
     t:equal(results[2].argv, { "ollama", "serve" })
     local env = table.concat(results[2].env, "\n")
-    for _, line in ipairs { "OLLAMA_HOST=127.0.0.1:45678", "OLLAMA_CONTEXT_LENGTH=65536", "OLLAMA_KEEP_ALIVE=-1", "OLLAMA_NO_CLOUD=1",
+    for _, line in ipairs { "OLLAMA_HOST=127.0.0.1:45678", "OLLAMA_CONTEXT_LENGTH=65536", "OLLAMA_KEEP_ALIVE=-1",
+      "OLLAMA_NO_CLOUD=1",
       "OLLAMA_MAX_LOADED_MODELS=1" } do
       t:ok(env:find(line, 1, true), line)
     end
@@ -94,7 +98,8 @@ return function(t)
     local meter = pull.meter(manifest.layers, 1)
     meter:restart(0)
     local shown = {}
-    for index, line in ipairs { { status = "pulling manifest" }, progress(A, 0, 900), progress(A, 450, 900), progress(A, 300, 900),
+    for index, line in ipairs { { status = "pulling manifest" }, progress(A, 0, 900), progress(A, 450, 900), progress(A, 300,
+      900),
       progress(A, 900, 900), progress(B, 50, 100), { status = "verifying sha256 digest" }, progress(B, 100, 100) } do
       shown[index] = meter:line(line, index).bytes
     end
@@ -159,7 +164,8 @@ return function(t)
     end
   end
 
-  local good = { body = lines { { status = "pulling manifest" }, progress(A, 900, 900), progress(B, 100, 100), { status = "success" } } }
+  local good = { body = lines { { status = "pulling manifest" }, progress(A, 900, 900), progress(B, 100, 100),
+    { status = "success" } } }
 
   local function pulled(pulls)
     local results, s = run(server(pulls), function(engine)
@@ -177,9 +183,10 @@ return function(t)
   end
 
   t:case("a pull that works, one that is cut, one that stalls and is taken up again", function()
-    t:equal({ pulled({ good })[1][1], (select(2, pulled({ good }))) }, { 1.0, 1 })
+    local results, count = pulled { good }
+    t:equal({ results[1], count }, { 1.0, 1 })
     local half = { body = lines { progress(A, 300, 900) } }
-    local results, count = pulled { half, { lost = true }, good }
+    results, count = pulled { half, { lost = true }, good }
     t:equal({ results[1], count }, { 1.0, 3 })
     local stalled = { pieces = { { data = lines { progress(A, 300, 900) } }, { data = "\n", after = 5000 } } }
     local s
@@ -246,7 +253,8 @@ return function(t)
     t:equal(rung({ json = { other = 1 } }, function(e) return e.probe(BASE) end), "broken")
     t:equal(rung({ json = { done_reason = "stop" } }, function(e) return e.load(BASE, "m") end), "broken")
     t:equal(rung({ json = { done = true, eval_count = 0 } }, function(e) return e.token(BASE, "m") end), "broken")
-    local kind, message = rung({ status = 500, json = { error = "llama runner process has terminated" } }, function(e) return e.load(BASE, "m") end)
+    local kind, message = rung({ status = 500, json = { error = "llama runner process has terminated" } },
+      function(e) return e.load(BASE, "m") end)
     t:equal(kind, "transient")
     t:ok(message:find("llama runner process has terminated", 1, true), message)
     t:equal(rung({ lost = true }, function(e) return e.probe(BASE) end), "transient")
@@ -262,7 +270,8 @@ return function(t)
         return engine.ask(BASE, "m", "why?", function() end)
       end)[2]
     end
-    local words = { { message = { content = "Be" } }, { message = { content = "cause" } }, { done = true, eval_count = 2, eval_duration = 1e8 } }
+    local words = { { message = { content = "Be" } }, { message = { content = "cause" } }, { done = true, eval_count = 2,
+      eval_duration = 1e8 } }
     t:equal((ask { body = lines(words) }), "Because")
     t:equal(select(2, ask { body = lines { words[1], { error = "out of memory" } } }), "refused")
     t:equal(select(2, ask { body = lines { words[1] } }), "transient")

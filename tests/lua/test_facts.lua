@@ -11,7 +11,8 @@ local suggest = require "facts.suggest"
 return function(t)
   t:case("cards: the name alone never decides between 40 and 80 GB", function()
     local rows = {
-      { "A100 SXM4", 40960, "a100-40" }, { "A100 PCIE", 81920, "a100-80" }, { "A100X", 81920, "a100-80" }, { "A100 SXM4", 65000, nil },
+      { "A100 SXM4", 40960, "a100-40" }, { "A100 PCIE", 81920, "a100-80" }, { "A100X", 81920, "a100-80" }, { "A100 SXM4", 65000,
+      nil },
       { "RTX A6000", 49140, "a6000" }, { "RTX 6000Ada", 49140, "rtx6000-ada" }, { "RTX PRO 6000 WS", 97887, "rtx-pro-6000" },
       { "H100 SXM", 81559, "h100" }, { "H100 NVL", 95830, "h100-94" }, { "H200 NVL", 143771, "h200" }, { "L4", 23034, "l4" },
       { "L40", 46068, "l40" }, { "L40S", 46068, "l40s" }, { "RTX 4090", 24564, "rtx4090" }, { "RTX 4090", 49140, "rtx4090-48" },
@@ -32,7 +33,8 @@ return function(t)
   end)
 
   t:case("VRAM needs are those of the facts", function()
-    local gib = { ["qwen3-coder:30b"] = 21.8, ["qwen2.5-coder:32b"] = 28.0, ["gpt-oss:120b"] = 63.5, ["qwen2.5-coder:14b"] = 15.9 }
+    local gib = { ["qwen3-coder:30b"] = 21.8, ["qwen2.5-coder:32b"] = 28.0, ["gpt-oss:120b"] = 63.5,
+      ["qwen2.5-coder:14b"] = 15.9 }
     for name, wanted in pairs(gib) do -- order: free
       local row = models.find(name)
       local need = models.vram_gb(row.bytes, row.kv_bytes_per_token, 32768) * 0.95 * 1e9 / 2 ^ 30
@@ -64,8 +66,10 @@ return function(t)
 
   t:case("regions from places as Vast writes them", function()
     local rows = {
-      { "Texas, US", "us-central" }, { "Quebec, CA", "ca" }, { "Sofia-Capital, BG", "eu-east" }, { "United States, US", "us" }, { ", US", "us" },
-      { "California, United States", "us-west" }, { "Virginia, US", "us-east" }, { "Sweden, SE", "eu-north" }, { "Germany, DE", "eu-west" },
+      { "Texas, US", "us-central" }, { "Quebec, CA", "ca" }, { "Sofia-Capital, BG", "eu-east" }, { "United States, US", "us" },
+      { ", US", "us" },
+      { "California, United States", "us-west" }, { "Virginia, US", "us-east" }, { "Sweden, SE", "eu-north" }, { "Germany, DE",
+      "eu-west" },
       { "nowhere", nil }, { "Nowhere, XX", nil }, { nil, nil }, { "Korea, Republic of, KR", "ap-east" },
     }
     for index = 1, 13 do

@@ -95,7 +95,7 @@ return function(t)
     for path, text in sorted(lua) do
       local mine = RANK[layer(path)]
       if not mine then problems[#problems + 1] = path .. " is in no layer" end
-      for name in text:gmatch("require%s*%(?%s*[\"']([%w_.-]+)[\"']") do
+      for name in text:gsub("%f[%w]lazy%f[%W]", "require"):gmatch("require%s*%(?%s*[\"']([%w_.-]+)[\"']") do
         local theirs = RANK[name:gsub("^builtin%.", ""):match("^[^.]+")]
         if not theirs then
           problems[#problems + 1] = ("%s requires %s, which is in no layer"):format(path, name)
@@ -110,7 +110,7 @@ return function(t)
   t:case("required modules exist", function()
     local problems, made = {}, { ["base.world"] = true, ["policies.user"] = true }
     for path, text in sorted(lua) do
-      for name in text:gmatch("require%s*%(?%s*[\"']([%w_.-]+)[\"']") do
+      for name in text:gsub("%f[%w]lazy%f[%W]", "require"):gmatch("require%s*%(?%s*[\"']([%w_.-]+)[\"']") do
         local plain = name:gsub("^builtin%.", "")
         if not plain:find("%.$") and not made[plain] and not lua[plain:gsub("%.", "/") .. ".lua"] then
           problems[#problems + 1] = ("%s requires %s, which does not exist"):format(path, name)

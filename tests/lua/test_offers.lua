@@ -44,10 +44,12 @@ return function(t)
 
   t:case("want: the registry's bytes, the table's memory per token, sizes with room", function()
     local want = make { env = { DEFAULT_MODEL = "qwen3-coder:30b", DAY_HOURS = "2" } }
-    t:equal({ want.model.name, want.model.bytes, want.context, want.disk_gb, want.hours, want.spot, want.region, want.max_price, want.ask_above },
+    t:equal({ want.model.name, want.model.bytes, want.context, want.disk_gb, want.hours, want.spot, want.region, want.max_price,
+      want.ask_above },
       { "qwen3-coder:30b", 18 * GIB + 1000, 32768, 45, 2, true, nil, nil, 3.0 })
     t:ok(math.abs(want.vram_gb - (18 + 3 + 1.5) * GIB / 0.95 / 1e9) < 0.001, "memory")
-    want = make { env = { DEFAULT_MODEL = "qwen2.5-coder:32b", CONTEXT_LENGTH = "64k", DEFAULT_REGION = "eu", PREFER_SPOT = "no" } }
+    want = make { env = { DEFAULT_MODEL = "qwen2.5-coder:32b", CONTEXT_LENGTH = "64k", DEFAULT_REGION = "eu",
+      PREFER_SPOT = "no" } }
     t:equal({ want.context, want.region, want.spot, #want.notes }, { 32768, "eu", false, 1 })
     want = make { env = { DEFAULT_MODEL = "someone/own:1" } }
     t:equal({ want.model.unknown, #want.notes }, { true, 1 })
@@ -115,13 +117,15 @@ return function(t)
     local clock = require "base.clock"
     return { name = "%s", offers = function(want)
       %s
-      return { { provider = "%s", id = "1", gpu = "a6000", gpus = 1, vram_gb = 51, on_demand = 0.3, currency = "USD", at = clock.now() } }
+      return { { provider = "%s", id = "1", gpu = "a6000", gpus = 1, vram_gb = 51, on_demand = 0.3, currency = "USD",
+        at = clock.now() } }
     end }]]
 
   local function collect(files, env, name)
     return run({ files = files, env = env }, function(require)
       local told = {}
-      local collected = require("work.offers").collect({ hours = 1, download_gb = 1, spot = true, provider = name }, function(each, result)
+      local collected = require("work.offers").collect({ hours = 1, download_gb = 1, spot = true, provider = name },
+        function(each, result)
         told[#told + 1] = { each, result.ok, result.count }
       end)
       return told, collected.results, #collected.candidates
@@ -132,13 +136,15 @@ return function(t)
     local files = { ["providers/lambda.lua"] = OWN:format("lambda", "", "lambda"),
       ["providers/runpod.lua"] = OWN:format("runpod", "require('base.task').sleep(1e6)", "runpod"),
       ["providers/coreweave.lua"] = "return {" }
-    local told, results, count = collect(files, { LAMBDA_API_KEY = "l1", RUNPOD_API_KEY = "r1", COREWEAVE_API_KEY = "c1", PAPERSPACE_API_KEY = "p1" })
+    local told, results, count = collect(files, { LAMBDA_API_KEY = "l1", RUNPOD_API_KEY = "r1", COREWEAVE_API_KEY = "c1",
+      PAPERSPACE_API_KEY = "p1" })
     t:equal(count, 1)
     local by = {}
     for _, each in ipairs(told) do
       by[each[1]] = { each[2], each[3] }
     end
-    t:equal(by, { vast = { false, 0 }, lambda = { true, 1 }, runpod = { false, 0 }, coreweave = { false, 0 }, paperspace = { false, 0 } })
+    t:equal(by, { vast = { false, 0 }, lambda = { true, 1 }, runpod = { false, 0 }, coreweave = { false, 0 },
+      paperspace = { false, 0 } })
     t:equal({ results[1].name, results[2].name, results[3].name, #results }, { "vast", "lambda", "runpod", 5 })
     t:ok(results[3].message:find("60 s", 1, true), results[3].message)
     t:ok(results[4].message:find("coreweave.lua", 1, true), results[4].message)
@@ -160,7 +166,8 @@ return function(t)
     local fail = require "base.fail"
     local dead = { ok = false, error = fail.new { kind = "auth", message = "bad key" } }
     t:equal({ explain({ dead }, {}) }, { "auth", "bad key" })
-    local kind, message = explain({ dead, { ok = true } }, { { reason = "too small: x" }, { reason = "too small: y" }, { reason = "card a, b" } })
+    local kind, message = explain({ dead, { ok = true } }, { { reason = "too small: x" }, { reason = "too small: y" },
+      { reason = "card a, b" } })
     t:equal(kind, "capacity")
     t:ok(message:find("2 × too small, 1 × card a;", 1, true) and message:find("--max-price", 1, true), message)
     kind, message = explain({ { ok = true } }, {})

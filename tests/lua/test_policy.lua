@@ -11,7 +11,8 @@ return function(t)
 
   local function offer(id, price, more)
     local made = {
-      provider = "vast", id = id, gpu = "a6000", gpus = 1, vram_gb = 51, region = "eu-west", on_demand = price, disk_hour = 0.01, down_gb = 0,
+      provider = "vast", id = id, gpu = "a6000", gpus = 1, vram_gb = 51, region = "eu-west", on_demand = price, disk_hour = 0.01,
+      down_gb = 0,
       reliability = 0.99, currency = "USD",
     }
     for key, value in pairs(more or {}) do -- order: free
@@ -21,7 +22,8 @@ return function(t)
   end
 
   local function want(more)
-    local made = { vram_gb = 25, disk_gb = 44, download_gb = 18.5, hours = 8, spot = true, bid_margin = 0.1, model = { name = "m" }, context = 1 }
+    local made = { vram_gb = 25, disk_gb = 44, download_gb = 18.5, hours = 8, spot = true, bid_margin = 0.1,
+      model = { name = "m" }, context = 1 }
     for key, value in pairs(more or {}) do -- order: free
       made[key] = value
     end
@@ -65,7 +67,8 @@ return function(t)
 
   t:case("cheapest by total, not by the hour; ties by reliability, then id", function()
     local list = candidates({
-      offer("hourly", 0.40, { down_gb = 0.09 }), offer("total", 0.45), offer("b", 0.6), offer("a", 0.6), offer("c", 0.6, { reliability = 0.999 }),
+      offer("hourly", 0.40, { down_gb = 0.09 }), offer("total", 0.45), offer("b", 0.6), offer("a", 0.6), offer("c", 0.6,
+        { reliability = 0.999 }),
     }, want())
     t:equal(ids(cheapest(list, want())), { "total", "c", "a", "b", "hourly" })
     local spot = candidates({ offer("x", 0.5, { min_bid = 0.2 }) }, want())
@@ -75,7 +78,8 @@ return function(t)
   t:case("refusals have reasons", function()
     local list = candidates({
       offer("small", 0.1, { vram_gb = 20 }), offer("far", 0.1, { region = "us-west" }), offer("nowhere", 0.1, { region = false }),
-      offer("card", 0.1, { gpu = "l4" }), offer("two", 0.1, { gpus = 2 }), offer("dear", 2), offer("shaky", 0.1, { reliability = 0.5 }),
+      offer("card", 0.1, { gpu = "l4" }), offer("two", 0.1, { gpus = 2 }), offer("dear", 2), offer("shaky", 0.1,
+        { reliability = 0.5 }),
       offer("good", 0.3),
     }, want())
     local wanted = want { region = "eu-west", gpu = "a6000", gpus = 1, max_price = 1, min_reliability = 0.9 }
@@ -85,7 +89,8 @@ return function(t)
     for _, each in ipairs(rejected) do
       reasons[each.candidate.offer.id] = each.reason:match("^[%a ]+")
     end
-    t:equal(reasons, { small = "too small", far = "region us", nowhere = "region unknown", card = "card l", two = nil, dear = "too dear",
+    t:equal(reasons, { small = "too small", far = "region us", nowhere = "region unknown", card = "card l", two = nil,
+      dear = "too dear",
       shaky = "reliability " })
     t:equal(#rejected, 7)
   end)
@@ -104,7 +109,8 @@ return function(t)
       s.disk[HOME .. "/policy.lua"] = { data = policy, mode = mode or 384, mtime = 0 }
     end
     local p = s:start(function(require)
-      local ok, ordered, rejected = require("base.fail").try(require("work.offers").rank, { candidates = list, results = {} }, wanted)
+      local ok, ordered, rejected = require("base.fail").try(require("work.offers").rank, { candidates = list, results = {} },
+        wanted)
       if not ok then
         return nil, nil, ordered.kind, ordered.message
       end
@@ -127,9 +133,12 @@ return function(t)
   t:case("a broken policy is a configuration error that names it", function()
     local list = candidates({ offer("1", 0.4) }, want())
     local rows = {
-      { "return function( end\n", "policy.lua" }, { "return 7\n", "policy.lua" }, { "return function() return nil end\n", "policy.lua" },
-      { "return function() error('oh no') end\n", "oh no" }, { "return function() return { { offer = {} } } end\n", "not one of the candidates" },
-      { "return function(c) return { c[1], 5 } end\n", "not one of the candidates" }, { "x = 1 return function(c) return c end\n", "policy.lua" },
+      { "return function( end\n", "policy.lua" }, { "return 7\n", "policy.lua" }, { "return function() return nil end\n",
+      "policy.lua" },
+      { "return function() error('oh no') end\n", "oh no" }, { "return function() return { { offer = {} } } end\n",
+      "not one of the candidates" },
+      { "return function(c) return { c[1], 5 } end\n", "not one of the candidates" },
+      { "x = 1 return function(c) return c end\n", "policy.lua" },
       { "return function() return io.open('/etc/passwd') end\n", "io" },
     }
     for _, row in ipairs(rows) do
@@ -148,7 +157,8 @@ return function(t)
     t:equal({ rank(all, list, want { max_price = 1 }) }, { { "good" }, { "dear", "small" } })
   end)
 
-  t:case("the limit that is asked about: silently kept when something is below it, one price a question when nothing is", function()
+  t:case("the limit that is asked about: silently kept when something is below it, one price a question when nothing is",
+    function()
     local list = candidates({ offer("a", 0.4), offer("b", 3.5) }, want())
     t:equal({ rank(nil, list, want { ask_above = 3 }) }, { { "a" }, { "b" } })
     list = candidates({ offer("a", 3.2), offer("b", 3.3), offer("c", 9) }, want())

@@ -66,7 +66,8 @@ return function(t)
       { 404, '{"success":false,"error":"no_such_instance","msg":"Instance not found"}', "refused", "gone" },
       { 404, '{"error":"not_found","msg":"Instance not found"}', "refused", "gone" },
       { 404, '{"detail":"Not Found"}', "refused" },
-      { 404, '{"error":"invalid_args","msg":"error 404/3603: no_such_ask Instance type by id 1 is not available.","ask_id":1}', "capacity" },
+      { 404, '{"error":"invalid_args","msg":"error 404/3603: no_such_ask Instance type by id 1 is not available.","ask_id":1}',
+      "capacity" },
       { 410, '{"error":"no_such_ask","msg":"error 410/3907: no_such_ask"}', "capacity" },
       { 403, '{"error":"invalid_args","msg":"error 403/3586: no","ask_id":1}', "capacity" },
       { 400, '{"error":"insufficient_credit","msg":"no money"}', "funds" },
@@ -94,7 +95,8 @@ return function(t)
   end)
 
   local row = {
-    id = 21874410, num_gpus = 1, gpu_name = "A100 SXM4", gpu_ram = 81920, gpu_mem_bw = 1690.2, verification = "verified", hosting_type = 1,
+    id = 21874410, num_gpus = 1, gpu_name = "A100 SXM4", gpu_ram = 81920, gpu_mem_bw = 1690.2, verification = "verified",
+    hosting_type = 1,
     rentable = true, rented = false, cpu_arch = "amd64", direct_port_count = 124, disk_space = 1893.4, duration = 7689999.2,
     reliability2 = 0.9987, dph_base = 0.89, min_bid = 0.41, storage_cost = 0.15, inet_down_cost = 0.002, inet_up_cost = 0.004,
     geolocation = "Sweden, SE", driver_version = "570.133.20", inet_down = 2804.9,
@@ -117,10 +119,12 @@ return function(t)
 
   t:case("an offer's fields and their arithmetic", function()
     local offer = facts.offer(row, want { disk_gb = 120 }, 100)
-    t:equal({ offer.id, offer.gpu, offer.region, offer.on_demand, offer.min_bid, offer.disk_hour, offer.down_gb, offer.seconds_left, offer.at },
+    t:equal({ offer.id, offer.gpu, offer.region, offer.on_demand, offer.min_bid, offer.disk_hour, offer.down_gb,
+      offer.seconds_left, offer.at },
       { "21874410", "a100-80", "eu-north", 0.89, 0.41, 0.025, 0.002, 7689999.2, 100 })
     t:ok(math.abs(offer.vram_gb - 85.899) < 0.001, "GB of MiB")
-    local bare = facts.offer(with { min_bid = json.null, geolocation = json.null, gpu_mem_bw = json.null, inet_down_cost = json.null }, want(), 1)
+    local bare = facts.offer(with { min_bid = json.null, geolocation = json.null, gpu_mem_bw = json.null,
+      inet_down_cost = json.null }, want(), 1)
     t:equal({ bare.min_bid, bare.region, bare.gpu_bandwidth, bare.down_gb }, { nil, nil, 1935, 0 })
     t:equal(facts.offer(with { min_bid = 0, dph_base = 0 }, want(), 1).on_demand, nil)
     t:equal(facts.offer(with { gpu_name = "New Card" }, want(), 1).gpu, "New Card")
@@ -128,9 +132,12 @@ return function(t)
 
   t:case("what Vast was asked to filter is checked again", function()
     local changes = {
-      { verification = "unverified" }, { verification = json.null }, { hosting_type = 0 }, { rentable = false }, { rented = true },
-      { external = true }, { cpu_arch = "arm64" }, { cpu_arch = json.null }, { direct_port_count = 2 }, { direct_port_count = json.null },
-      { disk_space = 14 }, { duration = 3600 }, { reliability2 = 0.9 }, { reliability2 = json.null }, { driver_version = "535.1" },
+      { verification = "unverified" }, { verification = json.null }, { hosting_type = 0 }, { rentable = false },
+      { rented = true },
+      { external = true }, { cpu_arch = "arm64" }, { cpu_arch = json.null }, { direct_port_count = 2 },
+      { direct_port_count = json.null },
+      { disk_space = 14 }, { duration = 3600 }, { reliability2 = 0.9 }, { reliability2 = json.null },
+      { driver_version = "535.1" },
       { gpu_ram = json.null }, { num_gpus = 0 }, { id = "x" }, { gpu_name = json.null },
     }
     for _, change in ipairs(changes) do
@@ -138,7 +145,8 @@ return function(t)
       t:equal(offer, nil, json.encode(change))
       t:ok(type(why) == "string", "a reason")
     end
-    t:ok(facts.offer(with { verification = "unverified", hosting_type = 0 }, want { datacenter = false }, 1), "private hosts when wanted")
+    t:ok(facts.offer(with { verification = "unverified", hosting_type = 0 }, want { datacenter = false }, 1),
+      "private hosts when wanted")
     t:ok(facts.offer(with { duration = json.null, driver_version = json.null }, want(), 1), "what is not told is no reason")
     t:equal(facts.offer(json.null, want(), 1), nil)
   end)
@@ -146,8 +154,10 @@ return function(t)
   t:case("states of a machine", function()
     local rows = {
       { {}, "booting" }, { { actual_status = "created" }, "booting" }, { { actual_status = "loading" }, "booting" },
-      { { actual_status = "running" }, "running" }, { { actual_status = "stopped" }, "stopped" }, { { actual_status = "frozen" }, "stopped" },
-      { { actual_status = "exited" }, "exited" }, { { actual_status = "offline" }, "lost" }, { { actual_status = "unknown" }, "unknown" },
+      { { actual_status = "running" }, "running" }, { { actual_status = "stopped" }, "stopped" }, { { actual_status = "frozen" },
+      "stopped" },
+      { { actual_status = "exited" }, "exited" }, { { actual_status = "offline" }, "lost" }, { { actual_status = "unknown" },
+      "unknown" },
       { { actual_status = "brand-new" }, "unknown" }, { { actual_status = "rebooting" }, "booting" },
       { { actual_status = "created", status_msg = "Error: OCI runtime create failed: x" }, "exited" },
       { { actual_status = "created", status_msg = "response: OCI runtime create failed: x" }, "exited" },
@@ -166,10 +176,13 @@ return function(t)
     local instance = facts.instance {
       id = 5, label = "cplz-1", public_ipaddr = "203.0.113.77\n", is_bid = true, dph_base = 0.45, storage_total_cost = 0.025,
       gpu_name = "A100 SXM4", gpu_ram = 81920, actual_status = "running", status_msg = " success,\n running ",
-      ports = { ["51820/udp"] = { { HostIp = "0.0.0.0", HostPort = "40188" } }, ["22/tcp"] = { { HostPort = 40112 } }, odd = "x", ["1/tcp"] = {} },
+      ports = { ["51820/udp"] = { { HostIp = "0.0.0.0", HostPort = "40188" } }, ["22/tcp"] = { { HostPort = 40112 } }, odd = "x",
+      ["1/tcp"] = {} },
     }
-    t:equal({ instance.ip, instance.ports, instance.spot, instance.hourly, instance.disk_hour, instance.gpu, instance.token, instance.message },
-      { "203.0.113.77", { ["51820/udp"] = 40188, ["22/tcp"] = 40112 }, true, 0.45, 0.025, "a100-80", "cplz-1", "success, running" })
+    t:equal({ instance.ip, instance.ports, instance.spot, instance.hourly, instance.disk_hour, instance.gpu, instance.token,
+      instance.message },
+      { "203.0.113.77", { ["51820/udp"] = 40188, ["22/tcp"] = 40112 }, true, 0.45, 0.025, "a100-80", "cplz-1",
+      "success, running" })
     t:equal(facts.instance({ id = 5, ports = json.null }).ports, {})
   end)
 
@@ -222,7 +235,8 @@ return function(t)
     local bad = {
       { { json = { success = true } } }, { { json = { instances = json.object {} } } }, { { body = '{"instances":null}' } },
       { page(1, 25, "t1"), { status = 500, body = "x" } }, { page(1, 2, "t1"), page(3, 4, "t1"), page(5, 6, "t1") },
-      { { json = { instances = json.array { { label = "no id" } } } } }, { { status = 410, json = { error = "deprecated_endpoint" } } },
+      { { json = { instances = json.array { { label = "no id" } } } } }, { { status = 410,
+      json = { error = "deprecated_endpoint" } } },
       { { json = { instances = json.array {}, next_token = 7 } } }, { { body = '{"instances":[null]}' } },
     }
     for index, all in ipairs(bad) do
@@ -235,8 +249,10 @@ return function(t)
 
   local function order(spot)
     return {
-      candidate = { offer = { id = "21874410" }, spot = spot, bid = spot and 0.451 or nil }, token = "cplz-1-2", image = "ollama/ollama:1",
-      disk_gb = 44, script = "echo hello", env = { CPLZ_KEY = "k" }, ports = { { port = 5, protocol = "udp" }, { port = 6, protocol = "tcp" } },
+      candidate = { offer = { id = "21874410" }, spot = spot, bid = spot and 0.451 or nil }, token = "cplz-1-2",
+      image = "ollama/ollama:1",
+      disk_gb = 44, script = "echo hello", env = { CPLZ_KEY = "k" }, ports = { { port = 5, protocol = "udp" }, { port = 6,
+      protocol = "tcp" } },
     }
   end
 
@@ -252,7 +268,8 @@ return function(t)
         { "PUT", "/api/v0/asks/21874410/", true, "Bearer account-key-1" })
       local body = json.decode(sent[1].body)
       t:equal(body.price, spot and 0.451 or nil)
-      t:equal({ body.label, body.cancel_unavail, body.runtype, body.onstart, body.args, body.image, body.disk, body.user, body.target_state },
+      t:equal({ body.label, body.cancel_unavail, body.runtype, body.onstart, body.args, body.image, body.disk, body.user,
+        body.target_state },
         { "cplz-1-2", true, "args", "/bin/sh", { "-c", "echo hello" }, "ollama/ollama:1", 44, "root", "running" })
       t:equal(body.env, { CPLZ_KEY = "k", ["-p 5:5/udp"] = "1", ["-p 6:6"] = "1" })
     end
@@ -265,7 +282,8 @@ return function(t)
       end)
     end
     t:equal(create { status = 404, json = { error = "invalid_args", msg = "no_such_ask", ask_id = 1 } }, { "capacity", nil, nil })
-    t:equal(create { status = 400, json = { success = false, error = "invalid_price", new_contract = 7 } }, { "capacity", nil, "7" })
+    t:equal(create { status = 400, json = { success = false, error = "invalid_price", new_contract = 7 } }, { "capacity", nil,
+      "7" })
     t:equal(create { json = { success = false, msg = "no", new_contract = 8 } }, { "refused", nil, "8" })
     t:equal(create { json = { success = true } }[1], "broken")
     t:equal(create { lost = true }[1], "transient")
@@ -344,7 +362,8 @@ return function(t)
       return provider.terminate_request()
     end)
     t:equal(results[1], {
-      method = "DELETE", url = "https://console.vast.ai/api/v0/instances/${CONTAINER_ID}/", headers = { "Authorization: Bearer ${CONTAINER_API_KEY}" },
+      method = "DELETE", url = "https://console.vast.ai/api/v0/instances/${CONTAINER_ID}/",
+      headers = { "Authorization: Bearer ${CONTAINER_API_KEY}" },
     })
   end)
 
@@ -356,7 +375,8 @@ return function(t)
       end)[1]
     end
     t:equal(charges { json = { success = true, results = json.array {
-      { source = "instance-5", amount = 0.5, ["end"] = 10 }, { source = "instance-55", amount = 9 }, { source = "instance-5", amount = 0.25, ["end"] = 20 },
+      { source = "instance-5", amount = 0.5, ["end"] = 10 }, { source = "instance-55", amount = 9 }, { source = "instance-5",
+      amount = 0.25, ["end"] = 20 },
     } } }, { amount = 0.75, currency = "USD", upto = 20 })
     t:equal(charges { json = { results = json.array {} } }, nil)
     t:equal(charges { status = 403, json = { error = "auth_error" } }, nil)
@@ -382,7 +402,8 @@ return function(t)
     local made
     local function http(request)
       sim:pass(7)
-      local status, _, response = sim:send(request.method, request.path .. (request.raw_query ~= "" and "?" .. request.raw_query or ""),
+      local status, _, response = sim:send(request.method, request.path .. (request.raw_query ~= "" and "?" .. request.raw_query
+        or ""),
         request.body ~= "" and request.body or nil, { key = sim.key })
       return { status = status, body = response.body, headers = response.headers }
     end

@@ -70,10 +70,13 @@ local function wake(now)
   return nearest
 end
 
-local function turn(deadline)
+local function run_ready()
   local batch = ready
   ready = {}
   for _, co in ipairs(batch) do resume(co) end
+end
+
+local function wait_for_events(deadline)
   local now = host.loop.monotonic()
   local nearest = wake(now) or deadline
   for _, event in ipairs(host.loop.wait(#ready > 0 and 0 or math.max(nearest - now, 0))) do
@@ -92,9 +95,12 @@ function kit.run(fn)
   local deadline = host.loop.monotonic() + HANG
   kit.spawn(fn)
   local main = ready[#ready]
-  while coroutine.status(main) ~= "dead" do
+  while true do
+    run_ready()
+    if coroutine.status(main) == "dead" then return end
     if host.loop.monotonic() > deadline then return kit.ok(false, "hang guard", "still waiting after " .. HANG .. " s") end
-    turn(deadline)
+    wait_for_events(deadline)
+    if coroutine.status(main) == "dead" then return end
   end
 end
 

@@ -1,0 +1,208 @@
+-- SPDX-License-Identifier: MIT
+-- The eight steps of a start, each a function(run); work.deploy puts them in order and undoes them. What they may raise of kind `machine`
+-- means: this machine is of no use, another may be.
+--
+-- run: { want, ui, options, journal, engine, client_public, accounts, refusals, next, silent, rated, odd } and what the steps add: collected, ordered,
+-- rejected, candidate, provider, made (work.machine), session (work.rent), endpoint, guard, health.
+local clock = require "base.clock"
+local fail = require "base.fail"
+local loader = require "base.world"
+local task = require "base.task"
+local config = require "facts.config"
+local gpus = require "facts.gpus"
+local identity = require "work.identity"
+local link = require "work.link"
+local machine = require "work.machine"
+local model = require "work.model"
+local offers = require "work.offers"
+local pace = require "work.pace"
+local rent = require "work.rent"
+local report = require "work.report"
+
+local SILENT_MACHINES = 2    -- in a row without a handshake: suspect the user's own network
+local RATE_TRIES, RATE_PAUSE = 5, 15 -- creates that came too fast; seconds
+local ODD_REFUSALS = 3       -- creates refused for other reasons than capacity
+local SHORTEST_HANDSHAKE = 8 -- seconds; the tunnel's own timers do not run faster for simulators
+local PRICE_TOLERANCE = 1.02
+
+local function money(amount) return ("$%.3f/h"):format(amount) end
+
+local function name_of(candidate)
+  local offer = candidate.offer
+  local gpu = gpus.find(offer.gpu)
+  return ("%s %s %s @ %s %s"):format(offer.provider, gpu and gpu.title or offer.gpu, offer.region or "?", money(candidate.hourly),
+    candidate.spot and "spot" or "on-demand")
+end
+
+local steps = {}
+
+function steps.prices(run)
+  run.collected = offers.collect(run.want, function(name, result) run.ui:offers_line(name, result) end)
+end
+
+function steps.choose(run)
+  run.ordered, run.rejected = offers.rank(run.collected, run.want)
+  if #run.ordered == 0 then offers.explain_nothing(run.collected, run.rejected, run.want) end
+  run.candidate = run.ordered[1]
+  run.ui:done("Selected: " .. name_of(run.candidate))
+  if run.options.dry_run then return "dry-run" end
+  if not run.options.confirm(run.candidate) then return "declined" end
+end
+
+local function plan_of(run, candidate, made)
+  local offer = candidate.offer
+  return {
+    provider = offer.provider, account = run.accounts[offer.provider], offer = tostring(offer.id), gpu = offer.gpu, gpus = offer.gpus, region = offer.region,
+    spot = candidate.spot, hourly = candidate.hourly - (offer.disk_hour or 0), disk_hour = offer.disk_hour,
+    currency = offer.currency,
+    bid = candidate.bid, download = candidate.parts.download,
+    model = run.want.model.name, context = run.want.context, disk_gb = run.want.disk_gb, hours = run.want.hours,
+    server_public = made.server_public, silence = made.limits.silence, idle = made.limits.idle, life = made.limits.life,
+    max_price = config.get("MAX_PRICE"), keep = run.options.keep_on_failure or nil, local_port = identity.port(),
+  }
+end
+
+local function account_of(run, provider)
+  if not run.accounts[provider.name] then run.accounts[provider.name] = tostring(provider.account().id) end
+end
+
+-- What a refusal of `candidate` means for the next try: too fast → the same offer after a pause; gone or too dear → the next one, with the
+-- reason shown; anything else ends the start.
+local function after_refusal(run, candidate, problem)
+  if fail.is(problem, "rate") and run.rated < RATE_TRIES then
+    run.rated, run.next = run.rated + 1, run.next - 1
+    run.ui:note(("%s; waiting before the same offer is tried again"):format(fail.message(problem)))
+    task.sleep(pace.seconds(RATE_PAUSE))
+    return
+  end
+  if problem.blind or not (fail.is(problem, "capacity") or fail.is(problem, "refused") or fail.is(problem, "transient")) then error(problem, 0) end
+  if not fail.is(problem, "capacity") then
+    run.odd = run.odd + 1
+    if run.odd >= ODD_REFUSALS then error(problem, 0) end
+  end
+  run.refusals[#run.refusals + 1] = { candidate = candidate, reason = fail.message(problem) }
+  run.ui:note(("%s: %s; trying the next offer"):format(name_of(candidate), fail.message(problem)))
+end
+
+-- One create; refusals go on as after_refusal says.
+local function create_next(run)
+  while run.next <= #run.ordered do
+    local candidate = run.ordered[run.next]
+    run.next = run.next + 1
+    local provider = loader.require("providers." .. candidate.offer.provider)
+    account_of(run, provider)
+    local made = machine.prepare(provider, run.engine, run.want, run.client_public)
+    local ok, result = fail.try(rent.create, run.journal, provider, plan_of(run, candidate, made), function(token)
+      return machine.order(made, candidate, run.want, token)
+    end, function(text) run.ui:note(text) end)
+    if ok then
+      run.candidate, run.provider, run.made, run.session = candidate, provider, made, result
+      return
+    end
+    if result.created then run.undo(result.created, provider, "create refused: " .. fail.message(result)) end
+    after_refusal(run, candidate, result)
+  end
+  fail.raise("capacity", ("no offer could be had: %d were tried, the last refusal was: %s"):format(#run.refusals,
+    #run.refusals > 0 and run.refusals[#run.refusals].reason or "none"))
+end
+
+function steps.create(run)
+  create_next(run)
+  run.ui:done(("Instance %s created (%s)"):format(run.session.id, name_of(run.candidate)))
+end
+
+-- Is it what was agreed? Told at the first look that shows a price.
+local function check_price(run, instance)
+  if not instance.hourly or run.priced then return end
+  run.priced = true
+  local agreed = run.candidate.hourly - (run.candidate.offer.disk_hour or 0)
+  if instance.spot ~= nil and instance.spot ~= run.candidate.spot then
+    fail.raise("machine", ("%s was rented as %s, but the cloud made it %s"):format(run.session.id,
+      run.candidate.spot and "spot" or "on-demand", instance.spot and "spot" or "on-demand"))
+  end
+  if instance.hourly > agreed * PRICE_TOLERANCE then
+    fail.raise("machine", ("%s costs %s, but %s was agreed"):format(run.session.id, money(instance.hourly), money(agreed)))
+  end
+  run.session.hourly, run.session.disk_hour = instance.hourly, instance.disk_hour or run.session.disk_hour
+  run.journal:append("repriced", run.session.token, { hourly = run.session.hourly, disk_hour = run.session.disk_hour })
+end
+
+function steps.boot(run)
+  run.priced = nil
+  run.endpoint = machine.boot(run.provider, run.session, run.made, function(instance)
+    run.ui:progress { text = "Booting... (" .. (instance.native or instance.status) .. ")" }
+    check_price(run, instance)
+  end)
+  run.journal:append("booting", run.session.token, { endpoint = run.endpoint })
+  run.ui:progress { text = "Pushing the guard" }
+  machine.push(run.endpoint, run.made)
+  run.ui:done("Instance running, guard program delivered")
+end
+
+function steps.tunnel(run)
+  link.ensure()
+  link.reload()
+  local limit = math.max(pace.seconds(90), SHORTEST_HANDSHAKE)
+  local until_ = clock.now() + limit
+  repeat
+    local state = link.status()
+    if state and state.session == run.session.token and state.tunnel and state.tunnel.handshake_age then
+      run.silent = 0
+      run.journal:append("tunnelled", run.session.token)
+      run.ui:done(("Tunnel up, handshake %.1f s old"):format(state.tunnel.handshake_age))
+      return
+    end
+    if state and state.problem then fail.raise("config", state.problem) end
+    task.sleep(0.02)
+  until clock.now() > until_
+  run.silent = run.silent + 1
+  if run.silent >= SILENT_MACHINES then
+    fail.raise("refused", ("%d machines in a row gave no tunnel handshake over UDP; your own network probably blocks UDP, so no third one is rented")
+      :format(run.silent))
+  end
+  fail.raise("machine", ("no tunnel handshake over UDP with %s:%d within %s"):format(run.endpoint.host, run.endpoint.port, clock.duration(limit)))
+end
+
+-- The guard's state when it is armed, keeps its end on disk and could end the machine at this moment; raises what is missing.
+local function guard_now(run)
+  local guard = link.guard()
+  if guard.key == false and run.session.guard_key then
+    link.tell("/key", run.session.guard_key, "PUT")
+    guard = link.guard()
+  end
+  local detail = guard.guard or {}
+  if guard.state ~= "armed" then fail.raise("machine", "its state is " .. tostring(guard.state)) end
+  if not detail.persisted then fail.raise("machine", "it cannot keep its end on the machine's disk") end
+  if not detail.ready then fail.raise("machine", "it has no key to end the machine with: " .. tostring(detail.missing)) end
+  return guard
+end
+
+function steps.guard(run)
+  local until_, guard, problem = clock.now() + pace.seconds(60), nil, nil
+  repeat
+    local ok, answer = fail.try(guard_now, run)
+    if ok then guard = answer else problem = fail.message(answer) end
+    if not guard then task.sleep(0.05) end
+  until guard or clock.now() > until_
+  if not guard then fail.raise("machine", "the guard on the machine cannot be relied on: " .. problem) end
+  link.tell("/heartbeat", {})
+  run.guard = guard
+  run.journal:append("guarded", run.session.token)
+  run.ui:done("Guard armed: " .. report.limits_text(run.made.limits))
+end
+
+function steps.model(run)
+  run.journal:append("loading", run.session.token)
+  model.pull(run.engine, run.want.model.name, function(progress) run.ui:progress(progress) end)
+  run.ui:done(("%s is on the machine"):format(run.want.model.name))
+end
+
+function steps.health(run)
+  run.health = model.verify(run.engine, run.want, function(text) run.ui:progress { text = text } end,
+    function(text) run.ui:note(text) end)
+  link.tell("/lease", { idle = run.made.limits.idle })
+  run.journal:append("ready", run.session.token, { speed = run.health.tokens_per_second })
+  run.ui:done(run.health.tokens_per_second and ("Model responding (%.0f tokens/s)"):format(run.health.tokens_per_second) or "Model responding")
+end
+
+return steps

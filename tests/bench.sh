@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# WITHOUT_TUNNEL=1 leaves out the comparison of tunnels, ROUNDS=N sets the rounds of the starts.
+# The figures of continueplz beside their targets, all measured in this run. Ends with 0 also when a target is missed; the table says so.
+set -eu
+cd "$(dirname "$0")/.."
+build=${BUILD:-build}
+build=$(realpath "$build")
+bin=$build/continueplz
+rounds=${ROUNDS:-300}
+dir=$(mktemp -d "${TMPDIR:-/tmp}/cplz-bench.XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+export CONTINUEPLZ_HOME=$dir/home HOME=$dir
+unset VAST_API_KEY CONTINUEPLZ_SCRIPTS 2>/dev/null || true
+mkdir -m 700 "$dir/home" "$dir/simhome" "$dir/used"
+
+# row NAME MEASURED UNIT TARGET TEXT: one line of the table; MEASURED must not be above TARGET
+row() {
+    awk -v name="$1" -v value="$2" -v unit="$3" -v target="$4" -v text="$5" 'BEGIN {
+        printf "%-44s %9.2f %-5s target %7.2f   %-7s %s\n", name, value, unit, target, value <= target ? "met" : "MISSED", text }'
+}
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { print a / b }'; }
+
+echo "Start of the program: $rounds rounds of posix_spawn to exit, the commands taking turns, output to /dev/null; medians, as a ratio to wg --version."
+job=$dir/job
+if ! CONTINUEPLZ_SCRIPTS=$PWD/tests "$bin" -C "$dir/simhome" tests/bench/job.lua "$dir/used/journal" >"$job" 2>"$dir/job.err"; then
+    cat "$job" "$dir/job.err"
+    echo "the main job did not run; its figures are missing"
+fi
+figure() { awk -v name="$1" '$1 == name { print $2 }' "$job"; }
+"$build/bench_start" "$rounds" wg --version -- "$bin" --version -- "$bin" --help -- "$bin" -C "$dir/home" status \
+    -- "$bin" -C "$dir/used" status >"$dir/start"
+median() { sed -n "$1p" "$dir/start" | cut -d ' ' -f 1; }
+wg=$(median 1)
+n=2
+for name in --version --help "status, empty home" "status, home with a journal"; do
+    row "$name" "$(ratio "$(median $n)" "$wg")" x 2 "$(median $n) us; wg $wg us"
+    n=$((n + 1))
+done
+
+echo
+echo "Size: the program after strip, with the guest in it."
+strip -o "$dir/stripped" "$bin"
+row "binary" "$(ratio "$(stat -c %s "$dir/stripped")" 1048576)" MiB 1.907 "$(stat -c %s "$dir/stripped") bytes; 2 MB is 2000000"
+
+[ -n "$(figure ready_own)" ] || exit 0
+echo
+echo "The main job (tests/bench/job.lua): the simulator's delays are divided by 10000, so that all time is counted as ours, its own work too; median of 7."
+row "start to READY" "$(figure ready_own)" s 1 "our pauses divided by 100; with whole pauses $(figure ready_paced) s"
+echo "  seconds to each record of the journal since the one before: $(awk '/^phase_own_/ { sub("phase_own_", ""); printf "%s %.2f  ", $1, $2 }' "$job")"
+row "--stop to the terminate request" "$(ratio "$(figure wire_own)" "$(ratio "$(median 2)" 1000000)")" x 3 "$(figure wire_own) s; the start of --version is 1"
+row "--stop to proof and end" "$(ratio "$(figure stopped_own)" 1)" s 999 "no target; with whole pauses $(figure stopped_paced) s"
+echo
+echo "Agent: private memory (smaps_rollup, Private_Clean + Private_Dirty) when ready, and after 1000 requests through the tunnel, each a connection of its own."
+row "agent, ready" "$(ratio "$(figure agent_ready)" 1024)" MiB 6 ""
+row "agent, after 1000 requests" "$(ratio "$(figure agent_used)" 1024)" MiB 6 "a request took $(figure request) s"
+
+if [ -z "${WITHOUT_TUNNEL:-}" ] && [ -x tests/bench/tunnel.sh ]; then
+    echo
+    BUILD=$build tests/bench/tunnel.sh || echo "the comparison of tunnels did not run"
+fi

@@ -1,0 +1,93 @@
+-- SPDX-License-Identifier: MIT
+-- continueplz tests/bench/job.lua, with CONTINUEPLZ_SCRIPTS=tests: the main job where the cloud takes no time, so that what is left is ours.
+-- The simulator divides its delays by 10000. Prints one figure a line, NAME VALUE; seconds and KiB. Argument: where to leave a copy of the
+-- journal of one finished session.
+local clock = require "base.clock"
+local files = require "base.files"
+local http = require "base.http"
+local json = require "base.json"
+local rig = require "e2e.rig"
+local term = require "base.term"
+
+local copy = ...
+local INSTANT, QUICK, ROUNDS, REQUESTS = 10000, 100, 7, 1000
+local MODEL = "--model=qwen3-coder:30b"
+
+local function say(name, value) term.out(("%s %.6f\n"):format(name, value)) end
+
+local function median(list)
+  table.sort(list)
+  return list[#list // 2 + 1]
+end
+
+local function private_memory(pid)
+  local text, total = assert(files.read(("/proc/%d/smaps_rollup"):format(pid))), 0
+  for amount in text:gmatch("\nPrivate_%a+:%s+(%d+) kB") do total = total + tonumber(amount) end
+  return total
+end
+
+local function succeeded(result)
+  if result.code ~= 0 then error(("ended with %s\n%s%s"):format(result.code, result.out, result.err), 0) end
+  return result
+end
+
+-- Seconds from `began` (of the wall clock) to the arrival of the first DELETE of an instance.
+local function destroy_after(r, began)
+  for _, request in ipairs(r:control("GET", "/requests").requests) do
+    if request.method == "DELETE" and request.at >= began then return request.at - began end
+  end
+  error("the simulator saw no DELETE", 0)
+end
+
+local function agent_figures(r)
+  say("agent_ready", private_memory(r:agent()))
+  local url = succeeded(r:run("endpoint", "--output=json")).out:match("http://127%.0%.0%.1:%d+")
+  local began = clock.now()
+  for _ = 1, REQUESTS do http.request { url = url .. "/api/version", timeout = 30, max_bytes = 1 << 16, fresh = true } end
+  say("request", (clock.now() - began) / REQUESTS)
+  say("agent_used", private_memory(r:agent()))
+end
+
+-- Where the time of the last start went: seconds between the records of the journal.
+local function phases(r, label)
+  local before
+  local token = r:journal():match('.*"token":"([^"]+)"')
+  for line in r:journal():gmatch("[^\n]+") do
+    local record = json.decode(line:match(" (.*)$"))
+    if record.token == token and record.kind ~= "intent" then say(("phase_%s_%s"):format(label, record.kind), record.t - before) end
+    before = record.t
+    if record.token == token and record.kind == "ready" then return end
+  end
+end
+
+-- The job ROUNDS times with the client's pauses divided by `pace`.
+local function rounds(r, pace, label, count)
+  r.scale = pace
+  r:write_env()
+  local ready, wire, stopped = {}, {}, {}
+  for i = 1, count do
+    local began = clock.now()
+    succeeded(r:run("--cheapest", MODEL, "-y"))
+    ready[i] = clock.now() - began
+    if i == 1 and pace > 1 then agent_figures(r) end
+    if i == count then phases(r, label) end
+    local wall = clock.wall()
+    began = clock.now()
+    succeeded(r:run("--stop"))
+    stopped[i] = clock.now() - began
+    wire[i] = destroy_after(r, wall)
+    if copy and i == 1 then assert(files.write(copy, r:journal())) end
+  end
+  say("ready_" .. label, median(ready))
+  say("wire_" .. label, median(wire))
+  say("stopped_" .. label, median(stopped))
+end
+
+local r = rig.new { scale = INSTANT }
+local ok, problem = pcall(function()
+  rounds(r, QUICK, "own", ROUNDS)
+  rounds(r, 1, "paced", 1)
+end)
+r:close()
+if not ok then error(problem, 0) end
+return 0

@@ -1,0 +1,73 @@
+-- SPDX-License-Identifier: MIT
+-- Every crash point of the base scenarios: the process is killed before and after its n-th act upon the world, for n = 1, 2, … until
+-- the scenario ends without meeting the n-th. A kill between two acts is the same as one after the first.
+local ending = require "dst.ending"
+local fail = require "base.fail"
+local plays = require "dst.play"
+local scenes = require "dst.scenes"
+
+local crash = {}
+
+local function one(scene, point)
+  local p = plays.new { seed = 1 }
+  local ok, verdict = fail.try(function()
+    scene.prepare(p)
+    p.aim = { name = scene.aim, at = point.at, how = point.how, all = point.all }
+    scene.act(p)
+    point.hit = p.aim and p.aim.hit
+    p:trace("the end begins")
+    return ending.play(p, point.way)
+  end)
+  return ok and verdict or not ok and (fail.message(verdict) .. (verdict.trace or "")) or nil, p
+end
+
+local function name_of(point)
+  return ("--crash=%d:%d:%s:%s:%s"):format(point.scene, point.at, point.how, point.all and "all" or "one", point.way)
+end
+
+--- Plays one point. → verdict or nil, the play
+function crash.replay(text)
+  local scene, at, how, all, way = text:match("^(%d+):(%d+):(%a+):(%a+):(%a+)$")
+  local point = { scene = tonumber(scene), at = tonumber(at), how = how, all = all == "all", way = way }
+  return one(scenes.list[point.scene], point)
+end
+
+-- The names of the acts of a scene that nobody disturbs.
+local function points(scene)
+  local p = plays.new { seed = 1 }
+  scene.prepare(p)
+  p.aim = { name = scene.aim, names = {} }
+  scene.act(p)
+  return p.aim.names
+end
+
+-- The ways a point is tried: all of them, or `few` that change from point to point.
+local function variants(index, at, name, few)
+  local list = {}
+  for _, how in ipairs { "before", "after", name == "state.append" and "torn" or nil } do
+    for _, all in ipairs { false, true } do
+      for _, way in ipairs(ending.ways) do list[#list + 1] = { scene = index, at = at, how = how, all = all, way = way } end
+    end
+  end
+  if not few then return list end
+  local chosen = {}
+  for i = 1, few do chosen[i] = list[(at * 7 + (i - 1) * 11) % #list + 1] end
+  return chosen
+end
+
+--- Plays a scene's every point. → number of histories, points, list of {replay, verdict}
+function crash.scene(index, few)
+  local scene, count, failures = scenes.list[index], 0, {}
+  local names = points(scene)
+  for at, name in ipairs(names) do
+    for _, point in ipairs(variants(index, at, name, few)) do
+      local verdict = one(scene, point)
+      count = count + 1
+      if not point.hit then verdict = verdict or "the crash point was not met" end
+      if verdict then failures[#failures + 1] = { replay = name_of(point), verdict = verdict, hit = point.hit } end
+    end
+  end
+  return count, #names, failures
+end
+
+return crash

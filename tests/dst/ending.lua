@@ -1,0 +1,61 @@
+-- SPDX-License-Identifier: MIT
+-- The second half of every history: the faults are over. What must come true then (campaign §1.5, E1 to E3).
+local scenes = require "dst.scenes"
+
+local SETTLE = 900 -- seconds that the agent gets
+
+local ending = {}
+
+ending.ways = { "status", "stop", "up", "never" }
+
+-- The client never runs again: the guards end what they guard, and the start script what never got one.
+local function never(p)
+  p:kill_all()
+  p:pass(13 * 3600)
+  for _, row in ipairs(p.judge:open()) do
+    local instance = p.world.instances[row.id]
+    local residual = not instance.key and not p.judge:wanted(row.token) -- a machine without any key, cut off before it was looked at
+    if instance.process and not residual then
+      p.judge:broken("E1", ("machine %d still runs and bills 13 h after the client died"):format(row.id))
+    end
+  end
+end
+
+local function unwanted(p)
+  for _, token in ipairs(p.judge:open_tokens()) do
+    if not p.judge:wanted(token) then return token end
+  end
+end
+
+local function once(p, way)
+  local code
+  if way == "up" then code = scenes.up(p) else code = p:run(way) end
+  p:pass(SETTLE)
+  local token = unwanted(p)
+  if token then
+    p.judge:broken("E2", ("after `%s` (exit %s) and %d s %s still bills: %s"):format(way, tostring(code), SETTLE, token,
+      table.concat(p.judge:kinds(token), " ")))
+  end
+  if way == "up" and code ~= 0 and code ~= 6 then
+    p.judge:broken("E3", ("with everything in order `up` failed with %s: %s"):format(tostring(code), p.last.err))
+  end
+end
+
+--- Plays the end. way: which command is run once, or "never"
+function ending.play(p, way)
+  p:heal()
+  if way == "never" then
+    never(p)
+  else
+    once(p, way)
+    local code = p:run "stop"
+    if code ~= 0 or #p.judge:open() > 0 then
+      p.judge:broken("E2", ("with everything in order `stop` ended with %s, %d rows bill: %s%s"):format(tostring(code), #p.judge:open(),
+        p.last.out, p.last.err))
+    end
+  end
+  p.judge:finish()
+  return p.judge:verdict()
+end
+
+return ending

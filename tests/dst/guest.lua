@@ -1,0 +1,237 @@
+-- SPDX-License-Identifier: MIT
+-- The rented machine of the replaced world: the push port, the guest's control, the engine, and a guard that ends the machine by
+-- itself (docs/guest.md). It lives on the cloud's clock; whatever happens to the client's clock does not reach it.
+local json = require "base.json"
+local keys = require "base.keys"
+local vast = require "cloudsim.vast"
+
+local START, PUSHED = 1.0, 0.2 -- seconds until the push port listens, until the guest runs
+local NO_BIND = 1 << 20
+
+local guest = {}
+guest.__index = guest
+
+-- Calls `served(text, socket)` with what arrived so far at each connection to `name`.
+local function listen(sim, name, served)
+  local listener = { backlog = {}, closed = false, port = NO_BIND }
+  function listener:changed()
+    local socket = table.remove(self.backlog, 1)
+    if not socket then return end
+    local text, watcher = "", {}
+    function watcher.post()
+      local piece = not socket.closed and socket:read(1 << 24)
+      if not piece then return end
+      text = text .. piece
+      socket:watch(1, "read", watcher)
+      served(text, socket)
+    end
+    socket:watch(1, "read", watcher)
+  end
+  function listener:close()
+    self.closed = true
+    if sim.listeners[name] == self then sim.listeners[name] = nil end
+  end
+  if sim.listeners[name] then return nil end
+  sim.listeners[name] = listener
+  return listener
+end
+guest.listen = listen
+
+--- One machine. place = { sim=, world=, pump=function() after each call of the cloud }
+function guest.new(place, instance)
+  return setmetatable({ place = place, sim = place.sim, instance = instance, models = {}, turn = 0, key = nil, uptime = 0 }, guest)
+end
+
+local function now(self) return self.sim.now end
+
+--- Does the guard run?
+function guest:runs() return self.birth ~= nil and self.instance.process == true and not self.instance.destroyed end
+
+-- Seconds left until the guard ends the machine; nil: never.
+local function left(self)
+  local limits, least = self.limits, nil
+  local function count(limit, from)
+    if limit > 0 then least = math.min(least or math.huge, from + limit - now(self)) end
+  end
+  count(limits.silence, self.contact)
+  count(limits.idle, self.traffic or self.birth + limits.idle)
+  count(limits.life, self.birth)
+  return least
+end
+
+local function terminate(self, key)
+  local path = ("/api/v0/instances/%d/"):format(self.instance.id)
+  self.place.guarded(self.instance)
+  vast.handler({ method = "DELETE", path = path, query = {}, headers = { authorization = "Bearer " .. tostring(key) }, body = "",
+    peer = "10.9.9." .. self.instance.id % 250 }, self.place.world)
+  self.place.pump()
+end
+
+local function key_of(self) return self.instance.key or self.key end
+
+local function keep_ending(self, pause, turn)
+  if self.turn ~= turn or not self:runs() then return end
+  terminate(self, key_of(self))
+  self.sim:at(pause, function() keep_ending(self, math.min(pause * 2, 60), turn) end)
+end
+
+--- Begins the end.
+function guest:finish()
+  self.ending = true
+  self.turn = self.turn + 1
+  keep_ending(self, self.retry, self.turn)
+end
+
+local function watch(self)
+  self.turn = self.turn + 1
+  local turn = self.turn
+  local function look()
+    if self.turn ~= turn or not self:runs() then return end
+    local rest = left(self)
+    if not rest then return end
+    if rest <= 0 then return self:finish() end
+    self.sim:at(rest, look)
+  end
+  look()
+end
+
+local function read_config(self, text)
+  self.limits, self.retry = {}, tonumber(text:match("\nretry (%d+)"))
+  for _, name in ipairs { "silence", "idle", "life" } do self.limits[name] = tonumber(text:match("\n" .. name .. " (%d+)")) end
+end
+
+-- The start script's own timer, when no guest came (docs/guest.md, "How it gets there").
+local function last_resort(self)
+  local turn, tries = self.turn, 60
+  local function fire()
+    if self.turn ~= turn or self.birth or not self.instance.process or self.instance.destroyed or tries == 0 then return end
+    tries = tries - 1
+    terminate(self, self.instance.key)
+    self.sim:at(self.retry or 5, fire)
+  end
+  self.sim:at(self.script.last_resort, fire)
+end
+
+local function accept_push(self, text, socket)
+  local script = self.script
+  if #text < script.total or self.birth then return end
+  local good = keys.sha256_hex(text) == script.sha256
+  self.sim:at(PUSHED, function()
+    if socket.closed then return end
+    socket:write(good and "ok\n" or "no\n")
+    socket:close()
+    if not good or not self.instance.process then return end
+    read_config(self, text)
+    self.birth, self.contact = now(self), now(self)
+    watch(self)
+  end)
+end
+
+local function read_script(instance)
+  local text = instance.args[2]
+  return { sha256 = text:match(("%x"):rep(64)), total = tonumber(text:match("length %$b < (%d+)")), last_resort = 1800 }
+end
+
+--- The machine's processes start, for the first time or again. → ports
+function guest:start(random)
+  local instance, ports = self.instance, {}
+  for _, forward in ipairs(instance.forwards) do ports[forward.port .. "/" .. forward.protocol] = random:int(40000, 65000) end
+  self.ports = ports
+  self.script = self.script or read_script(instance)
+  if self.birth then
+    watch(self)
+    return ports
+  end
+  self.turn = self.turn + 1
+  for name, port in pairs(ports) do -- order: free
+    if name:find("/tcp") and not instance.tcp_blocked then
+      self.sim:at(START, function()
+        if instance.process then
+          self.door = listen(self.sim, "127.0.0.1:" .. port, function(text, socket) accept_push(self, text, socket) end)
+        end
+      end)
+    end
+  end
+  last_resort(self)
+  return ports
+end
+
+--- The machine's processes are dead.
+function guest:stop()
+  self.turn = self.turn + 1
+  if self.door then self.door:close() end
+end
+
+--- Does a handshake with this peer's address succeed now?
+function guest:reachable(port)
+  if not self:runs() or self.instance.udp_blocked then return false end
+  for name, number in pairs(self.ports or {}) do -- order: free
+    if name:find("/udp") and number == port then return true end
+  end
+  return false
+end
+
+local function state_of(self)
+  local limits = self.limits
+  local function rest(limit, from) return limit > 0 and math.max(0, from + limit - now(self)) or json.null end
+  return { version = "0.1.0", state = self.ending and "ending" or "armed", key = key_of(self) ~= nil, silence = limits.silence,
+    idle = limits.idle, life = limits.life, life_max = limits.life, silence_left = rest(limits.silence, self.contact),
+    idle_left = rest(limits.idle, self.traffic or self.birth + limits.idle), life_left = rest(limits.life, self.birth),
+    age = now(self) - self.birth, engine = { running = not self.ending, restarts = 0 },
+    guard = { persisted = true, ready = key_of(self) ~= nil, attempts = 0 } }
+end
+
+--- The guest's control: → response of the replaced HTTP, or nil when the machine is silent.
+function guest:control(request)
+  if not self:runs() then return nil end
+  self.contact = now(self)
+  if request.path == "/end" then
+    self:finish()
+  elseif request.path == "/key" then
+    self.key = json.decode(request.body) or request.body
+  elseif request.path == "/lease" then
+    local wanted = json.decode(request.body)
+    if self.ending then return { status = 409, json = { error = "it is ending" } } end
+    for _, name in ipairs { "silence", "idle", "life" } do self.limits[name] = wanted[name] or self.limits[name] end
+    self.traffic = self.traffic or now(self)
+    watch(self)
+  elseif request.path ~= "/status" and request.path ~= "/heartbeat" then
+    return { status = 404, json = { error = "unknown" } }
+  end
+  return { status = 200, json = state_of(self) }
+end
+
+local function pull(self, name)
+  local faults = self.place.world.faults
+  local digest, total, list = "sha256:" .. ("ab"):rep(32), 18e9, {}
+  local function add(value, after) list[#list + 1] = { data = json.encode(value) .. "\n", after = after or 0 } end
+  add { status = "pulling manifest" }
+  if faults:take("pull.error") then
+    add({ error = "max retries exceeded: unexpected EOF" }, 2)
+    return { status = 200, pieces = list }
+  end
+  if faults:take("pull.stall") then return { hang = true } end
+  for part = 1, 4 do add({ status = "pulling ab", digest = digest, total = total, completed = total * part / 4 }, 5) end
+  add({ status = "success" }, 2)
+  self.models[name] = true
+  return { status = 200, pieces = list }
+end
+
+--- The engine behind the tunnel.
+function guest:engine(request, counted)
+  if not self:runs() or self.ending then return nil end
+  if counted then self.traffic = now(self) end
+  local body = request.body ~= "" and json.decode(request.body) or {}
+  local path, names = request.path, {}
+  for name in pairs(self.models) do names[#names + 1] = { name = name, model = name, size = 1, size_vram = 1, context_length = 32768 } end -- order: free
+  if path == "/api/version" then return { json = { version = "0.33.0" } } end
+  if path == "/api/tags" then return { json = { models = json.array(names) } } end
+  if path == "/api/ps" then return { json = { models = json.array(self.loaded and names or {}) } } end
+  if path == "/api/pull" then return pull(self, body.model) end
+  if not self.models[body.model] then return { status = 404, json = { error = "model not found" } } end
+  self.loaded = true
+  if path == "/api/generate" then return { json = { model = body.model, done = true, done_reason = "load" }, delay = 3 } end
+  return { json = { done = true, eval_count = 16, eval_duration = 3e8, message = { role = "assistant", content = "Hello" } }, delay = 1 }
+end
+
+return guest

@@ -1,0 +1,222 @@
+-- SPDX-License-Identifier: MIT
+-- Watches one history (campaign §1.5). It compares what the product wrote, sent and said with the cloud's own ledger. It knows nothing
+-- of the product's code, only of its files and words.
+local json = require "base.json"
+local keys = require "base.keys"
+
+local judge = {}
+judge.__index = judge
+
+function judge.new(play)
+  return setmetatable({ play = play, world = play.world, sim = play.sim, tokens = {}, token_list = {}, known = "", broken_list = {}, creates = {},
+    critical = 0 }, judge)
+end
+
+--- Notes a violation; the first one counts.
+function judge:broken(what, sentence)
+  local line = ("%s at %.1f: %s"):format(what, self.sim.now, sentence)
+  self.broken_list[#self.broken_list + 1] = line
+  self.play:trace("BROKEN " .. line)
+end
+
+--- The first violation, or nil.
+function judge:verdict() return self.broken_list[1] end
+
+local function journal_path(self) return self.play.HOME .. "/journal" end
+
+-- The records on disk, each line by itself.
+local function records(text)
+  local list = {}
+  for line in text:gmatch("([^\n]*)\n") do
+    local sum, body = line:match("^(%x+) (.*)$")
+    local record = body and json.decode(body)
+    list[#list + 1] = type(record) == "table" and record or { kind = "damaged", sum = sum }
+  end
+  return list
+end
+
+local function journal(self)
+  local file = self.sim.disk[journal_path(self)]
+  return file and file.data or ""
+end
+judge.journal = journal
+
+--- Ledger rows that bill and carry a token of this home.
+function judge:open()
+  local rows = {}
+  for _, row in ipairs(self.world.ledger.rows) do
+    if not row.closed and row.token and self.tokens[row.token] then rows[#rows + 1] = row end
+  end
+  return rows
+end
+
+--- Tokens of this home with something that bills.
+function judge:open_tokens()
+  local seen, list = {}, {}
+  for _, row in ipairs(self:open()) do
+    if not seen[row.token] then
+      seen[row.token] = true
+      list[#list + 1] = row.token
+    end
+  end
+  return list
+end
+
+local function create(self, request)
+  local body = json.decode(request.body)
+  local token = body.label
+  local intent, sent
+  for _, record in ipairs(records(journal(self))) do
+    if record.token == token then
+      if record.kind == "intent" then intent = record end
+      if record.kind == "sent" then sent = intent ~= nil end
+    end
+  end
+  if not intent or not sent then
+    self:broken("S1", ("a create left for %s without intent and sent on disk"):format(tostring(token)))
+  elseif not intent.provider or not intent.account then
+    self:broken("S1", "the intent names no provider or account")
+  end
+  if self.creates[token] then self:broken("S1", "a create was sent twice with the token " .. token) end
+  self.creates[token] = true
+  self.tokens[token] = true
+  self.token_list[#self.token_list + 1] = token
+  for _, other in ipairs(self:open_tokens()) do
+    if other ~= token and not self.allow_two then
+      self:broken("S4", ("a create left for %s while %s still bills"):format(token, other))
+    end
+  end
+end
+
+--- A request that reaches a cloud.
+function judge:request(face, request)
+  if face ~= "vast" then return self:foreign(request) end
+  if request.url:find(self.play.KEY, 1, true) then self:broken("S6", "the account key is in an address") end
+  if (request.body or ""):find(self.play.KEY, 1, true) then self:broken("S6", "the account key is in a body: " .. request.path) end
+  local id = math.tointeger(tonumber(request.path:match("^/api/v0/instances/(%d+)/$")))
+  if request.method == "PUT" and request.path:find("^/api/v0/asks/") then return create(self, request) end
+  if request.method == "GET" or request.path == "/api/v0/bundles/" then return end
+  if request.method ~= "DELETE" or not id then
+    return self:broken("S3", "an unexpected change: " .. request.method .. " " .. request.path)
+  end
+  local instance = self.world.instances[id] or self.world.gone[id]
+  if instance and not self.tokens[instance.label or ""] then
+    self:broken("S3", ("%d was destroyed, whose label is %s"):format(id, tostring(instance.label)))
+  end
+end
+
+--- A request to anything but the cloud.
+function judge:foreign(request)
+  local text = json.encode { request.url, request.headers, request.body or "" }
+  if text:find(self.play.KEY, 1, true) then self:broken("S6", "the account key was sent to " .. request.url) end
+end
+
+--- Called whenever the ledger may have changed.
+function judge:billing()
+  local list = self:open_tokens()
+  if #list > 1 and not self.allow_two then self:broken("S4", ("%d machines bill at once: %s"):format(#list, table.concat(list, ", "))) end
+end
+
+local function closing(self, data)
+  local record = json.decode(data:match("^%x+ (.*)\n$") or "")
+  if type(record) ~= "table" or record.kind ~= "closed" then return end
+  for _, row in ipairs(self:open()) do
+    if row.token == record.token then
+      return self:broken("S2", ("the journal closes %s as %s while its %s bills"):format(record.token, record.outcome, row.kind))
+    end
+  end
+end
+
+--- A primitive that changes something is about to run.
+function judge:primitive(name, _, first, second)
+  local path = journal_path(self)
+  local text = journal(self)
+  if text:sub(1, #self.known) ~= self.known then
+    self:broken("S8", "a record of the journal was lost or changed")
+  end
+  self.known = text:match("^(.*\n)") or ""
+  if name == "state.append" and first == path then closing(self, second) end
+  if name == "process.spawn" and json.encode({ first.argv, first.env }):find(self.play.KEY, 1, true) then
+    self:broken("S6", "the account key is in the arguments or environment of a child")
+  end
+end
+
+-- Does what was said claim that nothing bills?
+local function says_nothing(process, code)
+  if process.out:find("Money: none is running", 1, true) then return "the line \"Money: none is running\"" end
+  if process.name == "stop" and (code == 0 or code == 7) then return "exit code " .. code .. " of stop" end
+end
+
+--- A command ended with this exit code.
+function judge:ended(process, code)
+  if process.state ~= "done" then return end
+  local claim = says_nothing(process, code)
+  local open = self:open()
+  if claim and #open > 0 then
+    self:broken("S2", ("%s was said by `%s` while the %s of %s bills"):format(claim, process.name, open[1].kind, open[1].token))
+  end
+  local critical = (process.out .. process.err):find("CRITICAL", 1, true) or (process.out .. process.err):find("MAY STILL", 1, true)
+  if critical then self.critical = self.critical + 1 end
+  if process.name == "stop" and code == 1 and not critical then
+    self:broken("S2", "stop failed without a word of CRITICAL: " .. process.err:sub(1, 300))
+  end
+  if code == 70 then self:broken("bug", ("`%s` ended as an internal error: %s"):format(process.name, process.err:sub(1, 400))) end
+end
+
+local function canary(self, where, text)
+  if text:find(self.play.KEY, 1, true) then self:broken("S6", "the account key is in " .. where) end
+end
+
+-- The chain of sums, reckoned anew.
+local function chain(self)
+  local previous, number = "continueplz journal", 0
+  for line in journal(self):gmatch("([^\n]*)\n") do
+    number = number + 1
+    local sum, body = line:match("^(%x+) (.*)$")
+    if not sum or keys.sha256_hex(previous .. "\n" .. body):sub(1, 32) ~= sum then
+      return self:broken("S8", ("line %d of the journal does not fit the one before"):format(number))
+    end
+    previous = sum
+  end
+end
+
+--- The end of the history: files, words and machines are searched.
+function judge:finish()
+  self:primitive("end")
+  for path, file in pairs(self.sim.disk) do -- order: free
+    if file.data and not path:find("/%.env$") then canary(self, path, file.data) end
+  end
+  for _, process in ipairs(self.sim.processes) do
+    canary(self, "the output of " .. tostring(process.name), process.out .. process.err)
+  end
+  for _, line in ipairs(self.sim.log) do canary(self, "the log", line.message .. table.concat(line.fields, " ")) end
+  for _, id in ipairs(self.world.order) do
+    local instance = self.world.instances[id] or self.world.gone[id]
+    canary(self, "machine " .. id, json.encode { instance.args, instance.env, instance.label or "", instance.onstart or "" })
+  end
+  for _, id in ipairs(self.play.foreign) do
+    if not self.world.instances[id] then self:broken("S3", "the foreign machine " .. id .. " is gone") end
+  end
+  chain(self)
+end
+
+--- Every kind of record of a token, in order.
+function judge:kinds(token)
+  local list = {}
+  for _, record in ipairs(records(journal(self))) do
+    if record.token == token then list[#list + 1] = record.kind end
+  end
+  return list
+end
+
+--- Is the session of this token one that the user wants (ready, not being ended)?
+function judge:wanted(token)
+  local wanted = false
+  for _, kind in ipairs(self:kinds(token)) do
+    if kind == "ready" then wanted = true end
+    if kind == "stopping" or kind == "closed" then wanted = false end
+  end
+  return wanted
+end
+
+return judge

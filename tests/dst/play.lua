@@ -1,0 +1,312 @@
+-- SPDX-License-Identifier: MIT
+-- One history: the product's own Lua in a replaced world (tests/lua/fakehost.lua) with a simulated cloud (tests/cloudsim), machines
+-- (dst/guest.lua) and a judge (dst/judge.lua). One seed, one history.
+local clouds = require "cloudsim.world"
+local faces = { vast = require "cloudsim.vast", registry = require "cloudsim.registry" }
+local files = require "base.files"
+local guests = require "dst.guest"
+local inprocess = require "cloudsim.inprocess"
+local judges = require "dst.judge"
+local loader = require "base.world"
+
+local HOME = "/home/user/.continueplz"
+local PORTS = { [7001] = "vast", [7002] = "registry" }
+local KEY = "canary-account-key-5f1c2a9e7b"
+local CAP = 6 * 3600 -- seconds after which a command counts as hanging
+
+local root = files.dirname(files.dirname(files.absolute(loader.script)))
+local loaded = {}
+local function load(name)
+  if loaded[name] == nil then loaded[name] = loader.run_file(files.join(root, "lua", name .. ".lua"), { load }) end
+  return loaded[name]
+end
+local fake = load "fakehost"
+
+local play = { HOME = HOME, KEY = KEY, faces = faces }
+local methods = {}
+play.__index = methods
+methods.HOME, methods.KEY = HOME, KEY
+
+-- What a crash can cut in two: primitives that change something outside of the process.
+local ACTS = {}
+for name in ([[state.append state.write state.remove state.rename state.mkdir http.start net.connect net.listen process.spawn
+  process.kill tunnel.open]]):gmatch("%S+") do
+  ACTS[name] = true
+end
+
+local function pump(self)
+  local wait = self.world:next_event()
+  if not wait then return end
+  local at = self.sim.now + wait
+  if self.pumped and self.pumped <= at and self.pumped > self.sim.now then return end
+  self.pumped = at
+  self.sim:at(wait, function()
+    self.pumped = nil
+    self.world:tick()
+    self.judge:billing()
+    pump(self)
+  end)
+end
+
+local function machine(self, instance)
+  local made = self.guests[instance.id]
+  if not made then
+    made = guests.new({ sim = self.sim, world = self.world, pump = function() pump(self) end,
+      guarded = function() self:trace("guard ends " .. instance.id) end }, instance)
+    self.guests[instance.id] = made
+    self.guest_order[#self.guest_order + 1] = made
+  end
+  return made
+end
+
+local function far_end(self, port)
+  for _, guest in ipairs(self.guest_order) do
+    if guest:reachable(port) then return guest end
+  end
+end
+
+
+-- A unix socket that the tunnel offers: HTTP to the machine.
+local function road_unix(self, road, handle)
+  return guests.listen(self.sim, road.unix, function(text, socket)
+    local method, path, rest = text:match("^(%u+) (%S+) HTTP/1.1\r\n(.*)$")
+    local body = rest and rest:match("\r\n\r\n(.*)$")
+    local length = tonumber(text:match("[Cc]ontent%-[Ll]ength: (%d+)") or 0)
+    if not body or #body < length then return end
+    local guest = handle.guest()
+    local request = { method = method, path = path, body = body }
+    local answer = guest and (road.remote_port == 8571 and guest:control(request) or road.remote_port ~= 8571 and guest:engine(request, false))
+    if not answer then return end -- nothing comes back through a dead tunnel
+    self.sim:at(self.sim.latency + (answer.delay or 0), function()
+      if socket.closed or not socket.other or socket.other.closed then return end
+      local json = require "base.json"
+      local text_of = answer.json and json.encode(answer.json) or ""
+      socket:write(("HTTP/1.1 %d X\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"):format(answer.status or 200, #text_of, text_of))
+      socket:shutdown()
+      socket:close()
+    end)
+  end)
+end
+
+local function tunnel(self, options, process)
+  local sim, handle, open, last = self.sim, {}, true, nil
+  local listeners = {}
+  function handle.guest() return open and far_end(self, options.endpoint_port) or nil end
+  function handle.forward(_, road)
+    local listener
+    if road.unix then
+      listener = road_unix(self, road, handle)
+    else
+      listener = guests.listen(sim, ("%s:%d"):format(road.host, road.port), function() end)
+      if listener then self.roads[road.port] = handle end
+    end
+    if not listener then return nil, "Address already in use", "busy" end
+    listeners[#listeners + 1] = listener
+    return true
+  end
+  function handle.status()
+    if handle.guest() then last = sim.now end
+    return { handshake_age = last and sim.now - last + 0.1 or nil, rx = 0, tx = 0, connections = 0, carrier = "udp" }
+  end
+  function handle.endpoint() end
+  function handle.close()
+    open = false
+    for _, listener in ipairs(listeners) do listener:close() end
+    for port, other in pairs(self.roads) do -- order: free
+      if other == handle then self.roads[port] = nil end
+    end
+  end
+  table.insert(process.at_end, handle.close)
+  return handle
+end
+
+local function http(self, request, process)
+  self:trace(("%s %s %s:%d%s"):format(process.name or "?", request.method, request.host, request.port, request.path))
+  local face = PORTS[request.port]
+  if face then
+    if self.offline then return { error = "Could not connect", code = "connect", sent = false } end
+    self.judge:request(face, request)
+    local answer = inprocess.answer(face, request, self.world)
+    self.judge:billing()
+    pump(self)
+    return answer
+  end
+  self.judge:foreign(request)
+  local road = self.roads[request.port]
+  if not road then return { error = "connection refused", code = "connect", sent = false } end
+  local guest = road.guest()
+  return guest and guest:engine(request, true) or { hang = true }
+end
+
+-- A call's arguments in one line that is the same in every run.
+local function told(first, second)
+  if type(first) ~= "table" then return tostring(first) .. (type(second) == "string" and " " .. second or "") end
+  return tostring(first.url or first.unix or first.port or first.argv and table.concat(first.argv, " ") or first.endpoint_port)
+end
+
+local function hook(self, name, process, ...)
+  if not ACTS[name] then return end
+  self:trace(("%s %s %s"):format(process.name, name, told(...)))
+  self.judge:primitive(name, process, ...)
+  local full = self.full
+  if full and full > 0 and (name == "state.append" or name == "state.write") then
+    self.full = full - 1
+    return { code = "full", error = tostring((...)) .. ": No space left on device" }
+  end
+  local aim = self.aim
+  if not aim or (aim.name and aim.name ~= process.name) or (aim.process and aim.process ~= process) then return end
+  aim.count = (aim.count or 0) + 1
+  if aim.names then aim.names[aim.count] = name end
+  if aim.count ~= aim.at then return end
+  aim.hit = name
+  self:trace("killed " .. aim.how .. " " .. name)
+  if aim.all then
+    for _, other in ipairs(self.sim.processes) do
+      if other ~= process then other:kill() end
+    end
+  end
+  if aim.how == "torn" then return { kill = "torn", bytes = (aim.at * 37) % #select(2, ...) } end
+  return { kill = aim.how }
+end
+
+local function environment()
+  return table.concat({ "VAST_API_KEY=" .. KEY, "VAST_BASE_URL=http://127.0.0.1:7001", "REGISTRY_URL=http://127.0.0.1:7002", "" }, "\n")
+end
+
+local function child(self, options)
+  local words = { options.argv[#options.argv] } -- exe -C HOME agent
+  local env = {}
+  for _, line in ipairs(options.env) do
+    local name, value = line:match("^([^=]*)=(.*)$")
+    env[name] = value
+  end
+  return function(require) return require("cli").main(words) end,
+    { name = words[1], bare = true, daemon = true, home = HOME, env = env }
+end
+
+local function foreign_machines(self)
+  local world = self.world
+  for _, label in ipairs { "somebody else's", "cplz-00000000-0123456789ab" } do
+    local offer = world.offers[#world.offers - #self.foreign]
+    local answer = faces.vast.handler({ method = "PUT", path = ("/api/v0/asks/%d/"):format(offer.id), query = {}, peer = "10.1.1.1",
+      headers = { authorization = "Bearer " .. KEY }, body = require("base.json").encode { client_id = "me", image = "x", disk = 10, label = label,
+        runtype = "args", args = { "a", "b" } } }, world)
+    local id = require("base.json").decode(answer.body).new_contract
+    self.foreign[#self.foreign + 1] = id
+    self.sim.now = self.sim.now + 20
+  end
+end
+
+--- A fresh world. options: seed, foreign (other people's machines in the account)
+function play.new(options)
+  local self = setmetatable({ seed = options.seed, lines = {}, guests = {}, guest_order = {}, roads = {}, foreign = {}, slept = 0 }, play)
+  self.sim = fake.new { seed = "dst" .. options.seed, assets = { guest = "guest program\n" },
+    http = function(request, process) return http(self, request, process) end,
+    hook = function(name, process, ...) return hook(self, name, process, ...) end,
+    spawn = function(spawned) return child(self, spawned) end,
+    tunnel = function(wanted, process) return tunnel(self, wanted, process) end }
+  local sim = self.sim
+  self.world = clouds.new { now = function() return sim.now + fake.EPOCH end, seed = options.seed, keys = { KEY }, credit = 500 }
+  self.judge = judges.new(self)
+  local hooks, world = self.world.hooks, self.world
+  hooks.start = function(instance)
+    if instance.args[1] ~= "-c" then return {} end
+    return machine(self, instance):start(world.random)
+  end
+  hooks.stop = function(instance)
+    if self.guests[instance.id] then self.guests[instance.id]:stop() end
+  end
+  sim.disk[HOME] = { dir = true }
+  sim.disk[HOME .. "/.env"] = { data = environment(), mode = 384, mtime = 0 }
+  if options.foreign ~= false then foreign_machines(self) end
+  pump(self)
+  return self
+end
+
+function methods:trace(line)
+  self.lines[#self.lines + 1] = ("%.2f %s"):format(self.sim.now, line)
+end
+
+--- The hash of everything that happened.
+function methods:hash()
+  return require("base.keys").sha256_hex(table.concat(self.lines, "\n"))
+end
+
+--- Orders a fault of the simulated cloud.
+function methods:fault(order)
+  assert(self.world.faults:add(order))
+  self:trace("fault " .. order.name)
+end
+
+--- Everything works again.
+function methods:heal()
+  self.world.faults:clear()
+  self.full, self.aim, self.offline = nil, nil, nil
+end
+
+-- Judged at the very moment, for others go on.
+local function ended(self, process)
+  local done = process.state == "done"
+  process.code = done and process.outcome[1] and process.outcome[2] or nil
+  self:trace(("%s ended: %s\n%s\n%s"):format(process.name, tostring(process.code), process.out, process.err))
+  if done and not process.outcome[1] then
+    self.judge:broken("bug", ("`%s` raised %s"):format(process.name, tostring(process.outcome[2])))
+  end
+  self.last = process
+  self.judge:ended(process, process.code)
+end
+
+--- Starts a command. words: array; → process
+function methods:start(words)
+  local process = self.sim:start(function(require) return require("cli").main(words) end,
+    { name = words[1], bare = true, daemon = false, home = HOME, argv = words })
+  self:trace("$ " .. table.concat(words, " "))
+  local slept = self.slept
+  local function judge_time()
+    if process.state == "done" or process.state == "killed" then return end
+    if self.slept > slept then
+      self.sim:at(self.slept - slept, judge_time)
+      slept = self.slept
+    else
+      self.judge:broken("E", ("`%s` does not end within %d s"):format(table.concat(words, " "), CAP))
+      process:kill()
+    end
+  end
+  self.sim:at(CAP, judge_time)
+  table.insert(process.at_end, function() ended(self, process) end)
+  return process
+end
+
+--- Waits for the process to end. → exit code, or nil when it was killed
+function methods:wait(process)
+  while process.state ~= "done" and process.state ~= "killed" do
+    if process.state == "suspended" then self:pass(60) else self.sim:run() end
+  end
+  return process.code
+end
+
+function methods:run(...) return self:wait(self:start { ... }) end
+
+--- Lets time pass.
+function methods:pass(seconds) self.sim:run(seconds) end
+
+--- The computer sleeps: nothing of us runs, the world goes on.
+function methods:suspend(seconds)
+  local asleep = {}
+  self.slept = self.slept + seconds
+  for _, process in ipairs(self.sim.processes) do
+    if process.state == "waiting" then process.state, asleep[#asleep + 1] = "suspended", process end
+  end
+  self.sim:at(seconds, function()
+    for _, process in ipairs(asleep) do
+      if process.state == "suspended" then process.state = "waiting" end
+    end
+  end)
+end
+
+--- Kills every process of ours.
+function methods:kill_all()
+  for _, process in ipairs(self.sim.processes) do process:kill() end
+end
+
+return play

@@ -1,0 +1,90 @@
+-- SPDX-License-Identifier: MIT
+-- The deterministic campaign: CONTINUEPLZ_SCRIPTS=tests continueplz tests/dst/run.lua
+--   [--seeds=N] [--from=S]      random histories S … S+N-1
+--   [--crash]                   every crash point in every way (without: each point in a few ways)
+--   [--first]                   end at the first failure; [--only=TEXT] scenes whose name holds it, none when empty
+--   [--replay=SEED[:STEPS]]     one random history, with its trace
+--   [--crash=A:B:…]             one crash point, with its trace, as a failure names it
+local chance = require "dst.chance"
+local clock = require "base.clock"
+local crash = require "dst.crash"
+local fail = require "base.fail"
+local scenes = require "dst.scenes"
+local term = require "base.term"
+
+local SEEDS, FEW = 300, 2 -- what a run without options does
+
+local failed, first_only = 0, false
+
+local function report(name, failures)
+  if #failures == 0 then return term.out("ok - " .. name .. "\n") end
+  failed = failed + 1
+  term.out(("not ok - %s: %d histories fail, the first: %s (replay with %s)\n"):format(name, #failures, failures[1].verdict, failures[1].replay))
+  for i = 2, math.min(#failures, 12) do term.out(("  %s %s: %s\n"):format(failures[i].replay, failures[i].hit or "", failures[i].verdict)) end
+end
+
+local function show(verdict, p)
+  term.out(table.concat(p.lines, "\n") .. "\n" .. (verdict or "no violation") .. "\n" .. p:hash() .. "\n")
+  return verdict and 1 or 0
+end
+
+local function replay(text)
+  local seed, steps = text:match("^(%d+):?(%d*)$")
+  return show(chance.play(tonumber(seed), tonumber(steps)))
+end
+
+local function crash_points(options)
+  for index, scene in ipairs(scenes.list) do
+    if not options.only or scene.name:find(options.only, 1, true) then
+      local count, points, failures = crash.scene(index, not options.crash and FEW or nil)
+      report(("crash points: %s (%d points, %d histories)"):format(scene.name, points, count), failures)
+      if first_only and failed > 0 then return end
+    end
+  end
+end
+
+local function random_histories(first, count)
+  local failures = {}
+  for seed = first, first + count - 1 do
+    if chance.play(seed) then
+      local steps, verdict = chance.shrink(seed)
+      failures[#failures + 1] = { replay = ("--replay=%d:%d"):format(seed, steps), verdict = verdict }
+      if first_only then break end
+    end
+  end
+  report(("random histories (%d from seed %d)"):format(count, first), failures)
+end
+
+-- The same seed must give the same history, to the byte; another seed another one.
+local function determinism()
+  local failures = {}
+  for seed = 1, 5 do
+    local _, one = chance.play(seed)
+    local _, two = chance.play(seed)
+    local _, three = chance.play(seed + 100)
+    if one:hash() ~= two:hash() or one:hash() == three:hash() then
+      failures[#failures + 1] = { replay = "--replay=" .. seed, verdict = "two runs differ, or two seeds do not" }
+    end
+  end
+  report("the same seed gives the same history", failures)
+end
+
+local function main(...)
+  local options = {}
+  for _, word in ipairs { ... } do
+    local name, value = word:match("^%-%-(%a+)=?(.*)$")
+    if not name then fail.raise("usage", "dst does not know " .. word) end
+    options[name] = value
+  end
+  if options.replay then return replay(options.replay) end
+  if options.crash and options.crash ~= "" then return show(crash.replay(options.crash)) end
+  local started = clock.now()
+  first_only = options.first ~= nil
+  determinism()
+  if options.seeds ~= "0" then random_histories(tonumber(options.from) or 1, tonumber(options.seeds) or SEEDS) end
+  if not options.only or options.only ~= "" then crash_points(options) end
+  term.err(("%s\n"):format(clock.duration(clock.now() - started)))
+  return failed == 0 and 0 or 1
+end
+
+return main(...)

@@ -1,0 +1,68 @@
+-- SPDX-License-Identifier: MIT
+-- The base scenarios whose every crash point is tried. prepare(p) brings the world to where the interest begins, act(p) is what is cut off;
+-- `aim` names the process that is killed.
+local life = require "cloudsim.life"
+
+local UP = { "up", "--cheapest", "-y", "--model=qwen3-coder:30b" }
+
+local function up(p) return p:wait(p:start(UP)) end
+
+local function ours(p)
+  for _, instance in ipairs(p.world:each()) do
+    if p.judge.tokens[instance.label or ""] then return instance end
+  end
+end
+
+local function nothing() end
+
+local function stop_after(seconds)
+  return function(p)
+    local first, second, over = p:start(UP), nil, false
+    p.sim:at(seconds, function()
+      if not over then second = p:start { "stop" } end
+    end)
+    p:wait(first)
+    over = true
+    if second then p:wait(second) end
+  end
+end
+
+local scenes = {
+  { name = "up", aim = "up", prepare = nothing, act = up },
+  { name = "up with two machines that fail", aim = "up",
+    prepare = function(p) p:fault { name = "boot.exited", count = 2 } end, act = up },
+  { name = "up with a lost answer to the create", aim = "up",
+    prepare = function(p) p:fault { name = "create.answer_lost", mode = "drop" } end, act = up },
+  { name = "up with a machine that shows late", aim = "up",
+    prepare = function(p)
+      p:fault { name = "create.answer_lost", mode = "drop" }
+      p:fault { name = "create.slow_appear", seconds = 40, get = true }
+    end, act = up },
+  { name = "up with two machines from one create", aim = "up",
+    prepare = function(p) p:fault { name = "create.twice" } end, act = up },
+  { name = "up, the agent is killed", aim = "agent", prepare = nothing, act = up },
+  { name = "stop", aim = "stop", prepare = up, act = function(p) p:run "stop" end },
+  { name = "stop while destroy answers 500", aim = "stop",
+    prepare = function(p)
+      up(p)
+      p:fault { name = "destroy.500", count = 2 }
+    end, act = function(p) p:run "stop" end },
+  { name = "stop while the machine boots", aim = "stop", prepare = nothing, act = stop_after(12) },
+  { name = "stop while the machine boots, up is killed", aim = "up", prepare = nothing, act = stop_after(12) },
+  { name = "stop while the create is on its way", aim = "up", prepare = nothing, act = stop_after(0.065) },
+  { name = "stop while the model is pulled", aim = "up", prepare = nothing, act = stop_after(30) },
+  { name = "a spot machine is lost, the agent sees it", aim = "agent",
+    prepare = function(p)
+      up(p)
+      life.outbid(p.world, ours(p))
+    end, act = function(p) p:pass(180) end },
+  { name = "recovery after a stop without proof", aim = "stop",
+    prepare = function(p)
+      up(p)
+      p:fault { name = "destroy.500", sticky = true }
+      p:run "stop"
+      p:heal()
+    end, act = function(p) p:run "stop" end },
+}
+
+return { list = scenes, up = up, ours = ours, UP = UP }

@@ -1,0 +1,227 @@
+-- SPDX-License-Identifier: MIT
+-- The command line: what words mean, what is refused and how, help, exit codes; the whole program in a replaced world.
+local args = require "cli.args"
+local files = require "base.files"
+local flags = require "facts.flags"
+local json = require "base.json"
+local settings = require "facts.settings"
+
+local HOME = "/home/user/.continueplz"
+
+return function(t)
+  local fake = t:load("fakehost")
+
+  local function words(line)
+    local list = {}
+    for word in line:gmatch("%S+") do
+      list[#list + 1] = word
+    end
+    return list
+  end
+
+  -- Runs a command line. options: files {[path]=text}, env, http, modes. → exit code, stdout, stderr, sim
+  local function run(line, options)
+    options = options or {}
+    local env = { HOME = "/home/user" }
+    for key, value in pairs(options.env or {}) do -- order: free
+      env[key] = value
+    end
+    local s = fake.new { env = env, http = options.http }
+    for path, text in pairs(options.files or {}) do -- order: free
+      s.disk[path:sub(1, 1) == "/" and path or HOME .. "/" .. path] = { data = text, mode = options.mode or 384, mtime = 0 }
+    end
+    local p = s:start(function(require)
+      return require("cli").main(type(line) == "table" and line or words(line))
+    end, { bare = true, tty = options.tty, input = options.input })
+    s:run()
+    local ok, code = pcall(p.result, p)
+    return ok and code or error(code, 0), p.out, p.err, s
+  end
+
+  t:case("PRD forms: bare flags imply up and stop, values with = or a blank", function()
+    local rows = {
+      { "--cheapest --model=m", "up" }, { "--model m", "up" }, { "--provider=lambda --gpu=a100-80", "up" }, { "--stop", "stop" },
+      { "stop", "stop" }, { "status --output=json", "status" }, { "--output=json", nil }, { "-y", nil }, { "--dry-run", "up" },
+      { "-C /x offers", "offers" }, { "--for pi", "endpoint" }, { "logs engine -n 5", "logs" }, { "--all", "help" }, { "", nil },
+    }
+    for _, row in ipairs(rows) do
+      local parsed = assert(args.parse(words(row[1])))
+      t:equal((args.command(parsed)), row[2], row[1])
+    end
+    local parsed = args.parse(words "--model m -vv -y -C/x --timeout=10h")
+    t:equal({ parsed.options.model, parsed.options.verbose, parsed.options.yes, parsed.options.directory,
+      parsed.settings.DEFAULT_MODEL,
+      parsed.settings.DEADMAN_TIMEOUT_HOURS.text }, { "m", 2, true, "/x", { text = "m", flag = "--model" }, "10h" })
+  end)
+
+  t:case("everything after a script's name is the script's", function()
+    local parsed = args.parse(words "-y ask.lua --model x -h -- y")
+    t:equal({ parsed.script, parsed.words, parsed.options }, { "ask.lua", { "--model", "x", "-h", "--", "y" }, { yes = true } })
+    parsed = args.parse(words "status -- --stop")
+    t:equal(parsed.words, { "status", "--stop" })
+  end)
+
+  t:case("wrong usage: stderr, 2, one sentence that names the word and suggests", function()
+    local rows = {
+      { "--chepest", "--chepest", "did you mean --cheapest?" }, { "--modle=x", "--modle", "did you mean --model?" }, { "statsu",
+      "did you mean status?" },
+      { "--idle=30", "--idle", "30m" }, { "--timeout=soon", "--timeout", "soon" }, { "--max-price", "--max-price=DOLLARS" },
+      { "--max-price=", "--max-price=DOLLARS" }, { "--model --spot", "--model needs a value" }, { "--spot --on-demand",
+      "contradict" },
+      { "--output=jsn", "did you mean json?" }, { "--cheapest=yes", "takes no value" }, { "stop --model=x",
+      "stop does not take --model" },
+      { "status extra", "status takes no 'extra'" }, { "-z", "unknown option -z" }, { "-n", "-n needs a value" },
+      { "logs -n zero", "zero" },
+      { "--gpu=h10", "did you mean h100?" }, { "--tier=huge", "--tier", "huge" }, { "--region=mars", "--region", "mars" },
+      { "--max-hours=0", "--max-hours" }, { "--context=12", "--context" }, { "--max-price=-1", "--max-price" },
+      { "help nonsense", "nonsense" },
+      { "../etc", "unknown command" }, { "logs nothing", "no log named 'nothing'" },
+    }
+    for _, row in ipairs(rows) do
+      local code, out, err = run(row[1])
+      t:equal(code, 2, row[1] .. ": " .. err)
+      t:equal((out:gsub("^Money[^\n]*\n", "")), "", row[1])
+      for index = 2, #row do
+        t:ok(err:find(row[index], 1, true), row[1] .. ": " .. err)
+      end
+      t:ok(not err:find("traceback") and not err:find("%.lua:%d"), err)
+    end
+  end)
+
+  t:case("help: stdout, 0, made of the tables", function()
+    for _, line in ipairs { "--help", "-h", "help" } do
+      local code, out, err = run(line)
+      t:equal({ code, err }, { 0, "" })
+      for _, name in ipairs(args.commands) do
+        t:ok(out:find("\n  " .. name, 1, true), name)
+      end
+      t:ok(#out < 2500, "short")
+    end
+    local _, all = run "help --all"
+    for _, row in ipairs(flags.list) do
+      t:ok(all:find("--" .. row.name, 1, true), row.name)
+    end
+    for _, row in ipairs(settings) do
+      t:ok(not row.name or all:find(row.name, 1, true), row.name)
+    end
+    for _, row in ipairs(require("facts.exitcodes").list) do
+      t:ok(all:find(("%3d  %s"):format(row.code, row.name), 1, true), row.name)
+    end
+    local _, one = run "up --help"
+    t:ok(one:find("Usage: continueplz up", 1, true) and one:find("--keep-on-failure", 1, true), one)
+    t:equal((select(2, run "help up")), one)
+  end)
+
+  t:case("every command file fits its table", function()
+    local dir = files.join(files.dirname(t.root), "lua/commands")
+    local listed = {}
+    for _, name in ipairs(args.commands) do
+      listed[name] = true
+    end
+    for _, name in ipairs(assert(files.list(dir))) do
+      name = name:gsub("%.lua$", "")
+      local command = require("commands." .. name)
+      t:equal(command.name, name)
+      t:ok(command.summary and type(command.run) == "function", name)
+      t:ok(listed[name] or name == "agent", name .. " is in the help")
+      for _, option in ipairs(command.options) do
+        t:ok(flags.long(option), name .. " takes --" .. option)
+      end
+    end
+    for _, row in ipairs(flags.list) do
+      t:ok(not row.setting or (pcall(require("facts.config").get, row.setting)), row.name .. " sets a setting")
+    end
+  end)
+
+  t:case("the version", function()
+    local code, out = run "--version -v"
+    t:equal(code, 0)
+    t:ok(out:find("^continueplz %d+%.%d+%.%d+\n$"), out)
+  end)
+
+  t:case("no key, an empty key, a .env that others can read", function()
+    local code, _, err = run "offers"
+    t:equal(code, 3)
+    t:ok(err:find("VAST_API_KEY", 1, true) and err:find(HOME .. "/.env", 1, true), err)
+    code, _, err = run("--cheapest", { files = { [".env"] = "VAST_API_KEY=\n" } })
+    t:equal(code, 3)
+    t:ok(err:find("VAST_API_KEY", 1, true), err)
+    for _, line in ipairs { "--cheapest", "offers", "stop", "status" } do
+      code, _, err = run(line, { files = { [".env"] = "VAST_API_KEY=abcdefg\n" }, mode = 420 })
+      t:equal(code, 3, line)
+      t:ok(err:find("chmod 600 " .. HOME .. "/.env", 1, true), err)
+    end
+  end)
+
+  t:case("a wrong setting stops a start, not a stop", function()
+    local env = { [".env"] = "VAST_API_KEY=abcdefg\nMAX_HOURS=soon\n" }
+    local code, _, err = run("offers", { files = env })
+    t:equal(code, 3)
+    t:ok(err:find("line 2: MAX_HOURS", 1, true), err)
+    code, _, err = run("stop", { files = env })
+    t:equal(code, 0)
+    t:ok(err:find("line 2: MAX_HOURS", 1, true), err)
+  end)
+
+  t:case("in JSON a failure is one object, and stdout holds nothing else", function()
+    local code, out = run "offers --output=json"
+    local object = assert(json.decode(out))
+    t:equal({ code, object.status, object.error.kind, object.error.exit_code }, { 3, "failed", "config", 3 })
+    code, out = run "stop --output=json"
+    t:equal({ code, json.decode(out).status, json.decode(out).money_running }, { 0, "none", false })
+  end)
+
+  t:case("nothing running: stop, status, ping, endpoint, ack; the last line is about money", function()
+    for line, wanted in pairs { stop = 0, status = 0, ping = 7, endpoint = 7, ack = 7 } do -- order: free
+      local code, out, err = run(line, { files = { [".env"] = "" } })
+      t:equal(code, wanted, line .. err)
+      local both = line == "endpoint" and err or out
+      t:ok(both:find("Money: none is running for this folder\n$"), line .. ": " .. both)
+      t:ok(not (out .. err):find("\27"), "no escapes")
+    end
+  end)
+
+  t:case("bare: the short help when nothing runs, no matter what it says in .env", function()
+    local code, out = run ""
+    t:equal(code, 0)
+    t:ok(out:find("Commands:", 1, true), out)
+  end)
+
+  t:case("a script gets its words and the whole API; its errors name file and line", function()
+    local script = 'local term, task = require "base.term", require "base.task"\ntask.sleep(1)\nterm.out(table.concat({ ... }, "|"))\nreturn 5\n'
+    local code, out = run({ "/home/user/s.lua", "a", "--model=x" }, { files = { ["/home/user/s.lua"] = script } })
+    t:equal({ code, out }, { 5, "a|--model=x" })
+    local err
+    code, out, err = run({ "/home/user/s.lua" }, { files = { ["/home/user/s.lua"] = "\nlocal x = nil\nreturn x.y\n" } })
+    t:equal({ code, out }, { 1, "" })
+    t:ok(err:find("/home/user/s.lua:3:", 1, true), err)
+    code, out, err = run({ "/home/user/s.lua" }, { files = { ["/home/user/s.lua"] = "return function(\n" } })
+    t:equal({ code, out }, { 1, "" })
+    t:ok(err:find("/home/user/s.lua", 1, true), err)
+    code, out, err = run { "/home/user/none.lua" }
+    t:equal({ code, out }, { 2, "" })
+    t:ok(err:find("none.lua", 1, true), err)
+  end)
+
+  t:case("init.lua sets defaults; a broken one stops a start", function()
+    local code, _, err = run("offers", { files = { ["init.lua"] = 'return { DEFAULT_GPU = "h10" }\n',
+      [".env"] = "VAST_API_KEY=abcdefg\n" } })
+    t:equal(code, 3)
+    t:ok(err:find("init.lua: DEFAULT_GPU", 1, true), err)
+    code, _, err = run("offers", { files = { ["init.lua"] = "return 7\n", [".env"] = "VAST_API_KEY=abcdefg\n" } })
+    t:equal(code, 3)
+    t:ok(err:find("init.lua", 1, true), err)
+  end)
+
+  t:case("a command of the user's own; a broken one gives way to the built-in", function()
+    local code, out = run("greet", { files = { ["commands/greet.lua"] = [[
+      return { name = "greet", summary = "greet", options = {}, run = function(ctx) ctx.print("hello") return 0 end }]],
+        [".env"] = "" } })
+    t:equal(code, 0)
+    t:ok(out:find("^hello\n"), out)
+    local err
+    code, out, err = run("stop", { files = { ["commands/stop.lua"] = "return {", [".env"] = "" } })
+    t:equal(code, 0, err)
+    t:ok(err:find("commands/stop.lua", 1, true) and out:find("Nothing is running", 1, true), err .. out)
+  end)
+end
