@@ -58,8 +58,7 @@ local function stand_in(load, name)
   return setmetatable({}, {
     __index = function(self, key)
       local module = load(name)
-      setmetatable(self, { __index = module, __newindex = module })
-      return module[key]
+      return setmetatable(self, { __index = module, __newindex = module })[key]
     end,
     __newindex = function(_, key, value) load(name)[key] = value end,
   })
@@ -86,9 +85,7 @@ end
 
 local function check_name(name)
   if type(name) ~= "string" then error("require needs a module name, got a " .. type(name), 4) end
-  if not ("." .. name):gsub("%.[%w_-]+", ""):find("^$") then
-    error(("%q is no module name"):format(name), 4)
-  end
+  if ("." .. name):gsub("%.[%w_-]+", "") ~= "" then error(("%q is no module name"):format(name), 4) end
 end
 
 -- Whether the home has a directory for this room at all; looked up once.
@@ -205,9 +202,8 @@ local function require_module(inner, name)
   check_name(name)
   local below = name:match("^builtin%.(.+)$")
   if below then return builtin(inner, below) end
-  value = load_from(inner, name, 1)
-  inner.loaded[name] = value
-  return value
+  inner.loaded[name] = load_from(inner, name, 1)
+  return inner.loaded[name]
 end
 
 -- Like require, but a version that cannot be loaded gives way to the next one; its failure is the second result.

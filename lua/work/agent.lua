@@ -11,9 +11,11 @@ local task = require "base.task"
 local tunnel = require "base.tunnel"
 local config = require "facts.config"
 local alert = require "work.alert"
+local budget = require "work.budget"
 local identity = require "work.identity"
 local journal = require "work.journal"
 local link = require "work.link"
+local machine = require "work.machine"
 local pace = require "work.pace"
 local recover = require "work.recover"
 local silent = require "work.silent"
@@ -131,6 +133,17 @@ local LOST = {
   lost = "the machine's host is gone",
 }
 
+-- A container that was restarted by its cloud has other ports outside.
+local function follow_endpoint(self, session, instance)
+  local inner, known = session.plan.ports, session.endpoint
+  local now = inner and known and machine.endpoint(instance, inner)
+  if not now or now.host == known.host and now.port == known.port or not self.book:acquire() then return end
+  self.book:append("moved", session.token, { endpoint = now })
+  self.book:release()
+  log.warn("the machine is reached elsewhere now", { endpoint = now.host .. ":" .. now.port })
+  if self.tunnel then self.tunnel:endpoint(now.host, now.port) end
+end
+
 local function look(self, session)
   local provider = loader.require_safe("providers." .. session.provider)
   local ok, instance = fail.try(provider.get, session.id)
@@ -144,6 +157,8 @@ local function look(self, session)
     end_session(self, session, provider, "gone", "the machine is gone at the cloud; nobody here ended it")
   elseif LOST[instance.status] then
     end_session(self, session, provider, "interrupted", LOST[instance.status])
+  else
+    follow_endpoint(self, session, instance)
   end
 end
 
@@ -167,6 +182,7 @@ local function watch(self)
     if session and session.ready_at and not session.stopping then look(self, session) end
     leftovers(self)
     self.book:refresh()
+    self.warned = budget.watch(self.book:sessions(), self.warned)
     if #self.book:open_sessions() == 0 then self.ending.put("nothing is open any more") end
   end
 end

@@ -62,9 +62,11 @@ end
 
 local HOPELESS = { stopped = true, exited = true, lost = true, gone = true }
 
-local function endpoint_of(instance, made)
+--- Where a running machine is reached: { host, port, push }, or nil while its ports are not known.
+-- @param inner the machine's own ports { listen, push }
+function machine.endpoint(instance, inner)
   local ports = instance.ports or {}
-  local udp, push = ports[made.ports.listen .. "/udp"], ports[made.ports.push .. "/tcp"]
+  local udp, push = ports[inner.listen .. "/udp"], ports[inner.push .. "/tcp"]
   if instance.status == "running" and instance.ip and udp and push then
     return { host = instance.ip, port = udp, push = push }
   end
@@ -85,7 +87,7 @@ function machine.boot(provider, session, made, seen)
           instance.message and ": " .. instance.message or ""))
       end
       seen(instance)
-      local endpoint = endpoint_of(instance, made)
+      local endpoint = machine.endpoint(instance, made.ports)
       if endpoint then return endpoint end
       last = instance.native or instance.status
     elseif fail.is(instance, "auth") then

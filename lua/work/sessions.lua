@@ -27,6 +27,8 @@ function apply.repriced(s, r) s.hourly, s.disk_hour = r.hourly, r.disk_hour end
 
 function apply.booting(s, r) s.state, s.endpoint = "booting", r.endpoint end
 
+function apply.moved(s, r) s.endpoint = r.endpoint end
+
 function apply.tunnelled(s) s.state = "tunnelled" end
 
 function apply.guarded(s, r) s.state, s.guarded_at = "guarded", r.t end

@@ -57,7 +57,8 @@ local function plan_of(run, candidate, made)
     currency = offer.currency,
     bid = candidate.bid, download = candidate.parts.download,
     model = run.want.model.name, context = run.want.context, disk_gb = run.want.disk_gb, hours = run.want.hours,
-    server_public = made.server_public, silence = made.limits.silence, idle = made.limits.idle, life = made.limits.life,
+    server_public = made.server_public, ports = { listen = made.ports.listen, push = made.ports.push },
+    silence = made.limits.silence, idle = made.limits.idle, life = made.limits.life,
     max_price = config.get("MAX_PRICE"), keep = run.options.keep_on_failure or nil, local_port = identity.port(),
   }
 end

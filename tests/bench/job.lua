@@ -89,5 +89,6 @@ local ok, problem = pcall(function()
   rounds(r, 1, "paced", 1)
 end)
 r:close()
+files.remove_tree(r.dir)
 if not ok then error(problem, 0) end
 return 0
