@@ -22,7 +22,7 @@ while (1) {
   };
   alarm 0; syswrite $c, "no\n"; close $c
 }' &
-    echo $! >pp; wait $!; rm -f pp; sleep 1
+    echo $! >pp; wait $!; rm -f pp; [ -s blob ] || sleep 1
   done
   rm -f guest
   head -c {{program:raw}} blob >guest; chmod 700 guest

@@ -24,7 +24,7 @@ local stop = require "work.stop"
 
 local HEARTBEAT = 60       -- seconds between heartbeats to the guard
 local HEARTBEAT_SOON = 1   -- while none got through yet
-local PATIENCE, MOST_PATIENCE = 0.5, 4 -- seconds for the first answer of a guest
+local PATIENCE, MOST_PATIENCE = 0.15, 4 -- seconds for the first answer of a guest
 local WATCH = 60           -- seconds between looks at the cloud
 local GRACE = 20           -- seconds an unfinished start is left alone
 local KEEPALIVE = 25

@@ -55,8 +55,8 @@ local function variants(index, at, name, few)
   return chosen
 end
 
---- Plays a scene's every point. → number of histories, points, list of {replay, verdict}
-function crash.scene(index, few)
+--- Plays a scene's every point; with `first` only up to a failure. → number of histories, points, list of {replay, verdict}
+function crash.scene(index, few, first)
   local scene, count, failures = scenes.list[index], 0, {}
   local names = points(scene)
   for at, name in ipairs(names) do
@@ -65,6 +65,7 @@ function crash.scene(index, few)
       count = count + 1
       if not point.hit then verdict = verdict or "the crash point was not met" end
       if verdict then failures[#failures + 1] = { replay = name_of(point), verdict = verdict, hit = point.hit } end
+      if verdict and first then return count, #names, failures end
     end
   end
   return count, #names, failures

@@ -8,6 +8,7 @@ local guests = require "dst.guest"
 local inprocess = require "cloudsim.inprocess"
 local judges = require "dst.judge"
 local loader = require "base.world"
+local roads = require "dst.roads"
 
 local HOME = "/home/user/.continueplz"
 local PORTS = { [7001] = "vast", [7002] = "registry" }
@@ -57,67 +58,6 @@ local function machine(self, instance)
     self.guest_order[#self.guest_order + 1] = made
   end
   return made
-end
-
-local function far_end(self, port)
-  for _, guest in ipairs(self.guest_order) do
-    if guest:reachable(port) then return guest end
-  end
-end
-
-
--- A unix socket that the tunnel offers: HTTP to the machine.
-local function road_unix(self, road, handle)
-  return guests.listen(self.sim, road.unix, function(text, socket)
-    local method, path, rest = text:match("^(%u+) (%S+) HTTP/1.1\r\n(.*)$")
-    local body = rest and rest:match("\r\n\r\n(.*)$")
-    local length = tonumber(text:match("[Cc]ontent%-[Ll]ength: (%d+)") or 0)
-    if not body or #body < length then return end
-    local guest = handle.guest()
-    local request = { method = method, path = path, body = body }
-    local answer = guest and (road.remote_port == 8571 and guest:control(request) or road.remote_port ~= 8571 and guest:engine(request, false))
-    if not answer then return end -- nothing comes back through a dead tunnel
-    self.sim:at(self.sim.latency + (answer.delay or 0), function()
-      if socket.closed or not socket.other or socket.other.closed then return end
-      local json = require "base.json"
-      local text_of = answer.json and json.encode(answer.json) or ""
-      socket:write(("HTTP/1.1 %d X\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"):format(answer.status or 200, #text_of, text_of))
-      socket:shutdown()
-      socket:close()
-    end)
-  end)
-end
-
-local function tunnel(self, options, process)
-  local sim, handle, open, last = self.sim, {}, true, nil
-  local listeners = {}
-  function handle.guest() return open and far_end(self, options.endpoint_port) or nil end
-  function handle.forward(_, road)
-    local listener
-    if road.unix then
-      listener = road_unix(self, road, handle)
-    else
-      listener = guests.listen(sim, ("%s:%d"):format(road.host, road.port), function() end)
-      if listener then self.roads[road.port] = handle end
-    end
-    if not listener then return nil, "Address already in use", "busy" end
-    listeners[#listeners + 1] = listener
-    return true
-  end
-  function handle.status()
-    if handle.guest() then last = sim.now end
-    return { handshake_age = last and sim.now - last + 0.1 or nil, rx = 0, tx = 0, connections = 0, carrier = "udp" }
-  end
-  function handle.endpoint() end
-  function handle.close()
-    open = false
-    for _, listener in ipairs(listeners) do listener:close() end
-    for port, other in pairs(self.roads) do -- order: free
-      if other == handle then self.roads[port] = nil end
-    end
-  end
-  table.insert(process.at_end, handle.close)
-  return handle
 end
 
 local function http(self, request, process)
@@ -173,7 +113,7 @@ local function environment()
   return table.concat({ "VAST_API_KEY=" .. KEY, "VAST_BASE_URL=http://127.0.0.1:7001", "REGISTRY_URL=http://127.0.0.1:7002", "" }, "\n")
 end
 
-local function child(self, options)
+local function child(options)
   local words = { options.argv[#options.argv] } -- exe -C HOME agent
   local env = {}
   for _, line in ipairs(options.env) do
@@ -203,8 +143,8 @@ function play.new(options)
   self.sim = fake.new { seed = "dst" .. options.seed, assets = { guest = "guest program\n" },
     http = function(request, process) return http(self, request, process) end,
     hook = function(name, process, ...) return hook(self, name, process, ...) end,
-    spawn = function(spawned) return child(self, spawned) end,
-    tunnel = function(wanted, process) return tunnel(self, wanted, process) end }
+    spawn = function(spawned) return child(spawned) end,
+    tunnel = function(wanted, process) return roads.open(self, wanted, process) end }
   local sim = self.sim
   self.world = clouds.new { now = function() return sim.now + fake.EPOCH end, seed = options.seed, keys = { KEY }, credit = 500 }
   self.judge = judges.new(self)

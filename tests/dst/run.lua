@@ -36,7 +36,7 @@ end
 local function crash_points(options)
   for index, scene in ipairs(scenes.list) do
     if not options.only or scene.name:find(options.only, 1, true) then
-      local count, points, failures = crash.scene(index, not options.crash and FEW or nil)
+      local count, points, failures = crash.scene(index, not options.crash and FEW or nil, first_only)
       report(("crash points: %s (%d points, %d histories)"):format(scene.name, points, count), failures)
       if first_only and failed > 0 then return end
     end
