@@ -8,6 +8,7 @@ FUZZED ?= build-fuzz
 CLANG ?= $(shell command -v clang-14 || command -v clang)
 FUZZ_SECONDS ?= 60
 JOBS := $(shell getconf _NPROCESSORS_ONLN)
+MAKEFLAGS += --no-print-directory
 
 .PHONY: all packages check-packages sanitized fuzzed demo check bench fuzz lint clean
 
@@ -37,7 +38,7 @@ check: check-packages
 	$(MAKE) all
 	$(MAKE) sanitized
 	$(MAKE) fuzzed
-	BUILD=$(BUILD) SANITIZED=$(SANITIZED) tests/check
+	@BUILD=$(BUILD) SANITIZED=$(SANITIZED) FUZZED=$(FUZZED) tests/check
 
 bench: check-packages
 	$(MAKE) all
@@ -45,12 +46,10 @@ bench: check-packages
 
 fuzz: check-packages
 	$(MAKE) fuzzed
-	FUZZ_SECONDS=$(FUZZ_SECONDS) tests/check fuzz
+	@FUZZED=$(FUZZED) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/check fuzz
 
 lint:
-	luacheck -q lua tests examples
-	.ci/layers
-	tests/names.sh
+	@tests/check lint
 
 clean:
 	rm -rf $(BUILD) $(SANITIZED) $(FUZZED)

@@ -76,26 +76,61 @@ function M.columns(rows, align)
   return lines
 end
 
--- Breaks a text into lines of at most `width` columns, at blanks.
-local function wrap(text, width)
-  local lines, line = {}, ""
+-- How many columns a line may take: those of the terminal, 80 without one or on a wider one.
+local function columns()
+  return term.is("out") and math.min(80, math.max(20, (term.size()))) or 80
+end
+M.width = columns
+
+--- Breaks a text into lines of at most `width` columns, at blanks; lines after the first begin with `hang`.
+function M.wrap(text, width, hang)
+  hang = hang or ""
+  local lines, line = {}, text:match("^%s*")
+  local fresh = true
   for word in text:gmatch("%S+") do
-    if line ~= "" and term.width(line) + 1 + term.width(word) > width then
+    if not fresh and term.width(line) + 1 + term.width(word) > width then
       lines[#lines + 1] = line
-      line = word
-    else
-      line = line == "" and word or line .. " " .. word
+      line, fresh = hang, true
     end
+    line = fresh and line .. word or line .. " " .. word
+    fresh = false
   end
   lines[#lines + 1] = line
   return lines
 end
 
---- A box around lines; long ones are wrapped. style: name for term.style of the border.
+--- A horizontal line.
+function M.rule()
+  return ("─"):rep(math.min(72, columns()))
+end
+
+--- Amounts as dollars whose sum is what is shown as the sum: the first one takes what rounding left over.
+function M.parts(total, ...)
+  local cents, rest = {}, math.floor(total * 100 + 0.5)
+  for index, amount in ipairs { ... } do
+    cents[index] = math.floor(amount * 100 + 0.5)
+    rest = rest - cents[index]
+  end
+  cents[1] = math.max(0, cents[1] + rest)
+  for index, each in ipairs(cents) do
+    cents[index] = M.dollars(each / 100)
+  end
+  return table.unpack(cents)
+end
+
+--- A number for JSON, without the noise of its last digits.
+function M.rounded(number, digits)
+  local scale = 10 ^ digits
+  return number and math.floor(number * scale + 0.5) / scale or nil
+end
+
+--- A box around lines; long ones are wrapped, numbered ones below their first word. style: name for term.style of the border.
 function M.box(lines, style)
-  local width, flat = 60, {}
+  local most = columns() - 4
+  local width, flat = math.min(60, most), {}
   for _, line in ipairs(lines) do
-    for _, piece in ipairs(line:match("^%s") and { line } or wrap(line, 74)) do
+    local hang = (" "):rep(#(line:match("^%s*%d+%.%s+") or line:match("^%s*")))
+    for _, piece in ipairs(M.wrap(line, most, hang)) do
       flat[#flat + 1] = piece
       width = math.max(width, term.width(piece))
     end

@@ -2,10 +2,11 @@
 -- Help texts, made from the tables of commands, options, settings and exit codes, so that they cannot lie. Pure: → lines.
 local args = require "cli.args"
 local flags = require "facts.flags"
+local format = require "ui.format"
 
 local M = {}
 
-local COLUMN = 26
+local COLUMN, WIDTH = 28, 80
 
 local function spelled(row)
   local text = "--" .. row.name .. (row.value and "=" .. row.value or "")
@@ -16,10 +17,16 @@ local function spelled(row)
 end
 
 local function two_columns(left, right)
-  if #left + 4 > COLUMN then
-    return { "  " .. left, (" "):rep(COLUMN) .. right }
+  local lines = format.wrap(right, WIDTH - COLUMN)
+  for index, line in ipairs(lines) do
+    lines[index] = (" "):rep(COLUMN) .. line
   end
-  return { "  " .. left .. (" "):rep(COLUMN - 2 - #left) .. right }
+  if #left + 4 > COLUMN then
+    table.insert(lines, 1, "  " .. left)
+  else
+    lines[1] = "  " .. format.pad(left, COLUMN - 2) .. lines[1]:sub(COLUMN + 1)
+  end
+  return lines
 end
 
 local function add(lines, more)
@@ -40,15 +47,27 @@ local function global(row)
   return row.global
 end
 
+-- The options that a command takes, without the one that only names the command. → set, or nil when there are none
+local function taken(command)
+  local takes
+  for _, name in ipairs(command.options or {}) do
+    if name ~= command.name then
+      takes = takes or {}
+      takes[name] = true
+    end
+  end
+  return takes
+end
+
 local function usage(command)
-  return "continueplz " .. command.name .. (#(command.options or {}) > 0 and " [options]" or "") .. (command.args and " "
-    .. command.args or "")
+  return "continueplz " .. command.name .. (taken(command) and " [options]" or "") .. (command.args and " " .. command.args or "")
 end
 
 --- The short help: what it is, the daily commands. `load(name)` → command table.
 function M.short(load)
   local lines = {
-    "continueplz: rent the cheapest GPU that fits a coding model, reach it through a private tunnel, give it back, proven.",
+    "continueplz: rent the cheapest GPU that fits a coding model, reach it through a",
+    "private tunnel, give it back, proven.",
     "",
     "  continueplz --cheapest --model=qwen3-coder:30b     start",
     "  continueplz --stop                                 stop, and prove that billing ended",
@@ -62,7 +81,7 @@ function M.short(load)
   add(lines, two_columns("FILE.lua [ARGS]", "run a script of yours with everything that continueplz can do"))
   add(lines, { "", "Everywhere:" })
   option_lines(lines, global)
-  add(lines, { "", "continueplz help COMMAND tells a command's options, continueplz help --all tells everything." })
+  add(lines, { "", "continueplz help COMMAND tells a command's options, continueplz help --all all." })
   return lines
 end
 
@@ -70,13 +89,11 @@ end
 function M.command(command)
   local lines = { "Usage: " .. usage(command), "", command.summary:sub(1, 1):upper() .. command.summary:sub(2) .. "." }
   if command.details then
-    add(lines, { "", command.details })
+    lines[#lines + 1] = ""
+    add(lines, format.wrap(command.details, WIDTH))
   end
-  local takes = {}
-  for _, name in ipairs(command.options or {}) do
-    takes[name] = true
-  end
-  if next(takes) then
+  local takes = taken(command)
+  if takes then
     add(lines, { "", "Options:" })
     option_lines(lines, function(row)
       return takes[row.name]
@@ -103,17 +120,14 @@ function M.all(load)
   lines[#lines] = nil
   for _, name in ipairs(args.commands) do
     local command = load(name)
-    add(lines, { usage(command) .. ": " .. command.summary })
-    local takes = {}
-    for _, each in ipairs(command.options or {}) do
-      takes[each] = true
-    end
+    local takes = taken(command)
+    add(lines, { usage(command), "  " .. command.summary })
     option_lines(lines, function(row)
-      return takes[row.name]
+      return takes and takes[row.name]
     end)
     lines[#lines + 1] = ""
   end
-  lines[#lines + 1] = "Settings, in .env of the folder or in the environment (in brackets: what holds without them):"
+  lines[#lines + 1] = "Settings, in .env or in the environment (in brackets: what holds without them):"
   for _, row in ipairs(require "facts.settings") do
     if row.section then
       add(lines, { "", "  " .. row.section })
@@ -123,7 +137,7 @@ function M.all(load)
   end
   add(lines, { "", "Exit codes:" })
   for _, row in ipairs(require("facts.exitcodes").list) do
-    lines[#lines + 1] = ("  %3d  %-12s %s"):format(row.code, row.name, row.meaning)
+    add(lines, two_columns(("%3d  %s"):format(row.code, row.name), row.meaning))
   end
   return lines
 end

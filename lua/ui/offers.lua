@@ -6,14 +6,16 @@ local format = require "ui.format"
 
 local M = {}
 
+local WIDTH = 80
+
+-- Reliability and the offer's number are in the JSON only: every row has passed the least reliability that was asked for.
 local function row(candidate, mark)
   local offer = candidate.offer
   local speed = candidate.tokens_per_second
   return {
-    mark, offer.provider, format.gpu(offer.gpu, offer.gpus), offer.region or offer.native_region or "unknown",
+    mark .. offer.provider, format.gpu(offer.gpu, offer.gpus), offer.region or offer.native_region or "unknown",
     candidate.spot and "spot" or "on-demand",
     format.hourly(candidate.hourly), format.dollars(candidate.total), speed and ("~%.0f"):format(speed) or "",
-    offer.reliability and ("%.1f%%"):format(offer.reliability * 100) or "", tostring(offer.id),
   }
 end
 
@@ -25,45 +27,50 @@ function M.result_line(name, result)
   return false, ("%s: %s"):format(name, result.message)
 end
 
-local function parts_line(candidate, want)
-  local parts = candidate.parts
-  local text = ("  %s compute + %s disk (%d GB) + %s download"):format(format.dollars(parts.compute), format.dollars(parts.disk),
-    want.disk_gb, format.dollars(parts.download))
-  if parts.minimum > 0 then
-    text = text .. " + " .. format.dollars(parts.minimum) .. " minimum period"
+local function add(lines, text)
+  for _, line in ipairs(format.wrap(text, WIDTH, "  ")) do
+    lines[#lines + 1] = line
   end
-  return text
+end
+
+local function add_parts(lines, candidate, want)
+  local parts = candidate.parts
+  local compute, disk, download, minimum = format.parts(candidate.total, parts.compute, parts.disk, parts.download, parts.minimum)
+  add(lines, ("  %s compute + %s disk (%d GB) + %s download%s"):format(compute, disk, want.disk_gb, download,
+    parts.minimum > 0 and " + " .. minimum .. " minimum period" or ""))
+end
+
+local function add_table(lines, model)
+  local rows = { { "  Cloud", "GPU", "Region", "Kind", "Per hour", "Total", "Tokens/s" } }
+  for index = 1, math.min(#model.ordered, model.limit or 15) do
+    rows[#rows + 1] = row(model.ordered[index], index == 1 and "* " or "  ")
+  end
+  for _, line in ipairs(format.columns(rows, "llllrrr")) do
+    lines[#lines + 1] = line
+  end
+  if #model.ordered > #rows - 1 then
+    lines[#lines + 1] = ("  ... and %d more"):format(#model.ordered - (#rows - 1))
+  end
 end
 
 function M.lines(model)
-  local want = model.want
-  local lines = {
-    ("For %s: %.1f GB of GPU memory with %d tokens of context, %d GB disk; totals are for %s."):format(want.model.name,
-      want.vram_gb,
-      want.context, want.disk_gb, clock.duration(want.hours * 3600)), "",
-  }
+  local want, lines = model.want, {}
+  add(lines, ("%s needs %.1f GB of GPU memory (%d tokens of context) and %d GB of disk; totals are for %s."):format(
+    want.model.name, want.vram_gb, want.context, want.disk_gb, clock.duration(want.hours * 3600)))
+  lines[#lines + 1] = ""
   if #model.ordered > 0 then
-    local rows = { { "", "Cloud", "GPU", "Region", "Kind", "Per hour", "Total", "Tokens/s", "Reliable", "Offer" } }
-    for index = 1, math.min(#model.ordered, model.limit or 15) do
-      rows[#rows + 1] = row(model.ordered[index], index == 1 and "*" or "")
-    end
-    for _, line in ipairs(format.columns(rows, "lllllrrrrl")) do
-      lines[#lines + 1] = line
-    end
-    if #model.ordered > #rows - 1 then
-      lines[#lines + 1] = ("  ... and %d more"):format(#model.ordered - (#rows - 1))
-    end
+    add_table(lines, model)
     lines[#lines + 1] = ""
-    lines[#lines + 1] = ("* would be taken: %s in all"):format(format.both(model.ordered[1].total, model.rate))
-    lines[#lines + 1] = parts_line(model.ordered[1], want)
-    lines[#lines + 1] = "  Clouds bill in dollars; " .. format.rate(model.rate) .. "."
+    add(lines, ("* would be taken: %s in all"):format(format.both(model.ordered[1].total, model.rate)))
+    add_parts(lines, model.ordered[1], want)
+    add(lines, "Clouds bill in dollars; " .. format.rate(model.rate) .. ".")
   end
   if #model.reasons > 0 then
     local parts = {}
     for _, reason in ipairs(model.reasons) do
       parts[#parts + 1] = ("%d × %s"):format(reason.count, reason.text)
     end
-    lines[#lines + 1] = "Left out: " .. table.concat(parts, ", ") .. "."
+    add(lines, "Left out: " .. table.concat(parts, ", ") .. ".")
   end
   return lines
 end

@@ -65,10 +65,11 @@ local function amount(state)
     return ""
   end
   local text = (" %s of %s"):format(format.bytes(state.bytes), format.bytes(state.total))
-  if state.rate then
-    text = text .. (", %.0f MB/s"):format(state.rate / 1e6)
+  local going = state.bytes < state.total
+  if going and state.rate and state.rate >= 5e4 then
+    text = text .. (", %s/s"):format(format.bytes(state.rate))
   end
-  if state.eta and state.eta < 864000 then
+  if going and state.eta and state.eta < 864000 then
     text = text .. ", " .. clock.duration(state.eta) .. " left"
   end
   return text

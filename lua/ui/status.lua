@@ -20,7 +20,7 @@ local term = require "base.term"
 local M = {}
 
 local words = {
-  starting = "starting", ready = "Active", stopping = "being ended", unproven = "MAY STILL BE RUNNING (not proven ended)",
+  starting = "starting", ready = "Active", stopping = "being ended", unproven = "MAY STILL BE RUNNING, not proven ended",
   unverifiable = "ended, but its cloud gives no proof", lost = "unknown: the answer of the create was lost",
   kept = "kept after a failed start",
 }
@@ -49,7 +49,7 @@ local function guard_text(guard)
       parts[#parts + 1] = text .. " " .. pair[2]
     end
   end
-  return guard.state .. (#parts > 0 and ", ends the machine after: " .. table.concat(parts, ", ") or "")
+  return guard.state .. (#parts > 0 and "; it ends the machine after" or ""), parts
 end
 
 local function tunnel_text(tunnel)
@@ -65,6 +65,14 @@ function M.limits_text(limits)
   return ("silence %s, idle %s, life %s, price %s"):format(format.limit(limits.silence), format.limit(limits.idle),
     format.limit(limits.life),
     limits.max_price and format.dollars(limits.max_price) .. "/h" or "off")
+end
+
+local function add_warnings(lines, model, indent)
+  for _, warning in ipairs(model.warnings or {}) do
+    for _, line in ipairs(format.wrap(indent .. term.style("yellow", "⚠") .. " " .. warning, format.width(), indent .. "  ")) do
+      lines[#lines + 1] = line
+    end
+  end
 end
 
 local function cost_lines(lines, model)
@@ -110,24 +118,26 @@ function M.lines(model)
   end
   cost_lines(lines, model)
   if model.guard then
-    add(lines, "Guard", guard_text(model.guard))
+    local text, parts = guard_text(model.guard)
+    add(lines, "Guard", text)
+    for _, part in ipairs(parts) do
+      lines[#lines + 1] = (" "):rep(14) .. part
+    end
   end
   if model.limits then
     add(lines, "Limits", M.limits_text(model.limits))
   end
   add(lines, "Folder", model.home)
-  for _, warning in ipairs(model.warnings or {}) do
-    lines[#lines + 1] = term.style("yellow", "⚠") .. " " .. warning
-  end
+  add_warnings(lines, model, "")
   return lines
 end
 
 --- The READY panel.
 function M.ready(model)
   local instance, cost = model.instance, model.cost
-  local lines = { ("─"):rep(72), "  " .. term.style("green", "✓ READY"), "" }
+  local lines = { format.rule(), "  " .. term.style("green", "✓ READY"), "" }
   local function row(label, text)
-    lines[#lines + 1] = "  " .. format.pad(label ~= "" and label .. ":" or "", 13) .. text
+    lines[#lines + 1] = "  " .. format.pad(label ~= "" and label .. ":" or "", 14) .. text
   end
   row("Provider", ("%s (%s), instance %s"):format(instance.title or instance.provider, instance.type, instance.id))
   row("GPU", format.gpu(instance.gpu, instance.gpus) .. (instance.region and ", " .. instance.region or ""))
@@ -136,20 +146,22 @@ function M.ready(model)
   row("Endpoint", model.endpoint.url)
   row("Cost", ("%s; %s for %s"):format(format.hourly(cost.hourly), format.both(cost.projected, model.rate),
     clock.duration(cost.projected_hours * 3600)))
-  row("", "(" .. format.rate(model.rate) .. ")")
+  if model.rate then
+    row("", "at " .. format.rate(model.rate))
+  end
   lines[#lines + 1] = ""
   lines[#lines + 1] = "  The machine ends itself after"
-  row("  silence", format.limit(model.limits.silence) .. "  without contact with this computer")
-  row("  idle", format.limit(model.limits.idle) .. "  without a question to the model")
-  row("  life", format.limit(model.limits.life) .. "  in any case")
+  for _, limit in ipairs { { "silence", "without contact with this computer" }, { "idle", "without a question to the model" },
+    { "life", "in any case" } } do
+    row("  " .. limit[1], format.pad(format.limit(model.limits[limit[1]]), 7, true) .. "  " .. limit[2])
+  end
   row("Price limit", model.limits.max_price and format.dollars(model.limits.max_price) .. "/h" or "off")
   lines[#lines + 1] = ""
-  row("Use it", "continueplz endpoint --for opencode   (or continue, codex, claude, aider, zed, pi)")
+  row("Use it", "continueplz endpoint --for opencode")
+  row("", "(or continue, codex, claude, aider, zed, pi)")
   row("Stop with", "continueplz --stop")
-  for _, warning in ipairs(model.warnings or {}) do
-    lines[#lines + 1] = "  " .. term.style("yellow", "⚠") .. " " .. warning
-  end
-  lines[#lines + 1] = ("─"):rep(72)
+  add_warnings(lines, model, "  ")
+  lines[#lines + 1] = format.rule()
   return lines
 end
 
@@ -162,28 +174,27 @@ function M.object(model)
   if model.state == "none" then
     return { status = "none", home = model.home, money_running = false }
   end
-  local instance, guard, cost = model.instance, model.guard, model.cost
+  local instance, guard, cost, round = model.instance, model.guard, model.cost, format.rounded
   local object = {
-    status = model.state, home = model.home, money_running = model.state ~= "unverifiable" and model.state ~= "lost",
+    status = model.state, home = model.home, money_running = true, -- also when it only may be
     instance = {
       id = instance.id, provider = instance.provider, gpu = instance.gpu, gpus = instance.gpus, region = instance.region,
       type = instance.type, public_ip = instance.public_ip,
     },
     model = model.model and model.model.name, model_status = model.model and model.model.state,
     context = model.model and model.model.context,
-    tokens_per_second = model.model and model.model.tokens_per_second,
+    tokens_per_second = model.model and round(model.model.tokens_per_second, 1),
     endpoint = model.endpoint and {
       wireguard_ip = model.endpoint.wireguard_ip, host = model.endpoint.host, port = model.endpoint.port,
       url = model.endpoint.url,
     },
-    tunnel = model.tunnel and { state = model.tunnel.state, handshake_age = model.tunnel.handshake_age },
-    cost = cost and { hourly = cost.hourly, current = cost.current, projected = cost.projected,
-    currency = cost.currency or "USD" },
-    euro_rate = euro(model.rate), running_seconds = model.seconds, started_at = model.started and clock.iso(model.started),
+    tunnel = model.tunnel and { state = model.tunnel.state, handshake_age = round(model.tunnel.handshake_age, 1) },
+    cost = cost and { hourly = round(cost.hourly, 5), current = round(cost.current, 5), projected = round(cost.projected, 5),
+      currency = cost.currency or "USD" },
+    euro_rate = euro(model.rate), running_seconds = round(model.seconds, 1), started_at = model.started and clock.iso(model.started),
     deadman = guard and {
-      active = guard.state == "armed", state = guard.state, remaining_seconds = guard.silence_left,
-      idle_remaining_seconds = guard.idle_left,
-      life_remaining_seconds = guard.life_left,
+      active = guard.state == "armed", state = guard.state, remaining_seconds = round(guard.silence_left, 1),
+      idle_remaining_seconds = round(guard.idle_left, 1), life_remaining_seconds = round(guard.life_left, 1),
     },
     limits = model.limits and {
       silence_seconds = model.limits.silence, idle_seconds = model.limits.idle, life_seconds = model.limits.life,

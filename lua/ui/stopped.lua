@@ -26,8 +26,12 @@ function M.lines(result, rate, log_path)
     end
   end
   if result.cost then
-    lines[#lines + 1] = ("Session cost: %s"):format(cost_text(result, rate))
-    lines[#lines + 1] = ("Duration:     %s"):format(clock.duration(math.max(0, result.duration)))
+    local over = result.outcome ~= "unproven"
+    if #lines > 0 then
+      lines[#lines + 1] = ""
+    end
+    lines[#lines + 1] = (over and "Session cost: " or "Cost so far:  ") .. cost_text(result, rate)
+    lines[#lines + 1] = (over and "Duration:     " or "Running for:  ") .. clock.duration(math.max(0, result.duration))
   end
   return lines
 end
@@ -44,9 +48,9 @@ function M.object(results, rate)
     list[index] = {
       id = result.session.id, token = result.session.token, provider = result.session.provider, outcome = result.outcome,
       reason = result.doubt,
-      cost = result.cost and { total = result.cost.amount, currency = result.cost.currency or "USD",
+      cost = result.cost and { total = format.rounded(result.cost.amount, 5), currency = result.cost.currency or "USD",
       source = result.cost.source },
-      duration_seconds = result.duration,
+      duration_seconds = format.rounded(result.duration, 1),
     }
   end
   return {

@@ -103,7 +103,7 @@ local function beat(self)
   self.heartbeat_at, self.heartbeat_problem = clock.now(), nil
   local known, guest = fail.try(link.guard)
   if known then self.guest, self.guest_at = guest, clock.now() end
-  statefile.write(self.book.home, self.book:refresh():current())
+  statefile.write(self.book.home, self.book:refresh():current(), clock.wall())
   return true
 end
 

@@ -58,6 +58,15 @@ local function parse(self, data)
   end
 end
 
+-- What was parsed last: one command looks at an unchanged journal several times.
+local known = {}
+
+local function take_over(to, from)
+  to.records, to.damaged = table.move(from.records, 1, #from.records, 1, {}), table.move(from.damaged, 1, #from.damaged, 1, {})
+  to.torn, to.last = from.torn, from.last
+  return to
+end
+
 --- Opens the journal of a home directory (read only until `append`).
 -- Raises kind `config` when the file is of a newer version or unreadable. `damaged` lists line numbers whose checksum fails;
 -- `torn` holds half a record at the end, as a crash leaves it.
@@ -65,8 +74,11 @@ function journal.open(home)
   local self = setmetatable({ home = home, path = files.join(home, "journal"), records = {}, damaged = {}, last = ROOT }, meta)
   statefile.check(home)
   local data, message, code = files.read(self.path)
-  if data then
+  if data and data == known.data then
+    take_over(self, known)
+  elseif data then
     parse(self, data)
+    known = take_over({ data = data }, self)
   elseif code ~= "missing" then
     fail.raise("config", "the journal cannot be read: " .. message)
   end
@@ -110,6 +122,14 @@ function methods:append(kind, token, fields)
   write_line(self, record)
   statefile.write(self.home, self:current())
   return record
+end
+
+--- Like append, for a machine that must be ended whatever happens: a record that cannot be written (a full disk) is only logged.
+-- @return true, or false when the record is missing from the file
+function methods:note(kind, token, fields)
+  local ok, problem = fail.try(self.append, self, kind, token, fields)
+  if not ok then log.error("a record is missing from the journal", { kind = kind, token = token, error = fail.message(problem) }) end
+  return ok
 end
 
 --- Reads again what other processes appended since.

@@ -103,13 +103,13 @@ function proof.finish(journal, provider, session, reason, hooks, attempts)
   attempts = attempts or ATTEMPTS
   return task.shield(function()
     hooks.terminating()
-    journal:append("stopping", session.token, { reason = reason })
+    journal:note("stopping", session.token, { reason = reason })
     local acknowledged, why = proof.destroy(provider, session, attempts, hooks.failed)
-    if acknowledged then journal:append("destroyed", session.token) end
+    if acknowledged then journal:note("destroyed", session.token) end
     hooks.terminated(acknowledged, why)
     hooks.verifying()
     local absent, doubt = proof.verify(provider, session, attempts, function(_, evidence)
-      journal:append("absent", session.token, { evidence = evidence })
+      journal:note("absent", session.token, { evidence = evidence })
     end)
     if absent and provider.capabilities.billing == "none" then
       if acknowledged then
@@ -123,7 +123,7 @@ function proof.finish(journal, provider, session, reason, hooks, attempts)
       return "proven"
     end
     doubt = not acknowledged and why or doubt
-    journal:append("unproven", session.token, { reason = doubt })
+    journal:note("unproven", session.token, { reason = doubt })
     hooks.verified("unproven", doubt)
     return "unproven", doubt
   end)

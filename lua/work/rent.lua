@@ -37,9 +37,10 @@ function rent.find(provider, token, window)
   return {}
 end
 
+-- From here on there is a machine: a journal that cannot be written must not lose it.
 local function bind(journal, session, id, adopted)
   session.id = id
-  journal:append("bound", session.token, { id = id, adopted = adopted })
+  journal:note("bound", session.token, { id = id, adopted = adopted })
   log.info("Instance created", { instance_id = id, token = session.token, adopted = adopted })
 end
 

@@ -16,7 +16,7 @@ local function path_of(home)
   return files.join(home, ".continueplz.state")
 end
 
-local function describe(session)
+local function describe(session, heartbeat)
   local plan, endpoint = session.plan or {}, session.endpoint or {}
   return {
     version = VERSION,
@@ -28,7 +28,7 @@ local function describe(session)
     model = { name = plan.model, status = session.ready_at and "ready" or "loading" },
     wireguard = { server_public_key = plan.server_public },
     cost = { hourly_rate = (session.hourly or 0) + (session.disk_hour or 0), accumulated = cost.so_far(session, clock.wall()), currency = session.currency },
-    deadman = { timeout_hours = plan.silence and plan.silence / 3600 or nil },
+    deadman = { timeout_hours = plan.silence and plan.silence / 3600 or nil, last_heartbeat = heartbeat and clock.iso(heartbeat) or nil },
   }
 end
 
@@ -44,8 +44,9 @@ function statefile.check(home)
 end
 
 --- Writes the state of the current session, or of none. A failure is only logged: the journal, written before, is the truth.
-function statefile.write(home, session)
-  local state = session and describe(session) or { version = VERSION, instance = json.null }
+-- @param heartbeat unix seconds of the last contact with the guard, when the agent writes
+function statefile.write(home, session, heartbeat)
+  local state = session and describe(session, heartbeat) or { version = VERSION, instance = json.null }
   local ok, message = files.write(path_of(home), json.encode(state) .. "\n")
   if not ok then log.warn("the state file could not be written; the journal holds the truth", { error = message }) end
 end

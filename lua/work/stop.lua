@@ -69,12 +69,14 @@ local function hooks_for(ui, session)
 end
 
 local function close(book, provider, session, outcome, ui)
-  local current = book:session(session.token)
+  local current = book:session(session.token) or session
   local ended = proof.ended(current)
   local asked, bill = fail.try(cost.final, current, ended, provider)
   if not asked then bill = cost.final(current, ended) end
   if outcome ~= "unproven" then
-    book:append("closed", session.token, { outcome = outcome, cost = bill.amount, ended = ended })
+    if not book:note("closed", session.token, { outcome = outcome, cost = bill.amount, ended = ended }) then
+      ui:warn("the record could not be closed (is the disk full?); the next command looks at the cloud once more")
+    end
     log.info("Session closed", { token = session.token, outcome = outcome, cost = bill.amount })
   end
   ui:ended { session = current, outcome = outcome, cost = bill, duration = ended - (current.started or ended), provider = provider }

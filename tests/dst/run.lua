@@ -12,7 +12,7 @@ local fail = require "base.fail"
 local scenes = require "dst.scenes"
 local term = require "base.term"
 
-local SEEDS, FEW = 300, 2 -- what a run without options does
+local SEEDS, FEW = 150, 1 -- what a run without options does
 
 local failed, first_only = 0, false
 

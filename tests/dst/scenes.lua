@@ -27,6 +27,28 @@ local function stop_after(seconds)
   end
 end
 
+-- A start that died while its create was on the way; the machine shows late, and meanwhile the clock is stepped.
+local function cut_off(years)
+  return function(p)
+    p:fault { name = "create.answer_lost", mode = "hang" }
+    p:fault { name = "create.slow_appear", seconds = 50, get = true }
+    local process = p:start(UP)
+    p.sim:at(1, function() process:kill() end)
+    p:wait(process)
+    p.sim:jump(years * 365.25 * 86400)
+  end
+end
+
+-- A destroy that is acknowledged and not done, and answers that make the machine look gone.
+local function lied_to(...)
+  local lies = { ... }
+  return function(p)
+    up(p)
+    p:fault { name = "destroy.accepted_not_done", count = 1 }
+    for _, lie in ipairs(lies) do p:fault(lie) end
+  end
+end
+
 local scenes = {
   { name = "up", aim = "up", prepare = nothing, act = up },
   { name = "up with two machines that fail", aim = "up",
@@ -63,6 +85,16 @@ local scenes = {
       p:run "stop"
       p:heal()
     end, act = function(p) p:run "stop" end },
+  { name = "stop with the clock ten years back", aim = "stop", prepare = cut_off(-10), act = function(p) p:run "stop" end },
+  { name = "stop with the clock ten years ahead", aim = "stop", prepare = cut_off(10), act = function(p) p:run "stop" end },
+  { name = "stop while the list hides the machine", aim = "stop", act = function(p) p:run "stop" end,
+    prepare = lied_to { name = "list.empty", count = 5 } },
+  { name = "stop while get denies the machine", aim = "stop", act = function(p) p:run "stop" end,
+    prepare = lied_to { name = "get.false_null", count = 3 } },
+  { name = "stop while everything denies the machine once", aim = "stop", act = function(p) p:run "stop" end,
+    prepare = lied_to({ name = "list.empty", count = 2 }, { name = "get.false_null", count = 1 }) },
+  { name = "stop while get fails and the list hides the machine", aim = "stop", act = function(p) p:run "stop" end,
+    prepare = lied_to({ name = "list.empty", count = 6 }, { name = "get.500", count = 4 }) },
 }
 
 return { list = scenes, up = up, ours = ours, UP = UP }
