@@ -204,6 +204,14 @@ static long read_pid(int fd) {
     return got > 0 ? strtol(text, NULL, 10) : 0;
 }
 
+/* Always of one length over the old text, so that a lock works on a full disk. The text only informs; the lock itself decides. */
+static void write_pid(int fd) {
+    char text[24];
+    int len = snprintf(text, sizeof text, "%-20ld\n", (long)getpid());
+    if (pwrite(fd, text, (size_t)len, 0) != len)
+        (void)errno;
+}
+
 /* Opens and locks `path`, again when it was replaced meanwhile, and writes our process id. Returns 0 or errno. */
 static int lock_file(struct lock *lock, const char *path, long *holder) {
     for (;;) {
@@ -216,18 +224,12 @@ static int lock_file(struct lock *lock, const char *path, long *holder) {
             close(fd);
             continue;
         }
-        char text[24];
-        int len = snprintf(text, sizeof text, "%ld\n", (long)getpid());
         if (err == EWOULDBLOCK)
             *holder = read_pid(fd);
-        else if (!err && ftruncate(fd, 0) != 0)
-            err = errno;
-        if (!err)
-            err = write_all(fd, text, (size_t)len);
         if (err)
             close(fd);
         else
-            lock->fd = fd;
+            write_pid(lock->fd = fd);
         return err;
     }
 }
@@ -249,8 +251,6 @@ static int state_lock(lua_State *L) {
 static int lock_release(lua_State *L) {
     struct lock *lock = luaL_checkudata(L, 1, LOCK_TYPE);
     if (lock->fd >= 0) {
-        if (ftruncate(lock->fd, 0) != 0)
-            (void)errno; /* the text only informs; the lock itself decides */
         flock(lock->fd, LOCK_UN);
         close(lock->fd);
         lock->fd = -1;

@@ -136,6 +136,18 @@ case("outbid and resumed by itself while nobody watches: the next command ends i
   expect.all_over(r)
 end)
 
+case("stop on a full disk still ends the machine", function(r)
+  return r:on_small_disk(512, function()
+    ready(r)
+    r:fill_disk()
+    expect.that(r:run("stop").code ~= nil, "stop was killed")
+    expect.nothing_bills(r)
+    require("base.files").remove(require("base.files").join(r.home, "filler"))
+    expect.ends(r:run("stop"), 0)
+    expect.all_over(r)
+  end)
+end)
+
 case("kept on failure: the machine stays until stop", function(r)
   r:fault { name = "pull.error", sticky = true }
   expect.ends(r:run("--cheapest", MODEL, "--keep-on-failure"), 1, "kept as asked")

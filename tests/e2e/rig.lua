@@ -130,6 +130,33 @@ function rig:journal() return files.read(files.join(self.home, "journal")) or ""
 
 function rig:log() return files.read(files.join(self.home, "continueplz.log")) or "" end
 
+local function tool(...)
+  return process.spawn({ argv = { ... }, stdin = "null", stdout = "null", stderr = "null" }):wait().status == 0
+end
+
+--- Runs fn with the home on a file system of its own of `kilobytes`. Returns a sentence when that is not possible here.
+function rig:on_small_disk(kilobytes, fn)
+  if process.uid() ~= 0 then return "needs root to mount a small file system" end
+  local small, home = files.join(self.dir, "small"), self.home
+  files.mkdir(small)
+  if not tool("mount", "-t", "tmpfs", "-o", ("size=%dk,mode=700"):format(kilobytes), "tmpfs", small) then return "mount is not allowed here" end
+  assert(files.write(files.join(small, ".env"), assert(files.read(files.join(home, ".env"))), 384))
+  self.home = small
+  local ok, problem = fail.try(fn)
+  local pid = self:agent()
+  if pid then process.kill(pid, "KILL") end
+  tool("umount", "-l", small)
+  self.home = home
+  if not ok then error(problem, 0) end
+end
+
+--- Leaves no room on the home's file system.
+function rig:fill_disk()
+  local chunk, n = ("x"):rep(4096), 0
+  while files.append(files.join(self.home, "filler"), chunk) do n = n + 1 end
+  return n
+end
+
 -- The account's key must be in no process's arguments or environment; the simulator's own arguments aside, which name it.
 function rig:check_processes()
   for _, name in ipairs(files.list("/proc") or {}) do

@@ -1,0 +1,179 @@
+-- SPDX-License-Identifier: MIT
+-- What the program prints, kept as text in tests/golden/*.txt. GOLDEN=write in the environment writes the files anew.
+-- Times, numbers of machines, ports, tokens and amounts that depend on time are replaced, by words of the same width where columns matter.
+local clients = require "ui.clients"
+local expect = require "e2e.expect"
+local files = require "base.files"
+local json = require "base.json"
+local process = require "base.process"
+local sorted = require "base.sorted"
+
+local MODEL = "--model=qwen3-coder:30b"
+local cases = {}
+
+local DURATION = "%d+[dhms][dhms%d ]*[hms]"
+local SHORT = "%d+s"
+
+-- Line by line: a pattern and what stands for it. The first group of lines is about a session in time.
+local rules = {
+  { "cplz%-%x+%-%x+", "TOKEN" }, { "%f[%d]%d%d%d%d%d%d%d%d%f[%D]", "########" }, { "127%.0%.0%.1:%d%d%d%d%d", "127.0.0.1:#####" },
+  { "(handshake) [%d.]+ s old", "%1 # s old" }, { "last handshake .- ago", "last handshake # ago" },
+  { "^(Running:%s+)" .. DURATION, "%1#" }, { "^(Running:%s+)" .. SHORT, "%1#" },
+  { "^(Duration:%s+)" .. DURATION, "%1#" }, { "^(Duration:%s+)" .. SHORT, "%1#" },
+  { "^(Running for:%s+)" .. DURATION, "%1#" }, { "^(Running for:%s+)" .. SHORT, "%1#" },
+  { "^(Session cost:%s+)%S+ %(≈ %S+%)", "%1# (≈ #)" }, { "^(Cost so far:%s+)%S+ %(≈ %S+%)", "%1# (≈ #)" },
+  { "^(%s+)" .. DURATION .. " (without %a+)$", "%1# %2" }, { "^(%s+)" .. DURATION .. " (at most)$", "%1# %2" },
+  { "%f[%d]%d+ tokens/s", "# tokens/s" }, { "round trip [%d.]+ ms", "round trip # ms" },
+  { "as of .- ago", "as of # ago" },
+}
+
+-- Lines of which any number may come, depending on how fast things go: only the first is kept.
+local repeated = { "^      Booting%.%.%. %(", "^      Pulling %S+ %d+%%", "^      %- attempt %d+ failed" }
+
+local function repeats(line)
+  for _, pattern in ipairs(repeated) do
+    if line:find(pattern) then return pattern end
+  end
+end
+
+local function plain(r, text)
+  local lines, before = {}, nil
+  text = text:gsub(r.home:gsub("%p", "%%%0"), "HOME")
+  for line in text:gmatch("([^\n]*)\n") do
+    local kind = repeats(line)
+    if not kind or kind ~= before then
+      for _, rule in ipairs(rules) do line = line:gsub(rule[1], rule[2]) end
+      if kind then line = line:gsub("(Pulling %S+ )%d+%%.*", "%1#%% ..."):gsub("Booting%.%.%. %(.*", "Booting... (#)") end
+      lines[#lines + 1] = line
+    end
+    before = kind
+  end
+  return table.concat(lines, "\n") .. (#lines > 0 and "\n" or "")
+end
+
+-- Fields of JSON whose value depends on time.
+local moving = {}
+for name in ([[current running_seconds started_at remaining_seconds idle_remaining_seconds life_remaining_seconds handshake_age
+  tokens_per_second duration_seconds at round_trip_ms]]):gmatch("%S+") do moving[name] = true end
+
+-- The shape of a value: names, and the values that do not move.
+local function shape(value, name)
+  if type(value) == "table" then
+    local copy = #value > 0 and json.array {} or {}
+    for key, item in sorted(value) do
+      if type(key) ~= "number" or key <= 2 then copy[key] = shape(item, type(key) == "string" and key or name) end
+    end
+    return copy
+  end
+  if moving[name] or name == "total" and type(value) == "number" then return "#" end
+  return value
+end
+
+local function shown(r, words, result)
+  local parts = { "$ continueplz " .. table.concat(words, " ") .. "\n" }
+  local object = result.out:find("^{") and json.decode(result.out)
+  -- A client's configuration is JSON as well, but printed for people: it stays as it is.
+  if object and object.status then
+    parts[2] = plain(r, json.encode(shape(object), 2) .. "\n")
+  else
+    parts[2] = plain(r, result.out)
+  end
+  if result.err ~= "" then parts[3] = "--- stderr\n" .. plain(r, result.err) end
+  parts[#parts + 1] = ("--- exit %s\n\n"):format(tostring(result.code))
+  return table.concat(parts)
+end
+
+local function difference(got, wanted)
+  local rest, number = wanted, 0
+  for line in got:gmatch("([^\n]*)\n") do
+    number = number + 1
+    local other, after = rest:match("^([^\n]*)\n(.*)$")
+    if other ~= line then return number, line, other or "(the end)" end
+    rest = after
+  end
+  return number + 1, "(the end)", rest:match("^[^\n]*")
+end
+
+local function compare(name, text)
+  local path = files.join(process.cwd(), "tests/golden", name .. ".txt")
+  if process.getenv("GOLDEN") == "write" then return assert(files.write(path, text, 420)) end
+  local kept = assert(files.read(path))
+  if kept == text then return end
+  local number, got, wanted = difference(text, kept)
+  error(("tests/golden/%s.txt:%d: printed is\n  %s\ninstead of\n  %s\n(GOLDEN=write accepts it)"):format(name, number, got, wanted), 0)
+end
+
+-- A case: `run(r, say)`, where say(...) runs the program and keeps what it printed.
+local function case(name, run, options)
+  cases[#cases + 1] = { name = name, options = options, run = function(r)
+    local parts = {}
+    run(r, function(...)
+      local words = { ... }
+      local result = expect.plain(r:run(...))
+      expect.lacks(result, r.account_key)
+      parts[#parts + 1] = shown(r, words, result)
+      return result
+    end)
+    compare(name, table.concat(parts))
+  end }
+end
+
+case("help", function(_, say)
+  say("--help")
+  say("help", "up")
+  say("help", "stop")
+  say("--version")
+end)
+
+case("help-all", function(_, say) say("help", "--all") end)
+
+case("usage", function(_, say)
+  for _, words in ipairs { { "--modle=x" }, { "statsu" }, { "up", "--timeout=soon" }, { "up", "--timeout=5" }, { "status", "now" }, { "stop", "--gpu=h100" },
+    { "up", "--model=qwen3-codr:30b" }, { "endpoint", "--for=emacs" }, { "up", "--output=xml" }, { "--spot", "--on-demand" } } do
+    say(table.unpack(words))
+  end
+end)
+
+case("nothing", function(_, say)
+  for _, words in ipairs { { "status" }, { "stop" }, { "endpoint" }, { "ping" }, { "ack" }, { "logs", "guard" } } do say(table.unpack(words)) end
+  for _, words in ipairs { { "status", "--output=json" }, { "stop", "--output=json" }, { "endpoint", "--json" } } do say(table.unpack(words)) end
+end)
+
+case("offers", function(_, say)
+  say("offers", MODEL)
+  say("up", MODEL, "--dry-run")
+  say("up", MODEL, "--gpu=l4")
+  say("up", MODEL, "--gpu=h100", "--on-demand", "-y")
+  say("offers", MODEL, "--output=json")
+end, { env = { MAX_PRICE = "1.50" } })
+
+case("session", function(r, say)
+  say("--cheapest", MODEL)
+  say("status")
+  say("--cheapest", MODEL)
+  say("endpoint")
+  say("stop")
+  expect.all_over(r)
+end)
+
+case("clients", function(r, say)
+  say("up", MODEL, "--on-demand", "--output=json")
+  say("status", "--output=json")
+  say("endpoint", "--json")
+  say("endpoint", "--shell")
+  for _, client in ipairs(clients.names) do say("endpoint", "--for", client) end
+  say("stop", "--output=json")
+  expect.all_over(r)
+end)
+
+case("unproven", function(r, say)
+  expect.ends(r:run("--cheapest", MODEL), 0)
+  r:fault { name = "api.down", sticky = true }
+  expect.ends(say("stop"), 1)
+  expect.ends(say("stop", "--output=json"), 1)
+  r:heal()
+  expect.ends(r:run("stop"), 0)
+  expect.nothing_bills(r)
+end)
+
+return cases
