@@ -11,9 +11,30 @@ local suggest = lazy "facts.suggest"
 
 local M = {}
 
-local function usage(sentence)
-  term.err("continueplz: " .. sentence .. "\nType continueplz --help for the commands and options.\n")
-  return exitcodes.code("usage")
+-- Commands that must work whatever the user's scripts are like.
+local ENDURING = { stop = true, agent = true }
+
+-- Was JSON asked for? Looked up in the words themselves where they could not be understood.
+local function wants_json(argv)
+  for index, word in ipairs(argv) do
+    if word == "--output=json" or word == "--json" or (word == "--output" and argv[index + 1] == "json") then
+      return true
+    end
+  end
+  return false
+end
+
+local function refused(argv, sentence, kind, code, more)
+  term.err("continueplz: " .. sentence .. "\n" .. (more or ""))
+  if wants_json(argv) then
+    local json = require "base.json"
+    term.out(json.encode { status = "failed", error = { kind = kind, message = sentence, exit_code = code } } .. "\n")
+  end
+  return code
+end
+
+local function usage(argv, sentence)
+  return refused(argv, sentence, "usage", exitcodes.code("usage"), "Type continueplz --help for the commands and options.\n")
 end
 
 -- The table of a command. Raises a `usage` failure for an unknown word.
@@ -55,29 +76,30 @@ end
 function M.main(argv)
   local parsed, why = args.parse(argv)
   if not parsed then
-    return usage(why)
+    return usage(argv, why)
   end
   if parsed.options.version then
     local version = require "base.version"
-    term.out("continueplz " .. version .. "\n")
+    local json = wants_json(argv) and require "base.json"
+    term.out((json and json.encode { status = "version", version = version } or "continueplz " .. version) .. "\n")
     return 0
   end
   local ok, command, problem = fail.try(choose, parsed)
   if not ok then
     if fail.is(command, "usage") then
-      return usage(command.message)
+      return usage(argv, command.message)
     end
-    term.err("continueplz: " .. fail.message(command) .. "\n")
-    return exitcodes.of(command)
+    return refused(argv, fail.message(command), command.kind, exitcodes.of(command))
   end
+  world.forgive(ENDURING[command.name] == true)
   local fits, sentence = args.allowed(command, parsed)
   if not fits then
-    return usage(sentence)
+    return usage(argv, sentence)
   end
   if #parsed.words > 0 and not command.args then
-    return usage(("%s takes no '%s'"):format(command.name, parsed.words[1]))
+    return usage(argv, ("%s takes no '%s'"):format(command.name, parsed.words[1]))
   end
-  return run.command(command, parsed, load, problem)
+  return run.command(command, parsed, load, problem, ENDURING[command.name] and world.builtin("commands." .. command.name))
 end
 
 return M

@@ -18,23 +18,27 @@ local function absolute(path)
   return path
 end
 
+local ENDING = { stop = true, ["--stop"] = true, agent = true }
+
 -- The few flags that decide in which world the rest is read. What follows a script's name belongs to the script.
 local function scan(args)
-  local home, user, i = nil, true, 1
+  local found, i = { user = true }, 1
   while args[i] and args[i] ~= "--" do
     local word = args[i]
-    if word == "-C" then
-      home, i = args[i + 1], i + 1
-    elseif word:find("^%-C.") then
-      home = word:sub(3)
+    if word == "--directory" or word:find("^%-[vyh]*C$") then
+      found.home, i = args[i + 1], i + 1
+    elseif word:find("^%-[vyh]*C.") or word:find("^%-%-directory=") then
+      found.home = word:match("^%-%-directory=(.*)$") or word:match("^%-%a-C(.*)$")
     elseif word == "--no-user" then
-      user = false
+      found.user = false
     elseif word:find("%.lua$") and word:sub(1, 1) ~= "-" then
       break
     end
+    found.forgiving = found.forgiving or ENDING[word]
     i = i + 1
   end
-  return home ~= "" and home or nil, user
+  if found.home == "" then found.home = nil end
+  return found
 end
 
 -- → directory or nil, where the choice came from
@@ -67,12 +71,21 @@ local function load_loader(dirs)
   return assert(host.script.load("lua/base/loader.lua", globals))
 end
 
-local flag, user = scan(argv)
-local home, origin = choose(flag)
+local found = scan(argv)
+local home, origin = choose(found.home)
 local dirs = script_dirs()
 local loader = load_loader(dirs)(host, debug and debug.traceback)
-local world = loader.new { host = host, home = home, scripts = dirs, user = user }
+local world = loader.new { host = host, home = home, scripts = dirs, user = found.user, forgiving = found.forgiving }
 world.home_origin = origin
+
+-- Runs fn(...) for at most `count` instructions of Lua, then raises `sentence`.
+function world.bounded(count, sentence, fn, ...)
+  debug.sethook(function() error(sentence, 0) end, "", count)
+  local results = table.pack(pcall(fn, ...))
+  debug.sethook()
+  if not results[1] then error(results[2], 0) end
+  return table.unpack(results, 2, results.n)
+end
 
 local cwd = host.process.cwd()
 if cwd and cwd ~= home and host.state.stat(cwd .. "/.env") then

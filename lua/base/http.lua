@@ -130,6 +130,7 @@ local function transfer(spec, shown)
 end
 
 local function note(spec, shown, started, outcome)
+  if spec.quiet then return end
   outcome.method, outcome.url = spec.method, shown
   outcome.ms = math.floor((clock.now() - started) * 1000 + 0.5)
   log.debug("http", outcome)
@@ -164,7 +165,9 @@ local function perform(spec)
   local event = transfer(spec, shown)
   if event.error then
     note(spec, shown, started, { error = event.code or event.error })
-    fail.raise(CODES[event.code] or "transient", ("%s %s: %s"):format(spec.method, shown, log.redact(event.error)),
+    local text = log.redact(event.error)
+    local named = text:sub(1, #spec.method + 1) == spec.method .. " " -- the host says already which request it was
+    fail.raise(CODES[event.code] or "transient", named and text or ("%s %s: %s"):format(spec.method, shown, text),
       { url = shown, method = spec.method, code = event.code, sent = event.sent ~= false })
   end
   note(spec, shown, started, { status = event.status })
@@ -181,7 +184,7 @@ local function is_near(spec)
 end
 
 -- One request: {method=, url=, headers={name = value}, query={name = value}, json= | body=, timeout=30 s,
--- max_bytes=8 MiB, fresh=, unix=, stream=function(piece), ok={200, …}|"any"}. → {status=, headers=, body=, json()}
+-- max_bytes=8 MiB, fresh=, unix=, quiet= (not logged, for what is asked all the time), stream=function(piece), ok={200, …}|"any"}. → {status=, headers=, body=, json()}
 function http.request(spec)
   local copy = {}
   for key, value in pairs(spec) do copy[key] = value end -- order: free

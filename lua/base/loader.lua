@@ -175,11 +175,16 @@ local function open(inner, place, text, sentence, may_be_nothing)
   return value
 end
 
-local function load_from(inner, name, first)
-  for _, place in ipairs(places(inner, name)) do
-    if place.index >= first then
-      local text, sentence, code = fetch(inner, place)
-      if text or code ~= "missing" then return open(inner, place, text, sentence) end
+-- With `safe` a version that cannot be loaded gives way to the next one; its failure is the second result.
+local function load_from(inner, name, first, safe)
+  local list, problem = places(inner, name), nil
+  for i = first, #list do
+    local text, sentence, code = fetch(inner, list[i])
+    if text or code ~= "missing" then
+      if not safe or i == #list then return open(inner, list[i], text, sentence), problem end
+      local ok, value = pcall(open, inner, list[i], text, sentence)
+      if ok then return value, problem end
+      problem = problem or value
     end
   end
   error(("there is no module %q"):format(name), 0)
@@ -202,25 +207,14 @@ local function require_module(inner, name)
   check_name(name)
   local below = name:match("^builtin%.(.+)$")
   if below then return builtin(inner, below) end
-  inner.loaded[name] = load_from(inner, name, 1)
+  inner.loaded[name] = load_from(inner, name, 1, inner.forgiving)
   return inner.loaded[name]
 end
 
--- Like require, but a version that cannot be loaded gives way to the next one; its failure is the second result.
+-- Like require, but never for want of a version that can be loaded.
 local function require_safe(inner, name)
   check_name(name)
-  local problem
-  local list = places(inner, name)
-  for i, place in ipairs(list) do
-    local text, sentence, code = fetch(inner, place)
-    if text or code ~= "missing" then
-      local ok, value = pcall(open, inner, place, text, sentence)
-      if ok then return value, problem end
-      if i == #list then error(value, 0) end
-      problem = problem or value
-    end
-  end
-  error(("there is no module %q"):format(name), 0)
+  return load_from(inner, name, 1, true)
 end
 
 local function source(inner, name)
@@ -271,11 +265,12 @@ local function run_home(inner, name)
   return true, open(inner, place, text, sentence, true)
 end
 
--- A new world: {host=, home=|nil, scripts={dir, …}, user=bool (default true)}.
+-- A new world: {host=, home=|nil, scripts={dir, …}, user=bool (default true), forgiving=bool}. Forgiving: every require is
+-- as require_safe, for what must not fail because of a user's script (see world.problems for what was passed over).
 function loader.new(options)
   local inner = {
     host = assert(options.host, "loader.new needs a host"), home = options.home, scripts = options.scripts or {},
-    user = options.user ~= false, loaded = {}, values = {}, failed = {}, stack = {}, problems = {}, environments = {},
+    user = options.user ~= false, forgiving = options.forgiving, loaded = {}, values = {}, failed = {}, stack = {}, problems = {}, environments = {},
     rooms = {},
   }
   local world = {
@@ -284,6 +279,7 @@ function loader.new(options)
   }
   inner.require = function(name) return require_module(inner, name) end
   world.require = inner.require
+  world.forgive = function(on) inner.forgiving = on end
   world.require_safe = function(name) return require_safe(inner, name) end
   world.builtin = function(name) return builtin(inner, name) end
   world.source = function(name) return source(inner, name) end

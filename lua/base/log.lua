@@ -1,25 +1,14 @@
 -- SPDX-License-Identifier: MIT
--- The log: one line per record, fields sorted, secrets hidden.
+-- The log: one line per record, fields sorted; the host quotes values and hides secrets.
 
 local host = ...
 
 
 local log = {}
 
-local function quote(value)
-  local text = tostring(value)
-  if text ~= "" and not text:find('[%c%s"=\\]') then return text end
-  text = text:gsub('[%c"\\]', function(byte)
-    if byte == "\n" then return "\\n" end
-    if byte == '"' or byte == "\\" then return "\\" .. byte end
-    return ("\\x%02x"):format(byte:byte())
-  end)
-  return '"' .. text .. '"'
-end
-
 local function write(level, message, fields)
   local list = {}
-  for key, value in require("base.sorted")(fields or {}) do list[#list + 1] = key .. "=" .. quote(value) end
+  for key, value in require("base.sorted")(fields or {}) do list[#list + 1] = key .. "=" .. tostring(value) end
   host.log.write(level, message, list)
 end
 

@@ -161,10 +161,20 @@ local function money_line(ctx)
   end
 end
 
-local function run_in_task(command, ctx)
+-- A user's own command that breaks gives way to the built-in one, where there is one that must work.
+local function perform(command, ctx, builtin)
+  local fine, result = fail.try(command.run, ctx)
+  if fine or not builtin or builtin == command or not fail.is(result, "internal") then
+    return fine, result
+  end
+  ctx.problem("your own command failed: " .. fail.message(result) .. "; the built-in one is used")
+  return fail.try(builtin.run, ctx)
+end
+
+local function run_in_task(command, ctx, builtin)
   local ok, code = fail.try(task.run, function()
     local worker = task.spawn(function()
-      local fine, result = fail.try(command.run, ctx)
+      local fine, result = perform(command, ctx, builtin)
       if ctx.screen then
         ctx.screen:close()
       end
@@ -182,15 +192,23 @@ local function run_in_task(command, ctx)
   return failed(ctx, code)
 end
 
---- Runs a command table with a parsed command line. → exit code.
-function M.command(command, parsed, load, broken)
+-- The user's scripts that were passed over since the last time.
+local function tell_passed_over(told)
+  for index = told + 1, #world.problems do
+    if world.problems[index].module ~= "init.lua" then
+      say(world.problems[index].message .. "; the built-in one is used")
+    end
+  end
+  return #world.problems
+end
+
+--- Runs a command table with a parsed command line. broken: why the user's own one could not be loaded; builtin: what takes
+-- over from the user's own one that breaks. → exit code.
+function M.command(command, parsed, load, broken, builtin)
   local ctx = context(command, parsed, load)
   if command.offline then
     local ok, result = fail.try(command.run, ctx)
     return ok and result or failed(ctx, result)
-  end
-  if broken then
-    say(fail.message(broken) .. "; the built-in command is used")
   end
   local refusal = settle(command, parsed) or open_log(command, parsed)
   if refusal then
@@ -199,8 +217,12 @@ function M.command(command, parsed, load, broken)
   for _, note in ipairs(world.notes) do
     say("note: " .. note)
   end
-  local code = run_in_task(command, ctx)
+  local told = (builtin or broken) and tell_passed_over(0)
+  local code = run_in_task(command, ctx, builtin)
   money_line(ctx)
+  if builtin then
+    tell_passed_over(told)
+  end
   return code
 end
 

@@ -5,7 +5,7 @@ return {
   options = {},
   tolerant = true,
   quiet = true,
-  run = function()
+  run = function(ctx)
     local term = require "base.term"
     if not term.is("in") then
       local pieces = {}
@@ -14,6 +14,8 @@ return {
       end
       require("facts.config").borrow(table.concat(pieces))
     end
-    return require("work.agent").run()
+    local code = require("work.agent").run()
+    ctx.emit { status = code == 0 and "ended" or "busy" }
+    return code
   end,
 }

@@ -16,6 +16,7 @@ return {
       lines = help.short(ctx.load)
     end
     ctx.print(table.concat(lines, "\n"))
+    ctx.emit { status = "help", lines = require("base.json").array(lines) }
     return 0
   end,
 }

@@ -8,13 +8,13 @@ return {
   run = function(ctx)
     local config = require "facts.config"
     local files = require "base.files"
-    local view = require "ui.stopped"
-    local screen = require("ui.progress").new(ctx)
+    local steady = require "cli.steady"
+    local screen = steady.screen(ctx)
     screen:title("Stopping instance")
     local results = require("work.stop").run(screen)
     screen:close()
     local shown = {}
-    for _, result in ipairs(screen.ended_sessions) do
+    for _, result in ipairs(type(screen.ended_sessions) == "table" and screen.ended_sessions or {}) do
       shown[result.session.token] = result
     end
     local failed = false
@@ -22,13 +22,17 @@ return {
       local told = shown[result.session.token] or result
       told.doubt = told.doubt or result.doubt
       result.cost, result.duration = told.cost, told.duration
-      failed = failed or result.outcome == "unproven"
-      ctx.print("\n" .. table.concat(view.lines(told, config.rate(), files.join(ctx.home, "continueplz.log")), "\n"))
+      failed = failed or result.outcome == "unproven" or result.outcome == "unresolved"
+      ctx.print("\n" .. steady.call(ctx, "ui.stopped", function(view)
+        return table.concat(view.lines(told, config.rate(), files.join(ctx.home, "continueplz.log")), "\n")
+      end))
     end
     if #results == 0 then
       ctx.print("Nothing is running in " .. ctx.home .. ".")
     end
-    ctx.emit(view.object(results, config.rate()))
+    ctx.emit(steady.call(ctx, "ui.stopped", function(view)
+      return view.object(results, config.rate())
+    end))
     return failed and 1 or 0
   end,
 }

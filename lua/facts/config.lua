@@ -69,7 +69,21 @@ local function private_text(path)
   return text
 end
 
+-- A folder that others may write in is no place for keys and records. → nil, or a problem
+local function check_home()
+  local info = files.stat(home_dir)
+  if info and info.kind ~= "dir" then
+    return { message = home_dir .. " is not a folder; name one with -C DIR", file = true }
+  end
+  if info and type(info.mode) == "number" and info.mode & 2 ~= 0 then
+    return { message = ("everybody can write in the folder %s (mode %04o); type: chmod 700 %s"):format(home_dir, info.mode & 4095,
+      home_dir) }
+  end
+  return nil
+end
+
 local function load_file(problems)
+  problems[#problems + 1] = check_home()
   local path = files.join(home_dir, ".env")
   local text, why = private_text(path)
   if not text then

@@ -10,9 +10,13 @@ local suggest = lazy "facts.suggest"
 
 local words = { ["true"] = true, yes = true, on = true, ["1"] = true, ["false"] = false, no = false, off = false, ["0"] = false }
 
-local function in_range(row, number)
+-- unit: how many seconds one is, for durations
+local function in_range(row, number, text, unit)
   if number ~= number or (row.min and number < row.min) or (row.max and number > row.max) then
-    return nil, ("%s is outside %s to %s"):format(tostring(number), tostring(row.min), tostring(row.max))
+    local function shown(limit)
+      return unit and clock.duration(math.max(1, limit * unit)) or tostring(limit)
+    end
+    return nil, ("'%s' is outside %s to %s"):format(text, shown(row.min), shown(row.max))
   end
   return number
 end
@@ -28,7 +32,7 @@ function readers.number(row, text)
   if not number then
     return nil, "'" .. text .. "' is not a number"
   end
-  return in_range(row, number)
+  return in_range(row, number, text)
 end
 
 function readers.integer(row, text)
@@ -37,7 +41,7 @@ function readers.integer(row, text)
   if not number or (unit ~= "" and row.scale ~= "k") then
     return nil, "'" .. text .. "' is not a whole number"
   end
-  return in_range(row, unit ~= "" and number * 1024 or number)
+  return in_range(row, unit ~= "" and number * 1024 or number, text)
 end
 
 -- A bare number in the setting's own unit, or a duration like 1h30m.
@@ -50,7 +54,7 @@ local function span(row, text, unit)
     end
     number = seconds / unit
   end
-  return in_range(row, number)
+  return in_range(row, number, text, unit)
 end
 
 function readers.hours(row, text)

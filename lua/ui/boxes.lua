@@ -18,7 +18,7 @@ function M.critical(session, reason, console, log_path)
     "  4. Type continueplz --stop again, or continueplz ack once you have seen that it is gone", "",
     "The record is kept, and the agent and every later command try again.",
     "Details: " .. log_path,
-  }, "red")
+  }, "alarm")
 end
 
 --- The cloud has no way to prove it.

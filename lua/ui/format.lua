@@ -124,7 +124,8 @@ function M.rounded(number, digits)
   return number and math.floor(number * scale + 0.5) / scale or nil
 end
 
---- A box around lines; long ones are wrapped, numbered ones below their first word. style: name for term.style of the border.
+--- A box around lines; long ones are wrapped, numbered ones below their first word. style: name for term.style of the
+--- border, or `alarm`: red and blinking (PRD §8.3).
 function M.box(lines, style)
   local most = columns() - 4
   local width, flat = math.min(60, most), {}
@@ -136,7 +137,8 @@ function M.box(lines, style)
     end
   end
   local function edge(text)
-    return style and term.style(style, text) or text
+    local styled = style and term.style(style == "alarm" and "red" or style, text) or text
+    return style == "alarm" and styled:gsub("^\27%[31m", "\27[5;31m") or styled
   end
   local boxed = { edge("╭" .. ("─"):rep(width + 2) .. "╮") }
   for _, line in ipairs(flat) do

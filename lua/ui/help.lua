@@ -6,7 +6,7 @@ local format = require "ui.format"
 
 local M = {}
 
-local COLUMN, WIDTH = 28, 80
+local NAMES, COLUMN, WIDTH = 14, 28, 80
 
 local function spelled(row)
   local text = "--" .. row.name .. (row.value and "=" .. row.value or "")
@@ -16,15 +16,16 @@ local function spelled(row)
   return text
 end
 
-local function two_columns(left, right)
-  local lines = format.wrap(right, WIDTH - COLUMN)
+local function two_columns(left, right, column)
+  column = column or COLUMN
+  local lines = format.wrap(right, WIDTH - column)
   for index, line in ipairs(lines) do
-    lines[index] = (" "):rep(COLUMN) .. line
+    lines[index] = (" "):rep(column) .. line
   end
-  if #left + 4 > COLUMN then
+  if #left + 4 > column then
     table.insert(lines, 1, "  " .. left)
   else
-    lines[1] = "  " .. format.pad(left, COLUMN - 2) .. lines[1]:sub(COLUMN + 1)
+    lines[1] = "  " .. format.pad(left, column - 2) .. lines[1]:sub(column + 1)
   end
   return lines
 end
@@ -70,18 +71,18 @@ function M.short(load)
     "private tunnel, give it back, proven.",
     "",
     "  continueplz --cheapest --model=qwen3-coder:30b     start",
-    "  continueplz --stop                                 stop, and prove that billing ended",
+    "  continueplz --stop                                 stop, and prove it",
     "",
     "Commands:",
   }
   for _, name in ipairs(args.commands) do
     local command = load(name)
-    add(lines, two_columns(command.name .. (command.args and " " .. command.args or ""), command.summary))
+    add(lines, two_columns(command.name, command.summary, NAMES))
   end
-  add(lines, two_columns("FILE.lua [ARGS]", "run a script of yours with everything that continueplz can do"))
+  add(lines, two_columns("FILE.lua", "run a script of yours with everything that continueplz can do", NAMES))
   add(lines, { "", "Everywhere:" })
   option_lines(lines, global)
-  add(lines, { "", "continueplz help COMMAND tells a command's options, continueplz help --all all." })
+  add(lines, { "", "continueplz help COMMAND tells a command's options, help --all tells everything." })
   return lines
 end
 

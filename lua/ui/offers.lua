@@ -2,6 +2,7 @@
 -- The table of offers. Model: { want=, ordered=, rejected=, results=, reasons=, rate=, limit= how many rows } → lines; `object`
 -- → the JSON object.
 local clock = require "base.clock"
+local sorted = require "base.sorted"
 local format = require "ui.format"
 
 local M = {}
@@ -28,7 +29,7 @@ function M.result_line(name, result)
 end
 
 local function add(lines, text)
-  for _, line in ipairs(format.wrap(text, WIDTH, "  ")) do
+  for _, line in ipairs(format.wrap(text, WIDTH)) do
     lines[#lines + 1] = line
   end
 end
@@ -77,15 +78,18 @@ end
 
 --- One candidate for JSON.
 function M.candidate(candidate)
-  local offer = candidate.offer
+  local offer, parts = candidate.offer, {}
+  for name, amount in sorted(candidate.parts) do
+    parts[name] = format.rounded(amount, 5)
+  end
   return {
     id = tostring(offer.id), provider = offer.provider, gpu = offer.gpu, native_gpu = offer.native_gpu, gpus = offer.gpus,
-    vram_gb = offer.vram_gb,
+    vram_gb = format.rounded(offer.vram_gb, 2),
     region = offer.region, native_region = offer.native_region, type = candidate.spot and "spot" or "on-demand",
-    hourly = candidate.hourly,
-    total = candidate.total, parts = candidate.parts, bid = candidate.bid, currency = offer.currency,
+    hourly = format.rounded(candidate.hourly, 5),
+    total = format.rounded(candidate.total, 5), parts = parts, bid = candidate.bid, currency = offer.currency,
     reliability = offer.reliability,
-    tokens_per_second = candidate.tokens_per_second, source = offer.source, at = offer.at,
+    tokens_per_second = format.rounded(candidate.tokens_per_second, 1), source = offer.source, at = offer.at,
   }
 end
 
@@ -103,7 +107,7 @@ function M.object(model)
   end
   local want = model.want
   return {
-    status = "offers", model = want.model.name, context = want.context, vram_gb = want.vram_gb, disk_gb = want.disk_gb,
+    status = "offers", model = want.model.name, context = want.context, vram_gb = format.rounded(want.vram_gb, 2), disk_gb = want.disk_gb,
     hours = want.hours,
     offers = json.array(list), rejected = json.array(rejected), providers = json.array(clouds), currency = "USD",
     euro_rate = { per_dollar = model.rate.per_dollar, date = model.rate.date, source = model.rate.source },

@@ -58,6 +58,10 @@ function Screen:step(number, total, title)
   self:line("")
   self:line(("[%d/%d] %s..."):format(number, total, title))
   self.since = clock.now()
+  if self.live then
+    self.moving = ""
+    self:spin()
+  end
 end
 
 local function amount(state)
@@ -102,7 +106,8 @@ function Screen:draw()
   end
   self.frame = self.frame % #SPINNER + 1
   local since = clock.now() - (self.since or clock.now())
-  local text = ("%s%s %s (%s)"):format(INDENT, SPINNER[self.frame], self.moving, clock.duration(since))
+  local text = ("%s%s %s%s(%s)"):format(INDENT, SPINNER[self.frame], self.moving, self.moving ~= "" and " " or "",
+    clock.duration(since))
   term.out("\r" .. fitted(text) .. "\27[K")
   self.shown = true
 end
@@ -129,7 +134,7 @@ function Screen:progress(state)
   end
   local words = M.words(state)
   if self.live then
-    local first = not self.moving
+    local first = (self.moving or "") == ""
     self.moving = words
     if first then
       self:draw()
@@ -150,9 +155,15 @@ function Screen:plain_progress(state, words)
   end
 end
 
+-- One line, or on a terminal as many as its width asks for; elsewhere long lines are easier to search.
+function Screen:item(sign, text)
+  local line = INDENT .. sign .. " " .. text
+  self:line(self.live and table.concat(format.wrap(line, format.width(), INDENT .. "  "), "\n") or line)
+end
+
 function Screen:mark(style, sign, text)
   self.moving = nil
-  self:line(INDENT .. term.style(style, sign) .. " " .. text)
+  self:item(term.style(style, sign), text)
 end
 
 function Screen:done(text)
@@ -169,7 +180,7 @@ end
 
 function Screen:note(text)
   local moving = self.moving
-  self:line(INDENT .. "- " .. text)
+  self:item("-", text)
   self.moving = moving
 end
 

@@ -25,6 +25,8 @@ local words = {
   kept = "kept after a failed start",
 }
 
+local model_words = { unknown = "state unknown", loading = "not ready yet" }
+
 local function dot(state)
   if state == "ready" then
     return term.style("green", "●")
@@ -33,7 +35,10 @@ local function dot(state)
 end
 
 local function add(lines, label, text)
-  lines[#lines + 1] = format.pad(label .. ":", 14) .. text
+  local pieces = format.wrap(text, format.width() - 14)
+  for index, piece in ipairs(pieces) do
+    lines[#lines + 1] = format.pad(index == 1 and label .. ":" or "", 14) .. piece
+  end
 end
 
 local function left(seconds)
@@ -42,6 +47,9 @@ end
 
 local function guard_text(guard)
   local parts = {}
+  if guard.state ~= "armed" then
+    return guard.state, parts
+  end
   for _, pair in ipairs { { "silence_left", "without contact" }, { "idle_left", "without questions" }, { "life_left",
     "at most" } } do
     local text = left(guard[pair[1]])
@@ -104,7 +112,7 @@ function M.lines(model)
     add(lines, "Region", instance.region)
   end
   if model.model then
-    add(lines, "Model", ("%s, %s%s"):format(model.model.name, model.model.state or "unknown",
+    add(lines, "Model", ("%s, %s%s"):format(model.model.name, model_words[model.model.state] or model.model.state,
       model.model.context and (", %d tokens of context"):format(model.model.context) or ""))
   end
   if model.endpoint and model.state == "ready" then
@@ -137,7 +145,11 @@ function M.ready(model)
   local instance, cost = model.instance, model.cost
   local lines = { format.rule(), "  " .. term.style("green", "✓ READY"), "" }
   local function row(label, text)
-    lines[#lines + 1] = "  " .. format.pad(label ~= "" and label .. ":" or "", 14) .. text
+    local pieces = format.wrap(text, format.width() - 16)
+    lines[#lines + 1] = "  " .. format.pad(label ~= "" and label .. ":" or "", 14) .. pieces[1]
+    for index = 2, #pieces do
+      lines[#lines + 1] = (" "):rep(16) .. pieces[index]
+    end
   end
   row("Provider", ("%s (%s), instance %s"):format(instance.title or instance.provider, instance.type, instance.id))
   row("GPU", format.gpu(instance.gpu, instance.gpus) .. (instance.region and ", " .. instance.region or ""))
@@ -153,7 +165,8 @@ function M.ready(model)
   lines[#lines + 1] = "  The machine ends itself after"
   for _, limit in ipairs { { "silence", "without contact with this computer" }, { "idle", "without a question to the model" },
     { "life", "in any case" } } do
-    row("  " .. limit[1], format.pad(format.limit(model.limits[limit[1]]), 7, true) .. "  " .. limit[2])
+    lines[#lines + 1] = "    " .. format.pad(limit[1] .. ":", 12) .. format.pad(format.limit(model.limits[limit[1]]), 7, true) .. "  "
+      .. limit[2]
   end
   row("Price limit", model.limits.max_price and format.dollars(model.limits.max_price) .. "/h" or "off")
   lines[#lines + 1] = ""

@@ -40,8 +40,8 @@ function M.object(results, rate)
   local json = require "base.json"
   local list, worst = {}, "stopped"
   for index, result in ipairs(results) do
-    if result.outcome == "unproven" then
-      worst = "unproven"
+    if result.outcome == "unproven" or (result.outcome == "unresolved" and worst ~= "unproven") then
+      worst = result.outcome
     elseif result.outcome == "unverifiable" and worst == "stopped" then
       worst = "unverifiable"
     end

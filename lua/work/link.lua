@@ -20,7 +20,8 @@ function link.socket(name)
 end
 
 local function call(method, path, timeout)
-  return http.request { method = method, url = "http://agent" .. path, unix = link.socket("agent"), timeout = timeout or 5, max_bytes = 1 << 20 }
+  return http.request { method = method, url = "http://agent" .. path, unix = link.socket("agent"), timeout = timeout or 5, max_bytes = 1 << 20,
+    quiet = method == "GET" }
 end
 
 --- The pid of the running agent, or nil.

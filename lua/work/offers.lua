@@ -13,6 +13,7 @@ local cost = require "work.cost"
 local PROVIDER_SECONDS = 60
 -- With the first choice above the limit that is asked about, later choices may be this much dearer than what was agreed to.
 local FAILOVER_MARGIN = 1.10
+local POLICY_INSTRUCTIONS = 100000000 -- of Lua; a second or two
 
 local offers = {}
 
@@ -124,20 +125,62 @@ local function policy_source()
   return world.source("policies.user") or "the policy"
 end
 
-local function run_policy(candidates, want)
+local function copy_of(value, seen)
+  if type(value) ~= "table" then
+    return value
+  end
+  if not seen[value] then
+    seen[value] = setmetatable({}, getmetatable(value))
+    for key, each in next, value do -- order: free
+      seen[value][key] = copy_of(each, seen)
+    end
+  end
+  return seen[value]
+end
+
+local function bounded(fn, ...)
+  if not world.bounded then
+    return fn(...)
+  end
+  return world.bounded(POLICY_INSTRUCTIONS, "it ran for much longer than any choice takes; is there a loop without an end?", fn, ...)
+end
+
+local function load_policy()
   local policy = world.require("policies.user")
   if type(policy) ~= "function" then
     fail.raise("config", ("%s must return a function(candidates, want, builtin), not a %s"):format(policy_source(), type(policy)))
   end
-  local copy = table.move(candidates, 1, #candidates, 1, {})
-  local ok, ordered, rejected = fail.try(policy, copy, want, world.builtin("policies.cheapest"))
+  return policy
+end
+
+-- What the user's policy says of copies, told of the originals: whatever it does to them, prices stay what they were.
+-- → chosen, refused = {{candidate=, reason=}, …}
+local function run_policy(candidates, want)
+  local seen, given = {}, {}
+  local copies, copied_want = copy_of(candidates, seen), copy_of(want, {})
+  for _, candidate in ipairs(candidates) do
+    given[seen[candidate]] = candidate
+  end
+  local policy = bounded(load_policy)
+  local ok, ordered, rejected = fail.try(bounded, policy, copies, copied_want, world.builtin("policies.cheapest"))
   if not ok then
-    fail.raise("config", ("the policy failed: %s"):format(fail.message(ordered)), { trace = ordered.trace })
+    fail.raise("config", ("the policy failed: %s: %s"):format(policy_source(), fail.message(ordered)), { trace = ordered.trace })
   end
   if type(ordered) ~= "table" or (rejected ~= nil and type(rejected) ~= "table") then
     fail.raise("config", ("%s must return the chosen candidates as a list, not a %s"):format(policy_source(), type(ordered)))
   end
-  return ordered, rejected or {}
+  local chosen, refused = {}, {}
+  for index = 1, #ordered do
+    chosen[index] = given[ordered[index]] or fail.raise("config",
+      ("%s returned something at place %d that is not one of the candidates it was given"):format(policy_source(), index))
+  end
+  for _, each in ipairs(rejected or {}) do
+    local candidate = type(each) == "table" and given[each.candidate]
+    if candidate then
+      refused[#refused + 1] = { candidate = candidate, reason = type(each.reason) == "string" and each.reason or "refused by the policy" }
+    end
+  end
+  return chosen, refused
 end
 
 -- What no policy may decide: only what was offered, only what fits, never above the wall.
@@ -152,24 +195,16 @@ local function wall_reason(candidate, want)
   return nil
 end
 
-local function enforce(chosen, candidates, want, rejected)
-  local given, ordered = {}, {}
-  for _, candidate in ipairs(candidates) do
-    given[candidate] = true
-  end
-  for index = 1, #chosen do
-    local candidate = chosen[index]
-    if given[candidate] == nil then
-      fail.raise("config", ("%s returned something at place %d that is not one of the candidates it was given")
-        :format(policy_source(), index))
-    end
-    local reason = given[candidate] and wall_reason(candidate, want)
+local function enforce(chosen, want, rejected)
+  local taken, ordered = {}, {}
+  for _, candidate in ipairs(chosen) do
+    local reason = not taken[candidate] and wall_reason(candidate, want)
     if reason then
       rejected[#rejected + 1] = { candidate = candidate, reason = reason }
-    elseif given[candidate] then
+    elseif not taken[candidate] then
       ordered[#ordered + 1] = candidate
     end
-    given[candidate] = false
+    taken[candidate] = true
   end
   return ordered
 end
@@ -202,12 +237,8 @@ end
 --- Puts what was collected in the policy's order. → candidates to try, rejected = {{candidate=, reason=}, …}
 -- @raise `config` when the user's policy is broken or returns what it was not given
 function offers.rank(collected, want)
-  local chosen, refused = run_policy(collected.candidates, want)
-  local rejected = {}
-  for index = 1, #refused do
-    rejected[index] = refused[index]
-  end
-  local ordered = enforce(chosen, collected.candidates, want, rejected)
+  local chosen, rejected = run_policy(collected.candidates, want)
+  local ordered = enforce(chosen, want, rejected)
   return within_question(ordered, want, rejected), rejected
 end
 

@@ -65,11 +65,12 @@ local function absent_once(provider, session)
   return true, verdict.evidence
 end
 
---- Looks for absence: twice, `proof_gap` seconds apart, from the right account.
+--- Looks for absence: twice, `gap` seconds apart, from the right account.
 -- @param attempts how often at most
+-- @param gap seconds between the two absences
 -- @param seen called with the count and the evidence after each absence
 -- @return true, or false and a reason
-function proof.verify(provider, session, attempts, seen)
+function proof.verify(provider, session, attempts, gap, seen)
   local count, first = 0, true
   return persist(attempts, function()
     if first then same_account(provider, session) end
@@ -86,7 +87,7 @@ function proof.verify(provider, session, attempts, seen)
       end
       count = count + 1
       seen(count, evidence)
-      if count < ABSENCES then task.sleep(pace.of(provider, "proof_gap")) end
+      if count < ABSENCES then task.sleep(gap) end
     end
     return true
   end, function(attempt, why)
@@ -108,7 +109,9 @@ function proof.finish(journal, provider, session, reason, hooks, attempts)
     if acknowledged then journal:note("destroyed", session.token) end
     hooks.terminated(acknowledged, why)
     hooks.verifying()
-    local absent, doubt = proof.verify(provider, session, attempts, function(_, evidence)
+    -- Without an acknowledged destroy, absence may only mean that the machine does not show yet.
+    local gap = pace.of(provider, acknowledged and "proof_gap" or "consistency")
+    local absent, doubt = proof.verify(provider, session, attempts, gap, function(_, evidence)
       journal:note("absent", session.token, { evidence = evidence })
     end)
     if absent and provider.capabilities.billing == "none" then

@@ -6,6 +6,8 @@ local log = require "base.log"
 local task = require "base.task"
 local pace = require "work.pace"
 
+local LIST_TRIES = 4 -- lists that fail before nobody can say whether a machine is there
+
 local rent = {}
 
 -- Refusals that the cloud states in so many words: nothing was made.
@@ -18,7 +20,8 @@ local CERTAIN = { capacity = true, quota = true, funds = true, auth = true, rate
 function rent.find(provider, token, window)
   local until_ = clock.now() + window
   local complete, problem
-  repeat
+  local failures = 0
+  while true do
     local ok, list = fail.try(provider.list)
     if ok then
       complete = true
@@ -28,13 +31,13 @@ function rent.find(provider, token, window)
       end
       if #found > 0 then return found end
     else
-      problem = list
+      problem, failures = list, failures + 1
     end
     local left = until_ - clock.now()
-    if left > 0 then task.sleep(math.min(left, pace.of(provider, "poll"))) end
-  until left <= 0
-  if not complete then error(problem, 0) end
-  return {}
+    if left <= 0 and complete then return {} end
+    if left <= 0 and failures >= LIST_TRIES then error(problem, 0) end
+    task.sleep(left > 0 and math.min(left, pace.of(provider, "poll")) or pace.of(provider, "poll"))
+  end
 end
 
 -- From here on there is a machine: a journal that cannot be written must not lose it.

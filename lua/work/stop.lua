@@ -119,9 +119,12 @@ function stop.session(book, provider, session, reason, ui, attempts)
   return outcome, doubt
 end
 
+-- Nothing shows, which is no proof: a create may come true late.
 local function remember_lost(book, session, ui)
-  ui:note(("the create of %s was never answered and no machine shows; it will be looked for again for 24 h"):format(session.token))
+  local doubt = ("the create of %s was never answered; no machine shows, and it is looked for again for 24 h"):format(session.token)
+  ui:warn(doubt)
   if not session.lost then book:append("lost", session.token, { reason = "the start was cut off" }) end
+  return { session = session, outcome = "unresolved", doubt = doubt }
 end
 
 --- Finds out what became of a create whose answer is missing. Returns the session bound, or nil when nothing shows.
@@ -132,8 +135,9 @@ function stop.resolve(book, provider, session, window)
   return book:session(session.token)
 end
 
---- How long a create without answer is looked for again (DESIGN §1.2).
+--- How long a create without answer is looked for again (DESIGN §1.2), and how long it counts as something that may still bill.
 stop.LOST_SECONDS = 24 * 3600
+local DOUBT_SECONDS = 3600
 
 local function resolve_unbound(book, provider, session, ui)
   if sessions.never_sent(session) then
@@ -148,20 +152,25 @@ local function resolve_unbound(book, provider, session, ui)
   if bound then return bound end
   if age > stop.LOST_SECONDS then
     book:append("closed", session.token, { outcome = "never", reason = "not seen within 24 h" })
-  else
-    remember_lost(book, session, ui)
+    return nil
   end
+  local result = remember_lost(book, session, ui)
+  return nil, (not believable or age < pace.seconds(DOUBT_SECONDS)) and result or nil
 end
 
 --- Ends sessions of the journal (the caller holds home.lock).
 -- @param list sessions, as from book:open_sessions()
--- @return list of { session, outcome, doubt }
+-- @return list of { session, outcome, doubt }; outcome as of stop.session, or "unresolved": a create without answer that may come true yet
 function stop.all(book, list, reason, ui, attempts)
   local results = {}
   for _, session in ipairs(list) do
     local provider = with_builtin(session.provider)
     local ok, problem = fail.try(function()
-      if not session.id then session = resolve_unbound(book, provider, session, ui) end
+      if not session.id then
+        local unresolved
+        session, unresolved = resolve_unbound(book, provider, session, ui)
+        results[#results + 1] = unresolved
+      end
       if not session then return end
       local outcome, doubt = stop.session(book, provider, session, reason, ui, attempts)
       results[#results + 1] = { session = session, outcome = outcome, doubt = doubt }

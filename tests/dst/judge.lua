@@ -157,8 +157,9 @@ function judge:ended(process, code)
   end
   local critical = (process.out .. process.err):find("CRITICAL", 1, true) or (process.out .. process.err):find("MAY STILL", 1, true)
   if critical then self.critical = self.critical + 1 end
-  if process.name == "stop" and code == 1 and not critical then
-    self:broken("S2", "stop failed without a word of CRITICAL: " .. process.err:sub(1, 300))
+  local unresolved = (process.out .. process.err):find("was never answered", 1, true)
+  if process.name == "stop" and code == 1 and not critical and not unresolved then
+    self:broken("S2", "stop failed without saying what may still bill: " .. process.err:sub(1, 300))
   end
   if code == 70 then self:broken("bug", ("`%s` ended as an internal error: %s"):format(process.name, process.err:sub(1, 400))) end
 end

@@ -43,10 +43,17 @@ for step = 1, 8 do
         task.sleep(0.01 * step)
         child:kill("KILL")
         r:finish(child)
-        expect.ends(r:run(word), 0)
+        local first = r:run(word)
         expect.nothing_bills(r)
-        expect.ends(r:run("stop"), 0)
-        expect.all_over(r)
+        local last = r:run("stop")
+        if first.code == 1 or last.code == 1 then -- killed between the record and the request: nobody can know yet
+          expect.ends(last, 1, "never answered")
+          expect.nothing_bills(r)
+        else
+          expect.ends(first, 0)
+          expect.ends(last, 0)
+          expect.all_over(r)
+        end
       end }
     end
   end

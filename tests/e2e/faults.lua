@@ -44,7 +44,11 @@ for _, row in ipairs(table_of_faults) do
     expect.machines(r, code == 0 and 1 or 0)
     if code == 0 then
       r:heal()
-      expect.ends(r:run("stop"), 0)
+      if lost then
+        expect.ends(r:run("stop"), 1, "never answered")
+      else
+        expect.ends(r:run("stop"), 0)
+      end
     end
     if lost then expect.nothing_bills(r) else expect.all_over(r) end
   end }

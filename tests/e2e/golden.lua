@@ -16,7 +16,7 @@ local SHORT = "%d+s"
 
 -- Line by line: a pattern and what stands for it. The first group of lines is about a session in time.
 local rules = {
-  { "cplz%-%x+%-%x+", "TOKEN" }, { "%f[%d]%d%d%d%d%d%d%d%d%f[%D]", "########" }, { "127%.0%.0%.1:%d%d%d%d%d", "127.0.0.1:#####" },
+  { "cplz%-%x+%-%x+", "TOKEN" }, { "%f[%d.]%d%d%d%d%d%d%d%d%f[%D]", "########" }, { "127%.0%.0%.1:%d%d%d%d%d", "127.0.0.1:#####" },
   { "(handshake) [%d.]+ s old", "%1 # s old" }, { "last handshake .- ago", "last handshake # ago" },
   { "^(Running:%s+)" .. DURATION, "%1#" }, { "^(Running:%s+)" .. SHORT, "%1#" },
   { "^(Duration:%s+)" .. DURATION, "%1#" }, { "^(Duration:%s+)" .. SHORT, "%1#" },
@@ -24,11 +24,12 @@ local rules = {
   { "^(Session cost:%s+)%S+ %(≈ %S+%)", "%1# (≈ #)" }, { "^(Cost so far:%s+)%S+ %(≈ %S+%)", "%1# (≈ #)" },
   { "^(%s+)" .. DURATION .. " (without %a+)$", "%1# %2" }, { "^(%s+)" .. DURATION .. " (at most)$", "%1# %2" },
   { "%f[%d]%d+ tokens/s", "# tokens/s" }, { "round trip [%d.]+ ms", "round trip # ms" },
-  { "as of .- ago", "as of # ago" },
+  { "as of .- ago", "as of # ago" }, { "HOME(%S*)%s+│", "HOME%1 │" },
 }
 
 -- Lines of which any number may come, depending on how fast things go: only the first is kept.
-local repeated = { "^      Booting%.%.%. %(", "^      Pulling %S+ %d+%%", "^      %- attempt %d+ failed" }
+local repeated = { "^      Booting%.%.%. %(", "^      Pulling %S+ %d+%%" }
+local dropped = "^      %- attempt [2-9] failed"
 
 local function repeats(line)
   for _, pattern in ipairs(repeated) do
@@ -41,7 +42,7 @@ local function plain(r, text)
   text = text:gsub(r.home:gsub("%p", "%%%0"), "HOME")
   for line in text:gmatch("([^\n]*)\n") do
     local kind = repeats(line)
-    if not kind or kind ~= before then
+    if not line:find(dropped) and (not kind or kind ~= before) then
       for _, rule in ipairs(rules) do line = line:gsub(rule[1], rule[2]) end
       if kind then line = line:gsub("(Pulling %S+ )%d+%%.*", "%1#%% ..."):gsub("Booting%.%.%. %(.*", "Booting... (#)") end
       lines[#lines + 1] = line
@@ -54,14 +55,15 @@ end
 -- Fields of JSON whose value depends on time.
 local moving = {}
 for name in ([[current running_seconds started_at remaining_seconds idle_remaining_seconds life_remaining_seconds handshake_age
-  tokens_per_second duration_seconds at round_trip_ms]]):gmatch("%S+") do moving[name] = true end
+  tokens_per_second duration_seconds at round_trip_ms port]]):gmatch("%S+") do moving[name] = true end
 
--- The shape of a value: names, and the values that do not move.
-local function shape(value, name)
+-- The shape of a value: names, and the values that do not move. Of an array the first two.
+local function shape(value, name, text)
   if type(value) == "table" then
-    local copy = #value > 0 and json.array {} or {}
+    local empty_array = name and text:find(('"%s":[]'):format(name), 1, true)
+    local copy = (#value > 0 or empty_array) and json.array {} or {}
     for key, item in sorted(value) do
-      if type(key) ~= "number" or key <= 2 then copy[key] = shape(item, type(key) == "string" and key or name) end
+      if type(key) ~= "number" or key <= 2 then copy[key] = shape(item, type(key) == "string" and key or name, text) end
     end
     return copy
   end
@@ -74,7 +76,7 @@ local function shown(r, words, result)
   local object = result.out:find("^{") and json.decode(result.out)
   -- A client's configuration is JSON as well, but printed for people: it stays as it is.
   if object and object.status then
-    parts[2] = plain(r, json.encode(shape(object), 2) .. "\n")
+    parts[2] = plain(r, json.encode(shape(object, nil, result.out), 2) .. "\n")
   else
     parts[2] = plain(r, result.out)
   end
