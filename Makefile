@@ -32,7 +32,7 @@ fuzzed:
 
 demo: packages
 	$(MAKE) all
-	tests/demo.sh
+	@BUILD=$(BUILD) tests/demo.sh
 
 check: check-packages
 	$(MAKE) all

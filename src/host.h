@@ -50,6 +50,9 @@ void wait_fd_closing(int fd);
 void process_reap(void);
 /* The name of a signal without SIG ("INT"), or NULL; and the number of such a name, or -1 (process.c). */
 const char *process_signal_name(int number);
+
+/* Gives the terminal its modes back, if they were changed. Safe in a signal handler. */
+void terminal_restore(void);
 int process_signal_number(const char *name);
 
 /* Pushes the function of the script NAME ("main.lua"): from the directories of $CONTINUEPLZ_SCRIPTS, else the embedded lua/NAME.

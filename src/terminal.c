@@ -33,14 +33,14 @@ static int set_modes(const struct termios *wanted) {
     return result;
 }
 
-static void restore(void) {
+void terminal_restore(void) {
     if (modes.changed)
         set_modes(&modes.original);
     modes.changed = 0;
 }
 
 static void on_crash(int number) {
-    restore();
+    terminal_restore();
     raise(number); /* the default action is back: SA_RESETHAND */
 }
 
@@ -49,7 +49,7 @@ static void restore_always(void) {
     struct sigaction action = {.sa_handler = on_crash, .sa_flags = (int)SA_RESETHAND}, old;
 
     sigemptyset(&action.sa_mask);
-    atexit(restore);
+    atexit(terminal_restore);
     for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++)
         if (sigaction(crashes[i], NULL, &old) == 0 && !(old.sa_flags & SA_SIGINFO) && old.sa_handler == SIG_DFL)
             sigaction(crashes[i], &action, NULL);

@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,6 +31,8 @@ static struct {
     struct lua_watch *watches;
     int pipe[2];
 } waiting = {.pipe = {-1, -1}};
+
+enum { DEAF = 10, EXIT_INTERRUPTED = 130 };
 
 static const int reported[] = {SIGHUP, SIGINT, SIGTERM, SIGWINCH, SIGCHLD};
 static volatile sig_atomic_t caught[65];
@@ -104,12 +105,24 @@ static void fire_closed(lua_State *L) {
     }
 }
 
+/* A script that never waits looks at no signal: the third one, or DEAF seconds after the first, ends the process as it is. */
+static void give_up(int number) {
+    static const char text[] = "continueplz: a script does not let go, so the program ends as it is; "
+                               "what was rented stays in the journal: continueplz --stop ends it\n";
+    ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)written, (void)number;
+    terminal_restore();
+    _exit(EXIT_INTERRUPTED);
+}
+
 static void on_signal(int number) {
     int saved = errno;
-    if (number == SIGINT && caught[number] >= 2) { /* nobody looked at the first two: a script that never waits */
-        static const struct rlimit nothing;
-        setrlimit(RLIMIT_CORE, &nothing); /* secrets are in memory */
-        raise(SIGABRT);                   /* the terminal is restored by its handler, if it was changed */
+    if (number == SIGINT || number == SIGTERM || number == SIGHUP) {
+        int unseen = caught[SIGINT] + caught[SIGTERM] + caught[SIGHUP];
+        if (unseen >= 2)
+            give_up(number);
+        if (unseen == 0)
+            alarm(DEAF);
     }
     caught[number]++;
     ssize_t written = write(waiting.pipe[1], "", 1); /* a full pipe wakes as well */
@@ -127,6 +140,8 @@ static void signals_ready(void *arg, unsigned ready) {
         if (!caught[number])
             continue;
         caught[number] = 0;
+        if (number == SIGINT || number == SIGTERM || number == SIGHUP)
+            alarm(0);
         if (number == SIGCHLD) {
             process_reap();
             continue;
@@ -255,6 +270,8 @@ static void catch_signals(lua_State *L) {
             sigaction(reported[i], &action, NULL);
     }
     signal(SIGPIPE, SIG_IGN);
+    action.sa_handler = give_up;
+    sigaction(SIGALRM, &action, NULL);
 }
 
 static const luaL_Reg functions[] = {

@@ -1,21 +1,25 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # The main job as a user does it, against the simulated cloud on loopback: offers, rent, ask, status, stop, and the cloud's own ledger.
 set -eu
 cd "$(dirname "$0")/.."
 root=$PWD
-bin=$root/build/continueplz
+case ${BUILD:-build} in /*) bin=$BUILD/continueplz ;; *) bin=$root/${BUILD:-build}/continueplz ;; esac
 model=${MODEL:-qwen3-coder:30b}
 dir=$(mktemp -d "${TMPDIR:-/tmp}/cplz-demo.XXXXXX")
 export CONTINUEPLZ_HOME=$dir/home HOME=$dir
 unset VAST_API_KEY 2>/dev/null || true
 mkdir -m 700 "$dir/home"
 
+# A demo that was interrupted leaves an agent, too.
 finish() {
+    [ ! -s "$dir/home/agent.lock" ] || kill -9 "$(cat "$dir/home/agent.lock")" 2>/dev/null || true
     [ -z "${sim:-}" ] || kill "$sim" 2>/dev/null || true
     [ -z "${sim:-}" ] || wait "$sim" 2>/dev/null || true
     rm -rf "$dir"
 }
 trap finish EXIT
+trap 'exit 130' INT TERM HUP
 
 say() { printf '\n\033[1m$ continueplz %s\033[0m\n' "$*" | if [ -t 1 ]; then cat; else sed 's/\x1b\[[0-9;]*m//g'; fi; }
 run() {
@@ -28,8 +32,10 @@ CONTINUEPLZ_SCRIPTS=$root/tests CONTINUEPLZ_HOME=$dir/simhome "$bin" tests/cloud
 sim=$!
 for _ in $(seq 200); do
     [ -s "$dir/sim/address.json" ] && break
+    kill -0 "$sim" 2>/dev/null || break
     sleep 0.05
 done
+[ -s "$dir/sim/address.json" ] || { echo "demo: the simulated cloud did not start: $(cat "$dir/sim.err")" >&2; exit 1; }
 address() { sed -n "s/.*\"$1\" *: *\"\([^\"]*\)\".*/\1/p" "$dir/sim/address.json"; }
 
 umask 077

@@ -184,7 +184,8 @@ local function is_near(spec)
 end
 
 -- One request: {method=, url=, headers={name = value}, query={name = value}, json= | body=, timeout=30 s,
--- max_bytes=8 MiB, fresh=, unix=, quiet= (not logged, for what is asked all the time), stream=function(piece), ok={200, …}|"any"}. → {status=, headers=, body=, json()}
+-- max_bytes=8 MiB, fresh=, unix=, quiet=bool (not logged: what is asked all the time), stream=function(piece),
+-- ok={200, …}|"any"}. → {status=, headers=, body=, json()}
 function http.request(spec)
   local copy = {}
   for key, value in pairs(spec) do copy[key] = value end -- order: free

@@ -26,7 +26,8 @@ missing() {
     [ -c /dev/net/tun ] || { echo "no /dev/net/tun"; return; }
     local tool
     for tool in ip wg wireguard-go setpriv nc; do command -v "$tool" >/dev/null || { echo "$tool is not installed"; return; }; done
-    ip netns add "$srv" 2>/dev/null || echo "no network namespaces"
+    ip netns add "$srv" 2>/dev/null || { echo "no network namespaces"; return; }
+    ip netns exec "$srv" true 2>/dev/null || echo "a network namespace cannot be entered"
 }
 
 build() {
@@ -67,7 +68,7 @@ wait_for() {
     done
 }
 logged() { grep -q "$2" "$work/$1.log"; }
-command_to() { echo "$2" >"$work/$1.in"; }
+command_to() { echo "$2" 1<>"$work/$1.in"; } # read and write: also when nobody listens any more
 # status_of NAME FIELD : asks a tunnel_end
 status_of() {
     local before after

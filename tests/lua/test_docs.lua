@@ -1,0 +1,211 @@
+-- SPDX-License-Identifier: MIT
+-- The pages say what is: primitives, exit codes, settings, flags, files and packages are compared with the program itself.
+local args = require "cli.args"
+local config = require "facts.config"
+local dotenv = require "facts.dotenv"
+local exitcodes = require "facts.exitcodes"
+local files = require "base.files"
+local flags = require "facts.flags"
+local help = require "ui.help"
+local host = require "base.host"
+local settings = require "facts.settings"
+local sorted = require "base.sorted"
+local term = require "base.term"
+
+local LIBRARIES = { "crypto", "http", "log", "loop", "net", "process", "script", "state", "terminal", "tunnel" }
+
+return function(t)
+  local root = files.dirname(t.root)
+  local function page(name) return assert(files.read(files.join(root, name))) end
+  local function none(problems)
+    if #problems > 0 then error(table.concat(problems, "\n"), 0) end
+  end
+
+  -- The part of a page below the heading that begins with `title`.
+  local function section(text, title)
+    local at = assert(text:find("\n## " .. title, 1, true), "no section " .. title)
+    local rest = text:sub(at + 1)
+    return rest:sub(1, (rest:find("\n## ", 4, true) or #rest))
+  end
+
+  -- Names that are called in the code spans of a text: `name(…)`, `name{…}`, `x.name(…)`.
+  local function called(text)
+    local names = {}
+    for span in text:gmatch("`([^`]+)`") do
+      for name in span:gmatch("([%a_][%w_]*)[({]") do names[name] = true end
+    end
+    return names
+  end
+
+  local function methods(object, found)
+    local class = getmetatable(object)
+    for name, value in sorted(type(class.__index) == "table" and class.__index or class) do
+      if type(value) == "function" and not name:find("^__") then found[name] = true end
+    end
+    object:close()
+  end
+
+  -- Every function of a library of the host, and the methods of what it makes.
+  local function real(name)
+    local found = {}
+    for key, value in sorted(host[name]) do
+      t:equal(type(value), "function", name .. "." .. key)
+      found[key] = true
+    end
+    if name == "net" then methods(assert(host.net.udp { host = "127.0.0.1", port = 0 }), found) end
+    if name == "crypto" then methods(host.crypto.key(), found) end
+    if name == "tunnel" then
+      local key <close> = host.crypto.key()
+      local peer <close> = host.crypto.key()
+      methods(assert(host.tunnel.open { key = key, peer = peer:public(), endpoint_host = "127.0.0.1", endpoint_port = 9, carrier = "udp",
+        address = "10.13.37.2", peer_address = "10.13.37.1" }), found)
+    end
+    if name == "state" then found.release = true end -- of a lock; taking one needs a file
+    return found
+  end
+
+  t:case("docs/host.md lists the primitives that are there, and no others", function()
+    local text, problems = page "docs/host.md", {}
+    for _, name in ipairs(LIBRARIES) do
+      local told, there = called(section(text, "host." .. name)), real(name)
+      for each in sorted(there) do
+        if not told[each] then problems[#problems + 1] = ("docs/host.md lacks %s of host.%s"):format(each, name) end
+      end
+      for each in sorted(told) do
+        if not there[each] then problems[#problems + 1] = ("docs/host.md has %s, which host.%s lacks"):format(each, name) end
+      end
+    end
+    for title in text:gmatch("\n## host%.(%a+)") do
+      if not table.concat(LIBRARIES, " "):find(title, 1, true) then problems[#problems + 1] = "docs/host.md has a library " .. title end
+    end
+    for key in sorted(host) do
+      if not text:find("`host." .. key .. "`", 1, true) and not text:find("\n## host." .. key, 1, true) then
+        problems[#problems + 1] = "docs/host.md lacks host." .. key
+      end
+    end
+    none(problems)
+  end)
+
+  t:case("README: the table of exit codes is the one in use", function()
+    local rows = {}
+    for code, name, meaning in section(page "README.md", "Exit codes"):gmatch("\n| (%d+) | (%a+) | ([^\n]+) |") do
+      rows[#rows + 1] = { code = tonumber(code), name = name, meaning = meaning }
+    end
+    t:equal(rows, exitcodes.list)
+  end)
+
+  -- What stands for a default in .example.env: the same value once it was read.
+  local function reads_as(row, text)
+    local dir = t:directory()
+    assert(files.write(files.join(dir, ".env"), row.name .. "=" .. text .. "\n", 384))
+    config.load(dir, { environ = {} })
+    return config.get(row.name)
+  end
+
+  t:case(".example.env has every setting with its default, and no other", function()
+    local values, problems, known = dotenv.parse(page ".example.env"), {}, {}
+    for _, row in ipairs(settings) do
+      if row.name then
+        known[row.name] = true
+        local value = values[row.name]
+        if not value then
+          problems[#problems + 1] = ".example.env lacks " .. row.name
+        elseif row.default == nil and value.text ~= "" then
+          problems[#problems + 1] = (".example.env says %s=%s, but it has no default"):format(row.name, value.text)
+        elseif row.default ~= nil then
+          local read, before = reads_as(row, value.text), reads_as(row, "")
+          if read ~= before then
+            problems[#problems + 1] = (".example.env says %s=%s, the default is %s"):format(row.name, value.text, tostring(row.default))
+          end
+          if value.text == "" then problems[#problems + 1] = ".example.env does not say the default of " .. row.name end
+        end
+      end
+    end
+    for name in sorted(values) do
+      if not known[name] then problems[#problems + 1] = ".example.env has an unknown setting " .. name end
+    end
+    none(problems)
+  end)
+
+  local function load(name) return require("commands." .. name) end
+
+  t:case("help --all has every command, flag, setting and exit code, in 80 columns", function()
+    local lines = help.all(load)
+    local text = table.concat(lines, "\n")
+    local function has(words, what) t:ok(text:find(words, 1, true), ("%s %s in the help"):format(what, words)) end
+    for _, row in ipairs(flags.list) do
+      if row.name ~= "stop" then has("\n  --" .. row.name, "flag") end -- `--stop` is the command of that name
+    end
+    has("continueplz --stop ", "flag")
+    for _, name in ipairs(args.commands) do has("\ncontinueplz " .. name, "command") end
+    for _, row in ipairs(settings) do has(row.name and "\n  " .. row.name or row.section, "setting") end
+    for _, row in ipairs(exitcodes.list) do has(("%3d  %s"):format(row.code, row.name), "exit code") end
+    for _, name in ipairs(args.commands) do
+      table.move(help.command(load(name)), 1, 200, #lines + 1, lines)
+    end
+    for _, line in ipairs(lines) do t:ok(term.width(line) <= 80, "too wide: " .. line) end
+  end)
+
+  t:case("every option that a command takes is a flag, every flag is taken", function()
+    local taken = {}
+    for _, name in ipairs(args.commands) do
+      for _, option in ipairs(load(name).options or {}) do
+        t:ok(flags.long(option), name .. " takes --" .. option)
+        taken[option] = true
+      end
+    end
+    for _, row in ipairs(flags.list) do t:ok(row.global or taken[row.name], "somebody takes --" .. row.name) end
+  end)
+
+  -- Does a path of a page exist? `NAME` stands for any name, {a,b} for several.
+  local function exists(path)
+    local dir, last = path:match("^(.-)([^/]*)$")
+    if last:find("NAME", 1, true) or last:find("*", 1, true) then
+      local pattern = last:gsub("%p", "%%%0"):gsub("NAME", ".+"):gsub("%%%*", ".*")
+      for _, name in ipairs(files.list(files.join(root, dir)) or {}) do
+        if name:find("^" .. pattern .. "$") then return true end
+      end
+      return false
+    end
+    return files.exists(files.join(root, path))
+  end
+
+  t:case("files that the pages name exist", function()
+    local problems, pages = {}, { "README.md", "CHANGELOG.md", "vendor/README.md", "tests/cloudsim/README.md" }
+    for _, name in ipairs(files.list(files.join(root, "docs"))) do pages[#pages + 1] = "docs/" .. name end
+    local count = 0
+    for _, name in ipairs(pages) do
+      for span in page(name):gmatch("`([^`\n]+)`") do
+        for path in span:gmatch("[%w._*/-]+") do
+          local top = path:match("^(%a+)/")
+          if top == "src" or top == "lua" or top == "tests" or top == "docs" or top == "examples" or top == "vendor" then
+            count = count + 1
+            if not exists((path:gsub("[.,]$", ""):gsub("/$", ""))) then problems[#problems + 1] = name .. " names " .. path end
+          end
+        end
+      end
+    end
+    t:ok(count > 20, count .. " paths were looked at")
+    none(problems)
+  end)
+
+  t:case("vendor/README.md lists the packages that vendor/bootstrap installs", function()
+    local bootstrap, text = page "vendor/bootstrap", page "vendor/README.md"
+    local function installed(name)
+      local set = {}
+      for word in assert(bootstrap:match("\n" .. name .. "='([^']*)'")):gmatch("%S+") do set[word] = true end
+      return set
+    end
+    local function listed(title)
+      local set = {}
+      for cell in section(text, title):gmatch("\n| ([^|]+) |") do
+        for word in cell:gmatch("[^, ]+") do
+          if not cell:find("^package") then set[word] = true end
+        end
+      end
+      return set
+    end
+    t:equal(listed "To build and run", installed "build_apt")
+    t:equal(listed "To test", installed "check_apt")
+  end)
+end
