@@ -72,6 +72,11 @@ local function choose(parsed)
   return command, problem
 end
 
+--- Tells of a script that keeps every command from running. → exit code
+function M.broken(argv, failure)
+  return refused(argv, fail.message(failure) .. "; mend it, or say --no-user", failure.kind, exitcodes.of(failure))
+end
+
 --- Runs a command line. argv: array of words without the program's name. → the process's exit code.
 function M.main(argv)
   local parsed, why = args.parse(argv)

@@ -78,9 +78,16 @@ local loader = load_loader(dirs)(host, debug and debug.traceback)
 local world = loader.new { host = host, home = home, scripts = dirs, user = found.user, forgiving = found.forgiving }
 world.home_origin = origin
 
--- Runs fn(...) for at most `count` instructions of Lua, then raises `sentence`.
+local STRIDE, MEMORY = 1000, 512 * 1024 -- instructions between two looks; KiB
+
+-- Runs fn(...) for at most about `count` instructions of Lua, then raises `sentence`.
 function world.bounded(count, sentence, fn, ...)
-  debug.sethook(function() error(sentence, 0) end, "", count)
+  local most = collectgarbage("count") + MEMORY
+  debug.sethook(function()
+    count = count - STRIDE
+    if count < 0 then error(sentence, 0) end
+    if collectgarbage("count") > most then error("it took too much memory", 0) end
+  end, "", STRIDE)
   local results = table.pack(pcall(fn, ...))
   debug.sethook()
   if not results[1] then error(results[2], 0) end
@@ -92,4 +99,8 @@ if cwd and cwd ~= home and host.state.stat(cwd .. "/.env") then
   world.notes[#world.notes + 1] = ("the .env in %s is not used: the home is %s"):format(cwd, home or "nowhere")
 end
 
-return world.require("cli").main(argv)
+local done, code = pcall(function() return world.require("cli").main(argv) end)
+if done then return code end
+if type(code) ~= "table" or not code.file then error(code, 0) end
+world.forgive(true) -- a script of the user's stands in the way even of reading the command line
+return world.require("cli").broken(argv, code)

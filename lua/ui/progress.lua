@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The screen of long work: steps, their outcome, percentages. On a terminal one line is rewritten; without one, plain lines and
--- a progress
--- line at most every 10 %. In JSON mode nothing is shown until the one object at the end.
+-- The screen of long work: steps, their outcome, percentages. On a terminal one line is rewritten; without one (or on a dumb one)
+-- plain lines and a progress line at most every 10 %. In JSON mode nothing is shown until the one object at the end.
 --
 -- progress.new(ctx) → screen with
 --   title(text)                         what begins
@@ -12,6 +11,7 @@
 --   ended{ session=, outcome=, cost={amount=, source=}, duration=, provider=, doubt= }   a session is over
 --   finish(lines)                       lines of a panel;  close()  nothing moves any more
 local clock = require "base.clock"
+local process = require "base.process"
 local task = require "base.task"
 local term = require "base.term"
 local format = require "ui.format"
@@ -27,7 +27,7 @@ local INDENT = "      "
 --- A screen for a command; registered in ctx so that it is closed before anything else is said.
 function M.new(ctx)
   local screen = setmetatable({
-    json = ctx.json, live = not ctx.json and term.is("out"), frame = 0, ended_sessions = {}, told = {},
+    json = ctx.json, live = not ctx.json and term.is("out") and process.getenv("TERM") ~= "dumb", frame = 0, ended_sessions = {}, told = {},
   }, Screen)
   ctx.screen = screen
   return screen

@@ -4,12 +4,14 @@ local clock = require "base.clock"
 local fail = require "base.fail"
 local files = require "base.files"
 local http = require "base.http"
+local log = require "base.log"
 local process = require "base.process"
 local task = require "base.task"
 local config = require "facts.config"
 local identity = require "work.identity"
 
 local START_SECONDS = 10
+local DEAF_SECONDS = 8
 local RESPAWN_SECONDS = 3 -- an agent that was to start and holds no lock after this long is dead
 
 local link = {}
@@ -52,10 +54,22 @@ local function spawn()
   child:close()
 end
 
+-- An agent that holds its lock and cannot be reached is of no use; another one takes its place. The machine is not touched.
+local function replace(pid)
+  log.warn("the agent does not answer and is replaced", { pid = pid })
+  process.kill(pid, "KILL")
+  process.kill(pid, "CONT")
+end
+
 --- Makes sure that the agent of this home runs and answers; starts it when not. Never touches the machine.
 function link.ensure()
-  local until_, spawned = clock.now() + START_SECONDS, nil
+  local began, until_, spawned, deaf = clock.now(), clock.now() + START_SECONDS, nil, link.pid()
   repeat
+    local patience = files.exists(link.socket("agent")) and DEAF_SECONDS or RESPAWN_SECONDS
+    if deaf and clock.now() - began > patience then
+      if link.pid() == deaf then replace(deaf) end
+      deaf, until_ = nil, clock.now() + START_SECONDS
+    end
     if not link.pid() and (not spawned or clock.now() - spawned > RESPAWN_SECONDS) then
       spawn()
       spawned = clock.now()

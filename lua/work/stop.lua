@@ -27,12 +27,15 @@ local function with_builtin(name)
   local user = loader.require_safe("providers." .. name)
   local builtin = loader.builtin("providers." .. name)
   if not builtin or builtin == user then return user end
-  local both = setmetatable({}, { __index = user })
+  local both = setmetatable({ name = name }, { __index = user })
+  for _, part in ipairs { "capabilities", "timing" } do
+    if type(user[part]) ~= "table" then both[part] = builtin[part] end
+  end
   for _, call in ipairs { "destroy", "list", "get", "proof", "account" } do
     both[call] = function(...)
       local ok, result = fail.try(user[call], ...)
       if ok then return result end
-      if fail.is(result) then error(result, 0) end
+      if not fail.is(result, "internal") then error(result, 0) end -- what the cloud says, not a mistake of the script
       log.error("your provider script failed; the built-in one takes over", { provider = name, call = call, error = fail.message(result) })
       return builtin[call](...)
     end

@@ -4,6 +4,7 @@
 local clients = require "ui.clients"
 local expect = require "e2e.expect"
 local files = require "base.files"
+local host = require "base.host"
 local json = require "base.json"
 local process = require "base.process"
 local sorted = require "base.sorted"
@@ -14,7 +15,7 @@ local cases = {}
 local DURATION = "%d+[dhms][dhms%d ]*[hms]"
 local SHORT = "%d+s"
 
--- Line by line: a pattern and what stands for it. The first group of lines is about a session in time.
+-- Line by line: a pattern and what stands for it. Boxes are as wide as the path of the log in them, so they lose their right side.
 local rules = {
   { "cplz%-%x+%-%x+", "TOKEN" }, { "%f[%d.]%d%d%d%d%d%d%d%d%f[%D]", "########" }, { "127%.0%.0%.1:%d%d%d%d%d", "127.0.0.1:#####" },
   { "(handshake) [%d.]+ s old", "%1 # s old" }, { "last handshake .- ago", "last handshake # ago" },
@@ -24,12 +25,19 @@ local rules = {
   { "^(Session cost:%s+)%S+ %(≈ %S+%)", "%1# (≈ #)" }, { "^(Cost so far:%s+)%S+ %(≈ %S+%)", "%1# (≈ #)" },
   { "^(%s+)" .. DURATION .. " (without %a+)$", "%1# %2" }, { "^(%s+)" .. DURATION .. " (at most)$", "%1# %2" },
   { "%f[%d]%d+ tokens/s", "# tokens/s" }, { "round trip [%d.]+ ms", "round trip # ms" },
-  { "as of .- ago", "as of # ago" }, { "HOME(%S*)%s+│", "HOME%1 │" },
+  { "as of .- ago", "as of # ago" }, { "^╭.*╮$", "╭───╮" }, { "^╰.*╯$", "╰───╯" }, { "^(│.-)%s*│$", "%1" },
 }
 
 -- Lines of which any number may come, depending on how fast things go: only the first is kept.
 local repeated = { "^      Booting%.%.%. %(", "^      Pulling %S+ %d+%%" }
-local dropped = "^      %- attempt [2-9] failed"
+local dropped = { "^      %- attempt [2-9] failed", "^      %- the guard on the machine was told to end it",
+  "^      Waiting for the model server" }
+
+local function drops(line)
+  for _, pattern in ipairs(dropped) do
+    if line:find(pattern) then return true end
+  end
+end
 
 local function repeats(line)
   for _, pattern in ipairs(repeated) do
@@ -42,14 +50,14 @@ local function plain(r, text)
   text = text:gsub(r.home:gsub("%p", "%%%0"), "HOME")
   for line in text:gmatch("([^\n]*)\n") do
     local kind = repeats(line)
-    if not line:find(dropped) and (not kind or kind ~= before) then
+    if not drops(line) and (not kind or kind ~= before) then
       for _, rule in ipairs(rules) do line = line:gsub(rule[1], rule[2]) end
       if kind then line = line:gsub("(Pulling %S+ )%d+%%.*", "%1#%% ..."):gsub("Booting%.%.%. %(.*", "Booting... (#)") end
       lines[#lines + 1] = line
     end
     before = kind
   end
-  return table.concat(lines, "\n") .. (#lines > 0 and "\n" or "")
+  return (table.concat(lines, "\n") .. (#lines > 0 and "\n" or "")):gsub("│ Details:\n│ HOME", "│ Details: HOME")
 end
 
 -- Fields of JSON whose value depends on time.
@@ -76,9 +84,9 @@ local function shown(r, words, result)
   local object = result.out:find("^{") and json.decode(result.out)
   -- A client's configuration is JSON as well, but printed for people: it stays as it is.
   if object and object.status then
-    parts[2] = plain(r, json.encode(shape(object, nil, result.out), 2) .. "\n")
+    parts[2] = (plain(r, json.encode(shape(object, nil, result.out), 2) .. "\n"))
   else
-    parts[2] = plain(r, result.out)
+    parts[2] = (plain(r, result.out))
   end
   if result.err ~= "" then parts[3] = "--- stderr\n" .. plain(r, result.err) end
   parts[#parts + 1] = ("--- exit %s\n\n"):format(tostring(result.code))
@@ -177,5 +185,37 @@ case("unproven", function(r, say)
   expect.ends(r:run("stop"), 0)
   expect.nothing_bills(r)
 end)
+
+-- Runs the program on a terminal of its own (util-linux' script) and types `answer` at the question.
+local function on_terminal(r, answer, ...)
+  local words = { process.exe, "-C", r.home, ... }
+  for index, word in ipairs(words) do words[index] = "'" .. word .. "'" end
+  local child = process.spawn { argv = { "script", "-qec", table.concat(words, " "), "/dev/null" }, stdin = "pipe", stdout = "pipe", stderr = "null",
+    cwd = "/", env = { "PATH=" .. process.getenv("PATH"), "HOME=" .. r.dir, "TERM=xterm", "LANG=C.UTF-8" } }
+  local text, answered = "", false
+  while true do
+    local piece = child.stdout:read()
+    if not piece then break end
+    text = text .. piece
+    if not answered and text:find("[y/N]", 1, true) then
+      answered = true
+      child.stdin:write(answer)
+    end
+  end
+  child.stdin:close()
+  return { code = child:wait().status, out = text, err = "" }
+end
+
+cases[#cases + 1] = { name = "a terminal is asked once, with the sum", run = function(r)
+  if not files.exists("/usr/bin/script") or host.platform ~= "linux" then return "needs script of util-linux" end
+  local result = expect.ends(on_terminal(r, "n\n", "up", MODEL), 8, "$1.70 (≈ €1.70) for 8h 00m", "Nothing was rented.", "\27[32m✓")
+  local _, times = result.out:gsub("Rent it for %$0%.207/h%? %[y/N%]", "")
+  expect.that(times == 1, ("asked %d times"):format(times))
+  expect.machines(r, 0)
+  expect.ends(on_terminal(r, "y\n", "up", MODEL), 0, "READY", "Pulling qwen3-coder:30b", "\r\27[K")
+  expect.machines(r, 1)
+  expect.ends(on_terminal(r, "", "stop"), 0, "Confirmed", "Session cost")
+  expect.all_over(r)
+end }
 
 return cases

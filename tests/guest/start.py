@@ -147,7 +147,7 @@ def test_silence():
 
 
 def test_killed_guest():
-    machine = Machine(lib.Cloud(status=500), life=8)
+    machine = Machine(lib.Cloud(status=500), life=20)
     machine.ready()
     born, first = lib.until("the record", machine.born), machine.pid()
     os.kill(first, signal.SIGTERM)
@@ -201,7 +201,7 @@ def test_last_resort():
 
 
 def test_last_resort_after_bad_guest():
-    machine = Machine(lib.Cloud(), last_resort=4, silence=600)
+    machine = Machine(lib.Cloud(), last_resort=8, silence=600)
     machine.boot(CPLZ_KEY="x")
     assert machine.push(machine.blob) == b"ok\n"
     lib.until("the guest without a key", lambda: "no tunnel: CPLZ_KEY holds no key" in machine.log())

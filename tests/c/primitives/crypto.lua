@@ -17,7 +17,7 @@ for n = 0, 70 do
 end
 is(trips, 71, "base64 there and back")
 is(crypto.base64("\0\255a"), "AP9h", "base64 of bytes")
-for _, bad in ipairs { "AP9", "AP9h=", "AA", "AB==", "A===", "AP9h\n", " AP9h", "AP-_", "AP9h\0", "====", "AAA=AAAA" } do
+for _, bad in ipairs { "\xe3\x81\x88\xcf", "AP9", "AP9h=", "AA", "AB==", "A===", "AP9h\n", " AP9h", "AP-_", "AP9h\0", "====", "AAA=AAAA" } do
   is(select(3, crypto.unbase64(bad)), "invalid", "not base64: " .. crypto.hex(bad))
 end
 kit.raises("random(-1)", crypto.random, -1)
