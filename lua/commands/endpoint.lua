@@ -11,8 +11,8 @@ return {
     local clients = require "ui.clients"
     local client = ctx.options["for"]
     if client and not clients.find(client) then
-      fail.raise("usage", ("no configuration is known for '%s'%s"):format(client, require("facts.suggest").hint(client,
-        clients.names)))
+      fail.raise("usage", ("--for: no configuration is known for '%s'%s; there are %s"):format(client,
+        require("facts.suggest").hint(client, clients.names), table.concat(clients.names, ", ")))
     end
     local session = require("work.journal").open(ctx.home):current()
     if not session or not session.ready_at then

@@ -7,7 +7,6 @@ end
 local function confirmation(ctx, want, rate)
   local clock = require "base.clock"
   local format = require "ui.format"
-  local term = require "base.term"
   local outcome = {}
   local budget = require("facts.config").get("DAILY_BUDGET_EUR")
   function outcome.ask(candidate)
@@ -24,14 +23,15 @@ local function confirmation(ctx, want, rate)
       return true
     end
     local parts = candidate.parts
-    ctx.screen:close()
-    ctx.print(("\n      %s for %s: %s compute, %s disk, %s download."):format(format.both(candidate.total, rate),
-      clock.duration(want.hours * 3600), money(parts.compute), money(parts.disk), money(parts.download)))
+    local compute, disk, download, minimum = format.parts(candidate.total, parts.compute, parts.disk, parts.download, parts.minimum)
+    local lines = format.wrap(("%s for %s: %s compute, %s disk, %s download%s."):format(format.both(candidate.total, rate),
+      clock.duration(want.hours * 3600), compute, disk, download, parts.minimum > 0 and ", " .. minimum .. " minimum period" or ""),
+      format.width() - 6)
     if above then
-      ctx.print(("      That is %s, ABOVE your limit MAX_PRICE of %s/h."):format(format.hourly(candidate.hourly),
-        money(want.ask_above)))
+      lines[#lines + 1] = ("That is %s, ABOVE your limit MAX_PRICE of %s/h."):format(format.hourly(candidate.hourly),
+        money(want.ask_above))
     end
-    local answer = term.ask(("      Rent it for %s? [y/N] "):format(format.hourly(candidate.hourly)))
+    local answer = ctx.screen:ask(lines, ("Rent it for %s? [y/N] "):format(format.hourly(candidate.hourly)))
     return answer ~= nil and answer:lower():match("^%s*y") ~= nil
   end
   return outcome

@@ -34,14 +34,17 @@ function M.manual(session, title, console)
   }, "yellow")
 end
 
---- A spot machine was taken away.
-function M.interrupted(session, cost_text, duration_text)
+--- The last machine ended without anybody here asking for it. last: the `last` of ui.status's model.
+function M.lost(last, cost_text, duration_text)
+  local taken = last.reason == "interrupted" and last.spot
   return format.box({
-    "SPOT MACHINE TAKEN AWAY", "",
-    ("%s took the spot machine %s back; that is normal for spot machines."):format(session.provider, session.id), "",
+    taken and "SPOT MACHINE TAKEN AWAY" or "THE MACHINE ENDED BY ITSELF", "",
+    taken and ("%s took the spot machine %s back; that is normal for spot machines."):format(last.provider, last.id)
+      or ("Machine %s on %s is gone: the guard ended it (silence, idleness or life), or the cloud did."):format(last.id, last.provider), "",
     "Session cost: " .. cost_text,
     "Duration:     " .. duration_text, "",
-    "Start another with: continueplz --cheapest, or with --on-demand for one that stays.",
+    taken and "Start another with: continueplz --cheapest, or with --on-demand for one that stays."
+      or "Start another with: continueplz --cheapest",
   }, "yellow")
 end
 

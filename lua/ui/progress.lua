@@ -9,6 +9,7 @@
 --   done(text) warn(text) fail(text) note(text)
 --   offers_line(name, result)           a cloud answered: { ok=, count=, message= }
 --   ended{ session=, outcome=, cost={amount=, source=}, duration=, provider=, doubt= }   a session is over
+--   ask(lines, question)                what stands above a question, the question → the answer
 --   finish(lines)                       lines of a panel;  close()  nothing moves any more
 local clock = require "base.clock"
 local process = require "base.process"
@@ -195,6 +196,20 @@ end
 
 function Screen:ended(result)
   self.ended_sessions[#self.ended_sessions + 1] = result
+end
+
+--- Shows lines and asks a question below them. → the answer, nil at the end of the input. Whatever comes next begins on a line of its own.
+function Screen:ask(lines, question)
+  self:close()
+  term.out("\n" .. INDENT .. table.concat(lines, "\n" .. INDENT) .. "\n")
+  local answered
+  local _ <close> = setmetatable({}, { __close = function()
+    if not answered then
+      term.err("\n")
+    end
+  end })
+  answered = term.ask(INDENT .. question)
+  return answered
 end
 
 function Screen:finish(lines)

@@ -2,6 +2,7 @@
 -- What is running. The model (made by work.report) and its screens, as lines, and as the JSON of PRD §3.2.
 --
 -- model: {
+--   last = { id=, provider=, reason = "interrupted"|"gone", spot=, cost=, seconds=, ended= }|nil,   with "none": a machine that ended by itself
 --   state = "none" | "starting" | "ready" | "stopping" | "unproven" | "unverifiable" | "lost" | "kept",
 --   home = directory,
 --   instance = { id=, provider=, title= "Vast.ai", gpu=, gpus=, region=, type = "spot"|"on-demand", public_ip= },
@@ -13,6 +14,7 @@
 --   cost = { hourly=, current=, projected=, projected_hours=, currency = "USD" }, rate = { per_dollar=, date=, source= },
 --   started = unix seconds, seconds = running for, warnings = { sentences },
 -- }
+local boxes = lazy "ui.boxes"
 local clock = lazy "base.clock"
 local format = require "ui.format"
 local term = require "base.term"
@@ -101,6 +103,12 @@ function M.lines(model)
   if model.state == "none" then
     add(lines, "Instance", "○ None active")
     add(lines, "Folder", model.home)
+    if model.last then
+      local last = model.last
+      for _, line in ipairs(boxes.lost(last, format.both(last.cost, model.rate), clock.duration(last.seconds))) do
+        lines[#lines + 1] = line
+      end
+    end
     return lines
   end
   local instance = model.instance
@@ -185,7 +193,13 @@ end
 --- The JSON object of `status` and `up` (names of PRD §3.2).
 function M.object(model)
   if model.state == "none" then
-    return { status = "none", home = model.home, money_running = false }
+    local last = model.last
+    return {
+      status = "none", home = model.home, money_running = false, last = last and {
+        id = last.id, provider = last.provider, reason = last.reason, cost = format.rounded(last.cost, 5), currency = "USD",
+        duration_seconds = format.rounded(last.seconds, 1), ended_at = clock.iso(last.ended),
+      },
+    }
   end
   local instance, guard, cost, round = model.instance, model.guard, model.cost, format.rounded
   local object = {

@@ -11,7 +11,7 @@ local config = require "facts.config"
 local identity = require "work.identity"
 
 local START_SECONDS = 10
-local DEAF_SECONDS = 8
+local LOOK_SECONDS, DEAF_SECONDS = 2, 7 -- for one answer; after which an agent that gave none is replaced
 local RESPAWN_SECONDS = 3 -- an agent that was to start and holds no lock after this long is dead
 
 local link = {}
@@ -74,7 +74,7 @@ function link.ensure()
       spawn()
       spawned = clock.now()
     end
-    local ok, answer = fail.try(call, "GET", "/status")
+    local ok, answer = fail.try(call, "GET", "/status", LOOK_SECONDS)
     if ok then return answer.json() end
     task.sleep(0.02)
   until clock.now() > until_

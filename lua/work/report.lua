@@ -65,7 +65,7 @@ local function add_tunnel(model, agent)
   warn(model, agent.cloud_problem, "the cloud does not answer: " .. tostring(agent.cloud_problem))
 end
 
--- The guard is asked at this moment; its last known words serve when it is silent, and are said to be old.
+-- The guard is asked at this moment; its last known words serve when it is silent, and are said to be old. → whether it answered
 local function add_guard(model, agent)
   local ok, guard = fail.try(link.guard)
   if not ok then
@@ -74,12 +74,13 @@ local function add_guard(model, agent)
   end
   if not guard then
     model.guard = { state = "unknown" }
-    return
+    return false
   end
   model.guard = { state = guard.state, silence_left = guard.silence_left, idle_left = guard.idle_left, life_left = guard.life_left }
   warn(model, guard.state ~= "armed", "the guard is ending the machine")
   local engine = guard.engine
   warn(model, type(engine) == "table" and engine.running == false, "the model server on the machine is not running; the guard starts it again")
+  return ok
 end
 
 local function add_model(model, session)
@@ -104,10 +105,25 @@ local function complete(session)
   end
   add_tunnel(model, agent)
   if model.tunnel.state ~= "down" then
-    add_guard(model, agent)
-    add_model(model, session)
+    local reached = add_guard(model, agent)
+    if session.ready_at and not reached then model.model.state = "unknown" end
+    if reached then add_model(model, session) end
   end
   return model
+end
+
+local TELL_SECONDS = 24 * 3600 -- how long a machine that ended by itself is spoken of
+local BY_ITSELF = { interrupted = true, gone = true }
+
+-- The newest session, when nobody here ended it and it is not long ago: { id, provider, reason, spot, cost, seconds, ended }.
+local function last_loss(book)
+  local all = book:sessions()
+  local session = all[#all]
+  if not session or not session.id or not BY_ITSELF[session.stopping] or not session.ended then return nil end
+  local now = clock.wall()
+  if now - session.ended > TELL_SECONDS then return nil end
+  return { id = session.id, provider = session.provider, reason = session.stopping, spot = session.plan and session.plan.spot == true,
+    cost = session.cost or cost.so_far(session, now), seconds = session.ended - (session.started or session.ended), ended = session.ended }
 end
 
 --- What is running in this home; finishes leftovers and brings a dead agent back first.
@@ -115,7 +131,7 @@ function report.status()
   local book = recover.any(silent)
   local shown = book:shown()
   local session = book:current() or shown[#shown]
-  if not session then return { state = "none", home = config.home() } end
+  if not session then return { state = "none", home = config.home(), last = last_loss(book), rate = config.rate() } end
   if not session.id or session.closed then return describe(session) end
   return complete(session)
 end

@@ -107,7 +107,7 @@ case("outbid: the agent destroys the machine and says so", function(r)
   for _, instance in ipairs(r:instances()) do r:control("POST", "/instance/" .. instance.id, { action = "outbid" }) end
   rig.wait_for("the agent to end the machine", 60, function() return #r:billing() == 0 end)
   rig.wait_for("the agent to end", 60, function() return not r:agent() end)
-  expect.ends(r:run("status"), 0, "None active")
+  expect.ends(r:run("status"), 0, "None active", "TAKEN AWAY")
   expect.all_over(r)
 end)
 
