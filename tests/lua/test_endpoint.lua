@@ -81,7 +81,8 @@ return function(t)
     local session = { id = "30119482", token = "cplz-1", provider = "vast" }
     for _, lines in ipairs { boxes.critical(session, ("a long reason "):rep(20), "https://console.example/",
       "/h/continueplz.log"),
-      boxes.manual(session, "Paperspace", "https://console.example/"), boxes.lost({ id = session.id, provider = "vast", reason = "interrupted", spot = true }, "$1", "3h"),
+      boxes.manual(session, "Paperspace", "https://console.example/"),
+      boxes.lost({ id = session.id, provider = "vast", reason = "interrupted", spot = true }, "$1", "3h"),
       boxes.lost({ id = session.id, provider = "vast", reason = "gone" }, "$1", "3h") } do
       local width = term.width(lines[1])
       for _, line in ipairs(lines) do
