@@ -2,6 +2,7 @@
 -- `continueplz FILE.lua [ARGS]`: the user's script, run as a task with everything that continueplz can do.
 local fail = require "base.fail"
 local files = require "base.files"
+local log = require "base.log"
 local world = require "base.world"
 
 return {
@@ -17,8 +18,10 @@ return {
       if fail.is(result, "interrupted") then
         error(result, 0)
       end
+      local code = fail.is(result, "usage") and 2 or 1
       ctx.problem(fail.message(result), result)
-      return fail.is(result, "usage") and 2 or 1
+      ctx.emit { status = "failed", error = { kind = result.kind, message = log.redact(fail.message(result)), exit_code = code } }
+      return code
     end
     return math.type(result) == "integer" and result >= 0 and result < 256 and result or 0
   end,

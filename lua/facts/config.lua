@@ -64,7 +64,7 @@ local function private_text(path)
   end
   local text, reason = files.read(path)
   if not text then
-    return nil, reason
+    return nil, reason .. (reason:find("symbolic", 1, true) and "; it must be the file itself, not a link to it" or "")
   end
   return text
 end

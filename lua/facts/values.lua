@@ -122,7 +122,9 @@ end
 local shapes = {}
 
 function shapes.model(text)
-  return text:match("^[%w][%w%._%-/]*:?[%w%._%-]*$") and #text <= 200, "is not a model's name, like qwen3-coder:30b"
+  local name, tag = text:match("^([%w][%w%._%-/]*)(.*)$")
+  return name and #text <= 200 and not name:find("..", 1, true) and not name:find("//", 1, true) and not name:find("/$")
+    and (tag == "" or tag:match("^:[%w][%w%._%-]*$")), "is not a model's name, like qwen3-coder:30b"
 end
 
 function shapes.version(text)

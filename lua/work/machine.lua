@@ -60,6 +60,8 @@ function machine.order(made, candidate, want, token)
   }
 end
 
+-- Without a heartbeat of its host a booting machine does not come up by itself (facts/vast.md §1.8); this long it may be a hiccup.
+local UNKNOWN_SECONDS = 90
 local HOPELESS = { stopped = true, exited = true, lost = true, gone = true }
 
 --- Where a running machine is reached: { host, port, push }, or nil while its ports are not known.
@@ -78,13 +80,17 @@ end
 -- @raise kind `machine` when it will never come up (another one may)
 function machine.boot(provider, session, made, seen)
   local limit = pace.of(provider, "boot")
-  local until_, last = clock.now() + limit, "no answer yet"
+  local until_, last, unknown = clock.now() + limit, "no answer yet", nil
   while clock.now() < until_ do
     local ok, instance = fail.try(provider.get, session.id)
     if ok then
       if HOPELESS[instance.status] then
         fail.raise("machine", ("the machine went to '%s' while booting%s"):format(instance.native or instance.status,
           instance.message and ": " .. instance.message or ""))
+      end
+      unknown = instance.status == "unknown" and instance.native == "unknown" and (unknown or clock.now()) or nil
+      if unknown and clock.now() - unknown >= pace.seconds(UNKNOWN_SECONDS) then
+        fail.raise("machine", ("the machine's host was not heard of for %s while booting"):format(clock.duration(UNKNOWN_SECONDS)))
       end
       seen(instance)
       local endpoint = machine.endpoint(instance, made.ports)

@@ -2,8 +2,8 @@
 -- The eight steps of a start, each a function(run); work.deploy puts them in order and undoes them. What they may raise of kind `machine`
 -- means: this machine is of no use, another may be.
 --
--- run: { want, ui, options, journal, engine, client_public, accounts, refusals, next, silent, rated, odd } and what the steps add: collected, ordered,
--- rejected, candidate, provider, made (work.machine), session (work.rent), endpoint, guard, health.
+-- run: { want, ui, options, journal, engine, client_public, accounts, balances, refusals, next, silent, rated, odd } and what the steps add:
+-- collected, ordered, rejected, candidate, provider, made (work.machine), session (work.rent), endpoint, guard, health.
 local clock = require "base.clock"
 local fail = require "base.fail"
 local loader = require "base.world"
@@ -63,8 +63,17 @@ local function plan_of(run, candidate, made)
   }
 end
 
-local function account_of(run, provider)
-  if not run.accounts[provider.name] then run.accounts[provider.name] = tostring(provider.account().id) end
+-- Also: is there credit for what `candidate` costs in its first hour? An empty account gets machines stopped, and billed.
+local function account_of(run, provider, candidate)
+  if not run.accounts[provider.name] then
+    local account = provider.account()
+    run.accounts[provider.name], run.balances[provider.name] = tostring(account.id), account.balance
+  end
+  local balance, need = run.balances[provider.name], candidate.hourly * math.min(1, run.want.hours) + candidate.parts.download
+  if balance and balance < need then
+    fail.raise("funds", ("the credit at %s is $%.2f, and the first hour of this machine with its download costs $%.2f; add credit, see %s")
+      :format(provider.title or provider.name, balance, need, provider.console or "its console"))
+  end
 end
 
 -- What a refusal of `candidate` means for the next try: too fast → the same offer after a pause; gone or too dear → the next one, with the
@@ -91,7 +100,7 @@ local function create_next(run)
     local candidate = run.ordered[run.next]
     run.next = run.next + 1
     local provider = loader.require("providers." .. candidate.offer.provider)
-    account_of(run, provider)
+    account_of(run, provider, candidate)
     local made = machine.prepare(provider, run.engine, run.want, run.client_public)
     local ok, result = fail.try(rent.create, run.journal, provider, plan_of(run, candidate, made), function(token)
       return machine.order(made, candidate, run.want, token)
