@@ -62,6 +62,7 @@ end
 
 -- Without a heartbeat of its host a booting machine does not come up by itself (facts/vast.md §1.8); this long it may be a hiccup.
 local UNKNOWN_SECONDS = 90
+local FIRST_LOOK, SECOND_LOOK = 0.25, 2 -- seconds; then twice as long each time, up to the provider's `poll`
 local HOPELESS = { stopped = true, exited = true, lost = true, gone = true }
 
 --- Where a running machine is reached: { host, port, push }, or nil while its ports are not known.
@@ -79,9 +80,11 @@ end
 -- @return endpoint { host, port, push }
 -- @raise kind `machine` when it will never come up (another one may)
 function machine.boot(provider, session, made, seen)
-  local limit = pace.of(provider, "boot")
+  local limit, most, pause = pace.of(provider, "boot"), pace.of(provider, "poll"), pace.seconds(FIRST_LOOK)
   local until_, last, unknown = clock.now() + limit, "no answer yet", nil
   while clock.now() < until_ do
+    task.sleep(pause)
+    pause = math.min(math.max(pause * 2, pace.seconds(SECOND_LOOK)), most)
     local ok, instance = fail.try(provider.get, session.id)
     if ok then
       if HOPELESS[instance.status] then
@@ -101,7 +104,6 @@ function machine.boot(provider, session, made, seen)
     else
       last = fail.message(instance)
     end
-    task.sleep(pace.of(provider, "poll"))
   end
   fail.raise("machine", ("the machine did not come up within %s (last seen: %s)"):format(clock.duration(limit), last))
 end
