@@ -167,7 +167,7 @@ local function leftovers(self)
   for _, session in ipairs(self.book:open_sessions()) do
     if recover.is_broken(session) and math.abs(clock.wall() - (session.last or 0)) > pace.seconds(GRACE) then
       if not self.book:acquire() then return end
-      local ok, problem = fail.try(stop.all, self.book, { self.book:session(session.token) }, "unfinished start", silent)
+      local ok, problem = fail.try(stop.all, self.book, { self.book:session(session.token) }, "unfinished start", silent, not session.id and 1 or nil)
       if not ok then log.error("a leftover could not be ended", { error = fail.message(problem) }) end
       self.book:release()
     end

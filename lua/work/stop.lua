@@ -142,7 +142,8 @@ end
 stop.LOST_SECONDS = 24 * 3600
 local DOUBT_SECONDS = 3600
 
-local function resolve_unbound(book, provider, session, ui)
+-- quick: one look, by somebody who comes again soon; only what is about to be given up is looked for over the whole window.
+local function resolve_unbound(book, provider, session, ui, quick)
   if sessions.never_sent(session) then
     book:append("closed", session.token, { outcome = "never", reason = "the create never left" })
     return nil
@@ -151,6 +152,7 @@ local function resolve_unbound(book, provider, session, ui)
   local full = pace.of(provider, "consistency")
   local believable = age >= 0 and age <= stop.LOST_SECONDS -- else the wall clock may have been stepped
   local window = believable and math.max(0, full - age) or full
+  if quick and age <= stop.LOST_SECONDS then window = 0 end
   local bound = stop.resolve(book, provider, session, window)
   if bound then return bound end
   if age > stop.LOST_SECONDS then
@@ -171,7 +173,7 @@ function stop.all(book, list, reason, ui, attempts)
     local ok, problem = fail.try(function()
       if not session.id then
         local unresolved
-        session, unresolved = resolve_unbound(book, provider, session, ui)
+        session, unresolved = resolve_unbound(book, provider, session, ui, attempts == 1)
         results[#results + 1] = unresolved
       end
       if not session then return end
