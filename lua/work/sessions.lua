@@ -79,11 +79,6 @@ function sessions.fold(records)
   return list
 end
 
---- May something of this session bill, as far as the journal knows?
-function sessions.may_bill(session)
-  return not session.closed and (session.id ~= nil or session.started ~= nil)
-end
-
 --- An intent whose create certainly never left: nothing can exist.
 function sessions.never_sent(session)
   return not session.closed and not session.started and not session.id

@@ -130,8 +130,8 @@ local function remember_lost(book, session, ui)
   return { session = session, outcome = "unresolved", doubt = doubt }
 end
 
---- Finds out what became of a create whose answer is missing. Returns the session bound, or nil when nothing shows.
-function stop.resolve(book, provider, session, window)
+-- Finds out what became of a create whose answer is missing. Returns the session bound, or nil when nothing shows.
+local function resolve(book, provider, session, window)
   local found = rent.find(provider, session.token, window)
   if #found == 0 then return nil end
   book:append("bound", session.token, { id = found[1].id, adopted = true })
@@ -153,7 +153,7 @@ local function resolve_unbound(book, provider, session, ui, quick)
   local believable = age >= 0 and age <= stop.LOST_SECONDS -- else the wall clock may have been stepped
   local window = believable and math.max(0, full - age) or full
   if quick and age <= stop.LOST_SECONDS then window = 0 end
-  local bound = stop.resolve(book, provider, session, window)
+  local bound = resolve(book, provider, session, window)
   if bound then return bound end
   if age > stop.LOST_SECONDS then
     book:append("closed", session.token, { outcome = "never", reason = "not seen within 24 h" })

@@ -193,30 +193,19 @@ cases[#cases + 1] = { name = "a policy of one's own decides", run = function(r)
 end }
 
 cases[#cases + 1] = { name = "a full disk: nothing is sent, nothing lost", run = function(r)
-  local process = require "base.process"
-  if process.uid() ~= 0 then return "needs root to mount a small file system" end
-  local small = files.join(r.dir, "small")
-  files.mkdir(small)
-  local function tool(...)
-    local exit = process.spawn({ argv = { ... }, stdin = "null", stdout = "null", stderr = "null" }):wait()
-    return exit.status == 0
-  end
-  if not tool("mount", "-t", "tmpfs", "-o", "size=64k,mode=700", "tmpfs", small) then return "mount is not allowed here" end
-  local home = r.home
-  assert(files.write(files.join(small, ".env"), assert(files.read(files.join(home, ".env"))), 384))
-  r.home = small
-  local fill = files.write(files.join(small, "filler"), ("x"):rep(44 * 1024))
-  local result = r:run("--cheapest", MODEL)
-  local bills = #r:billing()
-  files.remove(files.join(small, "filler"))
-  local again = r:run("stop")
-  tool("umount", "-l", small)
-  r.home = home
-  expect.that(fill, "the file system could not be filled")
-  expect.that(result.code ~= 0, "a start worked on a full disk")
-  expect.lacks(result, "traceback", "attempt to")
-  expect.that(bills == 0, "something bills")
-  expect.ends(again, 0)
+  return r:on_small_disk(64, function()
+    local filler = files.join(r.home, "filler")
+    local fill = files.write(filler, ("x"):rep(44 * 1024))
+    local result = r:run("--cheapest", MODEL)
+    local bills = #r:billing()
+    files.remove(filler)
+    local again = r:run("stop")
+    expect.that(fill, "the file system could not be filled")
+    expect.that(result.code ~= 0, "a start worked on a full disk")
+    expect.lacks(result, "traceback", "attempt to")
+    expect.that(bills == 0, "something bills")
+    expect.ends(again, 0)
+  end)
 end }
 
 return cases
