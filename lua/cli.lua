@@ -1,11 +1,12 @@
 -- SPDX-License-Identifier: MIT
 -- The command line: reads the words, loads the settings, runs one command, turns what happens into sentences and an exit code.
+local world = require "base.world"
+pcall(world.run_home, "init.lua") -- before anything that it may change; what is wrong with it cli.run tells
 local args = require "cli.args"
 local run = require "cli.run"
 local fail = require "base.fail"
 local files = lazy "base.files"
 local term = require "base.term"
-local world = require "base.world"
 local exitcodes = lazy "facts.exitcodes"
 local suggest = lazy "facts.suggest"
 

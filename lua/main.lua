@@ -74,25 +74,10 @@ end
 local found = scan(argv)
 local home, origin = choose(found.home)
 local dirs = script_dirs()
-local loader = load_loader(dirs)(host, debug and debug.traceback)
+local tools = debug and { traceback = debug.traceback, sethook = debug.sethook, collectgarbage = collectgarbage }
+local loader = load_loader(dirs)(host, tools)
 local world = loader.new { host = host, home = home, scripts = dirs, user = found.user, forgiving = found.forgiving }
 world.home_origin = origin
-
-local STRIDE, MEMORY = 1000, 512 * 1024 -- instructions between two looks; KiB
-
--- Runs fn(...) for at most about `count` instructions of Lua, then raises `sentence`.
-function world.bounded(count, sentence, fn, ...)
-  local most = collectgarbage("count") + MEMORY
-  debug.sethook(function()
-    count = count - STRIDE
-    if count < 0 then error(sentence, 0) end
-    if collectgarbage("count") > most then error("it took too much memory", 0) end
-  end, "", STRIDE)
-  local results = table.pack(pcall(fn, ...))
-  debug.sethook()
-  if not results[1] then error(results[2], 0) end
-  return table.unpack(results, 2, results.n)
-end
 
 local cwd = host.process.cwd()
 if cwd and cwd ~= home and host.state.stat(cwd .. "/.env") then

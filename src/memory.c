@@ -11,7 +11,7 @@
 #define MAP_POPULATE 0
 #endif
 
-enum { GRAIN = 16, SMALL_MAX = 512, PIECE = 64 << 10 };
+enum { GRAIN = 16, SMALL_MAX = 512, PIECE = 64 << 10, BLOCK_MAX = 512 << 20 /* a script that asks for more has a mistake in it */ };
 
 struct free_block {
     struct free_block *next;
@@ -56,6 +56,8 @@ void *memory_resize(void *unused_data, void *block, size_t old, size_t size) {
     (void)unused_data;
     if (!block)
         old = 0; /* it tells the kind of object then */
+    if (size > BLOCK_MAX)
+        return NULL;
     if (old > SMALL_MAX && (size > SMALL_MAX || size == 0)) {
         if (size)
             return realloc(block, size);

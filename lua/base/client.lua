@@ -3,6 +3,7 @@
 -- client:create is the only function of the program that sends a create.
 
 local clock = require "base.clock"
+local creates = require "base.creates"
 local task = require "base.task"
 local ticket = require "base.ticket"
 
@@ -66,6 +67,7 @@ end
 
 local function write(self, method, path, options)
   check(self, path)
+  creates.refuse(method, self.base .. path)
   for _, one in ipairs(self.writes) do
     if matches(one, method, bare(path)) then return send(self, method, path, options) end
   end

@@ -2,7 +2,7 @@
 -- Loads scripts. A world is one loader with one host: its modules see the host's primitives (base only), the
 -- allow-listed globals and each other, and share nothing with the modules of another world.
 
-local _, traceback = ...
+local _, tools = ... -- what only the first script can get: traceback, sethook, collectgarbage
 
 local loader = {}
 
@@ -18,15 +18,10 @@ local dropped = { math = { random = true, randomseed = true } }
 local ROOMS = { providers = true, policies = true, templates = true, engines = true, commands = true, ui = true, facts = true }
 -- Code that every command needs, in a room of data: a broken copy of it would take the stop along.
 local FIXED = { ["facts.config"] = true }
+local LOADING = 100000000 -- instructions of Lua that a file of the user's may take while it is loaded; a second or two
 
--- What the user's own files of a room may require; a room that is not listed may require everything.
-local LIMITS = {
-  policies = { "^builtin%.policies%." },
-  providers = {
-    "^base%.http$", "^base%.json$", "^base%.log$", "^base%.fail$", "^base%.clock$", "^base%.sorted$", "^base%.task$",
-    "^facts%.", "^builtin%.providers%.", "^builtin%.facts%.", "^providers%.",
-  },
-}
+-- A script must not change what "text":format() does in the others.
+if type(getmetatable("")) == "table" then getmetatable("").__metatable = "string" end
 
 local STRICT = {
   __index = function(_, name) error(("undefined global '%s'"):format(tostring(name)), 2) end,
@@ -46,13 +41,6 @@ local function copy_libraries()
   return copies
 end
 
-local function allowed(limits, name)
-  for _, pattern in ipairs(limits) do
-    if name:find(pattern) then return true end
-  end
-  return false
-end
-
 -- A table that stands for a module, which is loaded when a field is first read: for what most runs of a script do not need.
 local function stand_in(load, name)
   return setmetatable({}, {
@@ -64,21 +52,13 @@ local function stand_in(load, name)
   })
 end
 
--- The environment of the files of `room` ("" for all that are not limited), made once per world.
+-- The environment of the files of `room` ("" for what is not the user's), made once per world.
 local function environment(inner, room)
   if inner.environments[room] then return inner.environments[room] end
-  inner.libraries = inner.libraries or copy_libraries()
-  local env = {}
+  local env = { require = inner.require, lazy = function(name) return stand_in(inner.require, name) end }
   for name, value in pairs(given) do env[name] = value end -- order: free
-  for name, copy in pairs(inner.libraries) do env[name] = copy end -- order: free
-  local limits = LIMITS[room]
-  env.require = function(name)
-    if limits and type(name) == "string" and not allowed(limits, name) then
-      error(("a user's file in %s/ may not require %q"):format(room, name), 2)
-    end
-    return inner.require(name)
-  end
-  env.lazy = function(name) return stand_in(env.require, name) end
+  for name, copy in pairs(copy_libraries()) do env[name] = copy end -- order: free
+  if room ~= "" then inner.require("base.rooms").limit(env, room, inner, stand_in) end
   inner.environments[room] = setmetatable(env, STRICT)
   return env
 end
@@ -94,7 +74,7 @@ local function has_room(inner, room)
   return inner.rooms[room]
 end
 
--- Where `name` may lie, first choice first: {kind="user"|"scripts"|"embedded", path=, name=, index=}.
+-- Where `name` may lie, best first: {kind="user"|"scripts"|"embedded", path=, name=, index=}.
 local function places(inner, name)
   if #inner.scripts == 0 and not ROOMS[name:match("^([^.]+)%.")] then
     return { { kind = "embedded", path = "lua/" .. name:gsub("%.", "/") .. ".lua", name = name, index = 1 } }
@@ -146,9 +126,11 @@ local function check_cycle(inner, path)
   end
 end
 
-local function limited_room(place)
-  local room = place.kind == "user" and place.name:match("^([^.]+)%.") or ""
-  return LIMITS[room] and room or ""
+local function room_of(place) return place.kind == "user" and place.name:match("^([^.]+)%.") or "" end
+
+local function run_chunk(inner, place, chunk)
+  if place.kind ~= "user" then return pcall(chunk, place.name:find("^base%.") and inner.host or place.name, tools) end
+  return pcall(inner.require("base.bounds").run, LOADING, "it runs for much longer than loading takes; is there a loop without an end?", chunk, place.name)
 end
 
 -- Compiles and runs one found file; its value is kept by path, so `builtin.` and fallbacks share it.
@@ -157,7 +139,7 @@ local function open(inner, place, text, sentence, may_be_nothing)
   if inner.failed[place.path] then error(inner.failed[place.path], 0) end
   if not text then broken(inner, place, sentence) end
   check_cycle(inner, place.path)
-  local env = environment(inner, limited_room(place))
+  local env = environment(inner, room_of(place))
   local chunk, message
   if text == true then
     chunk, message = inner.host.script.load(place.path, env)
@@ -165,9 +147,8 @@ local function open(inner, place, text, sentence, may_be_nothing)
     chunk, message = inner.host.script.compile(text, "@" .. place.path, env)
   end
   if not chunk then broken(inner, place, message) end
-  local base = place.name:find("^base%.") and place.kind ~= "user"
   inner.stack[#inner.stack + 1] = place
-  local ok, value = pcall(chunk, base and inner.host or place.name)
+  local ok, value = run_chunk(inner, place, chunk)
   inner.stack[#inner.stack] = nil
   if not ok then broken(inner, place, value) end
   if value == nil and not may_be_nothing then broken(inner, place, place.path .. " returns nothing") end
@@ -190,15 +171,20 @@ local function load_from(inner, name, first, safe)
   error(("there is no module %q"):format(name), 0)
 end
 
+-- The first version that is not the user's, or nil.
+local function not_mine(inner, name)
+  check_name(name)
+  for _, place in ipairs(places(inner, name)) do
+    if place.kind ~= "user" and fetch(inner, place) then return load_from(inner, name, place.index) end
+  end
+end
+
 -- The version below the one that is being loaded, or else the first that is not the user's.
 local function builtin(inner, name)
-  check_name(name)
   for i = #inner.stack, 1, -1 do
     if inner.stack[i].name == name then return load_from(inner, name, inner.stack[i].index + 1) end
   end
-  for _, place in ipairs(places(inner, name)) do
-    if place.kind ~= "user" then return load_from(inner, name, place.index) end
-  end
+  return not_mine(inner, name) or error(("there is no module %q"):format("builtin." .. name), 0)
 end
 
 local function require_module(inner, name)
@@ -228,8 +214,7 @@ end
 
 -- A data file that lies beside the scripts ("templates/NAME"): the user's own wins. → text, path, or nil, sentence, code
 local function read_text(inner, name)
-  local tried = {}
-  if inner.user and inner.home then tried[1] = inner.home .. "/" .. name end
+  local tried = { inner.user and inner.home and inner.home .. "/" .. name or nil }
   for _, dir in ipairs(inner.scripts) do tried[#tried + 1] = dir .. "/" .. name end
   for _, path in ipairs(tried) do
     local text, sentence, code = inner.host.script.read(path)
@@ -256,33 +241,52 @@ local function run_file(inner, world, path, args)
   return table.unpack(results, 1, results.n)
 end
 
--- Runs a script of the home ("init.lua"), if there is one. → true, what it returns; or nil, "missing"
+-- Runs a script of the home ("init.lua", "reactions.lua") once, if there is one. → true, what it returns; or nil, "missing"
 local function run_home(inner, name)
   if not (inner.user and inner.home) then return nil, "missing" end
+  if inner.ran[name] then return true, inner.ran[name].value end
   local place = { kind = "user", name = name, path = inner.home .. "/" .. name, index = 1 }
   local text, sentence, code = inner.host.script.read(place.path)
   if code == "missing" then return nil, "missing" end
-  return true, open(inner, place, text, sentence, true)
+  local ok, value = pcall(open, inner, place, text, sentence, true)
+  if not ok then
+    if inner.overridden then inner.require("base.overrides").undo(inner) end
+    error(value, 0)
+  end
+  inner.ran[name] = { value = value }
+  return true, value
 end
 
--- A new world: {host=, home=|nil, scripts={dir, …}, user=bool (default true), forgiving=bool}. Forgiving: every require is
--- as require_safe, for what must not fail because of a user's script (see world.problems for what was passed over).
+-- Names of the user's own files in a room, sorted.
+local function own(inner, room)
+  local names = {}
+  if not (inner.user and inner.home and has_room(inner, room)) then return names end
+  for _, file in ipairs(inner.host.state.list(inner.home .. "/" .. room) or {}) do
+    names[#names + 1] = file:match("^([%w_-]+)%.lua$")
+  end
+  table.sort(names)
+  return names
+end
+
+-- A new world: {host=, home=|nil, scripts={dir, …}, user=bool (default true), forgiving=bool}. Forgiving: every require is as require_safe.
 function loader.new(options)
   local inner = {
     host = assert(options.host, "loader.new needs a host"), home = options.home, scripts = options.scripts or {},
-    user = options.user ~= false, forgiving = options.forgiving, loaded = {}, values = {}, failed = {}, stack = {}, problems = {}, environments = {},
-    rooms = {},
+    user = options.user ~= false, forgiving = options.forgiving, loaded = {}, values = {}, failed = {}, stack = {}, problems = {},
+    environments = {}, rooms = {}, ran = {},
   }
   local world = {
     home = inner.home, user = inner.user, scripts = inner.scripts, problems = inner.problems, notes = {},
-    traceback = traceback,
+    traceback = tools and tools.traceback, require = function(name) return require_module(inner, name) end,
   }
-  inner.require = function(name) return require_module(inner, name) end
-  world.require = inner.require
+  inner.require = world.require
   world.forgive = function(on) inner.forgiving = on end
   world.require_safe = function(name) return require_safe(inner, name) end
-  world.builtin = function(name) return builtin(inner, name) end
+  world.builtin = function(name) return not_mine(inner, name) end
+  world.bounded = function(...) return inner.require("base.bounds").run(...) end
+  world.own = function(room) return own(inner, room) end
   world.source = function(name) return source(inner, name) end
+  inner.source = world.source
   world.text = function(name) return read_text(inner, name) end
   world.run_file = function(path, args) return run_file(inner, world, path, args) end
   world.run_home = function(name) return run_home(inner, name) end

@@ -4,6 +4,7 @@ local fail = require "base.fail"
 local files = require "base.files"
 local log = require "base.log"
 local world = require "base.world"
+local exitcodes = require "facts.exitcodes"
 
 return {
   name = "script",
@@ -18,7 +19,7 @@ return {
       if fail.is(result, "interrupted") then
         error(result, 0)
       end
-      local code = fail.is(result, "usage") and 2 or 1
+      local code = exitcodes.of(result)
       ctx.problem(fail.message(result), result)
       ctx.emit { status = "failed", error = { kind = result.kind, message = log.redact(fail.message(result)), exit_code = code } }
       return code

@@ -2,7 +2,7 @@
 return {
   name = "offers",
   summary = "compare what the clouds offer for a model; rents nothing",
-  options = { "cheapest", "provider", "gpu", "gpus", "model", "tier", "context", "spot", "on-demand", "region", "hours",
+  options = { "cheapest", "provider", "gpu", "gpus", "model", "tier", "engine", "context", "spot", "on-demand", "region", "hours",
   "max-price" },
   run = function(ctx)
     local config = require "facts.config"

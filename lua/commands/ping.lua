@@ -17,7 +17,7 @@ return {
       return 7
     end
     link.ensure()
-    local engine = world.require("engines.ollama")
+    local engine = world.require_safe("engines." .. (session.plan.engine or "ollama"))
     local base, name = link.engine(), session.plan.model
     local before = clock.now()
     local version = engine.probe(base)

@@ -5,11 +5,15 @@ return {
   options = {},
   tolerant = true,
   run = function(ctx)
-    local view = require "ui.status"
+    local steady = require "cli.steady"
     local model = require("work.report").status()
     ctx.print(("continueplz v%s - Status\n"):format(require "base.version"))
-    ctx.print(table.concat(view.lines(model), "\n"))
-    ctx.emit(view.object(model))
+    ctx.print(steady.call(ctx, "ui.status", function(view)
+      return table.concat(view.lines(model), "\n")
+    end))
+    ctx.emit(steady.call(ctx, "ui.status", function(view)
+      return view.object(model)
+    end))
     return 0
   end,
 }

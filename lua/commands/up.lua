@@ -56,14 +56,14 @@ return {
   name = "up",
   summary = "rent the cheapest machine that fits and serve the model",
   options = {
-    "cheapest", "provider", "gpu", "gpus", "model", "tier", "context", "spot", "on-demand", "region", "hours", "max-price",
+    "cheapest", "provider", "gpu", "gpus", "model", "tier", "engine", "context", "spot", "on-demand", "region", "hours", "max-price",
     "max-hours", "idle", "timeout", "keep-on-failure", "dry-run",
   },
   writes = true,
   run = function(ctx)
     local config = require "facts.config"
-    local view = require "ui.status"
-    local screen = require("ui.progress").new(ctx)
+    local steady = require "cli.steady"
+    local screen = steady.screen(ctx)
     local rate = config.rate()
     screen:title("Starting deployment")
     local want = require("work.want").make { strict = true }
@@ -87,8 +87,12 @@ return {
       ctx.emit { status = "declined", reason = question.limit }
       return 8
     end
-    screen:finish(view.ready(report))
-    ctx.emit(view.object(report))
+    screen:finish(steady.call(ctx, "ui.status", function(view)
+      return view.ready(report)
+    end))
+    ctx.emit(steady.call(ctx, "ui.status", function(view)
+      return view.object(report)
+    end))
     return 0
   end,
 }

@@ -4,6 +4,8 @@ local files = lazy "base.files"
 local keys = lazy "base.keys"
 local process = lazy "base.process"
 local currencies = lazy "facts.currencies"
+local world = require "base.world"
+local declared = lazy "facts.declared"
 local dotenv = lazy "facts.dotenv"
 local suggest = lazy "facts.suggest"
 local rows = require "facts.settings"
@@ -22,6 +24,25 @@ for _, row in ipairs(rows) do
 end
 
 local values, origins, home_dir = {}, {}, nil
+
+-- Settings of the user's own providers join the list.
+local function declare(problems)
+  if #world.own("providers") == 0 then
+    return
+  end
+  local rows_declared, wrong = declared.rows()
+  table.move(wrong, 1, #wrong, #problems + 1, problems)
+  for _, row in ipairs(rows_declared) do
+    local before = by_name[row.name]
+    if not before then
+      M.settings[#M.settings + 1] = row
+      by_name[row.name] = row
+      names[#names + 1] = row.name
+    elseif before.provider ~= row.provider then
+      problems[#problems + 1] = { message = ("the provider %s declares %s, which is another one's setting"):format(row.provider, row.name) }
+    end
+  end
+end
 
 --- Reads the text of one setting. → value (false for `off` of a limit), or nil and a sentence without the setting's name. The
 -- empty text is "not set".
@@ -147,6 +168,7 @@ function M.load(home, options)
   home_dir = home
   values, origins = {}, {}
   local problems = {}
+  declare(problems)
   for _, row in ipairs(M.settings) do
     values[row.name], origins[row.name] = row.default, row.default ~= nil and "built-in" or nil
     local text = options.init and options.init[row.name]

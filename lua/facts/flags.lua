@@ -12,6 +12,7 @@ local rows = {
   { name = "model", kind = "text", value = "NAME", setting = "DEFAULT_MODEL", doc = "model to serve, like qwen2.5-coder:32b" },
   { name = "tier", kind = "text", value = "SIZE", setting = "DEFAULT_TIER",
   doc = "small, medium or large, when no model is named" },
+  { name = "engine", kind = "text", value = "NAME", setting = "DEFAULT_ENGINE", doc = "model server: ollama, or your engines/NAME.lua" },
   { name = "context", kind = "text", value = "TOKENS", setting = "CONTEXT_LENGTH", doc = "tokens of context, like 65536 or 64k" },
   { name = "spot", kind = "none", setting = "PREFER_SPOT", says = "true",
   doc = "take spot machines too, when cheaper (default)" },

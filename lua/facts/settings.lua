@@ -67,6 +67,7 @@ return {
     "yes allows the account's key on rented machines of clouds that know no lesser key"),
 
   { section = "The model server" },
+  setting("DEFAULT_ENGINE", "string", "ollama", "model server: ollama, or a file NAME.lua of your own in engines/", { shape = "word" }),
   setting("OLLAMA_VERSION", "string", "0.32.15", "version of the ollama/ollama image", { shape = "version" }),
   setting("REGISTRY_URL", "url", "https://registry.ollama.ai", "model registry"),
 

@@ -1,10 +1,28 @@
 -- SPDX-License-Identifier: MIT
 -- Help texts, made from the tables of commands, options, settings and exit codes, so that they cannot lie. Pure: → lines.
 local args = require "cli.args"
+local fail = require "base.fail"
+local world = require "base.world"
 local flags = require "facts.flags"
 local format = require "ui.format"
 
 local M = {}
+
+-- The commands that are shown: ours, then the user's own; one that cannot be used is told instead of hidden.
+local function each_command(load)
+  local commands = {}
+  for _, name in ipairs(args.commands) do
+    commands[#commands + 1] = load(name)
+  end
+  for _, name in ipairs(world.own("commands")) do
+    if not world.builtin("commands." .. name) then
+      local ok, command = fail.try(load, name)
+      commands[#commands + 1] = ok and type(command) == "table" and { name = name, summary = tostring(command.summary or "a command of your own"),
+        options = command.options, args = command.args } or { name = name, summary = "cannot be used: " .. fail.message(command) }
+    end
+  end
+  return ipairs(commands)
+end
 
 local NAMES, COLUMN, WIDTH = 14, 28, 80
 
@@ -75,8 +93,7 @@ function M.short(load)
     "",
     "Commands:",
   }
-  for _, name in ipairs(args.commands) do
-    local command = load(name)
+  for _, command in each_command(load) do
     add(lines, two_columns(command.name, command.summary, NAMES))
   end
   add(lines, two_columns("FILE.lua", "run a script of yours with everything that continueplz can do", NAMES))
@@ -119,8 +136,7 @@ end
 function M.all(load)
   local lines = M.short(load)
   lines[#lines] = nil
-  for _, name in ipairs(args.commands) do
-    local command = load(name)
+  for _, command in each_command(load) do
     local takes = taken(command)
     add(lines, { usage(command), "  " .. command.summary })
     option_lines(lines, function(row)

@@ -4,7 +4,6 @@ local clock = require "base.clock"
 local fail = require "base.fail"
 local files = require "base.files"
 local log = require "base.log"
-local loader = require "base.world"
 local net = require "base.net"
 local server = require "base.server"
 local task = require "base.task"
@@ -21,6 +20,7 @@ local recover = require "work.recover"
 local silent = require "work.silent"
 local statefile = require "work.statefile"
 local stop = require "work.stop"
+local trusted = require "work.trusted"
 
 local HEARTBEAT = 60       -- seconds between heartbeats to the guard
 local HEARTBEAT_SOON = 1   -- while none got through yet
@@ -145,8 +145,8 @@ local function follow_endpoint(self, session, instance)
 end
 
 local function look(self, session)
-  local provider = loader.require_safe("providers." .. session.provider)
-  local ok, instance = fail.try(provider.get, session.id)
+  local found, provider = fail.try(trusted.provider, session.provider)
+  local ok, instance = fail.try(function() return (found and provider or error(provider, 0)).get(session.id) end)
   if not ok then
     self.cloud_problem = fail.message(instance)
     log.warn("the cloud could not be asked about the machine", { error = self.cloud_problem, instance_id = session.id })

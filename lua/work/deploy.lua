@@ -14,6 +14,7 @@ local recover = require "work.recover"
 local report = require "work.report"
 local steps = require "work.steps"
 local stop = require "work.stop"
+local trusted = require "work.trusted"
 
 local MACHINES = 3 -- machines tried in one start
 
@@ -48,7 +49,12 @@ local function run_steps(run)
       index = index + 1
     elseif step.machine and fail.is(result, "machine") and run.session then
       run.ui:fail(fail.message(result))
+      local own_script = run.made.payload.own
       run.undo(run.session, run.provider, fail.message(result))
+      if own_script then
+        fail.raise("config", ("the machine did not come up with your %s: %s; it was destroyed, and no other one is tried with that script")
+          :format(own_script, fail.message(result)))
+      end
       machines = machines + 1
       if machines > MACHINES or run.next > #run.ordered then
         fail.raise("capacity", ("%d machines failed to come up, the last because: %s"):format(machines - 1, fail.message(result)))
@@ -66,7 +72,8 @@ end
 local function undo_with(run)
   return function(session, provider, reason)
     log.warn("undoing an instance", { instance_id = session.id, reason = reason })
-    local outcome, doubt = task.shield(stop.session, run.journal, provider, session, reason, run.ui)
+    local found, safe = fail.try(trusted.provider, session.provider)
+    local outcome, doubt = task.shield(stop.session, run.journal, found and safe or provider, session, reason, run.ui)
     if run.session == session then run.session = nil end
     if outcome == "unproven" then
       fail.raise("unproven", ("%s on %s may still bill: %s"):format(session.id, session.provider, doubt), { session = session })
@@ -76,7 +83,7 @@ end
 
 local function new_run(want, ui, options, book)
   local run = { want = want, ui = ui, options = options, journal = book, accounts = {}, balances = {}, refusals = {}, next = 1, silent = 0, rated = 0, odd = 0,
-    engine = loader.require("engines." .. (want.engine or "ollama")), client_public = identity.key():public() }
+    engine = loader.require("engines." .. want.engine), client_public = identity.key():public() }
   run.undo = undo_with(run)
   return run
 end

@@ -6,14 +6,16 @@ local task = require "base.task"
 local world = require "base.world"
 local clouds = require "facts.clouds"
 local config = require "facts.config"
+local declared = require "facts.declared"
 local gpus = require "facts.gpus"
 local suggest = require "facts.suggest"
+local choice = require "work.choice"
 local cost = require "work.cost"
+local trusted = require "work.trusted"
 
 local PROVIDER_SECONDS = 60
 -- With the first choice above the limit that is asked about, later choices may be this much dearer than what was agreed to.
 local FAILOVER_MARGIN = 1.10
-local POLICY_INSTRUCTIONS = 100000000 -- of Lua; a second or two
 
 local offers = {}
 
@@ -37,6 +39,26 @@ local function need_key(cloud)
   end
 end
 
+-- A cloud of the user's own like a row of facts.clouds.
+local function own_cloud(name)
+  local provider = trusted.strict(name)
+  local key = provider.key_setting
+  if key and not fail.try(config.get, key) then
+    fail.raise("config", ("%s names the key %s, but declares no such setting"):format(world.source("providers." .. name), tostring(key)))
+  end
+  return { name = name, title = provider.title or name, key = key }
+end
+
+-- The user's own clouds that have their key; a script that is broken is asked as well, to be named with its reason.
+local function add_own(names)
+  for _, name in ipairs(declared.providers()) do
+    local ok, cloud = fail.try(own_cloud, name)
+    if not ok or not cloud.key or config.secret(cloud.key) then
+      names[#names + 1] = name
+    end
+  end
+end
+
 --- The clouds that will be asked, in the table's order; a cloud of the user's own is asked when it is named (`provider`).
 -- → names, names that have a key but are not supported yet
 -- @raise `config` without any key, `usage` for an unknown cloud
@@ -52,7 +74,8 @@ function offers.configured(provider)
       fail.raise("usage", cloud and ("%s is not supported yet; vast is"):format(cloud.title)
         or ("there is no cloud named '%s'%s"):format(provider, suggest.hint(provider, names)))
     end
-    if cloud then
+    cloud = cloud or own_cloud(name)
+    if cloud.key then
       need_key(cloud)
     end
     return { name }, {}
@@ -64,6 +87,7 @@ function offers.configured(provider)
       list[#list + 1] = cloud.name
     end
   end
+  add_own(names)
   if #names == 0 then
     fail.raise("config", ("no key of a supported cloud is set: put VAST_API_KEY=... into %s/.env%s"):format(config.home(),
       #skipped > 0 and "; not supported yet: " .. table.concat(skipped, ", ") or ""))
@@ -71,12 +95,30 @@ function offers.configured(provider)
   return names, skipped
 end
 
+-- Offers that can be reckoned with; what else a script calls an offer is left out.
+local function sound(name, list)
+  if type(list) ~= "table" then
+    fail.raise("config", ("%s: offers must return a list, not a %s"):format(world.source("providers." .. name), type(list)))
+  end
+  local kept = {}
+  for _, offer in ipairs(list) do
+    if type(offer) == "table" and offer.id ~= nil and type(offer.gpu) == "string" and math.type(offer.gpus) == "integer" and offer.gpus > 0
+      and type(offer.vram_gb) == "number" and (offer.disk_hour == nil or type(offer.disk_hour) == "number" and offer.disk_hour >= 0) then
+      offer.provider = name
+      kept[#kept + 1] = offer
+    else
+      log.warn("An offer that lacks its id, gpu, gpus, vram_gb or disk_hour was left out", { provider = name })
+    end
+  end
+  return kept
+end
+
 local function ask(name, want, on)
   local ok, result = fail.try(function()
-    local provider = world.require("providers." .. name)
-    return task.deadline(PROVIDER_SECONDS, function()
+    local provider = trusted.strict(name)
+    return sound(name, task.deadline(PROVIDER_SECONDS, function()
       return provider.offers(want)
-    end, name .. " did not answer within " .. PROVIDER_SECONDS .. " s")
+    end, name .. " did not answer within " .. PROVIDER_SECONDS .. " s"))
   end)
   if not ok and fail.is(result, "interrupted") then
     error(result, 0)
@@ -119,68 +161,6 @@ function offers.collect(want, on)
     on(name, { ok = false, count = 0, message = message })
   end
   return collected
-end
-
-local function policy_source()
-  return world.source("policies.user") or "the policy"
-end
-
-local function copy_of(value, seen)
-  if type(value) ~= "table" then
-    return value
-  end
-  if not seen[value] then
-    seen[value] = setmetatable({}, getmetatable(value))
-    for key, each in next, value do -- order: free
-      seen[value][key] = copy_of(each, seen)
-    end
-  end
-  return seen[value]
-end
-
-local function bounded(fn, ...)
-  if not world.bounded then
-    return fn(...)
-  end
-  return world.bounded(POLICY_INSTRUCTIONS, "it ran for much longer than any choice takes; is there a loop without an end?", fn, ...)
-end
-
-local function load_policy()
-  local policy = world.require("policies.user")
-  if type(policy) ~= "function" then
-    fail.raise("config", ("%s must return a function(candidates, want, builtin), not a %s"):format(policy_source(), type(policy)))
-  end
-  return policy
-end
-
--- What the user's policy says of copies, told of the originals: whatever it does to them, prices stay what they were.
--- → chosen, refused = {{candidate=, reason=}, …}
-local function run_policy(candidates, want)
-  local seen, given = {}, {}
-  local copies, copied_want = copy_of(candidates, seen), copy_of(want, {})
-  for _, candidate in ipairs(candidates) do
-    given[seen[candidate]] = candidate
-  end
-  local policy = bounded(load_policy)
-  local ok, ordered, rejected = fail.try(bounded, policy, copies, copied_want, world.builtin("policies.cheapest"))
-  if not ok then
-    fail.raise("config", ("the policy failed: %s: %s"):format(policy_source(), fail.message(ordered)), { trace = ordered.trace })
-  end
-  if type(ordered) ~= "table" or (rejected ~= nil and type(rejected) ~= "table") then
-    fail.raise("config", ("%s must return the chosen candidates as a list, not a %s"):format(policy_source(), type(ordered)))
-  end
-  local chosen, refused = {}, {}
-  for index = 1, #ordered do
-    chosen[index] = given[ordered[index]] or fail.raise("config",
-      ("%s returned something at place %d that is not one of the candidates it was given"):format(policy_source(), index))
-  end
-  for _, each in ipairs(rejected or {}) do
-    local candidate = type(each) == "table" and given[each.candidate]
-    if candidate then
-      refused[#refused + 1] = { candidate = candidate, reason = type(each.reason) == "string" and each.reason or "refused by the policy" }
-    end
-  end
-  return chosen, refused
 end
 
 -- What no policy may decide: only what was offered, only what fits, never above the wall.
@@ -237,7 +217,7 @@ end
 --- Puts what was collected in the policy's order. → candidates to try, rejected = {{candidate=, reason=}, …}
 -- @raise `config` when the user's policy is broken or returns what it was not given
 function offers.rank(collected, want)
-  local chosen, rejected = run_policy(collected.candidates, want)
+  local chosen, rejected = choice.run(collected.candidates, want)
   local ordered = enforce(chosen, want, rejected)
   return within_question(ordered, want, rejected), rejected
 end

@@ -2,8 +2,10 @@
 -- What is sent to a rented machine: the blob (program, configuration, authorities) and the start script that takes only it.
 -- The push travels in the clear, so nothing in here is a secret: keys are named by environment variables of the machine.
 local assets = require "base.assets"
+local fail = require "base.fail"
 local keys = require "base.keys"
 local template = require "base.template"
+local loader = require "base.world"
 
 local SCRIPT_LIMIT = 4000 -- args, script and all: facts/vast.md §1.7
 local CONTROL_PORT = 8571
@@ -110,8 +112,8 @@ end
 --   terminate = { method, url, headers = { "Name: value" }, body, key_env }, find = { url, headers, token } or nil,
 --   engine = { argv, env = { "NAME=value" }, inherit = { "NAME" } (variables of the machine) }, ca_pem or nil }.
 --   Texts may hold ${NAME} of the machine's environment.
--- @return { blob, sha256 (hex), script, config }
--- @raise misuse, and a script of 4000 bytes or more
+-- @return { blob, sha256 (hex), script, config, own (path of the user's own start.sh, nil without) }
+-- @raise misuse, a script of 4000 bytes or more, and `config` when the user's own start.sh is to blame
 function payload.build(order)
   local guest, problem = assets.guest()
   if not guest or guest == "" then error("there is no guest program to send: " .. tostring(problem), 2) end
@@ -119,16 +121,22 @@ function payload.build(order)
   local blob = guest .. config .. ca
   local sha256 = keys.sha256_hex(blob)
   local request, body, fire = last_resort(order)
-  local script = template.render(assert(assets.template("start.sh")), {
+  local text, path = assets.template("start.sh")
+  if not text then fail.raise("config", "this script cannot be used: " .. path) end
+  local own = loader.home and path:sub(1, #loader.home + 1) == loader.home .. "/" and path or nil
+  local fine, script = fail.try(template.render, text, {
     push_port = whole(order.push_port, "push_port", 1), sha256 = sha256, total = #blob,
     program = #guest, config_at = #guest + 1, config = #config, ca_at = #guest + #config + 1,
     last_resort = whole(order.last_resort_seconds, "last_resort_seconds", 1),
     request = request, body = body, fire = fire, tries = tries(order), retry = order.retry_seconds,
   })
-  if #script >= SCRIPT_LIMIT then
+  if not fine then fail.raise(own and "config" or "internal", ("%s: %s"):format(path, fail.message(script))) end
+  if own and #script >= SCRIPT_LIMIT then
+    fail.raise("config", ("%s has %d bytes when it is filled in; the clouds take less than %d"):format(own, #script, SCRIPT_LIMIT))
+  elseif #script >= SCRIPT_LIMIT then
     error(("the start script has %d bytes, %d or more are refused"):format(#script, SCRIPT_LIMIT), 2)
   end
-  return { blob = blob, sha256 = sha256, script = script, config = config }
+  return { blob = blob, sha256 = sha256, script = script, config = config, own = own }
 end
 
 return payload

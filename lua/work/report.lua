@@ -30,8 +30,8 @@ local function state_of(session)
 end
 
 local function title_of(name)
-  local provider = world.require_safe("providers." .. name)
-  return provider and provider.title or name
+  local ok, provider = fail.try(world.require_safe, "providers." .. name)
+  return ok and type(provider) == "table" and provider.title or name
 end
 
 local function describe(session)
@@ -85,7 +85,7 @@ end
 
 local function add_model(model, session)
   if not session.ready_at then return end
-  local engine = world.require_safe("engines.ollama")
+  local engine = world.require_safe("engines." .. (session.plan.engine or "ollama"))
   local ok, state = fail.try(engine.check, link.engine_probe(), session.plan.model, session.plan.context)
   if not ok then
     model.model.state = "unknown"

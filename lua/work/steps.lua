@@ -6,7 +6,6 @@
 -- collected, ordered, rejected, candidate, provider, made (work.machine), session (work.rent), endpoint, guard, health.
 local clock = require "base.clock"
 local fail = require "base.fail"
-local loader = require "base.world"
 local task = require "base.task"
 local config = require "facts.config"
 local gpus = require "facts.gpus"
@@ -18,6 +17,7 @@ local offers = require "work.offers"
 local pace = require "work.pace"
 local rent = require "work.rent"
 local report = require "work.report"
+local trusted = require "work.trusted"
 
 local SILENT_MACHINES = 2    -- in a row without a handshake: suspect the user's own network
 local RATE_TRIES, RATE_PAUSE = 5, 15 -- creates that came too fast; seconds
@@ -56,7 +56,7 @@ local function plan_of(run, candidate, made)
     spot = candidate.spot, hourly = candidate.hourly - (offer.disk_hour or 0), disk_hour = offer.disk_hour,
     currency = offer.currency,
     bid = candidate.bid, download = candidate.parts.download,
-    model = run.want.model.name, context = run.want.context, disk_gb = run.want.disk_gb, hours = run.want.hours,
+    model = run.want.model.name, engine = run.want.engine, context = run.want.context, disk_gb = run.want.disk_gb, hours = run.want.hours,
     server_public = made.server_public, ports = { listen = made.ports.listen, push = made.ports.push },
     silence = made.limits.silence, idle = made.limits.idle, life = made.limits.life,
     max_price = config.get("MAX_PRICE"), keep = run.options.keep_on_failure or nil, local_port = identity.port(),
@@ -99,7 +99,7 @@ local function create_next(run)
   while run.next <= #run.ordered do
     local candidate = run.ordered[run.next]
     run.next = run.next + 1
-    local provider = loader.require("providers." .. candidate.offer.provider)
+    local provider = trusted.provider(candidate.offer.provider)
     account_of(run, provider, candidate)
     local made = machine.prepare(provider, run.engine, run.want, run.client_public)
     local ok, result = fail.try(rent.create, run.journal, provider, plan_of(run, candidate, made), function(token)

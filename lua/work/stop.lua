@@ -4,7 +4,6 @@ local clock = require "base.clock"
 local fail = require "base.fail"
 local files = require "base.files"
 local log = require "base.log"
-local loader = require "base.world"
 local process = require "base.process"
 local task = require "base.task"
 local config = require "facts.config"
@@ -16,32 +15,12 @@ local pace = require "work.pace"
 local proof = require "work.proof"
 local rent = require "work.rent"
 local sessions = require "work.sessions"
+local trusted = require "work.trusted"
 
 local STEPS = 4
 local TAKEOVER_SECONDS = 300
 
 local stop = {}
-
--- A user's provider that raises in destroy must not keep the machine alive: the built-in one takes over.
-local function with_builtin(name)
-  local user = loader.require_safe("providers." .. name)
-  local builtin = loader.builtin("providers." .. name)
-  if not builtin or builtin == user then return user end
-  local both = setmetatable({ name = name }, { __index = user })
-  for _, part in ipairs { "capabilities", "timing" } do
-    if type(user[part]) ~= "table" then both[part] = builtin[part] end
-  end
-  for _, call in ipairs { "destroy", "list", "get", "proof", "account" } do
-    both[call] = function(...)
-      local ok, result = fail.try(user[call], ...)
-      if ok then return result end
-      if not fail.is(result, "internal") then error(result, 0) end -- what the cloud says, not a mistake of the script
-      log.error("your provider script failed; the built-in one takes over", { provider = name, call = call, error = fail.message(result) })
-      return builtin[call](...)
-    end
-  end
-  return both
-end
 
 local function hooks_for(ui, session)
   local hooks, told = {}, false
@@ -163,14 +142,22 @@ local function resolve_unbound(book, provider, session, ui, quick)
   return nil, (not believable or age < pace.seconds(DOUBT_SECONDS)) and result or nil
 end
 
+-- Without a script for its cloud only the guard on the machine can end it.
+local function provider_of(session, ui)
+  local ok, provider = fail.try(trusted.provider, session.provider)
+  if ok then return provider end
+  if session.id and link.end_machine("the script for its cloud cannot be used") then ui:note("the guard on the machine was told to end it") end
+  error(provider, 0)
+end
+
 --- Ends sessions of the journal (the caller holds home.lock).
 -- @param list sessions, as from book:open_sessions()
 -- @return list of { session, outcome, doubt }; outcome as of stop.session, or "unresolved": a create without answer that may come true yet
 function stop.all(book, list, reason, ui, attempts)
   local results = {}
   for _, session in ipairs(list) do
-    local provider = with_builtin(session.provider)
     local ok, problem = fail.try(function()
+      local provider = provider_of(session, ui)
       if not session.id then
         local unresolved
         session, unresolved = resolve_unbound(book, provider, session, ui, attempts == 1)

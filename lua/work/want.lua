@@ -15,6 +15,21 @@ local function chosen()
   return config.get("DEFAULT_MODEL") or models.tiers[config.get("DEFAULT_TIER")]
 end
 
+-- The engine by its file's name, which becomes its name.
+local function chosen_engine()
+  local name = config.get("DEFAULT_ENGINE")
+  if not world.source("engines." .. name) then
+    fail.raise("usage", ("there is no engine named '%s'; there are ollama and what lies in %s/engines"):format(name, config.home()))
+  end
+  local engine = world.require("engines." .. name)
+  for _, call in ipairs { "image", "start", "size", "probe", "pull", "load", "check", "token" } do
+    if type(engine) ~= "table" or type(engine[call]) ~= "function" then
+      fail.raise("config", ("%s has no function %s"):format(world.source("engines." .. name), call))
+    end
+  end
+  return engine, name
+end
+
 local function refuse_cloud(name)
   local tag = name:match(":([^:]*)$") or ""
   if tag == "cloud" or tag:match("%-cloud$") then
@@ -84,7 +99,7 @@ end
 function want.make(options)
   local notes = {}
   offers.configured(config.get("DEFAULT_PROVIDER"))
-  local engine = world.require("engines.ollama")
+  local engine, engine_name = chosen_engine()
   local name = chosen()
   refuse_cloud(name)
   local size = measure(engine, name, options.strict, notes)
@@ -92,7 +107,7 @@ function want.make(options)
   local context = context_for(model, notes)
   local region = config.get("DEFAULT_REGION")
   return {
-    model = model, context = context, engine = "ollama",
+    model = model, context = context, engine = engine_name,
     vram_gb = models.vram_gb(model.bytes, model.kv_bytes_per_token, context),
     disk_gb = math.ceil(model.bytes * 1.25 / 1e9 + 20), download_gb = model.bytes / 1e9,
     hours = config.get("DAY_HOURS"), spot = config.get("PREFER_SPOT"), bid_margin = config.get("BID_MARGIN"),

@@ -119,7 +119,14 @@ return function(t)
       t:equal({ ok, failure.kind }, { false, "config" })
       t:ok(failure.message:find("may not require", 1, true), failure.message)
     end
-    t:equal(try("engines/mine.lua", "work.stop"), true)
+    t:equal(try("engines/mine.lua", "base.http"), true)
+    t:equal(try("commands/mine.lua", "work.history"), true)
+    for _, name in ipairs { "base.host", "base.world", "base.loader", "base.ticket", "base.client", "work.journal", "work.rent", "work.deploy",
+      "work.steps", "work.stop", "providers.vast", "builtin.work.journal" } do
+      for _, room in ipairs { "engines", "commands", "ui", "facts", "templates", "policies" } do
+        t:equal(try(room .. "/mine.lua", name), false, room .. " may require " .. name)
+      end
+    end
   end)
 
   t:case("scripts see the allowed globals and nothing else", function()

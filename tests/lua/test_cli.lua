@@ -193,10 +193,10 @@ return function(t)
     t:equal({ code, out }, { 5, "a|--model=x" })
     local err
     code, out, err = run({ "/home/user/s.lua" }, { files = { ["/home/user/s.lua"] = "\nlocal x = nil\nreturn x.y\n" } })
-    t:equal({ code, out }, { 1, "" })
+    t:equal({ code, out }, { 70, "" })
     t:ok(err:find("/home/user/s.lua:3:", 1, true), err)
     code, out, err = run({ "/home/user/s.lua" }, { files = { ["/home/user/s.lua"] = "return function(\n" } })
-    t:equal({ code, out }, { 1, "" })
+    t:equal({ code, out }, { 3, "" })
     t:ok(err:find("/home/user/s.lua", 1, true), err)
     code, out, err = run { "/home/user/none.lua" }
     t:equal({ code, out }, { 2, "" })

@@ -115,7 +115,9 @@ return function(t)
 
   local OWN = [[
     local clock = require "base.clock"
-    return { name = "%s", offers = function(want)
+    local function no() error("not asked") end
+    return { name = "%s", capabilities = {}, timing = {}, account = no, create = no, destroy = no, get = no, list = no, proof = no,
+      terminate_request = no, offers = function(want)
       %s
       return { { provider = "%s", id = "1", gpu = "a6000", gpus = 1, vram_gb = 51, on_demand = 0.3, currency = "USD",
         at = clock.now() } }

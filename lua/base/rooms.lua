@@ -1,0 +1,94 @@
+-- SPDX-License-Identifier: MIT
+-- What the user's own scripts may use, by the room (the folder of the home) that they lie in. docs/overrides.md shows this table.
+-- They get copies of the modules they require, so that no script changes what another one works with.
+
+local bounds = require "base.bounds"
+local creates = require "base.creates"
+
+local rooms = {}
+
+local PLAIN = { "base.clock", "base.fail", "base.json", "base.log", "base.sorted", "base.template", "base.url", "base.version" }
+local COMMAND = { "base.files", "base.http", "base.process", "base.task", "base.term", "facts.*", "ui.*", "engines.*", "commands.*",
+  "builtin.commands.*", "work.alert", "work.history", "work.link", "work.report", "api" }
+
+local function with(...)
+  local list = table.move(PLAIN, 1, #PLAIN, 1, {})
+  for _, name in ipairs { ... } do list[#list + 1] = name end
+  return list
+end
+
+--- Room → the modules that its files may require; `x.*` means every module of x.
+rooms.limits = {
+  policies = { "builtin.policies.*" },
+  providers = with("base.http", "base.task", "facts.*", "providers.*", "builtin.providers.*", "builtin.facts.*"),
+  templates = PLAIN,
+  engines = with("base.http", "base.task", "facts.*", "engines.*", "builtin.engines.*"),
+  commands = with(table.unpack(COMMAND)),
+  ui = with("base.term", "facts.*", "ui.*", "builtin.ui.*"),
+  facts = with("facts.*", "builtin.facts.*"),
+  reactions = { "base.clock", "base.json", "base.log", "base.sorted", "facts.*" },
+  init = with(table.unpack(COMMAND)),
+}
+
+-- Rooms whose scripts run within bounds from their first to their last instruction.
+local BOUNDED = { policies = true, reactions = true }
+
+-- Modules of which scripts see a part only.
+local PARTS = {
+  ["base.task"] = { "await", "cancel", "channel", "deadline", "map", "shield", "sleep", "spawn" },
+  ["base.log"] = { "debug", "error", "hide", "info", "redact", "warn" },
+  ["facts.config"] = { "get", "home", "limit", "origin", "rate", "secret", "settings" },
+  ["work.link"] = { "engine", "engine_probe", "ensure", "guard", "status" },
+}
+
+local function allowed(limits, name)
+  for _, entry in ipairs(limits) do
+    local folder = entry:match("^(.*%.)%*$")
+    if entry == name or folder and name:sub(1, #folder) == folder then return true end
+  end
+  return false
+end
+
+-- base.http for a room: whoever is no provider has no clients, and nobody sends a known create past the ticket.
+local function http_for(room, http)
+  local function request(spec)
+    creates.refuse(spec.method or "GET", spec.url)
+    return http.request(spec)
+  end
+  return { request = request, retry = http.retry, client = room == "providers" and http.client or nil }
+end
+
+local function copy_of(room, name, module)
+  if type(module) ~= "table" then return module end
+  if name == "base.http" then return http_for(room, module) end
+  local copy, parts = {}, PARTS[name:gsub("^builtin%.", "")]
+  if parts then
+    for _, key in ipairs(parts) do copy[key] = module[key] end
+    return copy
+  end
+  for key, value in next, module do copy[key] = value end -- order: free
+  return setmetatable(copy, getmetatable(module))
+end
+
+local function place(room)
+  return (room == "init" or room == "reactions") and room .. ".lua" or "a user's file in " .. room .. "/"
+end
+
+--- Limits the globals `env` of a room's files. inner: the loader's world; stand_in: makes a `lazy` module.
+function rooms.limit(env, room, inner, stand_in)
+  local limits, copies = rooms.limits[room] or PLAIN, {}
+  env.require = function(name)
+    if type(name) == "string" and not allowed(limits, name) then
+      error(("%s may not require %q"):format(place(room), name), 2)
+    end
+    local module = inner.require(name)
+    if not copies[name] or copies[name].of ~= module then copies[name] = { of = module, copy = copy_of(room, name, module) } end
+    return copies[name].copy
+  end
+  env.lazy = function(name) return stand_in(env.require, name) end
+  if room == "init" then env.override = require("base.overrides").bind(inner) end
+  bounds.coroutines(env)
+  if BOUNDED[room] then bounds.globals(env) end
+end
+
+return rooms

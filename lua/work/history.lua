@@ -1,0 +1,29 @@
+-- SPDX-License-Identifier: MIT
+-- What this home rented, for scripts of the user's: copies of the journal's sessions, nothing that can be written.
+local clock = require "base.clock"
+local config = require "facts.config"
+local cost = require "work.cost"
+local journal = require "work.journal"
+
+local history = {}
+
+local function row(session, now)
+  local plan = session.plan or {}
+  return {
+    token = session.token, id = session.id, provider = session.provider, gpu = plan.gpu, region = plan.region, model = session.model, spot = plan.spot,
+    state = session.state, open = not session.closed, started = session.started, ended = session.ended, ready_at = session.ready_at,
+    seconds = session.started and math.max(0, (session.ended or now) - session.started) or 0,
+    hourly = cost.hourly(session), cost = session.closed ~= "never" and (session.cost or cost.so_far(session, now)) or 0,
+    currency = session.currency or "USD",
+  }
+end
+
+--- Every session of this home, oldest first. → array of { token, id, provider, gpu, region, model, spot, state, open, started, ended,
+-- ready_at (unix seconds), seconds, hourly, cost (of the whole session, so far), currency }
+function history.sessions()
+  local list, now = {}, clock.wall()
+  for index, session in ipairs(journal.open(config.home()):sessions()) do list[index] = row(session, now) end
+  return list
+end
+
+return history
