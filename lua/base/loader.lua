@@ -200,6 +200,7 @@ end
 -- Like require, but never for want of a version that can be loaded.
 local function require_safe(inner, name)
   check_name(name)
+  if inner.overridden and inner.overridden[name] then return inner.loaded[name] end
   return load_from(inner, name, 1, true)
 end
 
@@ -257,7 +258,6 @@ local function run_home(inner, name)
   return true, value
 end
 
--- Names of the user's own files in a room, sorted.
 local function own(inner, room)
   local names = {}
   if not (inner.user and inner.home and has_room(inner, room)) then return names end

@@ -55,6 +55,7 @@ function overrides.bind(inner)
     for path, value in pairs(inner.values) do -- order: free
       if value == target then inner.values[path] = nil end -- `builtin.` loads a fresh one
     end
+    inner.overridden[module] = true
     rawset(target, name, function(...) return fn(base, ...) end)
   end
 end

@@ -16,6 +16,7 @@ local journal = require "work.journal"
 local link = require "work.link"
 local machine = require "work.machine"
 local pace = require "work.pace"
+local reactions = require "work.reactions"
 local recover = require "work.recover"
 local silent = require "work.silent"
 local statefile = require "work.statefile"
@@ -114,17 +115,39 @@ local function heartbeats(self)
   end
 end
 
+local end_session
+
+-- Tells reactions.lua of an event, and does what it asks for: alerts beside the work, a stop like any other, a start by the command.
+local function react(self, name, session, more)
+  local wanted = reactions.ask(self, name, session, more)
+  local context = { instance_id = session.id, provider = session.provider, action = name }
+  for _, text in ipairs(wanted.alerts) do
+    task.spawn(function() fail.try(alert.warn, text, context) end)
+  end
+  local current = self.book:refresh():session(session.token)
+  if wanted.stop and session.id and current and not current.closed and not current.stopping then
+    local found, provider = fail.try(trusted.provider, session.provider)
+    if found then end_session(self, session, provider, "reaction", "your reactions.lua ends the machine: " .. wanted.stop) end
+  end
+  if wanted.restart and current and current.closed then
+    local started, why = reactions.restart(current)
+    if started then log.info("A successor is started", { model = session.model }) else log.warn("No successor is started", { reason = why }) end
+  end
+end
+
 -- The machine is no longer what we rented: end it, for a stopped one still bills and may start again by itself.
-local function end_session(self, session, provider, reason, message)
+function end_session(self, session, provider, reason, message)
   if not self.book:acquire() then return end
-  local current = self.book:session(session.token)
+  local current, outcome, doubt = self.book:session(session.token), nil, nil
   if current and not current.closed then
     alert.warn(message, { instance_id = session.id, provider = session.provider })
-    local ok, problem = fail.try(stop.session, self.book, provider, current, reason, silent)
-    if not ok then log.error("ending the machine failed", { error = fail.message(problem) }) end
+    local ok
+    ok, outcome, doubt = fail.try(stop.session, self.book, provider, current, reason, silent)
+    if not ok then log.error("ending the machine failed", { error = fail.message(outcome) }) end
   end
   self.book:release()
   follow(self)
+  if outcome == "unproven" then react(self, "unproven", session, { reason = doubt }) end
 end
 
 local LOST = {
@@ -157,6 +180,7 @@ local function look(self, session)
     end_session(self, session, provider, "gone", "the machine is gone at the cloud; nobody here ended it")
   elseif LOST[instance.status] then
     end_session(self, session, provider, "interrupted", LOST[instance.status])
+    react(self, "spot_lost", session, { reason = instance.status })
   else
     follow_endpoint(self, session, instance)
   end
@@ -167,11 +191,20 @@ local function leftovers(self)
   for _, session in ipairs(self.book:open_sessions()) do
     if recover.is_broken(session) and math.abs(clock.wall() - (session.last or 0)) > pace.seconds(GRACE) then
       if not self.book:acquire() then return end
-      local ok, problem = fail.try(stop.all, self.book, { self.book:session(session.token) }, "unfinished start", silent, not session.id and 1 or nil)
-      if not ok then log.error("a leftover could not be ended", { error = fail.message(problem) }) end
+      local ok, results = fail.try(stop.all, self.book, { self.book:session(session.token) }, "unfinished start", silent, not session.id and 1 or nil)
+      if not ok then log.error("a leftover could not be ended", { error = fail.message(results) }) end
       self.book:release()
+      local last = ok and results[1]
+      if last and last.outcome == "unproven" then react(self, "unproven", session, { reason = last.doubt }) end
     end
   end
+end
+
+-- The user's own reactions come last, after everything that the agent owes.
+local function tell_news(self)
+  local session = self.book:current()
+  if not session or session.stopping then return end
+  for _, event in ipairs(reactions.news(self.memory, session, self.guest, self.instance)) do react(self, event[1], session, event[2]) end
 end
 
 local function watch(self)
@@ -183,6 +216,7 @@ local function watch(self)
     leftovers(self)
     self.book:refresh()
     self.warned = budget.watch(self.book:sessions(), self.warned)
+    tell_news(self)
     if #self.book:open_sessions() == 0 then self.ending.put("nothing is open any more") end
   end
 end
@@ -193,6 +227,7 @@ local function status(self)
     pid = require("base.process").pid(), session = self.tunnel_for, tunnel = self.tunnel and self.tunnel:status() or nil, guest = self.guest,
     guest_age = self.guest_at and now - self.guest_at or nil, heartbeat_age = self.heartbeat_at and now - self.heartbeat_at or nil,
     heartbeat_problem = self.heartbeat_problem, cloud_problem = self.cloud_problem, instance = self.instance, problem = self.problem,
+    reaction_problem = self.reaction_problem,
   }
 end
 
@@ -223,7 +258,7 @@ end
 function agent.run()
   local lock = files.lock(files.join(config.home(), "agent.lock"))
   if not lock then return 6 end
-  local self = { book = journal.open(config.home()), bell = task.channel(), ending = task.channel() }
+  local self = { book = journal.open(config.home()), bell = task.channel(), memory = {}, ending = task.channel() }
   local listener = net.listen { unix = link.socket("agent") }
   log.info("Agent starts", { home = config.home() })
   follow(self)

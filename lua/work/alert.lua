@@ -11,8 +11,12 @@ local alert = {}
 local function webhook(level, message, context)
   local url = config.secret("ALERT_WEBHOOK_URL")
   if not url or url == "" then return end
-  local ok, problem = fail.try(http.request, { method = "POST", url = url, timeout = 10, max_bytes = 65536,
-    json = { level = level, message = message, timestamp = clock.iso(), context = context } })
+  local base, path = url:match("^(https?://[^/?#]+)(.*)$")
+  local ok, problem = fail.try(function()
+    local client = http.client { base = base, timeout = 10, writes = { "POST ^/" } }
+    client:post(path:sub(1, 1) == "/" and path or "/" .. path, { max_bytes = 65536,
+      json = { level = level, message = message, timestamp = clock.iso(), context = context } })
+  end)
   if not ok then log.warn("the alert webhook did not take the alert", { error = fail.message(problem) }) end
 end
 

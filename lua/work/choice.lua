@@ -49,7 +49,7 @@ function choice.run(candidates, want)
   for _, candidate in ipairs(candidates) do
     given[seen[candidate]] = candidate
   end
-  local policy = bounded(load_policy)
+  local policy = load_policy()
   local ok, ordered, rejected = fail.try(bounded, policy, copies, copied_want, world.builtin("policies.cheapest"))
   if not ok then
     fail.raise("config", ("the policy failed: %s: %s"):format(policy_source(), fail.message(ordered)), { trace = ordered.trace })

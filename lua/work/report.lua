@@ -61,6 +61,7 @@ local function add_tunnel(model, agent)
   local age = agent.tunnel and agent.tunnel.handshake_age
   model.tunnel = { state = not agent.tunnel and "down" or age and age < SILENT_TUNNEL and "connected" or "silent", handshake_age = age }
   warn(model, agent.problem, agent.problem)
+  warn(model, agent.reaction_problem, agent.reaction_problem)
   warn(model, agent.heartbeat_problem, "the guard does not answer: " .. tostring(agent.heartbeat_problem))
   warn(model, agent.cloud_problem, "the cloud does not answer: " .. tostring(agent.cloud_problem))
 end

@@ -15,6 +15,7 @@ local process = require "base.process"
 local registry = require "cloudsim.registry"
 local server = require "base.server"
 local task = require "base.task"
+local toy = require "cloudsim.toy"
 local term = require "base.term"
 local vast = require "cloudsim.vast"
 local scripts = require "base.world"
@@ -119,7 +120,8 @@ local function run(options)
   local vast_door, vast_address = listen(options.port)
   local registry_door, registry_address = listen(options["registry-port"])
   local control_door, control_address = listen(options["control-port"])
-  local addresses = {vast = vast_address, registry = registry_address, control = control_address}
+  local toy_door, toy_address = listen()
+  local addresses = {vast = vast_address, registry = registry_address, control = control_address, toy = toy_address}
   local all = machines.new{world = here, dir = dir, lib = lib, addresses = addresses}
   local work = {
     function() all:supervise() end,
@@ -128,6 +130,7 @@ local function run(options)
   }
   here.hooks.door = door(all, vast_door, over_sockets(vast.handler, here))
   here.hooks.door(true)
+  server.serve(toy_door, over_sockets(toy.handler, here))
   server.serve(registry_door, over_sockets(registry.handler, here))
   server.serve(control_door, over_sockets(control.handler, here))
   local line = json.encode(addresses) .. "\n"
