@@ -96,15 +96,11 @@ local function yield(...)
   return coroutine.yield(...)
 end
 
--- Keeps the coroutines of the user's scripts apart from the tasks of the program.
-function bounds.coroutines(env)
-  env.coroutine.create, env.coroutine.wrap, env.coroutine.yield = create, wrap, yield
-end
-
--- Changes the globals of scripts that only ever run within bounds, so that nothing in them escapes.
+-- Changes the globals of the user's scripts so that nothing in them escapes a bound, and their coroutines stay apart from the tasks of
+-- the program.
 function bounds.globals(env)
   env.pcall, env.xpcall, env.setmetatable = limited_pcall, limited_xpcall, limited_setmetatable
-  env.coroutine.resume = resume
+  env.coroutine.create, env.coroutine.wrap, env.coroutine.yield, env.coroutine.resume = create, wrap, yield, resume
   env.coroutine.close = function(co) return relay(coroutine.close(co)) end
 end
 

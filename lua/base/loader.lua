@@ -168,7 +168,7 @@ local function load_from(inner, name, first, safe)
       problem = problem or value
     end
   end
-  error(("there is no module %q"):format(name), 0)
+  error(problem or ("there is no module %q"):format(name), 0)
 end
 
 -- The first version that is not the user's, or nil.

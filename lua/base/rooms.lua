@@ -30,9 +30,6 @@ rooms.limits = {
   init = with(table.unpack(COMMAND)),
 }
 
--- Rooms whose scripts run within bounds from their first to their last instruction.
-local BOUNDED = { policies = true, reactions = true }
-
 -- Modules of which scripts see a part only.
 local PARTS = {
   ["base.task"] = { "await", "cancel", "channel", "deadline", "map", "shield", "sleep", "spawn" },
@@ -87,8 +84,7 @@ function rooms.limit(env, room, inner, stand_in)
   end
   env.lazy = function(name) return stand_in(env.require, name) end
   if room == "init" then env.override = require("base.overrides").bind(inner) end
-  bounds.coroutines(env)
-  if BOUNDED[room] then bounds.globals(env) end
+  bounds.globals(env)
 end
 
 return rooms
