@@ -12,8 +12,10 @@ local trusted = {}
 --- A provider as it is, whole.
 -- @raise `config` when the user's script is broken or lacks a function
 function trusted.strict(name)
-  local provider = loader.require("providers." .. name)
   local where = loader.source("providers." .. name)
+  if not where then fail.raise("config", ("there is no script for the cloud %s: %s/providers/%s.lua is missing, or --no-user hides it")
+    :format(name, loader.home or "", name)) end
+  local provider = loader.require("providers." .. name)
   if type(provider) ~= "table" then fail.raise("config", ("%s must return a table, not a %s"):format(where, type(provider))) end
   for _, call in ipairs(NEEDED) do
     if type(provider[call]) ~= "function" then fail.raise("config", ("%s has no function %s"):format(where, call)) end
@@ -39,9 +41,9 @@ end
 -- has to be said again is said by the built-in one.
 -- @raise `config` when the script cannot be loaded and nothing built-in is there
 function trusted.provider(name)
-  local own = loader.require_safe("providers." .. name)
   local builtin = loader.builtin("providers." .. name)
   if not builtin then return trusted.strict(name) end
+  local own = loader.require_safe("providers." .. name)
   if builtin == own then return own end
   own = type(own) == "table" and own or {}
   local both, asked = setmetatable({ name = name }, { __index = own }), {}

@@ -4,11 +4,13 @@
 --   [--crash]                   every crash point in every way (without: each point in a few ways)
 --   [--first]                   end at the first failure; [--only=TEXT] scenes whose name holds it, none when empty
 --   [--replay=SEED[:STEPS]]     one random history, with its trace
+--   [--policy=SEED]             one start with a random policy
 --   [--crash=A:B:…]             one crash point, with its trace, as a failure names it
 local chance = require "dst.chance"
 local clock = require "base.clock"
 local crash = require "dst.crash"
 local fail = require "base.fail"
+local policies = require "dst.policies"
 local scenes = require "dst.scenes"
 local term = require "base.term"
 
@@ -69,6 +71,19 @@ local function determinism()
   report("the same seed gives the same history", failures)
 end
 
+local POLICIES = 60
+
+local function random_policies()
+  local failures, rented = {}, 0
+  for seed = 1, POLICIES do
+    local wrong, some = policies.play(seed)
+    rented = rented + (some and 1 or 0)
+    if wrong then failures[#failures + 1] = { replay = "--policy=" .. seed, verdict = wrong } end
+  end
+  if rented < POLICIES / 10 then failures[#failures + 1] = { replay = "all", verdict = rented .. " policies rented something, too few" } end
+  report(("starts with random policies (%d, %d rent something)"):format(POLICIES, rented), failures)
+end
+
 local function main(...)
   local options = {}
   for _, word in ipairs { ... } do
@@ -77,10 +92,16 @@ local function main(...)
     options[name] = value
   end
   if options.replay then return replay(options.replay) end
+  if options.policy then
+    local wrong = policies.play(tonumber(options.policy))
+    term.out((wrong or "no violation") .. "\n")
+    return wrong and 1 or 0
+  end
   if options.crash and options.crash ~= "" then return show(crash.replay(options.crash)) end
   local started = clock.now()
   first_only = options.first ~= nil
   determinism()
+  random_policies()
   if options.seeds ~= "0" then random_histories(tonumber(options.from) or 1, tonumber(options.seeds) or SEEDS) end
   if not options.only or options.only ~= "" then crash_points(options) end
   term.err(("%s\n"):format(clock.duration(clock.now() - started)))
