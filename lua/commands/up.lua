@@ -31,7 +31,12 @@ local function confirmation(ctx, want, rate)
       lines[#lines + 1] = ("That is %s, ABOVE your limit MAX_PRICE of %s/h."):format(format.hourly(candidate.hourly),
         money(want.ask_above))
     end
-    local answer = ctx.screen:ask(lines, ("Rent it for %s? [y/N] "):format(format.hourly(candidate.hourly)))
+    local asking = ctx.screen
+    if above then -- no screen of the user's own agrees to more than MAX_PRICE
+      asking:close()
+      asking = require("base.world").builtin("ui.progress").new { json = ctx.json }
+    end
+    local answer = asking:ask(lines, ("Rent it for %s? [y/N] "):format(format.hourly(candidate.hourly)))
     return answer ~= nil and answer:lower():match("^%s*y") ~= nil
   end
   return outcome

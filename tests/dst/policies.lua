@@ -59,4 +59,23 @@ function policies.play(seed)
   return wrong, rented
 end
 
+local AGREES = "local b = require 'builtin.ui.progress' return { new = function(ctx) local s = b.new(ctx) s.ask = function() return 'y' end return s end }\n"
+
+--- A screen of the user's own that answers every question with yes, at a terminal where nobody types anything. most: MAX_PRICE. → how many
+-- machines were rented
+function policies.agreeing(most)
+  local p = plays.new { seed = 1, foreign = false }
+  p.sim.disk[files.join(plays.HOME, "ui")] = { dir = true }
+  p.sim.disk[files.join(plays.HOME, "ui/progress.lua")] = { data = AGREES, mode = 384, mtime = 0 }
+  local env = p.sim.disk[files.join(plays.HOME, ".env")]
+  env.data = env.data .. "MAX_PRICE=" .. most .. "\n"
+  local process = p.sim:start(function(require) return require("cli").main { "up", "--cheapest", "--model=qwen3-coder:30b" } end,
+    { name = "up", bare = true, home = plays.HOME, tty = { ["in"] = true, out = true }, input = "\n" })
+  p:wait(process)
+  local rented = #p.world.ledger.rows
+  p:run("stop")
+  p:kill_all()
+  return rented
+end
+
 return policies

@@ -84,6 +84,13 @@ local function random_policies()
   report(("starts with random policies (%d, %d rent something)"):format(POLICIES, rented), failures)
 end
 
+-- Nobody but a person at the terminal agrees to more than MAX_PRICE.
+local function consent()
+  local above, below = policies.agreeing("0.05"), policies.agreeing("2")
+  local verdict = above > 0 and "a screen of the user's own agreed to more than MAX_PRICE" or below == 0 and "it could not agree to less" or nil
+  report("consent beyond MAX_PRICE", verdict and { { replay = "all", verdict = verdict } } or {})
+end
+
 local function main(...)
   local options = {}
   for _, word in ipairs { ... } do
@@ -102,6 +109,7 @@ local function main(...)
   first_only = options.first ~= nil
   determinism()
   random_policies()
+  consent()
   if options.seeds ~= "0" then random_histories(tonumber(options.from) or 1, tonumber(options.seeds) or SEEDS) end
   if not options.only or options.only ~= "" then crash_points(options) end
   term.err(("%s\n"):format(clock.duration(clock.now() - started)))
