@@ -187,6 +187,51 @@ return function(t)
     none(problems)
   end)
 
+  -- Every file below a directory, as paths from the root.
+  local function tree(dir, found)
+    for _, name in ipairs(assert(files.list(files.join(root, dir)))) do
+      local path = dir .. "/" .. name
+      if files.stat(files.join(root, path)).kind == "dir" then tree(path, found) else found[#found + 1] = path end
+    end
+    return found
+  end
+
+  t:case("docs/overrides.md: every example is in the table, and a test runs it", function()
+    local text, tests, problems, rows = page "docs/overrides.md", page "tests/e2e/overrides.lua", {}, {}
+    for path in text:gmatch("\n| [^|\n]+ | `[^`]+` | `(examples/[^`]+)` |") do rows[path] = true end
+    for _, path in ipairs(tree("examples", {})) do
+      if path ~= "examples/ask.lua" and not rows[path] then problems[#problems + 1] = path .. " is not in the table" end
+    end
+    for path in sorted(rows) do
+      if not tests:find('"' .. path:gsub("^examples/", "") .. '"', 1, true) and not tests:find('"' .. path .. '"', 1, true) then
+        problems[#problems + 1] = "no end-to-end test runs " .. path
+      end
+    end
+    t:equal(#sorted.keys(rows), 8, "rows of the table")
+    none(problems)
+  end)
+
+  t:case("docs/overrides.md: the rooms and the events are those in use", function()
+    local rooms, events, text = require "base.rooms", require("work.reactions").events, page "docs/overrides.md"
+    local told, plain = {}, { templates = true }
+    for names, cell in section(text, "What a script may use"):gmatch("\n| ([%a, ]+) | (`[^\n]+) |") do
+      for name in names:gmatch("%a+") do
+        told[name] = {}
+        for each in cell:gmatch("`([^`]+)`") do told[name][each] = true end
+      end
+    end
+    local everywhere = {}
+    for each in section(text, "What a script may use"):match("all may require(.-)Beside these"):gmatch("`([^`]+)`") do everywhere[each] = true end
+    for room, limits in sorted(rooms.limits) do
+      local set = {}
+      for _, each in ipairs(limits) do set[each] = room == "reactions" or not everywhere[each] or nil end
+      if not plain[room] then t:equal(told[room], set, room) end
+    end
+    local listed = {}
+    for name in section(text, "reactions.lua"):gmatch("\n| `([%a_]+)` |") do listed[#listed + 1] = name end
+    t:equal(listed, events)
+  end)
+
   t:case("vendor/README.md lists the packages that vendor/bootstrap installs", function()
     local bootstrap, text = page "vendor/bootstrap", page "vendor/README.md"
     local function installed(name)
