@@ -85,6 +85,9 @@ M.width = columns
 --- Breaks a text into lines of at most `width` columns, at blanks; lines after the first begin with `hang`.
 function M.wrap(text, width, hang)
   hang = hang or ""
+  if term.width(text) <= width and not text:find("%S%s%s") then
+    return { (text:gsub("%s+$", "")) }
+  end
   local lines, line = {}, text:match("^%s*")
   local fresh = true
   for word in text:gmatch("%S+") do
