@@ -204,6 +204,9 @@ function M.describe(entries)
       growing = growing + bytes
     end
   end
+  if growing + fixed == 0 then
+    return nil, "the weights do not say how their attention remembers"
+  end
   local count = whole(entries["general.parameter_count"])
   local params = count and count > 0 and count / 1e9 or nil
   local context = whole(field "context_length")

@@ -87,9 +87,14 @@ function M.gb_of_mib(mib)
   return mib * 1048576 / 1e9
 end
 
---- Can the cards of an offer hold what is wanted? Each card after the first costs half a GiB of its own (facts/serving.md §2.4).
+--- What several cards hold together, in GB: each after the first costs half a GiB of its own (facts/serving.md §2.4).
+function M.together(vram_gb, count)
+  return vram_gb * count - CARD_GB * (count - 1)
+end
+
+--- Can the cards of an offer hold what is wanted?
 function M.fits(offer, want)
-  return offer.vram_gb * offer.gpus - CARD_GB * (offer.gpus - 1) >= want.vram_gb
+  return M.together(offer.vram_gb, offer.gpus) >= want.vram_gb
 end
 
 --- Memory of one card of the table in GB (10⁹), as its driver reports it.
@@ -100,7 +105,7 @@ end
 --- The least number of cards (1, 2, 4 or 8) of a row that hold `need` GB, or nil.
 function M.count_for(gpu, need)
   for _, count in ipairs(COUNTS) do
-    if M.fits({ vram_gb = M.capacity_gb(gpu), gpus = count }, { vram_gb = need }) then
+    if M.together(M.capacity_gb(gpu), count) >= need then
       return count
     end
   end

@@ -15,8 +15,8 @@ end
 
 M.list = {
   row("small", "gpt-oss:20b", 13793441244, 24, 128, 21, 3.6, true, 4),
-  row("small", "qwen2.5-coder:1.5b", 986000000, 28, 32, 1.5, 1.5, true, 2, { rounded = true, note = "autocomplete" }),
-  row("small", "qwen2.5-coder:7b", 4683087561, 56, 32, 7.6, 7.6, true, 3, { note = "autocomplete" }),
+  row("small", "qwen2.5-coder:1.5b", 986000000, 28, 32, 1.5, 1.5, true, 2, { rounded = true, note = "completion" }),
+  row("small", "qwen2.5-coder:7b", 4683087561, 56, 32, 7.6, 7.6, true, 3, { note = "completion" }),
   row("small", "qwen2.5-coder:14b", 8988124298, 192, 32, 14.8, 14.8, true, 4),
   row("small", "qwen3.5:9b", 6600000000, nil, 256, 9.7, 9.7, true, 4, { rounded = true }),
   row("small", "devstral-small-2:24b", 15177374099, 160, 256, 24, 24, true, 4),
@@ -44,7 +44,7 @@ M.list = {
   row("large", "codellama:70b", 38872431643, 320, 4, 69, 69, false, 2, { note = "old" }),
   row("large", "qwen3-coder:480b", 290058836445, 248, 256, 480, 35, true, 5),
   row("large", "deepseek-v3.1:671b", 404494157743, 69, 160, 671, 37, true, 5),
-  row("large", "deepseek-coder-v2:236b", 132912470986, 4800, 160, 236, 21, false, 3, { note = "huge context" }),
+  row("large", "deepseek-coder-v2:236b", 132912470986, 4800, 160, 236, 21, false, 3, { note = "old" }),
 }
 
 -- What a tier means when no model is named.
@@ -97,6 +97,16 @@ function M.need(model, context)
   return M.vram_gb(model.bytes, model.kv_bytes_per_token or M.guess_kv(model.bytes), context, model.kv_fixed_bytes)
 end
 
+--- The most context that fits `room_gb` of memory (GB), in whole thousands of tokens and never more than was trained; 0 for none.
+function M.most_context(model, room_gb)
+  local kv = model.kv_bytes_per_token or M.guess_kv(model.bytes)
+  local left = room_gb * 1e9 * RESERVE - model.bytes - BUFFERS - (model.kv_fixed_bytes or 0)
+  if left < 0 then
+    return 0
+  end
+  return M.context(model, math.min(left // (kv * 1024), 1 << 20) * 1024 // 1 | 0)
+end
+
 --- The context that is had when `asked` tokens are wanted: never more than the model was trained for.
 function M.context(model, asked)
   return model.context and math.min(model.context, asked) or asked
@@ -108,13 +118,15 @@ M.EFFICIENCY = { dense = 0.70, sparse = 0.28 }
 M.SPEED_CAP = 250
 
 --- How a model is read for one token: bytes (of a mixture of experts only the active share), and the efficiency to expect.
--- → bytes, efficiency, sparse = is it a mixture of experts?
+-- → bytes, efficiency, "dense" | "sparse"; nil for a mixture of experts whose active share nobody knows.
 function M.reads(model)
-  local sparse = model.active and model.params and model.active < model.params * 0.5 or false
-  if sparse then
-    return model.bytes * model.active / model.params, M.EFFICIENCY.sparse, true
+  if model.sparse and not model.active then
+    return nil
   end
-  return model.bytes, M.EFFICIENCY.dense, false
+  if model.active and model.params and model.active < model.params * 0.5 then
+    return model.bytes * model.active / model.params, M.EFFICIENCY.sparse, "sparse"
+  end
+  return model.bytes, M.EFFICIENCY.dense, "dense"
 end
 
 --- Estimated tokens per second for one stream; nil when the bandwidth (GB/s of one card) is unknown. Several cards hold a layer
@@ -124,7 +136,7 @@ function M.speed(model, bandwidth)
     return nil
   end
   local bytes, efficiency = M.reads(model)
-  return math.min(efficiency * bandwidth * 1e9 / bytes, M.SPEED_CAP)
+  return bytes and math.min(efficiency * bandwidth * 1e9 / bytes, M.SPEED_CAP)
 end
 
 return M
