@@ -95,7 +95,9 @@ function M.fitted(rows, align, width, order)
     for column, cell in ipairs(rows[1]) do
       if cell == heading then
         for _, row in ipairs(rows) do
-          table.remove(row, column)
+          if row[column] then
+            table.remove(row, column)
+          end
         end
         align = align:sub(1, column - 1) .. align:sub(column + 1)
         dropped[#dropped + 1] = heading

@@ -92,7 +92,7 @@ end
 
 --- The table of models.
 function M.list(entries, asked)
-  local lines, rows, tier = {}, { { "  Model", "Params", "GB", "VRAM", "Card", "Context", "Tools", "Note" } }, nil
+  local lines, rows, tier = {}, { { "  Model", "Params", "GB", "VRAM", "Card", "Ctx", "Tools", "Note" } }, nil
   for _, entry in ipairs(entries) do
     local model = entry.model
     if model.tier ~= tier then
@@ -105,7 +105,7 @@ function M.list(entries, asked)
   table_of(lines, rows, "llrrrrll")
   lines[#lines + 1] = ""
   add(lines, ("* is what its tier means. GB: the download; VRAM: GB of GPU memory for %s tokens of context (or the most it was "
-    .. "trained for); Card: the smallest that holds it, GB as it is sold; Context: the most it was trained for."):format(format.tokens(asked)))
+    .. "trained for); Card: the smallest that holds it, GB as it is sold; Ctx: the most it was trained for."):format(format.tokens(asked)))
   add_signs(lines, entries)
   add(lines, "Any other model of the Ollama library works too: continueplz models info NAME.")
   return lines
