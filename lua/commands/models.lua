@@ -131,7 +131,7 @@ end
 
 return {
   name = "models",
-  summary = "models that are known by name, what they need, and what fits a card; rents nothing",
+  summary = "models by name: what they need, what fits a card; rents nothing",
   details = "list (also without a word): the built-in table; * marks what a tier means. info NAME: one model of the Ollama library, "
     .. "sized from the registry. fit [NAME...]: what fits the card of --gpu or --vram; without one, the smallest card for each.",
   options = { "tier", "context", "gpu", "gpus", "vram" },
