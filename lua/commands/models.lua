@@ -12,8 +12,8 @@ local function tell(notes)
   end
 end
 
-local function usage(...)
-  require("base.fail").raise("usage", (...):format(select(2, ...)))
+local function usage(text, ...)
+  require("base.fail").raise("usage", text:format(...))
 end
 
 local function show(ctx, lines, object)

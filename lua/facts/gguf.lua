@@ -40,7 +40,10 @@ end
 
 function reader:array()
   local kind, count = self:take("<I4"), self:take("<I8")
-  local list = count >= 0 and count <= ELEMENTS and {} or nil
+  if kind == ARRAY or count < 0 then
+    error("a list of lists, or one without end", 0)
+  end
+  local list = count <= ELEMENTS and {} or nil
   for index = 1, count do
     local value = self:value(kind)
     if list then
@@ -104,8 +107,9 @@ end
 local INTERVAL = { gptoss = 2, ["gpt-oss"] = 2 }
 local WINDOW_MARGIN = 512 -- the server keeps a batch more than the window (facts/serving.md §2.4)
 
-local function whole(value)
-  return math.type(value) == "integer" and value >= 0 and value <= 1 << 40 and value or nil
+-- A number that makes sense; nil for others, so that nothing computed from it can overflow.
+local function whole(value, most)
+  return math.type(value) == "integer" and value >= 0 and value <= (most or 1 << 20) and value or nil
 end
 
 -- A field that is one number for all layers, or a list with one for each. → function(layer) → number
@@ -168,7 +172,7 @@ local function active(field, params)
     return params
   end
   local width, inner = whole(field "embedding_length"), whole(field "expert_feed_forward_length")
-  local layers = (whole(field "block_count") or 0) - (whole(field "leading_dense_block_count") or 0)
+  local layers = math.max(0, whole(field "block_count") - (whole(field "leading_dense_block_count") or 0))
   if not params or not width or not inner then
     return nil
   end
@@ -207,9 +211,9 @@ function M.describe(entries)
   if growing + fixed == 0 then
     return nil, "the weights do not say how their attention remembers"
   end
-  local count = whole(entries["general.parameter_count"])
+  local count = whole(entries["general.parameter_count"], 1 << 50)
   local params = count and count > 0 and count / 1e9 or nil
-  local context = whole(field "context_length")
+  local context = whole(field "context_length", 1 << 32)
   return {
     kv_bytes_per_token = growing, kv_fixed_bytes = fixed, context = context and context > 0 and context or nil, params = params,
     active = active(field, params), sparse = (whole(field "expert_count") or 0) > 1, family = family,

@@ -31,12 +31,12 @@ M.list = {
   { name = "t4", title = "Tesla T4 16GB", vram = 16, bandwidth = 320, vast = { "Tesla T4" } },
 }
 
--- MiB that drivers report, where it is not the marketed number of GiB (facts/vast.md §1.5; l4, a10 and t4 as their drivers usually
--- say, unverified).
+-- MiB that drivers report, where it is not the marketed number of GiB (facts/vast.md §1.5; l4, a10, t4 and v100 as their drivers
+-- usually say, unverified).
 local REPORTED = {
   ["a6000"] = 49140, ["rtx6000-ada"] = 49140, ["rtx-pro-6000"] = 97887, ["h100"] = 81559, ["h100-94"] = 95830, ["h200"] = 143771,
   ["b200"] = 183359, ["l40s"] = 46068, ["l40"] = 46068, ["a40"] = 46068, ["rtx5090"] = 32607, ["rtx4090-48"] = 49140,
-  ["rtx4090"] = 24564, ["l4"] = 23034, ["a10"] = 23028, ["t4"] = 15360,
+  ["rtx4090"] = 24564, ["l4"] = 23034, ["a10"] = 23028, ["t4"] = 15360, ["v100"] = 16160,
 }
 local CARD_GB = 0.5 * 2 ^ 30 / 0.95 / 1e9 -- what each card after the first costs, the driver's reserve included
 local COUNTS = { 1, 2, 4, 8 }

@@ -18,7 +18,7 @@ M.list = {
   row("small", "qwen2.5-coder:1.5b", 986000000, 28, 32, 1.5, 1.5, true, 2, { rounded = true, note = "completion" }),
   row("small", "qwen2.5-coder:7b", 4683087561, 56, 32, 7.6, 7.6, true, 3, { note = "completion" }),
   row("small", "qwen2.5-coder:14b", 8988124298, 192, 32, 14.8, 14.8, true, 4),
-  row("small", "qwen3.5:9b", 6600000000, nil, 256, 9.7, 9.7, true, 4, { rounded = true }),
+  row("small", "qwen3.5:9b", 6600000000, nil, 256, 9, 9, true, 4, { rounded = true }),
   row("small", "devstral-small-2:24b", 15177374099, 160, 256, 24, 24, true, 4),
   row("small", "devstral:24b", 14333928046, 160, 128, 24, 24, true, 4),
   row("small", "deepseek-coder:6.7b", 3827834503, 512, 16, 6.7, 6.7, false, 2, { note = "old" }),

@@ -63,7 +63,7 @@ local function add_estimates(lines, model, dropped)
   add(lines, ("~ is an estimate: Tok/s for one answer at a time%s, $/Mtok for a machine that generates without a pause."):format(
     sparse and " (a mixture of experts varies most)" or ""))
   if #dropped > 0 then
-    add(lines, ("Left out for want of width: %s; --output=json has everything."):format(table.concat(dropped, ", ")))
+    add(lines, ("Columns left out for want of width: %s; --output=json has everything."):format(table.concat(dropped, ", ")))
   end
 end
 

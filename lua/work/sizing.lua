@@ -67,7 +67,9 @@ end
 
 local function from_weights(model, told)
   model.kv_bytes_per_token, model.kv_fixed_bytes, model.kv_source = told.kv_bytes_per_token, told.kv_fixed_bytes, "weights"
-  model.params, model.active, model.sparse = told.params or model.params, told.active or model.active, told.sparse
+  if not model.active then
+    model.params, model.active, model.sparse = told.params, told.active, told.sparse
+  end
   model.context = told.context or model.context
 end
 

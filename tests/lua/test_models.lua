@@ -96,6 +96,30 @@ return function(t)
     end
   end)
 
+  t:case("weights: whatever the bytes, one sentence or a number that makes sense", function()
+    local seed = 7
+    local function random(most)
+      seed = (seed * 6364136223846793005 + 1442695040888963407)
+      return (seed >> 33) % most + 1
+    end
+    local whole = weights.of { { "block_count", 8 }, { KV, { 4, 4, 0, 4, 4, 0, 4, 4 } }, { DIM, 128 }, { "attention.sliding_window", 64 },
+      { "attention.sliding_window_pattern", flags(8, 2) }, { "expert_count", 8 }, { "expert_used_count", 2 } }
+    local understood = 0
+    for _ = 1, 3000 do
+      local text = whole
+      for _ = 1, random(3) do
+        local at = random(#text)
+        text = text:sub(1, at - 1) .. string.char(random(256) - 1) .. text:sub(at + 1)
+      end
+      local entries, why = gguf.parse(text)
+      local told = entries and gguf.describe(entries)
+      t:ok(entries or not why:find("%.lua:%d"), tostring(why))
+      understood = understood + (told and 1 or 0)
+      t:ok(not told or told.kv_bytes_per_token >= 0 and told.kv_fixed_bytes >= 0, "no number below nothing")
+    end
+    t:ok(understood > 300, understood .. " were understood")
+  end)
+
   t:case("the table: GPU memory of serving.md §2.3 at 32k, 64k and 128k", function()
     local rows = {
       { "qwen3-coder:30b", 21.8, 24.8, 30.8 }, { "qwen3-coder-next", 50.4, 51.2, 52.7 }, { "qwen3-coder:480b", 279, 287, 303 },

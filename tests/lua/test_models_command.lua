@@ -162,4 +162,28 @@ return function(t)
     t:equal({ list[1][1], list[2][1] }, { models.speed(model, 500), models.speed(model, 768) })
     t:ok(math.abs(list[2][2] - 0.5 / (list[2][1] * 3600) * 1e6) < 1e-9, "price of a million")
   end)
+
+  t:case("offers: columns leave in their order until the table fits, and it says which", function()
+    local format, view = require "ui.format", require "ui.offers"
+    local rows = { { "One", "Two", "Three" }, { "section" }, { "1111111111", "2222222222", "3333333333" } }
+    local lines, dropped = format.fitted(rows, "lrl", 22, { "Two", "Three" })
+    t:equal({ lines, dropped }, { { "One         Three", "section", "1111111111  3333333333" }, { "Two" } })
+    local function candidate(provider, gpu)
+      return { offer = { provider = provider, gpu = gpu, gpus = 8, region = "us-central", id = 1 }, spot = false, hourly = 22.5, total = 180,
+        parts = { compute = 180, disk = 0, download = 0, minimum = 0 }, tokens_per_second = 250, usd_per_million_tokens = 25 }
+    end
+    local function shown(provider, gpu)
+      local text = table.concat(view.lines { want = { model = models.find "gpt-oss:120b", vram_gb = 70, context = 32768, disk_gb = 100, hours = 8 },
+        ordered = { candidate(provider, gpu) }, rejected = {}, results = {}, reasons = {},
+        rate = { per_dollar = 1, date = "2026-11-01", source = "test" } }, "\n")
+      for line in text:gmatch("[^\n]+") do
+        t:ok(utf8.len(line) <= 80, line)
+      end
+      return text
+    end
+    local text = shown("vast", "a6000")
+    t:ok(text:find("us-central", 1, true) and text:find("~$25.00", 1, true) and not text:find("want of width", 1, true), text)
+    text = shown("paperspace", "rtx-pro-6000")
+    t:ok(not text:find("us-central", 1, true) and text:find("~$25.00", 1, true) and text:find("left out for want of width: Region;", 1, true), text)
+  end)
 end
