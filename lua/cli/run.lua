@@ -127,7 +127,10 @@ local function context(command, parsed, load)
     if ctx.screen then
       ctx.screen:close()
     end
-    say(log.redact(message))
+    local seen = ctx.screen and ctx.screen.failed == message and term.is("out") and term.is("err") -- one screen, where it stands already
+    if not seen then
+      say(log.redact(message))
+    end
     if failure and failure.trace and parsed.options.verbose then
       term.err(failure.trace .. "\n")
     end

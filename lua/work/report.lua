@@ -80,7 +80,8 @@ local function add_guard(model, agent)
   model.guard = { state = guard.state, silence_left = guard.silence_left, idle_left = guard.idle_left, life_left = guard.life_left }
   warn(model, guard.state ~= "armed", "the guard is ending the machine")
   local engine = guard.engine
-  warn(model, type(engine) == "table" and engine.running == false, "the model server on the machine is not running; the guard starts it again")
+  local dead = guard.state == "armed" and type(engine) == "table" and engine.running == false
+  warn(model, dead, "the model server on the machine is not running; the guard starts it again")
   return ok
 end
 
