@@ -3,8 +3,9 @@ return {
   name = "stop",
   summary = "end the machine and prove that billing ended",
   details = "Can be repeated at any time. Exit 0: proven ended (or the cloud gives no proof and says it is gone), 1: not proven.",
-  options = { "stop" },
+  options = { "stop", "alert" },
   tolerant = true,
+  logged = true,
   run = function(ctx)
     local config = require "facts.config"
     local files = require "base.files"

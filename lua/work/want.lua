@@ -10,8 +10,8 @@ local offers = require "work.offers"
 
 local want = {}
 
--- Name of the model that is meant: the one named, else the tier's.
-local function chosen()
+--- Name of the model that is meant: the one named, else the tier's.
+function want.model_name()
   return config.get("DEFAULT_MODEL") or models.tiers[config.get("DEFAULT_TIER")]
 end
 
@@ -85,7 +85,7 @@ function want.make(options)
   local notes = {}
   offers.configured(config.get("DEFAULT_PROVIDER"))
   local engine = world.require("engines.ollama")
-  local name = chosen()
+  local name = want.model_name()
   refuse_cloud(name)
   local size = measure(engine, name, options.strict, notes)
   local model = describe(name, size.bytes, notes)
