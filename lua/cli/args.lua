@@ -205,7 +205,7 @@ function M.allowed(command, parsed)
       return nil, ("%s does not take --%s; see continueplz help %s"):format(command.name, row.name, command.name)
     end
     if value and row.also and takes[row.name .. "="] ~= (value ~= true or nil) then
-      return nil, (value == true and "%s needs a value: --%s=HH:MM" or "%s takes no value in --%s"):format(command.name, row.name)
+      return nil, (value == true and "%s needs a time, as in --%s=17:00" or "%s takes no value in --%s"):format(command.name, row.name)
     end
   end
   return true

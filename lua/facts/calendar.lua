@@ -42,7 +42,7 @@ local function day_number(word)
   end
   local known = { "mon-fri", "daily", "weekdays", "weekend" }
   table.move(M.days, 1, #M.days, #known + 1, known)
-  return nil, ("'%s' is no day of the week%s; write days like mon-fri or mon,wed,fri"):format(word, suggest.hint(word, known))
+  return nil, ("'%s' is no day of the week; write days like mon-fri or mon,wed,fri%s"):format(word, suggest.hint(word, known))
 end
 
 --- Reads "mon-fri", "mon,wed,fri", "sat-mon", "daily", "weekdays" or "weekend". → array of seven booleans, Monday first, or nil and
