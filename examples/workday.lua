@@ -27,6 +27,8 @@ for _, word in ipairs(cplz.args) do
   end
 end
 
+machine.hours = machine.hours or (cplz.at(day.stop) - cplz.at(day.start)) / 3600
+
 local function start()
   local ready = cplz.up(machine)
   cplz.print(("%s ready: %s at %s"):format(cplz.time(), ready.model, ready.endpoint.url))

@@ -40,7 +40,7 @@ local function plan_of(ctx)
   local plan = schedule.new(options.start, options.stop, options.days, start_words(ctx))
   local hours = schedule.hours(plan)
   if hours and not options.hours then
-    plan.words[#plan.words + 1] = ("--hours=%.4g"):format(hours)
+    plan.words[#plan.words + 1] = ("--hours=%.4g"):format(math.max(hours, 0.1)) -- no session counts as shorter
   end
   return plan
 end

@@ -27,7 +27,7 @@ local function unit(home, which, kind) return ("continueplz-%s-%s.%s"):format(sc
 
 --- A word of ExecStart (systemd.service(5), systemd.unit(5)): `%` and `$` would be replaced, quotes and backslashes would be read. Pure.
 function timers.quote(word)
-  word = word:gsub("%%", "%%%%"):gsub("%$", "$$$$")
+  word = word:gsub("%%", "%%%%"):gsub("%$", "$$")
   if word:find("^[%w_@+=:,./%%$-]+$") then return word end
   return '"' .. word:gsub("\\", "\\\\"):gsub('"', '\\"') .. '"'
 end
