@@ -27,7 +27,12 @@ for _, word in ipairs(cplz.args) do
   end
 end
 
-machine.hours = machine.hours or (cplz.at(day.stop) - cplz.at(day.start)) / 3600
+local hours = (cplz.at(day.stop) - cplz.at(day.start)) / 3600
+if hours <= 0 then
+  cplz.print(("--stop=%s is not after --start=%s"):format(day.stop, day.start))
+  cplz.exit("usage")
+end
+machine.hours = machine.hours or math.max(hours, 0.1) -- offers are compared by what they cost over this time
 
 local function start()
   local ready = cplz.up(machine)
