@@ -36,7 +36,7 @@ local function words_of(name, options)
     end
     local flag = key:gsub("_", "-")
     local row = flags.long(flag)
-    if not row or row.global then
+    if not row or row.global or key == "alert" then -- alerts are the script's own
       fail.raise("usage", ("%s takes no option '%s'%s"):format(name, key, suggest.hint("--" .. flag, flags.names())))
     end
     if value == false and (row.setting or row.kind ~= "none") then
@@ -101,7 +101,7 @@ local function with_options(name, command, parsed, fn)
   local ok, result = fail.try(function()
     return refusal and error(refusal, 0) or fn()
   end)
-  run.load_settings { settings = {} }
+  run.load_settings { settings = running.settings or {} }
   under_way = nil
   if not ok then
     error(result, 0)

@@ -184,7 +184,8 @@ local function alarm(ctx, code)
     return
   end
   local ok, problem = fail.try(task.run, function()
-    require("work.alert").run_failed(ctx.command.name, code, ctx.sentence, ctx.home)
+    local sentence = ctx.sentence or "money: " .. require("ui.money").line(ctx.home)
+    require("work.alert").run_failed(ctx.command.name, code, sentence, ctx.home)
   end)
   if not ok then
     say("the alert could not be sent: " .. fail.message(problem))

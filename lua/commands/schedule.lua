@@ -74,7 +74,7 @@ local function advice(ctx, plan, backend)
     end
   end
   if not config.secret "ALERT_WEBHOOK_URL" then
-    notes[#notes + 1] = "ALERT_WEBHOOK_URL is not set: a run that fails is told by the logs alone"
+    notes[#notes + 1] = "ALERT_WEBHOOK_URL is not set, so no message reaches you when a run fails; continueplz.log tells"
   end
   table.move(backend.notes(ctx.home), 1, 9, #notes + 1, notes)
   return notes

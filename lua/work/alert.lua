@@ -37,7 +37,7 @@ end
 function alert.run_failed(command, code, sentence, home)
   if told then return end
   local tell = command == "stop" and alert.critical or alert.error
-  tell(("continueplz %s failed: %s"):format(command, sentence or "see the log"), { action = command, exit_code = code, home = home })
+  tell(("continueplz %s failed: %s"):format(command, sentence), { action = command, exit_code = code, home = home })
 end
 
 --- Something changed that the user should know, but nothing bills unknown.

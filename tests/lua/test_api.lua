@@ -70,11 +70,12 @@ return function(t)
       { "up{ max_price = 'much' }", "--max-price: 'much' is not a number" },
       { "up{ spot = true, on_demand = true }", "contradict" }, { "up{ spot = false }", "spot = false" },
       { "up{ model = true }", "--model needs a value" },
-      { "up{ 'qwen' }", "by name" }, { "up{ output = 'json' }", "'output'" }, { "up{ yes = true }", "'yes'" },
+      { "up{ 'qwen' }", "by name" }, { "up{ output = 'json' }", "'output'" }, { "up{ yes = true }", "'yes'" }, { "up{ alert = true }", "'alert'" },
       { "stop{ model = 'x' }", "stop does not take --model" },
 
       { "offers{ idle = '30m' }", "offers does not take --idle" }, { "up{ gpu = 'h10' }", "did you mean h100?" }, { "up{ gpus = 1.5 }", "--gpus" },
-      { "up{ spot = 1 }", "--spot takes no value" }, { "up{ hours = 0/0 }", "--hours" }, { "sleep('soon')", "soon" }, { "sleep(-1)", "-1" }, { "sleep(0/0)", "nan" },
+      { "up{ spot = 1 }", "--spot takes no value" }, { "up{ hours = 0/0 }", "--hours" }, { "sleep('soon')", "soon" }, { "sleep(-1)", "-1" },
+      { "sleep(0/0)", "nan" },
       { "at('8.30')", "at: '8.30'" }, { "next('08:30', 'fry')", "next: 'fry'" }, { "wait_until('noon')", "'noon'" }, { "is_day('someday')", "'someday'" },
       { "ask('')", "ask needs a question" },
     }
