@@ -125,8 +125,7 @@ function actions.add(ctx)
   if plan.start then
     require("work.offers").configured(require("facts.config").get("DEFAULT_PROVIDER"))
   end
-  local before = #schedule.remove(ctx.home) > 0
-  backend.write(ctx.home, plan)
+  local before = schedule.write(ctx.home, backend, plan)
   local notes = advice(ctx, plan, backend)
   ctx.print(("%s by %s for %s:"):format(before and "Scheduled anew" or "Scheduled", backend.title, ctx.home))
   show(ctx, plan)

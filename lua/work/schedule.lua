@@ -105,6 +105,16 @@ function schedule.find(home)
   return list
 end
 
+--- Puts a schedule in the place of what was there before. → whether there was something
+function schedule.write(home, backend, plan)
+  local before = #schedule.find(home) > 0
+  backend.write(home, plan)
+  for _, other in ipairs(schedule.backends()) do
+    if other ~= backend then other.remove(home) end
+  end
+  return before
+end
+
 --- Takes everything away that is scheduled for a home. → array of sentences
 function schedule.remove(home)
   local done = {}

@@ -145,11 +145,32 @@ function timers.find(home)
   return { schedule = plan, problem = not plan and "its units were changed by hand and cannot be read" or problem }
 end
 
-local function put(home, plan)
+-- The stamp of a persistent timer would make its successor believe that it missed a run.
+local function forget(name)
+  local base = xdg("XDG_DATA_HOME", ".local/share")
+  if base then files.remove(files.join(base, "systemd/timers/stamp-" .. name)) end
+end
+
+-- Takes the units away. → { { name, text }, … } as they were
+local function clear(home)
+  local old = {}
+  for _, each in ipairs(existing(home)) do
+    if each.kind == "timer" then
+      systemctl("disable", "--now", each.name)
+      forget(each.name)
+    end
+    old[#old + 1] = { each.name, files.read(each.path) or "" }
+    local ok, why = files.remove(each.path)
+    if not ok then fail.raise("config", "the unit cannot be removed: " .. why) end
+  end
+  return old
+end
+
+local function put(units)
   local dir, names = unit_dir(), {}
   local made, why = files.mkdir(dir)
   if not made and not files.exists(dir) then fail.raise("config", dir .. " cannot be made: " .. why) end
-  for _, each in ipairs(timers.units(home, plan)) do
+  for _, each in ipairs(units) do
     local ok, reason = files.write(files.join(dir, each[1]), each[2], 420)
     if not ok then fail.raise("config", "the unit cannot be written: " .. reason) end
     if each[1]:find("%.timer$") then names[#names + 1] = each[1] end
@@ -158,36 +179,24 @@ local function put(home, plan)
   must("the timers could not be started", "enable", "--now", table.unpack(names))
 end
 
+--- Writes and starts the timers; when that fails, what was there before is brought back.
 function timers.write(home, plan)
-  local ok, problem = fail.try(put, home, plan)
+  local units = timers.units(home, plan)
+  local old = clear(home)
+  local ok, problem = fail.try(put, units)
   if ok then return end
-  fail.try(timers.remove, home)
+  fail.try(clear, home)
+  if #old > 0 then fail.try(put, old) end
   error(problem, 0)
 end
 
--- The stamp of a persistent timer would make its successor believe that it missed a run.
-local function forget(name)
-  local base = xdg("XDG_DATA_HOME", ".local/share")
-  if base then files.remove(files.join(base, "systemd/timers/stamp-" .. name)) end
-end
-
 function timers.remove(home)
-  local found = existing(home)
-  if #found == 0 then return nil end
-  for _, each in ipairs(found) do
-    if each.kind == "timer" then
-      systemctl("disable", "--now", each.name)
-      forget(each.name)
-    end
-  end
-  for _, each in ipairs(found) do
-    local ok, why = files.remove(each.path)
-    if not ok then fail.raise("config", "the unit cannot be removed: " .. why) end
-  end
+  if #clear(home) == 0 then return nil end
   systemctl("daemon-reload")
   return "The timers of systemd are gone."
 end
 
+--- What the user should know of this backend.
 function timers.notes()
   local list = { "what a run prints is in the journal: journalctl --user -u 'continueplz-*'",
     "a start that is missed because this computer is off is not made up for; a missed stop is, as soon as it runs again" }

@@ -29,6 +29,15 @@ local function tools(r)
   return tab
 end
 
+-- A systemctl that keeps what it is told, and refuses what `refuses` names.
+local function user_systemd(r, refuses)
+  local told = files.join(r.dir, "told")
+  files.remove(told)
+  assert(files.write(files.join(r.dir, "bin/systemctl"), ("#!/bin/sh\nshift\necho \"$*\" >>'%s'\ncase $1 in %s) echo 'Unit is masked' >&2; exit 1;; esac\n")
+    :format(told, refuses or "nothing"), 493))
+  return told
+end
+
 -- Runs a line of a crontab as cron does: by sh, with cron's environment, what it writes to stderr being the mail.
 local function as_cron(r, line)
   local command = assert(line:match("^%S+ %S+ %S+ %S+ %S+ (.*)$"), line):gsub("\\%%", "%%")
@@ -68,6 +77,30 @@ case("schedule: add, list, add anew, remove; other lines stay as they are", func
   expect.ends(r:run("schedule", "list"), 0, "Nothing is scheduled")
 end)
 
+case("schedule: timers of systemd are written, started, replaced, taken away; a refusal brings back what was", function(r)
+  local tab, dir = tools(r), files.join(r.dir, ".config/systemd/user")
+  expect.ends(r:run("schedule", "add", "--start=08:30", "--stop=17:00"), 0, "the crontab")
+  local told = user_systemd(r)
+  expect.ends(r:run("schedule", "add", "--start=08:30", "--stop=17:00"), 0, "anew by timers of systemd", "enable-linger")
+  expect.that(#files.list(dir) == 4 and files.read(tab) == "", "not moved from the crontab to systemd")
+  expect.that(files.read(told):find("daemon%-reload\nenable %-%-now continueplz%-%x+%-start.timer continueplz%-%x+%-stop.timer\n"), files.read(told))
+  local service = files.join(dir, files.list(dir)[1])
+  expect.that(files.read(service):find("\nKillMode=process\n", 1, true), "the agent would not outlive the start")
+  expect.ends(r:run("schedule", "add", "--stop=18:00"), 0, "anew")
+  local kept = files.list(dir)
+  expect.that(#kept == 2 and kept[1]:find("-stop.service", 1, true), table.concat(kept, " "))
+  user_systemd(r, "enable")
+  expect.ends(r:run("schedule", "add", "--start=09:00"), 3, "Unit is masked")
+  user_systemd(r, "is-active")
+  expect.ends(r:run("schedule", "list"), 1, "18:00 mon-fri", "is not active")
+  user_systemd(r)
+  expect.ends(r:run("schedule", "list"), 0, "18:00 mon-fri")
+  assert(files.write(files.join(dir, kept[1]), "[Unit]\n", 420))
+  expect.ends(r:run("schedule"), 1, "changed by hand")
+  expect.ends(r:run("schedule", "remove"), 0)
+  expect.that(#files.list(dir) == 0, "units are left")
+end)
+
 case("schedule: bad input leaves the crontab alone", function(r)
   local tab = tools(r)
   assert(files.write(tab, "5 4 * * * true\n"))
@@ -86,6 +119,7 @@ case("schedule: bad input leaves the crontab alone", function(r)
   expect.ends(r:run("schedule", "ad"), 2, "did you mean add?")
   expect.ends(r:run("schedule", "add", "--start=08:30", "--print"), 0, "30 8 * * 1,2,3,4,5 ")
   expect.that(files.read(tab) == "5 4 * * * true\n", "the crontab was changed")
+  expect.ends(r:run("schedule", "add", "--start=08:30"), 0)
   assert(files.write(tab .. ".broken", ""))
   expect.ends(r:run("schedule", "add", "--start=08:30"), 3, "the disk is on fire")
   files.remove(files.join(r.home, ".env"))
