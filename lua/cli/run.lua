@@ -31,7 +31,8 @@ local function init_settings()
   return value
 end
 
-local function load_settings(parsed)
+--- Brings the settings in force. parsed.settings: {NAME = {text=, flag=}} → array of problems
+function M.load_settings(parsed)
   local init, trouble = init_settings()
   local problems = config.load(world.home, { flags = parsed.settings, init = init })
   if trouble then
@@ -47,7 +48,7 @@ local function settle(command, parsed)
     return fail.new { kind = "config", message = "there is no folder to work in: HOME is not set; name one with -C DIR" }
   end
   local fatal, rest = nil, {}
-  for _, problem in ipairs(load_settings(parsed)) do
+  for _, problem in ipairs(M.load_settings(parsed)) do
     if problem.usage then
       return fail.new { kind = "usage", message = problem.message }
     end
@@ -81,6 +82,11 @@ local function open_log(command, parsed)
   return nil
 end
 
+--- Settings and log for a command. → nil, or a failure
+function M.prepare(command, parsed)
+  return settle(command, parsed) or open_log(command, parsed)
+end
+
 -- First signal: the command is asked to end, which undoes what it began. Second: at once, with the way to finish by hand.
 local function on_signals(worker)
   local count = 0
@@ -99,7 +105,8 @@ local function on_signals(worker)
   end)
 end
 
-local function context(command, parsed, load)
+--- What a command gets: its words and options, and ways to tell.
+function M.context(command, parsed, load)
   local ctx = {
     command = command, args = parsed.words, options = parsed.options, settings = parsed.settings, script = parsed.script,
     load = load, home = world.home, json = parsed.options.output == "json" or parsed.options.json == true,
@@ -128,8 +135,9 @@ local function context(command, parsed, load)
       ctx.screen:close()
     end
     local seen = ctx.screen and ctx.screen.failed == message and term.is("out") and term.is("err") -- one screen, where it stands already
+    ctx.sentence = log.redact(message)
     if not seen then
-      say(log.redact(message))
+      say(ctx.sentence)
     end
     if failure and failure.trace and parsed.options.verbose then
       term.err(failure.trace .. "\n")
@@ -148,25 +156,51 @@ local function failed(ctx, problem)
   return code
 end
 
--- Is money running? Read from the journal, whatever the command did.
-local function money_line(ctx)
-  if ctx.json or ctx.command.offline or ctx.command.quiet then
+-- Is money running? Read from the journal, whatever the command did. A script that has nothing to do with it is left in peace.
+local function money_line(ctx, code)
+  local command = ctx.command
+  if command.quiet or (ctx.json and not command.logged) then
     return
   end
   local ok, text = fail.try(function()
     local money = require "ui.money"
-    return ctx.at_rest and money.sentence {} or money.line(ctx.home)
+    if ctx.at_rest then
+      return money.sentence {}
+    end
+    return money.line(ctx.home, command.discreet and not ctx.api)
   end)
-  local line = "Money: " .. (ok and text or "not known: " .. fail.message(text)) .. "\n"
-  if ctx.command.data then
+  text = ok and text or not ok and "not known: " .. fail.message(text)
+  if text and (command.logged or ctx.api) then
+    log.info("Command ended", { command = command.name, exit_code = code, money = text, sentence = code ~= 0 and ctx.sentence or nil })
+  end
+  if not text or ctx.json then
+    return
+  end
+  local line = "Money: " .. text .. "\n"
+  if command.data then
     term.err(line)
   else
     term.out(line)
   end
 end
 
--- A user's own command that breaks gives way to the built-in one, where there is one that must work.
-local function perform(command, ctx, builtin)
+-- An unattended run that failed tells the webhook; a stop that failed may leave something that bills.
+local function alarm(ctx, code)
+  if not ctx.options.alert or code == 0 then
+    return
+  end
+  local ok, problem = fail.try(task.run, function()
+    local sentence = ctx.sentence or "money: " .. require("ui.money").line(ctx.home)
+    require("work.alert").run_failed(ctx.command.name, code, sentence, ctx.home)
+  end)
+  if not ok then
+    say("the alert could not be sent: " .. fail.message(problem))
+  end
+end
+
+--- Runs a command in its context. A user's own command that breaks gives way to the built-in one, where there is one that must work.
+-- → as fail.try
+function M.perform(command, ctx, builtin)
   local fine, result = fail.try(command.run, ctx)
   if fine or not builtin or builtin == command or not fail.is(result, "internal") then
     return fine, result
@@ -178,7 +212,7 @@ end
 local function run_in_task(command, ctx, builtin)
   local ok, code = fail.try(task.run, function()
     local worker = task.spawn(function()
-      local fine, result = perform(command, ctx, builtin)
+      local fine, result = M.perform(command, ctx, builtin)
       if ctx.screen then
         ctx.screen:close()
       end
@@ -215,7 +249,7 @@ end
 --- Runs a command table with a parsed command line. broken: why the user's own one could not be loaded; builtin: what takes
 -- over from the user's own one that breaks. → exit code.
 function M.command(command, parsed, load, broken, builtin)
-  local ctx = context(command, parsed, load)
+  local ctx = M.context(command, parsed, load)
   if command.offline then
     local ok, result = fail.try(command.run, ctx)
     return ok and result or failed(ctx, result)
@@ -223,9 +257,11 @@ function M.command(command, parsed, load, broken, builtin)
   if command.early and world.home and not next(parsed.settings) then
     command.early(ctx)
   end
-  local refusal = settle(command, parsed) or open_log(command, parsed)
+  local refusal = M.prepare(command, parsed)
   if refusal then
-    return failed(ctx, refusal)
+    local code = failed(ctx, refusal)
+    alarm(ctx, code)
+    return code
   end
   for _, note in ipairs(world.notes) do
     say("note: " .. note)
@@ -235,10 +271,11 @@ function M.command(command, parsed, load, broken, builtin)
   if not done or not code then
     code = run_in_task(command, ctx, builtin)
   end
-  money_line(ctx)
+  alarm(ctx, code)
   if builtin then
     tell_passed_over(told)
   end
+  money_line(ctx, code)
   return code
 end
 

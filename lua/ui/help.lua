@@ -39,7 +39,10 @@ end
 
 local function option_lines(lines, wanted)
   for _, row in ipairs(flags.list) do
-    if wanted(row) then
+    local how = wanted(row)
+    if how == "value" then
+      add(lines, two_columns(("--%s=%s"):format(row.name, row.value_also), row.doc_also))
+    elseif how then
       add(lines, two_columns(spelled(row), row.doc))
     end
   end
@@ -49,13 +52,13 @@ local function global(row)
   return row.global
 end
 
--- The options that a command takes, without the one that only names the command. → set, or nil when there are none
+-- The options that a command takes, without the one that only names the command. → name → true or "value", or nil when there are none
 local function taken(command)
   local takes
   for _, name in ipairs(command.options or {}) do
     if name ~= command.name then
       takes = takes or {}
-      takes[name] = true
+      takes[name:gsub("=$", "")] = name:find("=$") and "value" or true
     end
   end
   return takes

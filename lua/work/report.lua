@@ -17,7 +17,7 @@ local report = {}
 
 --- The three limits of the guard in one line.
 function report.limits_text(limits)
-  local function one(seconds, words) return seconds > 0 and clock.duration(seconds) .. " " .. words or "no limit on " .. words end
+  local function one(seconds, words) return seconds > 0 and clock.duration(seconds) .. " " .. words or "no limit " .. words end
   return one(limits.silence, "of silence") .. ", " .. one(limits.idle, "of idleness") .. ", " .. one(limits.life, "of life")
 end
 

@@ -17,8 +17,9 @@ rig.__index = rig
 
 local function plain_environment(extra)
   local env = {}
+  local said = "\n" .. table.concat(extra or {}, "\n")
   for _, name in ipairs { "PATH", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS" } do
-    if process.getenv(name) then env[#env + 1] = name .. "=" .. process.getenv(name) end
+    if process.getenv(name) and not said:find("\n" .. name .. "=", 1, true) then env[#env + 1] = name .. "=" .. process.getenv(name) end
   end
   for _, line in ipairs(extra or {}) do env[#env + 1] = line end
   return env
@@ -64,13 +65,14 @@ function rig:write_env(extra)
   assert(files.write(files.join(self.home, ".env"), table.concat(lines, "\n") .. "\n", 384))
 end
 
---- Starts the binary in this home. Returns the child; `finish(child)` collects it.
+--- Starts the binary in this home, with `more_env` ({"NAME=value"}) besides. Returns the child; `finish(child)` collects it.
 function rig:start(...)
   self:check_processes()
   local argv = { process.exe, "-C", self.home }
   for _, word in ipairs { ... } do argv[#argv + 1] = word end
   local began = clock.wall()
-  local child = process.spawn { argv = argv, env = plain_environment { "HOME=" .. self.dir }, stdin = "null", stdout = "pipe", stderr = "pipe",
+  local env = { "HOME=" .. self.dir, table.unpack(self.more_env or {}) }
+  local child = process.spawn { argv = argv, env = plain_environment(env), stdin = "null", stdout = "pipe", stderr = "pipe",
     cwd = "/" }
   child.began = began
   child.pieces = { {}, {} }

@@ -148,6 +148,7 @@ return function(t)
     local taken = {}
     for _, name in ipairs(args.commands) do
       for _, option in ipairs(load(name).options or {}) do
+        option = option:gsub("=$", "") -- with a value
         t:ok(flags.long(option), name .. " takes --" .. option)
         taken[option] = true
       end
