@@ -34,9 +34,9 @@ end
 
 --- One line about a key that was checked.
 function M.verdict(result)
-  local sign = result.ok and term.style("green", "✓") or term.style("red", "✗")
-  local text = result.state == "good" and "Valid - account: " .. account.words(result) or result.message
-  return table.concat(format.wrap(("  %s %s: %s"):format(sign, result.title, text), format.width(), "    "), "\n")
+  local sign = result.state == "good" and term.style("green", "✓") or result.ok and term.style("yellow", "⚠") or term.style("red", "✗")
+  local text = result.state == "good" and ("%s key valid - account: %s"):format(result.title, account.words(result)) or result.message
+  return table.concat(format.wrap(("  %s %s"):format(sign, text), format.width(), "    "), "\n")
 end
 
 --- What follows from not allowing the account's key.
@@ -150,14 +150,17 @@ local rows = {
   end },
   DEFAULT_REGION = { "Region", function() return config.get("DEFAULT_REGION") end },
   PREFER_SPOT = { "Spot machines", function() return config.get("PREFER_SPOT") and "yes, when cheaper" or "no" end },
-  MAX_PRICE = { "Asks beyond", function()
+  MAX_PRICE = { "Asks above", function()
     local price = config.get("MAX_PRICE")
     return price and format.dollars(price) .. " per hour" or "off"
   end },
-  DEADMAN_TIMEOUT_HOURS = { "Ends after silence", limit "DEADMAN_TIMEOUT_HOURS" },
-  IDLE_MINUTES = { "... idleness", limit "IDLE_MINUTES" },
-  MAX_HOURS = { "... in any case", limit "MAX_HOURS" },
-  EUR_RATE = { "Currency", function() return "dollars are billed; " .. format.rate(config.rate()) end },
+  DEADMAN_TIMEOUT_HOURS = { "Ends itself after silence of", limit "DEADMAN_TIMEOUT_HOURS" },
+  IDLE_MINUTES = { "... idleness of", limit "IDLE_MINUTES" },
+  MAX_HOURS = { "... in any case after", limit "MAX_HOURS" },
+  EUR_RATE = { "Currency", function()
+    local rate = config.rate()
+    return ("dollars; in euros at %.2f (%s%s)"):format(rate.per_dollar, rate.date, config.get("EUR_RATE") and "" or ", built-in")
+  end },
 }
 
 local origins = { set = "the one that is set", file = "the one in tunnel.key", made = "made now", given = "the one you gave" }
@@ -168,12 +171,13 @@ local function show(ctx, plan)
   for index, name in ipairs(setup.names) do
     table_rows[index] = { ("  %d"):format(index), rows[name][1], rows[name][2]() }
   end
-  table_rows[#table_rows + 1] = { ("  %d"):format(#table_rows + 1), "Tunnel key", origins[plan.tunnel.from] .. ", public " .. plan.tunnel.public:sub(1, 8) .. "…" }
+  local tunnel = ("%s, public %s…"):format(origins[plan.tunnel.from], plan.tunnel.public:sub(1, 8))
+  table_rows[#table_rows + 1] = { ("  %d"):format(#table_rows + 1), "Tunnel key", tunnel }
   for _, line in ipairs(format.columns(table_rows, "lll")) do
     ctx.print(line)
   end
-  if #setup.without_consent(plan.clouds) > 0 then
-    local cloud = setup.without_consent(plan.clouds)[1]
+  local cloud = setup.without_consent(plan.clouds)[1]
+  if cloud then
     say(ctx, ("\n%s knows no lesser key: a machine there can end itself, when you are gone, only with the key of your account on it (readable by root "
       .. "alone, used for that one call). Type yes to allow that (GUARD_ACCOUNT_KEY); otherwise %s is left out when renting."):format(cloud.title, cloud.title))
     return true
@@ -191,7 +195,7 @@ end
 
 local function change(ctx, plan, name)
   local row = config.row(name)
-  say(ctx, ("  %s: %s%s"):format(name, row.doc, row.off and "; or off" or ""))
+  say(ctx, ("  %s: %s%s"):format(name, row.doc, row.off and "; or off" or ""), "    ")
   while true do
     local text = completed(name, ask(("  %s [%s]: "):format(name, shown.text(row, config.get(name)))))
     if text == "" then
@@ -217,8 +221,8 @@ end
 
 -- One look at everything else: Enter takes it.
 local function approve(ctx, plan)
+  local consent = show(ctx, plan)
   while true do
-    local consent = show(ctx, plan)
     local text = ask(("Enter saves%s; a number changes that line: "):format(consent and ", yes allows the key and saves" or "")):lower()
     local number = math.tointeger(tonumber(text))
     if text == "" then
@@ -229,8 +233,10 @@ local function approve(ctx, plan)
       return
     elseif number and setup.names[number] then
       change(ctx, plan, setup.names[number])
+      consent = show(ctx, plan)
     elseif number == #setup.names + 1 then
       change_tunnel(ctx, plan)
+      consent = show(ctx, plan)
     else
       refuse(ctx, ("'%s' is neither Enter nor the number of a line"):format(text))
     end
@@ -242,7 +248,8 @@ end
 function M.ask(ctx, list)
   local path, text = config.file()
   ctx.print(table.concat(format.box { "continueplz setup" }, "\n"))
-  say(ctx, text and ("%s is kept: only what you change here is replaced."):format(path) or ("Everything goes into %s, at the end. Ctrl-C leaves without a trace."):format(path))
+  say(ctx, (text and "%s is kept: only what you change here is replaced." or "Everything goes into %s, at the end; Ctrl-C leaves without a trace.")
+    :format(path))
   local plan = ask_keys(ctx, choose(ctx, list))
   plan.tunnel = setup.tunnel_key()
   approve(ctx, plan)

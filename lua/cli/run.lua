@@ -40,14 +40,16 @@ local function load_settings(parsed)
   return problems
 end
 
--- Settings that cannot be read stop a command that needs them; those that end or show a machine go on with what is right.
+-- Settings that cannot be read stop a command that needs them; those that end or show a machine go on with what is right, and one that
+-- inspects is given what is wrong (ctx.wrong) and leaves no trace, not even in the log.
 -- → nil, or a failure
-local function settle(command, parsed)
+local function settle(command, parsed, ctx)
   if not world.home then
     return fail.new { kind = "config", message = "there is no folder to work in: HOME is not set; name one with -C DIR" }
   end
   local fatal, rest = nil, {}
-  for _, problem in ipairs(load_settings(parsed)) do
+  ctx.wrong = load_settings(parsed)
+  for _, problem in ipairs(ctx.wrong) do
     if problem.usage then
       return fail.new { kind = "usage", message = problem.message }
     end
@@ -56,6 +58,9 @@ local function settle(command, parsed)
     else
       rest[#rest + 1] = problem
     end
+  end
+  if command.inspects then
+    return nil
   end
   for _, problem in ipairs(rest) do
     say(problem.message)
@@ -72,7 +77,7 @@ local function open_log(command, parsed)
   end
   local verbose = parsed.options.verbose
   log.echo(verbose and (verbose > 1 and "debug" or "info") or nil)
-  if files.exists(world.home) then
+  if files.exists(world.home) and not command.inspects then
     local ok, why = log.open(world.home)
     if not ok then
       say("the log cannot be written: " .. why)
@@ -210,7 +215,7 @@ function M.command(command, parsed, load, broken, builtin)
     local ok, result = fail.try(command.run, ctx)
     return ok and result or failed(ctx, result)
   end
-  local refusal = settle(command, parsed) or open_log(command, parsed)
+  local refusal = settle(command, parsed, ctx) or open_log(command, parsed)
   if refusal then
     return failed(ctx, refusal)
   end

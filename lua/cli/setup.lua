@@ -13,6 +13,18 @@ local M = {}
 
 local EXIT = { wrong = "auth", rights = "auth", blocked = "transient", unreachable = "transient" }
 
+local function is_named(cloud, name)
+  if cloud.name == name then
+    return true
+  end
+  for _, alias in ipairs(cloud.aliases) do
+    if alias == name then
+      return true
+    end
+  end
+  return false
+end
+
 local function names_of(list)
   local names = {}
   for index, cloud in ipairs(list) do
@@ -28,7 +40,7 @@ local function offered()
     return list
   end
   for _, cloud in ipairs(list) do
-    if cloud.name == named or table.concat(cloud.aliases, "\n"):find(named, 1, true) then
+    if is_named(cloud, named) then
       return { cloud }
     end
   end

@@ -9,7 +9,8 @@ function M.masked(text)
   return #text >= LONG and "…" .. text:sub(-4) or "(set)"
 end
 
---- The value of a setting as text that reads back as the same value. row: of facts.settings; value: as facts.config gives it (false: off). → text, "" when not set
+--- The value of a setting as text that reads back as the same value (not a secret's). row: of facts.settings; value: as
+-- facts.config gives it (false: off). → text, "" when not set
 function M.text(row, value)
   if value == nil then return "" end
   if row.secret or row.secret_url then return M.masked(value) end

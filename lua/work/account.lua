@@ -63,14 +63,14 @@ function sentences.rights(title, failure, address, rights)
 end
 
 function sentences.funds(title, failure)
-  return ("the key is right, but the account at %s has no credit%s; add some there before renting"):format(title, said(failure))
+  return ("The key is right, but the account at %s has no credit%s; add some there before renting"):format(title, said(failure))
 end
 
 function sentences.blocked(title, failure)
   if failure.code == "tls" then
-    return ("the connection to %s is not to be trusted (%s): a proxy that reads along, or a wrong clock; the key was not judged"):format(title, failure.message)
+    return ("The connection to %s is not to be trusted (%s): a proxy that reads along, or a wrong clock; the key was not judged"):format(title, failure.message)
   end
-  return ("not %s answered but something in between, a proxy or a network's sign-in page%s; look at it in a browser, and at https_proxy; "
+  return ("Not %s answered but something in between, a proxy or a network's sign-in page%s; look at it in a browser, and at https_proxy; "
     .. "the key was not judged"):format(title, failure.status and (" (HTTP %d)"):format(failure.status) or "")
 end
 
@@ -96,12 +96,12 @@ local function ask(name)
   local provider = world.require("providers." .. name)
   return task.deadline(SECONDS, function()
     local who = provider.account()
-    return who, #provider.list(), provider
+    return who, provider.list()
   end, ("no answer within %d s"):format(SECONDS))
 end
 
 --- Asks a cloud about the key in force. cloud: a row of facts.clouds. Waits.
--- → { cloud=, title=, ok=, state=, message=, id=, name=, balance=, currency=, machines= }, state one of good, funds (the key is right, no credit),
+-- → { cloud=, title=, ok=, state=, message=, id=, name=, balance=, currency=, machines= (list()) }, state one of good, funds (the key is right, no credit),
 -- wrong, rights, blocked (something in between answered), unreachable; ok: the key can be used
 function account.check(cloud)
   local result = { cloud = cloud, title = cloud.title, ok = true, state = "good" }
