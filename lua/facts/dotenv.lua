@@ -77,10 +77,11 @@ local function parts_of(text)
   local quote = rest:sub(1, 1)
   if quote == '"' or quote == "'" then
     local stop = rest:find(quote, 2, true)
-    if not stop then
-      return lead, rest, ""
+    local tail = stop and rest:sub(stop + 1)
+    if not tail or not (tail:match("^%s*$") or tail:match("^%s*#")) then
+      return lead, rest, "" -- a broken line: all of it gives way
     end
-    return lead, rest:sub(1, stop), rest:sub(stop + 1)
+    return lead, rest:sub(1, stop), tail
   end
   if quote == "#" or rest == "" then
     return "", "", lead .. rest

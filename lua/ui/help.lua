@@ -64,12 +64,13 @@ local function usage(command)
   return "continueplz " .. command.name .. (taken(command) and " [options]" or "") .. (command.args and " " .. command.args or "")
 end
 
---- The short help: what it is, the daily commands. `load(name)` → command table.
-function M.short(load)
+--- The short help: what it is, the daily commands. `load(name)` → command table; new: nothing is set up yet.
+function M.short(load, new)
   local lines = {
     "continueplz: rent the cheapest GPU that fits a coding model, reach it through a",
     "private tunnel, give it back, proven.",
     "",
+    "  continueplz init                                   first: a cloud's key, prices",
     "  continueplz --cheapest --model=qwen3-coder:30b     start",
     "  continueplz --stop                                 stop, and prove it",
     "",
@@ -83,6 +84,9 @@ function M.short(load)
   add(lines, { "", "Everywhere:" })
   option_lines(lines, global)
   add(lines, { "", "continueplz help COMMAND tells a command's options, help --all tells everything." })
+  if new then
+    add(lines, { "", "Nothing is set up in this folder yet. Begin with: continueplz init" })
+  end
   return lines
 end
 

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Is a key good? Asks its cloud who it belongs to and whether it may list machines, and says in one sentence what is wrong.
 local fail = require "base.fail"
+local http = require "base.http"
 local json = require "base.json"
 local log = require "base.log"
 local task = require "base.task"
@@ -95,8 +96,10 @@ end
 local function ask(name)
   local provider = world.require("providers." .. name)
   return task.deadline(SECONDS, function()
-    local who = provider.account()
-    return who, provider.list()
+    return http.retry(function()
+      local who = provider.account()
+      return who, provider.list()
+    end, { attempts = 5, pause = 2 / config.get "TIME_SCALE", kinds = { "rate" } })
   end, ("no answer within %d s"):format(SECONDS))
 end
 

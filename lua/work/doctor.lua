@@ -109,29 +109,38 @@ local function compare(add, address, date)
   return true
 end
 
--- The registry and the clouds' addresses are looked at without a key: do they answer, and what time is it there?
+-- The addresses in use: the registry's, and of each cloud that has a key.
+local function addresses()
+  local list = { config.get "REGISTRY_URL" }
+  for _, cloud in ipairs(clouds) do
+    local row = config.secret(cloud.key) and config.row(cloud.name .. "_base_url")
+    list[#list + 1] = row and config.get(row.name) or nil
+  end
+  return list
+end
+
+-- Each address is looked at without a key: does it answer, and what time is it there?
 local function network(add)
-  local compared = false
-  for _, row in ipairs(config.settings) do
-    if row.type == "url" and not row.secret_url then
-      local address = config.get(row.name)
-      local ok, answer = fail.try(http.request, { method = "HEAD", url = address .. "/", ok = "any", timeout = NETWORK_SECONDS })
-      if not ok and fail.is(answer, "interrupted") then error(answer, 0) end
-      if not ok then
-        add("network", "problem", answer.message, answer.code == "tls" and "a proxy that reads along, or a wrong clock (it says " .. clock.iso() .. ")"
-          or "look at the network, and at https_proxy")
-      else
-        compared = compared or compare(add, address, http_date(answer.headers.date))
-      end
+  local compared, reached = false, {}
+  for _, address in ipairs(addresses()) do
+    local ok, answer = fail.try(http.request, { method = "HEAD", url = address .. "/", ok = "any", timeout = NETWORK_SECONDS })
+    if not ok and fail.is(answer, "interrupted") then error(answer, 0) end
+    if ok then
+      reached[#reached + 1] = address
+      compared = compared or compare(add, address, http_date(answer.headers.date))
+    else
+      add("network", "problem", answer.message, answer.code == "tls" and "a proxy that reads along, or a wrong clock (it says " .. clock.iso() .. ")"
+        or "look at the network, and at https_proxy")
     end
   end
+  if #reached > 0 then add("network", "ok", table.concat(reached, " and ") .. " can be reached") end
   if not compared then add("clock", "warning", "it could not be compared: no answer told a time; it says " .. clock.iso()) end
 end
 
 -- Everything on this computer, as with the simulators: then nothing is sent elsewhere.
 local function all_near()
-  for _, row in ipairs(config.settings) do
-    if row.type == "url" and not row.secret_url and not readers.loopback(config.get(row.name)) then return false end
+  for _, address in ipairs(addresses()) do
+    if not readers.loopback(address) then return false end
   end
   return true
 end

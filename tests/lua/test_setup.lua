@@ -1,0 +1,296 @@
+-- SPDX-License-Identifier: MIT
+-- Guided setup: keys are judged in different sentences, prompts and their absence, .env is merged; config.
+local dotenv = require "facts.dotenv"
+local json = require "base.json"
+local keys = require "base.keys"
+
+local HOME = "/home/user/.continueplz"
+local KEY = "good-key-0123456789abcdef"
+local PAGE = "<!DOCTYPE html><html>sign in</html>"
+
+-- A second cloud, whose machines need the account's key; its adapter is a script of the user's.
+local TOY = [[
+local fail = require "base.fail"
+local config = require "facts.config"
+return { name = "lambda", title = "Lambda", console = "https://cloud.lambda.ai/instances", key_setting = "LAMBDA_API_KEY",
+  capabilities = { guard = "account-key" }, timing = {},
+  account = function()
+    if config.secret "LAMBDA_API_KEY" ~= "toy-key-0123456789" then
+      fail.raise("auth", "no", { status = 401, body = '{"error":{"message":"API key was invalid."}}' })
+    end
+    return { id = "w1", currency = "USD" }
+  end,
+  list = function() return {} end, offers = function() return {} end }
+]]
+
+return function(t)
+  local fake = t:load("fakehost")
+  local _
+
+  local function bearer(request) return (request.headers.authorization or ""):match("^Bearer (.*)$") end
+
+  -- A Vast that knows one key; answers: what else to say for a path.
+  local function vast(answers)
+    return function(request)
+      if request.host ~= "console.vast.ai" then return { status = 503, body = "" } end
+      for path, answer in pairs(answers or {}) do -- order: free
+        if request.path:find(path) then return answer end
+      end
+      if bearer(request) ~= KEY then return { status = 404, json = { success = false, error = "auth_error", msg = "Invalid user key" } } end
+      if request.path:find("users/current", 1, true) then return { json = { id = 7, username = "ada", credit = 12.5 } } end
+      if request.path:find("instances", 1, true) then return { body = '{"success":true,"instances":[]}' } end
+      return { status = 503, body = "" }
+    end
+  end
+
+  local function words(line)
+    local list = {}
+    for word in line:gmatch("%S+") do list[#list + 1] = word end
+    return list
+  end
+
+  -- Runs a command line in a replaced world. → exit code, stdout, stderr, sim
+  local function run(line, options)
+    options = options or {}
+    local env = { HOME = "/home/user" }
+    for key, value in pairs(options.env or {}) do env[key] = value end -- order: free
+    local s = fake.new { env = env, http = options.http or vast() }
+    for path, text in pairs(options.files or {}) do -- order: free
+      s.disk[HOME .. "/" .. path] = { data = text, mode = 384, mtime = 0 }
+    end
+    local p = s:start(function(require) return require("cli").main(words(line)) end,
+      { bare = true, tty = options.tty and { ["in"] = true, out = true, err = true } or {}, input = options.input })
+    s:run()
+    return p:result(), p.out, p.err, s
+  end
+
+  local function env_of(s)
+    local file = s.disk[HOME .. "/.env"]
+    if not file then return nil end
+    t:equal(file.mode, 384, "mode of .env")
+    local values, entries, problems = {}, dotenv.parse(file.data)
+    t:equal(problems, {})
+    for _, entry in ipairs(entries) do values[entry.name] = entry.value end
+    return values, file.data
+  end
+
+  local function says(text, ...)
+    local flat = text:gsub("\27%[%d*m", ""):gsub("%s+", " ")
+    for _, part in ipairs { ... } do t:ok(flat:find(part, 1, true), ("%q in: %s"):format(part, flat)) end
+  end
+
+  t:case("a key is judged in different sentences, and nothing is saved unless it is right", function()
+    local rows = {
+      { nil, "wrong-key-0123456789", 3, "does not know this key (it said: Invalid user key)" },
+      { { ["users/current"] = { status = 401, json = { success = false, error = "auth_error", msg = "This key lacks the permission user_read" } } }, KEY, 3,
+        "knows this key, but it may not do what is needed (it said: This key lacks the permission user_read)", "instance_write" },
+      { { ["v1/instances"] = { status = 401, json = { error = "auth_error", msg = "lacks the permission instance_read" } } }, KEY, 3, "may not do" },
+      { { [""] = { status = 200, body = PAGE } }, KEY, 5, "Not Vast.ai answered but something in between", "(HTTP 200)", "https_proxy" },
+      { { [""] = { status = 403, body = PAGE } }, KEY, 5, "something in between", "(HTTP 403)" },
+      { { [""] = { status = 302, headers = { location = "http://hotel/" }, body = "" } }, KEY, 5, "something in between" },
+      { { [""] = { status = 407, body = "" } }, KEY, 5, "something in between" },
+      { { [""] = { error = "CONNECT tunnel failed, response 403", code = "connect", sent = false } }, KEY, 5, "something in between" },
+      { { [""] = { error = "certificate is not trusted", code = "tls", sent = false } }, KEY, 5, "not to be trusted", "clock" },
+      { { [""] = { error = "Could not resolve host", code = "resolve", sent = false } }, KEY, 5, "could not be asked", "not judged" },
+      { { [""] = { status = 502, body = PAGE } }, KEY, 5, "could not be asked" },
+    }
+    for _, row in ipairs(rows) do
+      local code, out, err, s = run("init -y", { env = { VAST_API_KEY = row[2] }, http = vast(row[1]) })
+      t:equal(code, row[3], err)
+      says(err, "VAST_API_KEY: ", "nothing was saved", table.unpack(row, 4))
+      t:ok(not err:find(row[2], 1, true) and not out:find(row[2], 1, true), "the key is shown")
+      for path in pairs(s.disk) do t:ok(false, "written: " .. path) end -- order: free
+    end
+  end)
+
+  t:case("no credit is a warning: the key is right", function()
+    local broke = { ["users/current"] = { json = { id = 7, username = "ada", credit = 0 } } }
+    local code, out, _, s = run("init -y", { env = { VAST_API_KEY = KEY }, http = vast(broke) })
+    t:equal(code, 0)
+    says(out, "The key is right, but the account at Vast.ai has no credit")
+    t:equal(env_of(s).VAST_API_KEY, KEY)
+  end)
+
+  t:case("unattended: environment, flags, standard input; what is missing is named", function()
+    local code, out, err, s = run("init --tier=small --max-hours=90m", { env = { VAST_API_KEY = KEY, MAX_PRICE = "1.5" } })
+    t:equal(code, 0, err)
+    local values = env_of(s)
+    t:equal({ values.VAST_API_KEY, values.DEFAULT_TIER, values.MAX_HOURS, values.MAX_PRICE, values.IDLE_MINUTES, values.PREFER_SPOT },
+      { KEY, "small", "90m", "1.5", "60", "yes" })
+    t:equal(keys.load(values.WIREGUARD_PRIVATE_KEY):public(), values.WIREGUARD_PUBLIC_KEY)
+    t:ok(not out:find(values.WIREGUARD_PRIVATE_KEY, 1, true))
+    t:ok(s.disk[HOME .. "/.continueplz.state"], "state file")
+    code, _, err, s = run("init", { input = ' "' .. KEY .. '" \n' })
+    t:equal({ code, env_of(s).VAST_API_KEY }, { 0, KEY }, err)
+    for _, input in ipairs { "", "\n" } do
+      code, _, err, s = run("init", { input = input })
+      t:equal({ code, s.disk[HOME .. "/.env"] }, { 3, nil })
+      says(err, "no key was given", "VAST_API_KEY", "standard input", "nothing was saved")
+    end
+    code, _, err = run("init", { input = "two words\n" })
+    t:equal(code, 3)
+    says(err, "no key has")
+    code, _, err = run("init --provider=mars")
+    t:equal(code, 2)
+    says(err, "'mars'", "vast")
+    code, out = run("init --output=json", { env = { VAST_API_KEY = KEY } })
+    local object = json.decode(out)
+    t:equal({ code, object.status, object.file, object.created, object.providers[1].state, object.providers[1].balance },
+      { 0, "saved", HOME .. "/.env", true, "good", 12.5 })
+    t:ok(not out:find(KEY, 1, true) and object.offers_problem, out)
+  end)
+
+  t:case("an existing .env is merged: order, comments and unknown lines stay, a second run changes nothing", function()
+    local text = "# mine\nMAX_PRICE=2   # dear\n\nVAST_API_KEY='old-key-000000000000'\nnonsense here\nDEFAULT_TIER=large\n"
+    local code, _, _, s = run("init --tier=small", { env = { VAST_API_KEY = KEY }, files = { [".env"] = text } })
+    local merged = s.disk[HOME .. "/.env"].data
+    t:equal(code, 0)
+    t:equal(merged:match("^(.-)WIREGUARD"), "# mine\nMAX_PRICE=2   # dear\n\nVAST_API_KEY=" .. KEY .. "\nnonsense here\nDEFAULT_TIER=small\n")
+    t:ok(merged:find("WIREGUARD_PRIVATE_KEY=", 1, true) and not merged:find("IDLE_MINUTES", 1, true), merged)
+    local out
+    code, out, _, s = run("init -y", { files = { [".env"] = merged } })
+    t:equal({ code, s.disk[HOME .. "/.env"].data }, { 0, merged })
+    says(out, "nothing was changed")
+  end)
+
+  t:case("a tunnel key that is there is taken; a disk that refuses leaves the old file", function()
+    local pair = keys.fresh()
+    local code, _, _, s = run("init -y", { env = { VAST_API_KEY = KEY }, files = { ["tunnel.key"] = pair:secret() .. "\n" } })
+    t:equal({ code, env_of(s).WIREGUARD_PRIVATE_KEY }, { 0, nil })
+    code, _, _, s = run("init -y", { env = { VAST_API_KEY = KEY, WIREGUARD_PRIVATE_KEY = pair:secret() } })
+    t:equal({ code, env_of(s).WIREGUARD_PUBLIC_KEY }, { 0, pair:public() })
+    s = fake.new { env = { HOME = "/home/user", VAST_API_KEY = KEY }, http = vast(), hook = function(name, _, path)
+      return name == "state.write" and path:find("%.env$") and { code = "full", error = "No space left" } or nil
+    end }
+    s.disk[HOME .. "/.env"] = { data = "MAX_PRICE=2\n", mode = 384, mtime = 0 }
+    local p = s:start(function(require) return require("cli").main { "init", "-y" } end, { bare = true })
+    s:run()
+    t:equal({ p:result(), s.disk[HOME .. "/.env"].data }, { 3, "MAX_PRICE=2\n" })
+    says(p.err, "No space left", "nothing was changed")
+  end)
+
+  t:case("asked on a terminal: three answers at most for one cloud, two when there is one cloud", function()
+    local code, out, err, s = run("init", { tty = true, input = KEY .. "\n\n" })
+    t:equal(code, 0, err)
+    says(out, "continueplz setup", "Vast.ai key valid - account: ada, balance $12.50", "medium: qwen3-coder:30b",
+      "Ends itself after silence of 10h 00m", "Saved in")
+    says(err, "Vast.ai API key (not shown; Enter: leave it out):", "Enter saves; a number changes that line:")
+    t:equal({ env_of(s).VAST_API_KEY, env_of(s).MAX_PRICE }, { KEY, "3" })
+    t:ok(not out:find(KEY, 1, true) and not err:find(KEY, 1, true))
+  end)
+
+  t:case("asked: a wrong key again, a line changed, a tunnel key given", function()
+    local pair = keys.fresh()
+    local code, out, err, s = run("init", { tty = true, input = table.concat({ "bad key", "wrong-key-0123456789", "VAST_API_KEY=" .. KEY,
+      "4", "much", "off", "8", "0.9", "seven", "9", "nonsense", "9", pair:secret(), "" }, "\n") .. "\n" })
+    t:equal(code, 0, err)
+    local values = env_of(s)
+    t:equal({ values.VAST_API_KEY, values.MAX_PRICE, values.WIREGUARD_PUBLIC_KEY }, { KEY, "off", pair:public() })
+    t:ok(values.EUR_RATE:match("^0%.9@20%d%d%-%d%d%-%d%d$"), values.EUR_RATE)
+    says(out, "no key has", "does not know this key", "'much' is not a number", "'seven' is neither", "no WireGuard private key", "the one you gave")
+  end)
+
+  t:case("leaving a prompt writes nothing", function()
+    for _, input in ipairs { "", KEY .. "\n", "wrong-key-0123456789\n", KEY .. "\n4\n" } do
+      local code, _, err, s = run("init", { tty = true, input = input, files = { [".env"] = "MAX_PRICE=2\n" } })
+      t:equal({ code, s.disk[HOME .. "/.env"].data }, { 130, "MAX_PRICE=2\n" }, input)
+      says(err, "the input ended; nothing was saved")
+    end
+    local code, _, err, s = run("init", { tty = true, input = "\n" })
+    t:equal({ code, s.disk[HOME .. "/.env"] }, { 3, nil })
+    says(err, "no cloud has a key", "nothing was saved")
+  end)
+
+  t:case("a key that could not be judged is kept only when a person says so", function()
+    local down = { [""] = { error = "Could not resolve host", code = "resolve", sent = false } }
+    local code, _, _, s = run("init", { tty = true, http = vast(down), input = KEY .. "\ny\n\n" })
+    t:equal({ code, env_of(s).VAST_API_KEY }, { 0, KEY })
+    code, _, _, s = run("init", { tty = true, http = vast(down), input = KEY .. "\n\n\n" })
+    t:equal({ code, s.disk[HOME .. "/.env"] }, { 3, nil })
+  end)
+
+  t:case("several clouds, and the consent for the account's key where a cloud needs it", function()
+    local files = { ["providers/lambda.lua"] = TOY }
+    local code, out, err, s = run("init", { tty = true, files = files,
+      input = "mars\n2, vast\nwrong-toy-0123456\ntoy-key-0123456789\n" .. KEY .. "\nyes\n" })
+    t:equal(code, 0, err)
+    local values = env_of(s)
+    t:equal({ values.VAST_API_KEY, values.LAMBDA_API_KEY, values.GUARD_ACCOUNT_KEY }, { KEY, "toy-key-0123456789", "yes" })
+    says(out, "1 Vast.ai", "2 Lambda", "'mars' is none of these", "API key was invalid.", "Lambda key valid - account: w1", "GUARD_ACCOUNT_KEY",
+      "only with the key of your account")
+    says(err, "yes allows the key and saves")
+    code, _, err, s = run("init", { tty = true, files = files, input = "lambda\ntoy-key-0123456789\n\n" })
+    t:equal({ code, env_of(s).GUARD_ACCOUNT_KEY }, { 0, nil }, err)
+    says(err, "Lambda is left out when renting until GUARD_ACCOUNT_KEY=yes")
+    code, out = run("init", { tty = true, files = files, input = "1\n" .. KEY .. "\n\n" })
+    t:equal(code, 0)
+    t:ok(not out:find("GUARD_ACCOUNT_KEY", 1, true), "asked for a cloud that does not need it")
+    code, _, err = run("init", { files = files, input = KEY .. "\n" })
+    t:equal(code, 3)
+    says(err, "VAST_API_KEY or LAMBDA_API_KEY", "--provider=NAME")
+    code, _, err, s = run("init --provider=lambda", { files = files, input = "toy-key-0123456789\n" })
+    t:equal({ code, env_of(s).LAMBDA_API_KEY, env_of(s).DEFAULT_PROVIDER }, { 0, "toy-key-0123456789", nil }, err)
+  end)
+
+  t:case("config: get, set, unset and show; secrets by their end, never from the command line", function()
+    local file = { [".env"] = "VAST_API_KEY=" .. KEY .. "\nMAX_PRICE=2 # mine\n" }
+    local rows = { -- line, exit code, texts of stdout and stderr; input
+      { "config get max-price", 0, "2\n" }, { "config get VAST_API_KEY", 0, "…cdef\n" }, { "config get DEFAULT_GPU", 1, "DEFAULT_GPU is not set" },
+      { "config get MAX_PRIC", 2, "did you mean MAX_PRICE?" }, { "config get", 2, "needs the name" }, { "config frob", 2, "'frob'" },
+      { "config set MAX_PRICE 2x", 2, "'2x' is not a number" }, { "config set MAX_PRICE", 2, "needs a value" }, { "config set MAX_PRICE 1 2", 2, "'2'" },
+      { "config set MAX_PRICE=", 2, "config unset MAX_PRICE" }, { "config set VAST_API_KEY new-key-0123456789", 2, "not taken from the command line" },
+      { "config set VAST_API_KEY", 2, "no value came" }, { "config set WIREGUARD_PRIVATE_KEY", 2, "no WireGuard private key", input = "abcd=\n" },
+      { "config show", 0, HOME .. "/.env line 2" }, { "config show extra", 2, "'extra'" }, { "config show --all", 0, "not set" },
+    }
+    for _, row in ipairs(rows) do
+      local code, out, err, s = run(row[1], { files = file, input = row.input })
+      t:equal({ code, s.disk[HOME .. "/.env"].data }, { row[2], file[".env"] }, row[1] .. err)
+      says(out .. err, (row[3]:gsub("\n", "")))
+      t:ok(not (out .. err):find(KEY, 1, true), row[1] .. " shows the key")
+    end
+    local code, out, err, s = run("config set MAX_PRICE 1.25", { files = file, env = { MAX_PRICE = "9" } })
+    t:equal({ code, s.disk[HOME .. "/.env"].data }, { 0, "VAST_API_KEY=" .. KEY .. "\nMAX_PRICE=1.25 # mine\n" })
+    says(out .. err, "MAX_PRICE is now 1.25", "environment as well, which wins")
+    code, _, _, s = run("config set VAST_API_KEY", { files = file, input = "'new-key-0123456789'\n" })
+    t:equal({ code, env_of(s).VAST_API_KEY }, { 0, "new-key-0123456789" })
+    code, _, _, s = run("config set VAST_API_KEY", { files = file, input = "new-key-0123456789\n", tty = true })
+    t:equal({ code, env_of(s).VAST_API_KEY }, { 0, "new-key-0123456789" })
+    code, _, err, s = run("config set VAST_API_KEY", { files = file, tty = true })
+    t:equal({ code, env_of(s).VAST_API_KEY }, { 130, KEY }, err)
+    local pair = keys.fresh()
+    code, _, _, s = run("config set WIREGUARD_PRIVATE_KEY", { files = file, input = pair:secret() .. "\n" })
+    t:equal({ code, env_of(s).WIREGUARD_PUBLIC_KEY }, { 0, pair:public() })
+    code, _, _, s = run("config unset MAX_PRICE", { files = file })
+    t:equal({ code, s.disk[HOME .. "/.env"].data }, { 0, "VAST_API_KEY=" .. KEY .. "\nMAX_PRICE=  # mine\n" })
+    code, out = run("config show --output=json", { files = file })
+    local settings = json.decode(out).settings
+    t:equal({ code, settings.MAX_PRICE, settings.VAST_API_KEY }, { 0, { value = 2, origin = HOME .. "/.env line 2" },
+      { value = "…cdef", origin = HOME .. "/.env line 1", secret = true } })
+    for _, line in ipairs { "config set MAX_PRICE 1", "config get MAX_PRICE" } do
+      t:equal((run(line)), 0, line)
+    end
+  end)
+
+  t:case("keys on the command line are refused, whatever the flag is called", function()
+    for _, flag in ipairs { "--key=x", "--api-key", "--vast-api-key=x", "--VAST_API_KEY=x", "--token=x", "--password=x" } do
+      local code, _, err = run("init " .. flag)
+      t:equal(code, 2)
+      says(err, flag:match("^[^=]*") .. " is refused", "continueplz init", "standard input")
+    end
+    local code, _, err = run("init --keep")
+    t:equal(code, 2)
+    says(err, "unknown option --keep")
+  end)
+
+  t:case("without a key every command points to init", function()
+    for _, line in ipairs { "offers", "--cheapest", "--cheapest --provider=vast" } do
+      local code, _, err = run(line)
+      t:equal(code, 3)
+      says(err, "continueplz init")
+    end
+    local _, out = run ""
+    says(out, "Begin with: continueplz init")
+    _, out = run("", { env = { VAST_API_KEY = KEY } })
+    t:ok(not out:find("Begin with", 1, true))
+  end)
+end
