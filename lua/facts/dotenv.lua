@@ -133,7 +133,7 @@ function M.merge(text, changes)
     if not written[change.name] and change.value ~= "" then
       written[change.name] = true
       if merged ~= "" and merged:sub(-1) ~= "\n" then
-        merged = merged .. newline
+        merged = merged .. (merged:sub(-1) == "\r" and "\n" or newline)
       end
       merged = merged .. change.name .. "=" .. wanted[change.name] .. newline
     end

@@ -70,7 +70,7 @@ function M.short(load, new)
     "continueplz: rent the cheapest GPU that fits a coding model, reach it through a",
     "private tunnel, give it back, proven.",
     "",
-    "  continueplz init                                   first: a cloud's key, prices",
+    "  continueplz init                                   once: a key, limits",
     "  continueplz --cheapest --model=qwen3-coder:30b     start",
     "  continueplz --stop                                 stop, and prove it",
     "",
