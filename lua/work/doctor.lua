@@ -184,16 +184,14 @@ local function guest(add)
   return add("guest", "problem", "the program for the machine is not built in: " .. tostring(why), "build with musl-gcc installed")
 end
 
--- Each of the user's scripts is loaded once. → how many there are
-local function scripts_in(add, dir, room)
+-- Loads each of the user's scripts of a room once; the world notes what it had to pass over. → how many there are
+local function load_room(add, room)
   local count = 0
-  for _, name in ipairs(files.list(files.join(dir, room)) or {}) do
+  for _, name in ipairs(files.list(files.join(config.home(), room)) or {}) do
     local module = name:match("^([%w_-]+)%.lua$")
     if module then
       count = count + 1
-      local ok, value, problem = fail.try(world.require_safe, room .. "." .. module)
-      problem = not ok and value or problem
-      if problem then add("scripts", "problem", fail.message(problem), "mend it; until then stop and the agent use the built-in one") end
+      fail.try(world.require_safe, room .. "." .. module)
     elseif room == "templates" then
       count = count + 1
       local text, why = world.text("templates/" .. name)
@@ -205,15 +203,21 @@ end
 
 local function scripts(add)
   if not world.user then return add("scripts", "ok", "those of the folder are ignored (--no-user)") end
-  local dir, before = config.home(), add.count()
-  local count = 0
-  for _, room in ipairs(ROOMS) do count = count + scripts_in(add, dir, room) end
-  if files.exists(files.join(dir, "policy.lua")) then
+  local count, before = 0, add.count()
+  for _, room in ipairs(ROOMS) do count = count + load_room(add, room) end
+  if files.exists(files.join(config.home(), "policy.lua")) then
     count = count + 1
-    local _, problem = world.require_safe "policies.user"
-    if problem then add("scripts", "problem", fail.message(problem), "mend it; nothing is rented until then") end
+    fail.try(world.require_safe, "policies.user")
+  end
+  for _, problem in ipairs(world.problems) do
+    if problem.module ~= "init.lua" then -- told among the settings
+      local covered = problem.module ~= "policies.user" and fail.try(world.builtin, problem.module)
+      add("scripts", "problem", problem.message, covered and "mend it; stop and the agent use the built-in one until then"
+        or "mend it; what needs it does not work until then")
+    end
   end
   if add.count() == before then add("scripts", "ok", count == 0 and "none of your own" or ("%d of your own, all can be loaded"):format(count)) end
+  return nil
 end
 
 local function read_df(dir)

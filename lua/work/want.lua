@@ -36,6 +36,9 @@ local function measure(engine, name, strict, notes)
   if ok then
     return size
   end
+  if fail.is(size, "interrupted") then
+    error(size, 0)
+  end
   local row = models.find(name)
   if fail.is(size) and size.code == "no_such_model" then
     return unknown(name)
