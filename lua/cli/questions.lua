@@ -110,8 +110,12 @@ local function ask_key(ctx, cloud)
     if value then
       local result = account.check(cloud)
       ctx.print(M.verdict(result))
-      if result.ok or keep_unchecked(result) then
+      local good = result.ok or keep_unchecked(result)
+      local stranded = good and setup.stranded(cloud, result.id)
+      if good and not stranded then
         return result
+      elseif stranded then
+        refuse(ctx, stranded)
       end
       config.use(cloud.key, nil)
     else

@@ -104,6 +104,16 @@ local function new_text(ctx, row)
   return text
 end
 
+-- The key of a cloud that still has a machine of ours is not exchanged unseen.
+local function check_stranded(row)
+  for _, cloud in ipairs(require "facts.clouds") do
+    local stranded = cloud.key == row.name and require("work.setup").stranded(cloud)
+    if stranded then
+      fail.raise("busy", stranded .. ". Nothing was changed; continueplz init takes another key of the same account")
+    end
+  end
+end
+
 -- The public half follows the private one, so that they cannot contradict each other.
 local function changes_for(row, text)
   local changes = { { name = row.name, value = text } }
@@ -144,6 +154,7 @@ function verbs.set(ctx)
   if value == nil then
     usage("%s: %s; nothing was changed", row.name, why)
   end
+  check_stranded(row)
   local path = envfile.change(changes_for(row, text))
   config.use(row.name, text, path)
   return tell(ctx, row, "set", path)
@@ -151,6 +162,7 @@ end
 
 function verbs.unset(ctx)
   local row = row_of(ctx, 2)
+  check_stranded(row)
   local path, text = config.file()
   if text then
     envfile.change { { name = row.name, value = "" } }

@@ -97,6 +97,10 @@ local function unattended(ctx, list)
     if not result.ok then
       fail.raise(EXIT[result.state], ("%s: %s; nothing was saved"):format(cloud.key, result.message))
     end
+    local stranded = setup.stranded(cloud, result.id)
+    if stranded then
+      fail.raise("busy", stranded .. "; nothing was saved")
+    end
     plan.results[index] = result
     ctx.print(questions.verdict(result))
   end

@@ -14,8 +14,7 @@ end
 function M.text(row, value)
   if value == nil then return "" end
   if row.secret or row.secret_url then return M.masked(value) end
-  if row.type == "bool" then return value and "yes" or "no" end
-  if value == false then return "off" end
+  if value == false and row.type ~= "bool" then return "off" end
   if row.type == "rate" then return ("%g@%s"):format(value.per_dollar, value.date) end
   return type(value) == "number" and ("%.10g"):format(value) or tostring(value)
 end

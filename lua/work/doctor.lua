@@ -16,6 +16,7 @@ local readers = require "facts.values"
 local account = require "work.account"
 local identity = require "work.identity"
 local leftovers = require "work.leftovers"
+local setup = require "work.setup"
 
 local NETWORK_SECONDS = 10
 local SKEW, WRONG_SKEW = 30, 300 -- seconds that clocks may differ: unnoticed, at all
@@ -59,6 +60,10 @@ end
 
 local function one_key(add, cloud)
   local result = account.check(cloud)
+  if #setup.without_consent { cloud } > 0 then
+    add("guard " .. cloud.name, "warning", cloud.title .. " is left out when renting: its machines can end themselves only with the account's key",
+      "continueplz config set GUARD_ACCOUNT_KEY yes allows that")
+  end
   if result.state == "good" then
     local count = #result.machines
     add("key " .. cloud.name, "ok", ("%s, %d machine%s in the account; it may read the account and list machines, renting was not tried"):format(

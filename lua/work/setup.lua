@@ -29,6 +29,18 @@ function setup.without_consent(list)
   return needing
 end
 
+--- A machine that this folder still has at a cloud: only a key of its account can end it. → sentence for every other key, or nil
+-- id: the account that the new key belongs to, nil when that is not known
+function setup.stranded(cloud, id)
+  for _, session in ipairs(journal.open(config.home()):open_sessions()) do
+    if session.provider == cloud.name and (session.id or session.started) and (not id or session.account ~= id) then
+      return ("%s still has %s, which only a key of account %s can end; type continueplz stop first"):format(cloud.title,
+        session.id or session.token, tostring(session.account))
+    end
+  end
+  return nil
+end
+
 --- The tunnel's key as it will be: { from = "set", "file" (tunnel.key) or "made", public=, private= (only when it must be written) }.
 -- @raise `config` when one is there that is none
 function setup.tunnel_key()

@@ -113,6 +113,12 @@ case("without a terminal: the key from standard input, one object, a second run 
   expect.ends(piped(r, env, "", "config", "set", "MAX_PRICE", "1.75"), 0, "1.75")
   local changed = files.read(files.join(r.home, ".env"))
   expect.that(changed == text:gsub("MAX_PRICE=3\n", "MAX_PRICE=1.75\n") and changed ~= text, "more or less than one line was changed")
+  local children, names = {}, { "GPUS", "DAY_HOURS", "MAX_HOURS", "IDLE_MINUTES", "DAILY_BUDGET_EUR", "DEADMAN_TIMEOUT_HOURS" }
+  for index, name in ipairs(names) do
+    children[index] = process.spawn { argv = { process.exe, "-C", r.home, "config", "set", name, "16" }, env = env, stdin = "null", cwd = "/" }
+  end
+  for _, child in ipairs(children) do child:wait() end
+  for _, name in ipairs(names) do expect.ends(piped(r, env, "", "config", "get", name), 0, "16") end
   expect.ends(piped(r, env, "", "config", "set", "VAST_API_KEY", "some-key-0123456789"), 2, "not taken from the command line")
 end)
 
