@@ -68,14 +68,14 @@ return function(t)
     t:equal(keys.load(values.WIREGUARD_PRIVATE_KEY):public(), values.WIREGUARD_PUBLIC_KEY)
     t:ok(not out:find(values.WIREGUARD_PRIVATE_KEY, 1, true))
     t:ok(s.disk[HOME .. "/.continueplz.state"], "state file")
-    code, _, err, s = run("init", { input = ' "' .. KEY .. '" \n' })
+    code, _, err, s = run("init --provider=vast", { input = ' "' .. KEY .. '" \n' })
     t:equal({ code, env_of(s).VAST_API_KEY }, { 0, KEY }, err)
     for _, input in ipairs { "", "\n" } do
-      code, _, err, s = run("init", { input = input })
+      code, _, err, s = run("init --provider=vast", { input = input })
       t:equal({ code, s.disk[HOME .. "/.env"] }, { 3, nil })
       says(err, "no key was given", "VAST_API_KEY", "standard input", "nothing was saved")
     end
-    code, _, err = run("init", { input = "two words\n" })
+    code, _, err = run("init --provider=vast", { input = "two words\n" })
     t:equal(code, 3)
     says(err, "no key has")
     code, _, err = run("init --provider=mars")
@@ -117,8 +117,8 @@ return function(t)
     says(p.err, "No space left", "nothing was changed")
   end)
 
-  t:case("asked on a terminal: three answers at most for one cloud, two when there is one cloud", function()
-    local code, out, err, s = run("init", { tty = true, input = KEY .. "\n\n" })
+  t:case("asked on a terminal: two answers for one cloud, and one more for which", function()
+    local code, out, err, s = run("init --provider=vast", { tty = true, input = KEY .. "\n\n" })
     t:equal(code, 0, err)
     says(out, "continueplz setup", "Vast.ai key valid - account: ada, balance $12.50", "medium: qwen3-coder:30b",
       "Ends itself after silence of 10h 00m", "Saved in")
@@ -129,7 +129,7 @@ return function(t)
 
   t:case("asked: a wrong key again, a line changed, a tunnel key given", function()
     local pair = keys.fresh()
-    local code, out, err, s = run("init", { tty = true, input = table.concat({ "bad key", "wrong-key-0123456789", "VAST_API_KEY=" .. KEY,
+    local code, out, err, s = run("init --provider=vast", { tty = true, input = table.concat({ "bad key", "wrong-key-0123456789", "VAST_API_KEY=" .. KEY,
       "4", "much", "off", "8", "0.9", "seven", "9", "nonsense", "9", pair:secret(), "" }, "\n") .. "\n" })
     t:equal(code, 0, err)
     local values = env_of(s)
@@ -140,20 +140,20 @@ return function(t)
 
   t:case("leaving a prompt writes nothing", function()
     for _, input in ipairs { "", KEY .. "\n", "wrong-key-0123456789\n", KEY .. "\n4\n" } do
-      local code, _, err, s = run("init", { tty = true, input = input, files = { [".env"] = "MAX_PRICE=2\n" } })
+      local code, _, err, s = run("init --provider=vast", { tty = true, input = input, files = { [".env"] = "MAX_PRICE=2\n" } })
       t:equal({ code, s.disk[HOME .. "/.env"].data }, { 130, "MAX_PRICE=2\n" }, input)
       says(err, "the input ended; nothing was saved")
     end
-    local code, _, err, s = run("init", { tty = true, input = "\n" })
+    local code, _, err, s = run("init --provider=vast", { tty = true, input = "\n" })
     t:equal({ code, s.disk[HOME .. "/.env"] }, { 3, nil })
     says(err, "no cloud has a key", "nothing was saved")
   end)
 
   t:case("a key that could not be judged is kept only when a person says so", function()
     local down = { [""] = { error = "Could not resolve host", code = "resolve", sent = false } }
-    local code, _, _, s = run("init", { tty = true, http = vast(down), input = KEY .. "\ny\n\n" })
+    local code, _, _, s = run("init --provider=vast", { tty = true, http = vast(down), input = KEY .. "\ny\n\n" })
     t:equal({ code, env_of(s).VAST_API_KEY }, { 0, KEY })
-    code, _, _, s = run("init", { tty = true, http = vast(down), input = KEY .. "\n\n\n" })
+    code, _, _, s = run("init --provider=vast", { tty = true, http = vast(down), input = KEY .. "\n\n\n" })
     t:equal({ code, s.disk[HOME .. "/.env"] }, { 3, nil })
   end)
 
@@ -197,13 +197,13 @@ return function(t)
       s:run()
       return p:result(), p.err, s.disk[HOME .. "/.env"].data
     end
-    for _, row in ipairs { { "init", "8" }, { "config set VAST_API_KEY", "7" } } do
+    for _, row in ipairs { { "init --provider=vast", "8" }, { "config set VAST_API_KEY", "7" } } do
       local code, err, text = attempt(row[1], row[2], KEY .. "\n")
       t:equal({ code, text }, { 6, "MAX_PRICE=2\n" }, err)
       says(err, "Vast.ai still has 31", "account " .. row[2], "continueplz stop")
     end
     t:equal({ (attempt("config unset VAST_API_KEY", "7")) }, { 6 })
-    local code, err, text = attempt("init", "7", KEY .. "\n")
+    local code, err, text = attempt("init --provider=vast", "7", KEY .. "\n")
     t:equal(code, 0, err)
     t:ok(text:find("VAST_API_KEY=" .. KEY, 1, true), text)
   end)
