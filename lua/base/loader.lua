@@ -13,7 +13,6 @@ local given = {
   _VERSION = _VERSION,
 }
 local libraries = { string = string, table = table, math = math, utf8 = utf8, coroutine = coroutine }
-local dropped = { math = { random = true, randomseed = true } }
 
 local ROOMS = { providers = true, policies = true, templates = true, engines = true, commands = true, ui = true, facts = true }
 -- Code that every command needs, in a room of data: a broken copy of it would take the stop along.
@@ -34,16 +33,13 @@ local STRICT = {
   __metatable = false,
 }
 
-local function copy_libraries()
-  local copies = {}
+-- What a script adds to a library stays in its world.
+local function own_libraries()
+  local own = {}
   for name, library in pairs(libraries) do -- order: free
-    local copy = {}
-    for key, value in pairs(library) do -- order: free
-      if not (dropped[name] and dropped[name][key]) then copy[key] = value end
-    end
-    copies[name] = copy
+    own[name] = setmetatable({}, { __index = library, __metatable = false })
   end
-  return copies
+  return own
 end
 
 local function allowed(limits, name)
@@ -67,7 +63,7 @@ end
 -- The environment of the files of `room` ("" for all that are not limited), made once per world.
 local function environment(inner, room)
   if inner.environments[room] then return inner.environments[room] end
-  inner.libraries = inner.libraries or copy_libraries()
+  inner.libraries = inner.libraries or own_libraries()
   local env = {}
   for name, value in pairs(given) do env[name] = value end -- order: free
   for name, copy in pairs(inner.libraries) do env[name] = copy end -- order: free
@@ -151,20 +147,9 @@ local function limited_room(place)
   return LIMITS[room] and room or ""
 end
 
--- Compiles and runs one found file; its value is kept by path, so `builtin.` and fallbacks share it.
-local function open(inner, place, text, sentence, may_be_nothing)
-  if inner.values[place.path] ~= nil then return inner.values[place.path] end
-  if inner.failed[place.path] then error(inner.failed[place.path], 0) end
-  if not text then broken(inner, place, sentence) end
+-- Runs the chunk of a place; its value is kept by path, so `builtin.` and fallbacks share it.
+local function run_chunk(inner, place, chunk, may_be_nothing)
   check_cycle(inner, place.path)
-  local env = environment(inner, limited_room(place))
-  local chunk, message
-  if text == true then
-    chunk, message = inner.host.script.load(place.path, env)
-  else
-    chunk, message = inner.host.script.compile(text, "@" .. place.path, env)
-  end
-  if not chunk then broken(inner, place, message) end
   local base = place.name:find("^base%.") and place.kind ~= "user"
   inner.stack[#inner.stack + 1] = place
   local ok, value = pcall(chunk, base and inner.host or place.name)
@@ -173,6 +158,22 @@ local function open(inner, place, text, sentence, may_be_nothing)
   if value == nil and not may_be_nothing then broken(inner, place, place.path .. " returns nothing") end
   inner.values[place.path] = value
   return value
+end
+
+-- Compiles and runs one found file.
+local function open(inner, place, text, sentence, may_be_nothing)
+  if inner.values[place.path] ~= nil then return inner.values[place.path] end
+  if inner.failed[place.path] then error(inner.failed[place.path], 0) end
+  if not text then broken(inner, place, sentence) end
+  local env = environment(inner, limited_room(place))
+  local chunk, message
+  if text == true then
+    chunk, message = inner.host.script.load(place.path, env)
+  else
+    chunk, message = inner.host.script.compile(text, "@" .. place.path, env)
+  end
+  if not chunk then broken(inner, place, message) end
+  return run_chunk(inner, place, chunk, may_be_nothing)
 end
 
 -- With `safe` a version that cannot be loaded gives way to the next one; its failure is the second result.
@@ -201,14 +202,32 @@ local function builtin(inner, name)
   end
 end
 
+-- Can no file on disk stand before the embedded module? Nearly every one of a run: found and opened without a list of places.
+local function only_embedded(inner, name)
+  local room = name:match("^[^.]+")
+  return #inner.scripts == 0 and room ~= "builtin" and not (ROOMS[room] and inner.user and inner.home and has_room(inner, room))
+    and name ~= "policies.user"
+end
+
+-- → the module's value, or nil: not embedded, or to be opened in the long way
+local function open_embedded(inner, name)
+  local chunk, path = inner.host.script.module(name, environment(inner, ""))
+  if not chunk or inner.values[path] ~= nil then return path and inner.values[path] end
+  return run_chunk(inner, { kind = "embedded", path = path, name = name }, chunk)
+end
+
 local function require_module(inner, name)
   local value = inner.loaded[name]
   if value ~= nil then return value end
-  check_name(name)
-  local below = name:match("^builtin%.(.+)$")
-  if below then return builtin(inner, below) end
-  inner.loaded[name] = load_from(inner, name, 1, inner.forgiving)
-  return inner.loaded[name]
+  if type(name) == "string" and only_embedded(inner, name) then value = open_embedded(inner, name) end
+  if value == nil then
+    check_name(name)
+    local below = name:match("^builtin%.(.+)$")
+    if below then return builtin(inner, below) end
+    value = load_from(inner, name, 1, inner.forgiving)
+  end
+  inner.loaded[name] = value
+  return value
 end
 
 -- Like require, but never for want of a version that can be loaded.
@@ -224,36 +243,6 @@ local function source(inner, name)
     if text or code ~= "missing" then return place.path, place.kind end
   end
   return nil
-end
-
--- A data file that lies beside the scripts ("templates/NAME"): the user's own wins. → text, path, or nil, sentence, code
-local function read_text(inner, name)
-  local tried = {}
-  if inner.user and inner.home then tried[1] = inner.home .. "/" .. name end
-  for _, dir in ipairs(inner.scripts) do tried[#tried + 1] = dir .. "/" .. name end
-  for _, path in ipairs(tried) do
-    local text, sentence, code = inner.host.script.read(path)
-    if text then return text, path end
-    if code ~= "missing" then return nil, sentence, code end
-  end
-  local path = "lua/" .. name
-  local text, sentence, code = inner.host.script.embedded(path)
-  if text then return text, path end
-  return nil, sentence, code
-end
-
--- Runs a script that is no module, with `args` as its `...`; it may wait. → what it returns
-local function run_file(inner, world, path, args)
-  local fail = inner.require("base.fail")
-  local text, sentence, code = inner.host.script.read(path)
-  if not text then fail.raise(code == "missing" and "usage" or "config", sentence, { file = path, code = code }) end
-  local chunk, message = inner.host.script.compile(text, "@" .. path, environment(inner, ""))
-  if not chunk then fail.raise("config", message, { file = path, code = "syntax" }) end
-  local before = world.script
-  world.script = path
-  local results = table.pack(chunk(table.unpack(args or {})))
-  world.script = before
-  return table.unpack(results, 1, results.n)
 end
 
 -- Runs a script of the home ("init.lua"), if there is one. → true, what it returns; or nil, "missing"
@@ -283,8 +272,8 @@ function loader.new(options)
   world.require_safe = function(name) return require_safe(inner, name) end
   world.builtin = function(name) return builtin(inner, name) end
   world.source = function(name) return source(inner, name) end
-  world.text = function(name) return read_text(inner, name) end
-  world.run_file = function(path, args) return run_file(inner, world, path, args) end
+  world.text = function(name) return inner.require("base.texts").read(inner, name) end
+  world.run_file = function(path, args) return inner.require("base.texts").run(inner, world, environment(inner, ""), path, args) end
   world.run_home = function(name) return run_home(inner, name) end
   -- The script that is being loaded (nothing may wait then), or nil.
   world.loading = function() return #inner.stack > 0 and inner.stack[#inner.stack].path or nil end

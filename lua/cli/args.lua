@@ -7,7 +7,7 @@ local suggest = lazy "facts.suggest"
 local M = {}
 
 --- Commands that are shown, in the order of the help.
-M.commands = { "init", "up", "stop", "status", "offers", "endpoint", "ping", "logs", "ack", "config", "doctor", "help" }
+M.commands = { "init", "up", "stop", "status", "offers", "models", "endpoint", "ping", "logs", "ack", "config", "doctor", "help" }
 
 local SECRETS = { "key", "token", "secret", "password" }
 

@@ -20,13 +20,13 @@ end
 local function init_settings()
   local ok, found, value = fail.try(world.run_home, "init.lua")
   if not ok then
-    return {}, { message = fail.message(found) }
+    return nil, { message = fail.message(found) }
   end
   if not found or value == nil then
-    return {}
+    return nil
   end
   if type(value) ~= "table" then
-    return {}, { message = "init.lua must return a table of settings, like { DEFAULT_TIER = \"small\" }, not a " .. type(value) }
+    return nil, { message = "init.lua must return a table of settings, like { DEFAULT_TIER = \"small\" }, not a " .. type(value) }
   end
   return value
 end
@@ -156,7 +156,8 @@ local function money_line(ctx)
     return
   end
   local ok, text = fail.try(function()
-    return require("ui.money").line(ctx.home)
+    local money = require "ui.money"
+    return ctx.at_rest and money.sentence {} or money.line(ctx.home)
   end)
   local line = "Money: " .. (ok and text or "not known: " .. fail.message(text)) .. "\n"
   if ctx.command.data then
@@ -207,6 +208,12 @@ local function tell_passed_over(told)
   return #world.problems
 end
 
+-- A command may have two functions beside `run` that cannot wait: `early(ctx)` is called before the settings are read, when no flag could turn
+-- out wrong; `at_once(ctx)` answers an exit code, or nil: the command must be run.
+local function no_quick_answer()
+  return nil
+end
+
 --- Runs a command table with a parsed command line. broken: why the user's own one could not be loaded; builtin: what takes
 -- over from the user's own one that breaks. → exit code.
 function M.command(command, parsed, load, broken, builtin)
@@ -214,6 +221,9 @@ function M.command(command, parsed, load, broken, builtin)
   if command.offline then
     local ok, result = fail.try(command.run, ctx)
     return ok and result or failed(ctx, result)
+  end
+  if command.early and world.home and not next(parsed.settings) then
+    command.early(ctx)
   end
   local refusal = settle(command, parsed, ctx) or open_log(command, parsed)
   if refusal then
@@ -223,7 +233,10 @@ function M.command(command, parsed, load, broken, builtin)
     say("note: " .. note)
   end
   local told = (builtin or broken) and tell_passed_over(0)
-  local code = run_in_task(command, ctx, builtin)
+  local done, code = fail.try(command.at_once or no_quick_answer, ctx)
+  if not done or not code then
+    code = run_in_task(command, ctx, builtin)
+  end
   money_line(ctx)
   if builtin then
     tell_passed_over(told)

@@ -27,7 +27,7 @@ return {
     elseif ctx.args[1] then
       lines = help.command(ctx.load(ctx.args[1]))
     else
-      lines = help.short(ctx.load, is_new(ctx.home))
+      lines = help.short(ctx.load, nil, is_new(ctx.home))
     end
     ctx.print(table.concat(lines, "\n"))
     ctx.emit { status = "help", lines = require("base.json").array(lines) }

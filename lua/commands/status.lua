@@ -1,15 +1,26 @@
 -- SPDX-License-Identifier: MIT
+local function print(ctx, lines)
+  ctx.print(("continueplz v%s - Status\n"):format(require "base.version"))
+  ctx.print(table.concat(lines, "\n"))
+  return 0
+end
+
 return {
   name = "status",
   summary = "show what is running, what it costs, what ends it",
   options = {},
   tolerant = true,
+  at_once = function(ctx)
+    if ctx.json or not require("work.rest").holds(ctx.home) then
+      return nil
+    end
+    ctx.at_rest = true
+    return print(ctx, require("ui.idle").lines(ctx.home))
+  end,
   run = function(ctx)
     local view = require "ui.status"
     local model = require("work.report").status()
-    ctx.print(("continueplz v%s - Status\n"):format(require "base.version"))
-    ctx.print(table.concat(view.lines(model), "\n"))
     ctx.emit(view.object(model))
-    return 0
+    return print(ctx, view.lines(model))
   end,
 }

@@ -151,20 +151,25 @@ function M.load(home, options)
   options = options or {}
   home_dir = home
   values, origins = {}, {}
-  local problems = {}
+  local problems, getenv = {}, process.getenv
   for _, row in ipairs(M.settings) do
     values[row.name], origins[row.name] = row.default, row.default ~= nil and "built-in" or nil
-    local text = options.init and options.init[row.name]
+  end
+  for _, row in ipairs(options.init and M.settings or {}) do
+    local text = options.init[row.name]
     if text ~= nil then
       take(problems, row.name, tostring(text), "init.lua")
     end
   end
   load_file(problems)
   for _, row in ipairs(M.settings) do
-    take(problems, row.name, process.getenv(row.name) or "", "environment")
+    local text = getenv(row.name)
+    if text then
+      take(problems, row.name, text, "environment")
+    end
   end
-  for _, row in ipairs(M.settings) do
-    local flag = options.flags and options.flags[row.name]
+  for _, row in ipairs(options.flags and next(options.flags) and M.settings or {}) do
+    local flag = options.flags[row.name]
     if flag then
       take(problems, row.name, flag.text, flag.flag, true)
     end

@@ -11,7 +11,7 @@ local rows = {
   { name = "gpus", kind = "text", value = "N", setting = "GPUS", doc = "exactly this many cards" },
   { name = "model", kind = "text", value = "NAME", setting = "DEFAULT_MODEL", doc = "model to serve, like qwen2.5-coder:32b" },
   { name = "tier", kind = "text", value = "SIZE", setting = "DEFAULT_TIER",
-  doc = "small, medium or large, when no model is named" },
+  doc = "small (gpt-oss:20b), medium (qwen3-coder:30b) or large (qwen3-coder-next), when no model is named" },
   { name = "context", kind = "text", value = "TOKENS", setting = "CONTEXT_LENGTH", doc = "tokens of context, like 65536 or 64k" },
   { name = "spot", kind = "none", setting = "PREFER_SPOT", says = "true",
   doc = "take spot machines too, when cheaper (default)" },
@@ -32,6 +32,7 @@ local rows = {
   { name = "shell", kind = "none", doc = "lines for a shell: eval \"$(continueplz endpoint --shell)\"" },
   { name = "json", kind = "none", doc = "the same as --output=json" },
   { name = "for", kind = "text", value = "CLIENT", doc = "continue, opencode, codex, claude, aider, zed or pi" },
+  { name = "vram", kind = "number", value = "GB", doc = "a card with this much memory, as it is sold, like 24" },
   { name = "lines", short = "n", kind = "number", value = "N", doc = "how many lines (default 40)" },
   { name = "all", kind = "none", doc = "everything there is to know" },
 

@@ -6,6 +6,7 @@ local format = require "ui.format"
 
 local M = {}
 
+local DAILY = { "init", "up", "status", "endpoint", "stop", "offers" }
 local NAMES, COLUMN, WIDTH = 14, 28, 80
 
 local function spelled(row)
@@ -64,8 +65,8 @@ local function usage(command)
   return "continueplz " .. command.name .. (taken(command) and " [options]" or "") .. (command.args and " " .. command.args or "")
 end
 
---- The short help: what it is, the daily commands. `load(name)` → command table; new: nothing is set up yet.
-function M.short(load, new)
+--- The short help: what it is, the daily commands (or those named). `load(name)` → command table; new: nothing is set up yet.
+function M.short(load, commands, new)
   local lines = {
     "continueplz: rent the cheapest GPU that fits a coding model, reach it through a",
     "private tunnel, give it back, proven.",
@@ -76,14 +77,14 @@ function M.short(load, new)
     "",
     "Commands:",
   }
-  for _, name in ipairs(args.commands) do
+  for _, name in ipairs(commands or DAILY) do
     local command = load(name)
     add(lines, two_columns(command.name, command.summary, NAMES))
   end
   add(lines, two_columns("FILE.lua", "run a script of yours with everything that continueplz can do", NAMES))
   add(lines, { "", "Everywhere:" })
   option_lines(lines, global)
-  add(lines, { "", "continueplz help COMMAND tells a command's options, help --all tells everything." })
+  add(lines, { "", "continueplz help COMMAND tells a command's options, help --all tells every command." })
   if new then
     add(lines, { "", "Nothing is set up in this folder yet. Begin with: continueplz init" })
   end
@@ -121,7 +122,7 @@ end
 
 --- Everything: commands with their options, settings, exit codes.
 function M.all(load)
-  local lines = M.short(load)
+  local lines = M.short(load, args.commands)
   lines[#lines] = nil
   for _, name in ipairs(args.commands) do
     local command = load(name)

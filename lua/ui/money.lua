@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The last line of every command: is money running? sentence(sessions, now) is pure; the sessions are those of work.journal.
-local format = require "ui.format"
+local format = lazy "ui.format"
 
 local M = {}
 

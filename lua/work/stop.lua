@@ -22,8 +22,8 @@ local TAKEOVER_SECONDS = 300
 
 local stop = {}
 
--- A user's provider that raises in destroy must not keep the machine alive: the built-in one takes over.
-local function with_builtin(name)
+--- A provider for ending machines: a user's one that raises in destroy must not keep the machine alive, so the built-in one takes over.
+function stop.provider(name)
   local user = loader.require_safe("providers." .. name)
   local builtin = loader.builtin("providers." .. name)
   if not builtin or builtin == user then return user end
@@ -41,6 +41,18 @@ local function with_builtin(name)
     end
   end
   return both
+end
+
+-- The agent, which has everything loaded, was asked to terminate while this command was still starting; only what it did not achieve is sent from here.
+local function after_agent(provider, session)
+  local asked = false
+  return setmetatable({
+    destroy = function(id)
+      local first = not asked
+      asked = true
+      return first and id == session.id and link.terminated(session.token) or provider.destroy(id)
+    end,
+  }, { __index = provider })
 end
 
 local function hooks_for(ui, session)
@@ -110,7 +122,7 @@ end
 -- @param attempts how often destroy and proof are tried (default 5)
 -- @return "proven", "unverifiable" or "unproven", and the reason when unproven
 function stop.session(book, provider, session, reason, ui, attempts)
-  local outcome, doubt = proof.finish(book, provider, session, reason, hooks_for(ui, session), attempts)
+  local outcome, doubt = proof.finish(book, after_agent(provider, session), session, reason, hooks_for(ui, session), attempts)
   close(book, provider, session, outcome, ui)
   if outcome ~= "unproven" then
     tunnel_down(book, ui)
@@ -169,7 +181,7 @@ end
 function stop.all(book, list, reason, ui, attempts)
   local results = {}
   for _, session in ipairs(list) do
-    local provider = with_builtin(session.provider)
+    local provider = stop.provider(session.provider)
     local ok, problem = fail.try(function()
       if not session.id then
         local unresolved

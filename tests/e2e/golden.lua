@@ -158,6 +158,15 @@ case("offers", function(_, say)
   say("offers", MODEL, "--output=json")
 end, { env = { MAX_PRICE = "1.50" } })
 
+case("models", function(_, say)
+  for _, words in ipairs { {}, { "--tier=small", "--output=json" }, { "info", "qwen3-coder:30b" }, { "info", "qwen2.5:72b", "--context=64k" },
+    { "fit", "--gpu=rtx4090", "--context=64k" }, { "fit", "gpt-oss:20b", "qwen2.5:72b" }, { "fit", "--vram=1" }, { "info", "qwen2.5-coder:72b" },
+    { "info", "gemma4:31b", "--output=json" }, { "qwen3-coder:30b" } } do
+    say("models", table.unpack(words))
+  end
+  say("up", "--model=qwen2.5:72b", "--dry-run")
+end)
+
 case("session", function(r, say)
   say("--cheapest", MODEL)
   say("status")

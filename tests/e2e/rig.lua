@@ -69,8 +69,10 @@ function rig:start(...)
   self:check_processes()
   local argv = { process.exe, "-C", self.home }
   for _, word in ipairs { ... } do argv[#argv + 1] = word end
+  local began = clock.wall()
   local child = process.spawn { argv = argv, env = plain_environment { "HOME=" .. self.dir }, stdin = "null", stdout = "pipe", stderr = "pipe",
     cwd = "/" }
+  child.began = began
   child.pieces = { {}, {} }
   child.readers = {}
   for i, conn in ipairs { child.stdout, child.stderr } do
@@ -88,12 +90,12 @@ end
 --- What the child printed so far.
 function rig.said(child) return table.concat(child.pieces[1]), table.concat(child.pieces[2]) end
 
---- Waits for the child's end: { code, signal, out, err }.
+--- Waits for the child's end: { code, signal, out, err, began= unix seconds }.
 function rig.finish(_, child)
   local exit = task.deadline(GIVE_UP, function() return child:wait() end, "the command did not end")
   for _, reader in ipairs(child.readers) do task.await(reader) end
   local out, err = rig.said(child)
-  return { code = exit.status, signal = exit.signal, out = out, err = err }
+  return { code = exit.status, signal = exit.signal, out = out, err = err, began = child.began }
 end
 
 --- Runs the binary to its end.
