@@ -8,10 +8,18 @@ local suggest = lazy "facts.suggest"
 local M = {}
 
 --- Commands that are shown, in the order of the help.
-M.commands = { "up", "stop", "status", "offers", "models", "endpoint", "ping", "logs", "schedule", "ack", "help" }
+M.commands = { "init", "up", "stop", "status", "offers", "models", "endpoint", "ping", "logs", "schedule", "ack", "config", "doctor", "help" }
+
+local SECRETS = { "key", "token", "secret", "password" }
 
 local function unknown(word)
   local long = word:match("^(%-%-[^=]*)") or word
+  for _, secret in ipairs(SECRETS) do
+    if ("-" .. long:gsub("_", "-"):lower() .. "-"):find("-" .. secret .. "-", 1, true) then
+      return long .. " is refused: a command line can be read by every user of this computer. Type continueplz init and paste the key at its "
+        .. "prompt, or put it into the environment (VAST_API_KEY), or send it to init on standard input"
+    end
+  end
   return ("unknown option %s%s"):format(long, suggest.hint(long, flags.names()))
 end
 

@@ -41,14 +41,19 @@ function M.load_settings(parsed)
   return problems
 end
 
--- Settings that cannot be read stop a command that needs them; those that end or show a machine go on with what is right.
+-- Settings that cannot be read stop a command that needs them; those that end or show a machine go on with what is right, and one that
+-- inspects is given what is wrong (ctx.wrong) and leaves no trace, not even in the log.
 -- → nil, or a failure
-local function settle(command, parsed)
+local function settle(command, parsed, ctx)
   if not world.home then
     return fail.new { kind = "config", message = "there is no folder to work in: HOME is not set; name one with -C DIR" }
   end
   local fatal, rest = nil, {}
-  for _, problem in ipairs(M.load_settings(parsed)) do
+  local wrong = M.load_settings(parsed)
+  if ctx then
+    ctx.wrong = wrong
+  end
+  for _, problem in ipairs(wrong) do
     if problem.usage then
       return fail.new { kind = "usage", message = problem.message }
     end
@@ -57,6 +62,9 @@ local function settle(command, parsed)
     else
       rest[#rest + 1] = problem
     end
+  end
+  if command.inspects then
+    return nil
   end
   for _, problem in ipairs(rest) do
     say(problem.message)
@@ -73,7 +81,7 @@ local function open_log(command, parsed)
   end
   local verbose = parsed.options.verbose
   log.echo(verbose and (verbose > 1 and "debug" or "info") or nil)
-  if files.exists(world.home) then
+  if files.exists(world.home) and not command.inspects then
     local ok, why = log.open(world.home)
     if not ok then
       say("the log cannot be written: " .. why)
@@ -82,9 +90,9 @@ local function open_log(command, parsed)
   return nil
 end
 
---- Settings and log for a command. → nil, or a failure
-function M.prepare(command, parsed)
-  return settle(command, parsed) or open_log(command, parsed)
+--- Settings and log for a command; ctx: what is told of the settings, if anybody wants to know. → nil, or a failure
+function M.prepare(command, parsed, ctx)
+  return settle(command, parsed, ctx) or open_log(command, parsed)
 end
 
 -- First signal: the command is asked to end, which undoes what it began. Second: at once, with the way to finish by hand.
@@ -257,7 +265,7 @@ function M.command(command, parsed, load, broken, builtin)
   if command.early and world.home and not next(parsed.settings) then
     command.early(ctx)
   end
-  local refusal = M.prepare(command, parsed)
+  local refusal = M.prepare(command, parsed, ctx)
   if refusal then
     local code = failed(ctx, refusal)
     alarm(ctx, code)

@@ -6,7 +6,7 @@ local format = require "ui.format"
 
 local M = {}
 
-local DAILY = { "up", "status", "endpoint", "stop", "offers" }
+local DAILY = { "init", "up", "status", "endpoint", "stop", "offers" }
 local NAMES, COLUMN, WIDTH = 14, 28, 80
 
 local function spelled(row)
@@ -68,12 +68,13 @@ local function usage(command)
   return "continueplz " .. command.name .. (taken(command) and " [options]" or "") .. (command.args and " " .. command.args or "")
 end
 
---- The short help: what it is, the daily commands (or those named). `load(name)` → command table.
-function M.short(load, commands)
+--- The short help: what it is, the daily commands (or those named). `load(name)` → command table; new: nothing is set up yet.
+function M.short(load, commands, new)
   local lines = {
     "continueplz: rent the cheapest GPU that fits a coding model, reach it through a",
     "private tunnel, give it back, proven.",
     "",
+    "  continueplz init                                   once: a key, limits",
     "  continueplz --cheapest --model=qwen3-coder:30b     start",
     "  continueplz --stop                                 stop, and prove it",
     "",
@@ -87,6 +88,9 @@ function M.short(load, commands)
   add(lines, { "", "Everywhere:" })
   option_lines(lines, global)
   add(lines, { "", "continueplz help COMMAND tells a command's options, help --all tells every command." })
+  if new then
+    add(lines, { "", "Nothing is set up in this folder yet. Begin with: continueplz init" })
+  end
   return lines
 end
 

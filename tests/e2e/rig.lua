@@ -9,7 +9,7 @@ local keys = require "base.keys"
 local process = require "base.process"
 local task = require "base.task"
 
-local ACCOUNT_KEY = "canary-account-key-5f1c2a9e7b"
+local ACCOUNT_KEY = "canary-account-key-" .. keys.random_hex(6) -- of this run alone: others may be at work on this computer
 local GIVE_UP = 120
 
 local rig = { account_key = ACCOUNT_KEY }
