@@ -17,6 +17,18 @@ struct key {
     unsigned char *secret; /* guarded memory of libsodium; NULL: closed */
 };
 
+static bool keys_made;
+
+/* libsodium is started by what needs its random numbers or guarded memory; hashes and encodings do not. */
+static void start_sodium(lua_State *L) {
+    if (sodium_init() < 0)
+        luaL_error(L, "libsodium cannot be started");
+}
+
+bool crypto_used(void) {
+    return keys_made;
+}
+
 static struct key *check_key(lua_State *L, int index) {
     struct key *key = luaL_checkudata(L, index, KEY);
     if (!key->secret)
@@ -57,6 +69,8 @@ static int push_base64(lua_State *L, const unsigned char *data, size_t length) {
 static int crypto_key(lua_State *L) {
     size_t length = 0, size = 0;
     const char *text = luaL_optlstring(L, 1, NULL, &length);
+    start_sodium(L);
+    keys_made = true;
     struct key *key = lua_newuserdatauv(L, sizeof *key, 0);
 
     key->secret = NULL;
@@ -96,6 +110,7 @@ static int crypto_random(lua_State *L) {
     luaL_Buffer b;
 
     luaL_argcheck(L, n >= 0 && n <= RANDOM_MOST, 1, "must be from 0 to 1048576");
+    start_sodium(L);
     randombytes_buf(luaL_buffinitsize(L, &b, (size_t)n), (size_t)n);
     luaL_pushresultsize(&b, (size_t)n);
     return 1;
@@ -177,8 +192,6 @@ static const luaL_Reg functions[] = {
 };
 
 int luaopen_host_crypto(lua_State *L) {
-    if (sodium_init() < 0)
-        return luaL_error(L, "libsodium cannot be started");
     luaL_newmetatable(L, KEY);
     luaL_setfuncs(L, methods, 0);
     lua_pushvalue(L, -1);

@@ -39,8 +39,12 @@ int net_checkfd(lua_State *L, int index);
 void net_pushfd(lua_State *L, int fd);
 /* Copies the 32 private bytes of a crypto key userdata (crypto.c). */
 void crypto_checkkey(lua_State *L, int index, unsigned char out[32]);
+/* Was a key ever made? They are wiped by the end of the Lua state (crypto.c). */
+bool crypto_used(void);
 /* Registers a secret for redaction (log.c). */
 void log_hide(const char *secret, size_t len);
+/* Wipes and forgets the secrets (log.c). */
+void log_forget(void);
 /* Pushes `text` with every hidden secret replaced by [hidden] (log.c). */
 void log_push_redacted(lua_State *L, const char *text, size_t len);
 /* To be called just before a descriptor that loop.watch may know is closed: its watches fire, so that no task sleeps for ever and

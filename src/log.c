@@ -297,16 +297,13 @@ static int log_redact(lua_State *L) {
     return 1;
 }
 
-/* Wipes and forgets the secrets; the end of the Lua state. */
-static int forget_secrets(lua_State *L) {
-    (void)L;
+void log_forget(void) {
     while (journal.secrets) {
         struct secret *secret = journal.secrets;
         journal.secrets = secret->next;
         sodium_memzero(secret->text, secret->len);
         free(secret);
     }
-    return 0;
 }
 
 static const luaL_Reg functions[] = {
@@ -319,13 +316,6 @@ static const luaL_Reg functions[] = {
 };
 
 int luaopen_host_log(lua_State *L) {
-    static const char wiper;
-    lua_newuserdatauv(L, 0, 0);
-    lua_createtable(L, 0, 1);
-    lua_pushcfunction(L, forget_secrets);
-    lua_setfield(L, -2, "__gc");
-    lua_setmetatable(L, -2);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &wiper);
     luaL_newlib(L, functions);
     return 1;
 }

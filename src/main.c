@@ -37,6 +37,12 @@ static void open_libraries(lua_State *L) {
         luaL_requiref(L, libraries[i].name, libraries[i].func, 1);
         lua_pop(L, 1);
     }
+    lua_getglobal(L, LUA_MATHLIBNAME); /* random numbers come from the host */
+    lua_pushnil(L);
+    lua_setfield(L, -2, "random");
+    lua_pushnil(L);
+    lua_setfield(L, -2, "randomseed");
+    lua_pop(L, 1);
 }
 
 static int run(lua_State *L) {
@@ -68,6 +74,17 @@ static void open_standard(void) {
         close(fd);
 }
 
+/* Secrets are wiped; what is merely open or allocated ends with the process. */
+static void end(lua_State *L) {
+    log_forget();
+#ifndef PLAIN_MEMORY
+    if (!crypto_used())
+        return;
+    memory_ending();
+#endif
+    lua_close(L);
+}
+
 int main(int argc, char **argv) {
     open_standard();
 #ifdef PLAIN_MEMORY /* a sanitizer wants to see every block */
@@ -86,7 +103,6 @@ int main(int argc, char **argv) {
         status = (int)lua_tointeger(L, -1);
     else
         complain(L);
-    memory_ending();
-    lua_close(L);
+    end(L);
     return status;
 }

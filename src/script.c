@@ -188,6 +188,28 @@ static int script_load_embedded(lua_State *L) {
     return 1;
 }
 
+/* module(name, env) → the function of the embedded module "base.task" and its path, or nothing. */
+static int script_module(lua_State *L) {
+    char path[128];
+    size_t len;
+    const char *name = luaL_checklstring(L, 1, &len);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    if ((size_t)snprintf(path, sizeof path, "lua/%s.lua", name) >= sizeof path)
+        return 0;
+    for (char *at = path + 4; at < path + 4 + len; at++)
+        if (*at == '.')
+            *at = '/';
+    const struct embedded *file = find_embedded(path);
+    if (!file)
+        return 0;
+    if (!load_embedded(L, file))
+        return lua_error(L);
+    lua_pushvalue(L, 2);
+    lua_setupvalue(L, -2, 1);
+    lua_pushstring(L, path);
+    return 2;
+}
+
 static int script_asset(lua_State *L) {
     return push_embedded(L, lua_pushfstring(L, "asset/%s", luaL_checkstring(L, 1)));
 }
@@ -233,6 +255,7 @@ static const luaL_Reg functions[] = {
     {"embedded", script_embedded},
     {"has",      script_has},
     {"load",     script_load_embedded},
+    {"module",   script_module},
     {"names",    script_names},
     {"read",     script_read},
     {NULL,       NULL},

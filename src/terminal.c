@@ -20,13 +20,13 @@ static struct {
 } modes;
 
 /* From the background, changing modes would stop us with SIGTTOU unless that is blocked. */
-static int set_modes(const struct termios *wanted) {
+static int set_modes(const struct termios *wanted, int when) {
     sigset_t stop, before;
 
     sigemptyset(&stop);
     sigaddset(&stop, SIGTTOU);
     sigprocmask(SIG_BLOCK, &stop, &before);
-    int result = tcsetattr(STDIN_FILENO, TCSADRAIN, wanted);
+    int result = tcsetattr(STDIN_FILENO, when, wanted);
     int err = errno;
     sigprocmask(SIG_SETMASK, &before, NULL);
     errno = err;
@@ -35,7 +35,7 @@ static int set_modes(const struct termios *wanted) {
 
 void terminal_restore(void) {
     if (modes.changed)
-        set_modes(&modes.original);
+        set_modes(&modes.original, TCSADRAIN);
     modes.changed = 0;
 }
 
@@ -56,7 +56,7 @@ static void restore_always(void) {
 }
 
 /* Ctrl-C stays a signal, and output processing stays on, also in raw mode. */
-static int apply(lua_State *L) {
+static int apply(lua_State *L, int when) {
     if (!modes.known) {
         if (tcgetattr(STDIN_FILENO, &modes.original) < 0)
             return host_fail(L, "missing", "standard input is no terminal: %s", strerror(errno));
@@ -73,7 +73,7 @@ static int apply(lua_State *L) {
     if (modes.silent)
         wanted.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL);
     modes.changed = 1;
-    if (set_modes(&wanted) < 0)
+    if (set_modes(&wanted, when) < 0)
         return host_fail_errno(L, errno, "terminal");
     modes.changed = modes.raw || modes.silent;
     lua_pushboolean(L, 1);
@@ -83,13 +83,14 @@ static int apply(lua_State *L) {
 static int terminal_raw(lua_State *L) {
     luaL_checktype(L, 1, LUA_TBOOLEAN);
     modes.raw = lua_toboolean(L, 1);
-    return apply(L);
+    return apply(L, TCSADRAIN);
 }
 
+/* What was typed unseen beyond the line that was read, such as the rest of a paste, answers no later question. */
 static int terminal_echo(lua_State *L) {
     luaL_checktype(L, 1, LUA_TBOOLEAN);
     modes.silent = !lua_toboolean(L, 1);
-    return apply(L);
+    return apply(L, modes.silent ? TCSADRAIN : TCSAFLUSH);
 }
 
 static int terminal_write(lua_State *L) {

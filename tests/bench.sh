@@ -23,7 +23,7 @@ ratio() { awk -v a="$1" -v b="$2" 'BEGIN { print a / b }'; }
 
 echo "Start of the program: $rounds rounds of posix_spawn to exit, the commands taking turns, output to /dev/null; medians, as a ratio to wg --version."
 job=$dir/job
-if ! CONTINUEPLZ_SCRIPTS=$PWD/tests "$bin" -C "$dir/simhome" tests/bench/job.lua "$dir/used/journal" >"$job" 2>"$dir/job.err"; then
+if ! CONTINUEPLZ_SCRIPTS=$PWD/tests "$bin" -C "$dir/simhome" tests/bench/job.lua "$dir/used" >"$job" 2>"$dir/job.err"; then
     cat "$job" "$dir/job.err"
     echo "the main job did not run; its figures are missing"
 fi
@@ -33,7 +33,7 @@ figure() { awk -v name="$1" '$1 == name { print $2 }' "$job"; }
 median() { sed -n "$1p" "$dir/start" | cut -d ' ' -f 1; }
 wg=$(median 1)
 n=2
-for name in --version --help "status, empty home" "status, home with a journal"; do
+for name in --version --help "status, empty home" "status, home with .env and journal"; do
     row "$name" "$(ratio "$(median $n)" "$wg")" x 2 "$(median $n) us; wg $wg us"
     n=$((n + 1))
 done

@@ -13,11 +13,11 @@ local given = {
   _VERSION = _VERSION,
 }
 local libraries = { string = string, table = table, math = math, utf8 = utf8, coroutine = coroutine }
-local dropped = { math = { random = true, randomseed = true } }
 
 local ROOMS = { providers = true, policies = true, templates = true, engines = true, commands = true, ui = true, facts = true }
 -- Code that every command needs, in a room of data: a broken copy of it would take the stop along.
 local FIXED = { ["facts.config"] = true }
+
 local LOADING = 100000000 -- instructions of Lua that a file of the user's may take while it is loaded; a second or two
 
 -- A script must not change what "text":format() does in the others.
@@ -29,16 +29,13 @@ local STRICT = {
   __metatable = false,
 }
 
-local function copy_libraries()
-  local copies = {}
+-- What a script adds to a library stays in its world.
+local function own_libraries()
+  local own = {}
   for name, library in pairs(libraries) do -- order: free
-    local copy = {}
-    for key, value in pairs(library) do -- order: free
-      if not (dropped[name] and dropped[name][key]) then copy[key] = value end
-    end
-    copies[name] = copy
+    own[name] = setmetatable({}, { __index = library, __metatable = false })
   end
-  return copies
+  return own
 end
 
 -- A table that stands for a module, which is loaded when a field is first read: for what most runs of a script do not need.
@@ -57,7 +54,7 @@ local function environment(inner, room)
   if inner.environments[room] then return inner.environments[room] end
   local env = { require = inner.require, lazy = function(name) return stand_in(inner.require, name) end }
   for name, value in pairs(given) do env[name] = value end -- order: free
-  for name, copy in pairs(copy_libraries()) do env[name] = copy end -- order: free
+  for name, copy in pairs(own_libraries()) do env[name] = copy end -- order: free
   if room ~= "" then inner.require("base.rooms").limit(env, room, inner, stand_in) end
   inner.environments[room] = setmetatable(env, STRICT)
   return env
@@ -74,7 +71,7 @@ local function has_room(inner, room)
   return inner.rooms[room]
 end
 
--- Where `name` may lie, best first: {kind="user"|"scripts"|"embedded", path=, name=, index=}.
+-- Where `name` may lie, first choice first: {kind="user"|"scripts"|"embedded", path=, name=, index=}.
 local function places(inner, name)
   if #inner.scripts == 0 and not ROOMS[name:match("^([^.]+)%.")] then
     return { { kind = "embedded", path = "lua/" .. name:gsub("%.", "/") .. ".lua", name = name, index = 1 } }
@@ -128,17 +125,29 @@ end
 
 local function room_of(place) return place.kind == "user" and place.name:match("^([^.]+)%.") or "" end
 
-local function run_chunk(inner, place, chunk)
+-- A file of the user's is cut off when it never ends.
+local function call(inner, place, chunk)
   if place.kind ~= "user" then return pcall(chunk, place.name:find("^base%.") and inner.host or place.name, tools) end
   return pcall(inner.require("base.bounds").run, LOADING, "it runs for much longer than loading takes; is there a loop without an end?", chunk, place.name)
 end
 
--- Compiles and runs one found file; its value is kept by path, so `builtin.` and fallbacks share it.
+-- Runs the chunk of a place; its value is kept by path, so `builtin.` and fallbacks share it.
+local function run_chunk(inner, place, chunk, may_be_nothing)
+  check_cycle(inner, place.path)
+  inner.stack[#inner.stack + 1] = place
+  local ok, value = call(inner, place, chunk)
+  inner.stack[#inner.stack] = nil
+  if not ok then broken(inner, place, value) end
+  if value == nil and not may_be_nothing then broken(inner, place, place.path .. " returns nothing") end
+  inner.values[place.path] = value
+  return value
+end
+
+-- Compiles and runs one found file.
 local function open(inner, place, text, sentence, may_be_nothing)
   if inner.values[place.path] ~= nil then return inner.values[place.path] end
   if inner.failed[place.path] then error(inner.failed[place.path], 0) end
   if not text then broken(inner, place, sentence) end
-  check_cycle(inner, place.path)
   local env = environment(inner, room_of(place))
   local chunk, message
   if text == true then
@@ -147,13 +156,7 @@ local function open(inner, place, text, sentence, may_be_nothing)
     chunk, message = inner.host.script.compile(text, "@" .. place.path, env)
   end
   if not chunk then broken(inner, place, message) end
-  inner.stack[#inner.stack + 1] = place
-  local ok, value = run_chunk(inner, place, chunk)
-  inner.stack[#inner.stack] = nil
-  if not ok then broken(inner, place, value) end
-  if value == nil and not may_be_nothing then broken(inner, place, place.path .. " returns nothing") end
-  inner.values[place.path] = value
-  return value
+  return run_chunk(inner, place, chunk, may_be_nothing)
 end
 
 -- With `safe` a version that cannot be loaded gives way to the next one; its failure is the second result.
@@ -187,14 +190,32 @@ local function builtin(inner, name)
   return not_mine(inner, name) or error(("there is no module %q"):format("builtin." .. name), 0)
 end
 
+-- Can no file on disk stand before the embedded module? Nearly every one of a run: found and opened without a list of places.
+local function only_embedded(inner, name)
+  local room = name:match("^[^.]+")
+  return #inner.scripts == 0 and room ~= "builtin" and not (ROOMS[room] and inner.user and inner.home and has_room(inner, room))
+    and name ~= "policies.user"
+end
+
+-- → the module's value, or nil: not embedded, or to be opened in the long way
+local function open_embedded(inner, name)
+  local chunk, path = inner.host.script.module(name, environment(inner, ""))
+  if not chunk or inner.values[path] ~= nil then return path and inner.values[path] end
+  return run_chunk(inner, { kind = "embedded", path = path, name = name }, chunk)
+end
+
 local function require_module(inner, name)
   local value = inner.loaded[name]
   if value ~= nil then return value end
-  check_name(name)
-  local below = name:match("^builtin%.(.+)$")
-  if below then return builtin(inner, below) end
-  inner.loaded[name] = load_from(inner, name, 1, inner.forgiving)
-  return inner.loaded[name]
+  if type(name) == "string" and only_embedded(inner, name) then value = open_embedded(inner, name) end
+  if value == nil then
+    check_name(name)
+    local below = name:match("^builtin%.(.+)$")
+    if below then return builtin(inner, below) end
+    value = load_from(inner, name, 1, inner.forgiving)
+  end
+  inner.loaded[name] = value
+  return value
 end
 
 -- Like require, but never for want of a version that can be loaded.
@@ -213,35 +234,6 @@ local function source(inner, name)
   return nil
 end
 
--- A data file that lies beside the scripts ("templates/NAME"): the user's own wins. → text, path, or nil, sentence, code
-local function read_text(inner, name)
-  local tried = { inner.user and inner.home and inner.home .. "/" .. name or nil }
-  for _, dir in ipairs(inner.scripts) do tried[#tried + 1] = dir .. "/" .. name end
-  for _, path in ipairs(tried) do
-    local text, sentence, code = inner.host.script.read(path)
-    if text then return text, path end
-    if code ~= "missing" then return nil, sentence, code end
-  end
-  local path = "lua/" .. name
-  local text, sentence, code = inner.host.script.embedded(path)
-  if text then return text, path end
-  return nil, sentence, code
-end
-
--- Runs a script that is no module, with `args` as its `...`; it may wait. → what it returns
-local function run_file(inner, world, path, args)
-  local fail = inner.require("base.fail")
-  local text, sentence, code = inner.host.script.read(path)
-  if not text then fail.raise(code == "missing" and "usage" or "config", sentence, { file = path, code = code }) end
-  local chunk, message = inner.host.script.compile(text, "@" .. path, environment(inner, ""))
-  if not chunk then fail.raise("config", message, { file = path, code = "syntax" }) end
-  local before = world.script
-  world.script = path
-  local results = table.pack(chunk(table.unpack(args or {})))
-  world.script = before
-  return table.unpack(results, 1, results.n)
-end
-
 -- Runs a script of the home ("init.lua", "reactions.lua") once, if there is one. → true, what it returns; or nil, "missing"
 local function run_home(inner, name)
   if not (inner.user and inner.home) then return nil, "missing" end
@@ -258,6 +250,7 @@ local function run_home(inner, name)
   return true, value
 end
 
+-- Names of the user's own files in a room, sorted.
 local function own(inner, room)
   local names = {}
   if not (inner.user and inner.home and has_room(inner, room)) then return names end
@@ -268,7 +261,8 @@ local function own(inner, room)
   return names
 end
 
--- A new world: {host=, home=|nil, scripts={dir, …}, user=bool (default true), forgiving=bool}. Forgiving: every require is as require_safe.
+-- A new world: {host=, home=|nil, scripts={dir, …}, user=bool (default true), forgiving=bool}. Forgiving: every require is
+-- as require_safe, for what must not fail because of a user's script (see world.problems for what was passed over).
 function loader.new(options)
   local inner = {
     host = assert(options.host, "loader.new needs a host"), home = options.home, scripts = options.scripts or {},
@@ -287,8 +281,8 @@ function loader.new(options)
   world.own = function(room) return own(inner, room) end
   world.source = function(name) return source(inner, name) end
   inner.source = world.source
-  world.text = function(name) return read_text(inner, name) end
-  world.run_file = function(path, args) return run_file(inner, world, path, args) end
+  world.text = function(name) return inner.require("base.texts").read(inner, name) end
+  world.run_file = function(path, args) return inner.require("base.texts").run(inner, world, environment(inner, ""), path, args) end
   world.run_home = function(name) return run_home(inner, name) end
   -- The script that is being loaded (nothing may wait then), or nil.
   world.loading = function() return #inner.stack > 0 and inner.stack[#inner.stack].path or nil end

@@ -6,7 +6,7 @@ local host = ...
 local fail = require "base.fail"
 local world = require "base.world"
 
-local process = { exe = host.exe }
+local process = { exe = host.exe, platform = host.platform }
 
 local Child = {}
 Child.__index = Child

@@ -1,8 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Addresses: percent-encoding, queries in sorted order, and the parts that may be shown.
 
-local sorted = require "base.sorted"
-
 local url = {}
 
 -- Percent-encodes all but the unreserved characters (RFC 3986 §2.3).
@@ -19,7 +17,7 @@ end
 -- "a=1&b=x%20y"; an array value repeats its name, false and nil are left out, true is "true".
 function url.query(values)
   local parts = {}
-  for name, value in sorted(values) do
+  for name, value in require "base.sorted"(values) do
     local list = type(value) == "table" and value or { value }
     for _, item in ipairs(list) do
       if item ~= false then parts[#parts + 1] = url.escape(name) .. "=" .. url.escape(item) end

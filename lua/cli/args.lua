@@ -1,16 +1,25 @@
 -- SPDX-License-Identifier: MIT
 -- Reads the words of a command line by the tables of options. Pure: (words) → parsed, or nil and one sentence.
 local clock = lazy "base.clock"
+local calendar = lazy "facts.calendar"
 local flags = require "facts.flags"
 local suggest = lazy "facts.suggest"
 
 local M = {}
 
 --- Commands that are shown, in the order of the help.
-M.commands = { "up", "stop", "status", "offers", "endpoint", "ping", "logs", "ack", "help" }
+M.commands = { "init", "up", "stop", "status", "offers", "models", "endpoint", "ping", "logs", "schedule", "ack", "config", "doctor", "help" }
+
+local SECRETS = { "key", "token", "secret", "password" }
 
 local function unknown(word)
   local long = word:match("^(%-%-[^=]*)") or word
+  for _, secret in ipairs(SECRETS) do
+    if ("-" .. long:gsub("_", "-"):lower() .. "-"):find("-" .. secret .. "-", 1, true) then
+      return long .. " is refused: a command line can be read by every user of this computer. Type continueplz init and paste the key at its "
+        .. "prompt, or put it into the environment (VAST_API_KEY), or send it to init on standard input"
+    end
+  end
   return ("unknown option %s%s"):format(long, suggest.hint(long, flags.names()))
 end
 
@@ -54,10 +63,27 @@ end
 
 checks.hours = checks.text
 
+function checks.time(row, text)
+  local seconds, why = calendar.parse_time(text)
+  if not seconds then
+    return nil, ("--%s: %s"):format(row.name, why)
+  end
+  return text
+end
+
+function checks.days(row, text)
+  local set, why = calendar.parse_days(text)
+  if not set then
+    return nil, ("--%s: %s"):format(row.name, why)
+  end
+  return text
+end
+
 local function store(parsed, row, text, shown)
   local value = true
-  if row.kind ~= "none" then
-    local checked, why = checks[row.kind](row, text)
+  local kind = text and row.also or row.kind
+  if kind ~= "none" then
+    local checked, why = checks[kind](row, text)
     if checked == nil then
       return nil, why
     end
@@ -82,9 +108,10 @@ local function long_option(parsed, words, index)
     return nil, unknown(words[index])
   end
   if row.kind == "none" then
-    if equals == "=" then
+    if equals == "=" and not row.also then
       return nil, ("--%s takes no value"):format(name)
     end
+    text = equals == "=" and text or nil
   elseif equals == "" then
     index = index + 1
     text = words[index]
@@ -181,8 +208,12 @@ function M.allowed(command, parsed)
     takes[name] = true
   end
   for _, row in ipairs(flags.list) do
-    if parsed.options[row.name] and not row.global and not takes[row.name] then
+    local value = parsed.options[row.name]
+    if value and not row.global and not takes[row.name] and not takes[row.name .. "="] then
       return nil, ("%s does not take --%s; see continueplz help %s"):format(command.name, row.name, command.name)
+    end
+    if value and row.also and takes[row.name .. "="] ~= (value ~= true or nil) then
+      return nil, (value == true and "%s needs a time, as in --%s=17:00" or "%s takes no value in --%s"):format(command.name, row.name)
     end
   end
   return true

@@ -20,18 +20,19 @@ end
 local function init_settings()
   local ok, found, value = fail.try(world.run_home, "init.lua")
   if not ok then
-    return {}, { message = fail.message(found) }
+    return nil, { message = fail.message(found) }
   end
   if not found or value == nil then
-    return {}
+    return nil
   end
   if type(value) ~= "table" then
-    return {}, { message = "init.lua must return a table of settings, like { DEFAULT_TIER = \"small\" }, not a " .. type(value) }
+    return nil, { message = "init.lua must return a table of settings, like { DEFAULT_TIER = \"small\" }, not a " .. type(value) }
   end
   return value
 end
 
-local function load_settings(parsed)
+--- Brings the settings in force. parsed.settings: {NAME = {text=, flag=}} → array of problems
+function M.load_settings(parsed)
   local init, trouble = init_settings()
   local problems = config.load(world.home, { flags = parsed.settings, init = init })
   if trouble then
@@ -40,14 +41,19 @@ local function load_settings(parsed)
   return problems
 end
 
--- Settings that cannot be read stop a command that needs them; those that end or show a machine go on with what is right.
+-- Settings that cannot be read stop a command that needs them; those that end or show a machine go on with what is right, and one that
+-- inspects is given what is wrong (ctx.wrong) and leaves no trace, not even in the log.
 -- → nil, or a failure
-local function settle(command, parsed)
+local function settle(command, parsed, ctx)
   if not world.home then
     return fail.new { kind = "config", message = "there is no folder to work in: HOME is not set; name one with -C DIR" }
   end
   local fatal, rest = nil, {}
-  for _, problem in ipairs(load_settings(parsed)) do
+  local wrong = M.load_settings(parsed)
+  if ctx then
+    ctx.wrong = wrong
+  end
+  for _, problem in ipairs(wrong) do
     if problem.usage then
       return fail.new { kind = "usage", message = problem.message }
     end
@@ -56,6 +62,9 @@ local function settle(command, parsed)
     else
       rest[#rest + 1] = problem
     end
+  end
+  if command.inspects then
+    return nil
   end
   for _, problem in ipairs(rest) do
     say(problem.message)
@@ -72,13 +81,18 @@ local function open_log(command, parsed)
   end
   local verbose = parsed.options.verbose
   log.echo(verbose and (verbose > 1 and "debug" or "info") or nil)
-  if files.exists(world.home) then
+  if files.exists(world.home) and not command.inspects then
     local ok, why = log.open(world.home)
     if not ok then
       say("the log cannot be written: " .. why)
     end
   end
   return nil
+end
+
+--- Settings and log for a command; ctx: what is told of the settings, if anybody wants to know. → nil, or a failure
+function M.prepare(command, parsed, ctx)
+  return settle(command, parsed, ctx) or open_log(command, parsed)
 end
 
 -- First signal: the command is asked to end, which undoes what it began. Second: at once, with the way to finish by hand.
@@ -99,7 +113,8 @@ local function on_signals(worker)
   end)
 end
 
-local function context(command, parsed, load)
+--- What a command gets: its words and options, and ways to tell.
+function M.context(command, parsed, load)
   local ctx = {
     command = command, args = parsed.words, options = parsed.options, settings = parsed.settings, script = parsed.script,
     load = load, home = world.home, json = parsed.options.output == "json" or parsed.options.json == true,
@@ -127,7 +142,11 @@ local function context(command, parsed, load)
     if ctx.screen then
       ctx.screen:close()
     end
-    say(log.redact(message))
+    local seen = ctx.screen and ctx.screen.failed == message and term.is("out") and term.is("err") -- one screen, where it stands already
+    ctx.sentence = log.redact(message)
+    if not seen then
+      say(ctx.sentence)
+    end
     if failure and failure.trace and parsed.options.verbose then
       term.err(failure.trace .. "\n")
     end
@@ -145,24 +164,51 @@ local function failed(ctx, problem)
   return code
 end
 
--- Is money running? Read from the journal, whatever the command did.
-local function money_line(ctx)
-  if ctx.json or ctx.command.offline or ctx.command.quiet then
+-- Is money running? Read from the journal, whatever the command did. A script that has nothing to do with it is left in peace.
+local function money_line(ctx, code)
+  local command = ctx.command
+  if command.quiet or (ctx.json and not command.logged) then
     return
   end
   local ok, text = fail.try(function()
-    return require("ui.money").line(ctx.home)
+    local money = require "ui.money"
+    if ctx.at_rest then
+      return money.sentence {}
+    end
+    return money.line(ctx.home, command.discreet and not ctx.api)
   end)
-  local line = "Money: " .. (ok and text or "not known: " .. fail.message(text)) .. "\n"
-  if ctx.command.data then
+  text = ok and text or not ok and "not known: " .. fail.message(text)
+  if text and (command.logged or ctx.api) then
+    log.info("Command ended", { command = command.name, exit_code = code, money = text, sentence = code ~= 0 and ctx.sentence or nil })
+  end
+  if not text or ctx.json then
+    return
+  end
+  local line = "Money: " .. text .. "\n"
+  if command.data then
     term.err(line)
   else
     term.out(line)
   end
 end
 
--- A user's own command that breaks gives way to the built-in one, where there is one that must work.
-local function perform(command, ctx, builtin)
+-- An unattended run that failed tells the webhook; a stop that failed may leave something that bills.
+local function alarm(ctx, code)
+  if not ctx.options.alert or code == 0 then
+    return
+  end
+  local ok, problem = fail.try(task.run, function()
+    local sentence = ctx.sentence or "money: " .. require("ui.money").line(ctx.home)
+    require("work.alert").run_failed(ctx.command.name, code, sentence, ctx.home)
+  end)
+  if not ok then
+    say("the alert could not be sent: " .. fail.message(problem))
+  end
+end
+
+--- Runs a command in its context. A user's own command that breaks gives way to the built-in one, where there is one that must work.
+-- → as fail.try
+function M.perform(command, ctx, builtin)
   local fine, result = fail.try(command.run, ctx)
   if fine or not builtin or builtin == command or not fail.is(result, "internal") then
     return fine, result
@@ -174,7 +220,7 @@ end
 local function run_in_task(command, ctx, builtin)
   local ok, code = fail.try(task.run, function()
     local worker = task.spawn(function()
-      local fine, result = perform(command, ctx, builtin)
+      local fine, result = M.perform(command, ctx, builtin)
       if ctx.screen then
         ctx.screen:close()
       end
@@ -202,27 +248,42 @@ local function tell_passed_over(told)
   return #world.problems
 end
 
+-- A command may have two functions beside `run` that cannot wait: `early(ctx)` is called before the settings are read, when no flag could turn
+-- out wrong; `at_once(ctx)` answers an exit code, or nil: the command must be run.
+local function no_quick_answer()
+  return nil
+end
+
 --- Runs a command table with a parsed command line. broken: why the user's own one could not be loaded; builtin: what takes
 -- over from the user's own one that breaks. → exit code.
 function M.command(command, parsed, load, broken, builtin)
-  local ctx = context(command, parsed, load)
+  local ctx = M.context(command, parsed, load)
   if command.offline then
     local ok, result = fail.try(command.run, ctx)
     return ok and result or failed(ctx, result)
   end
-  local refusal = settle(command, parsed) or open_log(command, parsed)
+  if command.early and world.home and not next(parsed.settings) then
+    command.early(ctx)
+  end
+  local refusal = M.prepare(command, parsed, ctx)
   if refusal then
-    return failed(ctx, refusal)
+    local code = failed(ctx, refusal)
+    alarm(ctx, code)
+    return code
   end
   for _, note in ipairs(world.notes) do
     say("note: " .. note)
   end
   local told = (builtin or broken) and tell_passed_over(0)
-  local code = run_in_task(command, ctx, builtin)
-  money_line(ctx)
+  local done, code = fail.try(command.at_once or no_quick_answer, ctx)
+  if not done or not code then
+    code = run_in_task(command, ctx, builtin)
+  end
+  alarm(ctx, code)
   if builtin then
     tell_passed_over(told)
   end
+  money_line(ctx, code)
   return code
 end
 

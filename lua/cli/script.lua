@@ -1,29 +1,66 @@
 -- SPDX-License-Identifier: MIT
--- `continueplz FILE.lua [ARGS]`: the user's script, run as a task with everything that continueplz can do.
+-- `continueplz FILE.lua [ARGS]`: the user's script, run as a task with everything that continueplz can do (docs/scripts.md).
 local fail = require "base.fail"
 local files = require "base.files"
-local log = require "base.log"
 local world = require "base.world"
-local exitcodes = require "facts.exitcodes"
+local exitcodes = lazy "facts.exitcodes"
 
-return {
+local M = {
   name = "script",
   summary = "run a script",
   args = "FILE.lua [ARGS]",
+  options = { "alert" },
   tolerant = true,
-  quiet = true,
-  run = function(ctx)
-    local path = files.absolute(ctx.script)
-    local ok, result = fail.try(world.run_file, path, ctx.args)
-    if not ok then
-      if fail.is(result, "interrupted") then
-        error(result, 0)
-      end
-      local code = exitcodes.of(result)
-      ctx.problem(fail.message(result), result)
-      ctx.emit { status = "failed", error = { kind = result.kind, message = log.redact(fail.message(result)), exit_code = code } }
-      return code
-    end
-    return math.type(result) == "integer" and result >= 0 and result < 256 and result or 0
-  end,
+  data = true,
+  discreet = true,
 }
+
+-- The exit code that a script means. → number, or nil and a sentence
+local function code_of(value)
+  if value == nil or value == true then
+    return 0
+  end
+  if math.type(value) == "integer" and value >= 0 and value < 256 then
+    return value
+  end
+  local names = {}
+  for index, row in ipairs(exitcodes.list) do
+    if row.name == value then
+      return row.code
+    end
+    names[index] = row.name
+  end
+  return nil, ("%s is no exit code; say a number from 0 to 255 or one of %s"):format(
+    type(value) == "string" and "'" .. value .. "'" or math.type(value) and tostring(value) or "a " .. type(value), table.concat(names, ", "))
+end
+
+--- Ends the script that runs, with a code.
+function M.leave(value)
+  local code, why = code_of(value)
+  if not code then
+    error("exit: " .. why, 3)
+  end
+  error(fail.new { kind = "interrupted", message = ("the script ended with exit code %d"):format(code), leave = code }, 0)
+end
+
+function M.run(ctx)
+  local path = files.absolute(ctx.script)
+  M.running = ctx
+  local ok, result = fail.try(world.run_file, path, ctx.args)
+  local code, why
+  if not ok then
+    code = result.leave
+    if not code then
+      error(result, 0)
+    end
+  else
+    code, why = code_of(result)
+    if not code then
+      fail.raise("internal", ("%s returned a value, and %s"):format(path, why))
+    end
+  end
+  ctx.emit { status = code == 0 and "done" or "failed", exit_code = code }
+  return code
+end
+
+return M

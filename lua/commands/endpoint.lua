@@ -14,11 +14,9 @@ return {
       fail.raise("usage", ("--for: no configuration is known for '%s'%s; there are %s"):format(client,
         require("facts.suggest").hint(client, clients.names), table.concat(clients.names, ", ")))
     end
-    local session = require("work.journal").open(ctx.home):current()
-    if not session or not session.ready_at then
-      ctx.problem("no model is ready in " .. ctx.home .. "; start one with continueplz --cheapest")
-      ctx.emit { status = "none" }
-      return 7
+    local session, code = require "cli.ready"(ctx)
+    if not session then
+      return code
     end
     require("work.link").ensure()
     local plan = session.plan

@@ -1,4 +1,18 @@
 -- SPDX-License-Identifier: MIT
+-- Neither a file of settings nor a key in the environment?
+local function is_new(home)
+  local files = require "base.files"
+  if not home or files.exists(files.join(home, ".env")) then
+    return false
+  end
+  for _, cloud in ipairs(require "facts.clouds") do
+    if (require("base.process").getenv(cloud.key) or "") ~= "" then
+      return false
+    end
+  end
+  return true
+end
+
 return {
   name = "help",
   summary = "explain a command; --all: everything",
@@ -13,7 +27,7 @@ return {
     elseif ctx.args[1] then
       lines = help.command(ctx.load(ctx.args[1]))
     else
-      lines = help.short(ctx.load)
+      lines = help.short(ctx.load, nil, is_new(ctx.home))
     end
     ctx.print(table.concat(lines, "\n"))
     ctx.emit { status = "help", lines = require("base.json").array(lines) }

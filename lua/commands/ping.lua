@@ -10,11 +10,9 @@ return {
     local term = require "base.term"
     local world = require "base.world"
     local link = require "work.link"
-    local session = require("work.journal").open(ctx.home):current()
-    if not session or not session.ready_at then
-      ctx.problem("no model is ready in " .. ctx.home .. "; start one with continueplz --cheapest")
-      ctx.emit { status = "none" }
-      return 7
+    local session, code = require "cli.ready"(ctx)
+    if not session then
+      return code
     end
     link.ensure()
     local engine = world.require_safe("engines." .. (session.plan.engine or "ollama"))

@@ -1,19 +1,30 @@
 -- SPDX-License-Identifier: MIT
+local function print(ctx, lines)
+  ctx.print(("continueplz v%s - Status\n"):format(require "base.version"))
+  ctx.print(table.concat(lines, "\n"))
+  return 0
+end
+
 return {
   name = "status",
   summary = "show what is running, what it costs, what ends it",
   options = {},
   tolerant = true,
+  at_once = function(ctx)
+    if ctx.json or not require("work.rest").holds(ctx.home) then
+      return nil
+    end
+    ctx.at_rest = true
+    return print(ctx, require("ui.idle").lines(ctx.home))
+  end,
   run = function(ctx)
     local steady = require "cli.steady"
     local model = require("work.report").status()
-    ctx.print(("continueplz v%s - Status\n"):format(require "base.version"))
-    ctx.print(steady.call(ctx, "ui.status", function(view)
-      return table.concat(view.lines(model), "\n")
-    end))
     ctx.emit(steady.call(ctx, "ui.status", function(view)
       return view.object(model)
     end))
-    return 0
+    return print(ctx, steady.call(ctx, "ui.status", function(view)
+      return view.lines(model)
+    end))
   end,
 }

@@ -3,8 +3,12 @@ return {
   name = "stop",
   summary = "end the machine and prove that billing ended",
   details = "Can be repeated at any time. Exit 0: proven ended (or the cloud gives no proof and says it is gone), 1: not proven.",
-  options = { "stop" },
+  options = { "stop", "alert" },
   tolerant = true,
+  early = function(ctx)
+    require "base.knock" (ctx.home .. "/agent.sock", "POST /terminate HTTP/1.1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+  end,
+  logged = true,
   run = function(ctx)
     local config = require "facts.config"
     local files = require "base.files"

@@ -42,6 +42,26 @@ local function confirmation(ctx, want, rate)
   return outcome
 end
 
+-- With --ensure: a machine of this folder that answers with the model that is meant is all that was wanted. → its report, or nil
+-- when the start is to go its way (which knows what to do with whatever is there)
+local function running(ctx)
+  local fail = require "base.fail"
+  local report = require("work.report").status()
+  if report.state ~= "ready" then
+    return nil
+  end
+  local wanted = require("work.sizing").chosen()
+  if report.model.name ~= wanted then
+    fail.raise("busy", ("a machine of %s is running already, but it serves %s, not %s; stop it first"):format(ctx.home, report.model.name,
+      wanted))
+  end
+  if report.model.state ~= "ready" then
+    fail.raise("transient", ("a machine of %s is running already, but its model does not answer (%s); continueplz status tells more"):format(
+      ctx.home, report.model.state), { exit = "failed" })
+  end
+  return report
+end
+
 local function show_dry(ctx, run, want, rate)
   local view = require "ui.offers"
   local offers = require "work.offers"
@@ -62,14 +82,24 @@ return {
   summary = "rent the cheapest machine that fits and serve the model",
   options = {
     "cheapest", "provider", "gpu", "gpus", "model", "tier", "engine", "context", "spot", "on-demand", "region", "hours", "max-price",
-    "max-hours", "idle", "timeout", "keep-on-failure", "dry-run",
+    "max-hours", "idle", "timeout", "keep-on-failure", "dry-run", "ensure", "alert",
   },
   writes = true,
+  logged = true,
   run = function(ctx)
     local config = require "facts.config"
     local steady = require "cli.steady"
     local screen = steady.screen(ctx)
     local rate = config.rate()
+    local found = ctx.options.ensure and running(ctx)
+    if found then
+      screen:close()
+      ctx.print(("Already running: %s at %s."):format(found.model.name, found.endpoint.url))
+      ctx.emit(steady.call(ctx, "ui.status", function(view)
+        return view.object(found)
+      end))
+      return 0
+    end
     screen:title("Starting deployment")
     local want = require("work.want").make { strict = true }
     for _, note in ipairs(want.notes) do

@@ -7,12 +7,11 @@ local fail = require "base.fail"
 local http = require "base.http"
 local json = require "base.json"
 local config = require "facts.config"
-local models = require "facts.models"
 local pull = require "engines.ollama_pull"
+local registry = require "engines.ollama_registry"
 
 local ollama = { name = "ollama" }
 
-local MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 local LOAD_SECONDS = 1800
 
 --- The container image, pinned.
@@ -38,69 +37,8 @@ function ollama.start(options)
   }
 end
 
--- "user/name:tag" → path of its manifest in the registry.
-local function manifest_path(name)
-  local space, model, tag = name:match("^([%w._-]+)/([%w._-]+):?([%w._-]*)$")
-  if not space then
-    space, model, tag = "library", name:match("^([%w._-]+):?([%w._-]*)$")
-  end
-  if not model then
-    fail.raise("usage", ("'%s' is not a name of the model registry, like qwen3-coder:30b"):format(name))
-  end
-  return ("/v2/%s/%s/manifests/%s"):format(space, model, tag ~= "" and tag or "latest")
-end
-
-local function manifest(name)
-  local path = manifest_path(name)
-  local ok, response = fail.try(function()
-    return http.retry(function()
-      return http.request {
-        method = "GET", url = config.get("REGISTRY_URL") .. path, headers = { Accept = MANIFEST }, timeout = 20,
-        max_bytes = 1 << 20,
-      }
-    end, { attempts = 3, pause = 1 / config.get("TIME_SCALE") })
-  end)
-  if ok then
-    return response.json()
-  end
-  if fail.is(response) and response.status == 404 then
-    fail.raise("usage", ("the model registry has no %s"):format(name), { code = "no_such_model" })
-  end
-  if fail.is(response, "auth") then
-    response.kind = "refused"
-  end
-  return error(response, 0)
-end
-
---- How big a model is, by the registry's manifest. Waits.
--- → { bytes=, layers = {{digest=, size=}, …}, disk_gb=, vram = function(context, kv) → GB }
--- @raise `usage` code no_such_model, or kinds of a registry that cannot be asked
-function ollama.size(name)
-  local body = manifest(name)
-  local layers, bytes, weights = {}, 0, 0
-  for _, layer in ipairs(type(body.layers) == "table" and body.layers or {}) do
-    local size = type(layer) == "table" and math.tointeger(layer.size)
-    if not size or size < 0 or type(layer.digest) ~= "string" then
-      fail.raise("broken", ("the registry's manifest of %s has a layer without a size"):format(name))
-    end
-    layers[#layers + 1] = { digest = layer.digest, size = size }
-    bytes = bytes + size
-    local kind = tostring(layer.mediaType)
-    if kind:match("%.model$") or kind:match("%.projector$") then
-      weights = weights + size
-    end
-  end
-  if weights == 0 then
-    fail.raise("usage", ("%s has no weights to download: it runs at ollama.com only, so it is refused"):format(name))
-  end
-  return {
-    bytes = bytes, layers = layers, disk_gb = math.ceil(bytes * 1.25 / 1e9 + 20),
-    vram = function(context, kv)
-      local row = models.find(name)
-      return models.vram_gb(weights, kv or (row and row.kv_bytes_per_token) or models.guess_kv(weights), context)
-    end,
-  }
-end
+-- How big a model is, and what its weights say about the memory of its context; see engines.ollama_registry.
+ollama.size, ollama.describe = registry.size, registry.describe
 
 local function call(base, method, path, options)
   local spec = { method = method, url = base.url .. path, unix = base.unix, timeout = 15, max_bytes = 4 << 20 }

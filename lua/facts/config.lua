@@ -103,10 +103,15 @@ local function check_home()
   return nil
 end
 
+--- The home's `.env` as it is. → path, text (nil: there is none), sentence when it cannot be used
+function M.file()
+  local path = files.join(home_dir, ".env")
+  return path, private_text(path)
+end
+
 local function load_file(problems)
   problems[#problems + 1] = check_home()
-  local path = files.join(home_dir, ".env")
-  local text, why = private_text(path)
+  local path, text, why = M.file()
   if not text then
     if why then
       problems[#problems + 1] = { message = why, file = true }
@@ -167,21 +172,26 @@ function M.load(home, options)
   options = options or {}
   home_dir = home
   values, origins = {}, {}
-  local problems = {}
+  local problems, getenv = {}, process.getenv
   declare(problems)
   for _, row in ipairs(M.settings) do
     values[row.name], origins[row.name] = row.default, row.default ~= nil and "built-in" or nil
-    local text = options.init and options.init[row.name]
+  end
+  for _, row in ipairs(options.init and M.settings or {}) do
+    local text = options.init[row.name]
     if text ~= nil then
       take(problems, row.name, tostring(text), "init.lua")
     end
   end
   load_file(problems)
   for _, row in ipairs(M.settings) do
-    take(problems, row.name, process.getenv(row.name) or "", "environment")
+    local text = getenv(row.name)
+    if text then
+      take(problems, row.name, text, "environment")
+    end
   end
-  for _, row in ipairs(M.settings) do
-    local flag = options.flags and options.flags[row.name]
+  for _, row in ipairs(options.flags and next(options.flags) and M.settings or {}) do
+    local flag = options.flags[row.name]
     if flag then
       take(problems, row.name, flag.text, flag.flag, true)
     end
@@ -210,6 +220,34 @@ function M.borrow(text)
       take({}, name, value, "lent", "environment")
     end
   end
+end
+
+--- Takes a value for this run only, above every authority: what a person typed and is not saved yet. nil text: as if it was never
+-- set. → value, or nil and a sentence
+function M.use(name, text, where)
+  if text == nil then
+    values[name], origins[name] = nil, nil
+    return nil, "not set"
+  end
+  local value, why = M.parse(name, text)
+  if value ~= nil then
+    values[name], origins[name] = value, where
+  end
+  return value, why
+end
+
+--- The row of facts.settings, by its name however it is spelled ("max-price"), or nil and a hint.
+function M.row(name)
+  local row = by_name[name:upper():gsub("-", "_")]
+  if row then
+    return row
+  end
+  return nil, suggest.hint(name:upper():gsub("-", "_"), names)
+end
+
+--- What to do about a missing key, for the end of a sentence: the one place that says it.
+function M.way_to_key(setting)
+  return ("type continueplz init, or put %s=... into %s"):format(setting, files.join(home_dir, ".env"))
 end
 
 --- The value of a setting; nil when not set, false when a limit is off.

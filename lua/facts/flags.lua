@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Every option of the command line, once. `setting`: the option is another way to give that setting, checked by the same reader.
--- kind: text, duration (a unit is required), hours (a bare number means hours), number, choice, none; `values` for choices;
--- `says` fixes the
--- setting's text for an option without a value.
+-- kind: text, duration (a unit is required), hours (a bare number means hours), number, choice, time (of day), days (of the week),
+-- none; `values` for choices; `says` fixes the setting's text for an option without a value; `also` names the kind of the value
+-- that a `none` has in the commands that list it as `NAME=`, where `value_also` and `doc_also` describe it.
 local rows = {
   { name = "cheapest", kind = "none", doc = "take the cheapest machine that fits (the policy decides; this is the default)" },
   { name = "provider", kind = "text", value = "NAME", setting = "DEFAULT_PROVIDER", doc = "only this cloud: vast" },
@@ -11,7 +11,7 @@ local rows = {
   { name = "gpus", kind = "text", value = "N", setting = "GPUS", doc = "exactly this many cards" },
   { name = "model", kind = "text", value = "NAME", setting = "DEFAULT_MODEL", doc = "model to serve, like qwen2.5-coder:32b" },
   { name = "tier", kind = "text", value = "SIZE", setting = "DEFAULT_TIER",
-  doc = "small, medium or large, when no model is named" },
+  doc = "small (gpt-oss:20b), medium (qwen3-coder:30b) or large (qwen3-coder-next), when no model is named" },
   { name = "engine", kind = "text", value = "NAME", setting = "DEFAULT_ENGINE", doc = "model server: ollama, or your engines/NAME.lua" },
   { name = "context", kind = "text", value = "TOKENS", setting = "CONTEXT_LENGTH", doc = "tokens of context, like 65536 or 64k" },
   { name = "spot", kind = "none", setting = "PREFER_SPOT", says = "true",
@@ -29,10 +29,19 @@ local rows = {
     doc = "... after this long without contact with this computer (default 10h)" },
   { name = "keep-on-failure", kind = "none", doc = "keep (and pay) a machine whose start failed" },
   { name = "dry-run", kind = "none", doc = "stop after choosing; nothing is rented" },
-  { name = "stop", kind = "none", doc = "end the machine and prove that billing ended" },
+  { name = "ensure", kind = "none", doc = "a machine that serves this model already is success, not an error" },
+  { name = "alert", kind = "none", doc = "tell ALERT_WEBHOOK_URL when this run fails; for cron and timers" },
+  { name = "start", kind = "time", value = "HH:MM", doc = "when to start, in local time" },
+  { name = "stop", kind = "none", also = "time", doc = "end the machine and prove that billing ended",
+    value_also = "HH:MM", doc_also = "when to stop, in local time" },
+  { name = "days", kind = "days", value = "DAYS", doc = "on which days: mon-fri (default), mon,wed,fri, daily" },
+  { name = "cron", kind = "none", doc = "by the crontab" },
+  { name = "systemd", kind = "none", doc = "by timers of systemd (default where they work)" },
+  { name = "print", kind = "none", doc = "print what would be written; write nothing" },
   { name = "shell", kind = "none", doc = "lines for a shell: eval \"$(continueplz endpoint --shell)\"" },
   { name = "json", kind = "none", doc = "the same as --output=json" },
   { name = "for", kind = "text", value = "CLIENT", doc = "continue, opencode, codex, claude, aider, zed or pi" },
+  { name = "vram", kind = "number", value = "GB", doc = "a card with this much memory, as it is sold, like 24" },
   { name = "lines", short = "n", kind = "number", value = "N", doc = "how many lines (default 40)" },
   { name = "all", kind = "none", doc = "everything there is to know" },
 

@@ -31,6 +31,16 @@ M.list = {
   { name = "t4", title = "Tesla T4 16GB", vram = 16, bandwidth = 320, vast = { "Tesla T4" } },
 }
 
+-- MiB that drivers report, where it is not the marketed number of GiB (facts/vast.md §1.5; l4, a10, t4 and v100 as their drivers
+-- usually say, unverified).
+local REPORTED = {
+  ["a6000"] = 49140, ["rtx6000-ada"] = 49140, ["rtx-pro-6000"] = 97887, ["h100"] = 81559, ["h100-94"] = 95830, ["h200"] = 143771,
+  ["b200"] = 183359, ["l40s"] = 46068, ["l40"] = 46068, ["a40"] = 46068, ["rtx5090"] = 32607, ["rtx4090-48"] = 49140,
+  ["rtx4090"] = 24564, ["l4"] = 23034, ["a10"] = 23028, ["t4"] = 15360, ["v100"] = 16160,
+}
+local CARD_GB = 0.5 * 2 ^ 30 / 0.95 / 1e9 -- what each card after the first costs, the driver's reserve included
+local COUNTS = { 1, 2, 4, 8 }
+
 local by_name = {}
 for _, gpu in ipairs(M.list) do
   by_name[gpu.name] = gpu
@@ -77,9 +87,57 @@ function M.gb_of_mib(mib)
   return mib * 1048576 / 1e9
 end
 
---- Can the cards of an offer hold what is wanted? Each card after the first costs half a GiB of its own.
+--- What several cards hold together, in GB: each after the first costs half a GiB of its own (facts/serving.md §2.4).
+function M.together(vram_gb, count)
+  return vram_gb * count - CARD_GB * (count - 1)
+end
+
+--- Can the cards of an offer hold what is wanted?
 function M.fits(offer, want)
-  return offer.vram_gb * offer.gpus - 0.537 * (offer.gpus - 1) >= want.vram_gb
+  return M.together(offer.vram_gb, offer.gpus) >= want.vram_gb
+end
+
+--- Memory of one card of the table in GB (10⁹), as its driver reports it.
+function M.capacity_gb(gpu)
+  return M.gb_of_mib(REPORTED[gpu.name] or gpu.vram * 1024)
+end
+
+--- The least number of cards (1, 2, 4 or 8) of a row that hold `need` GB, or nil.
+function M.count_for(gpu, need)
+  for _, count in ipairs(COUNTS) do
+    if M.together(M.capacity_gb(gpu), count) >= need then
+      return count
+    end
+  end
+  return nil
+end
+
+--- Rows from the smallest card to the biggest, equal ones by their bandwidth.
+function M.by_size()
+  local list = { table.unpack(M.list) }
+  table.sort(list, function(a, b)
+    local left, right = M.capacity_gb(a), M.capacity_gb(b)
+    if left ~= right then
+      return left < right
+    end
+    if a.bandwidth ~= b.bandwidth then
+      return a.bandwidth < b.bandwidth
+    end
+    return a.name < b.name
+  end)
+  return list
+end
+
+--- The smallest machine of the table that holds `need` GB: fewest cards, then least memory. → row, number of cards, or nil
+function M.least(need)
+  local best, fewest
+  for _, gpu in ipairs(M.by_size()) do
+    local count = M.count_for(gpu, need)
+    if count and (not fewest or count < fewest) then
+      best, fewest = gpu, count
+    end
+  end
+  return best, fewest
 end
 
 return M

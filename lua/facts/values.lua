@@ -4,9 +4,7 @@ local clock = lazy "base.clock"
 local log = lazy "base.log"
 local url = lazy "base.url"
 local currencies = lazy "facts.currencies"
-local gpus = lazy "facts.gpus"
-local regions = lazy "facts.regions"
-local suggest = lazy "facts.suggest"
+local shapes = lazy "facts.shapes"
 
 local words = { ["true"] = true, yes = true, on = true, ["1"] = true, ["false"] = false, no = false, off = false, ["0"] = false }
 
@@ -117,41 +115,6 @@ function readers.secret(row, text)
   end
   log.hide(text)
   return text
-end
-
-local shapes = {}
-
-function shapes.model(text)
-  local name, tag = text:match("^([%w][%w%._%-/]*)(.*)$")
-  return name and #text <= 200 and not name:find("..", 1, true) and not name:find("//", 1, true) and not name:find("/$")
-    and (tag == "" or tag:match("^:[%w][%w%._%-]*$")), "is not a model's name, like qwen3-coder:30b"
-end
-
-function shapes.version(text)
-  return text:match("^[%w][%w%._%-]*$") and #text <= 60, "is not a version, like 0.32.15"
-end
-
-function shapes.word(text)
-  return text:match("^[%w][%w%._%-]*$") and #text <= 60, "is not a name"
-end
-
-function shapes.path(text)
-  return text:sub(1, 1) == "/", "is not a path that begins with /"
-end
-
-function shapes.key(text)
-  return text:match("^[%w+/]+=$") and #text == 44, "is not 32 bytes in base64"
-end
-
-function shapes.gpu(text)
-  return gpus.find(text) ~= nil, "is not a card we know" .. suggest.hint(text, gpus.names())
-end
-
-function shapes.region(text)
-  local known = { "any" }
-  table.move(regions.group_names, 1, #regions.group_names, 2, known)
-  table.move(regions.names, 1, #regions.names, #known + 1, known)
-  return text == "any" or regions.known(text), "is not a region we know" .. suggest.hint(text, known)
 end
 
 function readers.string(row, text)

@@ -96,6 +96,8 @@ function M.problem(status, text, body)
   }
   if code == "no_such_instance" or code == "not_found" then
     failure.code = "gone"
+  elseif kind == "auth" and sentence:lower():find("permission", 1, true) then
+    failure.code = "rights"
   end
   if math.type(body.new_contract) == "integer" then
     failure.created_id = tostring(body.new_contract)

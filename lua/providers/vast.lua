@@ -53,7 +53,7 @@ local current, current_for
 local function client()
   local key = config.secret("VAST_API_KEY")
   if not key then
-    fail.raise("config", "Vast.ai has no key: put VAST_API_KEY=... into " .. config.home() .. "/.env")
+    fail.raise("config", "Vast.ai has no key: " .. config.way_to_key "VAST_API_KEY")
   end
   local base = config.get("VAST_BASE_URL")
   if current and current_for == base .. key then

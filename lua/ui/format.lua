@@ -76,6 +76,44 @@ function M.columns(rows, align)
   return lines
 end
 
+--- Rows of cells as aligned lines that fit `width`: columns of `order` (by their headings, the first row) are left out one after
+-- the other until they do. → lines, headings that were left out
+function M.fitted(rows, align, width, order)
+  local dropped = {}
+  local function widest(lines)
+    local most = 0
+    for _, line in ipairs(lines) do
+      most = math.max(most, term.width(line))
+    end
+    return most
+  end
+  local lines = M.columns(rows, align)
+  for _, heading in ipairs(order) do
+    if widest(lines) <= width then
+      break
+    end
+    for column, cell in ipairs(rows[1]) do
+      if cell == heading then
+        for _, row in ipairs(rows) do
+          if row[column] then
+            table.remove(row, column)
+          end
+        end
+        align = align:sub(1, column - 1) .. align:sub(column + 1)
+        dropped[#dropped + 1] = heading
+        break
+      end
+    end
+    lines = M.columns(rows, align)
+  end
+  return lines, dropped
+end
+
+--- "32k" of 32768 tokens, the number itself where it is no whole number of thousands.
+function M.tokens(count)
+  return count % 1024 == 0 and ("%dk"):format(count // 1024) or ("%d"):format(count)
+end
+
 -- How many columns a line may take: those of the terminal, 80 without one or on a wider one.
 local function columns()
   return term.is("out") and math.min(80, math.max(20, (term.size()))) or 80
@@ -85,6 +123,9 @@ M.width = columns
 --- Breaks a text into lines of at most `width` columns, at blanks; lines after the first begin with `hang`.
 function M.wrap(text, width, hang)
   hang = hang or ""
+  if term.width(text) <= width and not text:find("%S%s%s") then
+    return { (text:gsub("%s+$", "")) }
+  end
   local lines, line = {}, text:match("^%s*")
   local fresh = true
   for word in text:gmatch("%S+") do

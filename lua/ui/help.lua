@@ -8,12 +8,8 @@ local format = require "ui.format"
 
 local M = {}
 
--- The commands that are shown: ours, then the user's own; one that cannot be used is told instead of hidden.
-local function each_command(load)
-  local commands = {}
-  for _, name in ipairs(args.commands) do
-    commands[#commands + 1] = load(name)
-  end
+-- The user's own commands; one that cannot be used is told instead of hidden.
+local function add_own(commands, load)
   for _, name in ipairs(world.own("commands")) do
     if not world.builtin("commands." .. name) then
       local ok, command = fail.try(load, name)
@@ -21,9 +17,21 @@ local function each_command(load)
         options = command.options, args = command.args } or { name = name, summary = "cannot be used: " .. fail.message(command) }
     end
   end
+end
+
+-- The commands of these names, then the user's own.
+local function each_command(load, names)
+  local commands = {}
+  for index, name in ipairs(names) do
+    commands[index] = load(name)
+  end
+  if #world.own("commands") > 0 then
+    add_own(commands, load)
+  end
   return ipairs(commands)
 end
 
+local DAILY = { "init", "up", "status", "endpoint", "stop", "offers" }
 local NAMES, COLUMN, WIDTH = 14, 28, 80
 
 local function spelled(row)
@@ -56,7 +64,10 @@ end
 
 local function option_lines(lines, wanted)
   for _, row in ipairs(flags.list) do
-    if wanted(row) then
+    local how = wanted(row)
+    if how == "value" then
+      add(lines, two_columns(("--%s=%s"):format(row.name, row.value_also), row.doc_also))
+    elseif how then
       add(lines, two_columns(spelled(row), row.doc))
     end
   end
@@ -66,13 +77,13 @@ local function global(row)
   return row.global
 end
 
--- The options that a command takes, without the one that only names the command. → set, or nil when there are none
+-- The options that a command takes, without the one that only names the command. → name → true or "value", or nil when there are none
 local function taken(command)
   local takes
   for _, name in ipairs(command.options or {}) do
     if name ~= command.name then
       takes = takes or {}
-      takes[name] = true
+      takes[name:gsub("=$", "")] = name:find("=$") and "value" or true
     end
   end
   return takes
@@ -82,24 +93,28 @@ local function usage(command)
   return "continueplz " .. command.name .. (taken(command) and " [options]" or "") .. (command.args and " " .. command.args or "")
 end
 
---- The short help: what it is, the daily commands. `load(name)` → command table.
-function M.short(load)
+--- The short help: what it is, the daily commands (or those named). `load(name)` → command table; new: nothing is set up yet.
+function M.short(load, commands, new)
   local lines = {
     "continueplz: rent the cheapest GPU that fits a coding model, reach it through a",
     "private tunnel, give it back, proven.",
     "",
+    "  continueplz init                                   once: a key, limits",
     "  continueplz --cheapest --model=qwen3-coder:30b     start",
     "  continueplz --stop                                 stop, and prove it",
     "",
     "Commands:",
   }
-  for _, command in each_command(load) do
+  for _, command in each_command(load, commands or DAILY) do
     add(lines, two_columns(command.name, command.summary, NAMES))
   end
   add(lines, two_columns("FILE.lua", "run a script of yours with everything that continueplz can do", NAMES))
   add(lines, { "", "Everywhere:" })
   option_lines(lines, global)
-  add(lines, { "", "continueplz help COMMAND tells a command's options, help --all tells everything." })
+  add(lines, { "", "continueplz help COMMAND tells a command's options, help --all tells every command." })
+  if new then
+    add(lines, { "", "Nothing is set up in this folder yet. Begin with: continueplz init" })
+  end
   return lines
 end
 
@@ -134,9 +149,9 @@ end
 
 --- Everything: commands with their options, settings, exit codes.
 function M.all(load)
-  local lines = M.short(load)
+  local lines = M.short(load, args.commands)
   lines[#lines] = nil
-  for _, command in each_command(load) do
+  for _, command in each_command(load, args.commands) do
     local takes = taken(command)
     add(lines, { usage(command), "  " .. command.summary })
     option_lines(lines, function(row)

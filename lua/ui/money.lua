@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The last line of every command: is money running? sentence(sessions, now) is pure; the sessions are those of work.journal.
-local format = require "ui.format"
+local format = lazy "ui.format"
 
 local M = {}
 
@@ -35,9 +35,10 @@ function M.sentence(sessions)
   return #parts > 0 and table.concat(parts, "; ") or "none is running for this folder"
 end
 
---- The sentence for a home directory, read from its journal.
-function M.line(home)
-  return M.sentence(require("work.journal").open(home):shown())
+--- The sentence for a home directory, read from its journal. discreet: nil when nothing is running
+function M.line(home, discreet)
+  local shown = require("work.journal").open(home):shown()
+  return (#shown > 0 or not discreet) and M.sentence(shown) or nil
 end
 
 return M

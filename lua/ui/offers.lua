@@ -3,6 +3,7 @@
 -- → the JSON object.
 local clock = require "base.clock"
 local sorted = require "base.sorted"
+local models = require "facts.models"
 local format = require "ui.format"
 
 local M = {}
@@ -12,11 +13,11 @@ local WIDTH = 80
 -- Reliability and the offer's number are in the JSON only: every row has passed the least reliability that was asked for.
 local function row(candidate, mark)
   local offer = candidate.offer
-  local speed = candidate.tokens_per_second
+  local speed, million = candidate.tokens_per_second, candidate.usd_per_million_tokens
   return {
     mark .. offer.provider, format.gpu(offer.gpu, offer.gpus), offer.region or offer.native_region or "unknown",
-    candidate.spot and "spot" or "on-demand",
-    format.hourly(candidate.hourly), format.dollars(candidate.total), speed and ("~%.0f"):format(speed) or "",
+    candidate.spot and "yes" or "no", ("$%.3f"):format(candidate.hourly), format.dollars(candidate.total),
+    speed and ("~%.0f"):format(speed) or "", million and "~" .. format.dollars(million) or "",
   }
 end
 
@@ -42,15 +43,27 @@ local function add_parts(lines, candidate, want)
 end
 
 local function add_table(lines, model)
-  local rows = { { "  Cloud", "GPU", "Region", "Kind", "Per hour", "Total", "Tokens/s" } }
+  local rows = { { "  Cloud", "GPU", "Region", "Spot", "$/hour", "Total", "Tok/s", "$/Mtok" } }
   for index = 1, math.min(#model.ordered, model.limit or 15) do
     rows[#rows + 1] = row(model.ordered[index], index == 1 and "* " or "  ")
   end
-  for _, line in ipairs(format.columns(rows, "llllrrr")) do
+  local fitted, dropped = format.fitted(rows, "llllrrrr", format.width(), { "Region", "$/Mtok", "Tok/s" })
+  for _, line in ipairs(fitted) do
     lines[#lines + 1] = line
   end
   if #model.ordered > #rows - 1 then
     lines[#lines + 1] = ("  ... and %d more"):format(#model.ordered - (#rows - 1))
+  end
+  return dropped
+end
+
+-- What the two estimates mean.
+local function add_estimates(lines, model, dropped)
+  local sparse = select(3, models.reads(model.want.model)) == "sparse"
+  add(lines, ("~ is an estimate: Tok/s for one answer at a time%s, $/Mtok for a machine that generates without a pause."):format(
+    sparse and " (a mixture of experts varies most)" or ""))
+  if #dropped > 0 then
+    add(lines, ("Columns left out for want of width: %s; --output=json has everything."):format(table.concat(dropped, ", ")))
   end
 end
 
@@ -60,11 +73,12 @@ function M.lines(model)
     want.model.name, want.vram_gb, want.context, want.disk_gb, clock.duration(want.hours * 3600)))
   lines[#lines + 1] = ""
   if #model.ordered > 0 then
-    add_table(lines, model)
+    local dropped = add_table(lines, model)
     lines[#lines + 1] = ""
     add(lines, ("* would be taken: %s in all"):format(format.both(model.ordered[1].total, model.rate)))
     add_parts(lines, model.ordered[1], want)
     add(lines, "Clouds bill in dollars; " .. format.rate(model.rate) .. ".")
+    add_estimates(lines, model, dropped)
   end
   if #model.reasons > 0 then
     local parts = {}
@@ -89,7 +103,8 @@ function M.candidate(candidate)
     hourly = format.rounded(candidate.hourly, 5),
     total = format.rounded(candidate.total, 5), parts = parts, bid = candidate.bid, currency = offer.currency,
     reliability = offer.reliability,
-    tokens_per_second = format.rounded(candidate.tokens_per_second, 1), source = offer.source, at = offer.at,
+    tokens_per_second_estimate = format.rounded(candidate.tokens_per_second, 1),
+    usd_per_million_tokens_estimate = format.rounded(candidate.usd_per_million_tokens, 3), source = offer.source, at = offer.at,
   }
 end
 
@@ -107,7 +122,8 @@ function M.object(model)
   end
   local want = model.want
   return {
-    status = "offers", model = want.model.name, context = want.context, vram_gb = format.rounded(want.vram_gb, 2), disk_gb = want.disk_gb,
+    status = "offers", model = want.model.name, kv_source = want.model.kv_source, context = want.context,
+    vram_gb = format.rounded(want.vram_gb, 2), disk_gb = want.disk_gb,
     hours = want.hours,
     offers = json.array(list), rejected = json.array(rejected), providers = json.array(clouds), currency = "USD",
     euro_rate = { per_dollar = model.rate.per_dollar, date = model.rate.date, source = model.rate.source },

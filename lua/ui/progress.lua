@@ -176,6 +176,7 @@ function Screen:warn(text)
 end
 
 function Screen:fail(text)
+  self.failed = text
   self:mark("red", "✗", text)
 end
 

@@ -17,6 +17,7 @@
 local boxes = lazy "ui.boxes"
 local clock = lazy "base.clock"
 local format = require "ui.format"
+local idle = require "ui.idle"
 local term = require "base.term"
 
 local M = {}
@@ -37,8 +38,7 @@ local function dot(state)
 end
 
 local function add(lines, label, text)
-  local pieces = format.wrap(text, format.width() - 14)
-  for index, piece in ipairs(pieces) do
+  for index, piece in ipairs(format.wrap(text, format.width() - 14)) do
     lines[#lines + 1] = format.pad(index == 1 and label .. ":" or "", 14) .. piece
   end
 end
@@ -99,10 +99,8 @@ end
 
 --- The lines of `status`.
 function M.lines(model)
-  local lines = {}
   if model.state == "none" then
-    add(lines, "Instance", "○ None active")
-    add(lines, "Folder", model.home)
+    local lines = idle.lines(model.home)
     if model.last then
       local last = model.last
       for _, line in ipairs(boxes.lost(last, format.both(last.cost, model.rate), clock.duration(last.seconds))) do
@@ -111,7 +109,7 @@ function M.lines(model)
     end
     return lines
   end
-  local instance = model.instance
+  local lines, instance = {}, model.instance
   add(lines, "Instance", ("%s %s (%s)"):format(dot(model.state), words[model.state] or model.state,
     instance.id or "no number yet"))
   add(lines, "Provider", ("%s (%s)"):format(instance.title or instance.provider, instance.type))

@@ -78,6 +78,7 @@ local function follow(self)
     close_tunnel(self)
     self.patience = PATIENCE
     open_tunnel(self, session)
+    trusted.provider(session.provider) -- loaded now, so that a stop need not wait for it
   end
 end
 
@@ -117,23 +118,7 @@ end
 
 local end_session
 
--- Tells reactions.lua of an event, and does what it asks for: alerts beside the work, a stop like any other, a start by the command.
-local function react(self, name, session, more)
-  local wanted = reactions.ask(self, name, session, more)
-  local context = { instance_id = session.id, provider = session.provider, action = name }
-  for _, text in ipairs(wanted.alerts) do
-    task.spawn(function() fail.try(alert.warn, text, context) end)
-  end
-  local current = self.book:refresh():session(session.token)
-  if wanted.stop and session.id and current and not current.closed and not current.stopping then
-    local found, provider = fail.try(trusted.provider, session.provider)
-    if found then end_session(self, session, provider, "reaction", "your reactions.lua ends the machine: " .. wanted.stop) end
-  end
-  if wanted.restart and current and current.closed then
-    local started, why = reactions.restart(current)
-    if started then log.info("A successor is started", { model = session.model }) else log.warn("No successor is started", { reason = why }) end
-  end
-end
+local function react(self, name, session, more) reactions.react(self, name, session, more, end_session) end
 
 -- The machine is no longer what we rented: end it, for a stopped one still bills and may start again by itself.
 function end_session(self, session, provider, reason, message)
@@ -207,12 +192,44 @@ local function tell_news(self)
   for _, event in ipairs(reactions.news(self.memory, session, self.guest, self.instance)) do react(self, event[1], session, event[2]) end
 end
 
+-- `stop` has this process, which has everything loaded, send the first terminate; the records and the proof are its own.
+local function terminate(self)
+  local session, asked = self.session, self.asked
+  if not session or not session.ready_at or session.stopping then return end
+  if asked and asked.session == session.token and asked.acknowledged ~= false then return end
+  asked = { session = session.token, at = clock.now(), done = task.channel() }
+  self.asked = asked
+  local ok, problem = fail.try(trusted.provider(session.provider).destroy, session.id)
+  asked.acknowledged = ok
+  log.info("Terminate sent for a stop", { instance_id = session.id, acknowledged = ok, error = not ok and fail.message(problem) or nil })
+  asked.done.put(true)
+end
+
+-- → what became of it, once that is known
+local function terminated(self)
+  local asked = self.asked
+  if not asked then return {} end
+  if asked.acknowledged == nil then
+    asked.done.take(30)
+    asked.done.put(true) -- for others who wait
+  end
+  return { session = asked.session, acknowledged = asked.acknowledged }
+end
+
+-- A stop that asked and did not go on is finished here.
+local function finish_asked(self, session)
+  local asked = self.asked
+  if not asked or asked.session ~= session.token or clock.now() - asked.at < pace.seconds(GRACE) then return false end
+  end_session(self, session, trusted.provider(session.provider), "stop", "a stop was cut off; it is finished")
+  return true
+end
+
 local function watch(self)
   while true do
     task.sleep(pace.seconds(WATCH))
     follow(self)
     local session = self.session
-    if session and session.ready_at and not session.stopping then look(self, session) end
+    if session and session.ready_at and not session.stopping and not finish_asked(self, session) then look(self, session) end
     leftovers(self)
     self.book:refresh()
     self.warned = budget.watch(self.book:sessions(), self.warned)
@@ -237,6 +254,10 @@ local function answer(self, request)
     follow(self)
     self.bell.put(true)
     return { status = 200, json = status(self) }
+  end
+  if request.path == "/terminate" then
+    if request.method == "POST" then terminate(self) end
+    return { status = 200, json = terminated(self) }
   end
   if request.method == "POST" and request.path == "/quit" then
     self.ending.put("asked to")

@@ -8,6 +8,8 @@ local config = require "facts.config"
 
 local alert = {}
 
+local told = false -- a CRITICAL alert went out
+
 local function webhook(level, message, context)
   local url = config.secret("ALERT_WEBHOOK_URL")
   if not url or url == "" then return end
@@ -23,8 +25,23 @@ end
 --- Money may be running: ERROR in the log and the webhook.
 -- @param context table of plain values: instance_id, provider, action, …
 function alert.critical(message, context)
+  told = true
   log.error("CRITICAL: " .. message, context)
   webhook("CRITICAL", message, context)
+end
+
+--- An unattended run did not do what it was to do; nothing bills unknown.
+function alert.error(message, context)
+  log.error(message, context)
+  webhook("ERROR", message, context)
+end
+
+--- A run that nobody watched ended with an exit code. Silent when a CRITICAL alert of this run said it already; a stop that failed
+-- is CRITICAL, for the machine may run on.
+function alert.run_failed(command, code, sentence, home)
+  if told then return end
+  local tell = command == "stop" and alert.critical or alert.error
+  tell(("continueplz %s failed: %s"):format(command, sentence), { action = command, exit_code = code, home = home })
 end
 
 --- Something changed that the user should know, but nothing bills unknown.

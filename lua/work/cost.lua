@@ -20,6 +20,11 @@ local function price(value)
   return type(value) == "number" and value > 0 and value < math.huge and value or nil
 end
 
+--- What a million generated tokens cost on a machine that generates all the time. hourly: per hour; speed: tokens per second.
+function cost.per_million(hourly, speed)
+  return hourly / (speed * 3600) * 1e6
+end
+
 local function candidate(offer, want, spot, gpu_hour, bid)
   local hours = want.hours
   local disk_hour = offer.disk_hour or 0
@@ -30,10 +35,11 @@ local function candidate(offer, want, spot, gpu_hour, bid)
     download = (offer.down_gb or 0) * (want.download_gb + IMAGE_GB),
     minimum = least * (gpu_hour + disk_hour),
   }
+  local hourly, speed = gpu_hour + disk_hour, want.speed and want.speed(offer) or nil
   return {
-    offer = offer, spot = spot, bid = bid, hourly = gpu_hour + disk_hour, parts = parts,
+    offer = offer, spot = spot, bid = bid, hourly = hourly, parts = parts,
     total = parts.compute + parts.disk + parts.download + parts.minimum,
-    tokens_per_second = want.speed and want.speed(offer) or nil,
+    tokens_per_second = speed, usd_per_million_tokens = speed and cost.per_million(hourly, speed),
   }
 end
 

@@ -29,7 +29,8 @@ function identity.key()
   return key
 end
 
-local function free(port)
+--- Can this port of the computer's own address be had? → true, or nil and a sentence
+function identity.free(port)
   local ok, listener = fail.try(net.listen, { host = "127.0.0.1", port = port })
   if not ok then return nil, fail.message(listener) end
   listener:close()
@@ -39,20 +40,26 @@ end
 local function pick()
   for _ = 1, 50 do
     local port = keys.random_int(20000, 29999)
-    if free(port) then return port end
+    if identity.free(port) then return port end
   end
   fail.raise("config", "no free local port was found between 20000 and 29999; set LOCAL_PORT")
 end
 
---- The local port of this home: LOCAL_PORT, else the file `local.port`, chosen once.
-function identity.port()
+local function port_file() return files.join(config.home(), "local.port") end
+
+--- The local port that is settled already, or nil: the first start chooses one.
+function identity.known_port()
   local set = config.get("LOCAL_PORT")
   if set and set ~= 0 then return set end
-  local path = files.join(config.home(), "local.port")
-  local saved = math.tointeger(tonumber(files.read(path) or ""))
-  if saved then return saved end
+  return math.tointeger(tonumber(files.read(port_file()) or ""))
+end
+
+--- The local port of this home: LOCAL_PORT, else the file `local.port`, chosen once.
+function identity.port()
+  local known = identity.known_port()
+  if known then return known end
   local port = pick()
-  local ok, message = files.write(path, port .. "\n")
+  local ok, message = files.write(port_file(), port .. "\n")
   if not ok then fail.raise("config", "the local port cannot be saved: " .. message) end
   return port
 end
@@ -60,7 +67,7 @@ end
 --- Raises kind `config` when the home's port is taken by another program, before anything is paid.
 function identity.check_port()
   local port = identity.port()
-  local ok, message = free(port)
+  local ok, message = identity.free(port)
   if not ok then
     fail.raise("config", ("the local port %d is in use by another program (%s); set LOCAL_PORT to a free one"):format(port, message))
   end

@@ -7,6 +7,7 @@ local json = lazy "base.json"
 local keys = lazy "base.keys"
 local fail = require "base.fail"
 local log = lazy "base.log"
+local rest = lazy "work.rest"
 local ticket = lazy "base.ticket"
 local sessions = lazy "work.sessions"
 local statefile = lazy "work.statefile"
@@ -107,6 +108,13 @@ local function write_line(self, record)
   self.records[#self.records + 1] = record
 end
 
+-- What the state file says when everything is closed and nothing is left to tell of (work.rest).
+local function seal_of(self)
+  if #self.damaged > 0 or not sessions.at_rest(self:sessions()) then return nil end
+  local data = files.read(self.path)
+  return data and rest.seal(data)
+end
+
 --- Appends one record durably (file and directory fsynced) and brings the state file up to date. The caller holds home.lock.
 -- @param kind one of the kinds of work.sessions
 -- @param token the session it belongs to
@@ -120,7 +128,7 @@ function methods:append(kind, token, fields)
   local record = { kind = kind, token = token, t = clock.wall() }
   for _, name in ipairs(require("base.sorted").keys(fields or {})) do record[name] = fields[name] end
   write_line(self, record)
-  statefile.write(self.home, self:current())
+  statefile.write(self.home, self:current(), nil, seal_of(self))
   return record
 end
 

@@ -120,6 +120,15 @@ function link.engine()
   return { url = "http://127.0.0.1:" .. identity.port() }
 end
 
+--- What became of the terminate that the agent was asked for when `stop` began (commands/stop.lua): true when the cloud acknowledged it.
+-- @param token the session that it must have been about
+function link.terminated(token)
+  if not link.pid() or link.pid() == process.pid() then return false end
+  local ok, answer = fail.try(call, "GET", "/terminate", 35)
+  local body = ok and answer.json()
+  return body and body.session == token and body.acknowledged == true
+end
+
 --- Tells the guard on the machine to end it now (for when the cloud's API is dead for us). Returns true, or nil and a sentence.
 function link.end_machine(reason)
   local request = link.guest("/end")

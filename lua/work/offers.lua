@@ -35,7 +35,7 @@ end
 
 local function need_key(cloud)
   if not config.secret(cloud.key) then
-    fail.raise("config", ("%s has no key: put %s=... into %s/.env"):format(cloud.title, cloud.key, config.home()))
+    fail.raise("config", ("%s has no key: %s"):format(cloud.title, config.way_to_key(cloud.key)))
   end
 end
 
@@ -89,7 +89,7 @@ function offers.configured(provider)
   end
   add_own(names)
   if #names == 0 then
-    fail.raise("config", ("no key of a supported cloud is set: put VAST_API_KEY=... into %s/.env%s"):format(config.home(),
+    fail.raise("config", ("no key of a supported cloud is set: %s%s"):format(config.way_to_key "VAST_API_KEY",
       #skipped > 0 and "; not supported yet: " .. table.concat(skipped, ", ") or ""))
   end
   return names, skipped

@@ -5,11 +5,14 @@ local clock = require "base.clock"
 local fail = require "base.fail"
 local log = require "base.log"
 local process = require "base.process"
-local world = require "base.world"
 local files = require "base.files"
+local task = require "base.task"
+local world = require "base.world"
 local config = require "facts.config"
+local alert = require "work.alert"
 local cost = require "work.cost"
 local pace = require "work.pace"
+local trusted = require "work.trusted"
 
 local INSTRUCTIONS = 10000000 -- of Lua; a tenth of a second
 local IDLE_SHARE = 4          -- `idle` is told when a quarter of the limit is left
@@ -111,6 +114,24 @@ function reactions.restart(session)
     stderr = "file:" .. files.join(config.home(), "restart.err") })
   if not ok then return nil, fail.message(child) end
   return true
+end
+
+--- Tells reactions.lua of an event, and does what it asks for: alerts beside the work, a stop like any other, a start by the command.
+-- end_session: the agent's function(self, session, provider, reason, message)
+function reactions.react(self, name, session, more, end_session)
+  local wanted = reactions.ask(self, name, session, more)
+  for _, text in ipairs(wanted.alerts) do
+    task.spawn(function() fail.try(alert.warn, text, { instance_id = session.id, provider = session.provider, action = name }) end)
+  end
+  local current = self.book:refresh():session(session.token)
+  if wanted.stop and session.id and current and not current.closed and not current.stopping then
+    local found, provider = fail.try(trusted.provider, session.provider)
+    if found then end_session(self, session, provider, "reaction", "your reactions.lua ends the machine: " .. wanted.stop) end
+  end
+  if wanted.restart and current and current.closed then
+    local started, why = reactions.restart(current)
+    if started then log.info("A successor is started", { model = session.model }) else log.warn("No successor is started", { reason = why }) end
+  end
 end
 
 return reactions

@@ -8,6 +8,7 @@ local cost = lazy "work.cost"
 local identity = lazy "work.identity"
 local link = lazy "work.link"
 local recover = lazy "work.recover"
+local sessions = lazy "work.sessions"
 local silent = lazy "work.silent"
 
 local SILENT_TUNNEL = 180 -- seconds without a handshake: WireGuard renews every two minutes while anything is sent
@@ -16,7 +17,7 @@ local report = {}
 
 --- The three limits of the guard in one line.
 function report.limits_text(limits)
-  local function one(seconds, words) return seconds > 0 and clock.duration(seconds) .. " " .. words or "no limit on " .. words end
+  local function one(seconds, words) return seconds > 0 and clock.duration(seconds) .. " " .. words or "no limit " .. words end
   return one(limits.silence, "of silence") .. ", " .. one(limits.idle, "of idleness") .. ", " .. one(limits.life, "of life")
 end
 
@@ -80,7 +81,8 @@ local function add_guard(model, agent)
   model.guard = { state = guard.state, silence_left = guard.silence_left, idle_left = guard.idle_left, life_left = guard.life_left }
   warn(model, guard.state ~= "armed", "the guard is ending the machine")
   local engine = guard.engine
-  warn(model, type(engine) == "table" and engine.running == false, "the model server on the machine is not running; the guard starts it again")
+  local dead = guard.state == "armed" and type(engine) == "table" and engine.running == false
+  warn(model, dead, "the model server on the machine is not running; the guard starts it again")
   return ok
 end
 
@@ -114,13 +116,12 @@ local function complete(session)
 end
 
 local TELL_SECONDS = 24 * 3600 -- how long a machine that ended by itself is spoken of
-local BY_ITSELF = { interrupted = true, gone = true }
 
 -- The newest session, when nobody here ended it and it is not long ago: { id, provider, reason, spot, cost, seconds, ended }.
 local function last_loss(book)
   local all = book:sessions()
   local session = all[#all]
-  if not session or not session.id or not BY_ITSELF[session.stopping] or not session.ended then return nil end
+  if not session or not sessions.lost_by_itself(session) then return nil end
   local now = clock.wall()
   if now - session.ended > TELL_SECONDS then return nil end
   return { id = session.id, provider = session.provider, reason = session.stopping, spot = session.plan and session.plan.spot == true,

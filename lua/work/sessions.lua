@@ -84,4 +84,20 @@ function sessions.never_sent(session)
   return not session.closed and not session.started and not session.id
 end
 
+local BY_ITSELF = { interrupted = true, gone = true }
+
+--- Did the machine end without anybody here asking for it?
+function sessions.lost_by_itself(session)
+  return session.id ~= nil and BY_ITSELF[session.stopping] == true and session.ended ~= nil
+end
+
+--- Is everything closed, with nothing that a user should still hear of?
+-- @param list sessions, oldest first
+function sessions.at_rest(list)
+  for _, session in ipairs(list) do
+    if not session.closed or session.unverifiable then return false end
+  end
+  return #list == 0 or not sessions.lost_by_itself(list[#list])
+end
+
 return sessions

@@ -45,9 +45,10 @@ end
 
 --- Writes the state of the current session, or of none. A failure is only logged: the journal, written before, is the truth.
 -- @param heartbeat unix seconds of the last contact with the guard, when the agent writes
-function statefile.write(home, session, heartbeat)
+-- @param seal the text that says that nothing is open (work.rest), when that is so
+function statefile.write(home, session, heartbeat, seal)
   local state = session and describe(session, heartbeat) or { version = VERSION, instance = json.null }
-  local ok, message = files.write(path_of(home), json.encode(state) .. "\n")
+  local ok, message = files.write(path_of(home), seal or json.encode(state) .. "\n")
   if not ok then log.warn("the state file could not be written; the journal holds the truth", { error = message }) end
 end
 

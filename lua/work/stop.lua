@@ -22,6 +22,18 @@ local TAKEOVER_SECONDS = 300
 
 local stop = {}
 
+-- The agent, which has everything loaded, was asked to terminate while this command was still starting; only what it did not achieve is sent from here.
+local function after_agent(provider, session)
+  local asked = false
+  return setmetatable({
+    destroy = function(id)
+      local first = not asked
+      asked = true
+      return first and id == session.id and link.terminated(session.token) or provider.destroy(id)
+    end,
+  }, { __index = provider })
+end
+
 local function hooks_for(ui, session)
   local hooks, told = {}, false
   function hooks.terminating() ui:step(1, STEPS, ("Terminating instance %s on %s"):format(session.id, session.provider)) end
@@ -89,7 +101,7 @@ end
 -- @param attempts how often destroy and proof are tried (default 5)
 -- @return "proven", "unverifiable" or "unproven", and the reason when unproven
 function stop.session(book, provider, session, reason, ui, attempts)
-  local outcome, doubt = proof.finish(book, provider, session, reason, hooks_for(ui, session), attempts)
+  local outcome, doubt = proof.finish(book, after_agent(provider, session), session, reason, hooks_for(ui, session), attempts)
   close(book, provider, session, outcome, ui)
   if outcome ~= "unproven" then
     tunnel_down(book, ui)

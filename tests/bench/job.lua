@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- continueplz tests/bench/job.lua, with CONTINUEPLZ_SCRIPTS=tests: the main job where the cloud takes no time, so that what is left is ours.
--- The simulator divides its delays by 10000. Prints one figure a line, NAME VALUE; seconds and KiB. Argument: where to leave a copy of the
--- journal of one finished session.
+-- The simulator divides its delays by 10000. Prints one figure a line, NAME VALUE; seconds and KiB. Argument: where to leave a copy of
+-- the folder after one finished session.
 local clock = require "base.clock"
 local files = require "base.files"
 local http = require "base.http"
@@ -60,6 +60,12 @@ local function phases(r, label)
   end
 end
 
+local function copy_home(r)
+  for _, name in ipairs { ".env", "journal", ".continueplz.state", "home.id" } do
+    assert(files.write(files.join(copy, name), assert(files.read(files.join(r.home, name)))))
+  end
+end
+
 -- The job ROUNDS times with the client's pauses divided by `pace`.
 local function rounds(r, pace, label, count)
   r.scale = pace
@@ -71,12 +77,11 @@ local function rounds(r, pace, label, count)
     ready[i] = clock.now() - began
     if i == 1 and pace > 1 then agent_figures(r) end
     if i == count then phases(r, label) end
-    local wall = clock.wall()
     began = clock.now()
-    succeeded(r:run("--stop"))
+    local result = succeeded(r:run("--stop"))
     stopped[i] = clock.now() - began
-    wire[i] = destroy_after(r, wall)
-    if copy and i == 1 then assert(files.write(copy, r:journal())) end
+    wire[i] = destroy_after(r, result.began)
+    if copy and i == 1 then copy_home(r) end
   end
   say("ready_" .. label, median(ready))
   say("wire_" .. label, median(wire))

@@ -14,19 +14,54 @@ local function unknown(code, message)
   return reply.json(404, {errors = {{code = code, message = message}}})
 end
 
--- One key of a GGUF header: a number (type 4, u32) or a text (type 8).
+-- One key of a GGUF header: a number (type 4, u32; type 10, u64 when it is large), a text (type 8), or a list (type 9) of flags
+-- (type 7), texts or numbers.
 local function entry(key, value)
   if type(value) == "string" then
     return string.pack("<s8I4s8", key, 8, value)
+  elseif type(value) == "number" then
+    return string.pack(value > 0xffffffff and "<s8I4I8" or "<s8I4I4", key, value > 0xffffffff and 10 or 4, value)
   end
-  return string.pack("<s8I4I4", key, 4, value)
+  local kind = ({boolean = 7, string = 8, number = 4})[type(value[1])]
+  local parts = {string.pack("<s8I4I4I8", key, 9, kind, #value)}
+  for _, each in ipairs(value) do
+    parts[#parts + 1] = kind == 7 and (each and "\1" or "\0") or string.pack(kind == 8 and "<s8" or "<I4", each)
+  end
+  return table.concat(parts)
+end
+
+-- Old files have no length of a key: it is the embedding's length divided by the heads (`heads`).
+local function attention(row, add)
+  if not (row.gguf and row.gguf[1][1] == "attention.head_count_kv") then
+    add("attention.head_count_kv", row.kv_heads)
+  end
+  if row.heads then
+    add("attention.head_count", row.heads)
+    add("embedding_length", row.heads * 128)
+  else
+    add("attention.key_length", row.head_dim or 128)
+    add("attention.value_length", row.value_dim or row.head_dim or 128)
+  end
+  for _, pair in ipairs(row.gguf or {}) do
+    add(pair[1], pair[2])
+  end
 end
 
 local function header(row)
-  local family = row.family
+  local family, tokens = row.family, {}
+  for i = 1, 1000 do
+    tokens[i] = "token" .. i
+  end
   local entries = {entry("general.architecture", family), entry("general.name", row.name),
-    entry(family .. ".block_count", row.layers), entry(family .. ".context_length", row.context),
-    entry(family .. ".attention.head_count_kv", row.kv_heads), entry(family .. ".attention.key_length", row.head_dim or 128)}
+    entry("general.parameter_count", math.floor(tonumber(row.size:match("^[%d.]+")) * (row.size:find("M", 1, true) and 1e6 or 1e9)))}
+  local function add(name, value)
+    entries[#entries + 1] = entry(family .. "." .. name, value)
+  end
+  add("block_count", row.layers)
+  add("context_length", row.context)
+  attention(row, add)
+  entries[#entries + 1] = entry("tokenizer.ggml.model", "gpt2")
+  entries[#entries + 1] = entry("tokenizer.ggml.tokens", tokens)
   return "GGUF" .. string.pack("<I4I8I8", 3, row.layers * 9 + 3, #entries) .. table.concat(entries)
 end
 

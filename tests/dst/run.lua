@@ -13,6 +13,7 @@ local fail = require "base.fail"
 local policies = require "dst.policies"
 local scenes = require "dst.scenes"
 local term = require "base.term"
+local workday = require "dst.workday"
 
 local SEEDS, FEW = 150, 1 -- what a run without options does
 
@@ -110,6 +111,7 @@ local function main(...)
   determinism()
   random_policies()
   consent()
+  report("examples/workday.lua keeps working hours", workday.run())
   if options.seeds ~= "0" then random_histories(tonumber(options.from) or 1, tonumber(options.seeds) or SEEDS) end
   if not options.only or options.only ~= "" then crash_points(options) end
   term.err(("%s\n"):format(clock.duration(clock.now() - started)))

@@ -80,4 +80,31 @@ cases[#cases + 1] = { name = "stop during a running up takes over", run = functi
   expect.all_over(r)
 end }
 
+-- The first terminate is sent by the agent while the command is still starting.
+local function deletes(r)
+  local count = 0
+  for _, request in ipairs(r:control("GET", "/requests").requests) do
+    if request.method == "DELETE" then count = count + 1 end
+  end
+  return count
+end
+
+cases[#cases + 1] = { name = "a stop through the agent terminates once", run = function(r)
+  expect.ends(r:run("--cheapest", "--model=qwen3-coder:30b"), 0)
+  expect.ends(r:run("stop"), 0, "Confirmed")
+  expect.that(deletes(r) == 1, ("terminated %d times"):format(deletes(r)))
+  expect.that(r:log():find("Terminate sent for a stop", 1, true), "the agent logged nothing")
+  expect.all_over(r)
+end }
+
+cases[#cases + 1] = { name = "a stop that asked the agent and was killed is finished by the agent", run = function(r)
+  expect.ends(r:run("--cheapest", "--model=qwen3-coder:30b"), 0)
+  require "base.knock"(r.home .. "/agent.sock", "POST /terminate HTTP/1.1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+  rig.wait_for("the end of the bill", 30, function() return #r:billing() == 0 end)
+  rig.wait_for("the agent's end", 60, function() return not r:agent() end)
+  expect.that(r:journal():find('"reason":"stop"', 1, true), "the journal does not tell of a stop")
+  expect.ends(r:run("status"), 0, "None active")
+  expect.all_over(r)
+end }
+
 return cases

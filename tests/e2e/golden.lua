@@ -7,6 +7,7 @@ local files = require "base.files"
 local host = require "base.host"
 local json = require "base.json"
 local process = require "base.process"
+local pty = require "e2e.pty"
 local sorted = require "base.sorted"
 
 local MODEL = "--model=qwen3-coder:30b"
@@ -157,6 +158,15 @@ case("offers", function(_, say)
   say("offers", MODEL, "--output=json")
 end, { env = { MAX_PRICE = "1.50" } })
 
+case("models", function(_, say)
+  for _, words in ipairs { {}, { "--tier=small", "--output=json" }, { "info", "qwen3-coder:30b" }, { "info", "qwen2.5:72b", "--context=64k" },
+    { "fit", "--gpu=rtx4090", "--context=64k" }, { "fit", "gpt-oss:20b", "qwen2.5:72b" }, { "fit", "--vram=1" }, { "info", "qwen2.5-coder:72b" },
+    { "info", "gemma4:31b", "--output=json" }, { "qwen3-coder:30b" } } do
+    say("models", table.unpack(words))
+  end
+  say("up", "--model=qwen2.5:72b", "--dry-run")
+end)
+
 case("session", function(r, say)
   say("--cheapest", MODEL)
   say("status")
@@ -186,24 +196,9 @@ case("unproven", function(r, say)
   expect.nothing_bills(r)
 end)
 
--- Runs the program on a terminal of its own (util-linux' script) and types `answer` at the question.
+-- Runs the program on a terminal of its own and types `answer` at the question.
 local function on_terminal(r, answer, ...)
-  local words = { process.exe, "-C", r.home, ... }
-  for index, word in ipairs(words) do words[index] = "'" .. word .. "'" end
-  local child = process.spawn { argv = { "script", "-qec", table.concat(words, " "), "/dev/null" }, stdin = "pipe", stdout = "pipe", stderr = "null",
-    cwd = "/", env = { "PATH=" .. process.getenv("PATH"), "HOME=" .. r.dir, "TERM=xterm", "LANG=C.UTF-8" } }
-  local text, answered = "", false
-  while true do
-    local piece = child.stdout:read()
-    if not piece then break end
-    text = text .. piece
-    if not answered and text:find("[y/N]", 1, true) then
-      answered = true
-      child.stdin:write(answer)
-    end
-  end
-  child.stdin:close()
-  return { code = child:wait().status, out = text, err = "" }
+  return pty.run({ process.exe, "-C", r.home, ... }, { { "[y/N]", answer } }, { env = { "HOME=" .. r.dir } })
 end
 
 cases[#cases + 1] = { name = "a terminal is asked once, with the sum", run = function(r)

@@ -22,6 +22,8 @@ local rows = {
   { "unknown model", nil, { "--cheapest", "--model=qwen3-codr:30b" }, 2, { "qwen3-codr:30b", "qwen3-coder:30b" } },
   { "cloud model", nil, { "--cheapest", "--model=qwen3-coder:480b-cloud" }, 2, { "cloud" } },
   { "a GPU that fits nothing", nil, { "--cheapest", MODEL, "--gpu=l4" }, 4, {} },
+  { "unknown tier", nil, { "--cheapest", "--tier=huge" }, 2, { "huge", "small, medium, large" } },
+  { "more context than any offer holds", nil, { "up", "--model=devstral-2:123b", "--context=256k", "--gpu=l4" }, 4, { "needs 180.0 GB", "--context" } },
   { "nonsense duration", nil, { "--cheapest", MODEL, "--timeout=soon" }, 2, { "soon" } },
   { "beyond MAX_PRICE without a terminal", nil, { "--cheapest", MODEL, "--gpu=h100", "--on-demand" }, 8, { "MAX_PRICE" }, { MAX_PRICE = "0.01" } },
   { "newer state", function(r) files.write(files.join(r.home, ".continueplz.state"), '{"version":99}\n') end, { "--cheapest", MODEL }, 3, { "newer" } },

@@ -9,7 +9,7 @@ local keys = require "base.keys"
 local process = require "base.process"
 local task = require "base.task"
 
-local ACCOUNT_KEY = "canary-account-key-5f1c2a9e7b"
+local ACCOUNT_KEY = "canary-account-key-" .. keys.random_hex(6) -- of this run alone: others may be at work on this computer
 local GIVE_UP = 120
 
 local rig = { account_key = ACCOUNT_KEY }
@@ -17,8 +17,9 @@ rig.__index = rig
 
 local function plain_environment(extra)
   local env = {}
+  local said = "\n" .. table.concat(extra or {}, "\n")
   for _, name in ipairs { "PATH", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS" } do
-    if process.getenv(name) then env[#env + 1] = name .. "=" .. process.getenv(name) end
+    if process.getenv(name) and not said:find("\n" .. name .. "=", 1, true) then env[#env + 1] = name .. "=" .. process.getenv(name) end
   end
   for _, line in ipairs(extra or {}) do env[#env + 1] = line end
   return env
@@ -64,13 +65,16 @@ function rig:write_env(extra)
   assert(files.write(files.join(self.home, ".env"), table.concat(lines, "\n") .. "\n", 384))
 end
 
---- Starts the binary in this home. Returns the child; `finish(child)` collects it.
+--- Starts the binary in this home, with `more_env` ({"NAME=value"}) besides. Returns the child; `finish(child)` collects it.
 function rig:start(...)
   self:check_processes()
   local argv = { process.exe, "-C", self.home }
   for _, word in ipairs { ... } do argv[#argv + 1] = word end
-  local child = process.spawn { argv = argv, env = plain_environment { "HOME=" .. self.dir }, stdin = "null", stdout = "pipe", stderr = "pipe",
+  local began = clock.wall()
+  local env = { "HOME=" .. self.dir, table.unpack(self.more_env or {}) }
+  local child = process.spawn { argv = argv, env = plain_environment(env), stdin = "null", stdout = "pipe", stderr = "pipe",
     cwd = "/" }
+  child.began = began
   child.pieces = { {}, {} }
   child.readers = {}
   for i, conn in ipairs { child.stdout, child.stderr } do
@@ -88,12 +92,12 @@ end
 --- What the child printed so far.
 function rig.said(child) return table.concat(child.pieces[1]), table.concat(child.pieces[2]) end
 
---- Waits for the child's end: { code, signal, out, err }.
+--- Waits for the child's end: { code, signal, out, err, began= unix seconds }.
 function rig.finish(_, child)
   local exit = task.deadline(GIVE_UP, function() return child:wait() end, "the command did not end")
   for _, reader in ipairs(child.readers) do task.await(reader) end
   local out, err = rig.said(child)
-  return { code = exit.status, signal = exit.signal, out = out, err = err }
+  return { code = exit.status, signal = exit.signal, out = out, err = err, began = child.began }
 end
 
 --- Runs the binary to its end.

@@ -115,7 +115,7 @@ local function script_of(p)
   local sim = p.sim
   local real = sim.real.script
   return {
-    embedded = real.embedded, has = real.has, load = real.load, names = real.names, compile = real.compile,
+    embedded = real.embedded, has = real.has, load = real.load, module = real.module, names = real.names, compile = real.compile,
     asset = function(name) return sim.assets and sim.assets[name] or real.asset(name) end,
     read = function(path)
       local file = sim.disk[path]

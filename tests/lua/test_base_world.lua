@@ -12,10 +12,15 @@ return function(t)
     for path in pairs(options.files or {}) do s.disk[path] = { data = "", mode = 384, mtime = 0 } end -- order: free
     local host = s:start(function() end, { cwd = options.cwd or "/work" }).host
     local seen = {}
-    local before = host.script.load
-    host.script.load = function(name, env)
-      if name ~= "lua/cli.lua" then return before(name, env) end
-      return host.script.compile("return { main = function(argv) return { world = require 'base.world', argv = argv } end }", "@" .. name, env)
+    local before, module = host.script.load, host.script.module
+    local stub = "return { main = function(argv) return { world = require 'base.world', argv = argv } end }"
+    host.script.module = function(name, env)
+      if name ~= "cli" then return module(name, env) end
+      return host.script.compile(stub, "@lua/cli.lua", env), "lua/cli.lua"
+    end
+    host.script.load = function(path, env)
+      if path ~= "lua/cli.lua" then return before(path, env) end
+      return host.script.compile(stub, "@lua/cli.lua", env)
     end
     host.terminal.write = function(_, text) seen.out = (seen.out or "") .. text end
     local env = setmetatable({}, { __index = function(_, name) return ({ debug = false, _G = {} })[name] end })

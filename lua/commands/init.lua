@@ -1,0 +1,13 @@
+-- SPDX-License-Identifier: MIT
+return {
+  name = "init",
+  summary = "set up: a cloud's key, checked, and the limits; then live prices",
+  details = "Asks on a terminal. Without one, or with -y, keys come from the environment (VAST_API_KEY ...) or, one for --provider=NAME, from "
+    .. "standard input, never from the command line; everything else from flags, the environment and the .env that is there, which is kept and "
+    .. "merged. Nothing is written before the end. Exit 3: a key is missing or wrong; 5: the cloud could not be asked.",
+  options = { "provider", "tier", "model", "context", "gpu", "region", "spot", "on-demand", "hours", "max-price", "max-hours", "idle", "timeout" },
+  tolerant = true,
+  run = function(ctx)
+    return require("cli.setup").run(ctx)
+  end,
+}

@@ -1,0 +1,210 @@
+-- SPDX-License-Identifier: MIT
+-- Schedules as user timers of systemd: a service and a timer for each end of the day, in ~/.config/systemd/user.
+local fail = require "base.fail"
+local files = require "base.files"
+local process = require "base.process"
+local schedule = require "work.schedule"
+local calendar = require "facts.calendar"
+local tool = require "work.tool"
+
+local UNDO_SECONDS = 900 -- what an interrupted start may take to give everything back
+
+local timers = { name = "systemd", title = "timers of systemd" }
+
+local function xdg(name, rest)
+  local base = process.getenv(name)
+  if base and base:sub(1, 1) == "/" then return base end
+  local home = process.getenv("HOME")
+  return home and home ~= "" and files.join(home, rest) or nil
+end
+
+local function unit_dir()
+  local base = xdg("XDG_CONFIG_HOME", ".config")
+  return base and files.join(base, "systemd/user")
+end
+
+local function unit(home, which, kind) return ("continueplz-%s-%s.%s"):format(schedule.id(home), which, kind) end
+
+--- A word of ExecStart (systemd.service(5), systemd.unit(5)): `%` and `$` would be replaced, quotes and backslashes would be read. Pure.
+function timers.quote(word)
+  word = word:gsub("%%", "%%%%"):gsub("%$", "$$")
+  if word:find("^[%w_@+=:,./%%$-]+$") then return word end
+  return '"' .. word:gsub("\\", "\\\\"):gsub('"', '\\"') .. '"'
+end
+
+local function service(home, plan, which)
+  local words = schedule.command(home, plan, which)
+  for index, word in ipairs(words) do words[index] = timers.quote(word) end
+  return table.concat({
+    "# Written by `continueplz schedule`, which also takes it away.",
+    "# " .. schedule.encode(plan),
+    "[Unit]",
+    ("Description=continueplz: %s the machine of %s"):format(which, (home:gsub("%%", "%%%%"))),
+    "",
+    "[Service]",
+    "Type=oneshot",
+    "ExecStart=" .. table.concat(words, " "),
+    "# The agent that keeps the tunnel goes on when the start is over.",
+    "KillMode=process",
+    "# A start that is interrupted gives everything back first.",
+    "TimeoutStopSec=" .. UNDO_SECONDS,
+    "",
+  }, "\n")
+end
+
+local function on_calendar(plan, which)
+  local names = {}
+  for index, set in ipairs(calendar.parse_days(plan.days)) do
+    if set then names[#names + 1] = calendar.days[index]:gsub("^%l", string.upper) end
+  end
+  return (#names < 7 and table.concat(names, ",") .. " " or "") .. "*-*-* " .. plan[which] .. ":00"
+end
+
+local function timer(home, plan, which)
+  return table.concat({
+    "# Written by `continueplz schedule`, which also takes it away.",
+    "[Unit]",
+    ("Description=continueplz: when to %s the machine of %s"):format(which, (home:gsub("%%", "%%%%"))),
+    "",
+    "[Timer]",
+    "OnCalendar=" .. on_calendar(plan, which),
+    "AccuracySec=1s",
+    which == "start" and "# A start that was missed is not made up for: nobody may want it any more." or
+      "# A stop that was missed is made up for as soon as this computer runs again.",
+    "Persistent=" .. (which == "stop" and "true" or "false"),
+    "",
+    "[Install]",
+    "WantedBy=timers.target",
+    "",
+  }, "\n")
+end
+
+--- The unit files of a schedule, in order. → array of { name, text }
+function timers.units(home, plan)
+  local list = {}
+  for _, which in ipairs { "start", "stop" } do
+    if plan[which] then
+      list[#list + 1] = { unit(home, which, "service"), service(home, plan, which) }
+      list[#list + 1] = { unit(home, which, "timer"), timer(home, plan, which) }
+    end
+  end
+  return list
+end
+
+function timers.text(home, plan)
+  local lines = {}
+  for _, each in ipairs(timers.units(home, plan)) do
+    lines[#lines + 1] = "--- " .. files.join(unit_dir() or "~/.config/systemd/user", each[1])
+    lines[#lines + 1] = each[2]
+  end
+  return lines
+end
+
+local function systemctl(...) return tool.run { "systemctl", "--user", ... } end
+
+local function must(what, ...)
+  local result = systemctl(...)
+  if not result or result.code ~= 0 then
+    fail.raise("config", ("%s: systemctl says: %s"):format(what, result and tool.complaint(result) or "nothing, it is gone"))
+  end
+end
+
+--- Does the user's systemd answer? → true, or nil and a sentence
+function timers.usable()
+  if process.platform == "darwin" then return nil, "this system has no systemd" end
+  local result = systemctl("show-environment")
+  if not result then return nil, "there is no systemd here (no program named systemctl)" end
+  if result.code ~= 0 then return nil, "the user's systemd does not answer (systemctl --user says: " .. tool.complaint(result) .. ")" end
+  if not unit_dir() then return nil, "HOME is not set, so there is no folder for units of systemd" end
+  return true
+end
+timers.present = timers.usable
+
+local function existing(home)
+  local list, dir = {}, unit_dir()
+  for _, which in ipairs { "start", "stop" } do
+    for _, kind in ipairs { "timer", "service" } do
+      local name = unit(home, which, kind)
+      if dir and files.exists(files.join(dir, name)) then list[#list + 1] = { name = name, path = files.join(dir, name), kind = kind } end
+    end
+  end
+  return list
+end
+
+function timers.find(home)
+  local plan, problem, found = nil, nil, existing(home)
+  if #found == 0 then return nil end
+  for _, each in ipairs(found) do
+    if each.kind == "service" then
+      plan = plan or schedule.decode((files.read(each.path) or ""):match("\n# ({[^\n]*})\n"))
+    else
+      local result = systemctl("is-active", each.name)
+      if not result or result.code ~= 0 then problem = problem or ("%s is not active; `continueplz schedule add` again"):format(each.name) end
+    end
+  end
+  return { schedule = plan, problem = not plan and "its units were changed by hand and cannot be read" or problem }
+end
+
+-- The stamp of a persistent timer would make its successor believe that it missed a run.
+local function forget(name)
+  local base = xdg("XDG_DATA_HOME", ".local/share")
+  if base then files.remove(files.join(base, "systemd/timers/stamp-" .. name)) end
+end
+
+-- Takes the units away. → { { name, text }, … } as they were
+local function clear(home)
+  local old = {}
+  for _, each in ipairs(existing(home)) do
+    if each.kind == "timer" then
+      systemctl("disable", "--now", each.name)
+      forget(each.name)
+    end
+    old[#old + 1] = { each.name, files.read(each.path) or "" }
+    local ok, why = files.remove(each.path)
+    if not ok then fail.raise("config", "the unit cannot be removed: " .. why) end
+  end
+  return old
+end
+
+local function put(units)
+  local dir, names = unit_dir(), {}
+  local made, why = files.mkdir(dir)
+  if not made and not files.exists(dir) then fail.raise("config", dir .. " cannot be made: " .. why) end
+  for _, each in ipairs(units) do
+    local ok, reason = files.write(files.join(dir, each[1]), each[2], 420)
+    if not ok then fail.raise("config", "the unit cannot be written: " .. reason) end
+    if each[1]:find("%.timer$") then names[#names + 1] = each[1] end
+  end
+  must("the new units could not be loaded", "daemon-reload")
+  must("the timers could not be started", "enable", "--now", table.unpack(names))
+end
+
+--- Writes and starts the timers; when that fails, what was there before is brought back.
+function timers.write(home, plan)
+  local units = timers.units(home, plan)
+  local old = clear(home)
+  local ok, problem = fail.try(put, units)
+  if ok then return end
+  fail.try(clear, home)
+  if #old > 0 then fail.try(put, old) end
+  error(problem, 0)
+end
+
+function timers.remove(home)
+  if #clear(home) == 0 then return nil end
+  systemctl("daemon-reload")
+  return "The timers of systemd are gone."
+end
+
+--- What the user should know of this backend.
+function timers.notes()
+  local list = { "what a run prints is in the journal: journalctl --user -u 'continueplz-*'",
+    "a start that is missed because this computer is off is not made up for; a missed stop is, as soon as it runs again" }
+  local lingers = tool.run { "loginctl", "show-user", tostring(process.uid()), "--property=Linger", "--value" }
+  if not lingers or lingers.out:match("%S+") ~= "yes" then
+    list[#list + 1] = "timers and the tunnel end when you log out; for a computer that works without you type: loginctl enable-linger"
+  end
+  return list
+end
+
+return timers
