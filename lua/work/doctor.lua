@@ -214,6 +214,10 @@ local function scripts(add)
     count = count + 1
     fail.try(world.require_safe, "policies.user")
   end
+  if files.exists(files.join(config.home(), "reactions.lua")) then
+    count = count + 1
+    fail.try(world.run_home, "reactions.lua")
+  end
   for _, problem in ipairs(world.problems) do
     if problem.module ~= "init.lua" then -- told among the settings
       local covered = problem.module ~= "policies.user" and select(2, fail.try(world.builtin, problem.module))
