@@ -199,12 +199,12 @@ local function terminated(self)
   return { session = asked.session, acknowledged = asked.acknowledged }
 end
 
+local function was_asked(self, session) return self.asked ~= nil and self.asked.session == session.token end
+
 -- A stop that asked and did not go on is finished here.
 local function finish_asked(self, session)
-  local asked = self.asked
-  if not asked or asked.session ~= session.token or clock.now() - asked.at < pace.seconds(GRACE) then return false end
+  if clock.now() - self.asked.at < pace.seconds(GRACE) then return end
   end_session(self, session, stop.provider(session.provider), "stop", "a stop was cut off; it is finished")
-  return true
 end
 
 local function watch(self)
@@ -212,7 +212,9 @@ local function watch(self)
     task.sleep(pace.seconds(WATCH))
     follow(self)
     local session = self.session
-    if session and session.ready_at and not session.stopping and not finish_asked(self, session) then look(self, session) end
+    if session and session.ready_at and not session.stopping then
+      (was_asked(self, session) and finish_asked or look)(self, session)
+    end
     leftovers(self)
     self.book:refresh()
     self.warned = budget.watch(self.book:sessions(), self.warned)
