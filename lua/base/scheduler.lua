@@ -199,6 +199,15 @@ local function turn()
   end
 end
 
+-- For a task that computes for long: takes what has come meanwhile, without waiting. Raises the reason when it is cancelled.
+function scheduler.attend()
+  if not current then return end
+  if not scheduler.interrupted(current) then
+    for _, event in ipairs(host.loop.wait(0)) do scheduler.deliver(event) end
+  end
+  if scheduler.interrupted(current) then error(current.cancelled, 0) end
+end
+
 -- Runs fn(...) as the first task, with everything it starts. → its results; raises its failure
 function scheduler.run(fn, ...)
   if root then error("task.run is already running: use task.spawn or task.map", 2) end

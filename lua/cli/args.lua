@@ -7,7 +7,7 @@ local suggest = lazy "facts.suggest"
 local M = {}
 
 --- Commands that are shown, in the order of the help.
-M.commands = { "up", "stop", "status", "offers", "endpoint", "ping", "logs", "ack", "help" }
+M.commands = { "up", "stop", "status", "offers", "endpoint", "ping", "logs", "ack", "repl", "help" }
 
 local function unknown(word)
   local long = word:match("^(%-%-[^=]*)") or word

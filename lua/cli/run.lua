@@ -31,7 +31,8 @@ local function init_settings()
   return value
 end
 
-local function load_settings(parsed)
+--- Reads the settings as flags ask for them (parsed.settings). → problems
+function M.load_settings(parsed)
   local init, trouble = init_settings()
   local problems = config.load(world.home, { flags = parsed.settings, init = init })
   if trouble then
@@ -47,7 +48,7 @@ local function settle(command, parsed)
     return fail.new { kind = "config", message = "there is no folder to work in: HOME is not set; name one with -C DIR" }
   end
   local fatal, rest = nil, {}
-  for _, problem in ipairs(load_settings(parsed)) do
+  for _, problem in ipairs(M.load_settings(parsed)) do
     if problem.usage then
       return fail.new { kind = "usage", message = problem.message }
     end

@@ -1,0 +1,248 @@
+-- SPDX-License-Identifier: MIT
+-- What a line of the REPL sees: its own globals, the clouds, and copies of modules without what creates, destroys what is not ours,
+-- or tells a secret.
+local chunk = require "base.chunk"
+local fail = require "base.fail"
+local files = require "base.files"
+local http = require "base.http"
+local world = require "base.world"
+local conceal = require "base.conceal"
+local config = require "facts.config"
+local clouds = require "facts.clouds"
+local settings = require "facts.settings"
+local suggest = require "facts.suggest"
+
+local M = {}
+
+local READS = { GET = true, HEAD = true, OPTIONS = true }
+
+local function copy(module)
+  if type(module) ~= "table" then
+    return module
+  end
+  local made = {}
+  for key, value in next, module do -- order: free
+    made[key] = value
+  end
+  return made
+end
+
+-- The names of the clouds that can be loaded: the built-in ones and those of the home.
+function M.providers()
+  local names, seen = {}, {}
+  local function add(name)
+    if not seen[name] and world.source("providers." .. name) then
+      seen[name], names[#names + 1] = true, name
+    end
+  end
+  for _, cloud in ipairs(clouds) do
+    add(cloud.name)
+  end
+  for _, file in ipairs(world.user and world.home and files.list(files.join(world.home, "providers")) or {}) do
+    local name = file:match("^([%l%d_]+)%.lua$")
+    if name then
+      add(name)
+    end
+  end
+  return names
+end
+
+--- The name of the cloud that is meant. Raises a `usage` failure for one that does not exist.
+function M.provider_named(word)
+  for _, cloud in ipairs(clouds) do
+    for _, alias in ipairs(cloud.aliases) do
+      word = alias == word and cloud.name or word
+    end
+  end
+  if not word:find("^[%w_-]+$") or not world.source("providers." .. word) then
+    local names = M.providers()
+    fail.raise("usage", ("there is no cloud named '%s'%s; there are: %s"):format(word, suggest.hint(word, names), table.concat(names, ", ")))
+  end
+  return word
+end
+
+local faces = {}
+
+faces["base.http"] = function()
+  local face = { retry = http.retry }
+  function face.request(spec)
+    if type(spec) ~= "table" then
+      error("http.request takes a table: http.request{url=\"https://…\"}", 2)
+    end
+    local plain = copy(spec)
+    local method = plain.method or "GET"
+    if not READS[method] then
+      error(("the REPL sends no %s by itself, so that nothing is rented or ended past the journal: GET, HEAD and OPTIONS only; "
+        .. "a provider's own functions send what they must"):format(tostring(method)), 2)
+    end
+    return http.request(plain)
+  end
+  function face.client()
+    error("the REPL makes no client, which could create something past the journal: put it into a script of providers/ and :reload", 2)
+  end
+  return face
+end
+
+faces["facts.config"] = function()
+  local hidden = {}
+  for _, row in ipairs(settings) do
+    if row.name then
+      hidden[row.name] = row.secret or row.secret_url or false
+    end
+  end
+  local face = { origin = config.origin, limit = config.limit, home = config.home, rate = config.rate }
+  function face.get(name)
+    local value = config.get(name)
+    return value ~= nil and hidden[name] ~= false and conceal.HIDDEN or value
+  end
+  face.secret = face.get
+  --- Every setting that has a value.
+  function face.all()
+    local values = {}
+    for name in next, hidden do -- order: free
+      values[name] = face.get(name)
+    end
+    return values
+  end
+  return face
+end
+
+faces["base.sorted"] = function()
+  local sorted = require "base.sorted"
+  return setmetatable({ keys = sorted.keys }, { __call = function(_, t) return sorted(t) end, __metatable = false })
+end
+
+faces["base.task"] = function()
+  local task = require "base.task"
+  return {
+    sleep = task.sleep, deadline = task.deadline, map = task.map, spawn = task.spawn, await = task.await, cancel = task.cancel,
+    channel = task.channel,
+  }
+end
+
+faces["base.log"] = function()
+  local log = require "base.log"
+  return { debug = log.debug, info = log.info, warn = log.warn, error = log.error, hide = log.hide, redact = log.redact }
+end
+
+for _, name in ipairs { "json", "fail", "clock", "url" } do
+  faces["base." .. name] = function() return copy(require("base." .. name)) end
+end
+
+-- A machine that does not carry a mark of ours is left alone.
+local function guarded(provider)
+  local face = copy(provider)
+  if type(face) == "table" and type(face.destroy) == "function" then
+    face.destroy = function(id)
+      local machine = provider.get(id)
+      local token = type(machine) == "table" and machine.token
+      if type(machine) == "table" and machine.status == "gone" then
+        return true
+      end
+      if type(token) ~= "string" or not token:find("^cplz%-%x+%-%x+") then
+        fail.raise("refused", ("machine %s does not carry a mark of continueplz, so the REPL does not end it"):format(tostring(id)))
+      end
+      return provider.destroy(id)
+    end
+  end
+  return face
+end
+
+-- What `require` gives at the prompt.
+local function open(name)
+  if faces[name] then
+    return faces[name]()
+  end
+  local room = name:gsub("^builtin%.", ""):match("^(%a+)%.")
+  if room == "providers" then
+    return guarded(world.require(name))
+  end
+  if room == "facts" and name ~= "builtin.facts.config" or room == "policies" then
+    return copy(world.require(name))
+  end
+  error(("the REPL may not require %q; it has providers.*, policies.*, facts.* and base.{clock,fail,http,json,log,sorted,task,url}"):format(
+    name), 3)
+end
+
+local WORDS = { http = "base.http", json = "base.json", fail = "base.fail", task = "base.task", clock = "base.clock", log = "base.log",
+  config = "facts.config" }
+
+-- Names that are looked up when they are first said.
+local function finder(scope)
+  local found = {}
+  for word, module in next, WORDS do -- order: free
+    found[word] = function() return scope.require(module) end
+  end
+  for _, name in ipairs(M.providers()) do
+    found[name] = function() return scope.require("providers." .. name) end
+  end
+  function found.provider() return scope.require("providers." .. scope.provider) end
+  function found.want() return scope.want() end
+  return found
+end
+
+--- A scope. options: provider (its name), want() → a sample of what is wanted, print(…), pretty(value). → { env=, names(), reload(name) }
+function M.new(options)
+  local scope = { provider = options.provider, want = options.want, loaded = {}, locals = {} }
+  local env = chunk.globals()
+  scope.env = env
+  function scope.require(name)
+    if type(name) ~= "string" then
+      error("require needs a module name, got a " .. type(name), 2)
+    end
+    local value = scope.loaded[name]
+    if value == nil then
+      value = open(name)
+      scope.loaded[name] = value
+    end
+    return value
+  end
+  env.require, env.print, env.pretty = scope.require, options.print, options.pretty
+  local found = finder(scope)
+  setmetatable(env, { __metatable = false, __index = function(_, name)
+    if found[name] then
+      local value = found[name]()
+      rawset(env, name, value)
+      return value
+    end
+    if scope.locals[name] then
+      error(("undefined global '%s': a local ends with its line; say %s = … without `local` to keep it"):format(name, name), 2)
+    end
+    error(("undefined global '%s'%s"):format(tostring(name), suggest.hint(tostring(name), scope.names())), 2)
+  end })
+
+  --- Every name that a line may say, sorted.
+  function scope.names()
+    local seen = {}
+    for _, each in ipairs { env, found } do
+      for name in next, each do -- order: free
+        seen[name] = true
+      end
+    end
+    local list = {}
+    for name in next, seen do -- order: free
+      if type(name) == "string" and not name:find("^_") then
+        list[#list + 1] = name
+      end
+    end
+    table.sort(list)
+    return list
+  end
+
+  --- Reads a cloud's script and its facts from disk again. What was there stays when that fails.
+  function scope.reload(name)
+    local module = "providers." .. name
+    world.forget(module)
+    world.forget("facts." .. name)
+    scope.loaded["facts." .. name], scope.loaded["builtin." .. module] = nil, nil
+    local face = guarded(world.require(module))
+    scope.loaded[module] = face
+    rawset(env, name, face)
+    if name == scope.provider then
+      rawset(env, "provider", face)
+    end
+  end
+  return scope
+end
+
+return M
