@@ -34,7 +34,8 @@ return {
     if not typed then
       return require("cli.repl.lines").run(session, false)
     end
-    session:note(("Cloud: %s. Folder: %s. :help explains, Ctrl-D leaves; nothing can be rented here."):format(session.provider, ctx.home))
+    local hello = ("Cloud: %s. Folder: %s. :help explains, Ctrl-D leaves; nothing can be rented here."):format(session.provider, ctx.home)
+    session:note(table.concat(require("ui.format").wrap(hello, session.width() - 1), "\n"))
     if process.getenv("TERM") == "dumb" then
       return require("cli.repl.lines").run(session, true)
     end

@@ -10,6 +10,7 @@ local M = {}
 
 local DEPTH, ITEMS, TEXT, CELL, ROWS = 6, 60, 200, 28, 30
 
+local FIRST = { id = 1, name = 2, title = 3, status = 4, gpu = 5, gpus = 6 } -- columns that tell rows apart
 local RANK = { number = 1, string = 2, boolean = 3 }
 
 -- Keys of any type in an order that does not change.
@@ -73,8 +74,11 @@ local function plain(value, limit)
   if value == json.null then
     return "null"
   end
+  if value ~= value then
+    return "nan"
+  end
   if kind == "number" then
-    return math.type(value) == "integer" and ("%d"):format(value) or ("%.10g"):format(value)
+    return math.type(value) == "integer" and ("%d"):format(value) or (limit <= CELL and "%.6g" or "%.10g"):format(value)
   end
   return (kind == "boolean" or kind == "nil") and tostring(value) or "<" .. kind .. ">"
 end
@@ -143,7 +147,13 @@ local function columns_of(t)
       seen[key] = seen[key] + 1
     end
   end
-  table.sort(names)
+  table.sort(names, function(a, b)
+    local x, y = FIRST[a] or 9, FIRST[b] or 9
+    if x ~= y then
+      return x < y
+    end
+    return a < b
+  end)
   for index = 1, count do
     if #keys_of(rawget(t, index)) * 2 < #names then
       return nil
@@ -173,7 +183,7 @@ local function divide(t, names, how, depth)
   for _, name in ipairs(names) do
     local first, equal = cell(t[1], name, how, depth), #t > 2
     for index = 2, #t do
-      equal = equal and cell(t[index], name, how, depth) == first
+      equal = equal and first ~= "{…}" and cell(t[index], name, how, depth) == first
     end
     if equal then
       same[#same + 1] = name .. " = " .. first

@@ -68,13 +68,13 @@ local function quoted(text)
   return mark ~= nil
 end
 
--- names: commands and their words, for a line that begins with a colon.
+-- A line that begins with a colon: the commands, and the words that one takes.
 local function command(text, commands)
   local found, word = {}, text:match("^:(%a*)$")
   if word then
-    for name in next, commands do -- order: free
+    for name, row in next, commands do -- order: free
       if name:sub(1, #word) == word then
-        found[name] = true
+        found[row.args and name .. " " or name] = true
       end
     end
     return 1, list_of(found, ":")
@@ -88,9 +88,9 @@ local function command(text, commands)
   return start or #text + 1, list_of(found, "")
 end
 
---- Completes the name at the end of `text`. env: where names are looked up; more: further names of it (array); commands: those of
--- the REPL. → the byte where the word begins, sorted candidates for the whole word
-function M.candidates(text, env, more, commands)
+--- Completes the name at the end of `text`. peek(name): the value of a global, without waiting; names: the globals; commands: those
+-- of the REPL. → the byte where the word begins, sorted candidates for the whole word
+function M.candidates(text, peek, names, commands)
   if text:sub(1, 1) == ":" and not text:find("^:time ") then
     return command(text, commands)
   end
@@ -101,8 +101,7 @@ function M.candidates(text, env, more, commands)
   local before, mark, last = path:match("^(.*)([.:])([%w_]*)$")
   local found = {}
   if not before then
-    add_fields(found, env, path, any)
-    for _, list in ipairs { more, KEYWORDS } do
+    for _, list in ipairs { names, KEYWORDS } do
       for _, name in ipairs(list) do
         if name:sub(1, #path) == path then
           found[name] = true
@@ -111,8 +110,9 @@ function M.candidates(text, env, more, commands)
     end
     return start, list_of(found, "")
   end
-  local value = env
-  for name in before:gmatch("[^.:]+") do
+  local root, rest = before:match("^([^.:]+)(.*)$")
+  local value = peek(root)
+  for name in rest:gmatch("[^.:]+") do
     value = field(value, name)
   end
   if value ~= nil then

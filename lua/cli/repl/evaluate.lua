@@ -7,12 +7,14 @@ local fail = require "base.fail"
 local M = {}
 
 local FRAMES = 8
+-- With something to close there are no tail calls, so that the line is in every trace.
+local EXPRESSION = "local __line <close> = nil; return "
 
 local function is_cut_off(message) return message:find("near <eof>$") ~= nil end
 
 --- Compiles an expression, or else statements. → function; or nil, message, whether more text could mend it
 function M.compile(text, name, env)
-  local expression, why = chunk.compile("return " .. text, name, env)
+  local expression, why = chunk.compile(EXPRESSION .. text, name, env)
   if expression then
     return expression
   end
@@ -59,6 +61,9 @@ end
 function M.explain(failure, files)
   local message = conceal.text(fail.message(failure)):gsub("[%z\1-\8\11-\31\127]", "?")
   if not fail.is(failure, "internal") then
+    if failure.kind == "usage" then
+      return { message }
+    end
     local notes = { failure.kind }
     notes[#notes + 1] = failure.status and "HTTP " .. failure.status
     notes[#notes + 1] = failure.code and tostring(failure.code)

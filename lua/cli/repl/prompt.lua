@@ -15,9 +15,6 @@ local M = {}
 
 local PASTE_ON, PASTE_OFF = "\27[?2004h", "\27[?2004l"
 
-local Prompt = {}
-Prompt.__index = Prompt
-
 local function redraw(self)
   local columns, rows = term.size()
   local text, shown = layout.draw({
@@ -148,11 +145,11 @@ function M.run(session, home)
   if why then
     session:note("the history is not kept: " .. why)
   end
-  local self = setmetatable({ write = term.is("out") and term.out or term.err }, Prompt)
+  local self = { write = term.is("out") and term.out or term.err }
   self.editor = editor.new {
     prompt = session.provider .. "> ", more = "... ", history = past.entries,
     unfinished = function(text) return session:unfinished(text) end,
-    complete = function(text) return complete.candidates(text, session.scope.env, session.scope.names(), commands.table) end,
+    complete = function(text) return complete.candidates(text, session.scope.peek, session.scope.names(), commands.table) end,
   }
   local _ <close> = on_signals(self, session)
   while not session.over do

@@ -208,8 +208,19 @@ function M.new(options)
     if scope.locals[name] then
       error(("undefined global '%s': a local ends with its line; say %s = … without `local` to keep it"):format(name, name), 2)
     end
-    error(("undefined global '%s'%s"):format(tostring(name), suggest.hint(tostring(name), scope.names())), 2)
+    local hint = #tostring(name) > 3 and suggest.hint(name, scope.names()) or ""
+    error(("undefined global '%s'%s"):format(tostring(name), hint), 2)
   end })
+
+  --- The value of a global as far as it can be had without waiting: for completion.
+  function scope.peek(name)
+    local value = rawget(env, name)
+    if value == nil and found[name] and name ~= "want" then
+      local ok, loaded = fail.try(function() return env[name] end)
+      value = ok and loaded or nil
+    end
+    return value
+  end
 
   --- Every name that a line may say, sorted.
   function scope.names()

@@ -33,7 +33,8 @@ local function print_of(self)
       parts[index] = tostring(parts[index])
     end
     local text = conceal.text(table.concat(parts, "\t")) .. "\n"
-    return self.json and self.err(text) or self.out(text)
+    local write = self.json and self.err or self.out
+    write(text)
   end
 end
 
@@ -85,6 +86,10 @@ end
 --- Tells of a failure. → its exit code
 function M:failed(failure)
   local code = exitcodes.of(failure)
+  if failure == self.stopped then
+    self:note(("\ninterrupted after %.1f s"):format(self.seconds))
+    return code
+  end
   local lines = evaluate.explain(failure, files_of(self))
   self.err("error: " .. table.concat(lines, "\n") .. "\n")
   if self.json then
@@ -157,7 +162,10 @@ function M:call(fn)
   local started, limit = clock.now(), self.deadline
   self.running = task.spawn(function()
     local function run() return chunk.run(fn) end
-    return limit and task.deadline(limit, run) or not limit and run()
+    if limit then
+      return task.deadline(limit, run)
+    end
+    return run()
   end)
   local results = table.pack(fail.try(task.await, self.running))
   self.running, self.seconds = nil, clock.now() - started
