@@ -23,7 +23,8 @@ end
 -- Must this value of a field not be shown? Our own marks on machines may be.
 function conceal.hides(name, value)
   local kind = type(value)
-  return (kind == "string" and value ~= "" and not value:find("^cplz%-%x") or kind == "number") and conceal.is_secret(name)
+  local shown = kind == "string" and (value:find("^[.*]*$") or value:find("^cplz%-%x") or value == conceal.HIDDEN)
+  return (kind == "string" or kind == "number") and not shown and conceal.is_secret(name)
 end
 
 -- Registers the secrets inside a decoded answer, so that they are hidden wherever they turn up.

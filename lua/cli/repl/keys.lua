@@ -40,16 +40,18 @@ local function escape(bytes)
   if second ~= "[" then
     return 2, ALT[second]
   end
-  local parameters, final = bytes:match("^\27%[([0-?]*)[ -/]*([@-~])")
-  if not final then
-    return #bytes > 40 and 2 or nil
+  local parameters, stop, final = bytes:match("^\27%[([0-?]*)[ -/]*()(.?)")
+  if final == "" then
+    return nil
+  elseif not final:find("[@-~]") then
+    return stop - 1
   end
   local number, modifier = parameters:match("^(%d*);?(%d*)")
   local name = final == "~" and NUMBERS[tonumber(number)] or LETTERS[final]
   if name and (tonumber(modifier) or 1) > 1 then
     name = WORDS[name]
   end
-  return #bytes:match("^\27%[[0-?]*[ -/]*[@-~]"), name
+  return stop, name
 end
 
 -- Pasted text: all of it at once. → how many bytes, key; nil while its end has not come

@@ -25,6 +25,9 @@ local function redraw(self)
 end
 
 local function leave(self)
+  if not self.shown then
+    redraw(self)
+  end
   self.write(layout.leave(self.shown))
   self.shown = nil
 end

@@ -199,7 +199,14 @@ function M.new(options)
   end
   env.require, env.print, env.pretty = scope.require, options.print, options.pretty
   local found = finder(scope)
-  setmetatable(env, { __metatable = false, __index = function(_, name)
+  local assigned = {}
+  setmetatable(env, { __metatable = false, __newindex = function(_, name, value)
+    assigned[name] = true
+    rawset(env, name, value)
+  end, __index = function(_, name)
+    if assigned[name] then
+      return nil
+    end
     if found[name] then
       local value = found[name]()
       rawset(env, name, value)
