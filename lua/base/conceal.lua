@@ -20,9 +20,10 @@ function conceal.is_secret(name)
   return false
 end
 
--- Must this value of a field not be shown? Our own marks on machines may be.
+-- Must this value of a field not be shown? Our own marks on machines may be, and the short `key` of a tag.
 function conceal.hides(name, value)
   local kind = type(value)
+  if kind == "string" and #value < 16 and type(name) == "string" and name:lower() == "key" then return false end
   local shown = kind == "string" and (value:find("^[.*]*$") or value:find("^cplz%-%x") or value == conceal.HIDDEN)
   return (kind == "string" or kind == "number") and not shown and conceal.is_secret(name)
 end

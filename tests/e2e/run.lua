@@ -9,7 +9,7 @@ local rig = require "e2e.rig"
 local WORKERS = 3
 local pattern = ...
 
-local groups = { "main", "faults", "crashes", "input", "golden" }
+local groups = { "main", "faults", "crashes", "input", "repl", "golden" }
 
 local function collect()
   local cases = {}

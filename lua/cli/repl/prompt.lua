@@ -89,14 +89,18 @@ local function signalled(self, name)
   self.editor:clear()
 end
 
--- One line as it is typed. → text, or false at the end of the input
-local function read_line(self)
-  term.raw(true)
-  local _ <close> = setmetatable({}, { __close = function()
+-- Keys as they come, also while a line runs: what is typed ahead is for the next prompt.
+local function keys_on(self)
+  self.write(PASTE_ON)
+  return setmetatable({}, { __close = function()
     self.write(PASTE_OFF)
     term.raw(false)
   end })
-  self.write(PASTE_ON)
+end
+
+-- One line as it is typed. → text, or false at the end of the input
+local function read_line(self)
+  term.raw(true) -- each time: a shell that stopped us may have changed it
   self.editor:clear()
   while true do
     local event = self.editor:next()
@@ -155,6 +159,7 @@ function M.run(session, home)
     complete = function(text) return complete.candidates(text, session.scope.peek, session.scope.names(), commands.table) end,
   }
   local _ <close> = on_signals(self, session)
+  local _ <close> = keys_on(self)
   while not session.over do
     local text = read_line(self)
     if not text then

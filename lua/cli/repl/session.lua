@@ -87,7 +87,7 @@ end
 function M:failed(failure)
   local code = exitcodes.of(failure)
   if failure == self.stopped then
-    self:note(("\ninterrupted after %.1f s"):format(self.seconds))
+    self:note(("interrupted after %.1f s"):format(self.seconds))
     return code
   end
   local lines = evaluate.explain(failure, files_of(self))
