@@ -5,7 +5,7 @@ local log = require "base.log"
 
 local conceal = { HIDDEN = "[hidden]" }
 
-local HARMLESS = { next_token = true, after_token = true, page_token = true, public_key = true, ssh_public_key = true }
+local HARMLESS = { next_token = true, after_token = true, page_token = true }
 local WORDS = { "api_?key", "secret", "passw", "authoriz", "cookie", "token$", "_key$", "^key$", "privatekey$", "^sid$", "psk", "preshared",
   "credential", "signature" }
 
@@ -13,7 +13,7 @@ local WORDS = { "api_?key", "secret", "passw", "authoriz", "cookie", "token$", "
 function conceal.is_secret(name)
   if type(name) ~= "string" then return false end
   local word = name:lower():gsub("%-", "_")
-  if HARMLESS[word] then return false end
+  if HARMLESS[word] or word:find("public_?key$") then return false end
   for _, pattern in ipairs(WORDS) do
     if word:find(pattern) then return true end
   end

@@ -58,7 +58,7 @@ end }
 
 cases[#cases + 1] = { name = "a terminal: completion, history, Ctrl-C of a waiting call; the terminal is as before", run = function(r)
   if not files.exists("/usr/bin/script") or host.platform ~= "linux" then return "needs script of util-linux" end
-  local command = ("'%s' -C '%s' repl; echo code $?; stty -a"):format(process.exe, r.home)
+  local command = ("trap : INT; '%s' -C '%s' repl; echo code $?; stty -a"):format(process.exe, r.home)
   local child = process.spawn { argv = { "script", "-qc", command, "/dev/null" }, stdin = "pipe", stdout = "pipe", stderr = "null", cwd = "/",
     env = environment(r) }
   local text, from = "", 1

@@ -183,7 +183,8 @@ return function(t)
 
   local ATTEMPTS = {
     "vast.create(ORDER)", "vast.create(ORDER, {})", "vast.create(ORDER, setmetatable({}, { __index = function() return true end }))",
-    "http.request { method = 'PUT', url = URL }", "http.request { method = 'POST', url = 'http://127.0.0.1:80/api/v0/asks/1/' }",
+    "http.request { method = 'PUT', url = 'http://127.0.0.1:80/api/v0/asks/1/' }",
+    "http.request { method = 'POST', url = 'http://127.0.0.1:80/api/v0/asks/1/' }",
     "http.request { method = 'DELETE', url = URL }", "http.request { method = 'put', url = URL }",
     "http.request(setmetatable({ url = URL }, { __index = { method = 'PUT' } }))",
     "http.request(setmetatable({ method = 'PUT', url = URL }, { __pairs = function() return next, { method = 'GET', url = URL } end }))",
@@ -253,21 +254,21 @@ return function(t)
         return { status = 500, json = { message = "no", access_token = "canary-refused" } }
       end
       return { json = { id = 7, username = "ada", credit = 1, instance_api_key = "canary-instance-key", echo = "it is canary-instance-key",
-        nested = json.array { { jupyter_token = "canary-jupyter" } } }, headers = { ["X-Auth-Token"] = "canary-header" } }
+        gone = json.null, nested = json.array { { jupyter_token = "canary-jupyter" } } }, headers = { ["X-Auth-Token"] = "canary-header" } }
     end
     local input = table.concat({ ":trace on", "vast.account()",
       "r = http.request { url = 'https://x.test/plain?api_key=canary-query&page=2', headers = { Authorization = 'Bearer canary-bearer' }, "
         .. "query = { token = 'canary-q2' } }",
       "r.body", "r.headers", "r", "http.request { url = 'https://x.test/other' }.json()", "config.get 'VAST_API_KEY'", "config.all()",
-      "config.secret 'VAST_API_KEY'",
-      "require 'facts.config'.get 'VAST_API_KEY'", "{ api_key = 'canary-own', 'canary-instance-key' }", "print('it is canary-jupyter')",
+      "config.secret 'VAST_API_KEY'", "require 'facts.config'.get 'VAST_API_KEY'", "{ api_key = 'canary-own', 'canary-instance-key' }", "print('it is canary-jupyter')",
       "http.request { url = 'https://x.test/refused' }" }, "\n") .. "\n"
     for _, words in ipairs { {}, { "--output=json" }, { "--trace" } } do
       local code, out, err, s = repl(input, { http = cloud, words = words })
       t:equal(code, 5)
       local all = out .. err
       t:equal({ all:match("canary[%w-]*"), all:match("key%-of%-a%-test") }, {}, all)
-      has(err, "→ GET https://console.vast.ai/api/v0/users/current/", "authorization: [hidden]", "← 200 in 0.02 s", "username = \"ada\"", "page=2", "← 500 in")
+      has(err, "→ GET https://console.vast.ai/api/v0/users/current/", "authorization: [hidden]", "← 200 in 0.02 s",
+        "username = \"ada\"", "gone = null", "page=2", "← 500 in")
       for _, record in ipairs(s.log) do
         t:ok(not (record.message .. table.concat(record.fields)):find("canary"), record.message)
       end

@@ -152,7 +152,7 @@ function M.run(session, home)
   if why then
     session:note("the history is not kept: " .. why)
   end
-  local self = { write = term.is("out") and term.out or term.err }
+  local self = { write = term.is("out") and not session.json and term.out or term.err }
   self.editor = editor.new {
     prompt = session.provider .. "> ", more = "... ", history = past.entries,
     unfinished = function(text) return session:unfinished(text) end,

@@ -19,7 +19,7 @@ local function add_body(lines, body, width)
   if not body or body == "" then
     return
   end
-  local value = json.decode(body)
+  local value = json.decode(body, true)
   if type(value) ~= "table" then
     local text = conceal.text(body):gsub("[%c]+", " ")
     local stop = #text > TEXT and utf8.len(text) and utf8.offset(text, TEXT + 1)
