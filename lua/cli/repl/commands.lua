@@ -29,7 +29,7 @@ function commands.help.run(session, rest)
     rows[#rows + 1] = { "  :" .. name .. (command.args and " " .. command.args or ""), command.doc }
   end
   local lines = { "Type Lua; an expression shows its value, calls may wait, Ctrl-C ends a call." }
-  lines[#lines + 1] = "Names: " .. table.concat(session.scope.names(), " ")
+  lines[#lines + 1] = "Names: " .. table.concat(session.scope:names(), " ")
   lines = format.wrap(table.concat(lines, " "), math.min(80, session.width()))
   table.move(format.wrap("The last results are _ (the first) and _1, _2 …; a local ends with its line, a name without `local` stays.",
     math.min(80, session.width())), 1, 9, #lines + 1, lines)
@@ -51,7 +51,7 @@ end
 commands.reload = { doc = "read the cloud's script from disk again; variables stay" }
 function commands.reload.run(session, rest)
   none("reload", rest)
-  session.scope.reload(session.provider)
+  session.scope:reload(session.provider)
   session:say(("providers.%s is read again from %s"):format(session.provider, (require("base.world").source("providers." .. session.provider))))
 end
 

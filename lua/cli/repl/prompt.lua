@@ -156,7 +156,7 @@ function M.run(session, home)
   self.editor = editor.new {
     prompt = session.provider .. "> ", more = "... ", history = past.entries,
     unfinished = function(text) return session:unfinished(text) end,
-    complete = function(text) return complete.candidates(text, session.scope.peek, session.scope.names(), commands.table) end,
+    complete = function(text) return complete.candidates(text, function(name) return session.scope:peek(name) end, session.scope:names(), commands.table) end,
   }
   local _ <close> = on_signals(self, session)
   local _ <close> = keys_on(self)

@@ -14,6 +14,9 @@ local suggest = require "facts.suggest"
 
 local M = {}
 
+local Scope = {}
+Scope.__index = Scope
+
 local READS = { GET = true, HEAD = true, OPTIONS = true }
 
 local function copy(module)
@@ -181,11 +184,36 @@ local function finder(scope)
   return found
 end
 
---- A scope. options: provider (its name), want() → a sample of what is wanted, print(…), pretty(value). → { env=, names(), reload(name) }
+-- Global names: assigned ones, those that are looked up when they are first said, and an error for all others.
+local function strict(scope)
+  local assigned = {}
+  local function missing(_, name)
+    if assigned[name] then
+      return nil
+    end
+    local find = scope.found[name]
+    if find then
+      local value = find()
+      rawset(scope.env, name, value)
+      return value
+    end
+    if scope.locals[name] then
+      error(("undefined global '%s': a local ends with its line; say %s = … without `local` to keep it"):format(name, name), 2)
+    end
+    local hint = #tostring(name) > 3 and suggest.hint(name, scope:names()) or ""
+    error(("undefined global '%s'%s"):format(tostring(name), hint), 2)
+  end
+  local function assign(env, name, value)
+    assigned[name] = true
+    rawset(env, name, value)
+  end
+  return { __metatable = false, __index = missing, __newindex = assign }
+end
+
+--- A scope. options: provider (its name), want() → a sample of what is wanted, print(…), pretty(value). Fields: env, where lines run;
+-- locals, names that lines declared as such.
 function M.new(options)
-  local scope = { provider = options.provider, want = options.want, loaded = {}, locals = {} }
-  local env = chunk.globals()
-  scope.env = env
+  local scope = setmetatable({ provider = options.provider, want = options.want, loaded = {}, locals = {}, env = chunk.globals() }, Scope)
   function scope.require(name)
     if type(name) ~= "string" then
       error("require needs a module name, got a " .. type(name), 2)
@@ -197,70 +225,49 @@ function M.new(options)
     end
     return value
   end
+  scope.found = finder(scope)
+  local env = scope.env
   env.require, env.print, env.pretty = scope.require, options.print, options.pretty
-  local found = finder(scope)
-  local assigned = {}
-  setmetatable(env, { __metatable = false, __newindex = function(_, name, value)
-    assigned[name] = true
-    rawset(env, name, value)
-  end, __index = function(_, name)
-    if assigned[name] then
-      return nil
-    end
-    if found[name] then
-      local value = found[name]()
-      rawset(env, name, value)
-      return value
-    end
-    if scope.locals[name] then
-      error(("undefined global '%s': a local ends with its line; say %s = … without `local` to keep it"):format(name, name), 2)
-    end
-    local hint = #tostring(name) > 3 and suggest.hint(name, scope.names()) or ""
-    error(("undefined global '%s'%s"):format(tostring(name), hint), 2)
-  end })
-
-  --- The value of a global as far as it can be had without waiting: for completion.
-  function scope.peek(name)
-    local value = rawget(env, name)
-    if value == nil and found[name] and name ~= "want" then
-      local ok, loaded = fail.try(function() return env[name] end)
-      value = ok and loaded or nil
-    end
-    return value
-  end
-
-  --- Every name that a line may say, sorted.
-  function scope.names()
-    local seen = {}
-    for _, each in ipairs { env, found } do
-      for name in next, each do -- order: free
-        seen[name] = true
-      end
-    end
-    local list = {}
-    for name in next, seen do -- order: free
-      if type(name) == "string" and not name:find("^_") then
-        list[#list + 1] = name
-      end
-    end
-    table.sort(list)
-    return list
-  end
-
-  --- Reads a cloud's script and its facts from disk again. What was there stays when that fails.
-  function scope.reload(name)
-    local module = "providers." .. name
-    world.forget(module)
-    world.forget("facts." .. name)
-    scope.loaded["facts." .. name], scope.loaded["builtin." .. module] = nil, nil
-    local face = guarded(world.require(module))
-    scope.loaded[module] = face
-    rawset(env, name, face)
-    if name == scope.provider then
-      rawset(env, "provider", face)
-    end
-  end
+  setmetatable(env, strict(scope))
   return scope
+end
+
+--- The value of a global as far as it can be had without waiting: for completion.
+function Scope:peek(name)
+  local value = rawget(self.env, name)
+  if value == nil and self.found[name] and name ~= "want" then
+    local ok, loaded = fail.try(function() return self.env[name] end)
+    value = ok and loaded or nil
+  end
+  return value
+end
+
+--- Every name that a line may say, sorted.
+function Scope:names()
+  local seen, list = {}, {}
+  for _, each in ipairs { self.env, self.found } do
+    for name in next, each do -- order: free
+      if type(name) == "string" and not name:find("^_") and not seen[name] then
+        seen[name], list[#list + 1] = true, name
+      end
+    end
+  end
+  table.sort(list)
+  return list
+end
+
+--- Reads a cloud's script and its facts from disk again. What was there stays when that fails.
+function Scope:reload(name)
+  local module = "providers." .. name
+  world.forget(module)
+  world.forget("facts." .. name)
+  self.loaded["facts." .. name], self.loaded["builtin." .. module] = nil, nil
+  local face = guarded(world.require(module))
+  self.loaded[module] = face
+  rawset(self.env, name, face)
+  if name == self.provider then
+    rawset(self.env, "provider", face)
+  end
 end
 
 return M
