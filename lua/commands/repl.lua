@@ -23,9 +23,14 @@ return {
         name = cloud.name
       end
     end
+    name = scope.provider_named(name or scope.providers()[1])
+    if config.get("DEFAULT_PROVIDER") ~= name then -- `want` and :offers are about this cloud
+      ctx.settings.DEFAULT_PROVIDER = { text = name, flag = "--provider" }
+      require("cli.run").load_settings(ctx)
+    end
     local typed = term.is("in") and (term.is("out") or term.is("err"))
     local session = require("cli.repl.session").new {
-      ctx = ctx, provider = scope.provider_named(name or scope.providers()[1]), out = term.out, err = term.err,
+      ctx = ctx, provider = name, out = term.out, err = term.err,
       width = function() return term.is("out") and math.max(40, (term.size())) or 100 end,
     }
     if ctx.options.trace then

@@ -40,6 +40,8 @@ return function(t)
       has(text, row[3])
       t:ok(not out:find("went on"), "the first error ends it")
     end
+    code, _, err = repl("want.provider, 1\nerror('\\xff')\n", { words = { "toy", "--output=json", "--model=qwen3-coder:30b" } })
+    t:equal(code, 70, err)
     code, _, err = repl("1", { words = { "tyo" } })
     t:equal(code, 2)
     has(err, "'tyo'", "did you mean toy?")

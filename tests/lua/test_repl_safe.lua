@@ -129,7 +129,8 @@ return function(t)
         .. "query = { token = 'canary-q2' } }",
       "r.body", "r.headers", "r", "http.request { url = 'https://x.test/other' }.json()", "config.get 'VAST_API_KEY'", "config.all()",
       "config.secret 'VAST_API_KEY'",
-      "require 'facts.config'.get 'VAST_API_KEY'", "{ api_key = 'canary-own', 'canary-instance-key' }", "print('it is canary-jupyter')",
+      "require 'facts.config'.get 'VAST_API_KEY'",
+      "{ api_key = 'canary-own', 'canary-instance-key' }", "print('it is canary-jupyter')",
       "http.request { url = 'https://x.test/refused' }" }, "\n") .. "\n"
     for _, words in ipairs { {}, { "--output=json" }, { "--trace" } } do
       local code, out, err, s = repl(input, { http = cloud, words = words })

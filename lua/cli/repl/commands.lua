@@ -51,7 +51,10 @@ end
 commands.reload = { doc = "read the cloud's script from disk again; variables stay" }
 function commands.reload.run(session, rest)
   none("reload", rest)
-  session.scope:reload(session.provider)
+  local ok, problem = session:call(function() session.scope:reload(session.provider) end)
+  if not ok then
+    error(problem, 0)
+  end
   session:say(("providers.%s is read again from %s"):format(session.provider, (require("base.world").source("providers." .. session.provider))))
 end
 
@@ -73,7 +76,7 @@ function commands.offers.run(session, rest)
   if parsed.words[1] then
     usage((":offers takes no '%s'"):format(parsed.words[1]))
   end
-  local merged = { DEFAULT_PROVIDER = { text = session.provider, flag = "--provider" } }
+  local merged = {}
   for _, list in ipairs { session.ctx.settings, parsed.settings } do
     for name, value in next, list do -- order: free
       merged[name] = value

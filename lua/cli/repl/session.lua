@@ -83,21 +83,7 @@ local function files_of(self)
   return list
 end
 
---- Tells of a failure. → its exit code
-function M:failed(failure)
-  local code = exitcodes.of(failure)
-  if failure == self.stopped then
-    self:note(("interrupted after %.1f s"):format(self.seconds))
-    return code
-  end
-  local lines = evaluate.explain(failure, files_of(self))
-  self.err("error: " .. table.concat(lines, "\n") .. "\n")
-  if self.json then
-    local object = { kind = failure.kind, message = conceal.text(fail.message(failure)), exit_code = code, http_status = failure.status }
-    self.out(json.encode { status = "failed", error = object } .. "\n")
-  end
-  return code
-end
+local LABELS = { string = true, number = true, boolean = true }
 
 -- A value as JSON can hold it, without secrets. Tables in themselves, functions and the like become texts.
 local function plain(value, name, open)
@@ -131,9 +117,25 @@ local function plain(value, name, open)
   end
   local object = {}
   for key, item in next, made do -- order: free
-    object[tostring(key)] = item
+    object[LABELS[type(key)] and tostring(key) or "<" .. type(key) .. ">"] = item
   end
   return json.object(object)
+end
+
+--- Tells of a failure. → its exit code
+function M:failed(failure)
+  local code = exitcodes.of(failure)
+  if failure == self.stopped then
+    self:note(("interrupted after %.1f s"):format(self.seconds))
+    return code
+  end
+  local lines = evaluate.explain(failure, files_of(self))
+  self.err("error: " .. table.concat(lines, "\n") .. "\n")
+  if self.json then
+    local object = { kind = failure.kind, message = plain(fail.message(failure), nil, {}), exit_code = code, http_status = failure.status }
+    self.out(json.encode { status = "failed", error = object } .. "\n")
+  end
+  return code
 end
 
 -- Shows results and keeps them as _, _1, _2 …
