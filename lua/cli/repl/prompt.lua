@@ -93,7 +93,7 @@ end
 local function keys_on(self)
   self.write(PASTE_ON)
   return setmetatable({}, { __close = function()
-    self.write(PASTE_OFF)
+    self.write((self.shown and layout.leave(self.shown) or "") .. PASTE_OFF)
     term.raw(false)
   end })
 end

@@ -86,13 +86,14 @@ faces["base.http"] = function()
   return face
 end
 
-faces["facts.config"] = function()
-  local hidden = {}
-  for _, row in ipairs(settings) do
-    if row.name then
-      hidden[row.name] = row.secret or row.secret_url or false
-    end
+local hidden = {} -- setting → whether its value is a secret; read before a line can change the table
+for _, row in ipairs(settings) do
+  if row.name then
+    hidden[row.name] = row.secret or row.secret_url or false
   end
+end
+
+faces["facts.config"] = function()
   local face = { origin = config.origin, limit = config.limit, home = config.home, rate = config.rate }
   function face.get(name)
     local value = config.get(name)
