@@ -56,11 +56,27 @@ vast.get(1)
   expect.machines(r, 0)
 end }
 
+cases[#cases + 1] = { name = "a line that computes without an end is ended by every signal", run = function(r)
+  for _, signal in ipairs { "INT", "TERM", "HUP" } do
+    local child = process.spawn { argv = { process.exe, "-C", r.home, "repl" }, stdin = "pipe", stdout = "pipe", stderr = "null", cwd = "/",
+      env = environment(r) }
+    child.stdin:write("print 'on'\nwhile true do end\n")
+    expect.that(child.stdout:read(nil, GIVE_UP) == "on\n", "it runs")
+    child:kill(signal)
+    local exit = child:wait(GIVE_UP)
+    if not exit then child:kill("KILL") end
+    expect.that(exit and exit.status == 130, signal .. " ended it with " .. tostring(exit and exit.status))
+    child.stdin:close()
+    child.stdout:close()
+  end
+end }
+
 cases[#cases + 1] = { name = "a terminal: completion, history, Ctrl-C of a waiting call; the terminal is as before", run = function(r)
   if not files.exists("/usr/bin/script") or host.platform ~= "linux" then return "needs script of util-linux" end
   local command = ("trap : INT; '%s' -C '%s' repl; echo code $?; stty -a"):format(process.exe, r.home)
   local child = process.spawn { argv = { "script", "-qc", command, "/dev/null" }, stdin = "pipe", stdout = "pipe", stderr = "null", cwd = "/",
     env = environment(r) }
+  local _ <close> = setmetatable({}, { __close = function() child:kill("HUP") end }) -- one that is over is left alone
   local text, from = "", 1
   local function wait(wanted)
     while not text:find(wanted, from, true) do
