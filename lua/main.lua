@@ -94,6 +94,15 @@ function world.bounded(count, sentence, fn, ...)
   return table.unpack(results, 2, results.n)
 end
 
+-- Runs fn(...) and calls look() every so often meanwhile; what that raises ends fn.
+function world.attended(look, fn, ...)
+  debug.sethook(look, "", 100 * STRIDE)
+  local results = table.pack(xpcall(fn, world.require("base.fail").bug, ...))
+  debug.sethook()
+  if not results[1] then error(results[2], 0) end
+  return table.unpack(results, 2, results.n)
+end
+
 local cwd = host.process.cwd()
 if cwd and cwd ~= home and host.state.stat(cwd .. "/.env") then
   world.notes[#world.notes + 1] = ("the .env in %s is not used: the home is %s"):format(cwd, home or "nowhere")

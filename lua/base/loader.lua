@@ -262,10 +262,7 @@ function loader.new(options)
     user = options.user ~= false, forgiving = options.forgiving, loaded = {}, values = {}, failed = {}, stack = {}, problems = {}, environments = {},
     rooms = {},
   }
-  local world = {
-    home = inner.home, user = inner.user, scripts = inner.scripts, problems = inner.problems, notes = {},
-    traceback = traceback,
-  }
+  local world = { home = inner.home, user = inner.user, scripts = inner.scripts, problems = inner.problems, notes = {}, traceback = traceback }
   inner.require = function(name) return require_module(inner, name) end
   world.require = inner.require
   world.forgive = function(on) inner.forgiving = on end
@@ -275,6 +272,11 @@ function loader.new(options)
   world.text = function(name) return inner.require("base.texts").read(inner, name) end
   world.run_file = function(path, args) return inner.require("base.texts").run(inner, world, environment(inner, ""), path, args) end
   world.run_home = function(name) return run_home(inner, name) end
+  world.globals = function() return environment(inner, "") end -- what a script sees; shared, not to be changed
+  world.forget = function(name) -- the next require reads it from disk again
+    inner.loaded[name], inner.rooms = nil, {}
+    for _, place in ipairs(places(inner, name)) do inner.values[place.path], inner.failed[place.path] = nil, nil end
+  end
   -- The script that is being loaded (nothing may wait then), or nil.
   world.loading = function() return #inner.stack > 0 and inner.stack[#inner.stack].path or nil end
   inner.loaded["base.loader"] = loader

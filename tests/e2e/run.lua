@@ -9,7 +9,7 @@ local rig = require "e2e.rig"
 local WORKERS = 3
 local pattern = ...
 
-local groups = { "main", "models", "faults", "crashes", "input", "setup", "cron", "golden" }
+local groups = { "main", "models", "faults", "crashes", "input", "setup", "cron", "repl", "golden" }
 
 local function collect()
   local cases = {}
