@@ -74,10 +74,21 @@ end
 local found = scan(argv)
 local home, origin = choose(found.home)
 local dirs = script_dirs()
-local tools = debug and { traceback = debug.traceback, sethook = debug.sethook, collectgarbage = collectgarbage }
+local tools = debug and { traceback = debug.traceback, sethook = debug.sethook, gethook = debug.gethook, collectgarbage = collectgarbage }
 local loader = load_loader(dirs)(host, tools)
 local world = loader.new { host = host, home = home, scripts = dirs, user = found.user, forgiving = found.forgiving }
 world.home_origin = origin
+
+local LOOKS = 100000 -- instructions between two
+
+-- Runs fn(...) and calls look() every so often meanwhile; what that raises ends fn.
+function world.attended(look, fn, ...)
+  debug.sethook(look, "", LOOKS)
+  local results = table.pack(xpcall(fn, world.require("base.fail").bug, ...))
+  debug.sethook()
+  if not results[1] then error(results[2], 0) end
+  return table.unpack(results, 2, results.n)
+end
 
 local cwd = host.process.cwd()
 if cwd and cwd ~= home and host.state.stat(cwd .. "/.env") then

@@ -40,9 +40,10 @@ function bounds.run(count, sentence, fn, ...)
   local bound = { left = count, most = tools.collectgarbage("count") + MEMORY }
   bound.hook = hook_of(bound, sentence)
   active = bound
+  local before = table.pack(tools.gethook())
   tools.sethook(bound.hook, "", STRIDE)
   local ok, results = pcall(protected, fn, ...)
-  tools.sethook()
+  tools.sethook(table.unpack(before, 1, before.n))
   active = nil
   if bound.over then error(bound.over, 0) end
   if not ok then error(results, 0) end

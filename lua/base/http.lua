@@ -112,8 +112,11 @@ local function receive(id, spec)
   end
 end
 
-local function transfer(spec, shown)
+local watcher -- see http.watch
+
+local function transfer(spec, shown, tell)
   local options = prepare(spec)
+  if tell then tell.request(options) end
   local id, sentence, code = host.http.start(options)
   if not id then
     fail.raise(CODES[code] or "refused", ("%s %s: %s"):format(spec.method, shown, sentence),
@@ -159,10 +162,28 @@ local function finish(spec, shown, event)
   return response
 end
 
+-- What tells the watcher of one exchange: of the request when it leaves, of the answer when all is done with it.
+local function telling(spec)
+  local watch, started, answered = watcher, clock.now(), nil
+  local tell = {}
+  function tell.request(options)
+    answered = watch { method = options.method, url = options.url, headers = options.headers, body = options.body }
+  end
+  function tell.__close(_, problem)
+    if not answered then return end
+    local event = tell.event or { error = fail.message(problem or "interrupted") }
+    answered { status = event.status, headers = event.headers, body = event.body, error = event.error, seconds = clock.now() - started,
+      streamed = spec.stream ~= nil and event.body == nil }
+  end
+  return setmetatable(tell, tell)
+end
+
 local function perform(spec)
   local shown = url.shown(spec.url)
   local started = clock.now()
-  local event = transfer(spec, shown)
+  local tell <close> = watcher and telling(spec)
+  local event = transfer(spec, shown, tell)
+  if tell then tell.event = event end
   if event.error then
     note(spec, shown, started, { error = event.code or event.error })
     local text = log.redact(event.error)
@@ -213,6 +234,15 @@ function http.retry(fn, options)
     task.sleep(math.max(pause, math.min(failure.retry_after or 0, 60)))
     pause = pause * 2
   end
+end
+
+-- Has fn(request) called for every request that leaves, {method=, url=, headers={"Name: value", …}, body=}, secrets included. The
+-- function that it returns is called with the answer: {status=, headers=, body=, error=, seconds=, streamed=}. Neither may wait or
+-- raise. nil: nobody watches. → who watched before
+function http.watch(fn)
+  local before = watcher
+  watcher = fn
+  return before
 end
 
 -- A client of one service, see base.client.

@@ -24,27 +24,27 @@ function json.object(t) return setmetatable(t or {}, object_mark) end
 
 -- In place: integral floats become integers, null fields vanish. A null inside an array stays json.null: a list
 -- with a hole must not pass for a shorter list.
-local function normalise(value)
+local function normalise(value, nulls)
   for key, item in pairs(value) do -- order: free
     local kind = type(item)
     if kind == "number" then
       if item >= -EXACT and item <= EXACT then value[key] = math.tointeger(item) or item end
     elseif kind == "table" then
-      normalise(item)
-    elseif item == json.null and type(key) == "string" then
+      normalise(item, nulls)
+    elseif item == json.null and type(key) == "string" and not nulls then
       value[key] = nil
     end
   end
   return value
 end
 
--- The value of a JSON text, or nil, sentence.
-function json.decode(text)
+-- The value of a JSON text, or nil, sentence. nulls: fields that are null stay, as json.null.
+function json.decode(text, nulls)
   if type(text) ~= "string" then error("json.decode needs a text, got a " .. type(text), 2) end
   local ok, value = pcall(cjson.decode, text)
   if not ok then return nil, "not JSON: " .. tostring(value):gsub("^.-:%d+: ", "") end
   if value == json.null then return nil, "not JSON: the whole text is null" end
-  if type(value) == "table" then return normalise(value) end
+  if type(value) == "table" then return normalise(value, nulls) end
   if type(value) == "number" and value >= -EXACT and value <= EXACT then return math.tointeger(value) or value end
   return value
 end

@@ -2,7 +2,7 @@
 -- Loads scripts. A world is one loader with one host: its modules see the host's primitives (base only), the
 -- allow-listed globals and each other, and share nothing with the modules of another world.
 
-local _, tools = ... -- what only the first script can get: traceback, sethook, collectgarbage
+local _, tools = ... -- what only the first script can get: traceback, sethook, gethook, collectgarbage
 
 local loader = {}
 
@@ -284,6 +284,11 @@ function loader.new(options)
   world.text = function(name) return inner.require("base.texts").read(inner, name) end
   world.run_file = function(path, args) return inner.require("base.texts").run(inner, world, environment(inner, ""), path, args) end
   world.run_home = function(name) return run_home(inner, name) end
+  world.globals = function() return environment(inner, "") end -- what a script sees; shared, not to be changed
+  world.forget = function(name) -- the next require reads it from disk again
+    inner.loaded[name], inner.rooms = nil, {}
+    for _, place in ipairs(places(inner, name)) do inner.values[place.path], inner.failed[place.path] = nil, nil end
+  end
   -- The script that is being loaded (nothing may wait then), or nil.
   world.loading = function() return #inner.stack > 0 and inner.stack[#inner.stack].path or nil end
   inner.loaded["base.loader"] = loader

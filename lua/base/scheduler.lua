@@ -199,6 +199,25 @@ local function turn()
   end
 end
 
+-- Why the current task is to end: its own cancellation, or that of a task it belongs to.
+local function reason_to_end()
+  local t = current
+  while t and t.shields == 0 do
+    if t.cancelled then return t.cancelled end
+    t = t.parent
+  end
+end
+
+-- For a task that computes for long: takes what has come meanwhile, without waiting. Raises the reason when it is to end.
+function scheduler.attend()
+  if not current then return end
+  if not reason_to_end() then
+    for _, event in ipairs(host.loop.wait(0)) do scheduler.deliver(event) end
+  end
+  local reason = reason_to_end()
+  if reason then error(reason, 0) end
+end
+
 -- Runs fn(...) as the first task, with everything it starts. → its results; raises its failure
 function scheduler.run(fn, ...)
   if root then error("task.run is already running: use task.spawn or task.map", 2) end

@@ -26,6 +26,9 @@ task.on_signal = scheduler.on_signal
 -- Drops the kept events of an id that is of no interest any more.
 task.discard = scheduler.discard
 
+-- For what computes for long: takes signals and other events that have come; raises the reason when the task is cancelled.
+task.attend = scheduler.attend
+
 local function results(t)
   if t.outcome[1] then return table.unpack(t.outcome, 2, t.outcome.n) end
   local parent = t.parent

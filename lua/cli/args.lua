@@ -8,7 +8,9 @@ local suggest = lazy "facts.suggest"
 local M = {}
 
 --- Commands that are shown, in the order of the help.
-M.commands = { "init", "up", "stop", "status", "offers", "models", "endpoint", "ping", "logs", "schedule", "ack", "config", "doctor", "help" }
+M.commands = {
+  "init", "up", "stop", "status", "offers", "models", "endpoint", "ping", "logs", "schedule", "ack", "config", "doctor", "repl", "help",
+}
 
 local SECRETS = { "key", "token", "secret", "password" }
 

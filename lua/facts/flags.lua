@@ -43,6 +43,7 @@ local rows = {
   { name = "for", kind = "text", value = "CLIENT", doc = "continue, opencode, codex, claude, aider, zed or pi" },
   { name = "vram", kind = "number", value = "GB", doc = "a card with this much memory, as it is sold, like 24" },
   { name = "lines", short = "n", kind = "number", value = "N", doc = "how many lines (default 40)" },
+  { name = "trace", kind = "none", doc = "show every request and answer, secrets hidden" },
   { name = "all", kind = "none", doc = "everything there is to know" },
 
   { name = "directory", short = "C", kind = "text", value = "DIR", global = true,

@@ -199,7 +199,7 @@ local function terminate(self)
   if asked and asked.session == session.token and asked.acknowledged ~= false then return end
   asked = { session = session.token, at = clock.now(), done = task.channel() }
   self.asked = asked
-  local ok, problem = fail.try(trusted.provider(session.provider).destroy, session.id)
+  local ok, problem = fail.try(function() return trusted.provider(session.provider).destroy(session.id) end)
   asked.acknowledged = ok
   log.info("Terminate sent for a stop", { instance_id = session.id, acknowledged = ok, error = not ok and fail.message(problem) or nil })
   asked.done.put(true)
@@ -216,12 +216,13 @@ local function terminated(self)
   return { session = asked.session, acknowledged = asked.acknowledged }
 end
 
+local function was_asked(self, session) return self.asked ~= nil and self.asked.session == session.token end
+
 -- A stop that asked and did not go on is finished here.
 local function finish_asked(self, session)
-  local asked = self.asked
-  if not asked or asked.session ~= session.token or clock.now() - asked.at < pace.seconds(GRACE) then return false end
-  end_session(self, session, trusted.provider(session.provider), "stop", "a stop was cut off; it is finished")
-  return true
+  if clock.now() - self.asked.at < pace.seconds(GRACE) then return end
+  local found, provider = fail.try(trusted.provider, session.provider)
+  if found then end_session(self, session, provider, "stop", "a stop was cut off; it is finished") end
 end
 
 local function watch(self)
@@ -229,7 +230,9 @@ local function watch(self)
     task.sleep(pace.seconds(WATCH))
     follow(self)
     local session = self.session
-    if session and session.ready_at and not session.stopping and not finish_asked(self, session) then look(self, session) end
+    if session and session.ready_at and not session.stopping then
+      (was_asked(self, session) and finish_asked or look)(self, session)
+    end
     leftovers(self)
     self.book:refresh()
     self.warned = budget.watch(self.book:sessions(), self.warned)

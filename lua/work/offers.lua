@@ -41,7 +41,10 @@ end
 
 -- A cloud of the user's own like a row of facts.clouds.
 local function own_cloud(name)
-  local provider = trusted.strict(name)
+  local provider = world.require("providers." .. name)
+  if type(provider) ~= "table" then
+    return trusted.strict(name)
+  end
   local key = provider.key_setting
   if key and not fail.try(config.get, key) then
     fail.raise("config", ("%s names the key %s, but declares no such setting"):format(world.source("providers." .. name), tostring(key)))

@@ -9,7 +9,7 @@ local rig = require "e2e.rig"
 local WORKERS = 3
 local pattern = ...
 
-local groups = { "main", "models", "faults", "crashes", "input", "setup", "cron", "overrides", "refusals", "golden" }
+local groups = { "main", "models", "faults", "crashes", "input", "setup", "cron", "repl", "overrides", "refusals", "golden" }
 
 local function collect()
   local cases = {}

@@ -88,7 +88,8 @@ return function(t)
   t:case("scripts of the user's: broken and refused ones are named, good ones counted", function()
     local _, _, _, text = examine { files = { ["policy.lua"] = "return function( end", ["ui/money.lua"] = "return {",
       ["engines/none.lua"] = "error 'oh'", ["reactions.lua"] = "return work" } }
-    has(text, HOME .. "/policy.lua", HOME .. "/reactions.lua:1: undefined global 'work'; mend it; what needs it", HOME .. "/engines/none.lua:1: oh; mend it; what needs it", HOME .. "/ui/money.lua:1:",
+    has(text, HOME .. "/policy.lua", HOME .. "/reactions.lua:1: undefined global 'work'; mend it; what needs it",
+      HOME .. "/engines/none.lua:1: oh; mend it; what needs it", HOME .. "/ui/money.lua:1:",
       "stop and the agent use the built-in one")
     local rows = examine { files = { ["policy.lua"] = "return require 'builtin.policies.cheapest'" } }
     t:equal({ rows.scripts.state, rows.scripts.text }, { "ok", "1 of your own, all can be loaded" })
