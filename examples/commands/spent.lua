@@ -26,7 +26,7 @@ return {
           format.both(session.cost, rate)))
       end
     end
-    ctx.print(("%s: %d sessions, %s, %s"):format(month or "All time", count, clock.duration(seconds), format.both(total, rate)))
+    ctx.print(("%s: %d session%s, %s, %s"):format(month or "All time", count, count == 1 and "" or "s", clock.duration(seconds), format.both(total, rate)))
     ctx.emit { status = "spent", month = month, sessions = count, seconds = format.rounded(seconds, 1), total = format.rounded(total, 5),
       currency = "USD" }
     return 0

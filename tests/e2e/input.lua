@@ -83,6 +83,7 @@ local policies = {
   { "never ends", "return function() while true do end end", 3, "loop without an end" },
   { "never ends while it is read", "while true do end", 3, "loop without an end" },
   { "eats memory", "return function() local t = {} while true do t[#t + 1] = ('x'):rep(1 << 20) end end", 3, "memory" },
+  { "asks for a gigabyte at once", "return function() return { ('x'):rep(1 << 30) } end", 3, "not enough memory" },
   { "returns one candidate", "return function(c) return c[1] end", 4, "no offer" },
   { "refuses with garbage", "return function(c) return {}, { 5, { reason = 7 }, { candidate = c[1], reason = {} } } end", 4, "refused by the policy" },
 }
