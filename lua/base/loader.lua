@@ -24,7 +24,7 @@ local LIMITS = {
   policies = { "^builtin%.policies%." },
   providers = {
     "^base%.http$", "^base%.json$", "^base%.log$", "^base%.fail$", "^base%.clock$", "^base%.sorted$", "^base%.task$",
-    "^facts%.", "^builtin%.providers%.", "^builtin%.facts%.", "^providers%.",
+    "^base%.keys$", "^facts%.", "^builtin%.providers%.", "^builtin%.facts%.", "^providers%.",
   },
 }
 

@@ -57,7 +57,7 @@ return {
   summary = "rent the cheapest machine that fits and serve the model",
   options = {
     "cheapest", "provider", "gpu", "gpus", "model", "tier", "context", "spot", "on-demand", "region", "hours", "max-price",
-    "max-hours", "idle", "timeout", "keep-on-failure", "dry-run",
+    "max-hours", "idle", "timeout", "accept-no-guard", "keep-on-failure", "dry-run",
   },
   writes = true,
   run = function(ctx)
@@ -66,7 +66,7 @@ return {
     local screen = require("ui.progress").new(ctx)
     local rate = config.rate()
     screen:title("Starting deployment")
-    local want = require("work.want").make { strict = true }
+    local want = require("work.want").make { strict = true, accept_no_guard = ctx.options["accept-no-guard"] }
     for _, note in ipairs(want.notes) do
       screen:note(note)
     end

@@ -9,7 +9,7 @@
 --   model = { name=, state = "ready"|"loading"|"unknown", context=, tokens_per_second= },
 --   endpoint = { url=, host=, port=, wireguard_ip= },
 --   tunnel = { state = "connected"|"silent"|"down", handshake_age = seconds|nil },
---   guard = { state = "armed"|"unknown"|text, silence_left=, idle_left=, life_left= seconds|nil },   the guard's own words
+--   guard = { state = "armed"|"unknown"|"none"|text, silence_left=, idle_left=, life_left= seconds|nil },   the guard's own words
 --   limits = { silence=, idle=, life= seconds (0 or nil: off), max_price= dollars per hour|nil },
 --   cost = { hourly=, current=, projected=, projected_hours=, currency = "USD" }, rate = { per_dollar=, date=, source= },
 --   started = unix seconds, seconds = running for, warnings = { sentences },
@@ -49,6 +49,9 @@ end
 
 local function guard_text(guard)
   local parts = {}
+  if guard.state == "none" then
+    return "none: this machine does not end itself; only `continueplz --stop` (or this computer, while it is on, at a limit) ends it", parts
+  end
   if guard.state ~= "armed" then
     return guard.state, parts
   end
@@ -109,6 +112,7 @@ function M.lines(model)
         lines[#lines + 1] = line
       end
     end
+    add_warnings(lines, model, "")
     return lines
   end
   local instance = model.instance
@@ -170,7 +174,14 @@ function M.ready(model)
     row("", "at " .. format.rate(model.rate))
   end
   lines[#lines + 1] = ""
-  lines[#lines + 1] = "  The machine ends itself after"
+  if model.guard and model.guard.state == "none" then
+    for _, line in ipairs(format.wrap("  " .. term.style("red", "NO GUARD: this machine does not end itself.")
+      .. " While this computer is on, it ends the machine after", format.width(), "  ")) do
+      lines[#lines + 1] = line
+    end
+  else
+    lines[#lines + 1] = "  The machine ends itself after"
+  end
   for _, limit in ipairs { { "silence", "without contact with this computer" }, { "idle", "without a question to the model" },
     { "life", "in any case" } } do
     lines[#lines + 1] = "    " .. format.pad(limit[1] .. ":", 12) .. format.pad(format.limit(model.limits[limit[1]]), 7, true) .. "  "
@@ -195,7 +206,7 @@ function M.object(model)
   if model.state == "none" then
     local last = model.last
     return {
-      status = "none", home = model.home, money_running = false, last = last and {
+      status = "none", home = model.home, money_running = false, warnings = model.warnings and model.warnings[1] and model.warnings or nil, last = last and {
         id = last.id, provider = last.provider, reason = last.reason, cost = format.rounded(last.cost, 5), currency = "USD",
         duration_seconds = format.rounded(last.seconds, 1), ended_at = clock.iso(last.ended),
       },

@@ -15,12 +15,13 @@ local budget = require "work.budget"
 local identity = require "work.identity"
 local journal = require "work.journal"
 local link = require "work.link"
-local machine = require "work.machine"
+local delivery = require "work.delivery"
 local pace = require "work.pace"
 local recover = require "work.recover"
 local silent = require "work.silent"
 local statefile = require "work.statefile"
 local stop = require "work.stop"
+local tidy = require "work.tidy"
 
 local HEARTBEAT = 60       -- seconds between heartbeats to the guard
 local HEARTBEAT_SOON = 1   -- while none got through yet
@@ -129,14 +130,14 @@ end
 
 local LOST = {
   stopped = "the machine was stopped by the cloud (a spot machine that was outbid, or an empty account)",
-  exited = "the machine's container ended",
+  exited = "the machine ended",
   lost = "the machine's host is gone",
 }
 
 -- A container that was restarted by its cloud has other ports outside.
-local function follow_endpoint(self, session, instance)
+local function follow_endpoint(self, session, provider, instance)
   local inner, known = session.plan.ports, session.endpoint
-  local now = inner and known and machine.endpoint(instance, inner)
+  local now = inner and known and delivery.of(provider).endpoint(instance, inner)
   if not now or now.host == known.host and now.port == known.port or not self.book:acquire() then return end
   self.book:append("moved", session.token, { endpoint = now })
   self.book:release()
@@ -157,9 +158,22 @@ local function look(self, session)
     end_session(self, session, provider, "gone", "the machine is gone at the cloud; nobody here ended it")
   elseif LOST[instance.status] then
     end_session(self, session, provider, "interrupted", LOST[instance.status])
+  elseif session.plan.guard == "none" and self.guest and self.guest.state == "ending" then
+    end_session(self, session, provider, "limit", "a limit of the machine is over, and it has no key to end itself")
   else
-    follow_endpoint(self, session, instance)
+    follow_endpoint(self, session, provider, instance)
   end
+end
+
+local TIDY_SECONDS = 24 * 3600 -- how long the agent stays for what it cannot remove
+
+-- Closed sessions that left something which is worth staying for.
+local function untidy(self)
+  local list = {}
+  for _, session in ipairs(self.book:untidy()) do
+    if math.abs(clock.wall() - (session.ended or 0)) < TIDY_SECONDS then list[#list + 1] = session end
+  end
+  return list
 end
 
 -- Starts that were cut off and stops that were not proven.
@@ -172,6 +186,10 @@ local function leftovers(self)
       self.book:release()
     end
   end
+  if #untidy(self) > 0 and self.book:acquire() then
+    tidy.rest(self.book)
+    self.book:release()
+  end
 end
 
 local function watch(self)
@@ -183,7 +201,7 @@ local function watch(self)
     leftovers(self)
     self.book:refresh()
     self.warned = budget.watch(self.book:sessions(), self.warned)
-    if #self.book:open_sessions() == 0 then self.ending.put("nothing is open any more") end
+    if #self.book:open_sessions() == 0 and #untidy(self) == 0 then self.ending.put("nothing is open any more") end
   end
 end
 

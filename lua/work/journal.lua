@@ -153,6 +153,15 @@ function methods:open_sessions()
   return open
 end
 
+--- The sessions that are closed and left something around their machine (work.tidy).
+function methods:untidy()
+  local list = {}
+  for _, session in ipairs(self:sessions()) do
+    if session.closed and session.untidy then list[#list + 1] = session end
+  end
+  return list
+end
+
 --- The sessions a user should still hear of: open ones, and ended ones that no cloud proved and nobody acknowledged.
 function methods:shown()
   local list = {}

@@ -4,10 +4,8 @@ local fail = require "base.fail"
 local log = require "base.log"
 local task = require "base.task"
 local world = require "base.world"
-local clouds = require "facts.clouds"
-local config = require "facts.config"
 local gpus = require "facts.gpus"
-local suggest = require "facts.suggest"
+local asked = require "work.asked"
 local cost = require "work.cost"
 
 local PROVIDER_SECONDS = 60
@@ -15,61 +13,7 @@ local PROVIDER_SECONDS = 60
 local FAILOVER_MARGIN = 1.10
 local POLICY_INSTRUCTIONS = 100000000 -- of Lua; a second or two
 
-local offers = {}
-
-local function cloud_named(name)
-  for _, cloud in ipairs(clouds) do
-    if cloud.name == name then
-      return cloud
-    end
-    for _, alias in ipairs(cloud.aliases) do
-      if alias == name then
-        return cloud
-      end
-    end
-  end
-  return nil
-end
-
-local function need_key(cloud)
-  if not config.secret(cloud.key) then
-    fail.raise("config", ("%s has no key: put %s=... into %s/.env"):format(cloud.title, cloud.key, config.home()))
-  end
-end
-
---- The clouds that will be asked, in the table's order; a cloud of the user's own is asked when it is named (`provider`).
--- → names, names that have a key but are not supported yet
--- @raise `config` without any key, `usage` for an unknown cloud
-function offers.configured(provider)
-  if provider then
-    local cloud = cloud_named(provider)
-    local name = cloud and cloud.name or provider
-    if not world.source("providers." .. name) then
-      local names = {}
-      for index, each in ipairs(clouds) do
-        names[index] = each.name
-      end
-      fail.raise("usage", cloud and ("%s is not supported yet; vast is"):format(cloud.title)
-        or ("there is no cloud named '%s'%s"):format(provider, suggest.hint(provider, names)))
-    end
-    if cloud then
-      need_key(cloud)
-    end
-    return { name }, {}
-  end
-  local names, skipped = {}, {}
-  for _, cloud in ipairs(clouds) do
-    if config.secret(cloud.key) then
-      local list = world.source("providers." .. cloud.name) and names or skipped
-      list[#list + 1] = cloud.name
-    end
-  end
-  if #names == 0 then
-    fail.raise("config", ("no key of a supported cloud is set: put VAST_API_KEY=... into %s/.env%s"):format(config.home(),
-      #skipped > 0 and "; not supported yet: " .. table.concat(skipped, ", ") or ""))
-  end
-  return names, skipped
-end
+local offers = { configured = asked.configured }
 
 local function ask(name, want, on)
   local ok, result = fail.try(function()
@@ -94,7 +38,7 @@ end
 -- → { candidates=, results = { {name=, ok=, count=, message=}, … }, rejected = {} }. A dead cloud costs only itself.
 -- @raise as offers.configured
 function offers.collect(want, on)
-  local names, skipped = offers.configured(want.provider)
+  local names, skipped = offers.configured(want.provider, want.accept_no_guard)
   local answers = task.map(names, function(name)
     return ask(name, want, on)
   end)
@@ -113,10 +57,10 @@ function offers.collect(want, on)
       end
     end
   end
-  for _, name in ipairs(skipped) do
-    local message = "has a key, but is not supported yet"
-    collected.results[#collected.results + 1] = { name = name, ok = false, count = 0, message = message }
-    on(name, { ok = false, count = 0, message = message })
+  for _, each in ipairs(skipped) do
+    local result = { name = each.name, ok = false, skipped = true, count = 0, message = each.message }
+    collected.results[#collected.results + 1] = result
+    on(each.name, result)
   end
   return collected
 end

@@ -3,7 +3,8 @@
 --
 -- A session: token, provider, account, state, id, plan (the intent's fields), started (unix seconds of the create), bound_at, endpoint,
 -- ready_at, hourly, disk_hour, lost (answer of create unknown), refused, stopping (reason), destroyed, absences, unproven, closed (outcome: proven, never,
--- unverifiable, acknowledged), unverifiable (closed so, not acknowledged yet), ended (unix seconds), cost, currency.
+-- unverifiable, acknowledged), unverifiable (closed so, not acknowledged yet), ended (unix seconds), cost, currency;
+-- untidy (since when something made around the machine is there), untidied and untidy_reason (when and why its removal last failed).
 local sessions = {}
 
 -- kind → what it does to a session. A closed session can be opened again only by `bound`: the cloud showed a machine after all.
@@ -13,6 +14,12 @@ function apply.intent(s, r)
   s.plan, s.provider, s.account, s.state, s.intended = r, r.provider, r.account, "intent", r.t
   s.hourly, s.disk_hour, s.currency, s.model = r.hourly, r.disk_hour, r.currency, r.model
 end
+
+function apply.preparing(s, r) s.untidy = r.t end
+
+function apply.tidied(s) s.untidy = nil end
+
+function apply.untidied(s, r) s.untidied, s.untidy_reason = r.t, r.reason end
 
 function apply.sent(s, r) s.state, s.started = "sent", r.t end
 
@@ -32,6 +39,8 @@ function apply.moved(s, r) s.endpoint = r.endpoint end
 function apply.tunnelled(s) s.state = "tunnelled" end
 
 function apply.guarded(s, r) s.state, s.guarded_at = "guarded", r.t end
+
+function apply.unguarded(s, r) s.state, s.unguarded_at = "unguarded", r.t end
 
 function apply.loading(s) s.state = "loading" end
 

@@ -16,6 +16,7 @@ local pace = require "work.pace"
 local proof = require "work.proof"
 local rent = require "work.rent"
 local sessions = require "work.sessions"
+local tidy = require "work.tidy"
 
 local STEPS = 4
 local TAKEOVER_SECONDS = 300
@@ -31,8 +32,8 @@ local function with_builtin(name)
   for _, part in ipairs { "capabilities", "timing" } do
     if type(user[part]) ~= "table" then both[part] = builtin[part] end
   end
-  for _, call in ipairs { "destroy", "list", "get", "proof", "account" } do
-    both[call] = function(...)
+  for _, call in ipairs { "destroy", "list", "get", "proof", "account", "tidy" } do
+    both[call] = (user[call] or builtin[call]) and function(...)
       local ok, result = fail.try(user[call], ...)
       if ok then return result end
       if not fail.is(result, "internal") then error(result, 0) end -- what the cloud says, not a mistake of the script
@@ -88,7 +89,7 @@ end
 -- With nothing of the home billing any more the tunnel has no far end.
 local function tunnel_down(book, ui)
   ui:step(3, STEPS, "Removing WireGuard tunnel")
-  if #book:open_sessions() > 0 then
+  if #book:open_sessions() > 0 or #book:untidy() > 0 then
     link.reload()
     ui:done("Tunnel down; the agent stays to watch what is still open")
     return
@@ -99,7 +100,6 @@ end
 
 -- The agent takes its sockets with it; one that was killed left them lying.
 local function clean(ui)
-  ui:step(4, STEPS, "Cleaning state")
   if not link.pid() then
     for _, name in ipairs { "agent", "guest", "engine" } do files.remove(link.socket(name)) end
   end
@@ -113,7 +113,10 @@ function stop.session(book, provider, session, reason, ui, attempts)
   local outcome, doubt = proof.finish(book, provider, session, reason, hooks_for(ui, session), attempts)
   close(book, provider, session, outcome, ui)
   if outcome ~= "unproven" then
+    local tidied, left = tidy.away(book, provider, session.token)
     tunnel_down(book, ui)
+    ui:step(4, STEPS, "Cleaning state")
+    if not tidied then ui:warn(left) end
     clean(ui)
   else
     alert.critical("Could not verify billing stopped", { instance_id = session.id, provider = session.provider, action = "stop", reason = doubt })
@@ -186,6 +189,7 @@ function stop.all(book, list, reason, ui, attempts)
       alert.critical("A machine could not be ended", { provider = session.provider, token = session.token, reason = fail.message(problem) })
     end
   end
+  tidy.rest(book)
   return results
 end
 
@@ -211,13 +215,13 @@ end
 --- `continueplz stop`. Returns the list of results; empty: nothing was running.
 function stop.run(ui)
   local book = journal.open(config.home())
-  if #book:open_sessions() == 0 and not files.owner(files.join(book.home, "home.lock")) then
+  if #book:open_sessions() == 0 and #book:untidy() == 0 and not files.owner(files.join(book.home, "home.lock")) then
     link.quit()
     return {}, book
   end
   take_over(book, ui)
   local ok, results = fail.try(stop.all, book, book:open_sessions(), "stop", ui)
-  if ok and #book:open_sessions() == 0 then link.quit() end
+  if ok and #book:open_sessions() == 0 and #book:untidy() == 0 then link.quit() end
   book:release()
   if not ok then error(results, 0) end
   return results, book
