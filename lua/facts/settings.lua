@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Every setting, as data: the file `.env`, the environment and the flags all go through this list, and `.example.env` is
 -- compared with it. type: string secret url bool number integer choice hours minutes rate; default nil: not set.
--- Further fields: used_with (the address is asked only when that key is set), min, max, values, shape (of a string), off = true (the word `off` is a value), scale = "k" (32k is 32768).
+-- Further fields: used_with (the address is asked only when that key is set),
+-- min, max, values, shape (of a string), off = true (the word `off` is a value), scale = "k" (32k is 32768).
 local function setting(name, kind, default, doc, extra)
   local row = extra or {}
   row.name, row.type, row.default, row.doc = name, kind, default, doc

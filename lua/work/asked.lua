@@ -80,7 +80,7 @@ function asked.configured(provider, accept_no_guard)
     for index, each in ipairs(skipped) do
       told[index] = each.name .. ": " .. each.message
     end
-    fail.raise("config", #told > 0 and "no cloud can be asked. " .. table.concat(told, ". ") 
+    fail.raise("config", #told > 0 and "no cloud can be asked. " .. table.concat(told, ". ")
       or ("no key of a supported cloud is set: put VAST_API_KEY=... or LAMBDA_API_KEY=... into %s/.env"):format(config.home()))
   end
   return names, skipped
