@@ -205,14 +205,16 @@ return function(t)
     end
   end
 
+  local LAMBDA_ALONE = {["boot.unhealthy"] = true} -- see test_cloudsim_lambda.lua
+
   t:case("every fault that can be ordered happens, once, at its place", function()
     for name in sorted(faults.names) do
       local sim = testing.new()
       sim:fault{name = name, mode = "drop", seconds = 1, polls = 1}
       tour(sim)
-      t:equal(sim.world.faults.fired, {name})
+      t:equal(sim.world.faults.fired, LAMBDA_ALONE[name] and {} or {name})
       tour(sim)
-      t:equal(sim.world.faults.fired, {name}, "it happened twice")
+      t:equal(sim.world.faults.fired, LAMBDA_ALONE[name] and {} or {name}, "it happened twice")
     end
   end)
 
