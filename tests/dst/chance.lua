@@ -2,7 +2,6 @@
 -- Random histories: a seed makes a list of steps, the steps make the history. A failing seed is shrunk to its shortest failing prefix.
 local ending = require "dst.ending"
 local fail = require "base.fail"
-local life = require "cloudsim.life"
 local plays = require "dst.play"
 local random = require "cloudsim.random"
 local scenes = require "dst.scenes"
@@ -126,7 +125,7 @@ local DO = {
   ["lights out"] = function(p) p:kill_all() end,
   cloud = function(p, step)
     local instance = scenes.ours(p)
-    if instance then life[step.what](p.world, instance, "by chance") end
+    if instance then p.cloud.happen(p.world, step.what, instance) end
   end,
 }
 
@@ -145,9 +144,9 @@ function chance.told(step)
 end
 
 --- Plays a seed, or only its first `limit` steps. → verdict or nil, the play
-function chance.play(seed, limit)
+function chance.play(seed, limit, cloud)
   local steps, way = chance.steps(seed)
-  local p = plays.new { seed = seed }
+  local p = plays.new { seed = seed, cloud = cloud }
   local ok, verdict = fail.try(function()
     for i = 1, math.min(limit or #steps, #steps) do
       p:trace("# " .. chance.told(steps[i]))
@@ -161,9 +160,9 @@ function chance.play(seed, limit)
 end
 
 --- The shortest prefix of a failing seed that fails. → number of steps, its verdict
-function chance.shrink(seed)
+function chance.shrink(seed, cloud)
   for limit = 0, #chance.steps(seed) do
-    local verdict = chance.play(seed, limit)
+    local verdict = chance.play(seed, limit, cloud)
     if verdict then return limit, verdict end
   end
 end

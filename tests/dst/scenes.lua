@@ -1,15 +1,13 @@
 -- SPDX-License-Identifier: MIT
 -- The base scenarios whose every crash point is tried. prepare(p) brings the world to where the interest begins, act(p) is what is cut off;
 -- `aim` names the process that is killed.
-local life = require "cloudsim.life"
-
 local UP = { "up", "--cheapest", "-y", "--model=qwen3-coder:30b" }
 
 local function up(p) return p:wait(p:start(UP)) end
 
 local function ours(p)
-  for _, instance in ipairs(p.world:each()) do
-    if p.judge.tokens[instance.label or ""] then return instance end
+  for _, instance in ipairs(p.cloud.each(p.world)) do
+    if p.judge.tokens[p.cloud.label(instance) or ""] then return instance end
   end
 end
 
@@ -76,7 +74,7 @@ local scenes = {
   { name = "a spot machine is lost, the agent sees it", aim = "agent",
     prepare = function(p)
       up(p)
-      life.outbid(p.world, ours(p))
+      p.cloud.happen(p.world, "outbid", ours(p))
     end, act = function(p) p:pass(180) end },
   { name = "recovery after a stop without proof", aim = "stop",
     prepare = function(p)
