@@ -10,7 +10,7 @@ local payload = require "work.payload"
 local DIRECTORY = "/opt/continueplz"
 local LIMIT = 1000000 -- bytes of user data: the least that a cloud of this kind takes
 
-local user_data = { handshake = 600, engine = { boot = "cloud-init", directory = DIRECTORY } }
+local user_data = { handshake = 300, engine = { boot = "cloud-init", directory = DIRECTORY } }
 
 -- One line of systemd's EnvironmentFile.
 local function assignment(name, value)

@@ -192,7 +192,7 @@ function steps.tunnel(run)
   link.ensure()
   link.reload()
   local limit = math.max(pace.seconds(run.made.way.handshake), SHORTEST_HANDSHAKE)
-  local until_ = clock.now() + limit
+  local until_, pause = clock.now() + limit, 0.02
   repeat
     local state = link.status()
     if state and state.session == run.session.token and state.tunnel and state.tunnel.handshake_age then
@@ -202,7 +202,8 @@ function steps.tunnel(run)
       return
     end
     if state and state.problem then fail.raise("config", state.problem) end
-    task.sleep(0.02)
+    task.sleep(pause)
+    pause = math.min(pause * 1.1, 0.5)
   until clock.now() > until_
   run.silent = run.silent + 1
   if run.silent >= SILENT_MACHINES then
