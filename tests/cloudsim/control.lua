@@ -113,6 +113,7 @@ local function set(call)
       world.settings[name] = value
     end
   end
+  world:hook("firewall")
   return reply.json(200, {success = true, settings = world.settings})
 end
 

@@ -8,6 +8,7 @@ faults.__index = faults
 
 --- Every name that can be ordered; an unknown one is refused, so that a typing error cannot make a test pass.
 faults.names = {
+  ["download.down"] = true, ["download.404"] = true, ["download.html"] = true, ["download.broken"] = true,
   ["api.500"] = true, ["api.answer_lost"] = true, ["boot.unhealthy"] = true,
   ["api.down"] = true, ["api.429"] = true, ["api.auth"] = true, ["api.html"] = true, ["api.endless_body"] = true,
   ["api.slow"] = true, ["offers.nulls"] = true, ["offers.empty"] = true, ["offers.html"] = true,

@@ -17,7 +17,7 @@ function lambda_control.machine(world, instance)
     exit = reply.maybe(instance.exit), cost = life.cost(world, instance), tags = json.array(instance.tags),
     ssh_key_names = json.array(instance.ssh_key_names), rulesets = json.array(instance.rulesets),
     udp_blocked = instance.udp_blocked == true, tcp_blocked = instance.tcp_blocked == true,
-    open = {tcp = json.array(open.tcp), udp = json.array(open.udp)}, firewall_enforced = reply.maybe(instance.firewall_enforced),
+    open = {tcp = json.array(open.tcp), udp = json.array(open.udp)}, firewall_enforced = reply.maybe(world:hook("enforced", instance)),
     user_data_bytes = instance.user_data and #instance.user_data or 0}
 end
 

@@ -6,6 +6,7 @@
 --- SIGINT, or when the process of --parent is gone. FILE holds options of world.new as JSON. See README.md beside this file.
 local clock = require "base.clock"
 local control = require "cloudsim.control"
+local downloads = require "cloudsim.downloads"
 local fail = require "base.fail"
 local files = require "base.files"
 local json = require "base.json"
@@ -123,7 +124,8 @@ local function run(options)
   local lambda_door, lambda_address = listen(options["lambda-port"])
   local registry_door, registry_address = listen(options["registry-port"])
   local control_door, control_address = listen(options["control-port"])
-  local addresses = {vast = vast_address, lambda = lambda_address, registry = registry_address, control = control_address}
+  local addresses = {vast = vast_address, lambda = lambda_address, registry = registry_address, control = control_address,
+    downloads = registry_address .. "/ollama"}
   local all = machines.new{world = here, dir = dir, lib = lib, addresses = addresses}
   local work = {
     function() all:supervise() end,
@@ -132,6 +134,8 @@ local function run(options)
   }
   local doors = {vast = door(all, vast_door, over_sockets(vast.handler, here)),
     lambda = door(all, lambda_door, over_sockets(lambda.handler, here))}
+  local archives = downloads.build(files.join(dir, "downloads"), lib)
+  here.hooks.downloads = function() return archives end
   here.hooks.door = function(cloud, open) doors[cloud](open) end
   doors.vast(true)
   doors.lambda(true)

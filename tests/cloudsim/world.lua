@@ -34,7 +34,7 @@ local SETTINGS = {
   -- Lambda: what facts/lambda.md §2.12 does not know can be had either way
   lambda_429 = "json",                    -- the body: "json", "empty" or "html"
   lambda_retry_after = false,             -- or seconds
-  lambda_burst = 1,                       -- calls that may come at once; one more each second
+  lambda_burst = 5,                       -- calls that may come at once; one more each second. Unmodified clients make 4 (dstack)
   lambda_extra_fields = true,             -- workspace_id, is_reserved
   lambda_architecture = false,            -- specs.architecture
   lambda_missing_status = 404,            -- launch with an unknown key, type, image, ruleset: 404 or 400

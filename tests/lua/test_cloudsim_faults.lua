@@ -200,6 +200,10 @@ return function(t)
       sim:call("DELETE", "/api/v0/instances/" .. instance.id .. "/")
     end
     sim:call("GET", "/v2/library/tiny-sim/manifests/latest", nil, registry)
+    sim.world.hooks.downloads = function() return {tgz = "archive"} end
+    for _ = 1, 2 do
+      sim:call("GET", "/asset/ollama-linux-amd64.tgz", nil, registry)
+    end
     for _, name in ipairs{"pull.stall", "pull.error", "pull.slow"} do
       sim:call("POST", "/take", {name = name}, control)
     end

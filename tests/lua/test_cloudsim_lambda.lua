@@ -84,7 +84,7 @@ return function(t)
   end)
 
   t:case("one call a second, one launch in twelve; three shapes of 429", function()
-    local sim = testing.new()
+    local sim = testing.new{settings = {lambda_burst = 1}}
     local function send(method, path, body)
       return sim:send(method, "/api/v1" .. path, body, LAMBDA)
     end
