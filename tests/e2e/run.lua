@@ -11,12 +11,23 @@ local pattern = ...
 
 local groups = { "main", "faults", "crashes", "input", "golden" }
 
+local BOTH = { "vast", "lambda" } -- clouds that a case is played at unless it names its own
+
+local function clouds_of(group, case)
+  if case.clouds then return case.clouds end
+  return (group == "main" or group == "faults" or group == "crashes") and BOTH or { "vast" }
+end
+
 local function collect()
   local cases = {}
   for _, group in ipairs(groups) do
     for _, case in ipairs(require("e2e." .. group)) do
-      case.title = group .. ": " .. case.name
-      if not pattern or case.title:find(pattern, 1, true) then cases[#cases + 1] = case end
+      for _, cloud in ipairs(clouds_of(group, case)) do
+        local title = group .. ": " .. case.name .. (cloud ~= "vast" and " [" .. cloud .. "]" or "")
+        if not pattern or title:find(pattern, 1, true) then
+          cases[#cases + 1] = { title = title, run = case.run, options = setmetatable({ cloud = cloud }, { __index = case.options }) }
+        end
+      end
     end
   end
   return cases
