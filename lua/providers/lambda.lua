@@ -200,7 +200,7 @@ function lambda.create(order, ticket)
   end
   local native = order.candidate.offer.native
   local data = data_of(client():create(ticket, "POST", LAUNCH, {
-    timeout = 90,
+    timeout = 60,
     json = {
       region_name = native.region, instance_type_name = native.type, ssh_key_names = json.array { order.token }, name = order.token,
       hostname = order.token, image = { family = IMAGE }, user_data = order.user_data,

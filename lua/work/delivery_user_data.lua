@@ -43,7 +43,7 @@ function user_data.build(made, guest)
   local files = { packed_guest(), { name = "config", content = config, mode = "0600" } }
   if guest.ca_pem then files[#files + 1] = { name = "ca.pem", content = guest.ca_pem, mode = "0600" } end
   table.move(guest.engine.files or {}, 1, #(guest.engine.files or {}), #files + 1, files)
-  local services = { { name = "continueplz-guest", about = "guard and tunnel of continueplz", environment = { "HOME=/root" },
+  local services = { { name = "continueplz-guest", about = "guard and tunnel of continueplz", environment = { "HOME=" .. DIRECTORY },
     command = { DIRECTORY .. "/guest", "config" } } }
   if made.account_key then
     environment = environment .. assignment(guest.terminate.key_env, made.account_key)

@@ -65,6 +65,7 @@ local function resolve_unknown(journal, provider, session, problem, note)
     bind(journal, session, found[1].id, true)
     return session
   end
+  tidy.away(journal, provider, session.token) -- what shows later is ended, not used
   fail.raise("capacity", ok and "the create's answer was lost and no machine appeared; it will be looked for again for 24 h"
     or "the create's answer was lost and the cloud cannot be asked: " .. fail.message(found), { unresolved = true, blind = not ok })
 end

@@ -126,10 +126,11 @@ function stop.session(book, provider, session, reason, ui, attempts)
 end
 
 -- Nothing shows, which is no proof: a create may come true late.
-local function remember_lost(book, session, ui)
+local function remember_lost(book, provider, session, ui)
   local doubt = ("the create of %s was never answered; no machine shows, and it is looked for again for 24 h"):format(session.token)
   ui:warn(doubt)
   if not session.lost then book:append("lost", session.token, { reason = "the start was cut off" }) end
+  tidy.away(book, provider, session.token)
   return { session = session, outcome = "unresolved", doubt = doubt }
 end
 
@@ -162,7 +163,7 @@ local function resolve_unbound(book, provider, session, ui, quick)
     book:append("closed", session.token, { outcome = "never", reason = "not seen within 24 h" })
     return nil
   end
-  local result = remember_lost(book, session, ui)
+  local result = remember_lost(book, provider, session, ui)
   return nil, (not believable or age < pace.seconds(DOUBT_SECONDS)) and result or nil
 end
 

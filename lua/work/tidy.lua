@@ -19,7 +19,7 @@ function tidy.prepare(book, provider, order)
   order.extras = provider.prepare(order)
 end
 
---- Removes what was made for a session whose machine is certainly gone. → true, or nil and a sentence; nothing is lost then
+--- Removes what was made for a session whose machine is gone, or would be ended if it showed. → true, or nil and a sentence; nothing is lost then
 function tidy.away(book, provider, token)
   local session = book:session(token)
   if not session or not session.untidy then return true end

@@ -111,7 +111,9 @@ function judge:request(face, request)
   local cloud = self.play.cloud
   if not (face == "vast" or face == "lambda") then return self:foreign(request) end
   if request.url:find(self.play.KEY, 1, true) then self:broken("S6", "the account key is in an address") end
-  if not cloud.may_hold_key(request) and (request.body or ""):find(self.play.KEY, 1, true) then self:broken("S6", "the account key is in a body: " .. request.path) end
+  if not cloud.may_hold_key(request) and (request.body or ""):find(self.play.KEY, 1, true) then
+    self:broken("S6", "the account key is in a body: " .. request.path)
+  end
   local meaning, what = cloud.meaning(request, self.world)
   if meaning == "create" then return create(self, what) end
   if meaning == "make" then return around(self, what) end

@@ -96,7 +96,7 @@ local function hook(self, name, process, ...)
   local aim = self.aim
   if not aim or (aim.name and aim.name ~= process.name) or (aim.process and aim.process ~= process) then return end
   aim.count = (aim.count or 0) + 1
-  if aim.names then aim.names[aim.count] = name end
+  if aim.names then aim.names[aim.count], aim.targets[aim.count] = name, name .. " " .. told(...) end
   if aim.count ~= aim.at then return end
   aim.hit = name
   self:trace("killed " .. aim.how .. " " .. name)

@@ -29,11 +29,15 @@ local table_of_faults = {
   { "key revoked", { { name = "api.auth", sticky = true } }, 3 },
   { "HTML instead of JSON", { { name = "api.html", sticky = true } }, 5 },
   { "endless body", { { name = "api.endless_body", sticky = true } }, 5 },
-  { "offers with nulls where none matters", { { name = "offers.nulls", sticky = true, fields = { "geolocation", "cpu_cores", "min_bid" } } }, 0, clouds = VAST },
-  { "offers without a price", { { name = "offers.nulls", sticky = true } }, 4 },
+  { "offers with nulls where none matters",
+    { { name = "offers.nulls", sticky = true, fields = { "geolocation", "cpu_cores", "min_bid" } } }, 0, clouds = VAST },
+  { "offers without a price", { { name = "offers.nulls", sticky = true } }, 4, clouds = VAST },
+  { "types without a price", { { name = "offers.nulls", sticky = true, fields = { "price_cents_per_hour" } } }, 4, clouds = LAMBDA },
   { "no offers", { { name = "offers.empty", sticky = true } }, 4 },
   { "registry down", { { name = "registry.down", sticky = true } }, 5 },
   { "a machine that says it is unhealthy serves all the same", { { name = "boot.unhealthy", count = 1 } }, 0, clouds = LAMBDA },
+  { "the model server cannot be fetched", { { name = "download.404", sticky = true } }, 1, { "could not be fetched" }, clouds = LAMBDA },
+  { "the model server comes as a web page first", { { name = "download.html", count = 1 } }, 0, clouds = LAMBDA },
   { "too many requests now and then", { { name = "api.429", count = 3 } }, 0 },
 }
 
