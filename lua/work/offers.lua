@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Asks every configured cloud at once, makes candidates of what they offer, and has the policy put them in order.
+local clock = require "base.clock"
 local fail = require "base.fail"
 local log = require "base.log"
 local task = require "base.task"
@@ -9,24 +10,47 @@ local asked = require "work.asked"
 local cost = require "work.cost"
 
 local PROVIDER_SECONDS = 60
+local PATIENCE = 20 -- seconds for the others, once a cloud has offers
 -- With the first choice above the limit that is asked about, later choices may be this much dearer than what was agreed to.
 local FAILOVER_MARGIN = 1.10
 local POLICY_INSTRUCTIONS = 100000000 -- of Lua; a second or two
 
 local offers = { configured = asked.configured }
 
-local function ask(name, want, on)
+-- fn's result; given up after PROVIDER_SECONDS, or PATIENCE after state.first. Raises kind `transient`, code `deadline` then.
+local function patiently(state, name, fn)
+  local began, worker = clock.now(), task.spawn(fn)
+  local watch = task.spawn(function()
+    while clock.now() < math.min(began + PROVIDER_SECONDS, (state.first or math.huge) + PATIENCE) do
+      task.sleep(0.25)
+    end
+    task.cancel(worker, fail.new { kind = "transient", code = "deadline",
+      message = ("%s did not answer within %.0f s"):format(name, clock.now() - began) })
+  end)
+  local ok, result = fail.try(task.await, worker)
+  task.cancel(watch, fail.new { kind = "interrupted", message = "it has answered" })
+  if not ok then
+    task.cancel(worker, result) -- an interrupted wait leaves it running
+    error(result, 0)
+  end
+  return result
+end
+
+local function ask(name, want, on, state)
   local ok, result = fail.try(function()
     local provider = world.require("providers." .. name)
-    return task.deadline(PROVIDER_SECONDS, function()
+    return patiently(state, name, function()
       return provider.offers(want)
-    end, name .. " did not answer within " .. PROVIDER_SECONDS .. " s")
+    end)
   end)
   if not ok and fail.is(result, "interrupted") then
     error(result, 0)
   end
   local answer = ok and { ok = true, offers = result, count = #result }
     or { ok = false, error = result, message = fail.message(result), count = 0 }
+  if answer.count > 0 then
+    state.first = state.first or clock.now()
+  end
   if not ok then
     log.warn("A cloud gave no offers", { provider = name, error = answer.message })
   end
@@ -35,12 +59,13 @@ local function ask(name, want, on)
 end
 
 --- Asks the clouds. on(name, result) is told of each as it answers: { ok=, count=, message= when not ok }.
--- → { candidates=, results = { {name=, ok=, count=, message=}, … }, rejected = {} }. A dead cloud costs only itself.
+-- → { candidates=, results = { {name=, ok=, count=, message=}, … }, rejected = {} }. A dead or slow cloud costs only itself.
 -- @raise as offers.configured
 function offers.collect(want, on)
   local names, skipped = offers.configured(want.provider, want.accept_no_guard)
+  local state = {}
   local answers = task.map(names, function(name)
-    return ask(name, want, on)
+    return ask(name, want, on, state)
   end)
   local collected = { candidates = {}, results = {}, rejected = {} }
   for index, name in ipairs(names) do

@@ -146,8 +146,30 @@ return function(t)
     t:equal(by, { vast = { false, 0 }, lambda = { true, 1 }, runpod = { false, 0 }, coreweave = { false, 0 },
       paperspace = { false, 0 } })
     t:equal({ results[1].name, results[2].name, results[3].name, #results }, { "vast", "lambda", "runpod", 5 })
-    t:ok(results[3].message:find("60 s", 1, true), results[3].message)
+    t:ok(results[3].message:find("did not answer within 20 s", 1, true), results[3].message)
     t:ok(results[4].message:find("coreweave.lua", 1, true), results[4].message)
+  end)
+
+  t:case("alone, a slow cloud gets a minute", function()
+    local _, results = collect({ ["providers/runpod.lua"] = OWN:format("runpod", "require('base.task').sleep(1e6)", "runpod") },
+      { RUNPOD_API_KEY = "r1" })
+    t:ok(results[2].message:find("did not answer within 60 s", 1, true), results[2].message)
+  end)
+
+  t:case("a cloud whose guard needs the account's key is asked only with consent, and named with the way out", function()
+    local function asked(env, accept)
+      return run({ env = env }, function(require)
+        local names, skipped = require("work.offers").configured(nil, accept)
+        return names, skipped[1] and skipped[1].message or ""
+      end)
+    end
+    local names, why = asked { LAMBDA_API_KEY = "l1" }
+    t:equal(names, { "vast" })
+    t:ok(why:find("GUARD_ACCOUNT_KEY=yes", 1, true) and why:find("--accept-no-guard", 1, true), why)
+    t:equal((asked { LAMBDA_API_KEY = "l1", GUARD_ACCOUNT_KEY = "yes" }), { "vast", "lambda" })
+    t:equal((asked({ LAMBDA_API_KEY = "l1" }, true)), { "vast", "lambda" })
+    local none, kind, message = asked { LAMBDA_API_KEY = "l1", VAST_API_KEY = "" }
+    t:ok(none == nil and kind == "config" and message:find("lambda: skipped", 1, true), message)
   end)
 
   t:case("a cloud of the user's own is asked when it is named", function()
