@@ -134,11 +134,11 @@ return function(t)
     end)
   end
 
-  local function processes(id)
-    local count = 0
+  local function processes(sim, id)
+    local count, mark = 0, sim.dir .. "/instances/" .. id .. "/"
     for _, name in ipairs(files.list("/proc") or {}) do
       local text = name:find("^%d+$") and files.read("/proc/" .. name .. "/cmdline")
-      if text and text:find(id, 1, true) then
+      if text and text:find(mark, 1, true) then
         count = count + 1
       end
     end
@@ -189,7 +189,7 @@ return function(t)
         t:equal(datagram(port, "hello", 3), nil)
       end
       sim.ask("POST", "/instance-operations/terminate", {instance_ids = {id}})
-      wait_for("the end of its processes", function() return processes(id) == 0 end)
+      wait_for("the end of its processes", function() return processes(sim, id) == 0 end)
       t:equal(sim.control("GET", "/ledger").open, {})
     end)
   end)
@@ -224,14 +224,14 @@ return function(t)
       local _, once = sim.log(id):gsub("\nonce\n", "")
       t:equal(once, 1, "runcmd is not done again")
       sim.ask("POST", "/instance-operations/terminate", {instance_ids = {id}})
-      wait_for("the end of its processes", function() return processes(id) == 0 end)
+      wait_for("the end of its processes", function() return processes(sim, id) == 0 end)
     end)
   end)
 
   t:case("a script; a shutdown inside ends the processes and not the bill; YAML is refused in the log", function()
     with_simulator(function(sim)
       local id = launch(sim, "#!/bin/sh\n(setsid sleep 999 &)\necho script; sudo -n shutdown -h now; sleep 999\n")
-      wait_for("the end of its processes", function() return sim.log(id):find("script\n") and processes(id) == 0 end)
+      wait_for("the end of its processes", function() return sim.log(id):find("script\n") and processes(sim, id) == 0 end)
       wait_for("the record", function() return not sim.control("GET", "/machines").machines[1].process end)
       wait_for("active", function() return sim.ask("GET", "/instances/" .. id).data.status == "active" end)
       t:equal(#sim.control("GET", "/ledger").open, 1)
