@@ -65,8 +65,8 @@ local function broken_form(body)
     return "instance_type_name is required"
   elseif not is_array(names) or #names ~= 1 or type(names[1]) ~= "string" then
     return "ssh_key_names must name exactly one SSH key"
-  elseif body.name ~= nil and not is_text(body.name, 1, 64) then
-    return "name must have 1 to 64 characters"
+  elseif body.name ~= nil and not is_text(body.name, 0, 64) then
+    return "name must have at most 64 characters"
   elseif body.hostname ~= nil and not (is_text(body.hostname, 1, 63) and body.hostname:find("^[a-z0-9][0-9a-z-]*$")) then
     return "hostname must match ^[a-z0-9][0-9a-z-]{0,62}$"
   elseif body.user_data ~= nil and not is_text(body.user_data, 0, MOST_USER_DATA) then
@@ -153,9 +153,12 @@ end
 -- Everything by which a machine may be found again, for the ledger.
 local function marks_of(body)
   local marks = {}
-  for _, text in ipairs({body.name, body.hostname, body.ssh_key_names[1]}) do
-    marks[text] = true
+  for _, name in ipairs({"name", "hostname"}) do
+    if body[name] then
+      marks[body[name]] = true
+    end
   end
+  marks[body.ssh_key_names[1]] = true
   for _, tag in ipairs(body.tags or {}) do
     marks[tag.value] = true
   end

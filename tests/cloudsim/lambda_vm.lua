@@ -122,8 +122,8 @@ end
 --- Prepares a start. → argv, environment, working directory for bin/container. May wait.
 function vm.prepare(self, instance)
   local root = self:path(instance, "root")
-  local first = not files.exists(root)
-  files.remove_tree(root .. "/run")
+  local first = instance.root == nil
+  files.remove_tree(first and files.join(self.dir, "instances", instance.id) or root .. "/run") -- ids come again after a reset
   for _, name in ipairs({"bin", "seed", "root/run", "root/root", "root/tmp", "root/etc/systemd/system", "root/opt", "root/var/lib",
     "root/usr/local/bin", "root/home/ubuntu"}) do
     assert(files.mkdir(self:path(instance, name)))

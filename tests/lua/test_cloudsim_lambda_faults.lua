@@ -144,7 +144,7 @@ return function(t)
     local dear = launch(sim, {region_name = "us-east-1", instance_type_name = "gpu_1x_a10"})
     sim:pass(30)
     t:equal(ask(sim, "GET", "/instances/" .. dear).instance_type.price_cents_per_hour, 258)
-    t:equal(sim.world.ledger:open()[6].rate, 2.58)
+    t:equal(sim.world.ledger:open()[7].rate, 2.58)
     for mode, code in sorted{inactive = "global/account-inactive", address = "global/invalid-address", other = "global/forbidden"} do
       sim:fault{name = "create.forbidden", mode = mode}
       local _, status, got = launch(sim, {region_name = "us-east-1", instance_type_name = "gpu_1x_a10"})

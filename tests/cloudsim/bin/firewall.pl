@@ -4,8 +4,10 @@
 # FILE holds lines "udp 51820 51820" (protocol, first and last port). FILE.state says "enforced", or why not.
 use strict;
 use warnings;
+use Time::HiRes qw(time);
 
-my ($file, %closed, %foreign, $said);
+my ($file, %closed, $said);
+my ($known, $seen_at, $looked_at) = ('', 0, 0);
 
 sub say_state {
     my ($text) = @_;
@@ -32,6 +34,7 @@ sub wanted {
         my ($protocol) = $kind =~ /^(...)/;
         open my $in, '<', "/proc/net/$kind" or next;
         while (<$in>) {
+            next if index($_, ': 00000000') < 0; # most of a long table, cheaply
             my ($address, $port, $state, $inode) = /^\s*\d+: ([0-9A-F]+):([0-9A-F]+) \S+ (..) \S+ \S+ \S+\s+\d+\s+\d+ (\d+)/ or next;
             next if $address !~ /^0+$/ || $inode == 0 || ($protocol eq 'tcp' && $state ne '0A');
             my $number = hex $port;
@@ -65,26 +68,34 @@ sub shut {
     return $done;
 }
 
-# Looks once at all sockets and makes every filter what the rules say.
-sub firewall_step {
-    ($file) = @_;
-    my %wanted = wanted();
-    for my $gone (grep { !exists $wanted{$_} } keys %closed, keys %foreign) {
-        delete $closed{$gone};
-        delete $foreign{$gone};
-    }
-    my %change = map { $_ => 1 } grep { !$foreign{$_} && !!$closed{$_} == !!$wanted{$_} } keys %wanted;
-    return unless %change;
-    for my $pid (descendants()) {
+# inode → [process, descriptor] of every socket below us.
+sub sockets {
+    my %sockets;
+    for my $pid (descendants_now()) {
         opendir my $dir, "/proc/$pid/fd" or next;
-        for my $fd (grep { /^\d+$/ } readdir $dir) {
+        for my $fd (readdir $dir) {
             my $inode = (readlink("/proc/$pid/fd/$fd") // '') =~ /^socket:\[(\d+)\]$/ ? $1 : next;
-            next unless delete $change{$inode};
-            my $socket = borrow($pid, $fd) or next;
-            $closed{$inode} = !$wanted{$inode} if shut($socket, !$wanted{$inode});
+            $sockets{$inode} = [$pid, $fd];
         }
     }
-    $foreign{$_} = 1 for grep { !$closed{$_} } keys %change;
+    return \%sockets;
+}
+
+# Makes every filter what the rules say. The kernel's tables are dear to read: that is done while sockets or rules are new (a socket
+# is bound some time after it exists), and each second.
+sub firewall_step {
+    ($file) = @_;
+    my ($sockets, $now) = (sockets(), time);
+    my $present = join ' ', (stat $file)[7, 9, 1], sort keys %$sockets;
+    ($known, $seen_at) = ($present, $now) if $present ne $known;
+    return if $now - $seen_at > 0.5 && $now - $looked_at < 1;
+    $looked_at = $now;
+    my %wanted = wanted();
+    delete $closed{$_} for grep { !exists $wanted{$_} } keys %closed;
+    for my $inode (grep { $sockets->{$_} && !!$closed{$_} == !!$wanted{$_} } keys %wanted) {
+        my $socket = borrow(@{$sockets->{$inode}}) or next;
+        $closed{$inode} = !$wanted{$inode} if shut($socket, !$wanted{$inode});
+    }
 }
 
 1;

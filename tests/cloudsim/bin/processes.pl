@@ -41,4 +41,20 @@ sub descendants {
     return @found;
 }
 
+# The same from the kernel's lists of children: cheap, but a process that is just being handed over may be missing.
+sub descendants_now {
+    return descendants() unless -e "/proc/$$/task/$$/children";
+    my @found;
+    my @look = ($$);
+    while (defined(my $pid = shift @look)) {
+        for my $list (glob "/proc/$pid/task/*/children") {
+            open my $in, '<', $list or next;
+            my @children = split ' ', <$in> // '';
+            push @found, @children;
+            push @look, @children;
+        }
+    }
+    return @found;
+}
+
 1;
