@@ -16,7 +16,7 @@ local facts = require "facts.lambda"
 local lambda = {
   name = "lambda", title = "Lambda", console = "https://cloud.lambda.ai/instances", key_setting = "LAMBDA_API_KEY",
   capabilities = { spot = false, udp = true, boot = "cloud-init", guard = "account-key", billing = "absence" },
-  timing = { consistency = 90, poll = 10, boot = 1800, proof_gap = 10 }, -- seconds, as in providers.vast
+  timing = { consistency = 90, poll = 10, boot = 1800, proof_gap = 10, ending = 600 }, -- seconds, see docs/lua.md
 }
 
 local ROOT = "/api/v1"
@@ -269,18 +269,20 @@ function lambda.destroy(id)
   error(problem, 0)
 end
 
---- Is it gone? Looked for by id and in the complete list, by id and by token. → { state=, evidence= }
+--- Is it gone? Looked for by id and in the complete list, by id and by token. What says "terminating" is not gone yet, but on its way.
+-- → { state=, evidence= }
 function lambda.proof(session)
   local instance = lambda.get(session.id)
   local list = lambda.list()
   local evidence = { get = instance.native, listed = #list, at = clock.wall() }
+  local state = instance.status == "gone" and "stopped" or instance.native == "terminating" and "ending" or "running"
   for _, each in ipairs(list) do
     if each.id == session.id or each.token == session.token then
       evidence.found = each.id
-      return { state = "running", evidence = evidence }
+      state = state ~= "running" and each.native == "terminating" and "ending" or "running"
     end
   end
-  return { state = instance.status == "gone" and "stopped" or "running", evidence = evidence }
+  return { state = state, evidence = evidence }
 end
 
 --- The call by which a machine ends itself, once it has found its own id by its token (§2.9: nothing tells it). It needs the

@@ -50,7 +50,7 @@ end
 local function guard_text(guard)
   local parts = {}
   if guard.state == "none" then
-    return "none: this machine does not end itself; only `continueplz --stop` (or this computer, while it is on, at a limit) ends it", parts
+    return "NONE: this machine does not end itself; `continueplz --stop` does, or this computer at a limit while it is on", parts
   end
   if guard.state ~= "armed" then
     return guard.state, parts
@@ -174,18 +174,17 @@ function M.ready(model)
     row("", "at " .. format.rate(model.rate))
   end
   lines[#lines + 1] = ""
-  if model.guard and model.guard.state == "none" then
-    for _, line in ipairs(format.wrap("  " .. term.style("red", "NO GUARD: this machine does not end itself.")
-      .. " While this computer is on, it ends the machine after", format.width(), "  ")) do
-      lines[#lines + 1] = line
-    end
-  else
-    lines[#lines + 1] = "  The machine ends itself after"
+  local unguarded = model.guard and model.guard.state == "none"
+  for _, line in ipairs(format.wrap(unguarded and "  " .. term.style("red", "NO GUARD: this machine does not end itself.")
+    .. " While this computer is on, it ends the machine after" or "  The machine ends itself after", format.width(), "  ")) do
+    lines[#lines + 1] = line
   end
   for _, limit in ipairs { { "silence", "without contact with this computer" }, { "idle", "without a question to the model" },
     { "life", "in any case" } } do
-    lines[#lines + 1] = "    " .. format.pad(limit[1] .. ":", 12) .. format.pad(format.limit(model.limits[limit[1]]), 7, true) .. "  "
-      .. limit[2]
+    if not (unguarded and limit[1] == "silence") then
+      lines[#lines + 1] = "    " .. format.pad(limit[1] .. ":", 12) .. format.pad(format.limit(model.limits[limit[1]]), 7, true) .. "  "
+        .. limit[2]
+    end
   end
   row("Price limit", model.limits.max_price and format.dollars(model.limits.max_price) .. "/h" or "off")
   lines[#lines + 1] = ""

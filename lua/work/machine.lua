@@ -85,12 +85,16 @@ local HOPELESS = { stopped = true, exited = true, lost = true, gone = true }
 -- @raise kind `machine` when it will never come up (another one may)
 function machine.boot(provider, session, made, seen)
   local limit, most, pause = pace.of(provider, "boot"), pace.of(provider, "poll"), pace.seconds(FIRST_LOOK)
-  local until_, last, unknown = clock.now() + limit, "no answer yet", nil
+  local began, last, unknown, shown = clock.now(), "no answer yet", nil, nil
+  local until_ = began + limit
   while clock.now() < until_ do
     task.sleep(pause)
     pause = math.min(math.max(pause * 2, pace.seconds(SECOND_LOOK)), most)
     local ok, instance = fail.try(provider.get, session.id)
-    if ok then
+    if ok and instance.status == "gone" and not shown and clock.now() - began < pace.of(provider, "consistency") then
+      last = "it does not show yet" -- a fresh machine may show late
+    elseif ok then
+      shown = true
       if HOPELESS[instance.status] then
         fail.raise("machine", ("the machine went to '%s' while booting%s"):format(instance.native or instance.status,
           instance.message and ": " .. instance.message or ""))

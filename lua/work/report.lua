@@ -14,10 +14,10 @@ local SILENT_TUNNEL = 180 -- seconds without a handshake: WireGuard renews every
 
 local report = {}
 
---- The three limits of the guard in one line.
-function report.limits_text(limits)
+--- The three limits of the guard in one line; unguarded: without silence, which only a guard can notice.
+function report.limits_text(limits, unguarded)
   local function one(seconds, words) return seconds > 0 and clock.duration(seconds) .. " " .. words or "no limit on " .. words end
-  return one(limits.silence, "of silence") .. ", " .. one(limits.idle, "of idleness") .. ", " .. one(limits.life, "of life")
+  return (unguarded and "" or one(limits.silence, "of silence") .. ", ") .. one(limits.idle, "of idleness") .. ", " .. one(limits.life, "of life")
 end
 
 local function state_of(session)

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- What journal records mean: folds them into sessions. Pure.
 --
--- A session: token, provider, account, state, id, plan (the intent's fields), started (unix seconds of the create), bound_at, endpoint,
+-- A session: token, provider, account, state, id, plan (the intent's fields), started (unix seconds of the create), bound_at, endpoint, seen (the cloud showed the machine),
 -- ready_at, hourly, disk_hour, lost (answer of create unknown), refused, stopping (reason), destroyed, absences, unproven, closed (outcome: proven, never,
 -- unverifiable, acknowledged), unverifiable (closed so, not acknowledged yet), ended (unix seconds), cost, currency;
 -- untidy (since when something made around the machine is there), untidied and untidy_reason (when and why its removal last failed).
@@ -30,9 +30,9 @@ function apply.bound(s, r)
   s.adopted = r.adopted
 end
 
-function apply.repriced(s, r) s.hourly, s.disk_hour = r.hourly, r.disk_hour end
+function apply.repriced(s, r) s.hourly, s.disk_hour, s.seen = r.hourly, r.disk_hour, s.seen or r.t end
 
-function apply.booting(s, r) s.state, s.endpoint = "booting", r.endpoint end
+function apply.booting(s, r) s.state, s.endpoint, s.seen = "booting", r.endpoint, s.seen or r.t end
 
 function apply.moved(s, r) s.endpoint = r.endpoint end
 

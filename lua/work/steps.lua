@@ -241,7 +241,7 @@ function steps.guard(run)
   if run.made.guard == "none" then
     run.journal:append("unguarded", run.session.token)
     run.ui:warn(("NO GUARD: %s cannot end itself and bills until you stop it; only while this computer is on and connected is it ended after %s")
-      :format(run.session.id, report.limits_text(run.made.limits)))
+      :format(run.session.id, report.limits_text(run.made.limits, true)))
     return
   end
   run.journal:append("guarded", run.session.token)

@@ -60,6 +60,7 @@ local function hooks_for(ui, session)
     if acknowledged then ui:done("Terminated") else ui:fail("not acknowledged: " .. tostring(why)) end
   end
   function hooks.verifying() ui:step(2, STEPS, "Verifying billing stopped") end
+  function hooks.waiting() ui:progress { text = "The cloud is ending the machine" } end
   function hooks.verified(outcome, doubt)
     if outcome == "proven" then
       ui:done("Confirmed: absent twice, complete lists, same account")

@@ -86,7 +86,7 @@ end
 function life.terminate(world, instance)
   end_process(world, instance)
   turn(instance, "terminating")
-  instance.looks = 0
+  instance.looks, instance.zombie_polls = 0, nil
   if world.settings.lambda_bill_until == "request" then
     world.ledger:finish(instance.id, nil, world.time)
   end

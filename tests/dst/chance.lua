@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Random histories: a seed makes a list of steps, the steps make the history. A failing seed is shrunk to its shortest failing prefix.
+local clouds = require "dst.clouds"
 local ending = require "dst.ending"
 local fail = require "base.fail"
 local plays = require "dst.play"
@@ -117,7 +118,11 @@ local function run_step(p, step)
 end
 
 local DO = {
-  fault = function(p, step) p:fault(step.order) end,
+  fault = function(p, step)
+    -- A record that stays at Lambda says "terminating" for ever: nothing can be proven then, whatever is done.
+    if step.order.released and p.cloud == clouds.lambda then return end
+    p:fault(step.order)
+  end,
   run = run_step,
   pass = function(p, step) p:pass(step.seconds) end,
   heal = function(p) p:heal() end,

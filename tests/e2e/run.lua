@@ -25,7 +25,8 @@ local function collect()
       for _, cloud in ipairs(clouds_of(group, case)) do
         local title = group .. ": " .. case.name .. (cloud ~= "vast" and " [" .. cloud .. "]" or "")
         if not pattern or title:find(pattern, 1, true) then
-          cases[#cases + 1] = { title = title, run = case.run, options = setmetatable({ cloud = cloud }, { __index = case.options }) }
+          local options = case.options or {}
+          cases[#cases + 1] = { title = title, run = case.run, options = setmetatable({ cloud = options.cloud or cloud }, { __index = options }) }
         end
       end
     end

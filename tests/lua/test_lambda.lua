@@ -362,7 +362,10 @@ return function(t)
     t:equal(proof(gone, { { id = "x1", name = "somebody else's", status = "active" } }), "stopped")
     t:equal(proof(gone, { { id = ID, status = "active" } }), "running")
     t:equal(proof(gone, { { id = "x1", name = session.token, status = "booting" } }), "running")
-    t:equal(proof({ json = { data = { id = ID, status = "terminating" } } }, {}), "running")
+    local ending = { json = { data = { id = ID, status = "terminating" } } }
+    t:equal(proof(ending, {}), "ending")
+    t:equal(proof(ending, { { id = ID, status = "terminating" } }), "ending")
+    t:equal(proof(ending, { { id = ID, status = "terminating" }, { id = "x2", name = session.token, status = "active" } }), "running")
     t:equal(proof({ json = { data = { id = ID, status = "terminated" } } }, { { id = ID, status = "terminated" } }), "stopped")
   end)
 
