@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- What journal records mean: folds them into sessions. Pure.
 --
--- A session: token, provider, account, state, id, plan (the intent's fields), started (unix seconds of the create), bound_at, endpoint, seen (the cloud showed the machine),
+-- A session: token, provider, account, state, id, plan (the intent's fields), started (unix seconds of the create), bound_at, endpoint,
+-- seen (since when the cloud shows the machine),
 -- ready_at, hourly, disk_hour, lost (answer of create unknown), refused, stopping (reason), destroyed, absences, unproven, closed (outcome: proven, never,
 -- unverifiable, acknowledged), unverifiable (closed so, not acknowledged yet), ended (unix seconds), cost, currency;
 -- untidy (since when something made around the machine is there), untidied and untidy_reason (when and why its removal last failed).

@@ -13,10 +13,11 @@ end
 
 local function nothing() end
 
+-- seconds, or a function(p) → seconds
 local function stop_after(seconds)
   return function(p)
     local first, second, over = p:start(UP), nil, false
-    p.sim:at(seconds, function()
+    p.sim:at(type(seconds) == "function" and seconds(p) or seconds, function()
       if not over then second = p:start { "stop" } end
     end)
     p:wait(first)
@@ -31,7 +32,7 @@ local function cut_off(years)
     p:fault { name = "create.answer_lost", mode = "hang" }
     p:fault { name = "create.slow_appear", seconds = 50, get = true }
     local process = p:start(UP)
-    p.sim:at(1, function() process:kill() end)
+    p.sim:at(0.94 + p.cloud.create_at, function() process:kill() end)
     p:wait(process)
     p.sim:jump(years * 365.25 * 86400)
   end
@@ -69,7 +70,7 @@ local scenes = {
     end, act = function(p) p:run "stop" end },
   { name = "stop while the machine boots", aim = "stop", prepare = nothing, act = stop_after(12) },
   { name = "stop while the machine boots, up is killed", aim = "up", prepare = nothing, act = stop_after(12) },
-  { name = "stop while the create is on its way", aim = "up", prepare = nothing, act = stop_after(0.065) },
+  { name = "stop while the create is on its way", aim = "up", prepare = nothing, act = stop_after(function(p) return p.cloud.create_at + 0.005 end) },
   { name = "stop while the model is pulled", aim = "up", prepare = nothing, act = stop_after(30) },
   { name = "a spot machine is lost, the agent sees it", aim = "agent",
     prepare = function(p)
