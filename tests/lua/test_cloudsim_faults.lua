@@ -209,7 +209,7 @@ return function(t)
     end
   end
 
-  local LAMBDA_ALONE = {["boot.unhealthy"] = true} -- see test_cloudsim_lambda.lua
+  local LAMBDA_ALONE = {["boot.unhealthy"] = true} -- see test_cloudsim_lambda_faults.lua
 
   t:case("every fault that can be ordered happens, once, at its place", function()
     for name in sorted(faults.names) do

@@ -1,121 +1,14 @@
 -- SPDX-License-Identifier: MIT
--- Lambda's firewall (facts/lambda.md §2.7), what can go wrong by order (README.md of the simulator), and the control address.
-local host = require "base.host"
-local loader = require "base.loader"
+-- What can go wrong at Lambda by order (README.md of the simulator), and the control address with two clouds.
 local sorted = require "base.sorted"
 
-local LAMBDA, CONTROL = {face = "lambda"}, {face = "control"}
-local PUBLIC = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0Zp0wq1mVxk9c5J3uS2o8bq7tQe4n6fYhR2aLwK1dX me"
-local WORLD = "0.0.0.0/0"
-local UDP = {protocol = "udp", port_range = {51820, 51820}, source_network = WORLD, description = "tunnel"}
-local SSH = {protocol = "tcp", port_range = {22, 22}, source_network = "203.0.113.9", description = ""}
-
-local function nth(n, ...)
-  return (select(n, ...))
-end
+local UDP = {protocol = "udp", port_range = {51820, 51820}, source_network = "0.0.0.0/0", description = "tunnel"}
 
 return function(t)
-  local simulated = loader.new{host = host, scripts = {t.root}, user = false}
-  local testing, faults = simulated.require("cloudsim.testing"), simulated.require("cloudsim.faults")
-
-  -- A call after a pause: → data or nil, status, error's code, response
-  local function ask(sim, method, path, body)
-    local status, value, response = sim:call(method, "/api/v1" .. path, body, LAMBDA)
-    return value and value.data, status, value and value.error and value.error.code, response
-  end
-
-  local function control(sim, method, path, body)
-    return select(2, sim:call(method, path, body, CONTROL))
-  end
-
-  local function ready(options)
-    local sim = testing.new(options)
-    ask(sim, "POST", "/ssh-keys", {name = "run", public_key = PUBLIC})
-    return sim
-  end
-
-  local function launch(sim, more)
-    local body = {region_name = "us-west-1", instance_type_name = "gpu_1x_a6000", ssh_key_names = {"run"}, name = "cplz-1"}
-    for name, value in sorted(more or {}) do
-      body[name] = value
-    end
-    local data, status, code, response = ask(sim, "POST", "/instance-operations/launch", body)
-    return data and data.instance_ids[1], status, code, response
-  end
-
-  local function active(sim, more)
-    local id = launch(sim, more)
-    sim:pass(30)
-    return id
-  end
-
-  local function machine(sim, id)
-    for _, row in ipairs(control(sim, "GET", "/machines").machines) do
-      if row.id == id then
-        return row
-      end
-    end
-  end
-
-  t:case("rulesets: made, changed, in use, deleted; every rule of a rule", function()
-    local sim = ready()
-    local made = ask(sim, "POST", "/firewall-rulesets", {name = "r", region = "us-west-1", rules = {UDP, SSH}})
-    t:equal({#made.id, made.region.name, made.rules, made.instance_ids}, {32, "us-west-1", {UDP, SSH}, {}})
-    t:ok(made.created:find("^%d%d%d%d%-"))
-    for _, rules in ipairs{{{protocol = "sctp"}}, {{protocol = "udp", source_network = WORLD}}, {{protocol = "udp", port_range = {2, 1},
-      source_network = WORLD}}, {{protocol = "tcp", port_range = {0, 1}, source_network = WORLD}}, {{protocol = "icmp",
-      source_network = "::/0"}}, {{protocol = "icmp", source_network = "1.2.3.4/33"}}, {{protocol = "icmp", source_network = WORLD,
-      description = ("d"):rep(129)}}, "x", {a = 1}} do
-      t:equal(nth(3, ask(sim, "POST", "/firewall-rulesets", {name = "r", region = "us-west-1", rules = rules})), "global/invalid-parameters")
-    end
-    t:equal(nth(2, ask(sim, "POST", "/firewall-rulesets", {name = "r", region = "mars", rules = {}})), 400)
-    t:equal(nth(2, ask(sim, "POST", "/firewall-rulesets", {name = ("r"):rep(65), region = "us-west-1", rules = {}})), 400)
-    t:equal(nth(2, launch(sim, {region_name = "us-south-1", firewall_rulesets = {{id = made.id}}})), 400)
-    local id = active(sim, {firewall_rulesets = {{id = made.id}}})
-    t:equal(ask(sim, "GET", "/instances/" .. id).firewall_rulesets, {{id = made.id}})
-    t:equal(ask(sim, "GET", "/firewall-rulesets/" .. made.id).instance_ids, {id})
-    t:equal(nth(2, ask(sim, "DELETE", "/firewall-rulesets/" .. made.id)), 400)
-    t:equal(ask(sim, "PATCH", "/firewall-rulesets/" .. made.id, {name = "s", rules = {SSH}}).rules, {SSH})
-    ask(sim, "POST", "/instance-operations/terminate", {instance_ids = {id}})
-    t:equal(nth(2, ask(sim, "DELETE", "/firewall-rulesets/" .. made.id)), 400, "while it is terminating")
-    sim:pass(60)
-    t:equal(nth(2, ask(sim, "DELETE", "/firewall-rulesets/" .. made.id)), 200)
-    t:equal(nth(3, ask(sim, "DELETE", "/firewall-rulesets/" .. made.id)), "global/object-does-not-exist")
-    t:equal(ask(sim, "GET", "/firewall-rulesets"), {})
-    sim.world.settings.lambda_ruleset_quota = 0
-    t:equal(nth(3, ask(sim, "POST", "/firewall-rulesets", {name = "r", region = "us-west-1", rules = {}})), "global/quota-exceeded")
-  end)
-
-  t:case("account-wide rules: PUT overwrites everything; the global ruleset is the same list", function()
-    local sim = ready()
-    t:equal(ask(sim, "GET", "/firewall-rules")[1].port_range, {22, 22})
-    t:equal(control(sim, "GET", "/leftovers").rules_changed, false)
-    t:equal(ask(sim, "PUT", "/firewall-rules", {data = {UDP}}), {UDP})
-    t:equal(ask(sim, "GET", "/firewall-rulesets/global").rules, {UDP})
-    t:equal(ask(sim, "PATCH", "/firewall-rulesets/global", {rules = {SSH}}).id, "global")
-    t:equal(ask(sim, "GET", "/firewall-rules"), {SSH})
-    t:equal(nth(2, ask(sim, "PUT", "/firewall-rules", {data = "x"})), 400)
-    t:equal(nth(2, ask(sim, "PUT", "/firewall-rules", {})), 400)
-    t:equal(control(sim, "GET", "/leftovers").rules_changed, true)
-  end)
-
-  t:case("what gets through: additive or not, us-south-1, blocked by a fault", function()
-    local sim = ready()
-    local set = ask(sim, "POST", "/firewall-rulesets", {name = "r", region = "us-west-1", rules = {UDP}})
-    local plain, attached = active(sim), active(sim, {firewall_rulesets = {{id = set.id}}})
-    local south = active(sim, {region_name = "us-south-1"})
-    t:equal(machine(sim, plain).open, {tcp = {{22, 22}}, udp = {}})
-    t:equal(machine(sim, attached).open, {tcp = {{22, 22}}, udp = {{51820, 51820}}})
-    t:equal(machine(sim, south).open.udp, {{1, 65535}})
-    control(sim, "POST", "/set", {lambda_firewall = "replace", lambda_us_south_1 = "closed"})
-    t:equal(machine(sim, attached).open, {tcp = {}, udp = {{51820, 51820}}})
-    t:equal(machine(sim, south).open, {tcp = {{22, 22}}, udp = {}})
-    control(sim, "POST", "/instance/" .. attached, {action = "network_gone"})
-    t:equal(machine(sim, attached).open, {tcp = {}, udp = {}})
-    control(sim, "POST", "/instance/" .. attached, {action = "network_back"})
-    sim:fault{name = "boot.no_udp", match = {cloud = "lambda"}}
-    t:equal(machine(sim, active(sim, {firewall_rulesets = {{id = set.id}}})).open.udp, {})
-  end)
+  local calls = t:load("lambda_calls")(t)
+  local CONTROL, PUBLIC, nth, ask, control = calls.CONTROL, calls.PUBLIC, calls.nth, calls.ask, calls.control
+  local launch, active, machine, ready = calls.launch, calls.active, calls.machine, calls.ready
+  local faults = calls.modules.require("cloudsim.faults")
 
   t:case("launch: the answer lost, an error though created, appearing late, two, dearer, nothing", function()
     local sim = ready()
