@@ -191,7 +191,10 @@ local function home_id(self)
   local id = files.read(path)
   if id and id:match("^%x+%s*$") then return (id:gsub("%s", "")) end
   id = keys.random_hex(4)
-  assert(files.write(path, id .. "\n"))
+  local ok, message, code = files.write(path, id .. "\n")
+  if not ok then
+    fail.raise(code == "full" and "config" or "internal", "the folder's id cannot be written, so nothing was sent: " .. message, { code = code })
+  end
   return id
 end
 

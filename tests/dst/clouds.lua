@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- What differs between the clouds of the campaign: how a cloud is asked, what a request to it means, how its machines are found.
 --
--- A cloud: face (of tests/cloudsim), create_at (seconds from the begin of `up` to its create), environment(key) lines of .env, each(world), find(world, id), label(instance),
+-- A cloud: face (of tests/cloudsim), create_at (seconds from the begin of `up` to its create), environment(key) lines of .env, each(world),
+-- find(world, id), label(instance),
 -- meaning(request, world) → "read" | "create", token | "end", instance | "make", name | "remove", name | "other",
 -- may_hold_key(request): the account's key may stand in its body, rent(world, key, label, n) for somebody else → id,
 -- happen(world, what, instance), terminate(world, instance, key) as the guard does it, texts(instance) sent to a machine,
@@ -55,7 +56,8 @@ local ROOT = "/api/v1"
 clouds.lambda = {
   face = lambda, port = 7003, create_at = 5.02,
   environment = function(key)
-    return { "LAMBDA_API_KEY=" .. key, "LAMBDA_BASE_URL=http://127.0.0.1:7003", "OLLAMA_DOWNLOAD_URL=http://127.0.0.1:7004", "GUARD_ACCOUNT_KEY=yes" }
+    return { "LAMBDA_API_KEY=" .. key, "LAMBDA_BASE_URL=http://127.0.0.1:7003", "OLLAMA_DOWNLOAD_URL=http://127.0.0.1:7004", "GUARD_ACCOUNT_KEY=yes",
+      "MAX_PRICE=10" } -- few types, and faults empty some
   end,
   each = function(world) return world.lambda:each() end,
   find = function(world, id)
