@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* host.crypto: random bytes, X25519 keys that Lua cannot copy by accident, hashes, encodings. */
+/* host.crypto: random bytes, X25519 keys that Lua cannot copy by accident, Ed25519 keys that nobody holds, hashes, encodings. */
 #include <sodium.h>
 #include <string.h>
 
@@ -105,6 +105,15 @@ static int key_secret(lua_State *L) {
     return 1;
 }
 
+/* A fresh Ed25519 public key whose private half is gone when this returns: for a door that nobody is to open. */
+static int crypto_sealed(lua_State *L) {
+    unsigned char public[crypto_sign_PUBLICKEYBYTES], secret[crypto_sign_SECRETKEYBYTES];
+    crypto_sign_keypair(public, secret);
+    sodium_memzero(secret, sizeof secret);
+    lua_pushlstring(L, (const char *)public, sizeof public);
+    return 1;
+}
+
 static int crypto_random(lua_State *L) {
     lua_Integer n = luaL_checkinteger(L, 1);
     luaL_Buffer b;
@@ -183,6 +192,7 @@ static const luaL_Reg methods[] = {
 static const luaL_Reg functions[] = {
     {"random", crypto_random},
     {"key", crypto_key},
+    {"sealed", crypto_sealed},
     {"hash", crypto_digest},
     {"hex", crypto_hex},
     {"base64", crypto_base64},

@@ -13,15 +13,16 @@ local Client = {}
 local performers = setmetatable({}, { __mode = "k" }) -- client → what sends; not for its users
 Client.__index = Client
 
--- "POST ^/asks/%d+/$" → {method, pattern}
-local function rule(text)
+-- "POST ^/asks/%d+/$" → {method, pattern}; `any`: the method may be "*"
+local function rule(text, any)
   local method, pattern = text:match("^(%u+) (.+)$")
+  if any and not method then method, pattern = text:match("^(%*) (.+)$") end
   if not method then error(("%q is no rule like \"POST ^/path$\""):format(text), 0) end
   return { method = method, pattern = pattern }
 end
 
 local function matches(one, method, path)
-  return one.method == method and path:find(one.pattern) ~= nil
+  return (one.method == method or one.method == "*") and path:find(one.pattern) ~= nil
 end
 
 -- Waits for the turn of the slowest class that this request belongs to; turns are given out in order of asking.
@@ -102,7 +103,7 @@ function Client:create(order_ticket, method, path, options)
 end
 
 -- {base=, headers=fn|table, writes={"POST ^/path$", …}, classify=fn(response) → failure fields|nil,
--- interval={["GET ^/x"] = seconds}, timeout=}
+-- interval={["GET ^/x"] = seconds} ("* ^/x": all methods share it), timeout=}
 function client.new(options, perform)
   local made = {
     base = options.base:gsub("/+$", ""), headers = options.headers, classify = options.classify, timeout = options.timeout,
@@ -110,7 +111,7 @@ function client.new(options, perform)
   }
   for i, text in ipairs(options.writes or {}) do made.writes[i] = rule(text) end
   for _, text in ipairs(require("base.sorted").keys(options.interval or {})) do
-    local class = rule(text)
+    local class = rule(text, true)
     class.seconds = options.interval[text]
     made.classes[#made.classes + 1] = class
   end

@@ -13,6 +13,9 @@ function keys.fresh() return crypto.key(nil) end
 -- The private key of its base64, or nil, sentence, code.
 function keys.load(base64) return crypto.key(base64) end
 
+-- A fresh Ed25519 public key (32 bytes) whose private half was never kept.
+function keys.sealed() return crypto.sealed() end
+
 function keys.sha256_hex(data) return crypto.hex(crypto.hash("sha256", data)) end
 function keys.hash(name, data) return crypto.hash(name, data) end
 function keys.hex(data) return crypto.hex(data) end

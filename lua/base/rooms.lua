@@ -20,8 +20,8 @@ end
 --- Room → the modules that its files may require; `x.*` means every module of x.
 rooms.limits = {
   policies = { "builtin.policies.*" },
-  providers = with("base.http", "base.task", "facts.*", "providers.*", "builtin.providers.*", "builtin.facts.*"),
-  templates = PLAIN,
+  providers = with("base.http", "base.keys", "base.task", "facts.*", "providers.*", "builtin.providers.*", "builtin.facts.*"),
+  templates = with("builtin.templates.*"),
   engines = with("base.http", "base.task", "facts.*", "engines.*", "builtin.engines.*"),
   commands = with(table.unpack(COMMAND)),
   ui = with("base.term", "facts.*", "ui.*", "builtin.ui.*"),

@@ -3,13 +3,13 @@ return {
   name = "offers",
   summary = "compare what the clouds offer for a model; rents nothing",
   options = { "cheapest", "provider", "gpu", "gpus", "model", "tier", "engine", "context", "spot", "on-demand", "region", "hours",
-  "max-price" },
+  "max-price", "accept-no-guard" },
   run = function(ctx)
     local config = require "facts.config"
     local offers = require "work.offers"
     local term = require "base.term"
     local view = require "ui.offers"
-    local want = require("work.want").make { strict = false }
+    local want = require("work.want").make { strict = false, accept_no_guard = ctx.options["accept-no-guard"] }
     for _, note in ipairs(want.notes) do
       term.err("continueplz: " .. note .. "\n")
     end

@@ -82,7 +82,7 @@ return {
   summary = "rent the cheapest machine that fits and serve the model",
   options = {
     "cheapest", "provider", "gpu", "gpus", "model", "tier", "engine", "context", "spot", "on-demand", "region", "hours", "max-price",
-    "max-hours", "idle", "timeout", "keep-on-failure", "dry-run", "ensure", "alert",
+    "max-hours", "idle", "timeout", "accept-no-guard", "keep-on-failure", "dry-run", "ensure", "alert",
   },
   writes = true,
   logged = true,
@@ -101,7 +101,7 @@ return {
       return 0
     end
     screen:title("Starting deployment")
-    local want = require("work.want").make { strict = true }
+    local want = require("work.want").make { strict = true, accept_no_guard = ctx.options["accept-no-guard"] }
     for _, note in ipairs(want.notes) do
       screen:note(note)
     end

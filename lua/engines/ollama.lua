@@ -2,10 +2,12 @@
 -- Ollama (facts/serving.md §1): what is started on the machine, how big a model is, and the ladder from a server that answers to
 -- a real token.
 -- base: { url=, unix=|nil } of the server, as work.link gives it.
+local assets = require "base.assets"
 local clock = require "base.clock"
 local fail = require "base.fail"
 local http = require "base.http"
 local json = require "base.json"
+local template = require "base.template"
 local config = require "facts.config"
 local pull = require "engines.ollama_pull"
 local registry = require "engines.ollama_registry"
@@ -14,15 +16,24 @@ local ollama = { name = "ollama" }
 
 local LOAD_SECONDS = 1800
 
---- The container image, pinned.
+--- The container image, pinned; the release that virtual machines fetch has the same version.
 function ollama.image()
   return "ollama/ollama:" .. config.get("OLLAMA_VERSION")
 end
 
---- What the machine runs. options: { port=, context= } → { argv=, env = {"NAME=value", …} }
+-- Machines without an image of ours: a script that fetches the pinned release, then becomes the server.
+local function fetched(directory)
+  local url = config.get("OLLAMA_DOWNLOAD_URL") .. "/ollama-linux-amd64.tar.zst?version=" .. config.get("OLLAMA_VERSION")
+  return template.render(assert(assets.template("ollama.sh")), { directory = directory .. "/engine", url = url })
+end
+
+--- What the machine runs. options: { port=, context=, boot = "container" (the image has Ollama) | "cloud-init", directory=|nil }
+-- → { argv=, env = {"NAME=value", …}, inherit = {"NAME", …}, files = { {name=, content=, mode=}, … } below the directory, or nil }
 function ollama.start(options)
+  local container = options.boot ~= "cloud-init"
   return {
-    argv = { "ollama", "serve" },
+    argv = container and { "ollama", "serve" } or { "/bin/sh", options.directory .. "/engine.sh" },
+    files = not container and { { name = "engine.sh", content = fetched(options.directory), mode = "0700" } } or nil,
     env = {
       "OLLAMA_HOST=127.0.0.1:" .. options.port,
       "OLLAMA_CONTEXT_LENGTH=" .. options.context,

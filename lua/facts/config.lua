@@ -138,14 +138,15 @@ local function load_file(problems)
   end)
 end
 
--- Waits are divided only for simulators: when every address in force is on this computer.
+-- Waits are divided only for simulators: when every address in use is on this computer.
 local function check_scale()
   if (values.TIME_SCALE or 1) == 1 then
     return
   end
   for _, row in ipairs(M.settings) do
     local value = values[row.name]
-    if row.type == "url" and not row.secret_url and not readers.loopback(value) then
+    local used = not row.used_with or values[row.used_with]
+    if row.type == "url" and not row.secret_url and used and not readers.loopback(value) then
       values.TIME_SCALE = 1
     end
   end
@@ -220,6 +221,7 @@ function M.borrow(text)
       take({}, name, value, "lent", "environment")
     end
   end
+  check_scale()
 end
 
 --- Takes a value for this run only, above every authority: what a person typed and is not saved yet. nil text: as if it was never

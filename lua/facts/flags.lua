@@ -5,7 +5,7 @@
 -- that a `none` has in the commands that list it as `NAME=`, where `value_also` and `doc_also` describe it.
 local rows = {
   { name = "cheapest", kind = "none", doc = "take the cheapest machine that fits (the policy decides; this is the default)" },
-  { name = "provider", kind = "text", value = "NAME", setting = "DEFAULT_PROVIDER", doc = "only this cloud: vast" },
+  { name = "provider", kind = "text", value = "NAME", setting = "DEFAULT_PROVIDER", doc = "only this cloud: vast or lambda" },
   { name = "gpu", kind = "text", value = "TYPE", setting = "DEFAULT_GPU",
   doc = "only this card, like a100-80, a6000, h100, rtx4090" },
   { name = "gpus", kind = "text", value = "N", setting = "GPUS", doc = "exactly this many cards" },
@@ -28,6 +28,7 @@ local rows = {
   { name = "timeout", kind = "duration", value = "DURATION", setting = "DEADMAN_TIMEOUT_HOURS",
     doc = "... after this long without contact with this computer (default 10h)" },
   { name = "keep-on-failure", kind = "none", doc = "keep (and pay) a machine whose start failed" },
+  { name = "accept-no-guard", kind = "none", doc = "rent also where a machine cannot end itself: only you can end it then" },
   { name = "dry-run", kind = "none", doc = "stop after choosing; nothing is rented" },
   { name = "ensure", kind = "none", doc = "a machine that serves this model already is success, not an error" },
   { name = "alert", kind = "none", doc = "tell ALERT_WEBHOOK_URL when this run fails; for cron and timers" },

@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Every setting, as data: the file `.env`, the environment and the flags all go through this list, and `.example.env` is
 -- compared with it. type: string secret url bool number integer choice hours minutes rate; default nil: not set.
--- Further fields: min, max, values, shape (of a string), off = true (the word `off` is a value), scale = "k" (32k is 32768).
+-- Further fields: used_with (the address is asked only when that key is set),
+-- min, max, values, shape (of a string), off = true (the word `off` is a value), scale = "k" (32k is 32768).
 local function setting(name, kind, default, doc, extra)
   local row = extra or {}
   row.name, row.type, row.default, row.doc = name, kind, default, doc
@@ -33,7 +34,7 @@ return {
   setting("CONTEXT_LENGTH", "integer", 32768,
     "tokens of context; never more than the model was trained for", { min = 1024, max = 4194304, scale = "k" }),
   setting("DEFAULT_PROVIDER", "string", nil,
-    "only this cloud: vast (more to come); empty: every cloud that has a key", { shape = "word" }),
+    "only this cloud: vast or lambda (more to come); empty: every cloud that has a key", { shape = "word" }),
   setting("DEFAULT_GPU", "string", nil, "only this card, like a100-80 or rtx4090; empty: any that fits", { shape = "gpu" }),
   setting("DEFAULT_REGION", "string", "any",
     "eu-west, eu-north, eu-east, us-east, us-central, us-west, eu, us, ap ... or any", { shape = "region" }),
@@ -64,17 +65,20 @@ return {
   setting("ALERT_WEBHOOK_URL", "url", nil,
     "where critical alerts are posted (Slack or Discord webhook)", { secret_url = true }),
   setting("GUARD_ACCOUNT_KEY", "bool", false,
-    "yes allows the account's key on rented machines of clouds that know no lesser key"),
+    "yes allows the account's key on rented machines of clouds that know no lesser key (Lambda)"),
 
   { section = "The model server" },
   setting("DEFAULT_ENGINE", "string", "ollama", "model server: ollama, or a file NAME.lua of your own in engines/", { shape = "word" }),
-  setting("OLLAMA_VERSION", "string", "0.32.15", "version of the ollama/ollama image", { shape = "version" }),
+  setting("OLLAMA_VERSION", "string", "0.32.15", "version of Ollama, as image and as release", { shape = "version" }),
   setting("REGISTRY_URL", "url", "https://registry.ollama.ai", "model registry"),
+  setting("OLLAMA_DOWNLOAD_URL", "url", "https://ollama.com/download", "where virtual machines (Lambda) fetch Ollama's release",
+    { used_with = "LAMBDA_API_KEY" }),
 
   { section = "Workings (for simulators and the curious)" },
-  setting("VAST_BASE_URL", "url", "https://console.vast.ai", "address of Vast's API"),
+  setting("VAST_BASE_URL", "url", "https://console.vast.ai", "address of Vast's API", { used_with = "VAST_API_KEY" }),
+  setting("LAMBDA_BASE_URL", "url", "https://cloud.lambda.ai", "address of Lambda's API", { used_with = "LAMBDA_API_KEY" }),
   setting("CA_FILE", "string", nil,
     "trusted certificates that are sent to the machine's guard; empty: those of this computer", { shape = "path" }),
   setting("TIME_SCALE", "number", 1,
-    "divides the waits of continueplz; obeyed only when every address above is on this computer", { min = 1, max = 10000 }),
+    "divides the waits of continueplz; obeyed only when every address in use is on this computer", { min = 1, max = 10000 }),
 }

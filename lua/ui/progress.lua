@@ -188,7 +188,9 @@ end
 
 function Screen:offers_line(name, result)
   local good, text = require("ui.offers").result_line(name, result)
-  if good then
+  if result.skipped then
+    self:warn(text)
+  elseif good then
     self:done(text)
   else
     self:fail(text)

@@ -9,7 +9,7 @@
 --   model = { name=, state = "ready"|"loading"|"unknown", context=, tokens_per_second= },
 --   endpoint = { url=, host=, port=, wireguard_ip= },
 --   tunnel = { state = "connected"|"silent"|"down", handshake_age = seconds|nil },
---   guard = { state = "armed"|"unknown"|text, silence_left=, idle_left=, life_left= seconds|nil },   the guard's own words
+--   guard = { state = "armed"|"unknown"|"none"|text, silence_left=, idle_left=, life_left= seconds|nil },   the guard's own words
 --   limits = { silence=, idle=, life= seconds (0 or nil: off), max_price= dollars per hour|nil },
 --   cost = { hourly=, current=, projected=, projected_hours=, currency = "USD" }, rate = { per_dollar=, date=, source= },
 --   started = unix seconds, seconds = running for, warnings = { sentences },
@@ -49,6 +49,9 @@ end
 
 local function guard_text(guard)
   local parts = {}
+  if guard.state == "none" then
+    return "NONE: this machine does not end itself; `continueplz --stop` does, or this computer at a limit while it is on", parts
+  end
   if guard.state ~= "armed" then
     return guard.state, parts
   end
@@ -107,6 +110,7 @@ function M.lines(model)
         lines[#lines + 1] = line
       end
     end
+    add_warnings(lines, model, "")
     return lines
   end
   local lines, instance = {}, model.instance
@@ -168,11 +172,17 @@ function M.ready(model)
     row("", "at " .. format.rate(model.rate))
   end
   lines[#lines + 1] = ""
-  lines[#lines + 1] = "  The machine ends itself after"
+  local unguarded = model.guard and model.guard.state == "none"
+  for _, line in ipairs(format.wrap(unguarded and "  " .. term.style("red", "NO GUARD: this machine does not end itself.")
+    .. " While this computer is on, it ends the machine after" or "  The machine ends itself after", format.width(), "  ")) do
+    lines[#lines + 1] = line
+  end
   for _, limit in ipairs { { "silence", "without contact with this computer" }, { "idle", "without a question to the model" },
     { "life", "in any case" } } do
-    lines[#lines + 1] = "    " .. format.pad(limit[1] .. ":", 12) .. format.pad(format.limit(model.limits[limit[1]]), 7, true) .. "  "
-      .. limit[2]
+    if not (unguarded and limit[1] == "silence") then
+      lines[#lines + 1] = "    " .. format.pad(limit[1] .. ":", 12) .. format.pad(format.limit(model.limits[limit[1]]), 7, true) .. "  "
+        .. limit[2]
+    end
   end
   row("Price limit", model.limits.max_price and format.dollars(model.limits.max_price) .. "/h" or "off")
   lines[#lines + 1] = ""
@@ -193,7 +203,7 @@ function M.object(model)
   if model.state == "none" then
     local last = model.last
     return {
-      status = "none", home = model.home, money_running = false, last = last and {
+      status = "none", home = model.home, money_running = false, warnings = model.warnings and model.warnings[1] and model.warnings or nil, last = last and {
         id = last.id, provider = last.provider, reason = last.reason, cost = format.rounded(last.cost, 5), currency = "USD",
         duration_seconds = format.rounded(last.seconds, 1), ended_at = clock.iso(last.ended),
       },

@@ -9,18 +9,20 @@ local server = require "base.server"
 local task = require "base.task"
 local tunnel = require "base.tunnel"
 local config = require "facts.config"
+local ahead = require "work.ahead"
 local alert = require "work.alert"
 local budget = require "work.budget"
 local identity = require "work.identity"
 local journal = require "work.journal"
 local link = require "work.link"
-local machine = require "work.machine"
+local delivery = require "work.delivery"
 local pace = require "work.pace"
 local reactions = require "work.reactions"
 local recover = require "work.recover"
 local silent = require "work.silent"
 local statefile = require "work.statefile"
 local stop = require "work.stop"
+local tidy = require "work.tidy"
 local trusted = require "work.trusted"
 
 local HEARTBEAT = 60       -- seconds between heartbeats to the guard
@@ -137,14 +139,14 @@ end
 
 local LOST = {
   stopped = "the machine was stopped by the cloud (a spot machine that was outbid, or an empty account)",
-  exited = "the machine's container ended",
+  exited = "the machine ended",
   lost = "the machine's host is gone",
 }
 
 -- A container that was restarted by its cloud has other ports outside.
-local function follow_endpoint(self, session, instance)
+local function follow_endpoint(self, session, provider, instance)
   local inner, known = session.plan.ports, session.endpoint
-  local now = inner and known and machine.endpoint(instance, inner)
+  local now = inner and known and delivery.of(provider).endpoint(instance, inner)
   if not now or now.host == known.host and now.port == known.port or not self.book:acquire() then return end
   self.book:append("moved", session.token, { endpoint = now })
   self.book:release()
@@ -166,9 +168,22 @@ local function look(self, session)
   elseif LOST[instance.status] then
     end_session(self, session, provider, "interrupted", LOST[instance.status])
     react(self, "spot_lost", session, { reason = instance.status })
+  elseif session.plan.guard == "none" and self.guest and self.guest.state == "ending" then
+    end_session(self, session, provider, "limit", "a limit of the machine is over, and it has no key to end itself")
   else
-    follow_endpoint(self, session, instance)
+    follow_endpoint(self, session, provider, instance)
   end
+end
+
+local TIDY_SECONDS = 24 * 3600 -- how long the agent stays for what it cannot remove
+
+-- Closed sessions that left something which is worth staying for.
+local function untidy(self)
+  local list = {}
+  for _, session in ipairs(self.book:untidy()) do
+    if math.abs(clock.wall() - (session.ended or 0)) < TIDY_SECONDS then list[#list + 1] = session end
+  end
+  return list
 end
 
 -- Starts that were cut off and stops that were not proven.
@@ -183,6 +198,10 @@ local function leftovers(self)
       if last and last.outcome == "unproven" then react(self, "unproven", session, { reason = last.doubt }) end
     end
   end
+  if #untidy(self) > 0 and self.book:acquire() then
+    tidy.rest(self.book)
+    self.book:release()
+  end
 end
 
 -- The user's own reactions come last, after everything that the agent owes.
@@ -192,35 +211,9 @@ local function tell_news(self)
   for _, event in ipairs(reactions.news(self.memory, session, self.guest, self.instance)) do react(self, event[1], session, event[2]) end
 end
 
--- `stop` has this process, which has everything loaded, send the first terminate; the records and the proof are its own.
-local function terminate(self)
-  local session, asked = self.session, self.asked
-  if not session or not session.ready_at or session.stopping then return end
-  if asked and asked.session == session.token and asked.acknowledged ~= false then return end
-  asked = { session = session.token, at = clock.now(), done = task.channel() }
-  self.asked = asked
-  local ok, problem = fail.try(function() return trusted.provider(session.provider).destroy(session.id) end)
-  asked.acknowledged = ok
-  log.info("Terminate sent for a stop", { instance_id = session.id, acknowledged = ok, error = not ok and fail.message(problem) or nil })
-  asked.done.put(true)
-end
-
--- → what became of it, once that is known
-local function terminated(self)
-  local asked = self.asked
-  if not asked then return {} end
-  if asked.acknowledged == nil then
-    asked.done.take(30)
-    asked.done.put(true) -- for others who wait
-  end
-  return { session = asked.session, acknowledged = asked.acknowledged }
-end
-
-local function was_asked(self, session) return self.asked ~= nil and self.asked.session == session.token end
-
--- A stop that asked and did not go on is finished here.
+-- A stop that asked (work.ahead) and did not go on is finished here.
 local function finish_asked(self, session)
-  if clock.now() - self.asked.at < pace.seconds(GRACE) then return end
+  if clock.now() - self.ahead.at < pace.seconds(GRACE) then return end
   local found, provider = fail.try(trusted.provider, session.provider)
   if found then end_session(self, session, provider, "stop", "a stop was cut off; it is finished") end
 end
@@ -231,13 +224,13 @@ local function watch(self)
     follow(self)
     local session = self.session
     if session and session.ready_at and not session.stopping then
-      (was_asked(self, session) and finish_asked or look)(self, session)
+      (ahead.about(self.ahead, session) and finish_asked or look)(self, session)
     end
     leftovers(self)
     self.book:refresh()
     self.warned = budget.watch(self.book:sessions(), self.warned)
     tell_news(self)
-    if #self.book:open_sessions() == 0 then self.ending.put("nothing is open any more") end
+    if #self.book:open_sessions() == 0 and #untidy(self) == 0 then self.ending.put("nothing is open any more") end
   end
 end
 
@@ -259,8 +252,8 @@ local function answer(self, request)
     return { status = 200, json = status(self) }
   end
   if request.path == "/terminate" then
-    if request.method == "POST" then terminate(self) end
-    return { status = 200, json = terminated(self) }
+    if request.method == "POST" then ahead.send(self.ahead, self.session) end
+    return { status = 200, json = ahead.outcome(self.ahead) }
   end
   if request.method == "POST" and request.path == "/quit" then
     self.ending.put("asked to")

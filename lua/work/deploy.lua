@@ -82,7 +82,8 @@ local function undo_with(run)
 end
 
 local function new_run(want, ui, options, book)
-  local run = { want = want, ui = ui, options = options, journal = book, accounts = {}, balances = {}, refusals = {}, next = 1, silent = 0, rated = 0, odd = 0,
+  local run = { want = want, ui = ui, options = options, journal = book, accounts = {}, balances = {}, refusals = {},
+    next = 1, silent = 0, rated = 0, odd = 0, dead = {},
     engine = loader.require("engines." .. want.engine), client_public = identity.key():public() }
   run.undo = undo_with(run)
   return run

@@ -161,6 +161,15 @@ function methods:open_sessions()
   return open
 end
 
+--- The sessions that are closed and left something around their machine (work.tidy).
+function methods:untidy()
+  local list = {}
+  for _, session in ipairs(self:sessions()) do
+    if session.closed and session.untidy then list[#list + 1] = session end
+  end
+  return list
+end
+
 --- The sessions a user should still hear of: open ones, and ended ones that no cloud proved and nobody acknowledged.
 function methods:shown()
   local list = {}
@@ -190,7 +199,10 @@ local function home_id(self)
   local id = files.read(path)
   if id and id:match("^%x+%s*$") then return (id:gsub("%s", "")) end
   id = keys.random_hex(4)
-  assert(files.write(path, id .. "\n"))
+  local ok, message, code = files.write(path, id .. "\n")
+  if not ok then
+    fail.raise(code == "full" and "config" or "internal", "the folder's id cannot be written, so nothing was sent: " .. message, { code = code })
+  end
   return id
 end
 

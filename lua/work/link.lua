@@ -145,6 +145,13 @@ function link.guard()
   return http.request(request).json()
 end
 
+--- The last words of the model server on the machine, as text.
+function link.engine_log()
+  local request = link.guest("/log?name=engine&bytes=600")
+  request.method, request.timeout, request.max_bytes = "GET", 5, 65536
+  return http.request(request).body
+end
+
 --- POSTs to the guest's control; raises when it refuses.
 function link.tell(path, body, method)
   local request = link.guest(path)

@@ -11,17 +11,27 @@ local VERIFY_TRIES = 3       -- a tunnel that blinks must not cost a machine
 
 local model = {}
 
--- The engine is started by the guest; wait until its server answers.
+local LOG_SECONDS = 2
+
+-- The last line that the engine said on its machine, or nil.
+local function last_words()
+  local ok, text = fail.try(link.engine_log)
+  return ok and text:gsub("%s+$", ""):match("([^\r\n]+)$") or nil
+end
+
+-- The engine is started by the guest, which may have to install it first; wait until its server answers.
 local function await_server(engine, shown)
   local until_, problem = clock.now() + pace.seconds(ENGINE_SECONDS)
+  local words, looked = nil, clock.now()
   repeat
     local ok, answer = fail.try(engine.probe, link.engine_probe())
     if ok then return end
     problem = fail.message(answer)
-    shown("Waiting for the model server")
+    if clock.now() - looked >= pace.seconds(LOG_SECONDS) then words, looked = last_words(), clock.now() end
+    shown("Waiting for the model server" .. (words and ": " .. words or ""))
     task.sleep(0.05)
   until clock.now() > until_
-  fail.raise("machine", ("the model server did not answer within %s: %s"):format(clock.duration(pace.seconds(ENGINE_SECONDS)), problem))
+  fail.raise("machine", ("the model server did not answer within %s: %s"):format(clock.duration(pace.seconds(ENGINE_SECONDS)), last_words() or problem))
 end
 
 --- Waits for the engine's server and downloads the model.

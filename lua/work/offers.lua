@@ -1,101 +1,40 @@
 -- SPDX-License-Identifier: MIT
 -- Asks every configured cloud at once, makes candidates of what they offer, and has the policy put them in order.
+local clock = require "base.clock"
 local fail = require "base.fail"
 local log = require "base.log"
 local task = require "base.task"
 local world = require "base.world"
-local clouds = require "facts.clouds"
-local config = require "facts.config"
-local declared = require "facts.declared"
 local gpus = require "facts.gpus"
-local suggest = require "facts.suggest"
+local asked = require "work.asked"
 local choice = require "work.choice"
 local cost = require "work.cost"
 local trusted = require "work.trusted"
 
 local PROVIDER_SECONDS = 60
+local PATIENCE = 20 -- seconds for the others, once a cloud has offers
 -- With the first choice above the limit that is asked about, later choices may be this much dearer than what was agreed to.
 local FAILOVER_MARGIN = 1.10
 
-local offers = {}
+local offers = { configured = asked.configured }
 
-local function cloud_named(name)
-  for _, cloud in ipairs(clouds) do
-    if cloud.name == name then
-      return cloud
+-- fn's result; given up after PROVIDER_SECONDS, or PATIENCE after state.first. Raises kind `transient`, code `deadline` then.
+local function patiently(state, name, fn)
+  local began, worker = clock.now(), task.spawn(fn)
+  local watch = task.spawn(function()
+    while clock.now() < math.min(began + PROVIDER_SECONDS, (state.first or math.huge) + PATIENCE) do
+      task.sleep(0.25)
     end
-    for _, alias in ipairs(cloud.aliases) do
-      if alias == name then
-        return cloud
-      end
-    end
+    task.cancel(worker, fail.new { kind = "transient", code = "deadline",
+      message = ("%s did not answer within %.0f s"):format(name, clock.now() - began) })
+  end)
+  local ok, result = fail.try(task.await, worker)
+  task.cancel(watch, fail.new { kind = "interrupted", message = "it has answered" })
+  if not ok then
+    task.cancel(worker, result) -- an interrupted wait leaves it running
+    error(result, 0)
   end
-  return nil
-end
-
-local function need_key(cloud)
-  if not config.secret(cloud.key) then
-    fail.raise("config", ("%s has no key: %s"):format(cloud.title, config.way_to_key(cloud.key)))
-  end
-end
-
--- A cloud of the user's own like a row of facts.clouds.
-local function own_cloud(name)
-  local provider = world.require("providers." .. name)
-  if type(provider) ~= "table" then
-    return trusted.strict(name)
-  end
-  local key = provider.key_setting
-  if key and not fail.try(config.get, key) then
-    fail.raise("config", ("%s names the key %s, but declares no such setting"):format(world.source("providers." .. name), tostring(key)))
-  end
-  return { name = name, title = provider.title or name, key = key }
-end
-
--- The user's own clouds that have their key; a script that is broken is asked as well, to be named with its reason.
-local function add_own(names)
-  for _, name in ipairs(declared.providers()) do
-    local ok, cloud = fail.try(own_cloud, name)
-    if not ok or not cloud.key or config.secret(cloud.key) then
-      names[#names + 1] = name
-    end
-  end
-end
-
---- The clouds that will be asked, in the table's order; a cloud of the user's own is asked when it is named (`provider`).
--- → names, names that have a key but are not supported yet
--- @raise `config` without any key, `usage` for an unknown cloud
-function offers.configured(provider)
-  if provider then
-    local cloud = cloud_named(provider)
-    local name = cloud and cloud.name or provider
-    if not world.source("providers." .. name) then
-      local names = {}
-      for index, each in ipairs(clouds) do
-        names[index] = each.name
-      end
-      fail.raise("usage", cloud and ("%s is not supported yet; vast is"):format(cloud.title)
-        or ("there is no cloud named '%s'%s"):format(provider, suggest.hint(provider, names)))
-    end
-    cloud = cloud or own_cloud(name)
-    if cloud.key then
-      need_key(cloud)
-    end
-    return { name }, {}
-  end
-  local names, skipped = {}, {}
-  for _, cloud in ipairs(clouds) do
-    if config.secret(cloud.key) then
-      local list = world.source("providers." .. cloud.name) and names or skipped
-      list[#list + 1] = cloud.name
-    end
-  end
-  add_own(names)
-  if #names == 0 then
-    fail.raise("config", ("no key of a supported cloud is set: %s%s"):format(config.way_to_key "VAST_API_KEY",
-      #skipped > 0 and "; not supported yet: " .. table.concat(skipped, ", ") or ""))
-  end
-  return names, skipped
+  return result
 end
 
 -- Offers that can be reckoned with; what else a script calls an offer is left out.
@@ -116,18 +55,21 @@ local function sound(name, list)
   return kept
 end
 
-local function ask(name, want, on)
+local function ask(name, want, on, state)
   local ok, result = fail.try(function()
     local provider = trusted.strict(name)
-    return sound(name, task.deadline(PROVIDER_SECONDS, function()
+    return sound(name, patiently(state, name, function()
       return provider.offers(want)
-    end, name .. " did not answer within " .. PROVIDER_SECONDS .. " s"))
+    end))
   end)
   if not ok and fail.is(result, "interrupted") then
     error(result, 0)
   end
   local answer = ok and { ok = true, offers = result, count = #result }
     or { ok = false, error = result, message = fail.message(result), count = 0 }
+  if answer.count > 0 then
+    state.first = state.first or clock.now()
+  end
   if not ok then
     log.warn("A cloud gave no offers", { provider = name, error = answer.message })
   end
@@ -136,12 +78,13 @@ local function ask(name, want, on)
 end
 
 --- Asks the clouds. on(name, result) is told of each as it answers: { ok=, count=, message= when not ok }.
--- → { candidates=, results = { {name=, ok=, count=, message=}, … }, rejected = {} }. A dead cloud costs only itself.
+-- → { candidates=, results = { {name=, ok=, count=, message=}, … }, rejected = {} }. A dead or slow cloud costs only itself.
 -- @raise as offers.configured
 function offers.collect(want, on)
-  local names, skipped = offers.configured(want.provider)
+  local names, skipped = offers.configured(want.provider, want.accept_no_guard)
+  local state = {}
   local answers = task.map(names, function(name)
-    return ask(name, want, on)
+    return ask(name, want, on, state)
   end)
   local collected = { candidates = {}, results = {}, rejected = {} }
   for index, name in ipairs(names) do
@@ -158,10 +101,10 @@ function offers.collect(want, on)
       end
     end
   end
-  for _, name in ipairs(skipped) do
-    local message = "has a key, but is not supported yet"
-    collected.results[#collected.results + 1] = { name = name, ok = false, count = 0, message = message }
-    on(name, { ok = false, count = 0, message = message })
+  for _, each in ipairs(skipped) do
+    local result = { name = each.name, ok = false, skipped = true, count = 0, message = each.message }
+    collected.results[#collected.results + 1] = result
+    on(each.name, result)
   end
   return collected
 end

@@ -44,7 +44,8 @@ local function add_request(add, name, request)
   for _, header in ipairs(request.headers or {}) do add(name .. "-header", header) end
 end
 
-local function config_text(order)
+--- The guest's configuration (docs/guest.md) as text, without a secret; order as of payload.build.
+function payload.config(order)
   local lines = {}
   local function add(key, value) lines[#lines + 1] = key .. " " .. line(tostring(value), key) end
   local limits, terminate = order.limits, order.terminate
@@ -63,9 +64,11 @@ local function config_text(order)
   add("terminate-method", terminate.method)
   add_request(add, "terminate", terminate)
   if terminate.body and terminate.body ~= "" then add("terminate-body", terminate.body) end
-  if order.find then
-    add_request(add, "find", order.find)
-    add("find-token", order.find.token)
+  local find = terminate.find
+  if find then
+    add_request(add, "find", find)
+    add("find-token", find.token)
+    add("find-pause", whole(find.pause or 0, "find.pause", 0))
   end
   if order.ca_pem then add("ca-file", "ca.pem") end
   for _, word in ipairs(order.engine.argv) do add("engine-arg", word) end
@@ -100,7 +103,7 @@ local function last_resort(order)
 end
 
 local function tries(order)
-  if order.find then return "" end -- the id is not known to the script: it can only end itself
+  if order.terminate.find then return "" end -- the id is not known to the script: it can only end itself
   local numbers = {}
   for i = 1, TRIES do numbers[i] = i end
   return table.concat(numbers, " ")
@@ -109,7 +112,7 @@ end
 --- Builds what is sent for one rental.
 -- @param order { listen_port, push_port, engine_port, client_public (base64), last_resort_seconds, retry_seconds,
 --   limits = { silence, idle, life, life_max } in seconds (0 off),
---   terminate = { method, url, headers = { "Name: value" }, body, key_env }, find = { url, headers, token } or nil,
+--   terminate = { method, url, headers = { "Name: value" }, body, key_env, find = { url, headers, token, pause } or nil },
 --   engine = { argv, env = { "NAME=value" }, inherit = { "NAME" } (variables of the machine) }, ca_pem or nil }.
 --   Texts may hold ${NAME} of the machine's environment.
 -- @return { blob, sha256 (hex), script, config, own (path of the user's own start.sh, nil without) }
@@ -117,7 +120,7 @@ end
 function payload.build(order)
   local guest, problem = assets.guest()
   if not guest or guest == "" then error("there is no guest program to send: " .. tostring(problem), 2) end
-  local config, ca = config_text(order), order.ca_pem or ""
+  local config, ca = payload.config(order), order.ca_pem or ""
   local blob = guest .. config .. ca
   local sha256 = keys.sha256_hex(blob)
   local request, body, fire = last_resort(order)

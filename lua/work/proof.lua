@@ -58,25 +58,38 @@ local function end_twins(provider, session)
   return twins
 end
 
+-- → true and the evidence; or false, nil and whether the cloud says that it is ending the machine
 local function absent_once(provider, session)
   if end_twins(provider, session) > 0 then return false end
   local verdict = provider.proof(session)
-  if verdict.state ~= "stopped" then return false end
+  if verdict.state ~= "stopped" then return false, nil, verdict.state == "ending" end
   return true, verdict.evidence
+end
+
+-- A cloud that says it is ending the machine is given the time that its `timing.ending` states; nothing is asked of it again meanwhile.
+local function absent_or_given_up(provider, session, waiting)
+  local until_ = clock.now() + (provider.timing.ending and pace.of(provider, "ending") or 0)
+  while true do
+    local absent, evidence, ending = absent_once(provider, session)
+    if not ending or clock.now() >= until_ then return absent, evidence end
+    waiting()
+    task.sleep(math.min(pace.of(provider, "poll"), pace.seconds(5)))
+  end
 end
 
 --- Looks for absence: twice, `gap` seconds apart, from the right account.
 -- @param attempts how often at most
 -- @param gap seconds between the two absences
 -- @param seen called with the count and the evidence after each absence
+-- @param waiting called while the cloud is ending the machine
 -- @return true, or false and a reason
-function proof.verify(provider, session, attempts, gap, seen)
+function proof.verify(provider, session, attempts, gap, seen, waiting)
   local count, first = 0, true
   return persist(attempts, function()
     if first then same_account(provider, session) end
     first = false
     while count < ABSENCES do
-      local absent, evidence = absent_once(provider, session)
+      local absent, evidence = absent_or_given_up(provider, session, waiting)
       if not absent then
         if count == 0 then
           -- It is still there: the request may have been swallowed, so it is sent again before the next look.
@@ -97,7 +110,7 @@ function proof.verify(provider, session, attempts, gap, seen)
 end
 
 --- Ends one session of the journal. The caller holds home.lock. Everything is recorded as it happens.
--- @param hooks { terminating(), failed(attempt, reason), terminated(acknowledged), verifying(), verified(outcome, reason) }
+-- @param hooks { terminating(), failed(attempt, reason), terminated(acknowledged), verifying(), waiting(), verified(outcome, reason) }
 -- @param attempts how often destroy and proof are tried (default 5)
 -- @return "proven", "unverifiable" or "unproven", and the reason when unproven
 function proof.finish(journal, provider, session, reason, hooks, attempts)
@@ -111,9 +124,13 @@ function proof.finish(journal, provider, session, reason, hooks, attempts)
     hooks.verifying()
     -- Without an acknowledged destroy, absence may only mean that the machine does not show yet.
     local gap = pace.of(provider, acknowledged and "proof_gap" or "consistency")
+    -- Nor does one that was never seen have to show at once (DESIGN §1.2).
+    local known = journal:session(session.token) or session
+    local age = clock.wall() - (known.started or 0)
+    if not known.seen then gap = math.max(gap, pace.of(provider, "consistency") - (age >= 0 and age or 0)) end
     local absent, doubt = proof.verify(provider, session, attempts, gap, function(_, evidence)
       journal:note("absent", session.token, { evidence = evidence })
-    end)
+    end, hooks.waiting)
     if absent and provider.capabilities.billing == "none" then
       if acknowledged then
         hooks.verified("unverifiable")

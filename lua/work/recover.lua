@@ -5,6 +5,7 @@ local config = require "facts.config"
 local journal = require "work.journal"
 local link = lazy "work.link"
 local stop = lazy "work.stop"
+local tidy = lazy "work.tidy"
 
 local recover = {}
 
@@ -28,6 +29,7 @@ end
 --- Before a start: finishes leftovers, then refuses when a machine is there.
 -- @raise kind `busy` when an instance is running, `unproven` when a leftover may bill
 function recover.before_start(book, ui)
+  tidy.rest(book)
   for _, result in ipairs(finish(book, ui)) do
     if result.outcome == "unproven" then
       fail.raise("unproven", ("an earlier machine (%s) may still bill: %s"):format(tostring(result.session.id or result.session.token), result.doubt))
@@ -43,9 +45,12 @@ end
 -- @return journal (fresh, without lock)
 function recover.any(ui)
   local book = journal.open(config.home())
-  if #book:open_sessions() == 0 then return book end
+  if #book:open_sessions() == 0 and #book:untidy() == 0 then return book end
   if book:acquire() then
-    local ok, problem = fail.try(finish, book, ui, 1)
+    local ok, problem = fail.try(function()
+      tidy.rest(book)
+      return finish(book, ui, 1)
+    end)
     book:release()
     if not ok then ui:note("an unfinished start could not be ended yet: " .. fail.message(problem)) end
     book:refresh()

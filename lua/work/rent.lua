@@ -5,6 +5,7 @@ local fail = require "base.fail"
 local log = require "base.log"
 local task = require "base.task"
 local pace = require "work.pace"
+local tidy = require "work.tidy"
 
 local LIST_TRIES = 4 -- lists that fail before nobody can say whether a machine is there
 
@@ -47,6 +48,13 @@ local function bind(journal, session, id, adopted)
   log.info("Instance created", { instance_id = id, token = session.token, adopted = adopted })
 end
 
+-- Nothing was rented.
+local function never(journal, provider, token, problem)
+  journal:append("closed", token, { outcome = "never", reason = fail.message(problem) })
+  tidy.away(journal, provider, token)
+  error(problem, 0)
+end
+
 -- The answer of a create was lost or not understood.
 local function resolve_unknown(journal, provider, session, problem, note)
   journal:append("lost", session.token, { reason = fail.message(problem) })
@@ -57,6 +65,7 @@ local function resolve_unknown(journal, provider, session, problem, note)
     bind(journal, session, found[1].id, true)
     return session
   end
+  tidy.away(journal, provider, session.token) -- what shows later is ended, not used
   fail.raise("capacity", ok and "the create's answer was lost and no machine appeared; it will be looked for again for 24 h"
     or "the create's answer was lost and the cloud cannot be asked: " .. fail.message(found), { unresolved = true, blind = not ok })
 end
@@ -72,11 +81,12 @@ function rent.create(journal, provider, plan, build, note)
     local token, ticket = journal:intend(plan)
     local session = { token = token, provider = provider.name, account = plan.account, plan = plan, absences = 0,
       hourly = plan.hourly, disk_hour = plan.disk_hour, started = clock.wall() }
-    local built, order = fail.try(build, token)
-    if not built then
-      journal:append("closed", token, { outcome = "never", reason = fail.message(order) })
-      error(order, 0)
-    end
+    local built, order = fail.try(function()
+      local made = build(token)
+      tidy.prepare(journal, provider, made)
+      return made
+    end)
+    if not built then never(journal, provider, token, order) end
     local ok, result = fail.try(provider.create, order, ticket)
     if ok then
       bind(journal, session, result.id)
@@ -89,8 +99,7 @@ function rent.create(journal, provider, plan, build, note)
     end
     local never_left = not journal:session(token).started
     if never_left or fail.is(result) and (result.sent == false or CERTAIN[result.kind]) then
-      journal:append("closed", token, { outcome = "never", reason = fail.message(result) })
-      error(result, 0)
+      never(journal, provider, token, result)
     end
     return resolve_unknown(journal, provider, session, result, note)
   end)

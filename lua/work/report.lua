@@ -15,10 +15,10 @@ local SILENT_TUNNEL = 180 -- seconds without a handshake: WireGuard renews every
 
 local report = {}
 
---- The three limits of the guard in one line.
-function report.limits_text(limits)
+--- The three limits of the guard in one line; unguarded: without silence, which only a guard can notice.
+function report.limits_text(limits, unguarded)
   local function one(seconds, words) return seconds > 0 and clock.duration(seconds) .. " " .. words or "no limit " .. words end
-  return one(limits.silence, "of silence") .. ", " .. one(limits.idle, "of idleness") .. ", " .. one(limits.life, "of life")
+  return (unguarded and "" or one(limits.silence, "of silence") .. ", ") .. one(limits.idle, "of idleness") .. ", " .. one(limits.life, "of life")
 end
 
 local function state_of(session)
@@ -56,6 +56,12 @@ local function warn(model, condition, text)
   if condition then model.warnings[#model.warnings + 1] = text end
 end
 
+-- The guard's own words; one without a key is called what it is for the user: none.
+local function guard_model(session, guard)
+  return { state = session.plan.guard == "none" and "none" or guard.state, silence_left = guard.silence_left, idle_left = guard.idle_left,
+    life_left = guard.life_left }
+end
+
 local function ago(seconds) return clock.duration(seconds) .. " ago" end
 
 local function add_tunnel(model, agent)
@@ -68,18 +74,18 @@ local function add_tunnel(model, agent)
 end
 
 -- The guard is asked at this moment; its last known words serve when it is silent, and are said to be old. → whether it answered
-local function add_guard(model, agent)
+local function add_guard(model, session, agent)
   local ok, guard = fail.try(link.guard)
   if not ok then
     guard = agent.guest
     warn(model, guard, guard and agent.guest_age and "the guard's times are as of " .. ago(agent.guest_age))
   end
   if not guard then
-    model.guard = { state = "unknown" }
+    model.guard = { state = session.plan.guard == "none" and "none" or "unknown" }
     return false
   end
-  model.guard = { state = guard.state, silence_left = guard.silence_left, idle_left = guard.idle_left, life_left = guard.life_left }
-  warn(model, guard.state ~= "armed", "the guard is ending the machine")
+  model.guard = guard_model(session, guard)
+  warn(model, guard.state ~= "armed" and session.plan.guard ~= "none", "the guard is ending the machine")
   local engine = guard.engine
   local dead = guard.state == "armed" and type(engine) == "table" and engine.running == false
   warn(model, dead, "the model server on the machine is not running; the guard starts it again")
@@ -101,14 +107,14 @@ local function complete(session)
   local model = describe(session)
   local agent, problem = link.status()
   if not agent then
-    model.guard = { state = "unknown" }
+    model.guard = { state = session.plan.guard == "none" and "none" or "unknown" }
     model.tunnel = { state = "down" }
     warn(model, true, "the agent of this folder does not answer: " .. problem)
     return model
   end
   add_tunnel(model, agent)
   if model.tunnel.state ~= "down" then
-    local reached = add_guard(model, agent)
+    local reached = add_guard(model, session, agent)
     if session.ready_at and not reached then model.model.state = "unknown" end
     if reached then add_model(model, session) end
   end
@@ -128,12 +134,23 @@ local function last_loss(book)
     cost = session.cost or cost.so_far(session, now), seconds = session.ended - (session.started or session.ended), ended = session.ended }
 end
 
+-- A sentence for each session whose SSH key or firewall ruleset could not be removed yet.
+local function left_behind(book)
+  local list = {}
+  for index, session in ipairs(book:untidy()) do
+    list[index] = ("what was made at %s besides the machine %s is still there (%s); it costs nothing and is tried again")
+      :format(title_of(session.provider), session.token, session.untidy_reason or "not tried yet")
+  end
+  return list
+end
+
 --- What is running in this home; finishes leftovers and brings a dead agent back first.
 function report.status()
   local book = recover.any(silent)
   local shown = book:shown()
   local session = book:current() or shown[#shown]
-  if not session then return { state = "none", home = config.home(), last = last_loss(book), rate = config.rate() } end
+  local left = left_behind(book)
+  if not session then return { state = "none", home = config.home(), last = last_loss(book), rate = config.rate(), warnings = left } end
   if not session.id or session.closed then return describe(session) end
   return complete(session)
 end
@@ -144,7 +161,7 @@ function report.ready(run)
   local model = describe(session)
   model.model.context = run.health.context or model.model.context
   model.tunnel = { state = "connected" }
-  model.guard = { state = run.guard.state, silence_left = run.guard.silence_left, idle_left = run.guard.idle_left, life_left = run.guard.life_left }
+  model.guard = guard_model(session, run.guard)
   return model
 end
 

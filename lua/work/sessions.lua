@@ -2,8 +2,10 @@
 -- What journal records mean: folds them into sessions. Pure.
 --
 -- A session: token, provider, account, state, id, plan (the intent's fields), started (unix seconds of the create), bound_at, endpoint,
+-- seen (since when the cloud shows the machine),
 -- ready_at, hourly, disk_hour, lost (answer of create unknown), refused, stopping (reason), destroyed, absences, unproven, closed (outcome: proven, never,
--- unverifiable, acknowledged), unverifiable (closed so, not acknowledged yet), ended (unix seconds), cost, currency.
+-- unverifiable, acknowledged), unverifiable (closed so, not acknowledged yet), ended (unix seconds), cost, currency;
+-- untidy (since when something made around the machine is there), untidied and untidy_reason (when and why its removal last failed).
 local sessions = {}
 
 -- kind → what it does to a session. A closed session can be opened again only by `bound`: the cloud showed a machine after all.
@@ -14,6 +16,12 @@ function apply.intent(s, r)
   s.hourly, s.disk_hour, s.currency, s.model = r.hourly, r.disk_hour, r.currency, r.model
 end
 
+function apply.preparing(s, r) s.untidy = r.t end
+
+function apply.tidied(s) s.untidy = nil end
+
+function apply.untidied(s, r) s.untidied, s.untidy_reason = r.t, r.reason end
+
 function apply.sent(s, r) s.state, s.started = "sent", r.t end
 
 function apply.lost(s, r) s.state, s.lost, s.lost_reason = "lost", r.t, r.reason end
@@ -23,15 +31,17 @@ function apply.bound(s, r)
   s.adopted = r.adopted
 end
 
-function apply.repriced(s, r) s.hourly, s.disk_hour = r.hourly, r.disk_hour end
+function apply.repriced(s, r) s.hourly, s.disk_hour, s.seen = r.hourly, r.disk_hour, s.seen or r.t end
 
-function apply.booting(s, r) s.state, s.endpoint = "booting", r.endpoint end
+function apply.booting(s, r) s.state, s.endpoint, s.seen = "booting", r.endpoint, s.seen or r.t end
 
 function apply.moved(s, r) s.endpoint = r.endpoint end
 
 function apply.tunnelled(s) s.state = "tunnelled" end
 
 function apply.guarded(s, r) s.state, s.guarded_at = "guarded", r.t end
+
+function apply.unguarded(s, r) s.state, s.unguarded_at = "unguarded", r.t end
 
 function apply.loading(s) s.state = "loading" end
 
@@ -84,7 +94,7 @@ function sessions.never_sent(session)
   return not session.closed and not session.started and not session.id
 end
 
-local BY_ITSELF = { interrupted = true, gone = true }
+local BY_ITSELF = { interrupted = true, gone = true, limit = true }
 
 --- Did the machine end without anybody here asking for it?
 function sessions.lost_by_itself(session)
@@ -95,7 +105,7 @@ end
 -- @param list sessions, oldest first
 function sessions.at_rest(list)
   for _, session in ipairs(list) do
-    if not session.closed or session.unverifiable then return false end
+    if not session.closed or session.unverifiable or session.untidy then return false end
   end
   return #list == 0 or not sessions.lost_by_itself(list[#list])
 end

@@ -2,13 +2,14 @@
 -- The eight steps of a start, each a function(run); work.deploy puts them in order and undoes them. What they may raise of kind `machine`
 -- means: this machine is of no use, another may be.
 --
--- run: { want, ui, options, journal, engine, client_public, accounts, balances, refusals, next, silent, rated, odd } and what the steps add:
+-- run: { want, ui, options, journal, engine, client_public, accounts, balances, refusals, next, silent, rated, odd, dead } and what the steps add:
 -- collected, ordered, rejected, candidate, provider, made (work.machine), session (work.rent), endpoint, guard, health.
 local clock = require "base.clock"
 local fail = require "base.fail"
 local task = require "base.task"
 local config = require "facts.config"
 local gpus = require "facts.gpus"
+local guarding = require "work.guarding"
 local identity = require "work.identity"
 local link = require "work.link"
 local machine = require "work.machine"
@@ -58,7 +59,7 @@ local function plan_of(run, candidate, made)
     bid = candidate.bid, download = candidate.parts.download,
     model = run.want.model.name, engine = run.want.engine, context = run.want.context, disk_gb = run.want.disk_gb, hours = run.want.hours,
     server_public = made.server_public, ports = { listen = made.ports.listen, push = made.ports.push },
-    silence = made.limits.silence, idle = made.limits.idle, life = made.limits.life,
+    guard = made.guard, silence = made.limits.silence, idle = made.limits.idle, life = made.limits.life,
     max_price = config.get("MAX_PRICE"), keep = run.options.keep_on_failure or nil, local_port = identity.port(),
   }
 end
@@ -94,14 +95,48 @@ local function after_refusal(run, candidate, problem)
   run.ui:note(("%s: %s; trying the next offer"):format(name_of(candidate), fail.message(problem)))
 end
 
--- One create; refusals go on as after_refusal says.
-local function create_next(run)
+-- A cloud that takes nothing more from us costs only itself: its offers are left out while another cloud has some.
+local function give_up_on(run, name, problem)
+  run.dead[name] = true
+  for index = run.next, #run.ordered do
+    if not run.dead[run.ordered[index].offer.provider] then
+      run.ui:warn(("%s: %s; going on with the other clouds"):format(name, fail.message(problem)))
+      return
+    end
+  end
+  error(problem, 0)
+end
+
+local HOPELESS = { auth = true, funds = true, quota = true }
+
+-- What renting at a cloud takes besides an offer: an account with credit, and a guard. → how machines there are guarded
+local function ready_to_rent(run, provider, candidate)
+  local guard, why = guarding.kind(provider, run.want.accept_no_guard)
+  if not guard then fail.raise("config", (provider.title or provider.name) .. ": " .. why) end
+  account_of(run, provider, candidate)
+  return guard
+end
+
+-- The next candidate of a cloud that is not given up: { candidate, provider, guard }; nil after the last.
+local function next_candidate(run)
   while run.next <= #run.ordered do
     local candidate = run.ordered[run.next]
+    local name = candidate.offer.provider
     run.next = run.next + 1
-    local provider = trusted.provider(candidate.offer.provider)
-    account_of(run, provider, candidate)
-    local made = machine.prepare(provider, run.engine, run.want, run.client_public)
+    if not run.dead[name] then
+      local provider = trusted.provider(name)
+      local ok, guard = fail.try(ready_to_rent, run, provider, candidate)
+      if ok then return candidate, provider, guard end
+      if fail.is(guard, "interrupted") then error(guard, 0) end
+      give_up_on(run, name, guard)
+    end
+  end
+end
+
+-- One create; refusals go on as after_refusal says.
+local function create_next(run)
+  for candidate, provider, guard in next_candidate, run do
+    local made = machine.prepare(provider, run.engine, run.client_public, guard)
     local ok, result = fail.try(rent.create, run.journal, provider, plan_of(run, candidate, made), function(token)
       return machine.order(made, candidate, run.want, token)
     end, function(text) run.ui:note(text) end)
@@ -110,7 +145,11 @@ local function create_next(run)
       return
     end
     if result.created then run.undo(result.created, provider, "create refused: " .. fail.message(result)) end
-    after_refusal(run, candidate, result)
+    if HOPELESS[result.kind] and not result.created then
+      give_up_on(run, provider.name, result)
+    else
+      after_refusal(run, candidate, result)
+    end
   end
   fail.raise("capacity", ("no offer could be had: %d were tried, the last refusal was: %s"):format(#run.refusals,
     #run.refusals > 0 and run.refusals[#run.refusals].reason or "none"))
@@ -144,16 +183,16 @@ function steps.boot(run)
     check_price(run, instance)
   end)
   run.journal:append("booting", run.session.token, { endpoint = run.endpoint })
-  run.ui:progress { text = "Pushing the guard" }
-  machine.push(run.endpoint, run.made)
+  run.ui:progress { text = "Delivering the guard" }
+  run.made.way.deliver(run.endpoint, run.made)
   run.ui:done("Instance running, guard program delivered")
 end
 
 function steps.tunnel(run)
   link.ensure()
   link.reload()
-  local limit = math.max(pace.seconds(90), SHORTEST_HANDSHAKE)
-  local until_ = clock.now() + limit
+  local limit = math.max(pace.seconds(run.made.way.handshake), SHORTEST_HANDSHAKE)
+  local until_, pause = clock.now() + limit, 0.02
   repeat
     local state = link.status()
     if state and state.session == run.session.token and state.tunnel and state.tunnel.handshake_age then
@@ -163,7 +202,8 @@ function steps.tunnel(run)
       return
     end
     if state and state.problem then fail.raise("config", state.problem) end
-    task.sleep(0.02)
+    task.sleep(pause)
+    pause = math.min(pause * 1.1, 0.5)
   until clock.now() > until_
   run.silent = run.silent + 1
   if run.silent >= SILENT_MACHINES then
@@ -173,7 +213,8 @@ function steps.tunnel(run)
   fail.raise("machine", ("no tunnel handshake over UDP with %s:%d within %s"):format(run.endpoint.host, run.endpoint.port, clock.duration(limit)))
 end
 
--- The guard's state when it is armed, keeps its end on disk and could end the machine at this moment; raises what is missing.
+-- The guard's state when it is armed, keeps its end on disk and could end the machine at this moment (unless it was accepted that it
+-- never can); raises what is missing.
 local function guard_now(run)
   local guard = link.guard()
   if guard.key == false and run.session.guard_key then
@@ -183,7 +224,7 @@ local function guard_now(run)
   local detail = guard.guard or {}
   if guard.state ~= "armed" then fail.raise("machine", "its state is " .. tostring(guard.state)) end
   if not detail.persisted then fail.raise("machine", "it cannot keep its end on the machine's disk") end
-  if not detail.ready then fail.raise("machine", "it has no key to end the machine with: " .. tostring(detail.missing)) end
+  if not detail.ready and run.made.guard ~= "none" then fail.raise("machine", "it has no key to end the machine with: " .. tostring(detail.missing)) end
   return guard
 end
 
@@ -197,6 +238,12 @@ function steps.guard(run)
   if not guard then fail.raise("machine", "the guard on the machine cannot be relied on: " .. problem) end
   link.tell("/heartbeat", {})
   run.guard = guard
+  if run.made.guard == "none" then
+    run.journal:append("unguarded", run.session.token)
+    run.ui:warn(("NO GUARD: %s cannot end itself and bills until you stop it; only while this computer is on and connected is it ended after %s")
+      :format(run.session.id, report.limits_text(run.made.limits, true)))
+    return
+  end
   run.journal:append("guarded", run.session.token)
   run.ui:done("Guard armed: " .. report.limits_text(run.made.limits))
 end

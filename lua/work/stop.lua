@@ -15,6 +15,7 @@ local pace = require "work.pace"
 local proof = require "work.proof"
 local rent = require "work.rent"
 local sessions = require "work.sessions"
+local tidy = require "work.tidy"
 local trusted = require "work.trusted"
 
 local STEPS = 4
@@ -50,6 +51,7 @@ local function hooks_for(ui, session)
     if acknowledged then ui:done("Terminated") else ui:fail("not acknowledged: " .. tostring(why)) end
   end
   function hooks.verifying() ui:step(2, STEPS, "Verifying billing stopped") end
+  function hooks.waiting() ui:progress { text = "The cloud is ending the machine" } end
   function hooks.verified(outcome, doubt)
     if outcome == "proven" then
       ui:done("Confirmed: absent twice, complete lists, same account")
@@ -79,7 +81,7 @@ end
 -- With nothing of the home billing any more the tunnel has no far end.
 local function tunnel_down(book, ui)
   ui:step(3, STEPS, "Removing WireGuard tunnel")
-  if #book:open_sessions() > 0 then
+  if #book:open_sessions() > 0 or #book:untidy() > 0 then
     link.reload()
     ui:done("Tunnel down; the agent stays to watch what is still open")
     return
@@ -90,7 +92,6 @@ end
 
 -- The agent takes its sockets with it; one that was killed left them lying.
 local function clean(ui)
-  ui:step(4, STEPS, "Cleaning state")
   if not link.pid() then
     for _, name in ipairs { "agent", "guest", "engine" } do files.remove(link.socket(name)) end
   end
@@ -104,7 +105,10 @@ function stop.session(book, provider, session, reason, ui, attempts)
   local outcome, doubt = proof.finish(book, after_agent(provider, session), session, reason, hooks_for(ui, session), attempts)
   close(book, provider, session, outcome, ui)
   if outcome ~= "unproven" then
+    local tidied, left = tidy.away(book, provider, session.token)
     tunnel_down(book, ui)
+    ui:step(4, STEPS, "Cleaning state")
+    if not tidied then ui:warn(left) end
     clean(ui)
   else
     alert.critical("Could not verify billing stopped", { instance_id = session.id, provider = session.provider, action = "stop", reason = doubt })
@@ -114,10 +118,11 @@ function stop.session(book, provider, session, reason, ui, attempts)
 end
 
 -- Nothing shows, which is no proof: a create may come true late.
-local function remember_lost(book, session, ui)
+local function remember_lost(book, provider, session, ui)
   local doubt = ("the create of %s was never answered; no machine shows, and it is looked for again for 24 h"):format(session.token)
   ui:warn(doubt)
   if not session.lost then book:append("lost", session.token, { reason = "the start was cut off" }) end
+  tidy.away(book, provider, session.token)
   return { session = session, outcome = "unresolved", doubt = doubt }
 end
 
@@ -150,7 +155,7 @@ local function resolve_unbound(book, provider, session, ui, quick)
     book:append("closed", session.token, { outcome = "never", reason = "not seen within 24 h" })
     return nil
   end
-  local result = remember_lost(book, session, ui)
+  local result = remember_lost(book, provider, session, ui)
   return nil, (not believable or age < pace.seconds(DOUBT_SECONDS)) and result or nil
 end
 
@@ -185,6 +190,7 @@ function stop.all(book, list, reason, ui, attempts)
       alert.critical("A machine could not be ended", { provider = session.provider, token = session.token, reason = fail.message(problem) })
     end
   end
+  tidy.rest(book)
   return results
 end
 
@@ -210,13 +216,13 @@ end
 --- `continueplz stop`. Returns the list of results; empty: nothing was running.
 function stop.run(ui)
   local book = journal.open(config.home())
-  if #book:open_sessions() == 0 and not files.owner(files.join(book.home, "home.lock")) then
+  if #book:open_sessions() == 0 and #book:untidy() == 0 and not files.owner(files.join(book.home, "home.lock")) then
     link.quit()
     return {}, book
   end
   take_over(book, ui)
   local ok, results = fail.try(stop.all, book, book:open_sessions(), "stop", ui)
-  if ok and #book:open_sessions() == 0 then link.quit() end
+  if ok and #book:open_sessions() == 0 and #book:untidy() == 0 then link.quit() end
   book:release()
   if not ok then error(results, 0) end
   return results, book

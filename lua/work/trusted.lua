@@ -51,6 +51,7 @@ function trusted.provider(name)
     if type(own[part]) ~= "table" then both[part] = builtin[part] end
   end
   for _, call in ipairs(ENDING) do both[call] = guarded(name, call, own[call], builtin[call]) end
+  both.tidy = builtin.tidy and guarded(name, "tidy", own.tidy or builtin.tidy, builtin.tidy) or own.tidy
   local first = both.destroy
   function both.destroy(id)
     if asked[id] then return builtin.destroy(id) end

@@ -17,12 +17,12 @@ local function wall()
   return nil
 end
 
---- Makes the want of this run. options: `strict` (renting: the registry must answer). Waits.
+--- Makes the want of this run. options: `strict` (renting: the registry must answer), `accept_no_guard`. Waits.
 -- @raise `config` without a key, `usage` for a model that does not exist or runs at ollama.com only, other kinds when the
 -- registry cannot be asked
 function want.make(options)
   local notes = {}
-  offers.configured(config.get("DEFAULT_PROVIDER"))
+  offers.configured(config.get("DEFAULT_PROVIDER"), options.accept_no_guard)
   local model = sizing.model(sizing.chosen(), { strict = options.strict, notes = notes })
   local context = sizing.context(model, notes)
   local region = config.get("DEFAULT_REGION")
@@ -32,7 +32,7 @@ function want.make(options)
     disk_gb = math.ceil(model.bytes * 1.25 / 1e9 + 20), download_gb = model.bytes / 1e9,
     hours = config.get("DAY_HOURS"), spot = config.get("PREFER_SPOT"), bid_margin = config.get("BID_MARGIN"),
     region = region ~= "any" and region or nil, gpu = config.get("DEFAULT_GPU"), gpus = config.get("GPUS"),
-    provider = config.get("DEFAULT_PROVIDER"), max_price = wall(), ask_above = config.get("MAX_PRICE") or nil,
+    provider = config.get("DEFAULT_PROVIDER"), accept_no_guard = options.accept_no_guard, max_price = wall(), ask_above = config.get("MAX_PRICE") or nil,
     min_reliability = config.get("MIN_RELIABILITY"), datacenter = config.get("DATACENTER_ONLY"), notes = notes,
     speed = function(offer)
       local gpu = gpus.find(offer.gpu)

@@ -255,6 +255,7 @@ static const struct key keys[] = {
     {"find-url", true, set_url, FIELD(find.url)},
     {"find-header", true, set_header, FIELD(find.headers)},
     {"find-token", false, set_text, FIELD(find_token)},
+    {"find-pause", false, set_seconds, FIELD(find_pause)},
     {"ca-file", false, set_list, FIELD(ca_files)},
     {"engine-arg", false, set_list, FIELD(engine_argv)},
     {"engine-env", false, set_list, FIELD(engine_env)},

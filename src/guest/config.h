@@ -42,6 +42,7 @@ struct config {
     int64_t retry; /* seconds */
     struct config_request terminate, find;
     char *find_token;
+    int64_t find_pause; /* seconds between the two requests */
     struct config_list ca_files, engine_argv, engine_env;
     char *state_dir;
 };

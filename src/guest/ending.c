@@ -19,6 +19,7 @@
 #define KEY_MAX 512
 #define ATTEMPT_SECONDS 60
 #define BACKOFF_SECONDS 60
+#define MOST_PAUSE 20
 #define BUNDLE_MAX (4 << 20)
 #define SECOND 1000000000ULL
 
@@ -104,6 +105,8 @@ static _Noreturn void attempt(struct ending *ending, int out) {
     alarm(ATTEMPT_SECONDS);
     store_close(ending->store);
     if (!ending->config->find.url || find_id(ending, when, report, sizeof report)) {
+        if (ending->config->find.url)
+            sleep((unsigned)(ending->config->find_pause < MOST_PAUSE ? ending->config->find_pause : MOST_PAUSE));
         request_send(&ending->config->terminate, lookup, ending, ending->anchors, when, &answer);
         describe("terminate", &answer, report, sizeof report);
         answer_free(&answer);

@@ -32,7 +32,7 @@ static void everything(void) {
                  "peer-address 10.1.2.4\nexpose 11434 ${PORT} counted\nexpose 11435 ${PORT} uncounted\n"
                  "silence 36000\nidle 3600\nlife 43200\nlife-max 86400\n"
                  "retry 7\nterminate-method POST\nterminate-header Authorization: Bearer ${KEY}\nterminate-header X-A: b\n"
-                 "terminate-body {\"a\": \"${ID}\"}\nfind-url https://cloud.example/list\nfind-header X-B: c\nfind-token cplz-1\n"
+                 "terminate-body {\"a\": \"${ID}\"}\nfind-url https://cloud.example/list\nfind-header X-B: c\nfind-token cplz-1\nfind-pause 2\n"
                  "ca-file a.pem\nca-file b.pem\nengine-arg /bin/server\nengine-arg two words\nengine-env HOME=${HOME}\n"
                  "engine-inherit PORT\nengine-inherit NOWHERE\nengine-env COST=5$$"),
            "refused: %s", why);
@@ -43,7 +43,7 @@ static void everything(void) {
     expect(config.expose[0].counted, "expose counted");
     expect(config.expose[1].port == 11435 && !config.expose[1].counted, "expose uncounted");
     expect(config.limits.silence == 36000 && config.limits.idle == 3600 && config.limits.life == 43200, "limits");
-    expect(config.life_max == 86400 && config.retry == 7, "life-max, retry");
+    expect(config.life_max == 86400 && config.retry == 7 && config.find_pause == 2, "life-max, retry, find-pause");
     expect(strcmp(config.terminate.url, "https://cloud.example/${ID}") == 0, "holes of requests stay");
     expect(config.terminate.headers.count == 2 && strcmp(config.terminate.headers.item[1], "X-A: b") == 0, "headers");
     expect(strcmp(config.terminate.body, "{\"a\": \"${ID}\"}") == 0 && strcmp(config.terminate.method, "POST") == 0, "body");

@@ -95,7 +95,7 @@ end
 function account.list_keys(call)
   local list = {}
   for _, row in sorted(call.world.keys) do
-    if row.account == call.account.id and row.kind == "account" then
+    if row.account == call.account.id and row.kind == "account" and row.cloud ~= "lambda" then
       list[#list + 1] = {id = row.id, name = reply.maybe(row.name), permissions = reply.maybe(row.permissions)}
     end
   end

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- The same handlers for clients that run in the same process in a replaced world: what a handler says, in the words of the
 --- replaced HTTP (tests/lua/fake_http.lua): {status, headers, body | pieces, delay}, {hang=true} or {lost=true}.
-local faces = {vast = require "cloudsim.vast", registry = require "cloudsim.registry", control = require "cloudsim.control"}
+local faces = {vast = require "cloudsim.vast", lambda = require "cloudsim.lambda", registry = require "cloudsim.registry", control = require "cloudsim.control"}
 
 local inprocess = {}
 
@@ -24,7 +24,7 @@ local function pieces_of(stream)
   return list
 end
 
---- → the answer of face "vast", "registry" or "control" to a request {method, path, query, headers, body, peer}.
+--- → the answer of face "vast", "lambda", "registry" or "control" to a request {method, path, query, headers, body, peer}.
 function inprocess.answer(face, request, world)
   local response = faces[face].handler(request, world)
   if response.hang then
@@ -36,10 +36,10 @@ function inprocess.answer(face, request, world)
     pieces = response.stream and pieces_of(response.stream) or nil, delay = response.delay}
 end
 
---- A function for sim.http of the replaced world: addresses are 127.0.0.1 with `ports` {vast=, registry=, control=}.
+--- A function for sim.http of the replaced world: addresses are 127.0.0.1 with `ports` {vast=, lambda=, registry=, control=}.
 function inprocess.http(world, ports)
   return function(request)
-    for _, face in ipairs({"vast", "registry", "control"}) do
+    for _, face in ipairs({"vast", "lambda", "registry", "control"}) do
       if request.port == ports[face] then
         return inprocess.answer(face, request, world)
       end

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
---- The ground truth about money. Rows are only ever added; a row is closed once. Billing is by the second without a
---- minimum (facts/vast.md §1.10): `gpu` and `disk` cost rate × seconds / 3600, traffic costs rate × bytes / 10⁹.
+--- The ground truth about money. Rows are only ever added; a row is closed once. `gpu` and `disk` cost rate × seconds / 3600, traffic
+--- costs rate × bytes / 10⁹. Billing is by the second without a minimum (facts/vast.md §1.10), or by begun steps of `step` seconds
+--- (facts/lambda.md §2.8).
 local ledger = {}
 ledger.__index = ledger
 
@@ -10,7 +11,7 @@ function ledger.new()
   return setmetatable({rows = {}}, ledger)
 end
 
---- Opens a row {provider, account, id, kind, rate, token}; `rate` is $/hour for gpu and disk, $/GB for bwd and bwu.
+--- Opens a row {provider, account, id, kind, rate, token, step, marks = {[other token] = true}}; `rate` is $/hour for gpu and disk, $/GB for bwd and bwu.
 function ledger:start(row, at)
   assert(row.kind and row.rate and row.id, "a ledger row needs kind, rate and id")
   row.n = #self.rows + 1
@@ -52,11 +53,15 @@ function ledger.amount(row, now, from)
   if not TIMED[row.kind] then
     return last >= first and row.rate * row.bytes / 1e9 or 0.0
   end
-  return math.max(0, last - first) * row.rate / 3600
+  local seconds = math.max(0, last - first)
+  if row.step then
+    seconds = math.max(1, math.ceil(seconds / row.step)) * row.step
+  end
+  return seconds * row.rate / 3600
 end
 
 local function wanted(row, token)
-  return token == nil or row.token == token
+  return token == nil or row.token == token or row.marks ~= nil and row.marks[token] == true
 end
 
 --- Sum of all rows, or of the rows of one token (the label at creation), in dollars.

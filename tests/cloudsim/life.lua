@@ -20,6 +20,7 @@ function life.disk_rate(world, instance, stopped)
   return stopped and rate * world.settings.stopped_disk_factor or rate
 end
 
+--- Has fn(world, instance, …) called after `seconds` (scaled), unless the machine's state changes before.
 local function later(world, instance, seconds, fn)
   local turn = instance.turn
   world:after(seconds, function()
@@ -279,6 +280,6 @@ function life.cost(world, instance)
   return sum
 end
 
-life.context = context
+life.context, life.later = context, later
 
 return life

@@ -40,6 +40,15 @@ local function per_minute(world, name, identity, most)
   return nil
 end
 
+--- Whether a call may pass that is allowed every `seconds`, with `burst` of them saved up at most.
+function limits.bucket(world, place, seconds, burst)
+  local bucket = world.last_call[place] or {left = burst, at = world.time}
+  local left = math.min(burst, bucket.left + (world.time - bucket.at) / world:scaled(seconds))
+  local passes = left > 0.9999 -- the clock's own rounding
+  world.last_call[place] = {left = passes and left - 1 or left, at = world.time}
+  return passes
+end
+
 --- → nil when the call may pass, else the 429.
 function limits.check(world, name, identity)
   if not name or not world.settings.rate_limits then

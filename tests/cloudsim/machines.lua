@@ -1,15 +1,18 @@
 -- SPDX-License-Identifier: MIT
 --- Machines as real processes: what create sent runs under `bin/container` (which kills every descendant when the machine ends,
---- or the simulator dies), with the environment that Vast documents (facts/vast.md §1.12), behind its port mappings.
+--- or the simulator dies): a container with the environment that Vast documents (facts/vast.md §1.12), behind its port mappings, or
+--- a virtual machine (lambda_vm.lua).
 local clock = require "base.clock"
 local fail = require "base.fail"
 local files = require "base.files"
+local lambda_life = require "cloudsim.lambda_life"
 local life = require "cloudsim.life"
 local log = require "base.log"
 local process = require "base.process"
 local relay = require "cloudsim.relay"
 local sorted = require "base.sorted"
 local task = require "base.task"
+local vm = require "cloudsim.lambda_vm"
 
 local machines = {}
 machines.__index = machines
@@ -25,6 +28,8 @@ function machines.new(options)
   hooks.freeze = function(instance) self:signal(instance, "USR1") end
   hooks.thaw = function(instance) self:signal(instance, "USR2") end
   hooks.log = function(instance) return files.read(self:path(instance, "log")) or "" end
+  hooks.firewall = function() self:firewall() end
+  hooks.enforced = function(instance) return vm.enforced(self, instance) end
   hooks.command = function(instance, text) return self:command(instance, text) end
   return self
 end
@@ -144,7 +149,18 @@ local function ended(self, instance, child, event)
   self.running[instance.id] = nil
   instance.exit = event.status or event.signal
   self.world:tick()
-  life.exited(self.world, instance, "Error: process exited with code " .. tostring(instance.exit))
+  if instance.cloud ~= "lambda" then
+    life.exited(self.world, instance, "Error: process exited with code " .. tostring(instance.exit))
+  elseif vm.ending(self, instance) == "reboot" then
+    lambda_life.restart(self.world, instance)
+  else
+    lambda_life.shut_down(self.world, instance)
+  end
+end
+
+-- What a container runs, with which environment, where.
+local function prepare(self, instance, ports)
+  return command_line(self, instance), environment(self, instance, ports), self:path(instance, "home")
 end
 
 local function run(self, instance, ports, before)
@@ -155,11 +171,13 @@ local function run(self, instance, ports, before)
     return
   end
   local argv = {self.lib .. "/bin/container"}
-  local command = command_line(self, instance)
+  local command, env, cwd = (instance.cloud == "lambda" and vm.prepare or prepare)(self, instance, ports)
+  if not instance.process or instance.destroyed then
+    return
+  end
   table.move(command, 1, #command, 2, argv)
   local out = "file:" .. self:path(instance, "log")
-  local child = process.spawn{argv = argv, env = environment(self, instance, ports), cwd = self:path(instance, "home"),
-    stdin = "pipe", stdout = out, stderr = out, session = true}
+  local child = process.spawn{argv = argv, env = env, cwd = cwd, stdin = "pipe", stdout = out, stderr = out, session = true}
   self.running[instance.id] = child
   instance.pid = child.pid
   local event = child:wait()
@@ -168,17 +186,30 @@ local function run(self, instance, ports, before)
   ended(self, instance, child, event)
 end
 
---- Hook: the machine runs from now on. → its outside ports
+--- Hook: the machine runs from now on. → its outside ports; nil for a virtual machine, whose ports are direct
 function machines:start(instance)
+  local before = self.ending[instance.id]
+  if instance.cloud == "lambda" then
+    self:spawn(function() run(self, instance, nil, before) end)
+    return nil
+  end
   for _, name in ipairs({"home", "bin"}) do
     assert(files.mkdir(self:path(instance, name)))
   end
   instance.home, instance.exit = self:path(instance, "home"), nil
   write_launcher(self, instance)
   local ports = open_relays(self, instance)
-  local before = self.ending[instance.id]
   self:spawn(function() run(self, instance, ports, before) end)
   return ports
+end
+
+--- Hook: a rule may have changed.
+function machines:firewall()
+  for _, instance in ipairs(self.world.lambda:each()) do
+    if instance.root then
+      vm.rules(self, instance)
+    end
+  end
 end
 
 function machines:signal(instance, name)

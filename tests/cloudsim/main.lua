@@ -1,13 +1,16 @@
 -- SPDX-License-Identifier: MIT
 --- Starts the simulated clouds on loopback: CONTINUEPLZ_SCRIPTS=tests continueplz tests/cloudsim/main.lua [--port=0]
---- [--control-port=0] [--registry-port=0] [--dir=DIR] [--world=FILE] [--time-scale=N] [--seed=N] [--key=KEY] [--parent=PID].
+--- [--lambda-port=0] [--control-port=0] [--registry-port=0] [--dir=DIR] [--world=FILE] [--time-scale=N] [--seed=N] [--key=KEY]
+--- [--lambda-key=KEY] [--parent=PID].
 --- Prints one JSON line with the addresses (also DIR/address.json) when it listens. Ends, with every machine, on SIGTERM or
 --- SIGINT, or when the process of --parent is gone. FILE holds options of world.new as JSON. See README.md beside this file.
 local clock = require "base.clock"
 local control = require "cloudsim.control"
+local downloads = require "cloudsim.downloads"
 local fail = require "base.fail"
 local files = require "base.files"
 local json = require "base.json"
+local lambda = require "cloudsim.lambda"
 local log = require "base.log"
 local machines = require "cloudsim.machines"
 local net = require "base.net"
@@ -21,8 +24,8 @@ local vast = require "cloudsim.vast"
 local scripts = require "base.world"
 local world = require "cloudsim.world"
 
-local KNOWN = {port = true, ["control-port"] = true, ["registry-port"] = true, dir = true, world = true, scale = true,
-  ["time-scale"] = true, seed = true, key = true, parent = true}
+local KNOWN = {port = true, ["lambda-port"] = true, ["control-port"] = true, ["registry-port"] = true, dir = true, world = true,
+  scale = true, ["time-scale"] = true, seed = true, key = true, ["lambda-key"] = true, parent = true}
 
 -- Account keys that are good unless --key names another.
 local KEYS = {world.DEFAULT_KEY, "canary-account-key-5f1c2a9e7b", "demo-key-of-the-simulated-cloud"}
@@ -48,6 +51,7 @@ local function read_world(options)
   wanted.time_scale = tonumber(options["time-scale"] or options.scale) or wanted.time_scale
   wanted.seed = math.tointeger(tonumber(options.seed)) or wanted.seed
   wanted.keys = options.key and {options.key} or wanted.keys or KEYS
+  wanted.lambda_keys = options["lambda-key"] and {options["lambda-key"]} or wanted.lambda_keys
   return world.new(wanted)
 end
 
@@ -118,18 +122,25 @@ local function run(options)
   local here = read_world(options)
   local lib = files.absolute(files.dirname((scripts.source("cloudsim.world"))))
   local vast_door, vast_address = listen(options.port)
+  local lambda_door, lambda_address = listen(options["lambda-port"])
   local registry_door, registry_address = listen(options["registry-port"])
   local control_door, control_address = listen(options["control-port"])
   local toy_door, toy_address = listen()
-  local addresses = {vast = vast_address, registry = registry_address, control = control_address, toy = toy_address}
+  local addresses = {vast = vast_address, lambda = lambda_address, registry = registry_address, control = control_address,
+    downloads = registry_address .. "/ollama", toy = toy_address}
   local all = machines.new{world = here, dir = dir, lib = lib, addresses = addresses}
   local work = {
     function() all:supervise() end,
     function() heartbeat(here) end,
     options.parent and function() watch_parent(math.tointeger(tonumber(options.parent))) end or nil,
   }
-  here.hooks.door = door(all, vast_door, over_sockets(vast.handler, here))
-  here.hooks.door(true)
+  local doors = {vast = door(all, vast_door, over_sockets(vast.handler, here)),
+    lambda = door(all, lambda_door, over_sockets(lambda.handler, here))}
+  local archives = downloads.build(files.join(dir, "downloads"), lib)
+  here.hooks.downloads = function() return archives end
+  here.hooks.door = function(cloud, open) doors[cloud](open) end
+  doors.vast(true)
+  doors.lambda(true)
   server.serve(toy_door, over_sockets(toy.handler, here))
   server.serve(registry_door, over_sockets(registry.handler, here))
   server.serve(control_door, over_sockets(control.handler, here))

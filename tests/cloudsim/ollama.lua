@@ -57,7 +57,7 @@ end
 
 local function surroundings(host)
   local env = {loopback = is_loopback(host), sleep = task.sleep, now = clock.wall, settings = {}, fresh = 0, count = 0}
-  local instance = math.tointeger(tonumber(getenv("CLOUDSIM_INSTANCE")))
+  local instance = getenv("CLOUDSIM_INSTANCE")
   local models = getenv("OLLAMA_MODELS") or files.join(getenv("HOME") or getenv("CLOUDSIM_HOME"), ".ollama/models")
   env.store = store.new{dir = models, now = clock.wall, keep_alive = getenv("OLLAMA_KEEP_ALIVE"),
     vram = tonumber(getenv("CLOUDSIM_VRAM")) * 1048576, context = math.tointeger(tonumber(getenv("OLLAMA_CONTEXT_LENGTH")))}

@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: MIT
---- The model registry: handler(request, world) → response (facts/serving.md §2.1). Blobs have the stated sizes; their content
+--- The model registry and, beside it, the release archives of the model server (downloads.lua): handler(request, world) → response
+--- (facts/serving.md §2.1). Blobs have the stated sizes; their content
 --- is a GGUF header followed by zeros.
+local downloads = require "cloudsim.downloads"
 local json = require "base.json"
 local models = require "cloudsim.models"
 local reply = require "cloudsim.reply"
@@ -139,9 +141,12 @@ local function manifest(space, name, tag)
   return answer
 end
 
-local function answer(request)
+local function answer(request, world)
   local path = request.path
-  if request.method ~= "GET" and request.method ~= "HEAD" then
+  local archive = (request.method == "GET" or request.method == "HEAD") and downloads.answer(request, world)
+  if archive then
+    return archive
+  elseif request.method ~= "GET" and request.method ~= "HEAD" then
     return unknown("UNSUPPORTED", "method not allowed")
   elseif path:match("^/v2/?$") then
     return reply.json(200, json.object({}))
@@ -170,7 +175,7 @@ function registry.handler(request, world)
   if down then
     response = (down.mode and down.mode ~= "drop") and reply.lost(down.mode) or {drop = true}
   else
-    response = world.faults:take("registry.html", context) and reply.html(200) or answer(request)
+    response = world.faults:take("registry.html", context) and reply.html(200) or answer(request, world)
   end
   world:note({face = "registry", method = request.method, path = request.path, key = request.headers.authorization and "unknown"
     or "none", status = response.status or "drop"})

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --- A world with a clock that a test turns, and calls as a client would make them. For tests in process.
-local faces = {vast = require "cloudsim.vast", control = require "cloudsim.control", registry = require "cloudsim.registry"}
+local faces = {vast = require "cloudsim.vast", lambda = require "cloudsim.lambda", control = require "cloudsim.control", registry = require "cloudsim.registry"}
 local json = require "base.json"
 local world = require "cloudsim.world"
 

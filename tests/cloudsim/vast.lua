@@ -9,6 +9,7 @@ local life = require "cloudsim.life"
 local limits = require "cloudsim.limits"
 local manage = require "cloudsim.manage"
 local reply = require "cloudsim.reply"
+local service = require "cloudsim.service"
 
 local vast = {}
 
@@ -72,29 +73,11 @@ local function bad_key()
   return reply.fail(404, "auth_error", "Invalid user key")
 end
 
--- The whole fate of the service, ordered by the control address.
-local function service_fault(world, context)
-  local faults = world.faults
-  local down = faults:take("api.down", context)
-  if down then
-    return (down.mode and down.mode ~= "drop") and reply.lost(down.mode) or {drop = true}
-  elseif faults:take("api.429", context) then
-    return reply.text(429, "API requests too frequent")
-  elseif faults:take("api.auth", context) then
-    return bad_key()
-  elseif faults:take("api.html", context) then
-    return reply.html(200)
-  elseif faults:take("api.endless_body", context) then
-    return {status = 200, headers = {["Content-Type"] = "application/json"}, stream = function(write)
-      local padding = ("x"):rep(65536)
-      write('{"success":true,"padding":"')
-      while true do
-        write(padding)
-      end
-    end}
-  end
-  return nil
-end
+local FAULTS = {
+  too_many = function() return reply.text(429, "API requests too frequent") end,
+  bad_key = bad_key,
+  broken = function(order) return reply.text(order.status or 500, order.message or "Internal Server Error") end,
+}
 
 local function allowed(world, key, route, args)
   if key.kind == "instance" then
@@ -117,7 +100,7 @@ local function identify(request, world, route)
     return nil, reply.fail(403, "auth_error", "This action requires login.")
   end
   local key = world.keys[text]
-  if not key then
+  if not key or key.cloud == "lambda" then
     return nil, bad_key()
   end
   return key
@@ -176,12 +159,9 @@ function vast.handler(request, world)
     entry.query[name] = name ~= "api_key" and value or nil
   end
   world:note(entry)
-  local context = {method = request.method, path = request.path}
-  local response = service_fault(world, context) or answer(request, world, entry)
-  local slow = world.faults:take("api.slow", context)
-  if slow then
-    response.delay = world:scaled(slow.seconds or 5)
-  end
+  local context = {cloud = "vast", method = request.method, path = request.path}
+  local response = service.fault(world, context, FAULTS) or answer(request, world, entry)
+  response = service.after(world, context, response)
   entry.status = response.status or (response.hang and "hang" or "drop")
   return response
 end

@@ -4,6 +4,7 @@
 --- `tick` makes due events happen in order, so the ledger does not depend on how often anybody looks.
 local sorted = require "base.sorted"
 local faults = require "cloudsim.faults"
+local lambda_state = require "cloudsim.lambda_state"
 local ledger = require "cloudsim.ledger"
 local offers = require "cloudsim.offers"
 local random = require "cloudsim.random"
@@ -30,10 +31,31 @@ local SETTINGS = {
   exited_gpu = false,        -- true: the GPU bills on after the process ended
   pull_bytes_per_second = 250e6,
   tokens_per_second = 60,
+  -- Lambda: what facts/lambda.md §2.12 does not know can be had either way
+  lambda_429 = "json",                    -- the body: "json", "empty" or "html"
+  lambda_retry_after = false,             -- or seconds
+  lambda_burst = 5,                       -- calls that may come at once; one more each second. Unmodified clients make 4 (dstack)
+  lambda_extra_fields = true,             -- workspace_id, is_reserved
+  lambda_architecture = false,            -- specs.architecture
+  lambda_missing_status = 404,            -- launch with an unknown key, type, image, ruleset: 404 or 400
+  lambda_duplicate_status = 400,
+  lambda_early_terminate = "refuse",      -- of a machine that has not launched, or "accept"
+  lambda_second_terminate = "not_found",  -- "unknown" (500 global/unknown) or "ok"
+  lambda_multi_terminate = "all",         -- one bad id fails the call; "partial": the good ones end
+  lambda_terminating_polls = 2,           -- looks that show "terminating",
+  lambda_terminating_seconds = 60,        -- or its end without any
+  lambda_terminated = "gone",             -- then 404 and not listed; "get" still answers; "listed" as well
+  lambda_bill_until = "request",          -- or "terminated"
+  lambda_shutdown = "active",             -- status after a shutdown inside: "active", "unhealthy", …
+  lambda_firewall = "additive",           -- global rules beside attached rulesets; "replace": instead
+  lambda_us_south_1 = "open",             -- or "closed": rules do not apply there
+  lambda_instance_quota = 100,
+  lambda_ruleset_quota = 50,
+  lambda_page = 50,                       -- audit events per page
 }
 
---- options: now = function → unix seconds (required), seed, time_scale, keys (of account 48211), credit, settings,
---- offers (rows), extra_offers.
+--- options: now = function → unix seconds (required), seed, time_scale, keys (of account 48211, good at every cloud), lambda_keys
+--- (then `keys` are Vast's alone), credit, settings, offers (rows), extra_offers, lambda_types (rows), lambda_file_systems (rows).
 function world.new(options)
   local self = setmetatable({}, world)
   self.options = options
@@ -65,24 +87,28 @@ function world:reset()
   self.next_id, self.next_ask = 30119482, 21874410
   self.ledger, self.faults = ledger.new(), faults.new()
   self:account{id = 48211, username = "ada", email = "ada@example.org", credit = options.credit or 18.42,
-    keys = options.keys or {world.DEFAULT_KEY}}
+    keys = options.keys or {world.DEFAULT_KEY}, cloud = options.lambda_keys and "vast"}
+  for _, key in ipairs(options.lambda_keys or {}) do
+    self:add_key(self.accounts[48211], key, {kind = "account", cloud = "lambda"})
+  end
   self.offers = offers.build(self, options.offers, options.extra_offers)
+  self.lambda = lambda_state.new(self)
 end
 
---- Adds an account {id, username, email, credit, keys}. → account
+--- Adds an account {id, username, email, credit, keys, cloud (the only one where the keys are good)}. → account
 function world:account(fields)
   local account = {id = fields.id, username = fields.username, email = fields.email, deposit = fields.credit or 0,
     ssh_keys = {}, next_ssh = 71001, next_key = 90231, since = self.time}
   self.accounts[account.id] = account
   for _, key in ipairs(fields.keys or {}) do
-    self:add_key(account, key, {kind = "account"})
+    self:add_key(account, key, {kind = "account", cloud = fields.cloud or nil})
   end
   return account
 end
 
 function world:add_key(account, text, fields)
   local row = {id = account.next_key, text = text, account = account.id, kind = fields.kind, instance = fields.instance,
-    permissions = fields.permissions, name = fields.name}
+    permissions = fields.permissions, name = fields.name, cloud = fields.cloud}
   account.next_key = account.next_key + 1
   self.keys[text] = row
   return row

@@ -9,7 +9,7 @@ local scenes = require "dst.scenes"
 local crash = {}
 
 local function one(scene, point)
-  local p = plays.new { seed = 1 }
+  local p = plays.new { seed = 1, cloud = point.cloud }
   local ok, verdict = fail.try(function()
     scene.prepare(p)
     p.aim = { name = scene.aim, at = point.at, how = point.how, all = point.all }
@@ -22,31 +22,39 @@ local function one(scene, point)
 end
 
 local function name_of(point)
-  return ("--crash=%d:%d:%s:%s:%s"):format(point.scene, point.at, point.how, point.all and "all" or "one", point.way)
+  return ("--crash=%d:%d:%s:%s:%s:%s"):format(point.scene, point.at, point.how, point.all and "all" or "one", point.way, point.cloud)
 end
 
 --- Plays one point. → verdict or nil, the play
 function crash.replay(text)
-  local scene, at, how, all, way = text:match("^(%d+):(%d+):(%a+):(%a+):(%a+)$")
-  local point = { scene = tonumber(scene), at = tonumber(at), how = how, all = all == "all", way = way }
+  local scene, at, how, all, way, cloud = text:match("^(%d+):(%d+):(%a+):(%a+):(%a+):(%a+)$")
+  local point = { scene = tonumber(scene), at = tonumber(at), how = how, all = all == "all", way = way, cloud = cloud }
   return one(scenes.list[point.scene], point)
 end
 
 -- The names of the acts of a scene that nobody disturbs.
-local function points(scene)
-  local p = plays.new { seed = 1 }
+local function points(scene, cloud)
+  local p = plays.new { seed = 1, cloud = cloud }
   scene.prepare(p)
-  p.aim = { name = scene.aim, names = {} }
+  p.aim = { name = scene.aim, names = {}, targets = {} }
   scene.act(p)
-  return p.aim.names
+  return p.aim.names, p.aim.targets
+end
+
+-- An act of a loop that only waits: the same as one turn and two turns before.
+local function waits(targets, at)
+  for length = 1, 2 do
+    if targets[at] == targets[at - length] and targets[at] == targets[at - 2 * length] then return true end
+  end
+  return false
 end
 
 -- The ways a point is tried: all of them, or `few` that change from point to point.
-local function variants(index, at, name, few)
+local function variants(index, at, name, few, cloud)
   local list = {}
   for _, how in ipairs { "before", "after", name == "state.append" and "torn" or nil } do
     for _, all in ipairs { false, true } do
-      for _, way in ipairs(ending.ways) do list[#list + 1] = { scene = index, at = at, how = how, all = all, way = way } end
+      for _, way in ipairs(ending.ways) do list[#list + 1] = { scene = index, at = at, how = how, all = all, way = way, cloud = cloud } end
     end
   end
   if not few then return list end
@@ -55,12 +63,13 @@ local function variants(index, at, name, few)
   return chosen
 end
 
---- Plays a scene's every point; with `first` only up to a failure. → number of histories, points, list of {replay, verdict}
-function crash.scene(index, few, first)
+--- Plays a scene's every point at a cloud; with `first` only up to a failure. → number of histories, points, list of {replay, verdict}
+function crash.scene(index, few, first, cloud)
   local scene, count, failures = scenes.list[index], 0, {}
-  local names = points(scene)
+  local names, targets = points(scene, cloud)
   for at, name in ipairs(names) do
-    for _, point in ipairs(variants(index, at, name, few)) do
+    local all = few and waits(targets, at) and {} or nil
+    for _, point in ipairs(all or variants(index, at, name, few, cloud)) do
       local verdict = one(scene, point)
       count = count + 1
       if not point.hit then verdict = verdict or "the crash point was not met" end

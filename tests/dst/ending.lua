@@ -13,10 +13,10 @@ local function never(p)
   p:kill_all()
   p:pass(13 * 3600)
   for _, row in ipairs(p.judge:open()) do
-    local instance = p.world.instances[row.id]
-    local residual = not instance.key and not p.judge:wanted(row.token) -- a machine without any key, cut off before it was looked at
+    local instance = p.cloud.find(p.world, row.id)
+    local residual = not instance.key and not instance.user_data and not p.judge:wanted(row.token) -- a machine without any key, cut off before it was looked at
     if instance.process and not residual then
-      p.judge:broken("E1", ("machine %d still runs and bills 13 h after the client died"):format(row.id))
+      p.judge:broken("E1", ("machine %s still runs and bills 13 h after the client died"):format(row.id))
     end
   end
 end
@@ -55,6 +55,9 @@ function ending.play(p, way)
       p.judge:broken("E2", ("with everything in order `stop` ended with %s, %d rows bill: %s%s"):format(tostring(code), #p.judge:open(),
         p.last.out, p.last.err))
     end
+    p:pass(SETTLE)
+    local left = p.judge:leftovers()
+    if #left > 0 then p.judge:broken("E4", ("%d s after `stop` there still is what was made around %s"):format(SETTLE, left[1])) end
   end
   p.judge:finish()
   return p.judge:verdict()

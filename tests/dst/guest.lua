@@ -3,7 +3,7 @@
 -- itself (docs/guest.md). It lives on the cloud's clock; whatever happens to the client's clock does not reach it.
 local json = require "base.json"
 local keys = require "base.keys"
-local vast = require "cloudsim.vast"
+local vm = require "dst.guest_vm"
 
 local START, PUSHED = 1.0, 0.2 -- seconds until the push port listens, until the guest runs
 local NO_BIND = 1 << 20
@@ -37,7 +37,7 @@ local function listen(sim, name, served)
 end
 guest.listen = listen
 
---- One machine. place = { sim=, world=, pump=function() after each call of the cloud }
+--- One machine. place = { sim=, world=, cloud= (of dst/clouds.lua), pump=function() after each call of the cloud }
 function guest.new(place, instance)
   return setmetatable({ place = place, sim = place.sim, instance = instance, models = {}, turn = 0, key = nil, uptime = 0 }, guest)
 end
@@ -60,14 +60,12 @@ local function left(self)
 end
 
 local function terminate(self, key)
-  local path = ("/api/v0/instances/%d/"):format(self.instance.id)
   self.place.guarded(self.instance)
-  vast.handler({ method = "DELETE", path = path, query = {}, headers = { authorization = "Bearer " .. tostring(key) }, body = "",
-    peer = "10.9.9." .. self.instance.id % 250 }, self.place.world)
+  self.place.cloud.terminate(self.place.world, self.instance, key)
   self.place.pump()
 end
 
-local function key_of(self) return self.instance.key or self.key end
+local function key_of(self) return self.instance.key or self.account_key or self.key end
 
 local function keep_ending(self, pause, turn)
   if self.turn ~= turn or not self:runs() then return end
@@ -82,7 +80,7 @@ function guest:finish()
   keep_ending(self, self.retry, self.turn)
 end
 
-local function watch(self)
+function guest:watch()
   self.turn = self.turn + 1
   local turn = self.turn
   local function look()
@@ -95,9 +93,12 @@ local function watch(self)
   look()
 end
 
-local function read_config(self, text)
+--- The guest runs, with this configuration.
+function guest:born(text)
   self.limits, self.retry = {}, tonumber(text:match("\nretry (%d+)"))
   for _, name in ipairs { "silence", "idle", "life" } do self.limits[name] = tonumber(text:match("\n" .. name .. " (%d+)")) end
+  self.birth, self.contact = now(self), now(self)
+  self:watch()
 end
 
 -- The start script's own timer, when no guest came (docs/guest.md, "How it gets there").
@@ -121,9 +122,7 @@ local function accept_push(self, text, socket)
     socket:write(good and "ok\n" or "no\n")
     socket:close()
     if not good or not self.instance.process then return end
-    read_config(self, text)
-    self.birth, self.contact = now(self), now(self)
-    watch(self)
+    self:born(text)
   end)
 end
 
@@ -135,11 +134,12 @@ end
 --- The machine's processes start, for the first time or again. → ports
 function guest:start(random)
   local instance, ports = self.instance, {}
+  if not instance.forwards then return vm.start(self) end
   for _, forward in ipairs(instance.forwards) do ports[forward.port .. "/" .. forward.protocol] = random:int(40000, 65000) end
   self.ports = ports
   self.script = self.script or read_script(instance)
   if self.birth then
-    watch(self)
+    self:watch()
     return ports
   end
   self.turn = self.turn + 1
@@ -165,6 +165,7 @@ end
 --- Does a handshake with this peer's address succeed now?
 function guest:reachable(port)
   if not self:runs() or self.instance.udp_blocked then return false end
+  if self.inner then return vm.open(self, port) end
   for name, number in pairs(self.ports or {}) do -- order: free
     if name:find("/udp") and number == port then return true end
   end
@@ -194,7 +195,7 @@ function guest:control(request)
     if self.ending then return { status = 409, json = { error = "it is ending" } } end
     for _, name in ipairs { "silence", "idle", "life" } do self.limits[name] = wanted[name] or self.limits[name] end
     self.traffic = self.traffic or now(self)
-    watch(self)
+    self:watch()
   elseif request.path ~= "/status" and request.path ~= "/heartbeat" then
     return { status = 404, json = { error = "unknown" } }
   end

@@ -8,7 +8,7 @@ local judge = {}
 judge.__index = judge
 
 function judge.new(play)
-  return setmetatable({ play = play, world = play.world, sim = play.sim, tokens = {}, token_list = {}, known = "", broken_list = {}, creates = {},
+  return setmetatable({ play = play, world = play.world, sim = play.sim, tokens = {}, token_list = {}, known = "", broken_list = {}, creates = {}, around = {},
     critical = 0 }, judge)
 end
 
@@ -62,9 +62,7 @@ function judge:open_tokens()
   return list
 end
 
-local function create(self, request)
-  local body = json.decode(request.body)
-  local token = body.label
+local function create(self, token)
   local intent, sent
   for _, record in ipairs(records(journal(self))) do
     if record.token == token then
@@ -88,21 +86,42 @@ local function create(self, request)
   end
 end
 
+-- Something is made around a machine: the journal knows it before.
+local function around(self, token)
+  local known = false
+  for _, record in ipairs(records(journal(self))) do known = known or record.token == token and record.kind == "preparing" end
+  if not known then self:broken("S1", ("something was made around %s without a record on disk"):format(tostring(token))) end
+  self.around[token] = true
+end
+
+--- Names of ours of what still exists around machines that are over.
+function judge:leftovers()
+  local list, open = {}, {}
+  for _, record in ipairs(records(journal(self))) do
+    if record.token then open[record.token] = record.kind == "intent" or record.kind ~= "closed" and open[record.token] end
+  end
+  for _, name in ipairs(self.play.cloud.leftovers(self.world)) do
+    if self.around[name] and not open[name] then list[#list + 1] = name end
+  end
+  return list
+end
+
 --- A request that reaches a cloud.
 function judge:request(face, request)
-  if face ~= "vast" then return self:foreign(request) end
+  local cloud = self.play.cloud
+  if not (face == "vast" or face == "lambda") then return self:foreign(request) end
   if request.url:find(self.play.KEY, 1, true) then self:broken("S6", "the account key is in an address") end
-  if (request.body or ""):find(self.play.KEY, 1, true) then self:broken("S6", "the account key is in a body: " .. request.path) end
-  local id = math.tointeger(tonumber(request.path:match("^/api/v0/instances/(%d+)/$")))
-  if request.method == "PUT" and request.path:find("^/api/v0/asks/") then return create(self, request) end
-  if request.method == "GET" or request.path == "/api/v0/bundles/" then return end
-  if request.method ~= "DELETE" or not id then
-    return self:broken("S3", "an unexpected change: " .. request.method .. " " .. request.path)
+  if not cloud.may_hold_key(request) and (request.body or ""):find(self.play.KEY, 1, true) then
+    self:broken("S6", "the account key is in a body: " .. request.path)
   end
-  local instance = self.world.instances[id] or self.world.gone[id]
-  if instance and not self.tokens[instance.label or ""] then
-    self:broken("S3", ("%d was destroyed, whose label is %s"):format(id, tostring(instance.label)))
+  local meaning, what = cloud.meaning(request, self.world)
+  if meaning == "create" then return create(self, what) end
+  if meaning == "make" then return around(self, what) end
+  if meaning == "other" then return self:broken("S3", "an unexpected change: " .. request.method .. " " .. request.path) end
+  if meaning == "end" and what and not self.tokens[cloud.label(what) or ""] then
+    self:broken("S3", ("%s was destroyed, whose label is %s"):format(tostring(what.id), tostring(cloud.label(what))))
   end
+  if meaning == "remove" and what and not self.around[what] then self:broken("S3", "what is called " .. what .. " was removed") end
 end
 
 --- A request to anything but the cloud.
@@ -191,12 +210,11 @@ function judge:finish()
     canary(self, "the output of " .. tostring(process.name), process.out .. process.err)
   end
   for _, line in ipairs(self.sim.log) do canary(self, "the log", line.message .. table.concat(line.fields, " ")) end
-  for _, id in ipairs(self.world.order) do
-    local instance = self.world.instances[id] or self.world.gone[id]
-    canary(self, "machine " .. id, json.encode { instance.args, instance.env, instance.label or "", instance.onstart or "" })
-  end
+  local cloud = self.play.cloud
+  for _, instance in ipairs(cloud.each(self.world)) do canary(self, "machine " .. instance.id, json.encode(cloud.texts(instance))) end
   for _, id in ipairs(self.play.foreign) do
-    if not self.world.instances[id] then self:broken("S3", "the foreign machine " .. id .. " is gone") end
+    local _, lives = cloud.find(self.world, id)
+    if not lives then self:broken("S3", "the foreign machine " .. id .. " is gone") end
   end
   chain(self)
 end

@@ -1,17 +1,17 @@
 -- SPDX-License-Identifier: MIT
 -- One history: the product's own Lua in a replaced world (tests/lua/fakehost.lua) with a simulated cloud (tests/cloudsim), machines
 -- (dst/guest.lua) and a judge (dst/judge.lua). One seed, one history.
-local clouds = require "cloudsim.world"
-local faces = { vast = require "cloudsim.vast", registry = require "cloudsim.registry" }
+local clouds = require "dst.clouds"
 local files = require "base.files"
 local guests = require "dst.guest"
 local inprocess = require "cloudsim.inprocess"
 local judges = require "dst.judge"
 local loader = require "base.world"
 local roads = require "dst.roads"
+local worlds = require "cloudsim.world"
 
 local HOME = "/home/user/.continueplz"
-local PORTS = { [7001] = "vast", [7002] = "registry" }
+local PORTS = { [7001] = "vast", [7002] = "registry", [7003] = "lambda" }
 local KEY = "canary-account-key-5f1c2a9e7b"
 local CAP = 6 * 3600 -- seconds after which a command counts as hanging
 
@@ -23,7 +23,7 @@ local function load(name)
 end
 local fake = load "fakehost"
 
-local play = { HOME = HOME, KEY = KEY, faces = faces }
+local play = { HOME = HOME, KEY = KEY }
 local methods = {}
 play.__index = methods
 methods.HOME, methods.KEY = HOME, KEY
@@ -52,7 +52,7 @@ end
 local function machine(self, instance)
   local made = self.guests[instance.id]
   if not made then
-    made = guests.new({ sim = self.sim, world = self.world, pump = function() pump(self) end,
+    made = guests.new({ sim = self.sim, world = self.world, cloud = self.cloud, pump = function() pump(self) end,
       guarded = function() self:trace("guard ends " .. instance.id) end }, instance)
     self.guests[instance.id] = made
     self.guest_order[#self.guest_order + 1] = made
@@ -96,7 +96,7 @@ local function hook(self, name, process, ...)
   local aim = self.aim
   if not aim or (aim.name and aim.name ~= process.name) or (aim.process and aim.process ~= process) then return end
   aim.count = (aim.count or 0) + 1
-  if aim.names then aim.names[aim.count] = name end
+  if aim.names then aim.names[aim.count], aim.targets[aim.count] = name, name .. " " .. told(...) end
   if aim.count ~= aim.at then return end
   aim.hit = name
   self:trace("killed " .. aim.how .. " " .. name)
@@ -109,8 +109,10 @@ local function hook(self, name, process, ...)
   return { kill = aim.how }
 end
 
-local function environment()
-  return table.concat({ "VAST_API_KEY=" .. KEY, "VAST_BASE_URL=http://127.0.0.1:7001", "REGISTRY_URL=http://127.0.0.1:7002", "" }, "\n")
+local function environment(cloud)
+  local lines = cloud.environment(KEY)
+  table.move({ "REGISTRY_URL=http://127.0.0.1:7002", "" }, 1, 2, #lines + 1, lines)
+  return table.concat(lines, "\n")
 end
 
 local function child(options)
@@ -127,37 +129,33 @@ end
 local function foreign_machines(self)
   local world = self.world
   for _, label in ipairs { "somebody else's", "cplz-00000000-0123456789ab" } do
-    local offer = world.offers[#world.offers - #self.foreign]
-    local answer = faces.vast.handler({ method = "PUT", path = ("/api/v0/asks/%d/"):format(offer.id), query = {}, peer = "10.1.1.1",
-      headers = { authorization = "Bearer " .. KEY }, body = require("base.json").encode { client_id = "me", image = "x", disk = 10, label = label,
-        runtype = "args", args = { "a", "b" } } }, world)
-    local id = require("base.json").decode(answer.body).new_contract
-    self.foreign[#self.foreign + 1] = id
+    self.foreign[#self.foreign + 1] = self.cloud.rent(world, KEY, label, #self.foreign)
     self.sim.now = self.sim.now + 20
   end
 end
 
---- A fresh world. options: seed, foreign (other people's machines in the account)
+--- A fresh world. options: seed, cloud ("vast"), foreign (other people's machines in the account)
 function play.new(options)
-  local self = setmetatable({ seed = options.seed, lines = {}, guests = {}, guest_order = {}, roads = {}, foreign = {}, slept = 0 }, play)
-  self.sim = fake.new { seed = "dst" .. options.seed, assets = { guest = "guest program\n" },
+  local self = setmetatable({ seed = options.seed, lines = {}, guests = {}, guest_order = {}, roads = {}, foreign = {}, slept = 0,
+    cloud = clouds[options.cloud or "vast"] }, play)
+  self.sim = fake.new { seed = "dst" .. options.seed, assets = { guest = "guest program\n", ["guest.gz"] = "packed program\n" },
     http = function(request, process) return http(self, request, process) end,
     hook = function(name, process, ...) return hook(self, name, process, ...) end,
     spawn = function(spawned) return child(spawned) end,
     tunnel = function(wanted, process) return roads.open(self, wanted, process) end }
   local sim = self.sim
-  self.world = clouds.new { now = function() return sim.now + fake.EPOCH end, seed = options.seed, keys = { KEY }, credit = 500 }
+  self.world = worlds.new { now = function() return sim.now + fake.EPOCH end, seed = options.seed, keys = { KEY }, credit = 500 }
   self.judge = judges.new(self)
   local hooks, world = self.world.hooks, self.world
   hooks.start = function(instance)
-    if instance.args[1] ~= "-c" then return {} end
+    if instance.args and instance.args[1] ~= "-c" then return {} end
     return machine(self, instance):start(world.random)
   end
   hooks.stop = function(instance)
     if self.guests[instance.id] then self.guests[instance.id]:stop() end
   end
   sim.disk[HOME] = { dir = true }
-  sim.disk[HOME .. "/.env"] = { data = environment(), mode = 384, mtime = 0 }
+  sim.disk[HOME .. "/.env"] = { data = environment(self.cloud), mode = 384, mtime = 0 }
   if options.foreign ~= false then foreign_machines(self) end
   pump(self)
   return self

@@ -3,11 +3,13 @@
 --   [--seeds=N] [--from=S]      random histories S … S+N-1
 --   [--crash]                   every crash point in every way (without: each point in a few ways)
 --   [--first]                   end at the first failure; [--only=TEXT] scenes whose name holds it, none when empty
---   [--replay=SEED[:STEPS]]     one random history, with its trace
+--   [--cloud=NAME]              only this cloud
+--   [--replay=SEED[:STEPS[:CLOUD]]]  one random history, with its trace
 --   [--policy=SEED]             one start with a random policy
 --   [--crash=A:B:…]             one crash point, with its trace, as a failure names it
 local chance = require "dst.chance"
 local clock = require "base.clock"
+local clouds = require "dst.clouds"
 local crash = require "dst.crash"
 local fail = require "base.fail"
 local policies = require "dst.policies"
@@ -32,44 +34,44 @@ local function show(verdict, p)
 end
 
 local function replay(text)
-  local seed, steps = text:match("^(%d+):?(%d*)$")
-  return show(chance.play(tonumber(seed), tonumber(steps)))
+  local seed, steps, cloud = text:match("^(%d+):?(%d*):?(%a*)$")
+  return show(chance.play(tonumber(seed), tonumber(steps), cloud ~= "" and cloud or nil))
 end
 
-local function crash_points(options)
+local function crash_points(options, cloud)
   for index, scene in ipairs(scenes.list) do
     if not options.only or scene.name:find(options.only, 1, true) then
-      local count, points, failures = crash.scene(index, not options.crash and FEW or nil, first_only)
-      report(("crash points: %s (%d points, %d histories)"):format(scene.name, points, count), failures)
+      local count, points, failures = crash.scene(index, not options.crash and FEW or nil, first_only, cloud)
+      report(("crash points, %s: %s (%d points, %d histories)"):format(cloud, scene.name, points, count), failures)
       if first_only and failed > 0 then return end
     end
   end
 end
 
-local function random_histories(first, count)
+local function random_histories(first, count, cloud)
   local failures = {}
   for seed = first, first + count - 1 do
-    if chance.play(seed) then
-      local steps, verdict = chance.shrink(seed)
-      failures[#failures + 1] = { replay = ("--replay=%d:%d"):format(seed, steps), verdict = verdict }
+    if chance.play(seed, nil, cloud) then
+      local steps, verdict = chance.shrink(seed, cloud)
+      failures[#failures + 1] = { replay = ("--replay=%d:%d:%s"):format(seed, steps, cloud), verdict = verdict }
       if first_only then break end
     end
   end
-  report(("random histories (%d from seed %d)"):format(count, first), failures)
+  report(("random histories, %s (%d from seed %d)"):format(cloud, count, first), failures)
 end
 
 -- The same seed must give the same history, to the byte; another seed another one.
-local function determinism()
+local function determinism(cloud)
   local failures = {}
   for seed = 1, 5 do
-    local _, one = chance.play(seed)
-    local _, two = chance.play(seed)
-    local _, three = chance.play(seed + 100)
+    local _, one = chance.play(seed, nil, cloud)
+    local _, two = chance.play(seed, nil, cloud)
+    local _, three = chance.play(seed + 100, nil, cloud)
     if one:hash() ~= two:hash() or one:hash() == three:hash() then
       failures[#failures + 1] = { replay = "--replay=" .. seed, verdict = "two runs differ, or two seeds do not" }
     end
   end
-  report("the same seed gives the same history", failures)
+  report("the same seed gives the same history, " .. cloud, failures)
 end
 
 local POLICIES = 60
@@ -108,12 +110,16 @@ local function main(...)
   if options.crash and options.crash ~= "" then return show(crash.replay(options.crash)) end
   local started = clock.now()
   first_only = options.first ~= nil
-  determinism()
-  random_policies()
-  consent()
-  report("examples/workday.lua keeps working hours", workday.run())
-  if options.seeds ~= "0" then random_histories(tonumber(options.from) or 1, tonumber(options.seeds) or SEEDS) end
-  if not options.only or options.only ~= "" then crash_points(options) end
+  if not options.cloud or options.cloud == "vast" then
+    random_policies()
+    consent()
+    report("examples/workday.lua keeps working hours", workday.run())
+  end
+  for _, cloud in ipairs(options.cloud and { options.cloud } or clouds.list) do
+    determinism(cloud)
+    if options.seeds ~= "0" then random_histories(tonumber(options.from) or 1, tonumber(options.seeds) or SEEDS, cloud) end
+    if not options.only or options.only ~= "" then crash_points(options, cloud) end
+  end
   term.err(("%s\n"):format(clock.duration(clock.now() - started)))
   return failed == 0 and 0 or 1
 end

@@ -1,24 +1,23 @@
 -- SPDX-License-Identifier: MIT
 -- The base scenarios whose every crash point is tried. prepare(p) brings the world to where the interest begins, act(p) is what is cut off;
 -- `aim` names the process that is killed.
-local life = require "cloudsim.life"
-
 local UP = { "up", "--cheapest", "-y", "--model=qwen3-coder:30b" }
 
 local function up(p) return p:wait(p:start(UP)) end
 
 local function ours(p)
-  for _, instance in ipairs(p.world:each()) do
-    if p.judge.tokens[instance.label or ""] then return instance end
+  for _, instance in ipairs(p.cloud.each(p.world)) do
+    if p.judge.tokens[p.cloud.label(instance) or ""] then return instance end
   end
 end
 
 local function nothing() end
 
+-- seconds, or a function(p) → seconds
 local function stop_after(seconds)
   return function(p)
     local first, second, over = p:start(UP), nil, false
-    p.sim:at(seconds, function()
+    p.sim:at(type(seconds) == "function" and seconds(p) or seconds, function()
       if not over then second = p:start { "stop" } end
     end)
     p:wait(first)
@@ -33,7 +32,7 @@ local function cut_off(years)
     p:fault { name = "create.answer_lost", mode = "hang" }
     p:fault { name = "create.slow_appear", seconds = 50, get = true }
     local process = p:start(UP)
-    p.sim:at(1, function() process:kill() end)
+    p.sim:at(0.94 + p.cloud.create_at, function() process:kill() end)
     p:wait(process)
     p.sim:jump(years * 365.25 * 86400)
   end
@@ -71,12 +70,12 @@ local scenes = {
     end, act = function(p) p:run "stop" end },
   { name = "stop while the machine boots", aim = "stop", prepare = nothing, act = stop_after(12) },
   { name = "stop while the machine boots, up is killed", aim = "up", prepare = nothing, act = stop_after(12) },
-  { name = "stop while the create is on its way", aim = "up", prepare = nothing, act = stop_after(0.065) },
+  { name = "stop while the create is on its way", aim = "up", prepare = nothing, act = stop_after(function(p) return p.cloud.create_at + 0.005 end) },
   { name = "stop while the model is pulled", aim = "up", prepare = nothing, act = stop_after(30) },
   { name = "a spot machine is lost, the agent sees it", aim = "agent",
     prepare = function(p)
       up(p)
-      life.outbid(p.world, ours(p))
+      p.cloud.happen(p.world, "outbid", ours(p))
     end, act = function(p) p:pass(180) end },
   { name = "recovery after a stop without proof", aim = "stop",
     prepare = function(p)

@@ -62,6 +62,12 @@ function expect.json(result)
   return value
 end
 
+--- Nothing that was made around machines is left.
+function expect.nothing_left(r)
+  local left = r:leftovers()
+  if #left.ssh_keys + #left.rulesets > 0 or left.rules_changed then error("left behind: " .. json.encode(left), 0) end
+end
+
 --- No agent is left.
 function expect.no_agent(r)
   if r:agent() then error("an agent is left running: " .. r:agent(), 0) end
@@ -70,6 +76,7 @@ end
 --- The home's journal tells nothing open, the ledger neither, no agent lives.
 function expect.all_over(r)
   expect.nothing_bills(r)
+  expect.nothing_left(r)
   expect.no_agent(r)
 end
 

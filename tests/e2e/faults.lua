@@ -5,9 +5,10 @@ local rig = require "e2e.rig"
 local task = require "base.task"
 
 local MODEL = "--model=qwen3-coder:30b"
+local VAST, LAMBDA = { "vast" }, { "lambda" }
 local cases = {}
 
--- name; faults ordered before; exit code of `up`; texts that must be read; when up succeeds it is stopped again.
+-- name; faults ordered before; exit code of `up`; texts that must be read; when up succeeds it is stopped again; clouds = only these.
 local table_of_faults = {
   { "no capacity on the first offers", { { name = "create.no_capacity", count = 2 } }, 0, { "next offer" } },
   { "no capacity anywhere", { { name = "create.no_capacity", sticky = true } }, 4 },
@@ -17,27 +18,32 @@ local table_of_faults = {
   { "an error answer that created one", { { name = "create.error_but_created", count = 1 } }, 0 },
   { "price changed at the create", { { name = "create.price_changed", count = 1 } }, 0 },
   { "boot that never ends", { { name = "boot.stuck", count = 1 } }, 0, { "did not come up" } },
-  { "container that cannot start", { { name = "boot.oci_failure", count = 1 } }, 0 },
-  { "container that exits", { { name = "boot.exited", count = 1 } }, 0 },
+  { "container that cannot start", { { name = "boot.oci_failure", count = 1 } }, 0, clouds = VAST },
+  { "a machine whose system ends", { { name = "boot.exited", count = 1 } }, 0 },
   { "a machine without UDP", { { name = "boot.no_udp", count = 1 } }, 0, { "handshake" } },
   { "two machines without UDP: the user's network", { { name = "boot.no_udp", sticky = true } }, 5, { "your own network" } },
-  { "a machine that takes no push", { { name = "boot.no_push", count = 1 } }, 0 },
+  { "a machine that takes no push", { { name = "boot.no_push", count = 1 } }, 0, clouds = VAST },
   { "pull that stalls", { { name = "pull.stall", count = 1 } }, 0 },
   { "pull that fails inside a 200", { { name = "pull.error", sticky = true } }, 1 },
   { "cloud down", { { name = "api.down", sticky = true } }, 5 },
   { "key revoked", { { name = "api.auth", sticky = true } }, 3 },
   { "HTML instead of JSON", { { name = "api.html", sticky = true } }, 5 },
   { "endless body", { { name = "api.endless_body", sticky = true } }, 5 },
-  { "offers with nulls where none matters", { { name = "offers.nulls", sticky = true, fields = { "geolocation", "cpu_cores", "min_bid" } } }, 0 },
-  { "offers without a price", { { name = "offers.nulls", sticky = true } }, 4 },
+  { "offers with nulls where none matters",
+    { { name = "offers.nulls", sticky = true, fields = { "geolocation", "cpu_cores", "min_bid" } } }, 0, clouds = VAST },
+  { "offers without a price", { { name = "offers.nulls", sticky = true } }, 4, clouds = VAST },
+  { "types without a price", { { name = "offers.nulls", sticky = true, fields = { "price_cents_per_hour" } } }, 4, clouds = LAMBDA },
   { "no offers", { { name = "offers.empty", sticky = true } }, 4 },
   { "registry down", { { name = "registry.down", sticky = true } }, 5 },
+  { "a machine that says it is unhealthy serves all the same", { { name = "boot.unhealthy", count = 1 } }, 0, clouds = LAMBDA },
+  { "the model server cannot be fetched", { { name = "download.404", sticky = true } }, 1, { "could not be fetched" }, clouds = LAMBDA },
+  { "the model server comes as a web page first", { { name = "download.html", count = 1 } }, 0, clouds = LAMBDA },
   { "too many requests now and then", { { name = "api.429", count = 3 } }, 0 },
 }
 
 for _, row in ipairs(table_of_faults) do
   local name, faults, code, texts, lost = table.unpack(row, 1, 5)
-  cases[#cases + 1] = { name = name, run = function(r)
+  cases[#cases + 1] = { name = name, clouds = row.clouds, run = function(r)
     for _, fault in ipairs(faults) do r:fault(fault) end
     local result = expect.ends(r:run("--cheapest", MODEL), code, table.unpack(texts or {}))
     expect.lacks(result, r.account_key, "traceback")
@@ -54,7 +60,7 @@ for _, row in ipairs(table_of_faults) do
   end }
 end
 
-local function case(name, run, options) cases[#cases + 1] = { name = name, run = run, options = options } end
+local function case(name, run, clouds) cases[#cases + 1] = { name = name, run = run, clouds = clouds } end
 
 local function ready(r, ...)
   expect.ends(r:run("--cheapest", MODEL, ...), 0)
@@ -109,7 +115,7 @@ case("outbid: the agent destroys the machine and says so", function(r)
   rig.wait_for("the agent to end", 60, function() return not r:agent() end)
   expect.ends(r:run("status"), 0, "None active", "TAKEN AWAY")
   expect.all_over(r)
-end)
+end, VAST)
 
 case("client killed for good: the guard ends the machine", function(r)
   ready(r, "--timeout=4s")
@@ -138,7 +144,7 @@ case("outbid and resumed by itself while nobody watches: the next command ends i
   task.sleep(0.5)
   expect.ends(r:run("stop"), 0)
   expect.all_over(r)
-end)
+end, VAST)
 
 case("stop on a full disk still ends the machine", function(r)
   return r:on_small_disk(512, function()

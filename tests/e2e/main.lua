@@ -17,10 +17,10 @@ local function check_running(r, kind)
   expect.that(status.deadman.active == true, "the guard is not active")
 end
 
-case("spot: up, status, ping, endpoint, stop", function(r)
+case("up, status, ping, endpoint, stop", function(r)
   local result = expect.plain(expect.ends(up(r), 0, "READY", "[1/8]", "[8/8]", "qwen3-coder:30b"))
   expect.lacks(result, r.account_key)
-  check_running(r, "spot")
+  check_running(r, r:kind())
   expect.ends(r:run("ping"), 0)
   expect.ends(r:run("endpoint", "--shell"), 0, "OPENAI_BASE_URL=", "OLLAMA_HOST=")
   local stopped = expect.plain(expect.ends(r:run("--stop"), 0, "[1/4]", "[4/4]", "Confirmed"))

@@ -37,11 +37,12 @@ end
 rig.wait_for = wait_for
 
 --- Starts a simulator and an empty home with a key.
--- @param options { scale = how much faster than life (default 50), env = {NAME = value} for .env }
+-- @param options { scale = how much faster than life (default 50), env = {NAME = value} for .env, cloud = "vast" (default), "lambda" or "both" }
 function rig.new(options)
   options = options or {}
   local base = process.getenv("TMPDIR") or "/tmp"
-  local self = setmetatable({ dir = files.join(base, "cplz-e2e-" .. keys.random_hex(6)), scale = options.scale or 50 }, rig)
+  local self = setmetatable({ dir = files.join(base, "cplz-e2e-" .. keys.random_hex(6)), scale = options.scale or 50,
+    cloud = options.cloud or "vast" }, rig)
   assert(files.mkdir(files.join(self.dir, "home")))
   self.home = files.join(self.dir, "home")
   local root = process.cwd()
@@ -57,11 +58,24 @@ function rig.new(options)
   return self
 end
 
---- Writes the home's .env: the key, the simulator's addresses, and what is asked for.
+local CLOUDS = {
+  vast = function(address) return { VAST_API_KEY = ACCOUNT_KEY, VAST_BASE_URL = address.vast } end,
+  lambda = function(address)
+    return { LAMBDA_API_KEY = ACCOUNT_KEY, LAMBDA_BASE_URL = address.lambda, OLLAMA_DOWNLOAD_URL = address.registry .. "/download", GUARD_ACCOUNT_KEY = "yes" }
+  end,
+}
+
+--- Writes the home's .env: the keys, the simulator's addresses, and what is asked for.
 function rig:write_env(extra)
-  local lines = { "VAST_API_KEY=" .. ACCOUNT_KEY, "VAST_BASE_URL=" .. self.address.vast, "REGISTRY_URL=" .. self.address.registry,
-    "TIME_SCALE=" .. self.scale }
-  for _, name in ipairs(require("base.sorted").keys(extra or {})) do lines[#lines + 1] = name .. "=" .. tostring(extra[name]) end
+  local values, lines = { REGISTRY_URL = self.address.registry, TIME_SCALE = self.scale }, {}
+  local function take(more)
+    for name, value in pairs(more) do values[name] = tostring(value) end -- order: free
+  end
+  for name, settings in pairs(CLOUDS) do -- order: free
+    if self.cloud == name or self.cloud == "both" then take(settings(self.address)) end
+  end
+  take(extra or {})
+  for name, value in require("base.sorted")(values) do lines[#lines + 1] = name .. "=" .. value end
   assert(files.write(files.join(self.home, ".env"), table.concat(lines, "\n") .. "\n", 384))
 end
 
@@ -127,6 +141,12 @@ function rig:instances()
   return list
 end
 
+--- SSH keys, rulesets and machines that were made and still are there.
+function rig:leftovers() return self:control("GET", "/leftovers") end
+
+--- How machines of this cloud are rented when spot is preferred.
+function rig:kind() return self.cloud == "lambda" and "on-demand" or "spot" end
+
 --- The agent's pid from its lock file, nil when none runs.
 function rig:agent() return files.owner(files.join(self.home, "agent.lock")) end
 
@@ -167,7 +187,8 @@ function rig:check_processes()
     if name:match("^%d+$") and tonumber(name) ~= self.sim.pid then
       for _, kind in ipairs { "cmdline", "environ" } do
         local text = files.read("/proc/" .. name .. "/" .. kind)
-        if text and text:find(ACCOUNT_KEY, 1, true) and not text:find("cloudsim", 1, true) then
+        local machine = text and kind == "environ" and text:find("CPLZ_ACCOUNT_KEY=", 1, true) -- of a guard, by consent
+        if text and text:find(ACCOUNT_KEY, 1, true) and not text:find("cloudsim", 1, true) and not machine then
           self.exposed = ("the account's key is in the %s of process %s"):format(kind, name)
         end
       end

@@ -9,14 +9,26 @@ local rig = require "e2e.rig"
 local WORKERS = 3
 local pattern = ...
 
-local groups = { "main", "models", "faults", "crashes", "input", "setup", "cron", "repl", "overrides", "refusals", "golden" }
+local groups = { "main", "clouds", "models", "faults", "crashes", "input", "setup", "cron", "repl", "overrides", "refusals", "golden" }
+
+local BOTH = { "vast", "lambda" } -- clouds that a case is played at unless it names its own
+
+local function clouds_of(group, case)
+  if case.clouds then return case.clouds end
+  return (group == "main" or group == "faults" or group == "crashes") and BOTH or { "vast" }
+end
 
 local function collect()
   local cases = {}
   for _, group in ipairs(groups) do
     for _, case in ipairs(require("e2e." .. group)) do
-      case.title = group .. ": " .. case.name
-      if not pattern or case.title:find(pattern, 1, true) then cases[#cases + 1] = case end
+      for _, cloud in ipairs(clouds_of(group, case)) do
+        local title = group .. ": " .. case.name .. (cloud ~= "vast" and " [" .. cloud .. "]" or "")
+        if not pattern or title:find(pattern, 1, true) then
+          local options = case.options or {}
+          cases[#cases + 1] = { title = title, run = case.run, options = setmetatable({ cloud = options.cloud or cloud }, { __index = options }) }
+        end
+      end
     end
   end
   return cases

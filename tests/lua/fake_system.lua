@@ -29,6 +29,7 @@ local function crypto_of(p)
   return {
     random = function(count) return random(sim, count) end,
     key = function(text) return real.key(text or real.base64(random(sim, 32))) end,
+    sealed = function() return random(sim, 32) end,
     hash = real.hash, hex = real.hex, base64 = real.base64, unbase64 = real.unbase64, equal = real.equal,
   }
 end

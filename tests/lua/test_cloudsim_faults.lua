@@ -200,19 +200,25 @@ return function(t)
       sim:call("DELETE", "/api/v0/instances/" .. instance.id .. "/")
     end
     sim:call("GET", "/v2/library/tiny-sim/manifests/latest", nil, registry)
+    sim.world.hooks.downloads = function() return {tgz = "archive"} end
+    for _ = 1, 2 do
+      sim:call("GET", "/asset/ollama-linux-amd64.tgz", nil, registry)
+    end
     for _, name in ipairs{"pull.stall", "pull.error", "pull.slow"} do
       sim:call("POST", "/take", {name = name}, control)
     end
   end
+
+  local LAMBDA_ALONE = {["boot.unhealthy"] = true} -- see test_cloudsim_lambda_faults.lua
 
   t:case("every fault that can be ordered happens, once, at its place", function()
     for name in sorted(faults.names) do
       local sim = testing.new()
       sim:fault{name = name, mode = "drop", seconds = 1, polls = 1}
       tour(sim)
-      t:equal(sim.world.faults.fired, {name})
+      t:equal(sim.world.faults.fired, LAMBDA_ALONE[name] and {} or {name})
       tour(sim)
-      t:equal(sim.world.faults.fired, {name}, "it happened twice")
+      t:equal(sim.world.faults.fired, LAMBDA_ALONE[name] and {} or {name}, "it happened twice")
     end
   end)
 

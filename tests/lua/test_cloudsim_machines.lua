@@ -111,11 +111,11 @@ return function(t)
   end
 
   local function descendants(sim, id)
-    local mark = "CONTAINER_ID=" .. id
+    local mark = "HOME=" .. sim.dir .. "/instances/" .. id .. "/"
     local count = 0
     for _, name in ipairs(files.list("/proc") or {}) do
       local text = name:find("^%d+$") and files.read("/proc/" .. name .. "/environ")
-      if text and text:find(mark, 1, true) and text:find(sim.dir, 1, true) then
+      if text and text:find(mark, 1, true) then
         count = count + 1
       end
     end

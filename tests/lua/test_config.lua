@@ -107,6 +107,13 @@ return function(t)
     t:equal(load("TIME_SCALE=20\n").get "TIME_SCALE", 1)
     t:equal(load("TIME_SCALE=20\nVAST_BASE_URL=http://127.0.0.1:9\n").get "TIME_SCALE", 1)
     t:equal(load("TIME_SCALE=20\nVAST_BASE_URL=http://127.0.0.1:9\nREGISTRY_URL=http://localhost:8\n").get "TIME_SCALE", 20)
+    local lambda = "TIME_SCALE=20\nREGISTRY_URL=http://localhost:8\nLAMBDA_API_KEY=l1\nLAMBDA_BASE_URL=http://127.0.0.1:7\n"
+    t:equal(load(lambda).get "TIME_SCALE", 1, "Ollama would be fetched from elsewhere")
+    t:equal(load(lambda .. "OLLAMA_DOWNLOAD_URL=http://127.0.0.1:6\n").get "TIME_SCALE", 20)
+    local lent = load "TIME_SCALE=20\nREGISTRY_URL=http://localhost:8\n"
+    t:equal(lent.get "TIME_SCALE", 20, "an address without a key is not asked")
+    lent.borrow("LAMBDA_API_KEY=l1\n")
+    t:equal(lent.get "TIME_SCALE", 1, "a key that is lent later")
     t:equal(load("TIME_SCALE=20\nVAST_BASE_URL=http://127.0.0.1:9\nREGISTRY_URL=https://localhost.evil.example\n").get "TIME_SCALE", 1)
   end)
 

@@ -105,10 +105,10 @@ return function(t)
     t:ok(kind == "config" and message:find("VAST_API_KEY", 1, true) and message:find(HOME .. "/.env", 1, true), message)
     _, kind, message = configured({}, "vats")
     t:ok(kind == "usage" and message:find("did you mean vast?", 1, true), message)
-    _, kind, message = configured({}, "lambda")
+    _, kind, message = configured({}, "runpod")
     t:ok(kind == "usage" and message:find("not supported yet", 1, true), message)
-    local names, skipped = configured { LAMBDA_API_KEY = "x1" }
-    t:equal({ names, skipped }, { { "vast" }, { "lambda" } })
+    local names, skipped = configured { RUNPOD_API_KEY = "x1" }
+    t:equal({ names, #skipped, skipped[1].name }, { { "vast" }, 1, "runpod" })
     _, kind = configured({ VAST_API_KEY = "" }, "vast")
     t:equal(kind, "config")
   end)
@@ -116,7 +116,7 @@ return function(t)
   local OWN = [[
     local clock = require "base.clock"
     local function no() error("not asked") end
-    return { name = "%s", capabilities = {}, timing = {}, account = no, create = no, destroy = no, get = no, list = no, proof = no,
+    return { name = "%s", capabilities = { guard = "scoped-key" }, timing = {}, account = no, create = no, destroy = no, get = no, list = no, proof = no,
       terminate_request = no, offers = function(want)
       %s
       return { { provider = "%s", id = "1", gpu = "a6000", gpus = 1, vram_gb = 51, on_demand = 0.3, currency = "USD",
@@ -148,8 +148,30 @@ return function(t)
     t:equal(by, { vast = { false, 0 }, lambda = { true, 1 }, runpod = { false, 0 }, coreweave = { false, 0 },
       paperspace = { false, 0 } })
     t:equal({ results[1].name, results[2].name, results[3].name, #results }, { "vast", "lambda", "runpod", 5 })
-    t:ok(results[3].message:find("60 s", 1, true), results[3].message)
+    t:ok(results[3].message:find("did not answer within 20 s", 1, true), results[3].message)
     t:ok(results[4].message:find("coreweave.lua", 1, true), results[4].message)
+  end)
+
+  t:case("alone, a slow cloud gets a minute", function()
+    local _, results = collect({ ["providers/runpod.lua"] = OWN:format("runpod", "require('base.task').sleep(1e6)", "runpod") },
+      { RUNPOD_API_KEY = "r1" })
+    t:ok(results[2].message:find("did not answer within 60 s", 1, true), results[2].message)
+  end)
+
+  t:case("a cloud whose guard needs the account's key is asked only with consent, and named with the way out", function()
+    local function asked(env, accept)
+      return run({ env = env }, function(require)
+        local names, skipped = require("work.offers").configured(nil, accept)
+        return names, skipped[1] and skipped[1].message or ""
+      end)
+    end
+    local names, why = asked { LAMBDA_API_KEY = "l1" }
+    t:equal(names, { "vast" })
+    t:ok(why:find("GUARD_ACCOUNT_KEY=yes", 1, true) and why:find("--accept-no-guard", 1, true), why)
+    t:equal((asked { LAMBDA_API_KEY = "l1", GUARD_ACCOUNT_KEY = "yes" }), { "vast", "lambda" })
+    t:equal((asked({ LAMBDA_API_KEY = "l1" }, true)), { "vast", "lambda" })
+    local none, kind, message = asked { LAMBDA_API_KEY = "l1", VAST_API_KEY = "" }
+    t:ok(none == nil and kind == "config" and message:find("lambda: skipped", 1, true), message)
   end)
 
   t:case("a cloud of the user's own is asked when it is named", function()

@@ -1,0 +1,121 @@
+-- SPDX-License-Identifier: MIT
+-- Several clouds at once, consent to the guard's key, and what is made around a machine.
+local expect = require "e2e.expect"
+local rig = require "e2e.rig"
+
+local MODEL = "--model=qwen3-coder:30b"
+local cases = {}
+
+local function case(name, clouds, run, options)
+  cases[#cases + 1] = { name = name, clouds = { clouds }, run = run, options = options }
+end
+
+local function machine_of(r)
+  local list = r:instances()
+  expect.that(#list == 1, ("there are %d machines"):format(#list))
+  return list[1]
+end
+
+local function user_data(r, id)
+  return require("base.http").request { url = r.address.control .. "/user_data/" .. id, timeout = 10, max_bytes = 1 << 21 }.body
+end
+
+case("both are asked, the cheaper one is rented", "both", function(r)
+  local result = expect.ends(r:run("--cheapest", MODEL, "--gpu=h100", "--max-price=5"), 0, "lambda: ", "vast: ", "READY")
+  local offers = expect.json(r:run("offers", MODEL, "--gpu=h100", "--max-price=5", "--output=json"))
+  expect.that(result.out:find("Selected: " .. offers.offers[1].provider, 1, true), "the first of the list is taken")
+  local seen = {}
+  for _, offer in ipairs(offers.offers) do seen[offer.provider] = true end
+  expect.that(seen.vast and seen.lambda, "both have offers")
+  expect.ends(r:run("stop"), 0)
+  expect.all_over(r)
+end)
+
+for _, dead in ipairs { "vast", "lambda" } do
+  local other = dead == "vast" and "lambda" or "vast"
+  case(("%s is dead: that is said, and %s is rented"):format(dead, other), "both", function(r)
+    r:fault { name = "api.down", sticky = true, match = { cloud = dead } }
+    expect.ends(r:run("--cheapest", MODEL), 0, "\u{2717} " .. dead .. ": ", "Selected: " .. other, "READY")
+    expect.ends(r:run("stop"), 0)
+    expect.all_over(r)
+  end)
+end
+
+case("a cloud that takes the key no more when it comes to renting costs only itself", "both", function(r)
+  r:fault { name = "api.auth", sticky = true, match = { cloud = "vast", path = "/users/current" } }
+  expect.ends(r:run("--cheapest", MODEL), 0, "Selected: vast", "going on with the other clouds", "lambda ", "READY")
+  expect.ends(r:run("stop"), 0)
+  expect.all_over(r)
+end)
+
+case("a launch that is refused leaves nothing behind", "lambda", function(r)
+  r:fault { name = "create.forbidden", sticky = true }
+  expect.that(r:run("--cheapest", MODEL).code ~= 0, "nothing could be rented")
+  expect.nothing_bills(r)
+  expect.nothing_left(r)
+end)
+
+case("without consent Lambda is skipped with a sentence", "both", function(r)
+  expect.ends(r:run("--cheapest", MODEL), 0, "lambda: skipped", "GUARD_ACCOUNT_KEY=yes", "--accept-no-guard", "Selected: vast")
+  expect.ends(r:run("stop"), 0)
+  expect.all_over(r)
+end, { env = { GUARD_ACCOUNT_KEY = "no" } })
+
+case("without consent Lambda alone is refused before anything is asked", "lambda", function(r)
+  expect.ends(r:run("--cheapest", MODEL), 3, "GUARD_ACCOUNT_KEY=yes", "--accept-no-guard")
+  expect.ends(r:run("up", "--provider=lambda", MODEL), 3, "GUARD_ACCOUNT_KEY=yes")
+  expect.machines(r, 0)
+end, { env = { GUARD_ACCOUNT_KEY = "no" } })
+
+case("consent is for the machine's guard only: the key is in the user data once, in no listing", "lambda", function(r)
+  expect.ends(r:run("--cheapest", MODEL), 0)
+  local _, count = user_data(r, machine_of(r).id):gsub(r.account_key:gsub("%-", "%%-"), "")
+  expect.that(count == 1, count .. " times in the user data")
+  expect.that(not require("base.json").encode(machine_of(r)):find(r.account_key, 1, true), "in the listing")
+  expect.ends(r:run("stop"), 0)
+  expect.all_over(r)
+end)
+
+case("--accept-no-guard: no key on the machine, and every screen says so", "lambda", function(r)
+  expect.ends(r:run("--cheapest", MODEL, "--accept-no-guard"), 0, "NO GUARD", "READY", "does not end itself")
+  expect.that(not user_data(r, machine_of(r).id):find(r.account_key, 1, true), "the key is on the machine")
+  expect.ends(r:run("status"), 0, "does not end itself")
+  local status = expect.json(r:run("status", "--output=json"))
+  expect.that(status.deadman.active == false and status.deadman.state == "none", "the guard is said to be there")
+  expect.ends(r:run("stop"), 0)
+  expect.all_over(r)
+end, { env = { GUARD_ACCOUNT_KEY = "no" } })
+
+case("--accept-no-guard: the agent ends the machine at a limit", "lambda", function(r)
+  expect.ends(r:run("--cheapest", MODEL, "--accept-no-guard", "--max-hours=6s"), 0)
+  rig.wait_for("the agent to end the machine", 60, function() return #r:billing() == 0 end)
+  rig.wait_for("the agent to end", 60, function() return not r:agent() end)
+  expect.ends(r:run("status"), 0, "None active")
+  expect.all_over(r)
+end, { env = { GUARD_ACCOUNT_KEY = "no" } })
+
+case("the ruleset opens the tunnel's port and nothing else", "lambda", function(r)
+  expect.ends(r:run("--cheapest", MODEL), 0)
+  local left = r:leftovers()
+  expect.that(#left.ssh_keys == 1 and #left.rulesets == 1, "one key, one ruleset")
+  local rules = left.rulesets[1].rules
+  expect.that(#rules == 1 and rules[1].protocol == "udp" and rules[1].port_range[1] == rules[1].port_range[2], "one UDP port")
+  expect.that(left.ssh_keys[1].name == left.rulesets[1].name, "both bear the token")
+  expect.ends(r:run("stop"), 0)
+  expect.all_over(r)
+end)
+
+case("what cannot be removed at once never holds a stop up, and is removed later", "lambda", function(r)
+  expect.ends(r:run("--cheapest", MODEL), 0)
+  r:fault { name = "api.500", sticky = true, match = { method = "DELETE", path = "firewall%-rulesets" } }
+  expect.ends(r:run("stop"), 0, "could not be removed yet", "tried again", "Money: none is running")
+  expect.nothing_bills(r)
+  expect.that(#r:leftovers().rulesets == 1, "the ruleset is still there")
+  expect.ends(r:run("status"), 0, "None active", "besides the machine")
+  r:heal()
+  rig.wait_for("the agent to remove it", 60, function() return #r:leftovers().rulesets == 0 end)
+  rig.wait_for("the agent to end", 60, function() return not r:agent() end)
+  expect.all_over(r)
+end)
+
+return cases

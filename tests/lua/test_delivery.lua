@@ -1,0 +1,220 @@
+-- SPDX-License-Identifier: MIT
+-- How the guest reaches a virtual machine: the user data as cloud-init takes it, what is in it and what is not, and the scripts in it,
+-- run for real.
+local clock = require "base.clock"
+local files = require "base.files"
+local json = require "base.json"
+local keys = require "base.keys"
+local assets = require "base.assets"
+local net = require "base.net"
+local process = require "base.process"
+local server = require "base.server"
+local task = require "base.task"
+local template = require "base.template"
+
+local HOME = "/home/user/.continueplz"
+local KEY = "secret_canary_0123456789abcdef"
+local TOKEN = "cplz-12345678-0123456789ab"
+local DIRECTORY = "/opt/continueplz/"
+
+local function tool(argv, options)
+  options = options or {}
+  local child = process.spawn { argv = argv, stdin = "null", stdout = "pipe", stderr = "null", cwd = options.cwd, env = options.env }
+  local pieces = {}
+  for piece in function() return child.stdout:read() end do
+    pieces[#pieces + 1] = piece
+  end
+  local status = child:wait(60).status
+  child:close()
+  return status, table.concat(pieces)
+end
+
+local function exists(name)
+  return tool { "/bin/sh", "-c", "command -v " .. name } == 0
+end
+
+return function(t)
+  local fake = t:load("fakehost")
+
+  -- The order for a machine of Lambda in a replaced world. → order, its parts by path, the document, the made machine's secrets
+  local function render(guard, env, disk)
+    local all = { HOME = "/home/user", LAMBDA_API_KEY = KEY, CA_FILE = "/ca.pem" }
+    for name, value in pairs(env or {}) do -- order: free
+      all[name] = value
+    end
+    local s = fake.new { env = all }
+    s.disk["/ca.pem"] = { data = "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n", mode = 420, mtime = 0 }
+    for path, text in pairs(disk or {}) do -- order: free
+      s.disk[HOME .. "/" .. path] = { data = text, mode = 384, mtime = 0 }
+    end
+    local p = s:start(function(require)
+      require("facts.config").load(HOME)
+      local machine = require "work.machine"
+      local made = machine.prepare(require "providers.lambda", require "engines.ollama", keys.fresh():public(), guard)
+      local order = machine.order(made, {}, { context = 32768, model = { name = "m" }, disk_gb = 40 }, TOKEN)
+      return order, made.key:secret(), made.ports.listen
+    end, { home = HOME })
+    s:run()
+    local order, secret, port = p:result()
+    local document = assert(json.decode(order.user_data:match("^#cloud%-config\n(.*)$")))
+    local parts = {}
+    for _, file in ipairs(document.write_files) do
+      parts[file.path] = file
+    end
+    return order, parts, document, secret, port
+  end
+
+  t:case("the guard first, nothing installed before it, all files private", function()
+    local order, parts, document, secret, port = render("account-key")
+    t:equal({ order.user_data:sub(1, 15), #order.user_data < 1000000, order.ports }, { "#cloud-config\n{", true, { { port = port, protocol = "udp" } } })
+    for name in pairs(document) do -- order: free
+      t:ok(({ bootcmd = true, write_files = true, runcmd = true })[name], name .. " is expected")
+    end
+    t:equal(document.bootcmd, { { "install", "-d", "-m", "0700", "/opt/continueplz" } })
+    t:equal(document.runcmd[2], { "systemctl", "enable", "--now", "continueplz-guest.service", "continueplz-last-resort.service" })
+    for path, file in pairs(parts) do -- order: free
+      local private = file.permissions == "0600" or file.permissions == "0700"
+      t:ok(private and path:sub(1, #DIRECTORY) == DIRECTORY or path:find("^/etc/systemd/system/continueplz%-"), path .. " " .. file.permissions)
+    end
+    local unit = parts["/etc/systemd/system/continueplz-guest.service"].content
+    for _, line in ipairs { "ExecStart=/opt/continueplz/guest config", "Restart=always", "EnvironmentFile=/opt/continueplz/environment" } do
+      t:ok(unit:find(line, 1, true), line)
+    end
+    local config = parts[DIRECTORY .. "config"].content
+    for _, line in ipairs { "find-token " .. TOKEN, "find-url https://cloud.lambda.ai/api/v1/instances", "find-pause 2", "terminate-method POST",
+      "key-env CPLZ_ACCOUNT_KEY", "listen-port " .. port, "engine-arg /opt/continueplz/engine.sh", 'terminate-body {"instance_ids":["${ID}"]}' } do
+      t:ok(("\n" .. config):find("\n" .. line .. "\n", 1, true), line)
+    end
+    t:equal(parts[DIRECTORY .. "environment"].content, ("CPLZ_KEY=%s\nCPLZ_ACCOUNT_KEY=%s\n"):format(secret, KEY))
+    local _, count = order.user_data:gsub(KEY, "")
+    t:equal({ count, parts[DIRECTORY .. "environment"].permissions }, { 1, "0600" })
+  end)
+
+  t:case("without consent there is no account key and no last resort that needs it", function()
+    local order, parts, document = render("none")
+    t:ok(not order.user_data:find(KEY, 1, true), "no key")
+    t:equal({ parts[DIRECTORY .. "last_resort.py"], #document.runcmd[2] }, { nil, 4 })
+    t:ok(parts[DIRECTORY .. "environment"].content:match("^CPLZ_KEY=[%w+/=]+\n$"), "the tunnel's key only")
+  end)
+
+  t:case("the program arrives whole", function()
+    local _, parts = render("none")
+    local file = parts[DIRECTORY .. "guest"]
+    t:equal({ file.encoding, file.permissions }, { "gz+b64", "0700" })
+    local path = files.join(t:directory(), "guest.gz")
+    assert(files.write(path, keys.unbase64(file.content)))
+    local status, program = tool { "/bin/sh", "-c", "gzip -dc " .. path }
+    t:equal({ status, keys.sha256_hex(program) }, { 0, keys.sha256_hex((assets.guest())) })
+  end)
+
+  t:case("cloud-init accepts it", function()
+    if not exists "cloud-init" then t:skip("cloud-init is not installed") end
+    local dir = t:directory()
+    for _, guard in ipairs { "account-key", "none" } do
+      local path = files.join(dir, guard)
+      assert(files.write(path, (render(guard)).user_data))
+      local status, said = tool { "/bin/sh", "-c", "cloud-init schema --config-file " .. path .. " 2>&1" }
+      t:ok(status == 0 and said:find("Valid", 1, true) and not said:lower():find("deprecat"), said)
+    end
+    local path = files.join(dir, "wrong")
+    assert(files.write(path, '#cloud-config\n{"runcmd": 5}\n'))
+    t:ok(tool { "cloud-init", "schema", "--config-file", path } ~= 0, "the check can fail")
+  end)
+
+  t:case("a key with odd characters is quoted for systemd", function()
+    local _, parts = render("account-key", { LAMBDA_API_KEY = 'a"b\\c$d`e#f' })
+    t:ok(parts[DIRECTORY .. "environment"].content:find('CPLZ_ACCOUNT_KEY="a\\"b\\\\c\\$d\\`e#f"\n', 1, true), "quoted")
+  end)
+
+  t:case("the user's template takes the place of ours, and can build on it", function()
+    local _, _, document = render("none", nil, { ["templates/cloud_init.lua"] = [[
+      local base = require "builtin.templates.cloud_init"
+      return function(parts)
+        local made = base(parts)
+        made.timezone = "Europe/Brussels"
+        return made
+      end]] })
+    t:equal({ document.timezone, #document.runcmd }, { "Europe/Brussels", 2 })
+  end)
+
+  t:case("user data that is too big is refused before anything is sent", function()
+    local s = fake.new { env = { HOME = "/home/user", LAMBDA_API_KEY = KEY, CA_FILE = "/ca.pem" } }
+    s.disk["/ca.pem"] = { data = ("x"):rep(900000), mode = 420, mtime = 0 }
+    local p = s:start(function(require)
+      require("facts.config").load(HOME)
+      local machine = require "work.machine"
+      local made = machine.prepare(require "providers.lambda", require "engines.ollama", keys.fresh():public(), "none")
+      return require("base.fail").try(machine.order, made, {}, { context = 1, model = {}, disk_gb = 40 }, TOKEN)
+    end)
+    s:run()
+    local ok, problem = p:result()
+    t:ok(not ok and tostring(problem):find("1000000 are taken", 1, true), tostring(problem))
+  end)
+
+  -- A cloud of one account on loopback. → base address, requests as they came
+  local function cloud(list)
+    local listener, seen = net.listen { host = "127.0.0.1", port = 0 }, {}
+    local service = server.serve(listener, function(request)
+      seen[#seen + 1] = { request.method .. " " .. request.path, request.headers.authorization, request.body, clock.now() }
+      if request.method == "GET" then return { status = 200, json = { data = list } } end
+      return { status = 200, json = { data = { terminated_instances = json.array {} } } }
+    end)
+    local _, port = listener:name()
+    return "http://127.0.0.1:" .. tostring(port), seen, service
+  end
+
+  t:case("the last resort ends the machine that bears the token, when no guard ever ran", function()
+    if not exists "python3" then t:skip("python3 is not installed") end
+    local base, seen, service = cloud { { id = "other", name = "x" }, { id = "mine", tags = { { key = "cplz:run", value = TOKEN } } } }
+    local dir = t:directory()
+    local request = { method = "POST", url = base .. "/end", headers = { "Authorization: Bearer ${CPLZ_ACCOUNT_KEY}", "Content-Type: application/json" },
+      body = '{"instance_ids":["${ID}"]}' }
+    assert(files.write(files.join(dir, "last_resort.py"), (assets.template "last_resort.py")))
+    assert(files.write(files.join(dir, "last_resort.json"), json.encode { seconds = 2, retry = 60, terminate = request,
+      find = { url = base .. "/list", headers = { "Authorization: Bearer ${CPLZ_ACCOUNT_KEY}" }, token = TOKEN } }))
+    local child = process.spawn { argv = { "/usr/bin/env", "python3", "last_resort.py" }, cwd = dir, stdin = "null", stdout = "null", stderr = "null",
+      env = { "PATH=/usr/bin:/bin", "CPLZ_ACCOUNT_KEY=" .. KEY } }
+    local until_ = clock.now() + 30
+    while #seen < 2 and clock.now() < until_ do task.sleep(0.05) end
+    child:kill("KILL")
+    child:wait(10)
+    child:close()
+    service.stop()
+    t:equal({ seen[1][1], seen[2][1], seen[2][2], seen[2][3] }, { "GET /list", "POST /end", "Bearer " .. KEY, '{"instance_ids":["mine"]}' })
+  end)
+
+  t:case("the model server is fetched once, unpacked and started; what goes wrong is said", function()
+    for _, name in ipairs { "curl", "zstd" } do
+      if not exists(name) then t:skip(name .. " is not installed") end
+    end
+    local dir = t:directory()
+    local release = files.join(dir, "release")
+    assert(files.mkdir(files.join(release, "bin")))
+    assert(files.write(files.join(release, "bin/ollama"), "#!/bin/sh\necho started $1 on $OLLAMA_HOST\n", 493))
+    t:equal(tool { "/bin/sh", "-c", ("tar -C %s -cf - bin | zstd -q >%s/archive"):format(release, dir) }, 0)
+    local archive, asked = assert(files.read(files.join(dir, "archive"), 1 << 20)), 0
+    local listener = net.listen { host = "127.0.0.1", port = 0 }
+    local service = server.serve(listener, function(request)
+      asked = asked + 1
+      if request.path == "/bad" then return { status = 200, body = "no archive" } end
+      return request.path == "/good" and { status = 200, body = archive } or { status = 404, body = "" }
+    end)
+    local _, port = listener:name()
+    local function start(path)
+      local script = template.render((assets.template "ollama.sh"), { directory = files.join(dir, "engine"),
+        url = ("http://127.0.0.1:%d/%s"):format(port, path) })
+      assert(files.write(files.join(dir, "engine.sh"), script))
+      return tool({ "/bin/sh", files.join(dir, "engine.sh") }, { env = { "PATH=/usr/bin:/bin", "OLLAMA_HOST=127.0.0.1:5" } })
+    end
+    local status, said = start "missing"
+    t:ok(status == 1 and said:find("could not be fetched from http://127.0.0.1", 1, true), said)
+    status, said = start "bad"
+    t:ok(status == 1 and said:find("is no Ollama", 1, true), said)
+    status, said = start "good"
+    t:ok(status == 0 and said:find("started serve on 127.0.0.1:5", 1, true), said)
+    local before = asked
+    status, said = start "good"
+    t:equal({ status, said, asked - before }, { 0, "started serve on 127.0.0.1:5\n", 0 })
+    service.stop()
+  end)
+end
