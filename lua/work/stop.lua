@@ -34,7 +34,7 @@ local function with_builtin(name)
   end
   for _, call in ipairs { "destroy", "list", "get", "proof", "account", "tidy" } do
     both[call] = (user[call] or builtin[call]) and function(...)
-      local ok, result = fail.try(user[call], ...)
+      local ok, result = fail.try(user[call] or builtin[call], ...)
       if ok then return result end
       if not fail.is(result, "internal") then error(result, 0) end -- what the cloud says, not a mistake of the script
       log.error("your provider script failed; the built-in one takes over", { provider = name, call = call, error = fail.message(result) })
