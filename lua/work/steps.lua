@@ -246,6 +246,7 @@ function steps.guard(run)
   end
   run.journal:append("guarded", run.session.token)
   run.ui:done("Guard armed: " .. report.limits_text(run.made.limits))
+  if run.made.guard == "account-key" then run.ui:note("it holds your account's key, as GUARD_ACCOUNT_KEY=yes allows") end
 end
 
 function steps.model(run)

@@ -105,10 +105,15 @@ function stop.session(book, provider, session, reason, ui, attempts)
   local outcome, doubt = proof.finish(book, after_agent(provider, session), session, reason, hooks_for(ui, session), attempts)
   close(book, provider, session, outcome, ui)
   if outcome ~= "unproven" then
+    local made = (book:session(session.token) or session).untidy
     local tidied, left = tidy.away(book, provider, session.token)
     tunnel_down(book, ui)
     ui:step(4, STEPS, "Cleaning state")
-    if not tidied then ui:warn(left) end
+    if not tidied then
+      ui:warn(left)
+    elseif made then
+      ui:done("Removed what was made for this run besides the machine")
+    end
     clean(ui)
   else
     alert.critical("Could not verify billing stopped", { instance_id = session.id, provider = session.provider, action = "stop", reason = doubt })
