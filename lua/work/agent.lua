@@ -7,12 +7,10 @@ local log = require "base.log"
 local net = require "base.net"
 local server = require "base.server"
 local task = require "base.task"
-local tunnel = require "base.tunnel"
 local config = require "facts.config"
 local ahead = require "work.ahead"
 local alert = require "work.alert"
 local budget = require "work.budget"
-local identity = require "work.identity"
 local journal = require "work.journal"
 local link = require "work.link"
 local delivery = require "work.delivery"
@@ -24,50 +22,14 @@ local statefile = require "work.statefile"
 local stop = require "work.stop"
 local tidy = require "work.tidy"
 local trusted = require "work.trusted"
+local tunnel = require "work.tunnel"
 
 local HEARTBEAT = 60       -- seconds between heartbeats to the guard
 local HEARTBEAT_SOON = 1   -- while none got through yet
-local PATIENCE, MOST_PATIENCE = 0.15, 4 -- seconds for the first answer of a guest
 local WATCH = 60           -- seconds between looks at the cloud
 local GRACE = 20           -- seconds an unfinished start is left alone
-local KEEPALIVE = 25
-local INNER_ENGINE, INNER_PROBE, INNER_CONTROL = 11434, 11435, 8571
 
 local agent = {}
-
-local function close_tunnel(self)
-  if self.tunnel then self.tunnel:close() end
-  self.tunnel, self.tunnel_for, self.guest, self.guest_at = nil, nil, nil, nil
-end
-
-local function forwards(handle)
-  local roads = {
-    { host = "127.0.0.1", port = identity.port(), remote_port = INNER_ENGINE },
-    { unix = link.socket("guest"), remote_port = INNER_CONTROL },
-    { unix = link.socket("engine"), remote_port = INNER_PROBE },
-  }
-  for _, road in ipairs(roads) do
-    local ok, message = handle:forward(road)
-    if not ok then return nil, message end
-  end
-  return true
-end
-
-local function open_tunnel(self, session)
-  local endpoint = session.endpoint
-  local handle, message = tunnel.open { key = identity.key(), peer = session.plan.server_public, endpoint_host = endpoint.host,
-    endpoint_port = endpoint.port, keepalive = KEEPALIVE }
-  local ok = handle
-  if handle then ok, message = forwards(handle) end
-  if not ok then
-    if handle then handle:close() end
-    self.problem = "the tunnel cannot be opened: " .. message
-    log.error(self.problem)
-    return
-  end
-  self.tunnel, self.tunnel_for, self.problem, self.opened_at = handle, session.token, nil, clock.now()
-  log.info("Tunnel opened", { endpoint = endpoint.host .. ":" .. endpoint.port })
-end
 
 -- Brings the tunnel in line with the journal.
 local function follow(self)
@@ -75,28 +37,18 @@ local function follow(self)
   local session = self.book:current()
   self.session = session
   if not session or not session.endpoint then
-    close_tunnel(self)
+    tunnel.close(self)
   elseif self.tunnel_for ~= session.token then
-    close_tunnel(self)
-    self.patience = PATIENCE
-    open_tunnel(self, session)
-    trusted.provider(session.provider) -- loaded now, so that a stop need not wait for it
+    tunnel.close(self)
+    tunnel.open(self, session)
+    fail.try(trusted.provider, session.provider) -- loaded now, so that a stop need not wait for it
   end
-end
-
--- WireGuard repeats an unanswered handshake every five seconds; a guest that is just starting is asked again sooner, by a fresh tunnel.
-local function hurry(self)
-  if clock.now() - self.opened_at < self.patience then return end
-  local session, patience = self.session, math.min(self.patience * 2, MOST_PATIENCE)
-  close_tunnel(self)
-  open_tunnel(self, session)
-  self.patience = patience
 end
 
 local function beat(self)
   if not self.tunnel then return false end
   if not self.tunnel:status().handshake_age then
-    hurry(self)
+    tunnel.hurry(self)
     return false
   end
   local ok, problem = fail.try(link.tell, "/heartbeat", {})
@@ -111,11 +63,9 @@ local function beat(self)
   return true
 end
 
-local function heartbeats(self)
-  while true do
-    local ok = beat(self)
-    self.bell.take(ok and pace.seconds(HEARTBEAT) or math.min(pace.seconds(HEARTBEAT_SOON), PATIENCE))
-  end
+local function next_beat(self)
+  local ok = beat(self)
+  self.bell.take(ok and pace.seconds(HEARTBEAT) or math.min(pace.seconds(HEARTBEAT_SOON), tunnel.PATIENCE))
 end
 
 local end_session
@@ -218,20 +168,32 @@ local function finish_asked(self, session)
   if found then end_session(self, session, provider, "stop", "a stop was cut off; it is finished") end
 end
 
-local function watch(self)
-  while true do
-    task.sleep(pace.seconds(WATCH))
-    follow(self)
-    local session = self.session
-    if session and session.ready_at and not session.stopping then
-      (ahead.about(self.ahead, session) and finish_asked or look)(self, session)
-    end
-    leftovers(self)
-    self.book:refresh()
-    self.warned = budget.watch(self.book:sessions(), self.warned)
-    tell_news(self)
-    if #self.book:open_sessions() == 0 and #untidy(self) == 0 then self.ending.put("nothing is open any more") end
+local function next_look(self)
+  task.sleep(pace.seconds(WATCH))
+  follow(self)
+  local session = self.session
+  if session and session.ready_at and not session.stopping then
+    (ahead.about(self.ahead, session) and finish_asked or look)(self, session)
   end
+  leftovers(self)
+  self.book:refresh()
+  self.warned = budget.watch(self.book:sessions(), self.warned)
+  tell_news(self)
+  if #self.book:open_sessions() == 0 and #untidy(self) == 0 then self.ending.put("nothing is open any more") end
+end
+
+-- A duty goes on for as long as the agent lives: a round of it that fails is told of, and the next one is begun.
+local function duty(self, round)
+  return task.spawn(function()
+    while true do
+      local ok, problem = fail.try(round, self)
+      if not ok then
+        if fail.is(problem, "interrupted") then error(problem, 0) end
+        log.error("a duty of the agent failed; it is taken up again", { error = fail.message(problem), trace = problem.trace })
+        task.sleep(pace.seconds(HEARTBEAT_SOON))
+      end
+    end
+  end)
 end
 
 local function status(self)
@@ -267,7 +229,7 @@ local function tear_down(self, reason, jobs)
   log.info("Agent ends", { reason = reason })
   for _, job in ipairs(jobs) do task.cancel(job, fail.new { kind = "interrupted", message = reason }) end
   for _, job in ipairs(jobs) do fail.try(task.await, job) end
-  close_tunnel(self)
+  tunnel.close(self)
   for _, name in ipairs { "agent", "guest", "engine" } do files.remove(link.socket(name)) end
 end
 
@@ -275,13 +237,13 @@ end
 function agent.run()
   local lock = files.lock(files.join(config.home(), "agent.lock"))
   if not lock then return 6 end
-  local self = { book = journal.open(config.home()), bell = task.channel(), memory = {}, ending = task.channel() }
+  local self = { book = journal.open(config.home()), bell = task.channel(), memory = {}, ending = task.channel(), ahead = {} }
   local listener = net.listen { unix = link.socket("agent") }
   log.info("Agent starts", { home = config.home() })
   follow(self)
   local service = server.serve(listener, function(request) return answer(self, request) end)
   task.on_signal(function(name) self.ending.put("signal " .. name) end)
-  local jobs = { task.spawn(function() heartbeats(self) end), task.spawn(function() watch(self) end) }
+  local jobs = { duty(self, next_beat), duty(self, next_look) }
   tear_down(self, self.ending.take(), jobs)
   service.stop()
   lock:release()
