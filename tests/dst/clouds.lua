@@ -57,7 +57,7 @@ clouds.lambda = {
   face = lambda, port = 7003, create_at = 5.02,
   environment = function(key)
     return { "LAMBDA_API_KEY=" .. key, "LAMBDA_BASE_URL=http://127.0.0.1:7003", "OLLAMA_DOWNLOAD_URL=http://127.0.0.1:7004", "GUARD_ACCOUNT_KEY=yes",
-      "MAX_PRICE=10" } -- few types, and faults empty some
+      "MAX_PRICE=100" } -- few types, and faults empty some
   end,
   each = function(world) return world.lambda:each() end,
   find = function(world, id)
