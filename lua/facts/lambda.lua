@@ -51,7 +51,7 @@ local function kind_of(status, code)
 end
 
 --- What an answer says went wrong: fields of a failure, or nil when it is good. body: the decoded JSON, or nil when it is none.
--- `code` is "gone" only for a 404 that names a missing object, "duplicate" for a name that is taken, "unknown" for what Lambda
+-- `code` is "gone" only for a 404 that names a missing object, "duplicate" for a name that is taken, "busy" for what will pass, "unknown" for what Lambda
 -- answers when it cannot say.
 function M.problem(status, text, body)
   if type(body) ~= "table" then
@@ -75,6 +75,8 @@ function M.problem(status, text, body)
   }
   if code == "global/object-does-not-exist" and status == 404 then
     failure.code = "gone"
+  elseif code == "global/conflict" then
+    failure.code = "busy" -- as a machine that has not launched yet answers a terminate
   elseif code == "global/duplicate" or code == "global/unknown" then
     failure.code = code:match("[^/]+$")
   end

@@ -27,10 +27,22 @@ end
 
 --- Asks the cloud to destroy until it acknowledges.
 -- @param attempts how often at most
+-- A machine that cannot be ended at this moment (code "busy") is asked again for as long as `timing.ending` says.
 -- @param failed function(attempt, reason) is told of every failure
+-- @param waiting called while the machine is busy
 -- @return true, or false and the last reason
-function proof.destroy(provider, session, attempts, failed)
-  return persist(attempts, function() return provider.destroy(session.id) end, function(attempt, why)
+function proof.destroy(provider, session, attempts, failed, waiting)
+  local until_ = clock.now() + (provider.timing.ending and pace.of(provider, "ending") or 0)
+  local function destroy()
+    while true do
+      local ok, result = fail.try(provider.destroy, session.id)
+      if ok then return result end
+      if result.code ~= "busy" or clock.now() >= until_ then error(result, 0) end
+      waiting()
+      task.sleep(pace.seconds(5))
+    end
+  end
+  return persist(attempts, destroy, function(attempt, why)
     log.error("Terminate failed, retrying", { attempt = attempt, error = why, instance_id = session.id, provider = provider.name })
     failed(attempt, why)
   end)
@@ -118,7 +130,7 @@ function proof.finish(journal, provider, session, reason, hooks, attempts)
   return task.shield(function()
     hooks.terminating()
     journal:note("stopping", session.token, { reason = reason })
-    local acknowledged, why = proof.destroy(provider, session, attempts, hooks.failed)
+    local acknowledged, why = proof.destroy(provider, session, attempts, hooks.failed, hooks.waiting)
     if acknowledged then journal:note("destroyed", session.token) end
     hooks.terminated(acknowledged, why)
     hooks.verifying()

@@ -140,6 +140,7 @@ end
 
 --- Taken away by Lambda: nothing runs or bills any more.
 function life.preempted(world, instance)
+  instance.launched = true
   end_process(world, instance)
   turn(instance, "preempted")
   world.ledger:finish(instance.id, nil, world.time)

@@ -6,7 +6,7 @@
 -- meaning(request, world) → "read" | "create", token | "end", instance | "make", name | "remove", name | "other",
 -- may_hold_key(request): the account's key may stand in its body, rent(world, key, label, n) for somebody else → id,
 -- happen(world, what, instance), terminate(world, instance, key) as the guard does it, texts(instance) sent to a machine,
--- leftovers(world) → names of what exists around machines.
+-- restock(world)|nil when the faults are over, leftovers(world) → names of what exists around machines.
 local json = require "base.json"
 local lambda = require "cloudsim.lambda"
 local lambda_control = require "cloudsim.lambda_control"
@@ -57,7 +57,7 @@ clouds.lambda = {
   face = lambda, port = 7003, create_at = 5.02,
   environment = function(key)
     return { "LAMBDA_API_KEY=" .. key, "LAMBDA_BASE_URL=http://127.0.0.1:7003", "OLLAMA_DOWNLOAD_URL=http://127.0.0.1:7004", "GUARD_ACCOUNT_KEY=yes",
-      "MAX_PRICE=10" } -- few types, and faults empty some
+      "MAX_PRICE=10" }
   end,
   each = function(world) return world.lambda:each() end,
   find = function(world, id)
@@ -106,6 +106,13 @@ local HAPPEN = { exited = "exit", stopped = "stop" }
 
 function clouds.lambda.happen(world, what, instance)
   lambda_control.actions[HAPPEN[what] or what](world, instance, {})
+end
+
+-- Faults emptied some of its few types; other people give theirs back.
+function clouds.lambda.restock(world)
+  for _, row in ipairs(world.lambda.types) do
+    for region, count in pairs(row.capacity) do row.capacity[region] = math.max(count, 1) end -- order: free
+  end
 end
 
 function clouds.lambda.terminate(world, instance, key)

@@ -179,6 +179,7 @@ end
 --- Everything works again.
 function methods:heal()
   self.world.faults:clear()
+  if self.cloud.restock then self.cloud.restock(self.world) end
   self.full, self.aim, self.offline = nil, nil, nil
 end
 

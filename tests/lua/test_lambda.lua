@@ -70,7 +70,7 @@ return function(t)
       { 400, wrong "global/object-does-not-exist", "refused" }, { 404, wrong "global/not-found", "refused" },
       { 404, "{}", "refused" }, { 401, "{}", "auth" }, { 404, "<html>proxy</html>", "broken" }, { 401, "<html>proxy</html>", "broken" },
       { 400, wrong "global/quota-exceeded", "quota" }, { 400, wrong "global/duplicate", "refused", "duplicate" },
-      { 409, wrong "global/conflict", "transient" }, { 500, wrong "global/internal-error", "transient" },
+      { 409, wrong "global/conflict", "transient", "busy" }, { 500, wrong "global/internal-error", "transient" },
       { 400, wrong "global/unknown", "transient", "unknown" }, { 503, wrong "provider/internal-unavailable", "transient" },
       { 400, wrong "instance-operations/launch/insufficient-capacity", "capacity" },
       { 400, wrong "brand/new", "refused" }, { 429, wrong "global/rate", "rate" }, { 429, "", "rate" },
