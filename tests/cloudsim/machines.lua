@@ -5,9 +5,11 @@
 local clock = require "base.clock"
 local fail = require "base.fail"
 local files = require "base.files"
+local firewall = require "cloudsim.lambda_firewall"
 local lambda_life = require "cloudsim.lambda_life"
 local life = require "cloudsim.life"
 local log = require "base.log"
+local net = require "base.net"
 local process = require "base.process"
 local relay = require "cloudsim.relay"
 local sorted = require "base.sorted"
@@ -186,10 +188,22 @@ local function run(self, instance, ports, before)
   ended(self, instance, child, event)
 end
 
+-- A virtual machine whose UDP is blocked from its birth: its ports are taken before its programs can listen there, as filters come a
+-- moment after a socket.
+local function take_udp(self, instance)
+  local taken = {}
+  for _, range in ipairs(instance.udp_blocked and firewall.open(self.world, instance).udp or {}) do
+    local ok, socket = fail.try(net.udp, {host = "0.0.0.0", port = range[1]})
+    taken[#taken + 1] = ok and socket or nil
+  end
+  self.relays[instance.id] = taken
+end
+
 --- Hook: the machine runs from now on. → its outside ports; nil for a virtual machine, whose ports are direct
 function machines:start(instance)
   local before = self.ending[instance.id]
   if instance.cloud == "lambda" then
+    take_udp(self, instance)
     self:spawn(function() run(self, instance, nil, before) end)
     return nil
   end
