@@ -121,7 +121,7 @@ local function call(name, options, quiet, builtin)
   local parsed = parse(name, command, rest)
   local ctx = listen(command, parsed, quiet or options and options.quiet == true)
   local function perform()
-    local ok, code = run.perform(command, ctx, builtin)
+    local ok, code = require("cli.perform").call(command, ctx, builtin)
     if ctx.screen then
       ctx.screen:close()
     end

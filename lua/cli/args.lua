@@ -1,9 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Reads the words of a command line by the tables of options. Pure: (words) → parsed, or nil and one sentence.
-local clock = lazy "base.clock"
-local calendar = lazy "facts.calendar"
+local checks = lazy "cli.checks"
 local flags = require "facts.flags"
-local suggest = lazy "facts.suggest"
 
 local M = {}
 
@@ -12,79 +10,12 @@ M.commands = {
   "init", "up", "stop", "status", "offers", "models", "endpoint", "ping", "logs", "schedule", "ack", "config", "doctor", "repl", "help",
 }
 
-local SECRETS = { "key", "token", "secret", "password" }
-
-local function unknown(word)
-  local long = word:match("^(%-%-[^=]*)") or word
-  for _, secret in ipairs(SECRETS) do
-    if ("-" .. long:gsub("_", "-"):lower() .. "-"):find("-" .. secret .. "-", 1, true) then
-      return long .. " is refused: a command line can be read by every user of this computer. Type continueplz init and paste the key at its "
-        .. "prompt, or put it into the environment (VAST_API_KEY), or send it to init on standard input"
-    end
-  end
-  return ("unknown option %s%s"):format(long, suggest.hint(long, flags.names()))
-end
-
-local checks = {}
-
-function checks.duration(row, text)
-  if text:lower() == "off" then
-    return text
-  end
-  local seconds, why = clock.parse_duration(text)
-  if not seconds then
-    return nil, ("--%s: %s"):format(row.name, why)
-  end
-  return text
-end
-
-function checks.choice(row, text)
-  for _, value in ipairs(row.values) do
-    if value == text then
-      return text
-    end
-  end
-  return nil, ("--%s: '%s' is none of %s%s"):format(row.name, text, table.concat(row.values, ", "), suggest.hint(text,
-    row.values))
-end
-
-function checks.number(row, text)
-  local number = math.tointeger(tonumber(text))
-  if not number or number < 1 then
-    return nil, ("--%s: '%s' is not a whole number above 0"):format(row.name, text)
-  end
-  return number
-end
-
-function checks.text(row, text)
-  if text == "" then
-    return nil, ("--%s needs a value: --%s=%s"):format(row.name, row.name, row.value)
-  end
-  return text
-end
-
-checks.hours = checks.text
-
-function checks.time(row, text)
-  local seconds, why = calendar.parse_time(text)
-  if not seconds then
-    return nil, ("--%s: %s"):format(row.name, why)
-  end
-  return text
-end
-
-function checks.days(row, text)
-  local set, why = calendar.parse_days(text)
-  if not set then
-    return nil, ("--%s: %s"):format(row.name, why)
-  end
-  return text
-end
-
 local function store(parsed, row, text, shown)
   local value = true
   local kind = text and row.also or row.kind
-  if kind ~= "none" then
+  if kind == "text" and text ~= "" then
+    value = text
+  elseif kind ~= "none" then
     local checked, why = checks[kind](row, text)
     if checked == nil then
       return nil, why
@@ -107,7 +38,7 @@ local function long_option(parsed, words, index)
   local name, equals, text = words[index]:match("^%-%-([^=]+)(=?)(.*)$")
   local row = name and flags.long(name)
   if not row then
-    return nil, unknown(words[index])
+    return nil, checks.unknown(words[index])
   end
   if row.kind == "none" then
     if equals == "=" and not row.also then
@@ -131,7 +62,7 @@ local function short_options(parsed, words, index)
     local letter = letters:sub(1, 1)
     local row = flags.short(letter)
     if not row then
-      return nil, unknown("-" .. letter)
+      return nil, checks.unknown("-" .. letter)
     end
     letters = letters:sub(2)
     local text

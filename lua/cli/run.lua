@@ -4,11 +4,10 @@ local fail = require "base.fail"
 local files = lazy "base.files"
 local json = lazy "base.json"
 local log = lazy "base.log"
-local task = lazy "base.task"
 local term = require "base.term"
 local world = require "base.world"
+local perform = lazy "cli.perform"
 local config = lazy "facts.config"
-local exitcodes = lazy "facts.exitcodes"
 
 local M = {}
 
@@ -95,24 +94,6 @@ function M.prepare(command, parsed, ctx)
   return settle(command, parsed, ctx) or open_log(command, parsed)
 end
 
--- First signal: the command is asked to end, which undoes what it began. Second: at once, with the way to finish by hand.
-local function on_signals(worker)
-  local count = 0
-  return task.on_signal(function(name)
-    if name == "WINCH" then
-      return
-    end
-    count = count + 1
-    local reason = fail.new { kind = "interrupted", message = "interrupted by SIG" .. name, signal = name }
-    if count == 1 then
-      task.cancel(worker, reason)
-      return
-    end
-    error(fail.new { kind = "interrupted", message = "interrupted again before everything was undone; "
-      .. "what was rented stays in the journal: type `continueplz -C " .. world.home .. " --stop` to end it", again = true }, 0)
-  end)
-end
-
 --- What a command gets: its words and options, and ways to tell.
 function M.context(command, parsed, load)
   local ctx = {
@@ -157,13 +138,6 @@ function M.context(command, parsed, load)
   return ctx
 end
 
-local function failed(ctx, problem)
-  local code = exitcodes.of(problem)
-  ctx.problem(problem.message, problem)
-  ctx.emit { status = "failed", error = { kind = problem.kind, message = log.redact(problem.message), exit_code = code } }
-  return code
-end
-
 -- Is money running? Read from the journal, whatever the command did. A script that has nothing to do with it is left in peace.
 local function money_line(ctx, code)
   local command = ctx.command
@@ -192,52 +166,6 @@ local function money_line(ctx, code)
   end
 end
 
--- An unattended run that failed tells the webhook; a stop that failed may leave something that bills.
-local function alarm(ctx, code)
-  if not ctx.options.alert or code == 0 then
-    return
-  end
-  local ok, problem = fail.try(task.run, function()
-    local sentence = ctx.sentence or "money: " .. require("ui.money").line(ctx.home)
-    require("work.alert").run_failed(ctx.command.name, code, sentence, ctx.home)
-  end)
-  if not ok then
-    say("the alert could not be sent: " .. fail.message(problem))
-  end
-end
-
---- Runs a command in its context. A user's own command that breaks gives way to the built-in one, where there is one that must work.
--- → as fail.try
-function M.perform(command, ctx, builtin)
-  local fine, result = fail.try(command.run, ctx)
-  if fine or not builtin or builtin == command or not fail.is(result, "internal") then
-    return fine, result
-  end
-  ctx.problem("your own command failed: " .. fail.message(result) .. "; the built-in one is used")
-  return fail.try(builtin.run, ctx)
-end
-
-local function run_in_task(command, ctx, builtin)
-  local ok, code = fail.try(task.run, function()
-    local worker = task.spawn(function()
-      local fine, result = M.perform(command, ctx, builtin)
-      if ctx.screen then
-        ctx.screen:close()
-      end
-      if not fine then
-        return failed(ctx, result)
-      end
-      return result
-    end)
-    on_signals(worker)
-    return task.await(worker)
-  end)
-  if ok then
-    return code
-  end
-  return failed(ctx, code)
-end
-
 -- The user's scripts that were passed over since the last time.
 local function tell_passed_over(told)
   for index = told + 1, #world.problems do
@@ -260,15 +188,15 @@ function M.command(command, parsed, load, broken, builtin)
   local ctx = M.context(command, parsed, load)
   if command.offline then
     local ok, result = fail.try(command.run, ctx)
-    return ok and result or failed(ctx, result)
+    return ok and result or perform.failed(ctx, result)
   end
   if command.early and world.home and not next(parsed.settings) then
     command.early(ctx)
   end
   local refusal = M.prepare(command, parsed, ctx)
   if refusal then
-    local code = failed(ctx, refusal)
-    alarm(ctx, code)
+    local code = perform.failed(ctx, refusal)
+    perform.alarm(ctx, code)
     return code
   end
   for _, note in ipairs(world.notes) do
@@ -277,9 +205,11 @@ function M.command(command, parsed, load, broken, builtin)
   local told = (builtin or broken) and tell_passed_over(0)
   local done, code = fail.try(command.at_once or no_quick_answer, ctx)
   if not done or not code then
-    code = run_in_task(command, ctx, builtin)
+    code = perform.in_task(command, ctx, builtin)
   end
-  alarm(ctx, code)
+  if code ~= 0 then
+    perform.alarm(ctx, code)
+  end
   if builtin then
     tell_passed_over(told)
   end

@@ -60,10 +60,9 @@ local rows = {
 
 local M = { list = rows }
 
-local by_name, by_short, names = {}, {}, {}
-for index, row in ipairs(rows) do
+local by_name, by_short = {}, {}
+for _, row in ipairs(rows) do
   by_name[row.name] = row
-  names[index] = "--" .. row.name
   if row.short then
     by_short[row.short] = row
   end
@@ -81,6 +80,10 @@ end
 
 --- All long names with their dashes.
 function M.names()
+  local names = {}
+  for index, row in ipairs(rows) do
+    names[index] = "--" .. row.name
+  end
   return names
 end
 

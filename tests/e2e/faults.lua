@@ -21,8 +21,7 @@ local table_of_faults = {
   { "container that cannot start", { { name = "boot.oci_failure", count = 1 } }, 0, clouds = VAST },
   { "a machine whose system ends", { { name = "boot.exited", count = 1 } }, 0 },
   { "a machine without UDP", { { name = "boot.no_udp", count = 1 } }, 0, { "handshake" } },
-  -- The simulated firewall of virtual machines may let the first packets by before it is up.
-  { "two machines without UDP: the user's network", { { name = "boot.no_udp", sticky = true } }, 5, { "your own network" }, clouds = VAST },
+  { "two machines without UDP: the user's network", { { name = "boot.no_udp", sticky = true } }, 5, { "your own network" } },
   { "a machine that takes no push", { { name = "boot.no_push", count = 1 } }, 0, clouds = VAST },
   { "pull that stalls", { { name = "pull.stall", count = 1 } }, 0 },
   { "pull that fails inside a 200", { { name = "pull.error", sticky = true } }, 1 },

@@ -1,0 +1,85 @@
+-- SPDX-License-Identifier: MIT
+-- What happens when a command is really run: its task, its signals, its failure.
+local fail = require "base.fail"
+local log = require "base.log"
+local task = require "base.task"
+local term = require "base.term"
+local world = require "base.world"
+local exitcodes = require "facts.exitcodes"
+
+local M = {}
+
+-- First signal: the command is asked to end, which undoes what it began. Second: at once, with the way to finish by hand.
+local function on_signals(worker)
+  local count = 0
+  return task.on_signal(function(name)
+    if name == "WINCH" then
+      return
+    end
+    count = count + 1
+    local reason = fail.new { kind = "interrupted", message = "interrupted by SIG" .. name, signal = name }
+    if count == 1 then
+      task.cancel(worker, reason)
+      return
+    end
+    error(fail.new { kind = "interrupted", message = "interrupted again before everything was undone; "
+      .. "what was rented stays in the journal: type `continueplz -C " .. world.home .. " --stop` to end it", again = true }, 0)
+  end)
+end
+
+--- Tells of a failure. → its exit code
+function M.failed(ctx, problem)
+  local code = exitcodes.of(problem)
+  ctx.problem(problem.message, problem)
+  ctx.emit { status = "failed", error = { kind = problem.kind, message = log.redact(problem.message), exit_code = code } }
+  return code
+end
+
+--- An unattended run that failed (code is not 0) tells the webhook; a stop that failed may leave something that bills.
+function M.alarm(ctx, code)
+  if not ctx.options.alert then
+    return
+  end
+  local ok, problem = fail.try(task.run, function()
+    local sentence = ctx.sentence or "money: " .. require("ui.money").line(ctx.home)
+    require("work.alert").run_failed(ctx.command.name, code, sentence, ctx.home)
+  end)
+  if not ok then
+    term.err("continueplz: the alert could not be sent: " .. fail.message(problem) .. "\n")
+  end
+end
+
+--- Runs a command in its context. A user's own command that breaks gives way to the built-in one, where there is one that must work.
+-- → as fail.try
+function M.call(command, ctx, builtin)
+  local fine, result = fail.try(command.run, ctx)
+  if fine or not builtin or builtin == command or not fail.is(result, "internal") then
+    return fine, result
+  end
+  ctx.problem("your own command failed: " .. fail.message(result) .. "; the built-in one is used")
+  return fail.try(builtin.run, ctx)
+end
+
+--- The same in the main task: signals end it. → exit code
+function M.in_task(command, ctx, builtin)
+  local ok, code = fail.try(task.run, function()
+    local worker = task.spawn(function()
+      local fine, result = M.call(command, ctx, builtin)
+      if ctx.screen then
+        ctx.screen:close()
+      end
+      if not fine then
+        return M.failed(ctx, result)
+      end
+      return result
+    end)
+    on_signals(worker)
+    return task.await(worker)
+  end)
+  if ok then
+    return code
+  end
+  return M.failed(ctx, code)
+end
+
+return M
