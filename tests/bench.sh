@@ -33,7 +33,7 @@ figure() { awk -v name="$1" '$1 == name { print $2 }' "$job"; }
 median() { sed -n "$1p" "$dir/start" | cut -d ' ' -f 1; }
 wg=$(median 1)
 n=2
-for name in --version --help "status, empty home" "status, home with .env and journal"; do
+for name in --version --help "status, empty home" "status, home with a key and a journal"; do
     row "$name" "$(ratio "$(median $n)" "$wg")" x 2 "$(median $n) us; wg $wg us"
     n=$((n + 1))
 done

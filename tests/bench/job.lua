@@ -60,10 +60,12 @@ local function phases(r, label)
   end
 end
 
+-- As a user's folder is: a key, without the simulator's addresses.
 local function copy_home(r)
-  for _, name in ipairs { ".env", "journal", ".continueplz.state", "home.id" } do
+  for _, name in ipairs { "journal", ".continueplz.state", "home.id" } do
     assert(files.write(files.join(copy, name), assert(files.read(files.join(r.home, name)))))
   end
+  assert(files.write(files.join(copy, ".env"), "VAST_API_KEY=" .. r.account_key .. "\n"))
 end
 
 -- The job ROUNDS times with the client's pauses divided by `pace`.
