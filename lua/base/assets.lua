@@ -7,11 +7,8 @@ local world = require "base.world"
 
 local assets = {}
 
--- The program for the rented machine, as bytes; or nil, sentence, code when it was built without.
-function assets.guest() return host.script.asset("guest") end
-
--- The same program compressed by gzip, for user data; or nil, sentence, code when it was built without.
-function assets.guest_packed() return host.script.asset("guest.gz") end
+-- The program for the rented machine, compressed by gzip; or nil, sentence, code when it was built without.
+function assets.guest() return host.script.asset("guest.gz") end
 
 -- The text of templates/NAME: the user's own, or the embedded one. → text, where it came from; or nil, sentence, code
 function assets.template(name) return world.text("templates/" .. name) end

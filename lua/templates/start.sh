@@ -25,7 +25,7 @@ while (1) {
     echo $! >pp; wait $!; rm -f pp; [ -s blob ] || sleep 1
   done
   rm -f guest
-  head -c {{program:raw}} blob >guest; chmod 700 guest
+  head -c {{program:raw}} blob | gzip -dc >guest; chmod 700 guest
   tail -c +{{config_at:raw}} blob | head -c {{config:raw}} >config
   tail -c +{{ca_at:raw}} blob >ca.pem
   while :; do

@@ -185,7 +185,7 @@ end
 
 local function guest(add)
   local program, why = assets.guest()
-  if program then return add("guest", "ok", ("the program for the machine is built in, %d bytes"):format(#program)) end
+  if program then return add("guest", "ok", ("the program for the machine is built in, %d bytes compressed"):format(#program)) end
   return add("guest", "problem", "the program for the machine is not built in: " .. tostring(why), "build with musl-gcc installed")
 end
 

@@ -118,7 +118,7 @@ end
 
 --- Is the embedded guest there? Builds for systems without one cannot rent.
 function machine.check()
-  if #assets.guest() == 0 then fail.raise("config", "this build carries no guest program, so no machine could be guarded; build it with `make`") end
+  if not assets.guest() then fail.raise("config", "this build carries no guest program, so no machine could be guarded; build it with `make`") end
 end
 
 return machine

@@ -138,7 +138,7 @@ end
 function play.new(options)
   local self = setmetatable({ seed = options.seed, lines = {}, guests = {}, guest_order = {}, roads = {}, foreign = {}, slept = 0,
     cloud = clouds[options.cloud or "vast"] }, play)
-  self.sim = fake.new { seed = "dst" .. options.seed, assets = { guest = "guest program\n", ["guest.gz"] = "packed program\n" },
+  self.sim = fake.new { seed = "dst" .. options.seed, assets = { ["guest.gz"] = "guest program\n" },
     http = function(request, process) return http(self, request, process) end,
     hook = function(name, process, ...) return hook(self, name, process, ...) end,
     spawn = function(spawned) return child(spawned) end,

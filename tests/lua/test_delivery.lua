@@ -102,9 +102,11 @@ return function(t)
     local file = parts[DIRECTORY .. "guest"]
     t:equal({ file.encoding, file.permissions }, { "gz+b64", "0700" })
     local path = files.join(t:directory(), "guest.gz")
-    assert(files.write(path, keys.unbase64(file.content)))
+    local packed = keys.unbase64(file.content)
+    t:ok(packed == assets.guest(), "what is built in")
+    assert(files.write(path, packed))
     local status, program = tool { "/bin/sh", "-c", "gzip -dc " .. path }
-    t:equal({ status, keys.sha256_hex(program) }, { 0, keys.sha256_hex((assets.guest())) })
+    t:equal({ status, program:sub(1, 4) }, { 0, "\127ELF" })
   end)
 
   t:case("cloud-init accepts it", function()
