@@ -38,7 +38,9 @@ return {
     local object = steady.call(ctx, "ui.stopped", function(view)
       return view.object(results, config.rate())
     end)
-    object.warnings = missing and { missing }
+    if missing and type(object) == "table" then -- a screen of the user's may give anything
+      object.warnings = { missing }
+    end
     ctx.emit(object)
     return failed and 1 or 0
   end,
