@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The Lua tests, through the real binary: continueplz tests/run.lua [--only=PATTERN] [FILE.lua …]
+-- The Lua tests, through the real binary: CONTINUEPLZ_SCRIPTS=tests continueplz tests/run.lua [--only=PATTERN] [FILE.lua …]
 -- A test file returns function(t). After each case no task, connection or expected call may be left.
 
 local clock = require "base.clock"

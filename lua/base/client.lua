@@ -63,7 +63,9 @@ end
 
 local function send(self, method, path, options)
   wait_turn(self, method, bare(path))
-  return performers[self](spec_of(self, method, path, options))
+  local spec = spec_of(self, method, path, options)
+  creates.refuse(method, spec.url) -- the base may have been changed meanwhile, by the function that makes the headers for example
+  return performers[self](spec)
 end
 
 local function write(self, method, path, options)

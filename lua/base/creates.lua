@@ -11,11 +11,17 @@ local KNOWN = {
   { "POST", "/api/v%d+/instance%-operations/launch$" },    -- facts/lambda.md §2.5
 }
 
--- The path as a server reads it.
+-- The path as a server reads it: unescaped, without empty steps, "." and "..".
 local function path_of(address)
-  local parts = url.parse(address)
-  local path = url.unescape(parts and parts.path or address):gsub("[?#].*$", ""):gsub("/%./", "/"):gsub("//+", "/"):gsub("/+$", "")
-  return path
+  local parts, steps = url.parse(address), {}
+  for step in url.unescape(parts and parts.path or address):gsub("[?#].*$", ""):gmatch("[^/]+") do
+    if step == ".." then
+      steps[#steps] = nil
+    elseif step ~= "." then
+      steps[#steps + 1] = step
+    end
+  end
+  return "/" .. table.concat(steps, "/")
 end
 
 --- Does this request rent something at a cloud that we know?

@@ -282,9 +282,9 @@ function loader.new(options)
   world.source = function(name) return source(inner, name) end
   inner.source = world.source
   world.text = function(name) return inner.require("base.texts").read(inner, name) end
-  world.run_file = function(path, args) return inner.require("base.texts").run(inner, world, environment(inner, ""), path, args) end
+  world.run_file = function(path, args) return inner.require("base.texts").run(inner, world, environment, path, args) end
   world.run_home = function(name) return run_home(inner, name) end
-  world.globals = function() return environment(inner, "") end -- what a script sees; shared, not to be changed
+  world.globals = function() return environment(inner, "") end -- what a module sees; shared, not to be changed
   world.forget = function(name) -- the next require reads it from disk again
     inner.loaded[name], inner.rooms = nil, {}
     for _, place in ipairs(places(inner, name)) do inner.values[place.path], inner.failed[place.path] = nil, nil end

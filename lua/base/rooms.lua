@@ -28,6 +28,7 @@ rooms.limits = {
   facts = with("facts.*", "builtin.facts.*"),
   reactions = { "base.clock", "base.json", "base.log", "base.sorted", "facts.*" },
   init = with(table.unpack(COMMAND)),
+  scripts = with(table.unpack(COMMAND)),
 }
 
 -- Modules of which scripts see a part only.
@@ -46,11 +47,18 @@ local function allowed(limits, name)
   return false
 end
 
--- base.http for a room: whoever is no provider has no clients, and nobody sends a known create past the ticket.
+-- base.http for a room: whoever is no provider has no clients, and nobody sends a known create past the ticket. What is looked at is a
+-- plain copy: a table with a metatable could say one thing here and another one where it is sent.
 local function http_for(room, http)
   local function request(spec)
-    creates.refuse(spec.method or "GET", spec.url)
-    return http.request(spec)
+    local plain = {}
+    for key, value in next, spec do plain[key] = value end -- order: free
+    plain.method = plain.method or "GET"
+    if type(plain.method) ~= "string" or not plain.method:find("^%u+$") or type(plain.url) ~= "string" then
+      error("http.request needs a url and, unless it is GET, a method in capitals, both as text", 2)
+    end
+    creates.refuse(plain.method, plain.url)
+    return http.request(plain)
   end
   return { request = request, retry = http.retry, client = room == "providers" and http.client or nil }
 end
@@ -67,22 +75,33 @@ local function copy_of(room, name, module)
   return setmetatable(copy, getmetatable(module))
 end
 
+local WAY = "; everything that rents goes through the journal and its limits, so use require \"api\" or another module that docs/scripts.md lists"
+
 local function place(room)
+  if room == "scripts" then return "a script" end
   return (room == "init" or room == "reactions") and room .. ".lua" or "a user's file in " .. room .. "/"
 end
 
 --- Limits the globals `env` of a room's files. inner: the loader's world; stand_in: makes a `lazy` module.
 function rooms.limit(env, room, inner, stand_in)
   local limits, copies = rooms.limits[room] or PLAIN, {}
+  local function check(name)
+    if type(name) ~= "string" or allowed(limits, name) then return end
+    local refusal = ("%s may not require %q"):format(place(room), name)
+    if room ~= "scripts" then error(refusal, 3) end
+    local _, text = pcall(error, refusal .. WAY, 4) -- with file and line
+    inner.require("base.fail").raise("config", text)
+  end
   env.require = function(name)
-    if type(name) == "string" and not allowed(limits, name) then
-      error(("%s may not require %q"):format(place(room), name), 2)
-    end
+    check(name)
     local module = inner.require(name)
     if not copies[name] or copies[name].of ~= module then copies[name] = { of = module, copy = copy_of(room, name, module) } end
     return copies[name].copy
   end
-  env.lazy = function(name) return stand_in(env.require, name) end
+  env.lazy = function(name)
+    check(name)
+    return stand_in(env.require, name)
+  end
   if room == "init" then env.override = require("base.overrides").bind(inner) end
   bounds.globals(env)
 end

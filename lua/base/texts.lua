@@ -19,8 +19,20 @@ function texts.read(inner, name)
   return nil, sentence, code
 end
 
--- Runs a script that is no module in the environment `env`, with `args` as its `...`; it may wait. → what it returns
-function texts.run(inner, world, env, path, args)
+-- Does this file lie below a directory of $CONTINUEPLZ_SCRIPTS, whose files stand for the built-in ones? A path that climbs ("..") does not.
+local function is_ours(inner, path)
+  path = path:gsub("/%.%f[/\0]", ""):gsub("//+", "/")
+  if (path .. "/"):find("/../", 1, true) then return false end
+  for _, dir in ipairs(inner.scripts) do
+    if path:sub(1, #dir + 1) == dir .. "/" then return true end
+  end
+  return false
+end
+
+-- Runs a script that is no module, with `args` as its `...`; it may wait. It sees what its room gives it, and every module only
+-- when it is one of ours. environment: the loader's, of a room. → what it returns
+function texts.run(inner, world, environment, path, args)
+  local env = environment(inner, is_ours(inner, path) and "" or "scripts")
   local fail = inner.require("base.fail")
   local text, sentence, code = inner.host.script.read(path)
   if not text then fail.raise(code == "missing" and "usage" or "config", sentence, { file = path, code = code }) end

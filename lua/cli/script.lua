@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- `continueplz FILE.lua [ARGS]`: the user's script, run as a task with everything that continueplz can do (docs/scripts.md).
+-- `continueplz FILE.lua [ARGS]`: the user's script, run as a task, with what its room may use (docs/scripts.md).
 local fail = require "base.fail"
 local files = require "base.files"
 local world = require "base.world"

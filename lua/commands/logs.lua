@@ -58,8 +58,9 @@ return {
       local names = { "tool", "engine", "guard" }
       fail.raise("usage", ("there is no log named '%s'%s"):format(part, require("facts.suggest").hint(part, names)))
     end
-    if part ~= "tool" and not require("work.journal").open(ctx.home):current() then
-      ctx.problem("nothing is running in " .. ctx.home .. ", so there is no log of a machine")
+    local missing = require("work.rest").no_folder(ctx.home)
+    if missing or part ~= "tool" and not require("work.journal").open(ctx.home):current() then
+      ctx.problem(missing or "nothing is running in " .. ctx.home .. ", so there is no log of a machine")
       ctx.emit { status = "none" }
       return 7
     end

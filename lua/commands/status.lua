@@ -11,11 +11,12 @@ return {
   options = {},
   tolerant = true,
   at_once = function(ctx)
-    if ctx.json or not require("work.rest").holds(ctx.home) then
+    local rest = require "work.rest"
+    if ctx.json or not rest.holds(ctx.home) then
       return nil
     end
     ctx.at_rest = true
-    return print(ctx, require("ui.idle").lines(ctx.home))
+    return print(ctx, require("ui.idle").lines(ctx.home, rest.no_folder(ctx.home)))
   end,
   run = function(ctx)
     local steady = require "cli.steady"

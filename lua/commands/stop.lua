@@ -31,12 +31,17 @@ return {
         return table.concat(view.lines(told, config.rate(), files.join(ctx.home, "continueplz.log")), "\n")
       end))
     end
+    local missing = #results == 0 and require("work.rest").no_folder(ctx.home) or nil
     if #results == 0 then
-      ctx.print("Nothing is running in " .. ctx.home .. ".")
+      ctx.print(missing and missing:gsub("^%l", string.upper) .. "." or "Nothing is running in " .. ctx.home .. ".")
     end
-    ctx.emit(steady.call(ctx, "ui.stopped", function(view)
+    local object = steady.call(ctx, "ui.stopped", function(view)
       return view.object(results, config.rate())
-    end))
+    end)
+    if missing and type(object) == "table" then -- a screen of the user's may give anything
+      object.warnings = { missing }
+    end
+    ctx.emit(object)
     return failed and 1 or 0
   end,
 }

@@ -108,7 +108,7 @@ function M.short(load, commands, new)
   for _, command in each_command(load, commands or DAILY) do
     add(lines, two_columns(command.name, command.summary, NAMES))
   end
-  add(lines, two_columns("FILE.lua", "run a script of yours with everything that continueplz can do", NAMES))
+  add(lines, two_columns("FILE.lua", "run a script of yours that rents, waits, asks and stops", NAMES))
   add(lines, { "", "Everywhere:" })
   option_lines(lines, global)
   add(lines, { "", "continueplz help COMMAND tells a command's options, help --all tells every command." })

@@ -2,9 +2,9 @@
 -- The screen of a folder with nothing running.
 local M = {}
 
---- The lines of `status` when no machine is rented for the folder `home`.
-function M.lines(home)
-  return { "Instance:     ○ None active", "Folder:       " .. home }
+--- The lines of `status` when no machine is rented for the folder `home`; missing: why there is no such folder, or nil.
+function M.lines(home, missing)
+  return { "Instance:     ○ None active", "Folder:       " .. home, missing and "\n" .. missing:gsub("^%l", string.upper) .. "." }
 end
 
 return M

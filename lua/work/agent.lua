@@ -101,7 +101,9 @@ local function follow_endpoint(self, session, provider, instance)
   self.book:append("moved", session.token, { endpoint = now })
   self.book:release()
   log.warn("the machine is reached elsewhere now", { endpoint = now.host .. ":" .. now.port })
+  follow(self) -- tunnel.hurry opens by self.session
   if self.tunnel then self.tunnel:endpoint(now.host, now.port) end
+  self.bell.put(true)
 end
 
 local function look(self, session)

@@ -41,7 +41,7 @@ local function load_policy()
 end
 
 --- What the user's policy says of copies, told of the originals: whatever it does to them, prices stay what they were.
--- → chosen, refused = {{candidate=, reason=}, …}
+-- What it neither returned nor refused is among the refused, without a reason. → chosen, refused = {{candidate=, reason=}, …}
 -- @raise `config` when the policy is broken or returns what it was not given
 function choice.run(candidates, want)
   local seen, given = {}, {}
@@ -68,6 +68,18 @@ function choice.run(candidates, want)
     if candidate then
       local reason = rawget(each, "reason")
       refused[#refused + 1] = { candidate = candidate, reason = type(reason) == "string" and reason or "refused by the policy" }
+    end
+  end
+  local told = {}
+  for _, candidate in ipairs(chosen) do
+    told[candidate] = true
+  end
+  for _, each in ipairs(refused) do
+    told[each.candidate] = true
+  end
+  for _, candidate in ipairs(candidates) do
+    if not told[candidate] then
+      refused[#refused + 1] = { candidate = candidate, reason = "the policy gave no reason" }
     end
   end
   return chosen, refused

@@ -8,6 +8,7 @@ local cost = lazy "work.cost"
 local identity = lazy "work.identity"
 local link = lazy "work.link"
 local recover = lazy "work.recover"
+local rest = lazy "work.rest"
 local sessions = lazy "work.sessions"
 local silent = lazy "work.silent"
 
@@ -150,6 +151,7 @@ function report.status()
   local shown = book:shown()
   local session = book:current() or shown[#shown]
   local left = left_behind(book)
+  left[#left + 1] = rest.no_folder(config.home())
   if not session then return { state = "none", home = config.home(), last = last_loss(book), rate = config.rate(), warnings = left } end
   if not session.id or session.closed then return describe(session) end
   return complete(session)

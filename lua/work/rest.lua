@@ -3,6 +3,7 @@
 -- file with the journal's length and the digits of its last line, to which all lines before are chained. As long as both files fit,
 -- nothing needs to be read into records.
 local files = require "base.files"
+local world = require "base.world"
 
 local TAIL = 2048 -- bytes that hold the last line; a longer one is not sealed
 
@@ -33,6 +34,18 @@ function rest.holds(home)
     return gone == "missing" and code == "missing"
   end
   return state ~= nil and state == rest.seal(data)
+end
+
+--- Why nothing can be running for a folder that does not exist, and the way out; nil when it exists.
+function rest.no_folder(home)
+  local _, _, code = files.stat(home)
+  if code ~= "missing" then
+    return nil
+  end
+  if world.home_origin == "default" then
+    return ("the folder %s does not exist yet, so no machine is known for it; `continueplz init` makes it"):format(home)
+  end
+  return ("the folder %s does not exist, so no machine is known for it; look at the path, or make it with `continueplz -C %s init`"):format(home, home)
 end
 
 return rest

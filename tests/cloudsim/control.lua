@@ -152,7 +152,7 @@ local COMMON = {
 }
 local ACTIONS = {
   outbid = life.outbid, resume = life.start, offline = life.offline, online = life.online, stuck = life.stuck,
-  destroy = life.destroy, freeze = life.freeze, stop = life.stopped,
+  destroy = life.destroy, freeze = life.freeze, stop = life.stopped, remap = life.remap,
   exit = function(world, instance, body) life.exited(world, instance, body.message or "process exited") end,
   label = function(_, instance, body) instance.label = body.value end,
 }

@@ -209,6 +209,15 @@ function life.online(world, instance)
   end
 end
 
+--- The host maps the running machine's ports anew: other numbers outside, the old ones are dead. → whether it runs at all
+function life.remap(world, instance)
+  if not instance.process then
+    return false
+  end
+  instance.ports = world:hook("remap", instance) or random_ports(world, instance)
+  return true
+end
+
 --- Paused by the host: the GPU bills on, the processes stand still.
 function life.freeze(world, instance)
   instance.actual, instance.intended = "frozen", "frozen"

@@ -26,6 +26,7 @@ function machines.new(options)
   local hooks = options.world.hooks
   hooks.start = function(instance) return self:start(instance) end
   hooks.stop = function(instance) self:stop(instance) end
+  hooks.remap = function(instance) return self:remap(instance) end
   hooks.destroy = function(instance) self:stop(instance) end
   hooks.freeze = function(instance) self:signal(instance, "USR1") end
   hooks.thaw = function(instance) self:signal(instance, "USR2") end
@@ -128,7 +129,9 @@ local function open_relays(self, instance)
   local ports, list, world = {}, {}, self.world
   for _, forward in ipairs(instance.forwards) do
     local outside
-    if forward.port >= 70000 then
+    if forward.port >= 70000 and instance.ports then
+      outside = forward.inside -- as it is: this number is also the one inside
+    elseif forward.port >= 70000 then
       outside = relay.free_port(forward.protocol)
       forward.inside = outside
     else
@@ -214,6 +217,16 @@ function machines:start(instance)
   write_launcher(self, instance)
   local ports = open_relays(self, instance)
   self:spawn(function() run(self, instance, ports, before) end)
+  return ports
+end
+
+--- Hook: other ports outside, all at once. → the new ones
+function machines:remap(instance)
+  local before = self.relays[instance.id]
+  local ports = open_relays(self, instance)
+  for _, one in ipairs(before) do
+    one:close()
+  end
   return ports
 end
 

@@ -117,6 +117,31 @@ case("outbid: the agent destroys the machine and says so", function(r)
   expect.all_over(r)
 end, VAST)
 
+case("the cloud maps the ports anew: the agent follows, the model answers again", function(r)
+  ready(r)
+  local before = r:instances()[1]
+  r:control("POST", "/instance/" .. before.id, { action = "remap" })
+  local now = r:instances()[1]
+  for name, port in require("base.sorted")(before.ports) do
+    expect.that(now.ports[name] and now.ports[name] ~= port, name .. " has the same port outside as before")
+  end
+  rig.wait_for("the agent to follow", 60, function() return r:journal():find('"kind":"moved"', 1, true) end)
+  expect.ends(r:run("ping"), 0, "answers")
+  local status = expect.json(expect.ends(r:run("status", "--output=json"), 0))
+  expect.that(status.status == "ready" and status.deadman.active, "the machine is not ready any more, or its guard is not seen")
+  local kill = require("base.process").kill
+  kill(r:agent(), "KILL") -- the next agent reads where the machine is from the journal
+  expect.ends(r:run("ping"), 0, "answers")
+  kill(r:agent(), "KILL")
+  r:control("POST", "/instance/" .. before.id, { action = "remap" }) -- while nobody looks
+  expect.ends(r:run("status"), 0)
+  rig.wait_for("the next agent to follow", 60, function() return select(2, r:journal():gsub('"kind":"moved"', "")) == 2 end)
+  rig.wait_for("an answer", 60, function() return r:run("ping").code == 0 end)
+  expect.that(#r:instances() == 1, "there is another machine")
+  expect.ends(r:run("stop"), 0)
+  expect.all_over(r)
+end, VAST)
+
 case("client killed for good: the guard ends the machine", function(r)
   ready(r, "--timeout=4s")
   require("base.process").kill(r:agent(), "KILL")

@@ -57,6 +57,22 @@ cases[#cases + 1] = { name = "--output=json is one object, whatever happens", ru
   end
 end }
 
+cases[#cases + 1] = { name = "a folder that does not exist is said to be none", run = function(r)
+  local home = r.home
+  r.home = files.join(r.dir, "nowhere")
+  local way = "continueplz -C " .. r.home .. " init"
+  for _, row in ipairs { { 0, "status" }, { 0, "stop" }, { 7, "logs" }, { 7, "logs", "guard" }, { 7, "endpoint" }, { 7, "ping" } } do
+    expect.ends(r:run(table.unpack(row, 2)), row[1], r.home .. " does not exist", way)
+  end
+  for _, name in ipairs { "status", "stop" } do
+    local object = expect.json(expect.ends(r:run(name, "--output=json"), 0))
+    expect.that(object.status == "none" and object.warnings[1]:find(way, 1, true), name .. " --output=json does not tell it")
+  end
+  expect.that(not files.exists(r.home), "the folder was made")
+  r.home = home
+  for _, name in ipairs { "status", "stop" } do expect.lacks(expect.ends(r:run(name), 0), "does not exist") end
+end }
+
 cases[#cases + 1] = { name = "--directory names the home in every spelling; what is no folder is refused", run = function(r)
   local home, process = r.home, require "base.process"
   for _, words in ipairs { { "--directory=" .. home }, { "--directory", home }, { "-vC", home }, { "-C" .. home } } do

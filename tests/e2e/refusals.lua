@@ -7,6 +7,13 @@ local process = require "base.process"
 local MODEL = "--model=qwen3-coder:30b"
 local cases = {}
 
+-- Runs a script of the user's that lies beside the home.
+local function runs(r, text, ...)
+  local path = files.join(r.dir, "mine.lua")
+  assert(files.write(path, text, 384))
+  return r:run(path, ...)
+end
+
 local function tool(...)
   expect.that(process.spawn({ argv = { ... }, stdin = "null", stdout = "null", stderr = "null" }):wait().status == 0, (...) .. " failed")
 end
@@ -116,6 +123,57 @@ cases[#cases + 1] = { name = "stop and the agent go on with what is built in, an
   local result = expect.ends(r:run("stop"), 0, "built-in", "Session cost")
   for index, name in ipairs(others) do expect.ends(result, 0, name, ways[fine[index]][1]) end
   expect.lacks(result, "traceback")
+  expect.all_over(r)
+end }
+
+-- What a create at Vast is; with the key it rents when it comes from outside of continueplz.
+local function create_of(r)
+  local id = expect.json(expect.ends(r:run("offers", MODEL, "--on-demand", "--output=json"), 0)).offers[1].id
+  return { method = "PUT", url = ("%s/api/v0/asks/%s/"):format(r.address.vast, id), headers = { Authorization = "Bearer " .. r.account_key },
+    json = { client_id = "me", image = "ollama/ollama:0.33.0", disk = 44, label = "mine", runtype = "args", onstart = "/bin/sh", args = { "-c", "sleep 9" } } }
+end
+
+local RAW = [[
+  local http, term = require "base.http", require "base.term"
+  local key = require("facts.config").secret "VAST_API_KEY"
+  local order, path = { client_id = "me", image = "ollama/ollama:0.33.0", disk = 44, label = "mine", runtype = "args", onstart = "/bin/sh",
+    args = { "-c", "sleep 9" } }, ...
+  local headers = { Authorization = "Bearer " .. key }
+  local real = { method = "PUT", url = path, headers = headers, json = order }
+  local attempts = {
+    real, { method = "PUT", url = path:gsub("/asks/", "/x/../asks/"), headers = headers, json = order },
+    { method = "PUT", url = path:gsub("/asks/", "//%%61sks/./"), headers = headers, json = order },
+    setmetatable({}, { __index = { method = "GET", url = path:gsub("/api.*", "/") }, __pairs = function() return next, real end }),
+  }
+  for index, spec in ipairs(attempts) do
+    local ok, why = pcall(http.request, spec)
+    term.out(("attempt %d: %s\n"):format(index, ok and "SENT" or tostring(why)))
+  end
+]]
+
+cases[#cases + 1] = { name = "a script cannot rent past the journal: no module, no raw request, nothing is rented", run = function(r)
+  for _, name in ipairs { "base.ticket", "work.journal", "base.host" } do
+    local result = expect.ends(runs(r, ("local x = require %q\n"):format(name)), 3, "mine.lua:1: a script may not require \"" .. name .. "\"", "\"api\"")
+    expect.lacks(result, "traceback", "attempt to")
+  end
+  local create = create_of(r)
+  local result = expect.ends(runs(r, RAW, create.url), 0, "attempt 1: ", "attempt 4: ", "rents a machine: that needs client:create and a ticket")
+  expect.lacks(result, "SENT", r.account_key)
+  expect.that(not r:journal():find('"kind":"sent"', 1, true), "a create was sent")
+  expect.machines(r, 0)
+  require("base.http").request(create) -- the same from outside is a create indeed
+  expect.machines(r, 1)
+  r:control("POST", "/instance/" .. r:instances()[1].id, { action = "destroy" })
+  expect.all_over(r)
+end }
+
+cases[#cases + 1] = { name = "examples/ask.lua: the model's answer as it comes, and a sentence where none is ready", run = function(r)
+  local path = files.join(process.cwd(), "examples/ask.lua")
+  expect.ends(r:run(path), 2, "say the question")
+  expect.ends(r:run(path, "Why?"), 7, "no model is ready", "continueplz --cheapest")
+  expect.ends(r:run("--cheapest", MODEL), 0)
+  expect.ends(r:run(path, "Why", "is the sky blue?"), 0, "(qwen3-coder:30b, ", " tokens/s)")
+  expect.ends(r:run("stop"), 0)
   expect.all_over(r)
 end }
 

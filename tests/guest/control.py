@@ -48,7 +48,7 @@ class Rig:
         self.guest = None
         self.boot()
         pairs = [f"{self.control}:{self.inner}", f"{self.model}:11434", f"{self.probe}:11435"]
-        env = {"PATH": os.environ["PATH"], "HOME": self.dir, "CONTINUEPLZ_HOME": self.dir}
+        env = {"PATH": os.environ["PATH"], "HOME": self.dir, "CONTINUEPLZ_HOME": self.dir, "CONTINUEPLZ_SCRIPTS": lib.HERE}
         argv = [CONTINUEPLZ, f"{lib.HERE}/forward.lua", client, public, str(self.udp), *pairs]
         lib.start(argv, env, self.dir, f"{self.dir}/client.out")
         lib.until("the tunnel", lambda: self.quiet("GET", "/status"))

@@ -38,7 +38,7 @@ class Machine:
         }
         with open(f"{self.plan}/order.json", "w", encoding="ascii") as f:
             json.dump(order, f)
-        env = {"PATH": os.environ["PATH"], "HOME": self.home, "CONTINUEPLZ_HOME": self.plan}
+        env = {"PATH": os.environ["PATH"], "HOME": self.home, "CONTINUEPLZ_HOME": self.plan, "CONTINUEPLZ_SCRIPTS": lib.HERE}
         done = subprocess.run([CONTINUEPLZ, f"{lib.HERE}/render.lua", f"{self.plan}/order.json", self.plan], env=env, text=True,
                               capture_output=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr

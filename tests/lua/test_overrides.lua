@@ -67,7 +67,8 @@ return function(t)
       .. "client = function(base) return http.client { base = base, writes = { 'PUT ^/', 'POST ^/', 'PUT .' } } end, request = http.request }" }
     local provider = w.require("providers.x")
     local client = provider.client("https://console.vast.ai")
-    for _, path in ipairs { "/api/v0/asks/5/", "/api/v0/asks/5", "/api/v0//asks/5/", "/api/v0/%61sks/5/?x=1", "/api/v0/./asks/5/" } do
+    for _, path in ipairs { "/api/v0/asks/5/", "/api/v0/asks/5", "/api/v0//asks/5/", "/api/v0/%61sks/5/?x=1", "/api/v0/./asks/5/",
+      "/api/v0/././asks/5/", "/api/v0/x/../asks/5/", "/api/v0/x/%2e%2e/asks/5/", "/../api/v0/asks/./5/." } do
       t:raises("needs client:create and a ticket", client.put, client, path, { json = {} })
       t:raises("needs client:create and a ticket", provider.request, { method = "PUT", url = "http://127.0.0.1:7001" .. path })
     end

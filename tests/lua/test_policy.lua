@@ -151,6 +151,24 @@ return function(t)
     t:ok(message:find("policy.lua", 1, true), message)
   end)
 
+  t:case("what a policy drops without a word is named, in `offers` and where nothing fits", function()
+    local list = candidates({ offer("a", 0.4), offer("b", 0.3), offer("c", 0.2) }, want())
+    t:equal({ rank("return function(c) return { c[1] }, { { candidate = c[2] } } end\n", list, want()) }, { { "a" }, { "b", "c" } })
+    t:equal({ rank("return function() return {} end\n", list, want()) }, { {}, { "a", "b", "c" } })
+    local s = fake.new()
+    s.disk[HOME .. "/policy.lua"] = { data = "return function(c) return {}, { { candidate = c[2], reason = 'mine: b' } } end\n", mode = 384, mtime = 0 }
+    local p = s:start(function(require)
+      local offers, wanted = require "work.offers", want { model = { name = "m" }, context = 1, vram_gb = 1, disk_gb = 1 }
+      local _, rejected = offers.rank({ candidates = list, results = {} }, wanted)
+      local _, problem = require("base.fail").try(offers.explain_nothing, { results = { { ok = true } } }, rejected, wanted)
+      return offers.reasons(rejected), problem.kind, problem.message
+    end)
+    s:run()
+    local reasons, kind, message = p:result()
+    t:equal({ reasons, kind }, { { { text = "the policy gave no reason", count = 2 }, { text = "mine", count = 1 } }, "capacity" })
+    t:ok(message:find("2 × the policy gave no reason, 1 × mine", 1, true), message)
+  end)
+
   t:case("no policy gets past the price limit and the size, or doubles a candidate", function()
     local all = "return function(c) local r = {} for i = 1, #c do r[#r + 1] = c[i] r[#r + 1] = c[i] end return r end\n"
     local list = candidates({ offer("dear", 2), offer("small", 0.1, { vram_gb = 2 }), offer("good", 0.3) }, want())

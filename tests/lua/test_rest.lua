@@ -42,6 +42,18 @@ return function(t)
     t:equal(holds(home("intent", "sent", "bound", "stopping", "destroyed", "absent", "closed")), true)
   end)
 
+  t:case("a folder that does not exist: the way out is by where its name came from", function()
+    local function told(s, origin)
+      return within(s, function(require)
+        require("base.world").home_origin = origin
+        return require("work.rest").no_folder(HOME) or "it exists"
+      end)
+    end
+    t:equal(told(home("intent")), "it exists")
+    t:ok(told(fake.new {}, "flag"):find("/h does not exist, .*`continueplz %-C /h init`"), told(fake.new {}, "flag"))
+    t:ok(told(fake.new {}, "default"):find("/h does not exist yet, .*`continueplz init`"), told(fake.new {}, "default"))
+  end)
+
   t:case("a machine that ended by itself is still told of", function()
     t:equal(holds(home("intent", "sent", "bound", "lost-one", "absent", "closed")), false)
   end)
