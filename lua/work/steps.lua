@@ -225,6 +225,7 @@ local function guard_now(run)
   if guard.state ~= "armed" then fail.raise("machine", "its state is " .. tostring(guard.state)) end
   if not detail.persisted then fail.raise("machine", "it cannot keep its end on the machine's disk") end
   if not detail.ready and run.made.guard ~= "none" then fail.raise("machine", "it has no key to end the machine with: " .. tostring(detail.missing)) end
+  link.tell("/heartbeat", {})
   return guard
 end
 
@@ -236,7 +237,6 @@ function steps.guard(run)
     if not guard then task.sleep(0.05) end
   until guard or clock.now() > until_
   if not guard then fail.raise("machine", "the guard on the machine cannot be relied on: " .. problem) end
-  link.tell("/heartbeat", {})
   run.guard = guard
   if run.made.guard == "none" then
     run.journal:append("unguarded", run.session.token)

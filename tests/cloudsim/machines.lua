@@ -194,8 +194,8 @@ end
 -- A virtual machine whose UDP is blocked from its birth: its ports are taken before its programs can listen there, as filters come a
 -- moment after a socket.
 local function take_udp(self, instance)
-  local taken = {}
-  for _, range in ipairs(instance.udp_blocked and firewall.open(self.world, instance).udp or {}) do
+  local taken, unblocked = {}, setmetatable({udp_blocked = false}, {__index = instance})
+  for _, range in ipairs(instance.udp_blocked and firewall.open(self.world, unblocked).udp or {}) do
     local ok, socket = fail.try(net.udp, {host = "0.0.0.0", port = range[1]})
     taken[#taken + 1] = ok and socket or nil
   end
