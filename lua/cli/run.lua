@@ -12,8 +12,17 @@ local exitcodes = lazy "facts.exitcodes"
 
 local M = {}
 
+-- On a terminal broken at blanks; elsewhere one line, which is easier to search.
+local function folded(stream, text)
+  if not term.is(stream) then
+    return text
+  end
+  local format = require "ui.format"
+  return table.concat(format.wrap(text, format.width()), "\n")
+end
+
 local function say(text)
-  term.err("continueplz: " .. text .. "\n")
+  term.err(folded("err", "continueplz: " .. text) .. "\n")
 end
 
 -- init.lua of the home returns {NAME = value}. → table, problem
@@ -184,7 +193,7 @@ local function money_line(ctx, code)
   if not text or ctx.json then
     return
   end
-  local line = "Money: " .. text .. "\n"
+  local line = folded(command.data and "err" or "out", "Money: " .. text) .. "\n"
   if command.data then
     term.err(line)
   else
