@@ -9,16 +9,13 @@ local term = require "base.term"
 local world = require "base.world"
 local config = lazy "facts.config"
 local exitcodes = lazy "facts.exitcodes"
+local format = lazy "ui.format"
 
 local M = {}
 
 -- On a terminal broken at blanks; elsewhere one line, which is easier to search.
 local function folded(stream, text)
-  if not term.is(stream) then
-    return text
-  end
-  local format = require "ui.format"
-  return table.concat(format.wrap(text, format.width()), "\n")
+  return term.is(stream) and table.concat(format.wrap(text, format.width()), "\n") or text
 end
 
 local function say(text)
@@ -219,6 +216,10 @@ end
 -- → as fail.try
 function M.perform(command, ctx, builtin)
   local fine, result = fail.try(command.run, ctx)
+  if fine and not (math.type(result) == "integer" and result >= 0 and result <= 255) then
+    local whose = world.source("commands." .. command.name) or command.name
+    fine, result = false, fail.new { kind = "internal", message = ("%s: run must return an exit code from 0 to 255, not %s"):format(whose, tostring(result)) }
+  end
   if fine or not builtin or builtin == command or not fail.is(result, "internal") then
     return fine, result
   end
