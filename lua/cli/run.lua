@@ -191,11 +191,8 @@ local function money_line(ctx, code)
     return
   end
   local line = folded(command.data and "err" or "out", "Money: " .. text) .. "\n"
-  if command.data then
-    term.err(line)
-  else
-    term.out(line)
-  end
+  local print = command.data and term.err or term.out
+  print(line)
 end
 
 -- An unattended run that failed tells the webhook; a stop that failed may leave something that bills.
@@ -217,8 +214,8 @@ end
 function M.perform(command, ctx, builtin)
   local fine, result = fail.try(command.run, ctx)
   if fine and not (math.type(result) == "integer" and result >= 0 and result <= 255) then
-    local whose = world.source("commands." .. command.name) or command.name
-    fine, result = false, fail.new { kind = "internal", message = ("%s: run must return an exit code from 0 to 255, not %s"):format(whose, tostring(result)) }
+    fine, result = false, fail.new { kind = "internal", message = ("%s: run must return an exit code from 0 to 255, not %s"):format(
+      world.source("commands." .. command.name) or command.name, tostring(result)) }
   end
   if fine or not builtin or builtin == command or not fail.is(result, "internal") then
     return fine, result
@@ -279,6 +276,9 @@ function M.command(command, parsed, load, broken, builtin)
   if refusal then
     local code = failed(ctx, refusal)
     alarm(ctx, code)
+    if world.home then
+      money_line(ctx, code)
+    end
     return code
   end
   for _, note in ipairs(world.notes) do
