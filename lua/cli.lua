@@ -14,6 +14,8 @@ local M = {}
 
 -- Commands that must work whatever the user's scripts are like.
 local ENDURING = { stop = true, agent = true }
+-- Commands that rent: one of the user's that cannot be used is not passed over, for it may hold limits of his own.
+local RENTING = { up = true }
 
 -- Was JSON asked for? Looked up in the words themselves where they could not be understood.
 local function wants_json(argv)
@@ -38,12 +40,50 @@ local function usage(argv, sentence)
   return refused(argv, sentence, "usage", exitcodes.code("usage"), "Type continueplz --help for the commands and options.\n")
 end
 
--- The table of a command. Raises a `usage` failure for an unknown word.
+-- What makes a table no command, or nil. (The table may be a user's.)
+local function misshapen(command, name)
+  if type(command) ~= "table" then
+    return "a command must return a table, not a " .. type(command)
+  end
+  if command.name ~= name or type(command.summary) ~= "string" or type(command.run) ~= "function" then
+    return ("a command needs name = \"%s\", summary (a text) and run (a function)"):format(name)
+  end
+  for _, field in ipairs { "details", "args" } do
+    if command[field] ~= nil and type(command[field]) ~= "string" then
+      return field .. " must be a text"
+    end
+  end
+  if command.options ~= nil and type(command.options) ~= "table" then
+    return "options must be a list of names"
+  end
+  for _, option in ipairs(command.options or {}) do
+    if type(option) ~= "string" then
+      return "options must be a list of names"
+    end
+  end
+  return nil
+end
+
+-- The table of a command; one of the user's that is none gives way to the built-in one. Raises a `usage` failure for an unknown word.
 local function load(name)
-  local known = name:match("^%l[%w_-]*$") and world.source("commands." .. name)
+  local module = "commands." .. name
+  local known = name:match("^%l[%w_-]*$") and world.source(module)
   if known then
-    local command, problem = world.require_safe("commands." .. name)
-    return command, problem
+    local command, problem = world.require_safe(module)
+    if problem and RENTING[name] then
+      error(problem, 0)
+    end
+    local why = misshapen(command, name)
+    if not why then
+      return command, problem
+    end
+    why = ("this script cannot be used: %s: %s"):format(known, why)
+    local own = world.builtin(module)
+    if not own or RENTING[name] then
+      fail.raise("config", why)
+    end
+    world.problems[#world.problems + 1] = { module = module, message = why }
+    return own, why
   end
   return fail.raise("usage", ("unknown command '%s'%s"):format(name, suggest.hint(name, args.commands)))
 end

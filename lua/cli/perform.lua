@@ -53,6 +53,10 @@ end
 -- → as fail.try
 function M.call(command, ctx, builtin)
   local fine, result = fail.try(command.run, ctx)
+  if fine and not (math.type(result) == "integer" and result >= 0 and result <= 255) then
+    fine, result = false, fail.new { kind = "internal", message = ("%s: run must return an exit code from 0 to 255, not %s"):format(
+      world.source("commands." .. command.name) or command.name, tostring(result)) }
+  end
   if fine or not builtin or builtin == command or not fail.is(result, "internal") then
     return fine, result
   end

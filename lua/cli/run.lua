@@ -8,11 +8,17 @@ local term = require "base.term"
 local world = require "base.world"
 local perform = lazy "cli.perform"
 local config = lazy "facts.config"
+local format = lazy "ui.format"
 
 local M = {}
 
+-- On a terminal broken at blanks; elsewhere one line, which is easier to search.
+local function folded(stream, text)
+  return term.is(stream) and table.concat(format.wrap(text, format.width()), "\n") or text
+end
+
 local function say(text)
-  term.err("continueplz: " .. text .. "\n")
+  term.err(folded("err", "continueplz: " .. text) .. "\n")
 end
 
 -- init.lua of the home returns {NAME = value}. → table, problem
@@ -158,12 +164,9 @@ local function money_line(ctx, code)
   if not text or ctx.json then
     return
   end
-  local line = "Money: " .. text .. "\n"
-  if command.data then
-    term.err(line)
-  else
-    term.out(line)
-  end
+  local line = folded(command.data and "err" or "out", "Money: " .. text) .. "\n"
+  local print = command.data and term.err or term.out
+  print(line)
 end
 
 -- The user's scripts that were passed over since the last time.
@@ -197,6 +200,9 @@ function M.command(command, parsed, load, broken, builtin)
   if refusal then
     local code = perform.failed(ctx, refusal)
     perform.alarm(ctx, code)
+    if world.home then
+      money_line(ctx, code)
+    end
     return code
   end
   for _, note in ipairs(world.notes) do

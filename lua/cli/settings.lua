@@ -174,7 +174,7 @@ end
 function M.run(ctx)
   local verb = ctx.args[1] or "show"
   if not verbs[verb] then
-    usage("config knows no '%s'%s", verb, suggest.hint(verb, { "show", "get", "set", "unset" }))
+    usage("config knows no '%s'%s", verb, suggest.hint(verb, { "show", "get", "set", "unset" }, "; it knows show, get, set and unset"))
   end
   return verbs[verb](ctx)
 end

@@ -8,6 +8,7 @@ return {
     local config = require "facts.config"
     local offers = require "work.offers"
     local term = require "base.term"
+    local format = require "ui.format"
     local view = require "ui.offers"
     local want = require("work.want").make { strict = false, accept_no_guard = ctx.options["accept-no-guard"] }
     for _, note in ipairs(want.notes) do
@@ -16,7 +17,7 @@ return {
     local collected = offers.collect(want, function(name, result)
       local _, text = view.result_line(name, result)
       if not ctx.json then
-        term.err("  " .. text .. "\n")
+        term.err((term.is("err") and table.concat(format.wrap("  " .. text, format.width(), "    "), "\n") or "  " .. text) .. "\n")
       end
     end)
     local ordered, rejected = offers.rank(collected, want)

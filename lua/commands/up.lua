@@ -27,6 +27,10 @@ local function confirmation(ctx, want, rate)
     local lines = format.wrap(("%s for %s: %s compute, %s disk, %s download%s."):format(format.both(candidate.total, rate),
       clock.duration(want.hours * 3600), compute, disk, download, parts.minimum > 0 and ", " .. minimum .. " minimum period" or ""),
       format.width() - 6)
+    local guarding = require "work.guarding"
+    if guarding.kind(require("base.world").require("providers." .. candidate.offer.provider), want.accept_no_guard) == "none" then
+      lines[#lines + 1] = "NO GUARD: this machine would not end itself."
+    end
     if above then
       lines[#lines + 1] = ("That is %s, ABOVE your limit MAX_PRICE of %s/h."):format(format.hourly(candidate.hourly),
         money(want.ask_above))
@@ -101,6 +105,7 @@ return {
       return 0
     end
     screen:title("Starting deployment")
+    require("work.recover").refuse_second(require("work.journal").open(config.home()))
     local want = require("work.want").make { strict = true, accept_no_guard = ctx.options["accept-no-guard"] }
     for _, note in ipairs(want.notes) do
       screen:note(note)

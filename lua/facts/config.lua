@@ -244,7 +244,7 @@ function M.row(name)
   if row then
     return row
   end
-  return nil, suggest.hint(name:upper():gsub("-", "_"), names)
+  return nil, suggest.hint(name:upper():gsub("-", "_"), names, "; continueplz config show --all lists them")
 end
 
 --- What to do about a missing key, for the end of a sentence: the one place that says it.

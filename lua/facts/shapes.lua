@@ -29,14 +29,14 @@ function shapes.key(text)
 end
 
 function shapes.gpu(text)
-  return gpus.find(text) ~= nil, "is not a card we know" .. suggest.hint(text, gpus.names())
+  local names = gpus.names()
+  return gpus.find(text) ~= nil, "is not a card we know" .. suggest.hint(text, names, "; there are " .. table.concat(names, " "))
 end
 
 function shapes.region(text)
-  local known = { "any" }
-  table.move(regions.group_names, 1, #regions.group_names, 2, known)
+  local known = { "any", "eu", "ap" } -- "us" is both a group and a region
   table.move(regions.names, 1, #regions.names, #known + 1, known)
-  return text == "any" or regions.known(text), "is not a region we know" .. suggest.hint(text, known)
+  return text == "any" or regions.known(text), "is not a region we know" .. suggest.hint(text, known, "; there are " .. table.concat(known, " "))
 end
 
 return shapes

@@ -49,10 +49,10 @@ function M.nearest(word, names, count)
   return best
 end
 
---- "; did you mean X?" or "".
-function M.hint(word, names)
+--- "; did you mean X?", or `otherwise` ("") when nothing is near.
+function M.hint(word, names, otherwise)
   local best = M.nearest(word, names)[1]
-  return best and "; did you mean " .. best .. "?" or ""
+  return best and "; did you mean " .. best .. "?" or otherwise or ""
 end
 
 return M

@@ -36,10 +36,11 @@ end
 
 --- The last machine ended without anybody here asking for it. last: the `last` of ui.status's model.
 function M.lost(last, cost_text, duration_text)
-  local taken = last.reason == "interrupted" and last.spot
+  local taken, unfinished = last.reason == "interrupted" and last.spot, last.reason == "unfinished start"
   return format.box({
-    taken and "SPOT MACHINE TAKEN AWAY" or "THE MACHINE ENDED BY ITSELF", "",
+    taken and "SPOT MACHINE TAKEN AWAY" or unfinished and "AN UNFINISHED START WAS UNDONE" or "THE MACHINE ENDED BY ITSELF", "",
     taken and ("%s took the spot machine %s back; that is normal for spot machines."):format(last.provider, last.id)
+      or unfinished and ("Machine %s on %s was left by a start that was cut off; it was ended and is gone."):format(last.id, last.provider)
       or ("Machine %s on %s is gone: the guard ended it (silence, idleness or life), or the cloud did."):format(last.id, last.provider), "",
     "Session cost: " .. cost_text,
     "Duration:     " .. duration_text, "",

@@ -172,7 +172,7 @@ function M.box(lines, style)
   local width, flat = math.min(60, most), {}
   for _, line in ipairs(lines) do
     local hang = (" "):rep(#(line:match("^%s*%d+%.%s+") or line:match("^%s*")))
-    for _, piece in ipairs(M.wrap(line, most, hang)) do
+    for _, piece in ipairs(term.width(line) <= most and { line } or M.wrap(line, most, hang)) do
       flat[#flat + 1] = piece
       width = math.max(width, term.width(piece))
     end

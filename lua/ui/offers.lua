@@ -8,8 +8,6 @@ local format = require "ui.format"
 
 local M = {}
 
-local WIDTH = 80
-
 -- Reliability and the offer's number are in the JSON only: every row has passed the least reliability that was asked for.
 local function row(candidate, mark)
   local offer = candidate.offer
@@ -30,7 +28,7 @@ function M.result_line(name, result)
 end
 
 local function add(lines, text)
-  for _, line in ipairs(format.wrap(text, WIDTH)) do
+  for _, line in ipairs(format.wrap(text, format.width())) do
     lines[#lines + 1] = line
   end
 end

@@ -73,9 +73,9 @@ local function tunnel_text(tunnel)
     tunnel.handshake_age and (", last handshake %s ago"):format(clock.duration(tunnel.handshake_age)) or "")
 end
 
---- The four limits in one line.
-function M.limits_text(limits)
-  return ("silence %s, idle %s, life %s, price %s"):format(format.limit(limits.silence), format.limit(limits.idle),
+--- The four limits in one line; unguarded: without silence, which only a guard can notice.
+function M.limits_text(limits, unguarded)
+  return ("%sidle %s, life %s, price %s"):format(unguarded and "" or "silence " .. format.limit(limits.silence) .. ", ", format.limit(limits.idle),
     format.limit(limits.life),
     limits.max_price and format.dollars(limits.max_price) .. "/h" or "off")
 end
@@ -143,7 +143,7 @@ function M.lines(model)
     end
   end
   if model.limits then
-    add(lines, "Limits", M.limits_text(model.limits))
+    add(lines, "Limits", M.limits_text(model.limits, model.guard and model.guard.state == "none"))
   end
   add(lines, "Folder", model.home)
   add_warnings(lines, model, "")

@@ -65,7 +65,7 @@ local function only(provider, accept_no_guard)
       names[index] = each.name
     end
     fail.raise("usage", cloud and ("%s is not supported yet; vast and lambda are"):format(cloud.title)
-      or ("there is no cloud named '%s'%s"):format(provider, suggest.hint(provider, names)))
+      or ("there is no cloud named '%s'%s"):format(provider, suggest.hint(provider, names, "; vast and lambda are known")))
   end
   cloud = cloud or own_cloud(name)
   if cloud.key then

@@ -79,9 +79,10 @@ local function download(session)
   return plan.download or 0
 end
 
---- What a session has cost so far by our own reckoning: agreed prices × time, plus the download.
+--- What a session has cost so far by our own reckoning: agreed prices × time (the cloud's minimum at least), plus the download.
 function cost.so_far(session, now)
-  return cost.hourly(session) * seconds(session, now) / 3600 + download(session)
+  local least = session.id and session.plan and session.plan.minimum_seconds or 0
+  return cost.hourly(session) * math.max(least, seconds(session, now)) / 3600 + download(session)
 end
 
 --- What it will have cost when it ran for `hours` from its start.

@@ -192,23 +192,29 @@ function offers.reasons(rejected)
   return list
 end
 
---- Raises why there is nothing to rent: a dead cloud's own failure, or `capacity` with the reasons and a way out.
+--- Raises why there is nothing to rent: a dead cloud's own failure, or `capacity` with the reasons and a way out. Every cloud that gave
+-- no answer is named.
 function offers.explain_nothing(collected, rejected, want)
-  local answered, first = false, nil
+  local answered, first, silent = false, nil, {}
   for _, result in ipairs(collected.results) do
     answered = answered or result.ok
     first = first or result.error
+    silent[#silent + 1] = not result.ok and ("%s: %s"):format(result.name, result.message) or nil
   end
   if not answered and first then
-    error(first, 0)
+    if #silent == 1 then
+      error(first, 0)
+    end
+    fail.raise(first.kind, "no cloud gave prices. " .. table.concat(silent, ". "), { status = first.status, code = first.code })
   end
   local parts = {}
   for _, reason in ipairs(offers.reasons(rejected)) do
     parts[#parts + 1] = ("%d × %s"):format(reason.count, reason.text)
   end
-  fail.raise("capacity", ("no offer fits %s (needs %.1f GB of GPU memory for %d tokens of context, %d GB disk): %s; %s"):format(
+  fail.raise("capacity", ("no offer fits %s (needs %.1f GB of GPU memory for %d tokens of context, %d GB disk): %s; %s%s"):format(
     want.model.name, want.vram_gb, want.context, want.disk_gb, #parts > 0 and table.concat(parts, ", ") or "nothing was offered",
-    "try another model, --context, --gpu, --region=any or --max-price"))
+    "try another model, --context, --gpu, --region=any or --max-price",
+    #silent > 0 and ". Not in this: " .. table.concat(silent, ". ") or ""))
 end
 
 return offers

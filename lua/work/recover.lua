@@ -26,6 +26,17 @@ local function finish(book, ui, attempts)
   return stop.all(book, left, "unfinished start", ui, attempts)
 end
 
+local function busy(book, session)
+  fail.raise("busy", ("%s on %s is already running in %s; stop it first, or use another home with -C DIR"):format(session.id, session.provider, book.home))
+end
+
+--- Refuses a second machine beside one that serves or was kept, before anything is asked or looked up. Needs no lock.
+-- @raise kind `busy`
+function recover.refuse_second(book)
+  local current = book:current()
+  if current and not recover.is_broken(current) then busy(book, current) end
+end
+
 --- Before a start: finishes leftovers, then refuses when a machine is there.
 -- @raise kind `busy` when an instance is running, `unproven` when a leftover may bill
 function recover.before_start(book, ui)
@@ -36,9 +47,7 @@ function recover.before_start(book, ui)
     end
   end
   local current = book:current()
-  if current then
-    fail.raise("busy", ("%s on %s is already running in %s; stop it first, or use another home with -C DIR"):format(current.id, current.provider, book.home))
-  end
+  if current then busy(book, current) end
 end
 
 --- For every other command: brings a dead agent back, finishes leftovers when nobody else is at work. Never raises for a cloud's failure.

@@ -94,7 +94,7 @@ function sessions.never_sent(session)
   return not session.closed and not session.started and not session.id
 end
 
-local BY_ITSELF = { interrupted = true, gone = true, limit = true }
+local BY_ITSELF = { interrupted = true, gone = true, limit = true, ["unfinished start"] = true }
 
 --- Did the machine end without anybody here asking for it?
 function sessions.lost_by_itself(session)

@@ -55,7 +55,7 @@ local function plan_of(run, candidate, made)
   return {
     provider = offer.provider, account = run.accounts[offer.provider], offer = tostring(offer.id), gpu = offer.gpu, gpus = offer.gpus, region = offer.region,
     spot = candidate.spot, hourly = candidate.hourly - (offer.disk_hour or 0), disk_hour = offer.disk_hour,
-    currency = offer.currency,
+    currency = offer.currency, minimum_seconds = offer.minimum_seconds,
     bid = candidate.bid, download = candidate.parts.download,
     model = run.want.model.name, engine = run.want.engine, context = run.want.context, disk_gb = run.want.disk_gb, hours = run.want.hours,
     server_public = made.server_public, ports = { listen = made.ports.listen, push = made.ports.push },

@@ -227,4 +227,21 @@ return function(t)
     t:equal(code, 0, err)
     t:ok(err:find("commands/stop.lua", 1, true) and out:find("Nothing is running", 1, true), err .. out)
   end)
+
+  t:case("what is no command gives way to the built-in one, but not where something is rented", function()
+    for _, text in ipairs { "return 7", "return {}", "return function() end", "return { name = 'up', summary = 's', run = function() return 0 end }",
+      "return { name = 'stop', summary = 's', options = { {} }, run = function() return 0 end }",
+      "return { name = 'stop', summary = 's', run = function() return 'x' end }", "return { name = 'stop', summary = 's', run = function() end }" } do
+      local code, out, err = run("stop", { files = { ["commands/stop.lua"] = text, [".env"] = "" } })
+      t:equal(code, 0, text .. err)
+      t:ok(err:find("commands/stop.lua: ", 1, true) and out:find("Nothing is running", 1, true), text .. err .. out)
+    end
+    for _, text in ipairs { "return {", "return 7" } do
+      local code, _, err = run("up", { files = { ["commands/up.lua"] = text, [".env"] = "VAST_API_KEY=abcdefg\n" } })
+      t:equal(code, 3, text .. err)
+      t:ok(err:find("commands/up.lua", 1, true), err)
+    end
+    local code, _, err = run("help mine", { files = { ["commands/mine.lua"] = "return 7", [".env"] = "" } })
+    t:equal({ code, (err:find("mine.lua: a command must return a table, not a number", 1, true)) ~= nil }, { 3, true }, err)
+  end)
 end

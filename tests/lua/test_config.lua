@@ -160,6 +160,10 @@ return function(t)
   t:case("a wrong flag is a usage problem, said with the flag", function()
     local _, _, _, problems = load(nil, { flags = { DEFAULT_GPU = { text = "h10", flag = "--gpu" } } })
     t:equal({ problems[1].usage, problems[1].message }, { true, "--gpu: 'h10' is not a card we know; did you mean h100?" })
+    for _, each in ipairs { { "DEFAULT_GPU", "rtx4090" }, { "DEFAULT_REGION", "eu-west" } } do
+      local _, _, _, far = load(nil, { flags = { [each[1]] = { text = "xyzzyxyzzy", flag = "--x" } } })
+      t:ok(far[1].message:find("we know; there are .*" .. each[2]:gsub("%-", "%%-")), far[1].message)
+    end
   end)
 
   t:case(".example.env names every setting, and nothing else, with the built-in values", function()

@@ -188,12 +188,16 @@ return function(t)
       return kind, message
     end
     local fail = require "base.fail"
-    local dead = { ok = false, error = fail.new { kind = "auth", message = "bad key" } }
+    local dead = { ok = false, name = "a", message = "bad key", error = fail.new { kind = "auth", message = "bad key" } }
     t:equal({ explain({ dead }, {}) }, { "auth", "bad key" })
     local kind, message = explain({ dead, { ok = true } }, { { reason = "too small: x" }, { reason = "too small: y" },
       { reason = "card a, b" } })
     t:equal(kind, "capacity")
     t:ok(message:find("2 × too small, 1 × card a;", 1, true) and message:find("--max-price", 1, true), message)
+    local lost = { ok = false, name = "b", message = "too slow", error = fail.new { kind = "transient", message = "too slow" } }
+    t:equal({ explain({ dead, lost }, {}) }, { "auth", "no cloud gave prices. a: bad key. b: too slow" })
+    kind, message = explain({ { ok = true }, lost }, {})
+    t:ok(kind == "capacity" and message:find(". Not in this: b: too slow", 1, true), message)
     kind, message = explain({ { ok = true } }, {})
     t:ok(kind == "capacity" and message:find("nothing was offered", 1, true), message)
   end)

@@ -52,6 +52,14 @@ return function(t)
     t:ok(math.abs(one.total - 5.54) < 1e-9 and math.abs(one.hourly - 0.51) < 1e-9, "sums")
   end)
 
+  t:case("a machine that ended at once costs the cloud's least time", function()
+    local session = { id = "i", hourly = 1.2, started = 100, plan = { minimum_seconds = 60 } }
+    t:equal({ cost.so_far(session, 106), cost.so_far(session, 400) }, { 0.02, 0.1 })
+    t:equal(cost.final(session, 106).seconds, 6)
+    session.id = nil
+    t:ok(cost.so_far(session, 106) < 0.003, "nothing is known to have been made")
+  end)
+
   t:case("a bid is the lowest winning bid and the margin, never above on-demand", function()
     t:equal(cost.bid(0.41, 0.1, 0.89), 0.451)
     t:equal(cost.bid(0.41, 0, 0.89), 0.41)
