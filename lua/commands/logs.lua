@@ -56,7 +56,8 @@ return {
     local source = sources[part]
     if not source then
       local names = { "tool", "engine", "guard" }
-      fail.raise("usage", ("there is no log named '%s'%s"):format(part, require("facts.suggest").hint(part, names)))
+      fail.raise("usage", ("there is no log named '%s'%s"):format(part,
+        require("facts.suggest").hint(part, names, "; there are " .. table.concat(names, ", "))))
     end
     if part ~= "tool" and not require("work.journal").open(ctx.home):current() then
       ctx.problem("nothing is running in " .. ctx.home .. ", so there is no log of a machine")
