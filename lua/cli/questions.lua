@@ -177,8 +177,10 @@ local function show(ctx, plan)
   end
   local tunnel = ("%s, public %s…"):format(origins[plan.tunnel.from], plan.tunnel.public:sub(1, 8))
   table_rows[#table_rows + 1] = { ("  %d"):format(#table_rows + 1), "Tunnel key", tunnel }
-  for _, line in ipairs(format.columns(table_rows, "lll")) do
-    ctx.print(line)
+  for index, line in ipairs(format.columns(table_rows, "lll")) do
+    local value = table_rows[index][3]
+    local column = term.width(line) - term.width(value)
+    ctx.print(line:sub(1, column) .. table.concat(format.wrap(value, format.width() - column), "\n" .. (" "):rep(column)))
   end
   local cloud = setup.without_consent(plan.clouds)[1]
   if cloud then

@@ -62,7 +62,8 @@ local function settle(command, parsed, ctx)
     if problem.usage then
       return fail.new { kind = "usage", message = problem.message }
     end
-    if not fatal and (problem.file or not command.tolerant) then
+    local forgiven = command.tolerant or problem.unknown and not world.user -- a setting of a script that --no-user leaves out
+    if not fatal and (problem.file or not forgiven) then
       fatal = problem
     else
       rest[#rest + 1] = problem
@@ -152,10 +153,7 @@ local function money_line(ctx, code)
   end
   local ok, text = fail.try(function()
     local money = require "ui.money"
-    if ctx.at_rest then
-      return money.sentence {}
-    end
-    return money.line(ctx.home, command.discreet and not ctx.api)
+    return ctx.at_rest and money.sentence {} or money.line(ctx.home, command.discreet and not ctx.api)
   end)
   text = ok and text or not ok and "not known: " .. fail.message(text)
   if text and (command.logged or ctx.api) then
@@ -172,8 +170,10 @@ end
 -- The user's scripts that were passed over since the last time.
 local function tell_passed_over(told)
   for index = told + 1, #world.problems do
-    if world.problems[index].module ~= "init.lua" then
-      say(world.problems[index].message .. "; the built-in one is used")
+    local problem = world.problems[index]
+    if problem.module ~= "init.lua" then
+      local fine, below = fail.try(world.builtin, problem.module)
+      say(problem.message .. (fine and below and "; the built-in one is used" or ""))
     end
   end
   return #world.problems

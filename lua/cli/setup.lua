@@ -193,6 +193,9 @@ function M.run(ctx)
   local ok, plan = fail.try(ctx.asks and questions.ask or unattended, ctx, list)
   if not ok then
     if fail.is(plan, "interrupted") then
+      if ctx.asks then
+        term.err("\n") -- the prompt's line
+      end
       plan.message = plan.message .. "; nothing was saved"
     end
     error(plan, 0)

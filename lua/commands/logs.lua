@@ -56,7 +56,8 @@ return {
     local source = sources[part]
     if not source then
       local names = { "tool", "engine", "guard" }
-      fail.raise("usage", ("there is no log named '%s'%s"):format(part, require("facts.suggest").hint(part, names)))
+      fail.raise("usage", ("there is no log named '%s'%s"):format(part,
+        require("facts.suggest").hint(part, names, "; there are " .. table.concat(names, ", "))))
     end
     local missing = require("work.rest").no_folder(ctx.home)
     if missing or part ~= "tool" and not require("work.journal").open(ctx.home):current() then

@@ -127,7 +127,7 @@ local function load_file(problems)
     if by_name[entry.name] then
       take(problems, entry.name, entry.value, where)
     else
-      problems[#problems + 1] = { message = where .. ": unknown setting " .. entry.name .. suggest.hint(entry.name, names) }
+      problems[#problems + 1] = { unknown = true, message = where .. ": unknown setting " .. entry.name .. suggest.hint(entry.name, names) }
     end
     if problems[#problems] then
       problems[#problems].line = problems[#problems].line or entry.line

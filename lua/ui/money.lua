@@ -20,6 +20,9 @@ local function one(session)
   if session.id then
     return ("running, %s for %s"):format(format.hourly(hourly), name(session))
   end
+  if session.started and not session.lost then
+    return ("may be running: the create of %s was sent and is not answered yet"):format(session.token)
+  end
   if session.started then
     return ("may be running: the answer to the create of %s was lost; it is looked for"):format(session.token)
   end

@@ -10,7 +10,8 @@ local M = {}
 
 local DEPTH, ITEMS, TEXT, CELL, ROWS = 6, 60, 200, 28, 30
 
-local FIRST = { id = 1, name = 2, title = 3, status = 4, gpu = 5, gpus = 6 } -- columns that tell rows apart
+-- Columns that tell rows apart, and what a machine costs.
+local FIRST = { id = 1, name = 2, title = 3, status = 4, gpu = 5, gpus = 6, hourly = 7, on_demand = 7, min_bid = 7, region = 8 }
 local RANK = { number = 1, string = 2, boolean = 3 }
 
 -- Keys of any type in an order that does not change.

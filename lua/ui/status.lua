@@ -24,7 +24,7 @@ local M = {}
 
 local words = {
   starting = "starting", ready = "Active", stopping = "being ended", unproven = "MAY STILL BE RUNNING, not proven ended",
-  unverifiable = "ended, but its cloud gives no proof", lost = "unknown: the answer of the create was lost",
+  unverifiable = "ended, but its cloud gives no proof", lost = "unknown: the create was sent, and no answer is known",
   kept = "kept after a failed start",
 }
 

@@ -135,7 +135,7 @@ cases[#cases + 1] = { name = "broken scripts of the user's keep stop from nothin
   put("ui/progress.lua", "local s = setmetatable({}, { __index = function() return function() error('screen') end end })\n"
     .. "return { new = function() return s end }")
   put("ui/stopped.lua", "return { lines = function() error('lines') end }")
-  put("commands/stop.lua", "return { name = 'stop', tolerant = true, run = function() error('my stop') end }")
+  put("commands/stop.lua", "return { name = 'stop', summary = 'end it', tolerant = true, run = function() error('my stop') end }")
   put("providers/vast.lua", "local b, m = require 'builtin.providers.vast', {} for k, v in next, b do m[k] = v end m.timing = nil\n"
     .. "function m.destroy() error('my destroy') end function m.get() error('my get') end return m")
   put("init.lua", "error('init')")

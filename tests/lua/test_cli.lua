@@ -32,7 +32,7 @@ return function(t)
     end
     local p = s:start(function(require)
       return require("cli").main(type(line) == "table" and line or words(line))
-    end, { bare = true, tty = options.tty, input = options.input })
+    end, { bare = true, tty = options.tty, input = options.input, user = options.user })
     s:run()
     local ok, code = pcall(p.result, p)
     return ok and code or error(code, 0), p.out, p.err, s
@@ -226,6 +226,13 @@ return function(t)
     code, out, err = run("stop", { files = { ["commands/stop.lua"] = "return {", [".env"] = "" } })
     t:equal(code, 0, err)
     t:ok(err:find("commands/stop.lua", 1, true) and out:find("Nothing is running", 1, true), err .. out)
+  end)
+
+  t:case("--no-user: settings of scripts that are left out are told, and stop nothing", function()
+    local code, _, err = run("offers", { user = false, files = { [".env"] = "TOY_API_KEY=abc\n" } })
+    t:ok(code == 3 and err:find("unknown setting TOY_API_KEY", 1, true) and err:find("no key of a supported cloud", 1, true), err)
+    code, _, err = run("offers", { files = { [".env"] = "TOY_API_KEY=abc\n" } })
+    t:ok(code == 3 and not err:find("no key of a supported cloud", 1, true), err)
   end)
 
   t:case("what is no command gives way to the built-in one, but not where something is rented", function()

@@ -33,7 +33,11 @@ function commands.help.run(session, rest)
   lines = format.wrap(table.concat(lines, " "), math.min(80, session.width()))
   table.move(format.wrap("The last results are _ (the first) and _1, _2 …; a local ends with its line, a name without `local` stays.",
     math.min(80, session.width())), 1, 9, #lines + 1, lines)
-  table.move(format.columns(rows, "ll"), 1, #rows, #lines + 1, lines)
+  for index, line in ipairs(format.columns(rows, "ll")) do
+    local hang = (" "):rep(#line - #rows[index][2])
+    local pieces = format.wrap(rows[index][2], math.min(80, session.width()) - #hang)
+    lines[#lines + 1] = line:sub(1, #hang) .. table.concat(pieces, "\n" .. hang)
+  end
   session:say(table.concat(lines, "\n"))
 end
 
