@@ -79,10 +79,16 @@ local function download(session)
   return plan.download or 0
 end
 
---- What a session has cost so far by our own reckoning: agreed prices × time (the cloud's minimum at least), plus the download.
+-- Seconds as the cloud counts them: where it has a least time (Lambda: a minute, facts/lambda.md §2.8), each begun one is charged.
+local function counted(session, now)
+  local step = session.id and session.plan and session.plan.minimum_seconds or 0
+  local passed = seconds(session, now)
+  return step > 0 and math.max(1, math.ceil(passed / step)) * step or passed
+end
+
+--- What a session has cost so far by our own reckoning: agreed prices × time as the cloud counts it, plus the download.
 function cost.so_far(session, now)
-  local least = session.id and session.plan and session.plan.minimum_seconds or 0
-  return cost.hourly(session) * math.max(least, seconds(session, now)) / 3600 + download(session)
+  return cost.hourly(session) * counted(session, now) / 3600 + download(session)
 end
 
 --- What it will have cost when it ran for `hours` from its start.

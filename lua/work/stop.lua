@@ -172,6 +172,13 @@ local function provider_of(session, ui)
   error(provider, 0)
 end
 
+-- What could not even be begun is kept as what it is: asked for, and not proven.
+local function remember_failure(book, session, reason, why)
+  if not session or not session.id then return end
+  if not session.stopping then book:note("stopping", session.token, { reason = reason }) end
+  book:note("unproven", session.token, { reason = why })
+end
+
 --- Ends sessions of the journal (the caller holds home.lock).
 -- @param list sessions, as from book:open_sessions()
 -- @return list of { session, outcome, doubt }; outcome as of stop.session, or "unresolved": a create without answer that may come true yet
@@ -191,6 +198,7 @@ function stop.all(book, list, reason, ui, attempts)
     end)
     if not ok then
       if fail.is(problem, "interrupted") then error(problem, 0) end
+      remember_failure(book, session, reason, fail.message(problem))
       results[#results + 1] = { session = session, outcome = "unproven", doubt = fail.message(problem) }
       alert.critical("A machine could not be ended", { provider = session.provider, token = session.token, reason = fail.message(problem) })
     end
