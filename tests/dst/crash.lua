@@ -63,16 +63,17 @@ local function variants(index, at, name, few, cloud)
   return chosen
 end
 
---- Plays a scene's every point at a cloud; with `first` only up to a failure. → number of histories, points, list of {replay, verdict}
-function crash.scene(index, few, first, cloud)
+--- Plays a scene's every point at a cloud. counted(verdict, play) → the verdict that counts, or nil; with `first` only up to a failure.
+-- → number of histories, points, list of {replay, verdict}
+function crash.scene(index, few, cloud, counted, first)
   local scene, count, failures = scenes.list[index], 0, {}
   local names, targets = points(scene, cloud)
   for at, name in ipairs(names) do
     local all = few and waits(targets, at) and {} or nil
     for _, point in ipairs(all or variants(index, at, name, few, cloud)) do
-      local verdict = one(scene, point)
+      local verdict = counted(one(scene, point))
       count = count + 1
-      if not point.hit then verdict = verdict or "the crash point was not met" end
+      if not point.hit then verdict = verdict or counted "the crash point was not met" end
       if verdict then failures[#failures + 1] = { replay = name_of(point), verdict = verdict, hit = point.hit } end
       if verdict and first then return count, #names, failures end
     end

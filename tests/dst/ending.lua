@@ -6,7 +6,7 @@ local SETTLE = 900 -- seconds that the agent gets
 
 local ending = {}
 
-ending.ways = { "status", "stop", "up", "never" }
+ending.ways = { "status", "stop", "up", "never", "agent" }
 
 -- The client never runs again: the guards end what they guard, and the start script what never got one.
 local function never(p)
@@ -24,6 +24,20 @@ end
 local function unwanted(p)
   for _, token in ipairs(p.judge:open_tokens()) do
     if not p.judge:wanted(token) then return token end
+  end
+end
+
+-- Nobody types anything: an agent that lives ends what nobody wants, and a machine that is no longer what was rented.
+local function agent_alone(p)
+  p:wake()
+  if not p:agent() then return end
+  p:pass(SETTLE)
+  for _, row in ipairs(p.judge:open()) do
+    local instance = p.cloud.find(p.world, row.id)
+    if not p.judge:wanted(row.token) or not instance.process then
+      return p.judge:broken("E2", ("%d s after everything was in order the agent left %s billing: %s"):format(SETTLE, row.token,
+        table.concat(p.judge:kinds(row.token), " ")))
+    end
   end
 end
 
@@ -47,7 +61,7 @@ function ending.play(p, way)
   if way == "never" then
     never(p)
   else
-    once(p, way)
+    if way == "agent" then agent_alone(p) else once(p, way) end
     local code = p:run "stop"
     -- A create cut off on its way cannot be known to have come to nothing: stop says so and fails.
     local honest = code == 0 or code == 1 and (p.last.out .. p.last.err):find("was never answered", 1, true)

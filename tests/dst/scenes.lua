@@ -94,6 +94,31 @@ local scenes = {
     prepare = lied_to({ name = "list.empty", count = 2 }, { name = "get.false_null", count = 1 }) },
   { name = "stop while get fails and the list hides the machine", aim = "stop", act = function(p) p:run "stop" end,
     prepare = lied_to({ name = "list.empty", count = 6 }, { name = "get.500", count = 4 }) },
+  { name = "stop while the key is refused and the list hides the machine", aim = "stop", act = function(p) p:run "stop" end,
+    prepare = lied_to({ name = "list.empty", count = 6 }, { name = "api.auth", match = { path = "/instances/[^/]+" }, count = 3 }) },
+  { name = "stop with the key of another account", aim = "stop", act = function(p) p:run "stop" end, cloud = "vast",
+    prepare = function(p)
+      up(p)
+      p:kill_all()
+      p:other_account()
+    end },
+  { name = "up with a lost answer among many machines", aim = "up", act = up, cloud = "vast",
+    prepare = function(p)
+      p:crowd()
+      p:fault { name = "create.answer_lost", mode = "drop" }
+    end },
+  { name = "up after the agent was killed", aim = "up", act = up,
+    prepare = function(p)
+      up(p)
+      p:kill_all()
+    end },
+  { name = "up beside another up", aim = "up",
+    prepare = nothing, act = function(p)
+      local first, second = p:start(UP), nil
+      p.sim:at(8, function() second = p:start(UP) end)
+      p:wait(first)
+      if second then p:wait(second) end
+    end },
 }
 
 return { list = scenes, up = up, ours = ours, UP = UP }
