@@ -96,6 +96,16 @@ local scenes = {
     prepare = lied_to({ name = "list.empty", count = 6 }, { name = "get.500", count = 4 }) },
   { name = "stop while the key is refused and the list hides the machine", aim = "stop", act = function(p) p:run "stop" end,
     prepare = lied_to({ name = "list.empty", count = 6 }, { name = "api.auth", match = { path = "/instances/[^/]+" }, count = 3 }) },
+  { name = "stop while the list fails and get denies the machine", aim = "stop", act = function(p) p:run "stop" end,
+    prepare = lied_to({ name = "list.500", count = 6 }, { name = "get.false_null", count = 3 }) },
+  { name = "stop of a machine that never showed", aim = "stop", act = function(p) p:run "stop" end,
+    prepare = function(p)
+      p:fault { name = "create.slow_appear", seconds = 50, get = true }
+      p:fault { name = "destroy.accepted_not_done", count = 1 }
+      local process = p:start(UP)
+      p.sim:at(1 + p.cloud.create_at, function() process:kill() end)
+      p:wait(process)
+    end },
   { name = "stop with the key of another account", aim = "stop", act = function(p) p:run "stop" end, cloud = "vast",
     prepare = function(p)
       up(p)
