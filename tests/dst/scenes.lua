@@ -106,6 +106,11 @@ local scenes = {
       p.sim:at(1 + p.cloud.create_at, function() process:kill() end)
       p:wait(process)
     end },
+  { name = "up with a machine that fails and is not ended", aim = "up", act = up,
+    prepare = function(p)
+      p:fault { name = "boot.exited", count = 2 }
+      p:fault { name = "destroy.500", sticky = true }
+    end },
   { name = "stop with the key of another account", aim = "stop", act = function(p) p:run "stop" end, cloud = "vast",
     prepare = function(p)
       up(p)
