@@ -14,7 +14,7 @@ local function never(p)
   p:pass(13 * 3600)
   for _, row in ipairs(p.judge:open()) do
     local instance = p.cloud.find(p.world, row.id)
-    local residual = not instance.key and not instance.user_data and not p.judge:wanted(row.token) -- a machine without any key, cut off before it was looked at
+    local residual = not instance.key and not instance.user_data and not p.judge:relied_on(row.token) -- without any key, cut off before it was looked at
     if instance.process and not residual then
       p.judge:broken("E1", ("machine %s still runs and bills 13 h after the client died"):format(row.id))
     end

@@ -242,6 +242,14 @@ function judge:kinds(token)
   return list
 end
 
+--- Was work begun on the machine of this token, which its guard must be ready for?
+function judge:relied_on(token)
+  for _, kind in ipairs(self:kinds(token)) do
+    if kind == "loading" or kind == "ready" then return true end
+  end
+  return false
+end
+
 --- Is the session of this token one that the user wants (ready, not being ended)?
 function judge:wanted(token)
   local wanted = false

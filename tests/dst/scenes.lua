@@ -111,6 +111,14 @@ local scenes = {
       p:fault { name = "boot.exited", count = 2 }
       p:fault { name = "destroy.500", sticky = true }
     end },
+  { name = "up with a machine that gets no key", aim = "up", cloud = "vast", act = up,
+    prepare = function(p) p:fault { name = "create.no_key" } end },
+  { name = "up with a machine that gets no key, the agent is killed", aim = "agent", cloud = "vast",
+    prepare = function(p) p:fault { name = "create.no_key" } end,
+    act = function(p)
+      up(p)
+      p:pass(180)
+    end },
   { name = "stop with the key of another account", aim = "stop", act = function(p) p:run "stop" end, cloud = "vast",
     prepare = function(p)
       up(p)
