@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Mistakes for dst/mutants.lua: { name=, file= (below lua/), find=, replace=, expects = the invariant that is broken then, cloud = "vast"
--- (default), "lambda" or "both", parts, only, seeds: as options of dst/run.lua, when not the random histories and crash points }.
+-- (default), "lambda" or "both", parts, only, seeds: as options of dst/run.lua, when not the random histories and crash points; all = every way of a crash point }.
 local list = {
   -- S1: a record on disk before a create leaves, and every token leaves once
   { name = "a create whose answer is lost is sent again", file = "base/client.lua", expects = "S1",
@@ -143,20 +143,22 @@ local list = {
   { name = "nothing is ever a broken start", file = "work/recover.lua", expects = "E2",
     find = "  if session.closed then return false end", replace = "  if true then return false end" },
   { name = "the agent never watches", file = "work/agent.lua", expects = "E2",
-    find = ", task.spawn(function() watch(self) end) }", replace = " }" },
+    find = ", duty(self, next_look) }", replace = " }" },
   { name = "the agent does not look at the cloud", file = "work/agent.lua", expects = "E2",
     find = "(ahead.about(self.ahead, session) and finish_asked or look)(self, session)",
     replace = "if ahead.about(self.ahead, session) then finish_asked(self, session) end" },
-  { name = "the agent does not finish a stop that asked it", file = "work/agent.lua", expects = "E2",
+  { name = "the agent does not finish a stop that asked it", parts = "crash", only = "is lost", all = true, file = "work/agent.lua", expects = "E2",
     find = "(ahead.about(self.ahead, session) and finish_asked or look)(self, session)",
     replace = "if not ahead.about(self.ahead, session) then look(self, session) end" },
-  { name = "the agent leaves cut off starts alone", file = "work/agent.lua", expects = "E2", find = "    leftovers(self)\n", replace = "" },
+  { name = "the agent leaves cut off starts alone", file = "work/agent.lua", expects = "E2", find = "  leftovers(self)\n", replace = "" },
   { name = "a lost create is forgotten", file = "work/stop.lua", expects = "E2",
     find = "  local bound = resolve(book, provider, session, window)\n", replace = "  local bound\n" },
 
   -- E3: with everything in order a start succeeds
   { name = "half a record stands in the way of a start",
-    file = "work/deploy.lua", expects = "E3", find = "  if #book.damaged > 0 then", replace = "  if #book.damaged > 0 or book.torn then" },
+    file = "work/deploy.lua", expects = "E3",
+    find = "  if #book.damaged > 0 then\n    book:release()",
+    replace = '  if book.torn then\n    book:release()\n    fail.raise("config", "half a record")\n  end\n  if #book.damaged > 0 then\n    book:release()' },
   { name = "a bound machine is not in the journal", file = "work/rent.lua", expects = "E3",
     find = '  journal:note("bound", session.token, { id = id, adopted = adopted })\n', replace = "" },
   { name = "leftovers are not finished before a start", file = "work/recover.lua", expects = "E3",

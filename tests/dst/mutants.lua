@@ -55,6 +55,7 @@ local function campaign(overlay, mistake)
   local argv = { process.exe, files.join(root, "tests/dst/run.lua"), "--first=" .. mistake.expects, "--seeds=" .. (mistake.seeds or 300),
     "--parts=" .. (mistake.parts or "random,crash") }
   if mistake.cloud ~= "both" then argv[#argv + 1] = "--cloud=" .. (mistake.cloud or "vast") end
+  if mistake.all then argv[#argv + 1] = "--crash" end
   if mistake.only then argv[#argv + 1] = "--only=" .. mistake.only end
   return run(argv, env)
 end
@@ -76,9 +77,9 @@ local function try(number, mistake)
   if not line then
     fail.raise("usage", code == 0 and "SURVIVES: nobody notices" or ("the campaign itself fails with %d: %s"):format(code, said:sub(-600)))
   end
-  local invariant, what = line:match("the first: (%w+)[^:]*: (.*) %(replay with [^)]*%)$")
+  local invariant, what = line:match("the first: (%w+)[^:]*: (.*)$")
   if invariant ~= mistake.expects then fail.raise("usage", ("not %s but this was noticed: %s"):format(mistake.expects, line)) end
-  local where = line:match("replay with ([^)]*)%)$") or "?"
+  local where = said:match("%(replay with ([^)]*)%)\n") or "?"
   return ("%s, %s: %s"):format(invariant, where, what:sub(1, 90))
 end
 

@@ -119,6 +119,16 @@ local scenes = {
       up(p)
       p:pass(180)
     end },
+  { name = "stop, and the machine is lost", aim = "stop",
+    prepare = function(p)
+      up(p)
+      p:fault { name = "destroy.500", count = 2 }
+    end,
+    act = function(p)
+      p:run "stop"
+      local left = ours(p)
+      if left then p.cloud.happen(p.world, "exited", left) end
+    end },
   { name = "stop with the key of another account", aim = "stop", act = function(p) p:run "stop" end, cloud = "vast",
     prepare = function(p)
       up(p)
