@@ -5,7 +5,7 @@
 -- find(world, id), label(instance),
 -- meaning(request, world) → "read" | "create", token | "end", instance | "make", name | "remove", name | "other",
 -- may_hold_key(request): the account's key may stand in its body, rent(world, key, label, n) for somebody else → id,
--- happen(world, what, instance), terminate(world, instance, key) as the guard does it, texts(instance) sent to a machine,
+-- hides_loss: a machine that ended by itself looks alive, happen(world, what, instance), terminate(world, instance, key) as the guard does it, texts(instance) sent to a machine,
 -- leftovers(world) → names of what exists around machines.
 local json = require "base.json"
 local lambda = require "cloudsim.lambda"
@@ -56,6 +56,7 @@ local ROOT = "/api/v1"
 
 clouds.lambda = {
   face = lambda, port = 7003, create_at = 5.02,
+  hides_loss = true, -- what was shut down inside is "active" (facts/lambda.md)
   environment = function(key)
     return { "LAMBDA_API_KEY=" .. key, "LAMBDA_BASE_URL=http://127.0.0.1:7003", "OLLAMA_DOWNLOAD_URL=http://127.0.0.1:7004", "GUARD_ACCOUNT_KEY=yes",
       "MAX_PRICE=10" } -- few types, and faults empty some

@@ -3,6 +3,7 @@
 local scenes = require "dst.scenes"
 
 local SETTLE = 900 -- seconds that the agent gets
+local SILENCE = 10 * 3600 + 2 * SETTLE -- and for a machine that just does not answer any more
 
 local ending = {}
 
@@ -27,15 +28,24 @@ local function unwanted(p)
   end
 end
 
+-- Does a machine bill whose programs are dead?
+local function silent(p)
+  for _, row in ipairs(p.judge:open()) do
+    if not p.cloud.find(p.world, row.id).process then return true end
+  end
+  return false
+end
+
 -- Nobody types anything: an agent that lives ends what nobody wants, and a machine that is no longer what was rented.
 local function agent_alone(p)
   p:wake()
   if not p:agent() then return end
   p:pass(SETTLE)
+  if p.cloud.hides_loss and silent(p) then p:pass(SILENCE) end
   for _, row in ipairs(p.judge:open()) do
     local instance = p.cloud.find(p.world, row.id)
     if not p.judge:wanted(row.token) or not instance.process then
-      return p.judge:broken("E2", ("%d s after everything was in order the agent left %s billing: %s"):format(SETTLE, row.token,
+      return p.judge:broken("E2", ("long after everything was in order the agent left %s billing: %s"):format(row.token,
         table.concat(p.judge:kinds(row.token), " ")))
     end
   end

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Mistakes for dst/mutants.lua: { name=, file= (below lua/), find=, replace=, expects = the invariant that is broken then, cloud = "vast"
--- (default), "lambda" or "both", parts, only, seeds: as options of dst/run.lua, when not the random histories and crash points; all = every way of a crash point }.
+-- (default), "lambda" or "both", parts, only, seeds: as options of dst/run.lua, when not the random histories and crash points;
+-- all = every way of a crash point }.
 local list = {
   -- S1: a record on disk before a create leaves, and every token leaves once
   { name = "a create whose answer is lost is sent again", file = "base/client.lua", expects = "S1",
@@ -147,10 +148,13 @@ local list = {
   { name = "the agent does not look at the cloud", file = "work/agent.lua", expects = "E2",
     find = "(ahead.about(self.ahead, session) and finish_asked or look)(self, session)",
     replace = "if ahead.about(self.ahead, session) then finish_asked(self, session) end" },
-  { name = "the agent does not finish a stop that asked it", parts = "crash", only = "is lost", all = true, file = "work/agent.lua", expects = "E2",
+  { name = "the agent does not finish a stop that asked it", parts = "crash", only = "stop, and the machine", all = true,
+    file = "work/agent.lua", expects = "E2",
     find = "(ahead.about(self.ahead, session) and finish_asked or look)(self, session)",
     replace = "if not ahead.about(self.ahead, session) then look(self, session) end" },
   { name = "the agent leaves cut off starts alone", file = "work/agent.lua", expects = "E2", find = "  leftovers(self)\n", replace = "" },
+  { name = "a silent machine bills on", file = "work/agent.lua", expects = "E2", cloud = "lambda", parts = "random", seeds = 600,
+    find = "  elseif overdue(self, session) then", replace = "  elseif false then" },
   { name = "a lost create is forgotten", file = "work/stop.lua", expects = "E2",
     find = "  local bound = resolve(book, provider, session, window)\n", replace = "  local bound\n" },
 
@@ -169,6 +173,9 @@ local list = {
     find = "  local ok, problem = fail.try(provider.tidy, session)\n", replace = "  local ok, problem = true, nil\n" },
   { name = "what could not be tidied is not tried again", file = "work/tidy.lua", expects = "E4", cloud = "lambda",
     find = "  for _, session in ipairs(book:untidy()) do\n    if due", replace = "  for _, session in ipairs {} do\n    if due" },
+
+  { name = "stop leaves what was tried a moment ago", file = "work/stop.lua", expects = "E4", cloud = "lambda", parts = "crash", only = "cannot be made",
+    find = "  if ok then tidy.rest(book, began) end", replace = "" },
 
   -- and the rest that the campaign holds
   { name = "a full disk is a mistake of the program", file = "work/journal.lua", expects = "bug",

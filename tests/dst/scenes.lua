@@ -126,8 +126,14 @@ local scenes = {
     end,
     act = function(p)
       p:run "stop"
+      p:pass(1)
       local left = ours(p)
       if left then p.cloud.happen(p.world, "exited", left) end
+    end },
+  { name = "stop after what a machine needs cannot be made", aim = "up", cloud = "lambda", act = up,
+    prepare = function(p)
+      p:fault { name = "api.down", sticky = true, match = { path = "/firewall%-rulesets" } }
+      p:fault { name = "api.down", sticky = true, match = { path = "/ssh%-keys/%w" } }
     end },
   { name = "stop with the key of another account", aim = "stop", act = function(p) p:run "stop" end, cloud = "vast",
     prepare = function(p)
