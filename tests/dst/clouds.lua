@@ -5,7 +5,8 @@
 -- find(world, id), label(instance),
 -- meaning(request, world) → "read" | "create", token | "end", instance | "make", name | "remove", name | "other",
 -- may_hold_key(request): the account's key may stand in its body, rent(world, key, label, n) for somebody else → id,
--- hides_loss: a machine that ended by itself looks alive, happen(world, what, instance), terminate(world, instance, key) as the guard does it, texts(instance) sent to a machine,
+-- hides_loss: a machine that ended by itself looks alive,
+-- happen(world, what, instance), terminate(world, instance, key) as the guard does it, texts(instance) sent to a machine,
 -- leftovers(world) → names of what exists around machines.
 local json = require "base.json"
 local lambda = require "cloudsim.lambda"

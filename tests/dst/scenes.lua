@@ -135,6 +135,11 @@ local scenes = {
       p:fault { name = "api.down", sticky = true, match = { path = "/firewall%-rulesets" } }
       p:fault { name = "api.down", sticky = true, match = { path = "/ssh%-keys/%w" } }
     end },
+  { name = "status after the machine ended by itself", aim = "status", act = function(p) p:run "status" end,
+    prepare = function(p)
+      up(p)
+      p.cloud.happen(p.world, "exited", ours(p))
+    end },
   { name = "stop with the key of another account", aim = "stop", act = function(p) p:run "stop" end, cloud = "vast",
     prepare = function(p)
       up(p)
