@@ -37,11 +37,11 @@ end
 
 local function due(session, now, before)
   local tried = session.untidied
-  return not tried or now < tried or now - tried >= pace.seconds(PAUSE) or before ~= nil and tried < before
+  return not tried or now < tried or now - tried >= pace.seconds(PAUSE) or before ~= nil and tried <= before
 end
 
 --- Tries again what earlier ones could not remove. The caller holds home.lock. Never raises for a cloud's failure.
--- @param before unix seconds: without a pause what was last tried before then, nil: what was tried a moment ago is left to the next
+-- @param before unix seconds: without a pause what was last tried until then, nil: what was tried a moment ago is left to the next
 function tidy.rest(book, before)
   for _, session in ipairs(book:untidy()) do
     if due(session, clock.wall(), before) then
