@@ -2,6 +2,7 @@
 # make        builds build/continueplz (packages: make packages)
 # make demo   the main job against the simulator, from a bare machine
 # make check  every test; make bench, make fuzz, make lint, make clean
+# make mutants  can the money campaign fail? Some minutes; not part of make check
 BUILD ?= build
 SANITIZED ?= build-asan
 FUZZED ?= build-fuzz
@@ -10,7 +11,7 @@ FUZZ_SECONDS ?= 60
 JOBS := $(shell getconf _NPROCESSORS_ONLN)
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all packages check-packages sanitized fuzzed demo check bench fuzz lint clean
+.PHONY: all packages check-packages sanitized fuzzed demo check mutants bench fuzz lint clean
 
 all:
 	cmake -S . -B $(BUILD)
@@ -39,6 +40,10 @@ check: check-packages
 	$(MAKE) sanitized
 	$(MAKE) fuzzed
 	@BUILD=$(BUILD) SANITIZED=$(SANITIZED) FUZZED=$(FUZZED) tests/check
+
+mutants: check-packages
+	$(MAKE) all
+	CONTINUEPLZ_SCRIPTS=tests $(BUILD)/continueplz tests/dst/mutants.lua
 
 bench: check-packages
 	$(MAKE) all

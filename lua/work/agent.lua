@@ -27,6 +27,7 @@ local tunnel = require "work.tunnel"
 local HEARTBEAT = 60       -- seconds between heartbeats to the guard
 local HEARTBEAT_SOON = 1   -- while none got through yet
 local WATCH = 60           -- seconds between looks at the cloud
+local OVERDUE = 900        -- seconds that a guard gets to end its machine
 local GRACE = 20           -- seconds an unfinished start is left alone
 
 local agent = {}
@@ -57,6 +58,7 @@ local function beat(self)
     return false
   end
   self.heartbeat_at, self.heartbeat_problem = clock.now(), nil
+  self.heard_of, self.heard_at = self.tunnel_for, self.heartbeat_at
   local known, guest = fail.try(link.guard)
   if known then self.guest, self.guest_at = guest, clock.now() end
   statefile.write(self.book.home, self.book:refresh():current(), clock.wall())
@@ -106,6 +108,14 @@ local function follow_endpoint(self, session, provider, instance)
   self.bell.put(true)
 end
 
+-- A machine that was shut down from inside bills on where the cloud calls it active, and its guard is dead: once it was silent for longer
+-- than its guard would have borne, counted from when this agent last heard of it, it is ended from here.
+local function overdue(self, session)
+  if self.heard_of ~= session.token then self.heard_of, self.heard_at = session.token, clock.now() end
+  local limit = session.plan.silence or 0
+  return limit > 0 and clock.now() - self.heard_at > limit + pace.seconds(OVERDUE)
+end
+
 local function look(self, session)
   local found, provider = fail.try(trusted.provider, session.provider)
   local ok, instance = fail.try(function() return (found and provider or error(provider, 0)).get(session.id) end)
@@ -122,6 +132,8 @@ local function look(self, session)
     react(self, "spot_lost", session, { reason = instance.status })
   elseif session.plan.guard == "none" and self.guest and self.guest.state == "ending" then
     end_session(self, session, provider, "limit", "a limit of the machine is over, and it has no key to end itself")
+  elseif overdue(self, session) then
+    end_session(self, session, provider, "limit", "the machine is silent, and its guard should have ended it by now")
   else
     follow_endpoint(self, session, provider, instance)
   end

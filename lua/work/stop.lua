@@ -233,8 +233,10 @@ function stop.run(ui)
     link.quit()
     return {}, book
   end
+  local began = clock.wall()
   take_over(book, ui)
   local ok, results = fail.try(stop.all, book, book:open_sessions(), "stop", ui)
+  if ok then tidy.rest(book, began) end -- nobody may come by later
   if ok and #book:open_sessions() == 0 and #book:untidy() == 0 then link.quit() end
   book:release()
   if not ok then error(results, 0) end

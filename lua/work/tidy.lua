@@ -35,15 +35,16 @@ function tidy.away(book, provider, token)
   return nil, ("what was made for %s besides the machine could not be removed yet (%s); it costs nothing and is tried again"):format(token, reason)
 end
 
-local function due(session, now)
+local function due(session, now, before)
   local tried = session.untidied
-  return not tried or now < tried or now - tried >= pace.seconds(PAUSE)
+  return not tried or now < tried or now - tried >= pace.seconds(PAUSE) or before ~= nil and tried <= before
 end
 
 --- Tries again what earlier ones could not remove. The caller holds home.lock. Never raises for a cloud's failure.
-function tidy.rest(book)
+-- @param before unix seconds: without a pause what was last tried until then, nil: what was tried a moment ago is left to the next
+function tidy.rest(book, before)
   for _, session in ipairs(book:untidy()) do
-    if due(session, clock.wall()) then
+    if due(session, clock.wall(), before) then
       local ok, provider = fail.try(world.require_safe, "providers." .. session.provider)
       if ok and provider.tidy then tidy.away(book, provider, session.token) end
     end

@@ -151,7 +151,7 @@ end
 --- Plays a seed, or only its first `limit` steps. → verdict or nil, the play
 function chance.play(seed, limit, cloud)
   local steps, way = chance.steps(seed)
-  local p = plays.new { seed = seed, cloud = cloud }
+  local p = plays.new { seed = seed, cloud = cloud, lent = seed % 2 == 0 }
   local ok, verdict = fail.try(function()
     for i = 1, math.min(limit or #steps, #steps) do
       p:trace("# " .. chance.told(steps[i]))

@@ -5,6 +5,7 @@
 -- find(world, id), label(instance),
 -- meaning(request, world) → "read" | "create", token | "end", instance | "make", name | "remove", name | "other",
 -- may_hold_key(request): the account's key may stand in its body, rent(world, key, label, n) for somebody else → id,
+-- hides_loss: a machine that ended by itself looks alive,
 -- happen(world, what, instance), terminate(world, instance, key) as the guard does it, texts(instance) sent to a machine,
 -- restock(world)|nil when the faults are over, leftovers(world) → names of what exists around machines.
 local json = require "base.json"
@@ -41,7 +42,8 @@ function clouds.vast.meaning(request, world)
 end
 
 function clouds.vast.rent(world, key, label, n)
-  local offer = world.offers[#world.offers - n]
+  local offer = world.offers[#world.offers - math.min(n, 2)]
+  offer.rented_by = nil -- there are fewer offers than people in a crowd
   local answer = call(vast.handler, world, "PUT", ("/api/v0/asks/%d/"):format(offer.id), key, { client_id = "me", image = "x", disk = 10,
     label = label, runtype = "args", args = { "a", "b" } }, "10.1.1.1")
   return json.decode(answer.body).new_contract
@@ -55,6 +57,7 @@ local ROOT = "/api/v1"
 
 clouds.lambda = {
   face = lambda, port = 7003, create_at = 5.02,
+  hides_loss = true, -- what was shut down inside is "active" (facts/lambda.md)
   environment = function(key)
     return { "LAMBDA_API_KEY=" .. key, "LAMBDA_BASE_URL=http://127.0.0.1:7003", "OLLAMA_DOWNLOAD_URL=http://127.0.0.1:7004", "GUARD_ACCOUNT_KEY=yes",
       "MAX_PRICE=10" }

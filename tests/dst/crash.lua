@@ -49,6 +49,8 @@ local function waits(targets, at)
   return false
 end
 
+local FEW = 1 -- for what is as good as the same, when all else is tried in all ways
+
 -- The ways a point is tried: all of them, or `few` that change from point to point.
 local function variants(index, at, name, few, cloud)
   local list = {}
@@ -63,16 +65,18 @@ local function variants(index, at, name, few, cloud)
   return chosen
 end
 
---- Plays a scene's every point at a cloud; with `first` only up to a failure. → number of histories, points, list of {replay, verdict}
-function crash.scene(index, few, first, cloud)
+--- Plays a scene's every point at a cloud. counted(verdict, play) → the verdict that counts, or nil; with `first` only up to a failure.
+-- → number of histories, points, list of {replay, verdict}
+function crash.scene(index, few, cloud, counted, first)
   local scene, count, failures = scenes.list[index], 0, {}
   local names, targets = points(scene, cloud)
   for at, name in ipairs(names) do
-    local all = few and waits(targets, at) and {} or nil
-    for _, point in ipairs(all or variants(index, at, name, few, cloud)) do
-      local verdict = one(scene, point)
+    local waiting = waits(targets, at)
+    local list = few and waiting and {} or variants(index, at, name, few or waiting and FEW or nil, cloud)
+    for _, point in ipairs(list) do
+      local verdict = counted(one(scene, point))
       count = count + 1
-      if not point.hit then verdict = verdict or "the crash point was not met" end
+      if not point.hit then verdict = verdict or counted "the crash point was not met" end
       if verdict then failures[#failures + 1] = { replay = name_of(point), verdict = verdict, hit = point.hit } end
       if verdict and first then return count, #names, failures end
     end

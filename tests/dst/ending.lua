@@ -3,10 +3,11 @@
 local scenes = require "dst.scenes"
 
 local SETTLE = 900 -- seconds that the agent gets
+local SILENCE = 10 * 3600 + 2 * SETTLE -- and for a machine that just does not answer any more
 
 local ending = {}
 
-ending.ways = { "status", "stop", "up", "never" }
+ending.ways = { "status", "stop", "up", "never", "agent" }
 
 -- The client never runs again: the guards end what they guard, and the start script what never got one.
 local function never(p)
@@ -14,7 +15,7 @@ local function never(p)
   p:pass(13 * 3600)
   for _, row in ipairs(p.judge:open()) do
     local instance = p.cloud.find(p.world, row.id)
-    local residual = not instance.key and not instance.user_data and not p.judge:wanted(row.token) -- a machine without any key, cut off before it was looked at
+    local residual = not instance.key and not instance.user_data and not p.judge:relied_on(row.token) -- without any key, cut off before it was looked at
     if instance.process and not residual then
       p.judge:broken("E1", ("machine %s still runs and bills 13 h after the client died"):format(row.id))
     end
@@ -27,8 +28,40 @@ local function unwanted(p)
   end
 end
 
+-- Does a machine bill whose programs are dead?
+local function silent(p)
+  for _, row in ipairs(p.judge:open()) do
+    if not p.cloud.find(p.world, row.id).process then return true end
+  end
+  return false
+end
+
+-- Nobody types anything: an agent that lives ends what nobody wants, and a machine that is no longer what was rented.
+local function agent_alone(p)
+  p:wake()
+  if not p:agent() then return end
+  p:pass(SETTLE)
+  if p.cloud.hides_loss and silent(p) then p:pass(SILENCE) end
+  for _, row in ipairs(p.judge:open()) do
+    local instance = p.cloud.find(p.world, row.id)
+    if not p.judge:wanted(row.token) or not instance.process then
+      return p.judge:broken("E2", ("long after everything was in order the agent left %s billing: %s"):format(row.token,
+        table.concat(p.judge:kinds(row.token), " ")))
+    end
+  end
+end
+
+-- Is there a session that the user wants, as far as the journal knows?
+local function some_wanted(p)
+  for _, token in ipairs(p.judge.token_list) do
+    if p.judge:wanted(token) then return true end
+  end
+  return false
+end
+
 local function once(p, way)
   local code
+  local wanted = some_wanted(p)
   if way == "up" then code = scenes.up(p) else code = p:run(way) end
   p:pass(SETTLE)
   local token = unwanted(p)
@@ -36,7 +69,8 @@ local function once(p, way)
     p.judge:broken("E2", ("after `%s` (exit %s) and %d s %s still bills: %s"):format(way, tostring(code), SETTLE, token,
       table.concat(p.judge:kinds(token), " ")))
   end
-  if way == "up" and code ~= 0 and code ~= 6 then
+  local busy = code == 6 and (wanted or not p.last.err:find("is already running in", 1, true)) -- or somebody holds the lock
+  if way == "up" and code ~= 0 and not busy then
     p.judge:broken("E3", ("with everything in order `up` failed with %s: %s"):format(tostring(code), p.last.err))
   end
 end
@@ -47,7 +81,7 @@ function ending.play(p, way)
   if way == "never" then
     never(p)
   else
-    once(p, way)
+    if way == "agent" then agent_alone(p) else once(p, way) end
     local code = p:run "stop"
     -- A create cut off on its way cannot be known to have come to nothing: stop says so and fails.
     local honest = code == 0 or code == 1 and (p.last.out .. p.last.err):find("was never answered", 1, true)

@@ -136,8 +136,22 @@ function judge:billing()
   if #list > 1 and not self.allow_two then self:broken("S4", ("%d machines bill at once: %s"):format(#list, table.concat(list, ", "))) end
 end
 
-local function closing(self, data)
+-- A machine is ready: it costs what was agreed when it was rented.
+local function priced(self, token)
+  local agreed
+  for _, record in ipairs(records(journal(self))) do
+    if record.token == token and record.kind == "intent" then agreed = record.hourly end
+  end
+  for _, row in ipairs(self:open()) do
+    if row.token == token and row.kind == "gpu" and row.rate > agreed * 1.021 then
+      self:broken("S5", ("%s is ready at $%.3f/h, and $%.3f/h was agreed"):format(token, row.rate, agreed))
+    end
+  end
+end
+
+local function appending(self, data)
   local record = json.decode(data:match("^%x+ (.*)\n$") or "")
+  if type(record) == "table" and record.kind == "ready" then return priced(self, record.token) end
   if type(record) ~= "table" or record.kind ~= "closed" then return end
   for _, row in ipairs(self:open()) do
     if row.token == record.token then
@@ -154,7 +168,7 @@ function judge:primitive(name, _, first, second)
     self:broken("S8", "a record of the journal was lost or changed")
   end
   self.known = text:match("^(.*\n)") or ""
-  if name == "state.append" and first == path then closing(self, second) end
+  if name == "state.append" and first == path then appending(self, second) end
   if name == "process.spawn" and json.encode({ first.argv, first.env }):find(self.play.KEY, 1, true) then
     self:broken("S6", "the account key is in the arguments or environment of a child")
   end
@@ -226,6 +240,14 @@ function judge:kinds(token)
     if record.token == token then list[#list + 1] = record.kind end
   end
   return list
+end
+
+--- Was work begun on the machine of this token, which its guard must be ready for?
+function judge:relied_on(token)
+  for _, kind in ipairs(self:kinds(token)) do
+    if kind == "loading" or kind == "ready" then return true end
+  end
+  return false
 end
 
 --- Is the session of this token one that the user wants (ready, not being ended)?

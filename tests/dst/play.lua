@@ -13,6 +13,7 @@ local worlds = require "cloudsim.world"
 local HOME = "/home/user/.continueplz"
 local PORTS = { [7001] = "vast", [7002] = "registry", [7003] = "lambda" }
 local KEY = "canary-account-key-5f1c2a9e7b"
+local OTHER_KEY = "canary-account-key-of-somebody-else"
 local CAP = 6 * 3600 -- seconds after which a command counts as hanging
 
 local root = files.dirname(files.dirname(files.absolute(loader.script)))
@@ -109,10 +110,12 @@ local function hook(self, name, process, ...)
   return { kill = aim.how }
 end
 
-local function environment(cloud)
-  local lines = cloud.environment(KEY)
+-- Writes .env with this key, or with none when the key is lent by the commands' own environment.
+local function settings(self, key)
+  local lines = self.cloud.environment(key)
+  if self.lent then table.remove(lines, 1) end
   table.move({ "REGISTRY_URL=http://127.0.0.1:7002", "" }, 1, 2, #lines + 1, lines)
-  return table.concat(lines, "\n")
+  self.sim.disk[HOME .. "/.env"] = { data = table.concat(lines, "\n"), mode = 384, mtime = 0 }
 end
 
 local function child(options)
@@ -126,17 +129,18 @@ local function child(options)
     { name = words[1], bare = true, daemon = true, home = HOME, env = env }
 end
 
-local function foreign_machines(self)
+local function foreign_machines(self, labels)
   local world = self.world
-  for _, label in ipairs { "somebody else's", "cplz-00000000-0123456789ab" } do
+  for _, label in ipairs(labels) do
     self.foreign[#self.foreign + 1] = self.cloud.rent(world, KEY, label, #self.foreign)
     self.sim.now = self.sim.now + 20
   end
 end
 
---- A fresh world. options: seed, cloud ("vast"), foreign (other people's machines in the account)
+--- A fresh world. options: seed, cloud ("vast"), foreign (other people's machines in the account), lent (the key is in the
+-- environment of the commands and not in .env)
 function play.new(options)
-  local self = setmetatable({ seed = options.seed, lines = {}, guests = {}, guest_order = {}, roads = {}, foreign = {}, slept = 0,
+  local self = setmetatable({ seed = options.seed, lines = {}, guests = {}, guest_order = {}, roads = {}, foreign = {}, slept = 0, lent = options.lent,
     cloud = clouds[options.cloud or "vast"] }, play)
   self.sim = fake.new { seed = "dst" .. options.seed, assets = { ["guest.gz"] = "guest program\n" },
     http = function(request, process) return http(self, request, process) end,
@@ -155,8 +159,8 @@ function play.new(options)
     if self.guests[instance.id] then self.guests[instance.id]:stop() end
   end
   sim.disk[HOME] = { dir = true }
-  sim.disk[HOME .. "/.env"] = { data = environment(self.cloud), mode = 384, mtime = 0 }
-  if options.foreign ~= false then foreign_machines(self) end
+  settings(self, KEY)
+  if options.foreign ~= false then foreign_machines(self, { "somebody else's", "cplz-00000000-0123456789ab" }) end
   pump(self)
   return self
 end
@@ -176,8 +180,22 @@ function methods:fault(order)
   self:trace("fault " .. order.name)
 end
 
+--- More machines of other people than a page of a list holds.
+function methods:crowd()
+  local labels = {}
+  for i = 1, 30 do labels[i] = "somebody else's, number " .. i end
+  foreign_machines(self, labels)
+end
+
+--- From now on .env has the key of another account.
+function methods:other_account()
+  self.world:account { id = 777, username = "eve", email = "eve@example.org", credit = 500, keys = { OTHER_KEY } }
+  settings(self, OTHER_KEY)
+end
+
 --- Everything works again.
 function methods:heal()
+  settings(self, KEY)
   self.world.faults:clear()
   if self.cloud.restock then self.cloud.restock(self.world) end
   self.full, self.aim, self.offline = nil, nil, nil
@@ -197,8 +215,9 @@ end
 
 --- Starts a command. words: array; → process
 function methods:start(words)
+  local env = self.lent and { HOME = self.sim.env.HOME, [self.cloud.environment(KEY)[1]:match("^[^=]+")] = KEY } or nil
   local process = self.sim:start(function(require) return require("cli").main(words) end,
-    { name = words[1], bare = true, daemon = false, home = HOME, argv = words })
+    { name = words[1], bare = true, daemon = false, home = HOME, argv = words, env = env })
   self:trace("$ " .. table.concat(words, " "))
   local slept = self.slept
   local function judge_time()
@@ -241,6 +260,20 @@ function methods:suspend(seconds)
       if process.state == "suspended" then process.state = "waiting" end
     end
   end)
+end
+
+--- Lets time pass until nothing is asleep.
+function methods:wake()
+  for _, process in ipairs(self.sim.processes) do
+    while process.state == "suspended" do self:pass(60) end
+  end
+end
+
+--- The agent that lives, or nil.
+function methods:agent()
+  for _, process in ipairs(self.sim.processes) do
+    if process.name == "agent" and process.state ~= "done" and process.state ~= "killed" then return process end
+  end
 end
 
 --- Kills every process of ours.

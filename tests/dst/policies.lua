@@ -31,13 +31,13 @@ local function judge(p, most)
   end
   for _, row in ipairs(p.world.ledger.rows) do
     local seen = row.token and known[row.token]
-    if not (seen and seen.intent and seen.sent) then return ("%s bills without a record of the journal"):format(row.id) end
+    if not (seen and seen.intent and seen.sent) then return ("S1: %s bills without a record of the journal"):format(row.id) end
     local hourly = row.kind == "gpu" and row.rate + (disk[row.id] or 0) or 0
-    if tonumber(most) and hourly > tonumber(most) * 1.0001 then return ("%s costs $%.3f/h, and MAX_PRICE is %s"):format(row.id, hourly, most) end
+    if tonumber(most) and hourly > tonumber(most) * 1.0001 then return ("S5: %s costs $%.3f/h, and MAX_PRICE is %s"):format(row.id, hourly, most) end
   end
   for _, request in ipairs(p.world.requests) do
     local token = request.method == "PUT" and request.path:find("/asks/%d+") and request.body and request.body.label
-    if token and not (known[token] and known[token].sent) then return "a create left without a ticket: " .. token end
+    if token and not (known[token] and known[token].sent) then return "S1: a create left without a ticket: " .. token end
   end
   return p.judge:verdict()
 end
@@ -54,7 +54,7 @@ function policies.play(seed)
   local rented = #p.world.ledger.rows > 0
   p:run("stop")
   p:pass(120)
-  local wrong = judge(p, most) or (#p.judge:open() > 0 and "something bills after the stop") or nil
+  local wrong = judge(p, most) or (#p.judge:open() > 0 and "E2: something bills after the stop") or nil
   p:kill_all()
   return wrong, rented
 end

@@ -2,7 +2,9 @@
 -- The deterministic campaign: CONTINUEPLZ_SCRIPTS=tests continueplz tests/dst/run.lua
 --   [--seeds=N] [--from=S]      random histories S … S+N-1
 --   [--crash]                   every crash point in every way (without: each point in a few ways)
---   [--first]                   end at the first failure; [--only=TEXT] scenes whose name holds it, none when empty
+--   [--first[=INVARIANT]]       end at the first failure, or at the first of that invariant (S1 … E4, bug); nothing is shrunk then
+--   [--parts=A,B,…]             only these of policies, consent, workday, determinism, random, crash
+--   [--only=TEXT]               scenes whose name holds it, none when empty
 --   [--cloud=NAME]              only this cloud
 --   [--replay=SEED[:STEPS[:CLOUD]]]  one random history, with its trace
 --   [--policy=SEED]             one start with a random policy
@@ -19,7 +21,15 @@ local workday = require "dst.workday"
 
 local SEEDS, FEW = 150, 1 -- what a run without options does
 
-local failed, first_only = 0, false
+local failed, first_only, sought = 0, false, nil
+
+-- The violation of a history that counts: the first, or the first of the invariant that is looked for.
+local function counted(verdict, p)
+  if not sought then return verdict end
+  for _, line in ipairs(p and p.judge.broken_list or { verdict }) do
+    if line:match("^%w+") == sought then return line end
+  end
+end
 
 local function report(name, failures)
   if #failures == 0 then return term.out("ok - " .. name .. "\n") end
@@ -40,8 +50,8 @@ end
 
 local function crash_points(options, cloud)
   for index, scene in ipairs(scenes.list) do
-    if not options.only or scene.name:find(options.only, 1, true) then
-      local count, points, failures = crash.scene(index, not options.crash and FEW or nil, first_only, cloud)
+    if (not options.only or scene.name:find(options.only, 1, true)) and (scene.cloud or cloud) == cloud then
+      local count, points, failures = crash.scene(index, not options.crash and FEW or nil, cloud, counted, first_only)
       report(("crash points, %s: %s (%d points, %d histories)"):format(cloud, scene.name, points, count), failures)
       if first_only and failed > 0 then return end
     end
@@ -51,8 +61,10 @@ end
 local function random_histories(first, count, cloud)
   local failures = {}
   for seed = first, first + count - 1 do
-    if chance.play(seed, nil, cloud) then
-      local steps, verdict = chance.shrink(seed, cloud)
+    local verdict = counted(chance.play(seed, nil, cloud))
+    if verdict then
+      local steps = #chance.steps(seed)
+      if not sought then steps, verdict = chance.shrink(seed, cloud) end
       failures[#failures + 1] = { replay = ("--replay=%d:%d:%s"):format(seed, steps, cloud), verdict = verdict }
       if first_only then break end
     end
@@ -68,7 +80,7 @@ local function determinism(cloud)
     local _, two = chance.play(seed, nil, cloud)
     local _, three = chance.play(seed + 100, nil, cloud)
     if one:hash() ~= two:hash() or one:hash() == three:hash() then
-      failures[#failures + 1] = { replay = "--replay=" .. seed, verdict = "two runs differ, or two seeds do not" }
+      failures[#failures + 1] = { replay = "--replay=" .. seed, verdict = "S10: two runs differ, or two seeds do not" }
     end
   end
   report("the same seed gives the same history, " .. cloud, failures)
@@ -81,26 +93,52 @@ local function random_policies()
   for seed = 1, POLICIES do
     local wrong, some = policies.play(seed)
     rented = rented + (some and 1 or 0)
-    if wrong then failures[#failures + 1] = { replay = "--policy=" .. seed, verdict = wrong } end
+    if wrong and counted(wrong) then failures[#failures + 1] = { replay = "--policy=" .. seed, verdict = wrong } end
   end
-  if rented < POLICIES / 10 then failures[#failures + 1] = { replay = "all", verdict = rented .. " policies rented something, too few" } end
+  if not sought and rented < POLICIES / 10 then failures[#failures + 1] = { replay = "all", verdict = rented .. " policies rented something, too few" } end
   report(("starts with random policies (%d, %d rent something)"):format(POLICIES, rented), failures)
 end
 
 -- Nobody but a person at the terminal agrees to more than MAX_PRICE.
 local function consent()
   local above, below = policies.agreeing("0.05"), policies.agreeing("2")
-  local verdict = above > 0 and "a screen of the user's own agreed to more than MAX_PRICE" or below == 0 and "it could not agree to less" or nil
+  local verdict = above > 0 and "S5: a screen of the user's own agreed to more than MAX_PRICE" or below == 0 and "it could not agree to less" or nil
   report("consent beyond MAX_PRICE", verdict and { { replay = "all", verdict = verdict } } or {})
 end
 
-local function main(...)
+local PARTS = { "policies", "consent", "workday", "determinism", "random", "crash" }
+
+-- The parts to play. text: names with commas, or nil for all. → set
+local function parts_of(text)
+  local set = {}
+  for name in (text or table.concat(PARTS, ",")):gmatch("[^,]+") do
+    if not table.concat(PARTS, " "):find(name, 1, true) then fail.raise("usage", "dst has no part " .. name) end
+    set[name] = true
+  end
+  return set
+end
+
+local function at_cloud(cloud, parts, options)
+  local function over() return first_only and failed > 0 end
+  if parts.determinism then determinism(cloud) end
+  if parts.random and options.seeds ~= "0" and not over() then
+    random_histories(tonumber(options.from) or 1, tonumber(options.seeds) or SEEDS, cloud)
+  end
+  if parts.crash and options.only ~= "" and not over() then crash_points(options, cloud) end
+end
+
+local function options_of(...)
   local options = {}
   for _, word in ipairs { ... } do
     local name, value = word:match("^%-%-(%a+)=?(.*)$")
     if not name then fail.raise("usage", "dst does not know " .. word) end
     options[name] = value
   end
+  return options
+end
+
+local function main(...)
+  local options = options_of(...)
   if options.replay then return replay(options.replay) end
   if options.policy then
     local wrong = policies.play(tonumber(options.policy))
@@ -109,17 +147,14 @@ local function main(...)
   end
   if options.crash and options.crash ~= "" then return show(crash.replay(options.crash)) end
   local started = clock.now()
-  first_only = options.first ~= nil
+  first_only, sought = options.first ~= nil, options.first ~= "" and options.first or nil
+  local parts = parts_of(options.parts)
   if not options.cloud or options.cloud == "vast" then
-    random_policies()
-    consent()
-    report("examples/workday.lua keeps working hours", workday.run())
+    if parts.policies then random_policies() end
+    if parts.consent then consent() end
+    if parts.workday then report("examples/workday.lua keeps working hours", workday.run()) end
   end
-  for _, cloud in ipairs(options.cloud and { options.cloud } or clouds.list) do
-    determinism(cloud)
-    if options.seeds ~= "0" then random_histories(tonumber(options.from) or 1, tonumber(options.seeds) or SEEDS, cloud) end
-    if not options.only or options.only ~= "" then crash_points(options, cloud) end
-  end
+  for _, cloud in ipairs(options.cloud and { options.cloud } or clouds.list) do at_cloud(cloud, parts, options) end
   term.err(("%s\n"):format(clock.duration(clock.now() - started)))
   return failed == 0 and 0 or 1
 end

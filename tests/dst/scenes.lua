@@ -94,6 +94,75 @@ local scenes = {
     prepare = lied_to({ name = "list.empty", count = 2 }, { name = "get.false_null", count = 1 }) },
   { name = "stop while get fails and the list hides the machine", aim = "stop", act = function(p) p:run "stop" end,
     prepare = lied_to({ name = "list.empty", count = 6 }, { name = "get.500", count = 4 }) },
+  { name = "stop while the key is refused and the list hides the machine", aim = "stop", act = function(p) p:run "stop" end,
+    prepare = lied_to({ name = "list.empty", count = 6 }, { name = "api.auth", match = { path = "/instances/[^/]+" }, count = 3 }) },
+  { name = "stop while the list fails and get denies the machine", aim = "stop", act = function(p) p:run "stop" end,
+    prepare = lied_to({ name = "list.500", count = 6 }, { name = "get.false_null", count = 3 }) },
+  { name = "stop of a machine that never showed", aim = "stop", act = function(p) p:run "stop" end,
+    prepare = function(p)
+      p:fault { name = "create.slow_appear", seconds = 50, get = true }
+      p:fault { name = "destroy.accepted_not_done", count = 1 }
+      local process = p:start(UP)
+      p.sim:at(1 + p.cloud.create_at, function() process:kill() end)
+      p:wait(process)
+    end },
+  { name = "up with a machine that fails and is not ended", aim = "up", act = up,
+    prepare = function(p)
+      p:fault { name = "boot.exited", count = 2 }
+      p:fault { name = "destroy.500", sticky = true }
+    end },
+  { name = "up with a machine that gets no key", aim = "up", cloud = "vast", act = up,
+    prepare = function(p) p:fault { name = "create.no_key" } end },
+  { name = "up with a machine that gets no key, the agent is killed", aim = "agent", cloud = "vast",
+    prepare = function(p) p:fault { name = "create.no_key" } end,
+    act = function(p)
+      up(p)
+      p:pass(180)
+    end },
+  { name = "stop, and the machine is lost", aim = "stop",
+    prepare = function(p)
+      up(p)
+      p:fault { name = "destroy.500", count = 2 }
+    end,
+    act = function(p)
+      p:run "stop"
+      p:pass(1)
+      local left = ours(p)
+      if left then p.cloud.happen(p.world, "exited", left) end
+    end },
+  { name = "stop after what a machine needs cannot be made", aim = "up", cloud = "lambda", act = up,
+    prepare = function(p)
+      p:fault { name = "api.down", sticky = true, match = { path = "/firewall%-rulesets" } }
+      p:fault { name = "api.down", sticky = true, match = { path = "/ssh%-keys/%w" } }
+    end },
+  { name = "status after the machine ended by itself", aim = "status", act = function(p) p:run "status" end,
+    prepare = function(p)
+      up(p)
+      p.cloud.happen(p.world, "exited", ours(p))
+    end },
+  { name = "stop with the key of another account", aim = "stop", act = function(p) p:run "stop" end, cloud = "vast",
+    prepare = function(p)
+      up(p)
+      p:kill_all()
+      p:other_account()
+    end },
+  { name = "up with a lost answer among many machines", aim = "up", act = up, cloud = "vast",
+    prepare = function(p)
+      p:crowd()
+      p:fault { name = "create.answer_lost", mode = "drop" }
+    end },
+  { name = "up after the agent was killed", aim = "up", act = up,
+    prepare = function(p)
+      up(p)
+      p:kill_all()
+    end },
+  { name = "up beside another up", aim = "up",
+    prepare = nothing, act = function(p)
+      local first, second = p:start(UP), nil
+      p.sim:at(8, function() second = p:start(UP) end)
+      p:wait(first)
+      if second then p:wait(second) end
+    end },
 }
 
 return { list = scenes, up = up, ours = ours, UP = UP }

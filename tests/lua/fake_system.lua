@@ -83,7 +83,14 @@ local function spawn(p, options)
   more.parent, more.exit_id, more.argv = p, id, options.argv
   if more.daemon == nil then more.daemon = true end
   local mine = nil
-  if options.stdin == "pipe" then mine, more.stdin = sim:pair_of() end
+  if options.stdin == "pipe" then
+    mine, more.stdin = sim:pair_of()
+    table.insert(p.at_end, function() -- whoever dies lets go of its pipes
+      if mine.closed then return end
+      mine:shutdown()
+      mine:close()
+    end)
+  end
   local child = sim:start(main or function(require) require("base.task").sleep(1e9) end, more)
   local function stream(kind, text) return options[kind] == "pipe" and sim:pipe_of(text) or nil end
   return { id = id, pid = child.pid, stdin = mine, stdout = stream("stdout", ""), stderr = stream("stderr", "") }

@@ -1,0 +1,190 @@
+-- SPDX-License-Identifier: MIT
+-- Mistakes for dst/mutants.lua: { name=, file= (below lua/), find=, replace=, expects = the invariant that is broken then, cloud = "vast"
+-- (default), "lambda" or "both", parts, only, seeds: as options of dst/run.lua, when not the random histories and crash points;
+-- all = every way of a crash point }.
+local list = {
+  -- S1: a record on disk before a create leaves, and every token leaves once
+  { name = "a create whose answer is lost is sent again", file = "base/client.lua", expects = "S1",
+    find = "  return performers[self](spec)\nend\n\n-- {base=",
+    replace = "  local ok, answer = pcall(performers[self], spec)\n  return ok and answer or performers[self](spec)\nend\n\n-- {base=" },
+  { name = "the ticket is used up after the create", file = "base/client.lua", expects = "S1",
+    find = "  ticket.use(order_ticket)\n  return performers[self](spec)\n",
+    replace = "  local answer = performers[self](spec)\n  ticket.use(order_ticket)\n  return answer\n" },
+  { name = "a cloud's script repeats its create, and a ticket is good for several", file = "base/ticket.lua", expects = "S1",
+    find = "  unused[t], used[t] = nil, true\n", replace = "",
+    also = { file = "providers/vast.lua", find = "  local response = client():create(ticket, ",
+      replace = "  local twice = { create = function(_, ...)\n    local all = table.pack(...)\n"
+        .. "    return http.retry(function() return client():create(table.unpack(all, 1, all.n)) end)\n  end }\n"
+        .. "  local response = twice:create(ticket, " } },
+  { name = "a create leaves without `sent`", file = "work/journal.lua", expects = "S1",
+    find = 'ticket.new(function() self:append("sent", token) end)', replace = "ticket.new(function() end)" },
+  { name = "a create leaves without an intent", file = "work/journal.lua", expects = "S1",
+    find = '  self:append("intent", token, plan)\n', replace = "" },
+  { name = "the intent names no account", file = "work/steps.lua", expects = "S1",
+    find = "account = run.accounts[offer.provider], ", replace = "" },
+  { name = "things are made around a machine without a record", file = "work/tidy.lua", expects = "S1", cloud = "lambda",
+    find = '  book:append("preparing", order.token)\n', replace = "" },
+
+  -- S2: nothing says "ended" while something bills
+  { name = "one absence is proof",
+    parts = "crash", only = "everything denies", file = "work/proof.lua", expects = "S2", find = "local ABSENCES = 2", replace = "local ABSENCES = 1" },
+  { name = "proof without the list", parts = "crash", only = "get denies", file = "providers/vast.lua", expects = "S2",
+    find = "if each.id == tostring(session.id) or each.token == session.token then", replace = "if false then" },
+  { name = "proof without asking for the machine itself", parts = "crash", only = "list hides", file = "providers/vast.lua", expects = "S2",
+    find = '{ state = instance.status == "gone" and "stopped" or "running", evidence', replace = '{ state = "stopped", evidence' },
+  { name = "proof without asking for the machine itself, Lambda",
+    parts = "crash", only = "list hides", file = "providers/lambda.lua", expects = "S2", cloud = "lambda",
+    find = 'instance.status == "gone" and "stopped" or instance.native == "terminating" and "ending" or "running"', replace = '"stopped"' },
+  { name = "absent from a list that failed", parts = "crash", only = "the list fails", file = "providers/vast.lua", expects = "S2",
+    find = "    local rows, token = page(after)\n", replace = "    local ok, rows, token = fail.try(page, after)\n    if not ok then return list end\n" },
+  { name = "whatever goes wrong with `get` means gone", parts = "crash", only = "list hides", file = "providers/vast.lua", expects = "S2",
+    find = '    if fail.is(response, "refused") and response.code == "gone" then', replace = "    if true then" },
+  { name = "whatever goes wrong with `get` means gone, Lambda",
+    parts = "crash", only = "list hides", file = "providers/lambda.lua", expects = "S2", cloud = "lambda",
+    find = '    if fail.is(response, "refused") and response.code == "gone" then', replace = "    if true then" },
+  { name = "a refused key means gone", parts = "crash", only = "key is refused", file = "facts/vast.lua", expects = "S2",
+    find = '  if code == "no_such_instance" or code == "not_found" then\n    failure.code = "gone"',
+    replace = '  if code == "no_such_instance" or code == "not_found" or kind == "auth" then\n    failure.kind, failure.code = "refused", "gone"' },
+  { name = "the account is not compared", parts = "crash", only = "another account", file = "work/proof.lua", expects = "S2",
+    find = "  if tostring(account.id) ~= tostring(session.account) then", replace = "  if false then" },
+  { name = "stop closes what is not proven", file = "work/stop.lua", expects = "S2",
+    find = '  if outcome ~= "unproven" then\n    if not book:note("closed"', replace = '  if outcome then\n    if not book:note("closed"' },
+  { name = "a time-out means that nothing was rented", file = "work/rent.lua", expects = "S2",
+    find = "auth = true, rate = true }", replace = "auth = true, rate = true, transient = true }" },
+  { name = "stop exits with 0 whatever came out", file = "commands/stop.lua", expects = "S2", find = "return failed and 1 or 0", replace = "return 0" },
+  { name = "a stop that failed does not say what may bill", file = "ui/stopped.lua", expects = "S2",
+    find = '  if result.outcome == "unproven" then\n    for', replace = '  if result.outcome == "x" then\n    for' },
+  { name = "the wall clock is believed when a lost create is given up", parts = "crash", only = "ten years", file = "work/stop.lua", expects = "S2",
+    find = "local window = believable and math.max(0, full - age) or full", replace = "local window = math.max(0, full - age)" },
+  { name = "a machine that never showed has to show at once", parts = "crash", only = "never showed", file = "work/proof.lua", expects = "S2",
+    find = "    if not known.seen then gap =", replace = "    if false then gap =" },
+  { name = "the last line knows only bound machines", file = "ui/money.lua", expects = "S2",
+    find = "  if session.started then\n    return (\"may be running", replace = "  if false then\n    return (\"may be running" },
+
+  -- S3: only what is ours
+  { name = "twins of any token are ended", file = "work/proof.lua", expects = "S3",
+    find = "if instance.token == session.token and tostring(instance.id)", replace = "if tostring(instance.id)" },
+  { name = "whatever has a token like ours is ours", file = "work/rent.lua", expects = "S3",
+    find = "if instance.token == token then", replace = 'if instance.token and instance.token:find("^cplz%-") then' },
+  { name = "tidying removes everybody's keys", file = "providers/lambda.lua", expects = "S3", cloud = "lambda",
+    find = "    if row.name == name then", replace = "    if row.name then" },
+
+  -- S4: one machine at a time
+  { name = "a machine that fails is not undone", file = "work/deploy.lua", expects = "S4",
+    find = "      run.undo(run.session, run.provider, fail.message(result))\n      if own_script", replace = "      if own_script" },
+  { name = "a start does not look for a running machine", file = "work/recover.lua", expects = "S4",
+    find = "  if current then\n    fail.raise(\"busy\"", replace = "  if false then\n    fail.raise(\"busy\"" },
+  { name = "a lost create is looked for once", parts = "crash", only = "shows late", file = "work/rent.lua", expects = "S4",
+    find = '  local window = pace.of(provider, "consistency")', replace = "  local window = 0" },
+  { name = "only the first page of the list is read", file = "providers/vast.lua", expects = "S4", only = "among many",
+    find = "    if not token then\n      return list", replace = "    if true then\n      return list" },
+  { name = "a start goes on after an unproven end", parts = "crash", only = "is not ended", file = "work/deploy.lua", expects = "S4",
+    find = '    if outcome == "unproven" then', replace = "    if false then" },
+  { name = "the lock is ignored", file = "work/journal.lua", expects = "S4",
+    find = "  if not lock then\n    local pid", replace = "  lock = lock or { release = function() end }\n  if not lock then\n    local pid" },
+
+  -- S5: no more than was agreed
+  { name = "MAX_PRICE is ignored without a terminal", file = "commands/up.lua", expects = "S5", parts = "policies",
+    find = "    if not ctx.asks then\n      if above then", replace = "    if not ctx.asks then\n      if false then" },
+  { name = "a screen of the user's own may agree to more than MAX_PRICE", file = "commands/up.lua", expects = "S5", parts = "consent",
+    find = "    if above then -- no screen", replace = "    if false then -- no screen" },
+  { name = "the price after the create is not compared", file = "work/steps.lua", expects = "S5",
+    find = "  if instance.hourly > agreed * PRICE_TOLERANCE then", replace = "  if false then" },
+
+  -- S6: the account's key stays where it is
+  { name = "the key is sent to the machine", file = "work/delivery_push.lua", expects = "S6",
+    find = "env = { [payload.private_env] = made.key:secret() }",
+    replace = 'env = { [payload.private_env] = made.key:secret(), CPLZ_ACCOUNT = require("facts.config").secret("VAST_API_KEY") }' },
+  { name = "the key is in an address", file = "providers/vast.lua", expects = "S6",
+    find = '{ query = { owner = "me" } }', replace = '{ query = { owner = "me", api_key = config.secret("VAST_API_KEY") } }' },
+  { name = "the key is in the journal", file = "work/steps.lua", expects = "S6",
+    find = "    currency = offer.currency,\n", replace = '    currency = offer.currency, key = config.secret("VAST_API_KEY"),\n' },
+  { name = "the agent's environment holds the key", file = "work/link.lua", expects = "S6",
+    find = "local value = not (setting.secret or setting.secret_url) and process.getenv(setting.name)",
+    replace = "local value = process.getenv(setting.name)" },
+  { name = "the registry is sent the key", file = "engines/ollama_registry.lua", expects = "S6",
+    find = "headers = { Accept = MANIFEST }", replace = 'headers = { Accept = MANIFEST, Authorization = config.secret("VAST_API_KEY") }' },
+  { name = "the key is shown", file = "work/steps.lua", expects = "S6",
+    find = '  run.ui:done("Selected: " .. name_of(run.candidate))', replace = '  run.ui:done("Selected: " .. config.secret("VAST_API_KEY"))' },
+  { name = "the key is logged, and nobody hid it", file = "base/log.lua", expects = "S6",
+    find = 'if type(secret) == "string" and secret ~= "" then host.log.hide(secret) end',
+    replace = 'if type(secret) == "string" then host.log.write("DEBUG", "hidden", { secret }) end' },
+
+  -- S8: the journal is whole
+  { name = "half a record is written on",
+    file = "work/journal.lua", expects = "S8", find = "  if not self.torn then return end\n", replace = "  do return end\n" },
+  { name = "a whole record is set aside with half of one", file = "work/journal.lua", expects = "S8",
+    find = "data:sub(1, #data - #self.torn)", replace = "data:sub(1, #data - #self.torn - 40)" },
+  { name = "records are not chained", file = "work/journal.lua", expects = "S8", find = "  self.last = sum\n", replace = "" },
+  { name = "what others appended is not read under the lock", file = "work/journal.lua", expects = "S8",
+    find = "  self.lock = lock\n  self:refresh()\n", replace = "  self.lock = lock\n" },
+  { name = "a closed journal begins anew", file = "work/journal.lua", expects = "S8",
+    find = "  write_line(self, record)\n  statefile.write",
+    replace = '  if kind == "intent" then files.write(self.path, "") end\n  write_line(self, record)\n  statefile.write' },
+
+  -- E: every command ends
+  { name = "a machine may boot for ever", file = "work/machine.lua", expects = "E", find = "  while clock.now() < until_ do\n", replace = "  while true do\n" },
+  { name = "a push goes on for ever", file = "work/delivery_push.lua", expects = "E",
+    find = "    task.sleep(pace.seconds(3))\n  until clock.now() > until_", replace = "    task.sleep(pace.seconds(3))\n  until false" },
+
+  -- E1: what the client left alone ends itself
+  { name = "the guard has no limits", file = "work/payload.lua", expects = "E1",
+    find = "add(name, whole(limits[name], name, 0)) end", replace = "add(name, 0) end" },
+  { name = "the guard is not given the key", file = "work/delivery_user_data.lua", expects = "E1", cloud = "lambda",
+    find = "  if made.account_key then\n", replace = "  if false then\n" },
+  { name = "ready before the guard can end the machine", parts = "crash", only = "gets no key", file = "work/steps.lua", expects = "E1",
+    find = '  if not detail.ready and run.made.guard ~= "none" then', replace = "  if false then" },
+  { name = "the guard is left out of the start", parts = "crash", only = "gets no key", file = "work/deploy.lua", expects = "E1",
+    find = '  { name = "guard", title = "Arming the guard", machine = true },\n', replace = "" },
+  { name = "the guard comes after the model", parts = "crash", only = "gets no key", file = "work/deploy.lua", expects = "E1",
+    find = '  { name = "guard", title = "Arming the guard", machine = true },\n  { name = "model", title = "Pulling model" },\n',
+    replace = '  { name = "model", title = "Pulling model" },\n  { name = "guard", title = "Arming the guard", machine = true },\n' },
+
+  -- E2: what nobody wants is ended by whatever runs next
+  { name = "nothing is ever a broken start", file = "work/recover.lua", expects = "E2",
+    find = "  if session.closed then return false end", replace = "  if true then return false end" },
+  { name = "the agent never watches", file = "work/agent.lua", expects = "E2",
+    find = ", duty(self, next_look) }", replace = " }" },
+  { name = "the agent does not look at the cloud", file = "work/agent.lua", expects = "E2",
+    find = "(ahead.about(self.ahead, session) and finish_asked or look)(self, session)",
+    replace = "if ahead.about(self.ahead, session) then finish_asked(self, session) end" },
+  { name = "the agent does not finish a stop that asked it", parts = "crash", only = "stop, and the machine", all = true,
+    file = "work/agent.lua", expects = "E2",
+    find = "(ahead.about(self.ahead, session) and finish_asked or look)(self, session)",
+    replace = "if not ahead.about(self.ahead, session) then look(self, session) end" },
+  { name = "the agent leaves cut off starts alone", file = "work/agent.lua", expects = "E2", find = "  leftovers(self)\n", replace = "" },
+  { name = "a silent machine bills on", file = "work/agent.lua", expects = "E2", cloud = "lambda", parts = "crash", only = "ended by itself",
+    find = "  elseif overdue(self, session) then", replace = "  elseif false then" },
+  { name = "a lost create is forgotten", file = "work/stop.lua", expects = "E2",
+    find = "  local bound = resolve(book, provider, session, window)\n", replace = "  local bound\n" },
+
+  -- E3: with everything in order a start succeeds
+  { name = "half a record stands in the way of a start",
+    file = "work/deploy.lua", expects = "E3",
+    find = "  if #book.damaged > 0 then\n    book:release()",
+    replace = '  if book.torn then\n    book:release()\n    fail.raise("config", "half a record")\n  end\n  if #book.damaged > 0 then\n    book:release()' },
+  { name = "a bound machine is not in the journal", file = "work/rent.lua", expects = "E3",
+    find = '  journal:note("bound", session.token, { id = id, adopted = adopted })\n', replace = "" },
+  { name = "leftovers are not finished before a start", file = "work/recover.lua", expects = "E3",
+    find = "  for _, result in ipairs(finish(book, ui)) do", replace = "  for _, result in ipairs {} do" },
+
+  -- E4: nothing is left around machines
+  { name = "nothing is tidied", file = "work/tidy.lua", expects = "E4", cloud = "lambda",
+    find = "  local ok, problem = fail.try(provider.tidy, session)\n", replace = "  local ok, problem = true, nil\n" },
+  { name = "what could not be tidied is not tried again", file = "work/tidy.lua", expects = "E4", cloud = "lambda",
+    find = "  for _, session in ipairs(book:untidy()) do\n    if due", replace = "  for _, session in ipairs {} do\n    if due" },
+
+  { name = "stop leaves what was tried a moment ago", file = "work/stop.lua", expects = "E4", cloud = "lambda", parts = "crash", only = "cannot be made",
+    find = "  if ok then tidy.rest(book, began) end", replace = "" },
+
+  -- and the rest that the campaign holds
+  { name = "a full disk is a mistake of the program", file = "work/journal.lua", expects = "bug",
+    find = 'fail.raise(code == "full" and "config" or "internal", "the journal', replace = 'fail.raise("internal", "the journal' },
+  { name = "tokens come from addresses of tables", file = "work/journal.lua", expects = "S10", parts = "determinism",
+    find = "keys.random_hex(6)", replace = 'tostring({}):match("0x(%x+)"):sub(-12)' },
+}
+
+-- What must be shown to be able to fail.
+local invariants = { "S1", "S2", "S3", "S4", "S5", "S6", "S8", "S10", "E", "E1", "E2", "E3", "E4", "bug" }
+
+return { list = list, invariants = invariants }
