@@ -2,6 +2,7 @@
 # make        builds build/continueplz (packages: make packages)
 # make demo   the main job against the simulator, from a bare machine
 # make check  every test; make bench, make fuzz, make lint, make clean
+# make vm     the delivery on a real virtual machine, emulated (not part of check: a quarter of an hour)
 BUILD ?= build
 SANITIZED ?= build-asan
 FUZZED ?= build-fuzz
@@ -10,7 +11,7 @@ FUZZ_SECONDS ?= 60
 JOBS := $(shell getconf _NPROCESSORS_ONLN)
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all packages check-packages sanitized fuzzed demo check bench fuzz lint clean
+.PHONY: all packages check-packages sanitized fuzzed demo check bench fuzz vm lint clean
 
 all:
 	cmake -S . -B $(BUILD)
@@ -47,6 +48,11 @@ bench: check-packages
 fuzz: check-packages
 	$(MAKE) fuzzed
 	@FUZZED=$(FUZZED) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/check fuzz
+
+vm:
+	vendor/bootstrap vm
+	$(MAKE) all
+	@BUILD=$(BUILD) tests/vm/run.sh $(VM)
 
 lint:
 	@tests/check lint

@@ -7,7 +7,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 PATH=$PATH:/usr/sbin:/sbin
 suite=bookworm
 packages='systemd systemd-sysv dbus udev kmod netbase iproute2 ifupdown isc-dhcp-client procps ca-certificates curl zstd python3 locales
-libcurl4 cloud-init linux-image-cloud-amd64'
+libcurl4 openssh-server cloud-init linux-image-cloud-amd64'
 
 fail() {
     echo "vm: $1" >&2

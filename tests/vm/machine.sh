@@ -20,7 +20,7 @@ if [ ! -e "$dir/disk" ]; then
     cp "$CLOUDSIM_BIN" "$seed/continueplz"
     {
         cat "$dir/surroundings"
-        echo 'CLOUDSIM_BIN=/media/continueplz CONTINUEPLZ_SCRIPTS=/media/tests CLOUDSIM_LIBRARY=/media/tests/cloudsim CLOUDSIM_HOME=/root'
+        echo 'CLOUDSIM_BIN=/media/continueplz CONTINUEPLZ_SCRIPTS=/media/tests CLOUDSIM_FILES=/media/tests/cloudsim CLOUDSIM_HOME=/root'
     } >"$seed/surroundings"
     grep -o '127\.0\.0\.1:[0-9]*' "$dir/addresses.json" | cut -d : -f 2 | sort -u >"$seed/ports"
     genisoimage -quiet -V cidata -J -r -o "$dir/seed.iso" "$seed"
