@@ -14,7 +14,8 @@ local PATIENCE = 1500 -- seconds for one command: nothing here is quick
 local image, pattern = ...
 
 local function run_case(case)
-  local r = rig.new { cloud = "lambda", scale = 1, patience = PATIENCE, simulator = { ("--vm-command=%s/tests/vm/machine.sh %s"):format(process.cwd(), image) } }
+  local r = rig.new { cloud = "lambda", scale = 1, patience = PATIENCE,
+    simulator = { ("--vm-command=%s/tests/vm/machine.sh %s"):format(process.cwd(), image) } }
   r:control("POST", "/set", { pull_bytes_per_second = 10e9 }) -- the model's bytes are not what is proven here
   local function passed(name)
     term.out(("ok - %s: %s\n"):format(case.name, name))
