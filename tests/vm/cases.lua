@@ -22,7 +22,8 @@ local function case(name, run) cases[#cases + 1] = { name = name, run = run } en
 
 local function seconds(text) return assert(tonumber(text), "no number: " .. tostring(text)) end
 
--- The guard as this computer sees it through the tunnel, once it answers (old words of it come with a warning); with `end_at`, the unix time at which it ends the machine.
+-- The guard as this computer sees it through the tunnel, once it answers (old words of it come with a warning); with `end_at`, the unix
+-- time at which it ends the machine.
 local function guard(r)
   return rig.wait_for("the guard to answer through the tunnel", PATIENCE, function()
     local now = clock.wall()
