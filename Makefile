@@ -2,7 +2,7 @@
 # make        builds build/continueplz (packages: make packages)
 # make demo   the main job against the simulator, from a bare machine
 # make check  every test; make bench, make fuzz, make lint, make clean
-# make vm     the delivery on a real virtual machine, emulated (not part of check: a quarter of an hour)
+# make vm     the delivery on a real virtual machine, emulated; not part of check (VM=PATTERN: only some cases)
 BUILD ?= build
 SANITIZED ?= build-asan
 FUZZED ?= build-fuzz
@@ -52,7 +52,7 @@ fuzz: check-packages
 vm:
 	vendor/bootstrap vm
 	$(MAKE) all
-	@BUILD=$(BUILD) tests/vm/run.sh $(VM)
+	@BUILD=$(BUILD) tests/vm/run.sh $(if $(VM),"$(VM)")
 
 lint:
 	@tests/check lint

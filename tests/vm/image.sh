@@ -52,6 +52,6 @@ cp "$root"/boot/vmlinuz-* "$work/kernel"
 cp "$root"/boot/initrd.img-* "$work/initrd"
 mke2fs -q -t ext4 -L root -d "$root" "$work/disk" 3G
 rm -rf "$root"
-mv "$work" "$made"
-chmod 755 "$made"
+chmod 755 "$work"
+mv -T "$work" "$made" 2>/dev/null || [ -s "$made/disk" ] || fail "$made cannot be made" # somebody else may have been quicker
 echo "$made"
