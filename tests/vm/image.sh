@@ -3,6 +3,7 @@
 # image.sh: makes the virtual machine's disk, kernel and initial ram disk (Debian 12) once, from packages of this computer's own apt
 # sources, and prints the directory they lie in. It is below VM_CACHE (default ~/.cache/continueplz-vm), named after what it is made of.
 set -eu
+unset TMPDIR # a directory of this computer alone
 here=$(cd "$(dirname "$0")" && pwd)
 PATH=$PATH:/usr/sbin:/sbin
 suite=bookworm
