@@ -3,6 +3,7 @@
 # make demo   the main job against the simulator, from a bare machine
 # make check  every test; make bench, make fuzz, make lint, make clean
 # make mutants  can the money campaign fail? Some minutes; not part of make check
+# make vm     the delivery on a real virtual machine, emulated; not part of check (VM=PATTERN: only some cases)
 BUILD ?= build
 SANITIZED ?= build-asan
 FUZZED ?= build-fuzz
@@ -11,7 +12,7 @@ FUZZ_SECONDS ?= 60
 JOBS := $(shell getconf _NPROCESSORS_ONLN)
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all packages check-packages sanitized fuzzed demo check mutants bench fuzz lint clean
+.PHONY: all packages check-packages sanitized fuzzed demo check mutants bench fuzz vm lint clean
 
 all:
 	cmake -S . -B $(BUILD)
@@ -52,6 +53,11 @@ bench: check-packages
 fuzz: check-packages
 	$(MAKE) fuzzed
 	@FUZZED=$(FUZZED) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/check fuzz
+
+vm:
+	vendor/bootstrap vm
+	$(MAKE) all
+	@BUILD=$(BUILD) tests/vm/run.sh $(if $(VM),"$(VM)")
 
 lint:
 	@tests/check lint

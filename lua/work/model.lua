@@ -22,14 +22,15 @@ end
 -- The engine is started by the guest, which may have to install it first; wait until its server answers.
 local function await_server(engine, shown)
   local until_, problem = clock.now() + pace.seconds(ENGINE_SECONDS)
-  local words, looked = nil, clock.now()
+  local words, looked, pause = nil, clock.now(), 0.05
   repeat
     local ok, answer = fail.try(engine.probe, link.engine_probe())
     if ok then return end
     problem = fail.message(answer)
     if clock.now() - looked >= pace.seconds(LOG_SECONDS) then words, looked = last_words(), clock.now() end
     shown("Waiting for the model server" .. (words and ": " .. words or ""))
-    task.sleep(0.05)
+    task.sleep(pause)
+    pause = math.min(pause * 1.1, 0.5)
   until clock.now() > until_
   fail.raise("machine", ("the model server did not answer within %s: %s"):format(clock.duration(pace.seconds(ENGINE_SECONDS)), last_words() or problem))
 end

@@ -19,7 +19,7 @@ until [ -f "$dir/.cloudsim" ]; do
   dir=$(dirname "$dir")
 done
 . "$dir/.cloudsim"
-exec "LIBRARY/bin/ollama" "$@"
+exec "${CLOUDSIM_FILES:-LIBRARY}/bin/ollama" "$@"
 ]]
 
 --- Makes the archives in `dir`; `lib` is the directory of these files. → {tgz = bytes, ["tar.zst"] = bytes}; a kind that the local tar

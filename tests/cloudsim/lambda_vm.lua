@@ -3,6 +3,7 @@
 --- instances/ID/root, its own systemctl, shutdown and nvidia-smi come first on its PATH, its ports are those of this computer.
 local files = require "base.files"
 local firewall = require "cloudsim.lambda_firewall"
+local json = require "base.json"
 local process = require "base.process"
 local sorted = require "base.sorted"
 local user_data = require "cloudsim.user_data"
@@ -38,13 +39,16 @@ local function knowledge(self, instance)
       instance.type.gpus) .. " MiB"}
 end
 
-local function write_tools(self, instance, known)
+local function write_knowledge(path, known)
   local lines = {}
   for name, value in sorted(known) do
     lines[#lines + 1] = name .. "=" .. quote(value) .. "; export " .. name
   end
-  local words = table.concat(lines, "\n") .. "\n"
-  assert(files.write(self:path(instance, "root/.cloudsim"), words, tonumber("644", 8)))
+  assert(files.write(path, table.concat(lines, "\n") .. "\n", tonumber("644", 8)))
+end
+
+local function write_tools(self, instance, known)
+  write_knowledge(self:path(instance, "root/.cloudsim"), known)
   local function write(name, program)
     assert(files.write(self:path(instance, "bin/" .. name), "#!/bin/sh\n. " .. quote(self:path(instance, "root/.cloudsim"))
       .. "\nCLOUDSIM_NAME=" .. name .. "; export CLOUDSIM_NAME\nexec " .. quote(self.lib .. "/bin/" .. program) .. ' "$@"\n', EXECUTABLE))
@@ -119,8 +123,31 @@ function vm.rules(self, instance)
   assert(files.write(self:path(instance, "firewall"), table.concat(lines, "\n") .. "\n"))
 end
 
+-- A machine that somebody else's program is: it finds what it needs in the machine's directory (README.md). → as vm.prepare
+local function foreign(self, instance)
+  local dir = files.join(self.dir, "instances", instance.id)
+  if not instance.root then
+    files.remove_tree(dir)
+  end
+  assert(files.mkdir(dir))
+  instance.root, instance.home = dir, dir
+  assert(files.write(self:path(instance, "user-data"), instance.user_data))
+  assert(files.write(self:path(instance, "addresses.json"), json.encode(self.addresses) .. "\n"))
+  write_knowledge(self:path(instance, "surroundings"), knowledge(self, instance))
+  vm.rules(self, instance)
+  local argv = {}
+  for word in self.vm_command:gmatch("%S+") do
+    argv[#argv + 1] = word
+  end
+  argv[#argv + 1] = dir
+  return argv, {"PATH=" .. SYSTEM, "LANG=C.UTF-8"}, dir
+end
+
 --- Prepares a start. → argv, environment, working directory for bin/container. May wait.
 function vm.prepare(self, instance)
+  if self.vm_command then
+    return foreign(self, instance)
+  end
   local root = self:path(instance, "root")
   local first = instance.root == nil
   files.remove_tree(first and files.join(self.dir, "instances", instance.id) or root .. "/run") -- ids come again after a reset

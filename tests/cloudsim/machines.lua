@@ -19,10 +19,11 @@ local vm = require "cloudsim.lambda_vm"
 local machines = {}
 machines.__index = machines
 
---- options: world, dir (absolute), lib (directory of these files), addresses = {registry=, control=}.
+--- options: world, dir (absolute), lib (directory of these files), addresses = {registry=, control=}, vm_command (the words that run a
+--- virtual machine; nil: lambda_vm.lua does).
 function machines.new(options)
   local self = setmetatable({world = options.world, dir = options.dir, lib = options.lib, addresses = options.addresses,
-    jobs = task.channel(), running = {}, relays = {}, ending = {}}, machines)
+    vm_command = options.vm_command, jobs = task.channel(), running = {}, relays = {}, ending = {}}, machines)
   local hooks = options.world.hooks
   hooks.start = function(instance) return self:start(instance) end
   hooks.stop = function(instance) self:stop(instance) end

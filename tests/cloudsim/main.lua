@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- Starts the simulated clouds on loopback: CONTINUEPLZ_SCRIPTS=tests continueplz tests/cloudsim/main.lua [--port=0]
 --- [--lambda-port=0] [--control-port=0] [--registry-port=0] [--dir=DIR] [--world=FILE] [--time-scale=N] [--seed=N] [--key=KEY]
---- [--lambda-key=KEY] [--parent=PID].
+--- [--lambda-key=KEY] [--parent=PID] [--vm-command=WORDS].
 --- Prints one JSON line with the addresses (also DIR/address.json) when it listens. Ends, with every machine, on SIGTERM or
 --- SIGINT, or when the process of --parent is gone. FILE holds options of world.new as JSON. See README.md beside this file.
 local clock = require "base.clock"
@@ -25,7 +25,8 @@ local scripts = require "base.world"
 local world = require "cloudsim.world"
 
 local KNOWN = {port = true, ["lambda-port"] = true, ["control-port"] = true, ["registry-port"] = true, dir = true, world = true,
-  scale = true, ["time-scale"] = true, seed = true, key = true, ["lambda-key"] = true, parent = true}
+  scale = true, ["time-scale"] = true, seed = true, key = true, ["lambda-key"] = true, parent = true,
+  ["vm-command"] = true}
 
 -- Account keys that are good unless --key names another.
 local KEYS = {world.DEFAULT_KEY, "canary-account-key-5f1c2a9e7b", "demo-key-of-the-simulated-cloud"}
@@ -128,7 +129,8 @@ local function run(options)
   local toy_door, toy_address = listen()
   local addresses = {vast = vast_address, lambda = lambda_address, registry = registry_address, control = control_address,
     downloads = registry_address .. "/ollama", toy = toy_address}
-  local all = machines.new{world = here, dir = dir, lib = lib, addresses = addresses}
+  local all = machines.new{world = here, dir = dir, lib = lib, addresses = addresses,
+    vm_command = options["vm-command"]}
   local work = {
     function() all:supervise() end,
     function() heartbeat(here) end,

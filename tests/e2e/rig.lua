@@ -37,19 +37,20 @@ end
 rig.wait_for = wait_for
 
 --- Starts a simulator and an empty home with a key.
--- @param options { scale = how much faster than life (default 50), env = {NAME = value} for .env, cloud = "vast" (default), "lambda" or "both" }
+-- @param options { scale = how much faster than life (default 50), env = {NAME = value} for .env, cloud = "vast" (default), "lambda" or "both",
+--   patience = seconds for a command (default 120), simulator = { more words for its command line } }
 function rig.new(options)
   options = options or {}
   local base = process.getenv("TMPDIR") or "/tmp"
   local self = setmetatable({ dir = files.join(base, "cplz-e2e-" .. keys.random_hex(6)), scale = options.scale or 50,
-    cloud = options.cloud or "vast" }, rig)
+    cloud = options.cloud or "vast", patience = options.patience or GIVE_UP }, rig)
   assert(files.mkdir(files.join(self.dir, "home")))
   self.home = files.join(self.dir, "home")
   local root = process.cwd()
   local env = plain_environment { "CONTINUEPLZ_SCRIPTS=" .. root .. "/tests", "CONTINUEPLZ_HOME=" .. files.join(self.dir, "simhome"), "HOME=" .. self.dir }
   self.sim = process.spawn { cwd = root, env = env, stdout = "null", stderr = "file:" .. files.join(self.dir, "sim.err"), stdin = "null", session = true,
     argv = { process.exe, "tests/cloudsim/main.lua", "--dir=" .. files.join(self.dir, "sim"), "--parent=" .. process.pid(),
-      "--scale=" .. self.scale, "--key=" .. ACCOUNT_KEY } }
+      "--scale=" .. self.scale, "--key=" .. ACCOUNT_KEY, table.unpack(options.simulator or {}) } }
   self.address = wait_for("the simulator's address", GIVE_UP, function()
     local text = files.read(files.join(self.dir, "sim", "address.json"))
     return text and json.decode(text)
@@ -107,8 +108,8 @@ end
 function rig.said(child) return table.concat(child.pieces[1]), table.concat(child.pieces[2]) end
 
 --- Waits for the child's end: { code, signal, out, err, began= unix seconds }.
-function rig.finish(_, child)
-  local exit = task.deadline(GIVE_UP, function() return child:wait() end, "the command did not end")
+function rig:finish(child)
+  local exit = task.deadline(self.patience, function() return child:wait() end, "the command did not end")
   for _, reader in ipairs(child.readers) do task.await(reader) end
   local out, err = rig.said(child)
   return { code = exit.status, signal = exit.signal, out = out, err = err, began = child.began }
