@@ -27,9 +27,14 @@ local function on_signals(worker)
   end)
 end
 
+local UNREACHED = { resolve = true, connect = true }
+
 --- Tells of a failure. → its exit code
 function M.failed(ctx, problem)
   local code = exitcodes.of(problem)
+  if UNREACHED[problem.code] then
+    problem.message = problem.message .. "; continueplz doctor looks for the reason"
+  end
   ctx.problem(problem.message, problem)
   ctx.emit { status = "failed", error = { kind = problem.kind, message = log.redact(problem.message), exit_code = code } }
   return code

@@ -105,7 +105,9 @@ return {
       return 0
     end
     screen:title("Starting deployment")
-    require("work.recover").refuse_second(require("work.journal").open(config.home()))
+    if not ctx.options["dry-run"] then
+      require("work.recover").refuse_second(require("work.journal").open(config.home()))
+    end
     local want = require("work.want").make { strict = true, accept_no_guard = ctx.options["accept-no-guard"] }
     for _, note in ipairs(want.notes) do
       screen:note(note)

@@ -111,6 +111,10 @@ end
 function deploy.up(want, ui, options)
   machine.check()
   local book = journal.open(config.home())
+  if options.dry_run then -- looks at prices only, beside whatever runs
+    local run = new_run(want, ui, options, book)
+    return run_steps(run), run
+  end
   local ok, message = book:acquire()
   if not ok then fail.raise("busy", message) end
   if #book.damaged > 0 then
