@@ -51,7 +51,7 @@ for unit in probe.socket simulator.service; do
 done
 cp "$root"/boot/vmlinuz-* "$work/kernel"
 cp "$root"/boot/initrd.img-* "$work/initrd"
-mke2fs -q -t ext4 -L root -d "$root" "$work/disk" 3G
+mke2fs -q -t ext4 -L root -d "$root" "$work/disk" 3G >&2 # it speaks on standard output
 rm -rf "$root"
 chmod 755 "$work"
 mv -T "$work" "$made" 2>/dev/null || [ -s "$made/disk" ] || fail "$made cannot be made" # somebody else may have been quicker
