@@ -111,7 +111,7 @@ function M.short(load, commands, new)
   add(lines, two_columns("FILE.lua", "run a script of yours that rents, waits, asks and stops", NAMES))
   add(lines, { "", "Everywhere:" })
   option_lines(lines, global)
-  add(lines, { "", "continueplz help COMMAND tells a command's options, help --all tells every command." })
+  add(lines, { "", "continueplz help COMMAND tells its options; help --all tells every command." })
   if new then
     add(lines, { "", "Nothing is set up in this folder yet. Begin with: continueplz init" })
   end
