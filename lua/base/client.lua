@@ -90,7 +90,6 @@ end
 
 function Client:post(path, options) return write(self, "POST", path, options) end
 function Client:put(path, options) return write(self, "PUT", path, options) end
-function Client:patch(path, options) return write(self, "PATCH", path, options) end
 
 -- Sends what creates something that bills, once, on a fresh connection. The ticket is used up: `sent` is in the journal
 -- before the request leaves.

@@ -20,7 +20,6 @@ function files.stat(path) return state.stat(path) end
 function files.list(path) return state.list(path) end
 function files.mkdir(path) return state.mkdir(path) end
 function files.remove(path) return state.remove(path) end
-function files.rename(from, to) return state.rename(from, to) end
 function files.chmod(path, mode) return state.chmod(path, mode) end
 
 -- Removes a file, or a directory with all it holds (links are not followed). → true, or nil, sentence, code

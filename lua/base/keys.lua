@@ -25,8 +25,6 @@ function keys.unbase64(text) return crypto.unbase64(text) end
 -- Whether two texts are the same, in constant time.
 function keys.equal(a, b) return crypto.equal(a, b) end
 
-function keys.random_bytes(n) return crypto.random(n) end
-
 -- n random bytes as 2n hex digits.
 function keys.random_hex(n) return crypto.hex(crypto.random(n)) end
 

@@ -44,7 +44,6 @@ function process.spawn(options)
 end
 
 function process.getenv(name) return host.process.getenv(name) end
-function process.environ() return host.process.environ() end
 function process.cwd() return host.process.cwd() end
 function process.pid() return host.process.pid() end
 function process.uid() return host.process.uid() end

@@ -96,7 +96,6 @@ function task.park(id, timeout)
   if event == scheduler.TIMEOUT then return nil end
   return event
 end
-task.next_event = task.park
 
 -- A queue between tasks: put(value) never waits, take(timeout?) → value, or nil after the timeout. One taker at a time.
 function task.channel()
@@ -108,12 +107,6 @@ function task.channel()
       return event and event.value
     end,
   }
-end
-
--- The exit event of a child process; may be asked again.
-function task.exit_of(child)
-  child.exit = child.exit or task.park(child.id)
-  return child.exit
 end
 
 -- How many tasks the current one has started that are not over, and how many ids have kept events.

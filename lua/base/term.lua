@@ -23,13 +23,7 @@ local STYLES = {
   bold = "1", dim = "2", red = "31", green = "32", yellow = "33", blue = "34", magenta = "35", cyan = "36",
 }
 
-local forced -- set by term.colour
-
--- Forces colour on or off; nil: by terminal and NO_COLOR.
-function term.colour(on) forced = on end
-
 local function coloured(stream)
-  if forced ~= nil then return forced end
   local no_color = host.process.getenv("NO_COLOR")
   return terminal.is(stream) and (no_color == nil or no_color == "") and host.process.getenv("TERM") ~= "dumb"
 end
