@@ -351,14 +351,6 @@ static int state_remove(lua_State *L) {
     return err ? host_fail_errno(L, err, path) : done(L);
 }
 
-static int state_rename(lua_State *L) {
-    const char *from = luaL_checkstring(L, 1), *to = luaL_checkstring(L, 2);
-    if (rename(from, to) != 0)
-        return host_fail_errno(L, errno, from);
-    int err = sync_parent(to);
-    return err ? host_fail_errno(L, err, to) : done(L);
-}
-
 static int state_chmod(lua_State *L) {
     const char *path = luaL_checkstring(L, 1);
     lua_Integer mode = luaL_checkinteger(L, 2);
@@ -382,7 +374,6 @@ static const luaL_Reg functions[] = {
     {"owner",  state_owner},
     {"read",   state_read},
     {"remove", state_remove},
-    {"rename", state_rename},
     {"stat",   state_stat},
     {"write",  state_write},
     {NULL,     NULL},

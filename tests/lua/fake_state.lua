@@ -101,11 +101,6 @@ return function(host, p)
       disk[path] = nil
       return true
     end,
-    rename = function(from, to)
-      if not disk[from] then return missing(from) end
-      disk[to], disk[from] = disk[from], nil
-      return true
-    end,
     chmod = function(path, mode)
       if not disk[path] then return missing(path) end
       disk[path].mode = mode
