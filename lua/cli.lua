@@ -2,11 +2,11 @@
 -- The command line: reads the words, loads the settings, runs one command, turns what happens into sentences and an exit code.
 local world = require "base.world"
 pcall(world.run_home, "init.lua") -- before anything that it may change; what is wrong with it cli.run tells
-local args = require "cli.args"
-local run = require "cli.run"
-local fail = require "base.fail"
+local args = lazy "cli.args"
+local run = lazy "cli.run"
+local fail = lazy "base.fail"
 local files = lazy "base.files"
-local term = require "base.term"
+local term = lazy "base.term"
 local exitcodes = lazy "facts.exitcodes"
 local suggest = lazy "facts.suggest"
 
@@ -118,8 +118,36 @@ function M.broken(argv, failure)
   return refused(argv, fail.message(failure) .. "; mend it, or say --no-user", failure.kind, exitcodes.of(failure))
 end
 
+-- Words that a stop may come with and still be nothing but a stop.
+local BESIDE_STOP = { ["-y"] = true, ["--yes"] = true, ["--json"] = true, ["--output=json"] = true, ["--no-user"] = true, ["--alert"] = true,
+  ["-v"] = true, ["--verbose"] = true }
+
+local function only_stops(argv)
+  local stops, index = 0, 1
+  while argv[index] do
+    local word = argv[index]
+    if word == "stop" or word == "--stop" then
+      stops = stops + 1
+    elseif word == "-C" or word == "--directory" then
+      index = index + 1
+    elseif not BESIDE_STOP[word] and not word:find("^%-C.") and not word:find("^%-%-directory=") then
+      return false
+    end
+    index = index + 1
+  end
+  return stops == 1
+end
+
+-- A plain stop has the agent send the first terminate (work.ahead) before this process has loaded anything.
+local function stop_ahead(argv)
+  if world.home and only_stops(argv) then
+    require "base.knock" (world.home .. "/agent.sock", "POST /terminate HTTP/1.1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+  end
+end
+
 --- Runs a command line. argv: array of words without the program's name. → the process's exit code.
 function M.main(argv)
+  stop_ahead(argv)
   local parsed, why = args.parse(argv)
   if not parsed then
     return usage(argv, why)

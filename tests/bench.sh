@@ -48,7 +48,8 @@ echo
 echo "The main job (tests/bench/job.lua): the simulator's delays are divided by 10000, so that all time is counted as ours, its own work too; median of 7."
 row "start to READY" "$(figure ready_own)" s 1 "our pauses divided by 100; with whole pauses $(figure ready_paced) s"
 echo "  seconds to each record of the journal since the one before: $(awk '/^phase_own_/ { sub("phase_own_", ""); printf "%s %.2f  ", $1, $2 }' "$job")"
-row "--stop to the terminate request" "$(ratio "$(figure wire_own)" "$(ratio "$(median 2)" 1000000)")" x 3 "$(figure wire_own) s; the start of --version is 1"
+row "--stop to the terminate request" "$(ratio "$(figure wire_own)" "$(figure start_own)")" x 3 \
+    "$(figure wire_own) s; --version, run in the same loop half a second before: $(figure start_own) s"
 echo "  --stop until billing is proven ended: $(figure stopped_own) s; with whole pauses $(figure stopped_paced) s (no target)"
 echo
 echo "Agent: private memory (smaps_rollup, Private_Clean + Private_Dirty) when ready, and after 1000 requests through the tunnel, each a connection of its own."

@@ -179,8 +179,7 @@ local function tell_passed_over(told)
   return #world.problems
 end
 
--- A command may have two functions beside `run` that cannot wait: `early(ctx)` is called before the settings are read, when no flag could turn
--- out wrong; `at_once(ctx)` answers an exit code, or nil: the command must be run.
+-- Beside `run` a command may have `at_once(ctx)`, which cannot wait: it answers an exit code, or nil: the command must be run.
 local function no_quick_answer()
   return nil
 end
@@ -192,9 +191,6 @@ function M.command(command, parsed, load, broken, builtin)
   if command.offline then
     local ok, result = fail.try(command.run, ctx)
     return ok and result or perform.failed(ctx, result)
-  end
-  if command.early and world.home and not next(parsed.settings) then
-    command.early(ctx)
   end
   local refusal = M.prepare(command, parsed, ctx)
   if refusal then

@@ -5,9 +5,6 @@ return {
   details = "Can be repeated at any time. Exit 0: proven ended (or the cloud gives no proof and says it is gone), 1: not proven.",
   options = { "stop", "alert" },
   tolerant = true,
-  early = function(ctx)
-    require "base.knock" (ctx.home .. "/agent.sock", "POST /terminate HTTP/1.1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-  end,
   logged = true,
   run = function(ctx)
     local config = require "facts.config"

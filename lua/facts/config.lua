@@ -14,16 +14,30 @@ local readers = lazy "facts.values"
 local M = {}
 
 M.settings = {}
-local by_name, names = {}, {}
+local by_name, built_in = {}, {}
+
+local function add(row)
+  M.settings[#M.settings + 1] = row
+  by_name[row.name] = row
+  built_in[row.name] = row.default
+end
+
 for _, row in ipairs(rows) do
   if row.name then
-    M.settings[#M.settings + 1] = row
-    by_name[row.name] = row
-    names[#names + 1] = row.name
+    add(row)
   end
 end
 
-local values, origins, home_dir = {}, {}, nil
+local BUILT_IN = { __index = built_in }
+local values, origins, home_dir = setmetatable({}, BUILT_IN), {}, nil
+
+local function hint(name, otherwise)
+  local names = {}
+  for index, row in ipairs(M.settings) do
+    names[index] = row.name
+  end
+  return suggest.hint(name, names, otherwise)
+end
 
 -- Settings of the user's own providers join the list.
 local function declare(problems)
@@ -35,9 +49,7 @@ local function declare(problems)
   for _, row in ipairs(rows_declared) do
     local before = by_name[row.name]
     if not before then
-      M.settings[#M.settings + 1] = row
-      by_name[row.name] = row
-      names[#names + 1] = row.name
+      add(row)
     elseif before.provider ~= row.provider then
       problems[#problems + 1] = { message = ("the provider %s declares %s, which is another one's setting"):format(row.provider, row.name) }
     end
@@ -127,7 +139,7 @@ local function load_file(problems)
     if by_name[entry.name] then
       take(problems, entry.name, entry.value, where)
     else
-      problems[#problems + 1] = { unknown = true, message = where .. ": unknown setting " .. entry.name .. suggest.hint(entry.name, names) }
+      problems[#problems + 1] = { unknown = true, message = where .. ": unknown setting " .. entry.name .. hint(entry.name) }
     end
     if problems[#problems] then
       problems[#problems].line = problems[#problems].line or entry.line
@@ -155,9 +167,7 @@ end
 -- A public key that is not that of the private one means that one of them was mistyped.
 local function check_keys(problems)
   local public, private = values.WIREGUARD_PUBLIC_KEY, values.WIREGUARD_PRIVATE_KEY
-  if not public or not private then
-    return
-  end
+  if not public or not private then return end
   local key, why = keys.load(private)
   if not key or key:public() ~= public then
     problems[#problems + 1] = { setting = "WIREGUARD_PUBLIC_KEY",
@@ -172,12 +182,9 @@ end
 function M.load(home, options)
   options = options or {}
   home_dir = home
-  values, origins = {}, {}
+  values, origins = setmetatable({}, BUILT_IN), {}
   local problems, getenv = {}, process.getenv
   declare(problems)
-  for _, row in ipairs(M.settings) do
-    values[row.name], origins[row.name] = row.default, row.default ~= nil and "built-in" or nil
-  end
   for _, row in ipairs(options.init and M.settings or {}) do
     local text = options.init[row.name]
     if text ~= nil then
@@ -244,7 +251,7 @@ function M.row(name)
   if row then
     return row
   end
-  return nil, suggest.hint(name:upper():gsub("-", "_"), names, "; continueplz config show --all lists them")
+  return nil, hint((name:upper():gsub("-", "_")), "; continueplz config show --all lists them")
 end
 
 --- What to do about a missing key, for the end of a sentence: the one place that says it.
@@ -276,7 +283,7 @@ end
 
 --- Where the value in force came from ("built-in", "FILE line 7", "environment", "--timeout"), or nil when not set.
 function M.origin(name)
-  return origins[name]
+  return origins[name] or values[name] ~= nil and "built-in" or nil
 end
 
 --- The home directory the settings were loaded for.

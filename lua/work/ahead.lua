@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The first terminate of a stop goes ahead: the agent, which has everything loaded, sends it while the command is still starting
--- (commands/stop.lua). Records and proof are the command's own. state: a table of the agent's.
+-- (lua/cli.lua). Records and proof are the command's own. state: a table of the agent's.
 local clock = require "base.clock"
 local fail = require "base.fail"
 local log = require "base.log"

@@ -120,7 +120,7 @@ function link.engine()
   return { url = "http://127.0.0.1:" .. identity.port() }
 end
 
---- What became of the terminate that the agent was asked for when `stop` began (commands/stop.lua): true when the cloud acknowledged it.
+--- What became of the terminate that the agent was asked for when `stop` began (work.ahead): true when the cloud acknowledged it.
 -- @param token the session that it must have been about
 function link.terminated(token)
   if not link.pid() or link.pid() == process.pid() then return false end

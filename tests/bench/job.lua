@@ -7,10 +7,12 @@ local files = require "base.files"
 local http = require "base.http"
 local json = require "base.json"
 local rig = require "e2e.rig"
+local task = require "base.task"
 local term = require "base.term"
 
 local copy = ...
 local INSTANT, QUICK, ROUNDS, REQUESTS = 10000, 100, 7, 1000
+local QUIET = 0.5 -- seconds between READY and the stop, as nobody types it in the same moment
 local MODEL = "--model=qwen3-coder:30b"
 
 local function say(name, value) term.out(("%s %.6f\n"):format(name, value)) end
@@ -72,13 +74,17 @@ end
 local function rounds(r, pace, label, count)
   r.scale = pace
   r:write_env()
-  local ready, wire, stopped = {}, {}, {}
+  local ready, start, wire, stopped = {}, {}, {}, {}
   for i = 1, count do
     local began = clock.now()
     succeeded(r:run("--cheapest", MODEL, "-y"))
     ready[i] = clock.now() - began
     if i == 1 and pace > 1 then agent_figures(r) end
     if i == count then phases(r, label) end
+    task.sleep(QUIET)
+    local version = succeeded(r:run("--version"))
+    start[i] = clock.wall() - version.began
+    task.sleep(QUIET)
     began = clock.now()
     local result = succeeded(r:run("--stop"))
     stopped[i] = clock.now() - began
@@ -86,6 +92,7 @@ local function rounds(r, pace, label, count)
     if copy and i == 1 then copy_home(r) end
   end
   say("ready_" .. label, median(ready))
+  say("start_" .. label, median(start))
   say("wire_" .. label, median(wire))
   say("stopped_" .. label, median(stopped))
 end
