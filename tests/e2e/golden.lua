@@ -186,6 +186,28 @@ case("no-guard", function(r, say)
   expect.all_over(r)
 end, { cloud = "lambda", env = { GUARD_ACCOUNT_KEY = "no" } })
 
+case("lambda", function(r, say)
+  say("--cheapest", MODEL)
+  say("status")
+  say("stop")
+  expect.all_over(r)
+end, { cloud = "lambda" })
+
+case("settings", function(_, say)
+  for _, words in ipairs { { "config", "get", "MAX_PRICE" }, { "config", "set", "MAX_PRICE", "1.50" },
+    { "config", "get", "MAX_PRICE", "--output=json" }, { "config", "set", "MAX_PRICE", "much" }, { "config", "set", "MAX_PRIZE", "1" },
+    { "config", "set", "VAST_API_KEY", "abc" }, { "config", "unset", "MAX_PRICE" }, { "config", "nonsense" }, { "init", "--key=abc" } } do
+    say(table.unpack(words))
+  end
+end)
+
+case("schedule", function(_, say)
+  for _, words in ipairs { { "add", "--start=8:61", "--stop=17:00" }, { "add", "--start=17:00", "--stop=08:30" },
+    { "add", "--start=08:30", "--stop=17:00", "--days=mon-fry" }, { "add", "--stop" }, { "remove", "--cron" }, { "sometimes" } } do
+    say("schedule", table.unpack(words))
+  end
+end, { env = { MAX_HOURS = "12" } })
+
 case("clients", function(r, say)
   say("up", MODEL, "--on-demand", "--output=json")
   say("status", "--output=json")
