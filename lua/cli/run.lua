@@ -152,8 +152,10 @@ local function money_line(ctx, code)
     return
   end
   local ok, text = fail.try(function()
-    local money = require "ui.money"
-    return ctx.at_rest and money.sentence {} or money.line(ctx.home, command.discreet and not ctx.api)
+    if ctx.at_rest then
+      return require("ui.idle").MONEY
+    end
+    return require("ui.money").line(ctx.home, command.discreet and not ctx.api)
   end)
   text = ok and text or not ok and "not known: " .. fail.message(text)
   if text and (command.logged or ctx.api) then

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The last line of every command: is money running? sentence(sessions, now) is pure; the sessions are those of work.journal.
 local format = lazy "ui.format"
+local idle = require "ui.idle"
 
 local M = {}
 
@@ -35,7 +36,7 @@ function M.sentence(sessions)
   for _, session in ipairs(sessions) do
     parts[#parts + 1] = one(session)
   end
-  return #parts > 0 and table.concat(parts, "; ") or "none is running for this folder"
+  return #parts > 0 and table.concat(parts, "; ") or idle.MONEY
 end
 
 --- The sentence for a home directory, read from its journal. discreet: nil when nothing is running
