@@ -175,16 +175,21 @@ static int script_has(lua_State *L) {
     return 1;
 }
 
+/* Pushes the function of an embedded script with the table at `env` as its globals. */
+static void push_chunk(lua_State *L, const struct embedded *file, int env) {
+    luaL_checktype(L, env, LUA_TTABLE);
+    if (!load_embedded(L, file))
+        lua_error(L);
+    lua_pushvalue(L, env);
+    lua_setupvalue(L, -2, 1);
+}
+
 static int script_load_embedded(lua_State *L) {
     const char *name = luaL_checkstring(L, 1);
-    luaL_checktype(L, 2, LUA_TTABLE);
     const struct embedded *file = is_script(name) ? find_embedded(name) : NULL;
     if (!file)
         return not_embedded(L, name);
-    if (!load_embedded(L, file))
-        return lua_error(L);
-    lua_pushvalue(L, 2);
-    lua_setupvalue(L, -2, 1);
+    push_chunk(L, file, 2);
     return 1;
 }
 
@@ -193,8 +198,7 @@ static int script_module(lua_State *L) {
     char path[128];
     size_t len;
     const char *name = luaL_checklstring(L, 1, &len);
-    luaL_checktype(L, 2, LUA_TTABLE);
-    if ((size_t)snprintf(path, sizeof path, "lua/%s.lua", name) >= sizeof path)
+    if (strlen(name) != len || (size_t)snprintf(path, sizeof path, "lua/%s.lua", name) >= sizeof path)
         return 0;
     for (char *at = path + 4; at < path + 4 + len; at++)
         if (*at == '.')
@@ -202,10 +206,7 @@ static int script_module(lua_State *L) {
     const struct embedded *file = find_embedded(path);
     if (!file)
         return 0;
-    if (!load_embedded(L, file))
-        return lua_error(L);
-    lua_pushvalue(L, 2);
-    lua_setupvalue(L, -2, 1);
+    push_chunk(L, file, 2);
     lua_pushstring(L, path);
     return 2;
 }

@@ -10,6 +10,7 @@ bin=$build/continueplz
 rounds=${ROUNDS:-300}
 dir=$(mktemp -d "${TMPDIR:-/tmp}/cplz-bench.XXXXXX")
 trap 'rm -rf "$dir"' EXIT
+trap 'exit 130' INT TERM HUP
 export CONTINUEPLZ_HOME=$dir/home HOME=$dir
 unset VAST_API_KEY CONTINUEPLZ_SCRIPTS 2>/dev/null || true
 mkdir -m 700 "$dir/home" "$dir/simhome" "$dir/used"

@@ -73,9 +73,6 @@ end
 
 -- Where `name` may lie, first choice first: {kind="user"|"scripts"|"embedded", path=, name=, index=}.
 local function places(inner, name)
-  if #inner.scripts == 0 and not ROOMS[name:match("^([^.]+)%.")] then
-    return { { kind = "embedded", path = "lua/" .. name:gsub("%.", "/") .. ".lua", name = name, index = 1 } }
-  end
   local list, wanted = {}, name
   local function add(kind, path) list[#list + 1] = { kind = kind, path = path, name = name, index = #list + 1 } end
   local mine = inner.user and inner.home

@@ -5,6 +5,7 @@ local json = require "base.json"
 local term = require "base.term"
 local config = require "facts.config"
 local account = require "work.account"
+local asked = require "work.asked"
 local setup = require "work.setup"
 local format = require "ui.format"
 local questions = require "cli.questions"
@@ -12,18 +13,6 @@ local questions = require "cli.questions"
 local M = {}
 
 local EXIT = { wrong = "auth", rights = "auth", blocked = "transient", unreachable = "transient" }
-
-local function is_named(cloud, name)
-  if cloud.name == name then
-    return true
-  end
-  for _, alias in ipairs(cloud.aliases) do
-    if alias == name then
-      return true
-    end
-  end
-  return false
-end
 
 local function names_of(list)
   local names = {}
@@ -40,7 +29,7 @@ local function offered()
     return list
   end
   for _, cloud in ipairs(list) do
-    if is_named(cloud, named) then
+    if cloud == asked.named(named) then
       return { cloud }
     end
   end

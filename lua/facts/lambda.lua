@@ -2,6 +2,7 @@
 -- How Lambda's answers read (facts/lambda.md §2.2, §2.3, §2.5). Pure: tables in, tables out.
 local json = require "base.json"
 local gpus = require "facts.gpus"
+local numbers = require "facts.numbers"
 
 local M = {}
 
@@ -83,14 +84,10 @@ function M.problem(status, text, body)
   return failure
 end
 
-local function number(value)
-  return type(value) == "number" and value == value and math.abs(value) < math.huge and value or nil
-end
-
 --- A whole price in cents → dollars, or nil: 0 and null are no price.
 function M.dollars(cents)
-  cents = number(cents)
-  return cents and cents > 0 and cents / 100 or nil
+  cents = numbers.price(cents)
+  return cents and cents / 100
 end
 
 -- The model in a type's name and its GB → our card; form: what is faster than the card's usual shape, in GB/s.
@@ -140,7 +137,7 @@ local CLOSED = { ["us-south-1"] = "firewall rules do not apply in us-south-1, so
 local function doubt_about(kind, specs, want)
   local arch = specs.architecture or kind.architecture
   local model = parse_name(kind.name)
-  local disk = number(specs.storage_gib)
+  local disk = numbers.finite(specs.storage_gib)
   local doubts = {
     { (math.tointeger(specs.gpus) or 0) >= 1, "no GPU" },
     { model, "a name that is not understood" },

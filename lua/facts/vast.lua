@@ -2,9 +2,11 @@
 -- How Vast.ai's answers read (facts/vast.md §1.4, §1.5, §1.8). Pure: tables in, tables out.
 local json = require "base.json"
 local gpus = require "facts.gpus"
+local numbers = require "facts.numbers"
 local regions = require "facts.regions"
 
 local M = {}
+local number, price = numbers.finite, numbers.price
 
 local PORTS = 3 -- our two mapped ports and one to spare
 
@@ -138,15 +140,6 @@ function M.search(want)
     body.geolocation = { ["in"] = json.array(regions.codes(want.region)) }
   end
   return body
-end
-
-local function number(value)
-  return type(value) == "number" and value == value and math.abs(value) < math.huge and value or nil
-end
-
-local function price(value)
-  value = number(value)
-  return value and value > 0 and value or nil
 end
 
 -- Why an offer is not for us, or nil.

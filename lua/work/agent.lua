@@ -117,8 +117,11 @@ local function overdue(self, session)
 end
 
 local function look(self, session)
-  local found, provider = fail.try(trusted.provider, session.provider)
-  local ok, instance = fail.try(function() return (found and provider or error(provider, 0)).get(session.id) end)
+  local provider
+  local ok, instance = fail.try(function()
+    provider = trusted.provider(session.provider)
+    return provider.get(session.id)
+  end)
   if not ok then
     self.cloud_problem = fail.message(instance)
     log.warn("the cloud could not be asked about the machine", { error = self.cloud_problem, instance_id = session.id })

@@ -11,7 +11,8 @@ local trusted = require "work.trusted"
 
 local asked = {}
 
-local function cloud_named(name)
+--- The row of facts.clouds for a name or one of its aliases, or nil.
+function asked.named(name)
   for _, cloud in ipairs(clouds) do
     if cloud.name == name then
       return cloud
@@ -57,7 +58,7 @@ end
 
 -- The one cloud that was named. → its name
 local function only(provider, accept_no_guard)
-  local cloud = cloud_named(provider)
+  local cloud = asked.named(provider)
   local name = cloud and cloud.name or provider
   if not world.source("providers." .. name) then
     local names = {}

@@ -1,5 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- What a machine costs: before (offers), while it runs, at the end. Amounts are in the offer's currency.
+local numbers = require "facts.numbers"
+
 local cost = {}
 
 -- The image that a machine fetches besides the model, in GB.
@@ -13,11 +15,6 @@ function cost.bid(min_bid, margin, on_demand)
     return on_demand
   end
   return bid
-end
-
--- A price is a positive number; 0 and anything else is none.
-local function price(value)
-  return type(value) == "number" and value > 0 and value < math.huge and value or nil
 end
 
 --- What a million generated tokens cost on a machine that generates all the time. hourly: per hour; speed: tokens per second.
@@ -46,7 +43,7 @@ end
 --- The ways to rent one offer: on-demand and, when wanted and cheaper, spot. → array of candidates.
 function cost.candidates(offer, want)
   local list = {}
-  local on_demand, min_bid = price(offer.on_demand), price(offer.min_bid or offer.spot)
+  local on_demand, min_bid = numbers.price(offer.on_demand), numbers.price(offer.min_bid or offer.spot)
   if on_demand then
     list[#list + 1] = candidate(offer, want, false, on_demand)
   end

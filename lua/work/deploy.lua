@@ -14,7 +14,6 @@ local recover = require "work.recover"
 local report = require "work.report"
 local steps = require "work.steps"
 local stop = require "work.stop"
-local trusted = require "work.trusted"
 
 local MACHINES = 3 -- machines tried in one start
 
@@ -72,8 +71,7 @@ end
 local function undo_with(run)
   return function(session, provider, reason)
     log.warn("undoing an instance", { instance_id = session.id, reason = reason })
-    local found, safe = fail.try(trusted.provider, session.provider)
-    local outcome, doubt = task.shield(stop.session, run.journal, found and safe or provider, session, reason, run.ui)
+    local outcome, doubt = task.shield(stop.session, run.journal, provider, session, reason, run.ui)
     if run.session == session then run.session = nil end
     if outcome == "unproven" then
       fail.raise("unproven", ("%s on %s may still bill: %s"):format(session.id, session.provider, doubt), { session = session })

@@ -16,6 +16,7 @@ local readers = require "facts.values"
 local account = require "work.account"
 local identity = require "work.identity"
 local leftovers = require "work.leftovers"
+local link = require "work.link"
 local setup = require "work.setup"
 
 local NETWORK_SECONDS = 10
@@ -163,7 +164,7 @@ local function send_datagrams()
 end
 
 local function udp(add, tunnel)
-  if tunnel and tunnel.handshake_age and tunnel.handshake_age < 180 then
+  if tunnel and tunnel.handshake_age and tunnel.handshake_age < link.SILENT_SECONDS then
     return add("udp", "ok", ("proven: the tunnel's last handshake was %s ago"):format(clock.duration(tunnel.handshake_age)))
   end
   local ok, problem = fail.try(send_datagrams)

@@ -152,32 +152,22 @@ function methods:sessions()
   return #self.records > 0 and sessions.fold(self.records) or {}
 end
 
---- The sessions that are not closed: something of them may bill.
-function methods:open_sessions()
-  local open = {}
+local function where(self, test)
+  local list = {}
   for _, session in ipairs(self:sessions()) do
-    if not session.closed then open[#open + 1] = session end
+    if test(session) then list[#list + 1] = session end
   end
-  return open
+  return list
 end
+
+--- The sessions that are not closed: something of them may bill.
+function methods:open_sessions() return where(self, function(session) return not session.closed end) end
 
 --- The sessions that are closed and left something around their machine (work.tidy).
-function methods:untidy()
-  local list = {}
-  for _, session in ipairs(self:sessions()) do
-    if session.closed and session.untidy then list[#list + 1] = session end
-  end
-  return list
-end
+function methods:untidy() return where(self, function(session) return session.closed and session.untidy end) end
 
 --- The sessions a user should still hear of: open ones, and ended ones that no cloud proved and nobody acknowledged.
-function methods:shown()
-  local list = {}
-  for _, session in ipairs(self:sessions()) do
-    if not session.closed or session.unverifiable then list[#list + 1] = session end
-  end
-  return list
-end
+function methods:shown() return where(self, sessions.is_shown) end
 
 --- The session with a machine of its own (the newest that is bound), else nil.
 function methods:current()

@@ -14,7 +14,8 @@ local START_SECONDS = 10
 local LOOK_SECONDS, DEAF_SECONDS = 2, 7 -- for one answer; after which an agent that gave none is replaced
 local RESPAWN_SECONDS = 3 -- an agent that was to start and holds no lock after this long is dead
 
-local link = {}
+--- SILENT_SECONDS: without a handshake for so long the tunnel is silent; WireGuard renews every two minutes while anything is sent.
+local link = { SILENT_SECONDS = 180 }
 
 --- Paths of the agent's sockets in this home.
 function link.socket(name)

@@ -12,8 +12,6 @@ local rest = lazy "work.rest"
 local sessions = lazy "work.sessions"
 local silent = lazy "work.silent"
 
-local SILENT_TUNNEL = 180 -- seconds without a handshake: WireGuard renews every two minutes while anything is sent
-
 local report = {}
 
 --- The three limits of the guard in one line; unguarded: without silence, which only a guard can notice.
@@ -67,7 +65,7 @@ local function ago(seconds) return clock.duration(seconds) .. " ago" end
 
 local function add_tunnel(model, agent)
   local age = agent.tunnel and agent.tunnel.handshake_age
-  model.tunnel = { state = not agent.tunnel and "down" or age and age < SILENT_TUNNEL and "connected" or "silent", handshake_age = age }
+  model.tunnel = { state = not agent.tunnel and "down" or age and age < link.SILENT_SECONDS and "connected" or "silent", handshake_age = age }
   warn(model, agent.problem, agent.problem)
   warn(model, agent.reaction_problem, agent.reaction_problem)
   warn(model, agent.heartbeat_problem, "the guard does not answer: " .. tostring(agent.heartbeat_problem))
@@ -82,7 +80,7 @@ local function add_guard(model, session, agent)
     warn(model, guard, guard and agent.guest_age and "the guard's times are as of " .. ago(agent.guest_age))
   end
   if not guard then
-    model.guard = { state = session.plan.guard == "none" and "none" or "unknown" }
+    model.guard = guard_model(session, { state = "unknown" })
     return false
   end
   model.guard = guard_model(session, guard)
@@ -108,7 +106,7 @@ local function complete(session)
   local model = describe(session)
   local agent, problem = link.status()
   if not agent then
-    model.guard = { state = session.plan.guard == "none" and "none" or "unknown" }
+    model.guard = guard_model(session, { state = "unknown" })
     model.tunnel = { state = "down" }
     warn(model, true, "the agent of this folder does not answer: " .. problem)
     return model

@@ -7,7 +7,8 @@ local world = require "base.world"
 
 local TAIL = 2048 -- bytes that hold the last line; a longer one is not sealed
 
-local rest = {}
+--- VERSION: of the state file, which work.statefile writes for everything that is not at rest.
+local rest = { VERSION = 1 }
 
 -- The digits that begin the last line, which must be whole.
 local function last_digits(data)
@@ -23,7 +24,7 @@ end
 --- The state file of a folder at rest whose journal holds `data`; nil when that does not end in a whole line.
 function rest.seal(data)
   local digits = last_digits(data)
-  return digits and ('{"instance":null,"seal":"%d-%s","version":1}\n'):format(#data, digits)
+  return digits and ('{"instance":null,"seal":"%d-%s","version":%d}\n'):format(#data, digits, rest.VERSION)
 end
 
 --- Is this folder certainly at rest? False: the journal must be asked.

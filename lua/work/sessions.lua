@@ -101,11 +101,16 @@ function sessions.lost_by_itself(session)
   return session.id ~= nil and BY_ITSELF[session.stopping] == true and session.ended ~= nil
 end
 
+--- Should a user still hear of it: is it open, or ended without proof and not acknowledged?
+function sessions.is_shown(session)
+  return not session.closed or session.unverifiable == true
+end
+
 --- Is everything closed, with nothing that a user should still hear of?
 -- @param list sessions, oldest first
 function sessions.at_rest(list)
   for _, session in ipairs(list) do
-    if not session.closed or session.unverifiable or session.untidy then return false end
+    if sessions.is_shown(session) or session.untidy then return false end
   end
   return #list == 0 or not sessions.lost_by_itself(list[#list])
 end

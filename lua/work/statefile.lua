@@ -8,7 +8,7 @@ local json = lazy "base.json"
 local log = lazy "base.log"
 local cost = lazy "work.cost"
 
-local VERSION = 1
+local VERSION = require("work.rest").VERSION
 
 local statefile = {}
 

@@ -229,4 +229,13 @@ function Sim:run(limit)
   end
 end
 
+--- What a cloud answers one after the other: a function for `http` of fake.new.
+function fake.answers(list)
+  local index = 0
+  return function()
+    index = index + 1
+    return list[index] or { status = 500, body = "no more answers" }
+  end
+end
+
 return fake

@@ -158,7 +158,9 @@ return function(t)
 
   t:case("strange names are refused", function()
     local w = world_of {}
-    for _, name in ipairs { "", ".", "a..b", "../x", "a/b", "a.b.", ".a", "a b" } do t:raises("no module name", w.require, name) end
+    for _, name in ipairs { "", ".", "a..b", "../x", "a/b", "a.b.", ".a", "a b", "base.task\0" .. ("."):rep(5000) } do
+      t:raises("no module name", w.require, name)
+    end
     t:raises("there is no module \"work.none\"", w.require, "work.none")
     t:raises("a module name, got a nil", w.require)
   end)

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- A machine of the Lambda face as real processes: user data in cloud-init's order, services, the firewall, a shutdown, its end.
-local clock = require "base.clock"
 local fail = require "base.fail"
 local files = require "base.files"
 local http = require "base.http"
@@ -12,7 +11,6 @@ local sorted = require "base.sorted"
 local task = require "base.task"
 
 local KEY = "key-of-the-vm-tests"
-local GIVE_UP = 60
 local WORLD = "0.0.0.0/0"
 
 -- Answers datagrams on every address; "die" ends it.
@@ -39,53 +37,19 @@ WantedBy=multi-user.target
 ]=]
 
 return function(t)
-  local function wait_for(what, check)
-    local limit = clock.now() + GIVE_UP
-    while clock.now() < limit do
-      local value = check()
-      if value then
-        return value
-      end
-      task.sleep(0.02)
-    end
-    error("gave up waiting for " .. what)
-  end
+  local simulator = t:load("simulator")
+  local GIVE_UP, wait_for = simulator.GIVE_UP, simulator.wait_for
 
   -- Runs the simulator for the time of fn(sim).
   local function with_simulator(fn)
-    if not files.exists("/proc/self") then
-      t:skip("there is no /proc to look for processes in")
-    end
-    local dir = t:directory()
-    local scripts = t.root
-    if process.getenv("CONTINUEPLZ_SCRIPTS") then
-      scripts = scripts .. ":" .. process.getenv("CONTINUEPLZ_SCRIPTS")
-    end
-    local child = process.spawn{argv = {process.exe, files.join(t.root, "cloudsim/main.lua"), "--dir=" .. dir, "--key=" .. KEY,
-      "--time-scale=100", "--parent=" .. process.pid()}, env = {"PATH=/usr/bin:/bin", "HOME=" .. dir,
-      "CONTINUEPLZ_HOME=" .. dir .. "/none", "CONTINUEPLZ_SCRIPTS=" .. scripts}, stderr = "file:" .. dir .. "/err"}
-    local sim = {child = child, dir = dir}
-    sim.address = wait_for("the simulator", function()
-      local text = files.read(files.join(dir, "address.json"))
-      return text and json.decode(text)
+    simulator.run(t, KEY, 100, function(sim)
+      function sim.ask(method, path, body)
+        task.sleep(0.02)
+        return http.request{method = method, url = sim.address.lambda .. "/api/v1" .. path, json = body, ok = "any",
+          headers = {Authorization = "Bearer " .. KEY}}.json()
+      end
+      fn(sim)
     end)
-    function sim.ask(method, path, body)
-      task.sleep(0.02)
-      return http.request{method = method, url = sim.address.lambda .. "/api/v1" .. path, json = body, ok = "any",
-        headers = {Authorization = "Bearer " .. KEY}}.json()
-    end
-    function sim.control(method, path, body)
-      return http.request{method = method, url = sim.address.control .. path, json = body}.json()
-    end
-    function sim.log(id)
-      return http.request{method = "GET", url = sim.address.control .. "/log/" .. id}.body
-    end
-    local ok, problem = fail.try(fn, sim)
-    child:kill("TERM")
-    t:ok(child:wait(GIVE_UP), "the end of the simulator")
-    if not ok then
-      error(problem, 0)
-    end
   end
 
   -- A port that nobody has for datagrams.

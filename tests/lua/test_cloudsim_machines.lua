@@ -1,16 +1,13 @@
 -- SPDX-License-Identifier: MIT
 -- The simulator as a program: real machines behind relayed ports, which die with their instance or with the simulator.
-local clock = require "base.clock"
 local fail = require "base.fail"
 local files = require "base.files"
 local http = require "base.http"
-local json = require "base.json"
 local net = require "base.net"
 local process = require "base.process"
 local task = require "base.task"
 
 local KEY = "key-of-the-machine-tests"
-local GIVE_UP = 60
 
 local SCRIPT = [[
 echo "id=$CONTAINER_ID key=${#CONTAINER_API_KEY} label=$VAST_CONTAINERLABEL tcp=$VAST_TCP_PORT_@ udp=$VAST_UDP_PORT_@ gpus=$GPU_COUNT own=$OWN"
@@ -23,49 +20,18 @@ while ($c = $s->accept) { if (!fork) { while (sysread $c, $d, 9999) { syswrite $
 ]]
 
 return function(t)
-  local function wait_for(what, check)
-    local limit = clock.now() + GIVE_UP
-    while clock.now() < limit do
-      local value = check()
-      if value then
-        return value
-      end
-      task.sleep(0.02)
-    end
-    error("gave up waiting for " .. what)
-  end
+  local simulator = t:load("simulator")
+  local GIVE_UP, wait_for = simulator.GIVE_UP, simulator.wait_for
 
   -- Runs the simulator for the time of fn(sim).
   local function with_simulator(fn)
-    if not files.exists("/proc/self") then
-      t:skip("there is no /proc to look for processes in")
-    end
-    local dir = t:directory()
-    local scripts = t.root
-    if process.getenv("CONTINUEPLZ_SCRIPTS") then
-      scripts = scripts .. ":" .. process.getenv("CONTINUEPLZ_SCRIPTS")
-    end
-    local child = process.spawn{argv = {process.exe, files.join(t.root, "cloudsim/main.lua"), "--dir=" .. dir, "--key=" .. KEY,
-      "--time-scale=200", "--parent=" .. process.pid()}, env = {"PATH=/usr/bin:/bin", "HOME=" .. dir,
-      "CONTINUEPLZ_HOME=" .. dir .. "/none", "CONTINUEPLZ_SCRIPTS=" .. scripts}, stderr = "file:" .. dir .. "/err"}
-    local sim = {child = child, dir = dir}
-    sim.address = wait_for("the simulator", function()
-      local text = files.read(files.join(dir, "address.json"))
-      return text and json.decode(text)
+    simulator.run(t, KEY, 200, function(sim)
+      function sim.vast(method, path, body)
+        return http.request{method = method, url = sim.address.vast .. path, json = body, ok = "any",
+          headers = {Authorization = "Bearer " .. KEY}}
+      end
+      fn(sim)
     end)
-    function sim.vast(method, path, body)
-      return http.request{method = method, url = sim.address.vast .. path, json = body, ok = "any",
-        headers = {Authorization = "Bearer " .. KEY}}
-    end
-    function sim.control(method, path, body)
-      return http.request{method = method, url = sim.address.control .. path, json = body}.json()
-    end
-    local ok, problem = fail.try(fn, sim)
-    child:kill("TERM")
-    t:ok(child:wait(GIVE_UP), "the end of the simulator")
-    if not ok then
-      error(problem, 0)
-    end
   end
 
   local function free_port()
@@ -136,7 +102,7 @@ return function(t)
       wait_for("an echo", function() return echo(tcp, "hello") == "hello" end)
       t:equal(echo(tcp, text), text)
       t:equal(datagram(udp, "ping"), "u:ping")
-      local said = http.request{url = sim.address.control .. "/log/" .. id, method = "GET"}.body
+      local said = sim.log(id)
       t:equal(said, ("id=%d key=64 label=C.%d tcp=%d udp=%d gpus=1 own=yes\n"):format(id, id, tcp, udp))
       local traffic = {}
       for _, row in ipairs(sim.control("GET", "/ledger").rows) do
@@ -168,7 +134,7 @@ return function(t)
       task.sleep(0.01)
       sim.vast("PUT", "/api/v0/instances/" .. id .. "/", {state = "running"})
       wait_for("the second life", function()
-        return http.request{url = sim.address.control .. "/log/" .. id, method = "GET"}.body:find("\nkept\n", 1, true)
+        return sim.log(id):find("\nkept\n", 1, true)
       end)
       process.kill(sim.control("GET", "/machines").machines[1].pid, "TERM")
       wait_for("exited", function()

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The Lambda provider: what its answers mean, and what it sends, against scripted answers.
+-- The Lambda provider: what its fake.answers mean, and what it sends, against scripted answers.
 local json = require "base.json"
 local keys = require "base.keys"
 local facts = require "facts.lambda"
@@ -19,7 +19,7 @@ end
 return function(t)
   local fake = t:load("fakehost")
 
-  -- Runs fn(provider, require) in a replaced world whose cloud answers with `http`. → results, the requests that were sent, the world
+  -- Runs fn(provider, require) in a replaced world whose cloud fake.answers with `http`. → results, the requests that were sent, the world
   local function run(http, fn, env)
     local s = fake.new { http = http, env = { HOME = "/home/user", LAMBDA_API_KEY = env or KEY } }
     local p = s:start(function(require)
@@ -33,14 +33,6 @@ return function(t)
       sent[index].at = each.at
     end
     return table.pack(p:result()), sent, s
-  end
-
-  local function answers(list)
-    local index = 0
-    return function()
-      index = index + 1
-      return list[index] or { status = 500, body = "no more answers" }
-    end
   end
 
   -- kind, code and message of the failure of fn, and what was sent
@@ -179,26 +171,26 @@ return function(t)
 
   t:case("offers are asked once, with patience for the limiter", function()
     local body = { data = { gpu_1x_a6000 = kind("gpu_1x_a6000", "A6000 (48 GB)", 109, 1, { "us-west-1" }), zzz = 5 } }
-    local results, sent = run(answers { { status = 429, body = "<html>banned you temporarily</html>" }, { json = body } }, function(provider)
+    local results, sent = run(fake.answers { { status = 429, body = "<html>banned you temporarily</html>" }, { json = body } }, function(provider)
       return provider.offers(want)
     end)
     t:equal({ #results[1], results[1][1].id }, { 1, "gpu_1x_a6000@us-west-1" })
     t:equal(paths(sent), { "GET /api/v1/instance-types", "GET /api/v1/instance-types" })
     t:equal(sent[1].headers.authorization, "Bearer " .. KEY)
     for _, bad in ipairs { '{"data":[{"a":1}]}', "<html>", '{"data":5}' } do
-      t:equal((failing(answers { { body = bad } }, function(provider) return provider.offers(want) end)), "broken", bad)
+      t:equal((failing(fake.answers { { body = bad } }, function(provider) return provider.offers(want) end)), "broken", bad)
     end
   end)
 
   t:case("gone is only what is said in so many words", function()
     local function status_of(answer)
-      return run(answers { answer }, function(provider) return provider.get(ID).status end)[1]
+      return run(fake.answers { answer }, function(provider) return provider.get(ID).status end)[1]
     end
     t:equal(status_of { status = 404, body = wrong "global/object-does-not-exist" }, "gone")
     t:equal(status_of { json = { data = { id = ID, status = "terminated" } } }, "gone")
     t:equal(status_of { json = { data = { id = ID, status = "terminating" } } }, "exited")
     local function refused(answer)
-      return (failing(answers { answer }, function(provider) return provider.get(ID) end))
+      return (failing(fake.answers { answer }, function(provider) return provider.get(ID) end))
     end
     t:equal(refused { status = 404, body = wrong "global/not-found" }, "refused")
     t:equal(refused { status = 400, body = wrong "global/object-does-not-exist" }, "refused")
@@ -212,7 +204,7 @@ return function(t)
 
   t:case("a list is complete or it is no list; what is terminated is not in it", function()
     local function list(answer)
-      return run(answers { answer }, function(provider)
+      return run(fake.answers { answer }, function(provider)
         local ids = {}
         for index, each in ipairs(provider.list()) do
           ids[index] = each.id
@@ -224,7 +216,7 @@ return function(t)
     t:equal(list { json = { data = { { id = "a1", status = "active" }, { id = "a2", status = "terminated" }, { id = "a3", status = "terminating" } } } },
       { "a1", "a3" })
     for _, bad in ipairs { '{"data":null}', '{"data":{}}', '{"data":[null]}', '{"data":[{"name":"x"}]}', "[]", "" } do
-      local found = failing(answers { { body = bad } }, function(provider) return provider.list() end)
+      local found = failing(fake.answers { { body = bad } }, function(provider) return provider.list() end)
       t:equal(found, "broken", bad)
     end
   end)
@@ -245,7 +237,7 @@ return function(t)
   end
 
   t:case("a launch says what it means", function()
-    local results, sent = run(answers { { json = { data = { instance_ids = { ID } } } } }, function(provider, require)
+    local results, sent = run(fake.answers { { json = { data = { instance_ids = { ID } } } } }, function(provider, require)
       return provider.create(order(), ticket(require)).id
     end)
     t:equal(results[1], ID)
@@ -260,7 +252,7 @@ return function(t)
 
   t:case("a launch that fails is sent once and told as what it is", function()
     local function create(answer)
-      local found, _, _, sent = failing(answers { answer }, function(provider, require)
+      local found, _, _, sent = failing(fake.answers { answer }, function(provider, require)
         return provider.create(order(), ticket(require))
       end)
       t:equal(#sent, 1, "sent once")
@@ -271,7 +263,7 @@ return function(t)
     t:equal(create { status = 429, body = "" }, "rate")
     t:equal(create { json = { data = { instance_ids = json.array {} } } }, "broken")
     t:equal(create { lost = true }, "transient")
-    local _, sent = run(answers {}, function(provider, require)
+    local _, sent = run(fake.answers {}, function(provider, require)
       t:raises("Lambda takes", provider.create, order { user_data = ("x"):rep(1000001) }, ticket(require))
       t:raises("ticket", provider.create, order(), {})
     end)
@@ -279,7 +271,7 @@ return function(t)
   end)
 
   t:case("before a launch: an SSH key that opens nothing, a ruleset for the tunnel's port only", function()
-    local results, sent = run(answers { { json = { data = { id = "k1" } } }, { json = { data = { id = "r1" } } } }, function(provider)
+    local results, sent = run(fake.answers { { json = { data = { id = "k1" } } }, { json = { data = { id = "r1" } } } }, function(provider)
       return provider.prepare(order())
     end)
     t:equal(results[1], { ruleset = "r1" })
@@ -295,13 +287,13 @@ return function(t)
   t:case("what was perhaps made is looked for before it is made again", function()
     local named = { json = { data = { { id = "other", name = "mine" }, { id = "k7", name = order().token } } } }
     for _, answer in ipairs { { lost = true }, { status = 500, body = "x" }, { status = 400, body = wrong "global/duplicate" } } do
-      local _, sent = run(answers { answer, named, { json = { data = { id = "r1" } } } }, function(provider) return provider.prepare(order()) end)
+      local _, sent = run(fake.answers { answer, named, { json = { data = { id = "r1" } } } }, function(provider) return provider.prepare(order()) end)
       t:equal(paths(sent), { "POST /api/v1/ssh-keys", "GET /api/v1/ssh-keys", "POST /api/v1/firewall-rulesets" })
     end
-    local _, sent = run(answers { { status = 429, body = "" }, { json = { data = json.array {} } }, { json = { data = { id = "k" } } },
+    local _, sent = run(fake.answers { { status = 429, body = "" }, { json = { data = json.array {} } }, { json = { data = { id = "k" } } },
       { json = { data = { id = "r1" } } } }, function(provider) return provider.prepare(order()) end)
     t:equal(#sent, 4, "not there: made again")
-    local found, _, _, all = failing(answers { { status = 400, body = wrong "global/quota-exceeded" } }, function(provider)
+    local found, _, _, all = failing(fake.answers { { status = 400, body = wrong "global/quota-exceeded" } }, function(provider)
       return provider.prepare(order())
     end)
     t:equal({ found, #all }, { "quota", 1 })
@@ -342,21 +334,21 @@ return function(t)
   t:case("terminate: one id, gone or ending is success, doubt is none", function()
     local function destroy(...)
       local list = { ... }
-      return run(answers(list), function(provider) return provider.destroy(ID) end)
+      return run(fake.answers(list), function(provider) return provider.destroy(ID) end)
     end
     local results, sent = destroy { json = { data = { terminated_instances = { { id = ID, status = "terminating" } } } } }
     t:equal({ results[1], json.decode(sent[1].body) }, { true, { instance_ids = { ID } } })
     t:equal(destroy({ status = 404, body = wrong "global/object-does-not-exist" })[1], true)
     t:equal(destroy({ status = 400, body = wrong "global/unknown" }, { json = { data = { id = ID, status = "terminating" } } })[1], true)
-    t:equal((failing(answers { { status = 400, body = wrong "global/unknown" }, { json = { data = { id = ID, status = "active" } } } },
+    t:equal((failing(fake.answers { { status = 400, body = wrong "global/unknown" }, { json = { data = { id = ID, status = "active" } } } },
       function(provider) return provider.destroy(ID) end)), "transient")
-    t:equal((failing(answers { { status = 404, body = wrong "global/not-found" } }, function(provider) return provider.destroy(ID) end)), "refused")
+    t:equal((failing(fake.answers { { status = 404, body = wrong "global/not-found" } }, function(provider) return provider.destroy(ID) end)), "refused")
   end)
 
   t:case("proof: get and the complete list, by id and by token", function()
     local gone = { status = 404, body = wrong "global/object-does-not-exist" }
     local function proof(first, rows)
-      return run(answers { first, { json = { data = json.array(rows) } } }, function(provider) return provider.proof(session).state end)[1]
+      return run(fake.answers { first, { json = { data = json.array(rows) } } }, function(provider) return provider.proof(session).state end)[1]
     end
     t:equal(proof(gone, {}), "stopped")
     t:equal(proof(gone, { { id = "x1", name = "somebody else's", status = "active" } }), "stopped")
@@ -370,12 +362,12 @@ return function(t)
   end)
 
   t:case("the account is the key's fingerprint, and tells nothing of the key", function()
-    local empty = answers { { json = { data = json.array {} } }, { json = { data = json.array {} } } }
+    local empty = fake.answers { { json = { data = json.array {} } }, { json = { data = json.array {} } } }
     local mine = run(empty, function(provider) return provider.account() end)[1]
-    local other = run(answers { { json = { data = json.array {} } } }, function(provider) return provider.account() end, "another-key-1")[1]
+    local other = run(fake.answers { { json = { data = json.array {} } } }, function(provider) return provider.account() end, "another-key-1")[1]
     t:ok(mine.id:match("^key%-%x+$") and mine.id ~= other.id and mine.balance == nil, mine.id)
     t:ok(not (mine.id .. mine.name):find(KEY:sub(8, 16), 1, true), "nothing of the key")
-    t:equal((failing(answers { { status = 401, body = wrong "global/invalid-api-key" } }, function(provider) return provider.account() end)), "auth")
+    t:equal((failing(fake.answers { { status = 401, body = wrong "global/invalid-api-key" } }, function(provider) return provider.account() end)), "auth")
   end)
 
   t:case("one request a second whatever it is, launches far apart, secrets hidden", function()
@@ -401,7 +393,7 @@ return function(t)
   end)
 
   t:case("the guard's requests name the key only by its variable", function()
-    local request = run(answers {}, function(provider) return provider.terminate_request("cplz-t") end)[1]
+    local request = run(fake.answers {}, function(provider) return provider.terminate_request("cplz-t") end)[1]
     t:equal({ request.method, request.url, request.body, request.key_env, request.find.url, request.find.token },
       { "POST", "https://cloud.lambda.ai/api/v1/instance-operations/terminate", '{"instance_ids":["${ID}"]}', "CPLZ_ACCOUNT_KEY",
       "https://cloud.lambda.ai/api/v1/instances", "cplz-t" })

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The Vast provider: what its answers mean, and what it sends, against scripted answers and against the simulator's pure handler.
+-- The Vast provider: what its fake.answers mean, and what it sends, against scripted fake.answers and against the simulator's pure handler.
 local host = require "base.host"
 local loader = require "base.loader"
 local json = require "base.json"
@@ -22,7 +22,7 @@ return function(t)
     return made
   end
 
-  -- Runs fn(provider, require) in a replaced world whose cloud answers with `http`. → results, the requests that were sent
+  -- Runs fn(provider, require) in a replaced world whose cloud fake.answers with `http`. → results, the requests that were sent
   local function run(http, fn)
     local s = fake.new { http = http, env = { HOME = "/home/user", VAST_API_KEY = "account-key-1" } }
     local p = s:start(function(require)
@@ -39,14 +39,6 @@ return function(t)
 
   local function ticket(require)
     return require("base.ticket").new(function() end)
-  end
-
-  local function answers(list)
-    local index = 0
-    return function()
-      index = index + 1
-      return list[index] or { status = 500, body = "no more answers" }
-    end
   end
 
   -- The failure of fn as fields.
@@ -188,7 +180,7 @@ return function(t)
 
   t:case("gone is only what is said in so many words", function()
     local function status_of(answer)
-      local results = run(answers { answer }, function(provider)
+      local results = run(fake.answers { answer }, function(provider)
         return provider.get("5").status
       end)
       return results[1]
@@ -197,7 +189,7 @@ return function(t)
     t:equal(status_of { status = 404, json = { error = "no_such_instance", success = false } }, "gone")
     t:equal(status_of { json = { instances = json.array { { id = 5, actual_status = "running" } } } }, "running")
     local function refused(answer)
-      return failing(answers { answer }, function(provider)
+      return failing(fake.answers { answer }, function(provider)
         return provider.get("5")
       end)[1]
     end
@@ -212,7 +204,7 @@ return function(t)
 
   t:case("a list is complete or it is no list", function()
     local function list(all)
-      local results, sent = run(answers(all), function(provider)
+      local results, sent = run(fake.answers(all), function(provider)
         local ids = {}
         for index, each in ipairs(provider.list()) do
           ids[index] = each.id
@@ -240,7 +232,7 @@ return function(t)
       { { json = { instances = json.array {}, next_token = 7 } } }, { { body = '{"instances":[null]}' } },
     }
     for index, all in ipairs(bad) do
-      local kind = failing(answers(all), function(provider)
+      local kind = failing(fake.answers(all), function(provider)
         return provider.list()
       end)[1]
       t:ok(kind == "broken" or kind == "transient", index .. " is " .. tostring(kind))
@@ -258,7 +250,7 @@ return function(t)
 
   t:case("a create says what it means: price only for spot", function()
     for _, spot in ipairs { true, false } do
-      local results, sent = run(answers { { json = { success = true, new_contract = 99, instance_api_key = "secret-key-9" } } },
+      local results, sent = run(fake.answers { { json = { success = true, new_contract = 99, instance_api_key = "secret-key-9" } } },
         function(provider, require)
           local made = provider.create(order(spot), ticket(require))
           return made.id, made.guard_key
@@ -277,7 +269,7 @@ return function(t)
 
   t:case("a create that fails: what may have been made is told", function()
     local function create(answer)
-      return failing(answers { answer }, function(provider, require)
+      return failing(fake.answers { answer }, function(provider, require)
         return provider.create(order(true), ticket(require))
       end)
     end
@@ -288,14 +280,14 @@ return function(t)
     t:equal(create { json = { success = true } }[1], "broken")
     t:equal(create { lost = true }[1], "transient")
     t:equal(create { status = 400, json = { error = "insufficient_credit" } }[1], "funds")
-    local _, sent = run(answers { { lost = true } }, function(provider, require)
+    local _, sent = run(fake.answers { { lost = true } }, function(provider, require)
       pcall(provider.create, order(true), ticket(require))
     end)
     t:equal(#sent, 1, "sent once")
   end)
 
   t:case("misuse raises before anything is sent", function()
-    local _, sent = run(answers {}, function(provider, require)
+    local _, sent = run(fake.answers {}, function(provider, require)
       local long = order(true)
       long.script = ("x"):rep(5000)
       t:raises("Vast takes", provider.create, long, ticket(require))
@@ -307,8 +299,8 @@ return function(t)
     t:equal(#sent, 0)
   end)
 
-  t:case("secrets inside answers are hidden", function()
-    local _, _, s = run(answers {
+  t:case("secrets inside fake.answers are hidden", function()
+    local _, _, s = run(fake.answers {
       { json = { id = 1, username = "a", credit = 2, api_key = "leak-key-1", sid = "leak-sid-2" } },
       { json = { instances = { id = 5, jupyter_token = "leak-token-3" } } },
       { json = { instances = json.array { { id = 5, jupyter_token = "leak-token-4" } } } },
@@ -329,7 +321,7 @@ return function(t)
   t:case("proof: get and the complete list, by number and by token", function()
     local session = { id = "5", token = "cplz-a" }
     local function state(get, rows)
-      local results = run(answers { get, { json = { success = true, instances = json.array(rows) } } }, function(provider)
+      local results = run(fake.answers { get, { json = { success = true, instances = json.array(rows) } } }, function(provider)
         return provider.proof(session).state
       end)
       return results[1]
@@ -344,7 +336,7 @@ return function(t)
 
   t:case("destroy: already gone is success, a bad key is not", function()
     local function destroy(answer)
-      local results = run(answers { answer }, function(provider, require)
+      local results = run(fake.answers { answer }, function(provider, require)
         local ok, result = require("base.fail").try(provider.destroy, "5")
         return ok and result or result.kind
       end)
@@ -358,7 +350,7 @@ return function(t)
   end)
 
   t:case("the machine's own terminate request names no account key", function()
-    local results = run(answers {}, function(provider)
+    local results = run(fake.answers {}, function(provider)
       return provider.terminate_request()
     end)
     t:equal(results[1], {
@@ -370,7 +362,7 @@ return function(t)
   t:case("charges: of this instance only, nil when they may not be read", function()
     local session = { id = "5", started = 1000 }
     local function charges(answer)
-      return run(answers { answer }, function(provider)
+      return run(fake.answers { answer }, function(provider)
         return provider.charges(session)
       end)[1]
     end

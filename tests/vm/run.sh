@@ -5,6 +5,7 @@ set -eu -o pipefail
 cd "$(dirname "$0")/../.."
 dir=$(mktemp -d "${TMPDIR:-/tmp}/cplz-vm.XXXXXX")
 trap 'rm -rf "$dir/home" "$dir/out"; rmdir "$dir" 2>/dev/null || true' EXIT
+trap 'exit 130' INT TERM HUP
 image=$(tests/vm/image.sh)
 code=0
 TMPDIR=$dir CONTINUEPLZ_SCRIPTS=$PWD/tests "${BUILD:-build}/continueplz" -C "$dir/home" tests/vm/run.lua "$image" "$@" | tee "$dir/out" || code=$?
