@@ -11,6 +11,7 @@ local process = require "base.process"
 local task = require "base.task"
 local term = require "base.term"
 local mistakes = require "dst.mistakes"
+local plant = require "dst.plant"
 
 local WORKERS = 1
 local SECONDS = 400 -- for one run of the campaign
@@ -18,14 +19,6 @@ local SECONDS = 400 -- for one run of the campaign
 local pattern = ...
 local root = files.dirname(files.dirname(files.dirname(files.absolute(loader.script))))
 local dir = files.join(process.getenv("TMPDIR") or "/tmp", "cplz-mutants-" .. keys.random_hex(6))
-
--- `text` with the mistake in place of what must stand there exactly once.
-local function plant(text, mistake)
-  local from, to = text:find(mistake.find, 1, true)
-  if not from then fail.raise("usage", ("%s does not hold the text that is to be changed"):format(mistake.file)) end
-  if text:find(mistake.find, to + 1, true) then fail.raise("usage", ("%s holds the text that is to be changed twice"):format(mistake.file)) end
-  return text:sub(1, from - 1) .. mistake.replace .. text:sub(to + 1)
-end
 
 local function reader(conn)
   return task.spawn(function()
