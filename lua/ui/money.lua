@@ -19,7 +19,8 @@ local function one(session)
       session.provider, session.id)
   end
   if session.id then
-    return ("running, %s for %s"):format(format.hourly(hourly), name(session))
+    return ("running, %s for %s%s"):format(format.hourly(hourly), name(session),
+      session.twin and (", and a second machine of the same create, %s"):format(session.twin) or "")
   end
   if session.started and not session.lost then
     return ("may be running: the create of %s was sent and is not answered yet"):format(session.token)

@@ -83,9 +83,10 @@ local function counted(session, now)
   return step > 0 and math.max(1, math.ceil(passed / step)) * step or passed
 end
 
---- What a session has cost so far by our own reckoning: agreed prices × time as the cloud counts it, plus the download.
+--- What a session has cost so far by our own reckoning: agreed prices × time as the cloud counts it, plus the download, and what
+-- second machines of its create ran for.
 function cost.so_far(session, now)
-  return cost.hourly(session) * counted(session, now) / 3600 + download(session)
+  return cost.hourly(session) * (counted(session, now) + (session.twin_seconds or 0)) / 3600 + download(session)
 end
 
 --- What it will have cost when it ran for `hours` from its start.

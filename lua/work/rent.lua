@@ -14,6 +14,16 @@ local rent = {}
 -- Refusals that the cloud states in so many words: nothing was made.
 local CERTAIN = { capacity = true, quota = true, funds = true, auth = true, rate = true }
 
+--- One look at the cloud's complete list. → array of instances that carry `token`
+-- @raise the list's failure
+function rent.look(provider, token)
+  local found = {}
+  for _, instance in ipairs(provider.list()) do
+    if instance.token == token then found[#found + 1] = instance end
+  end
+  return found
+end
+
 --- Looks for machines that carry `token` over the cloud's consistency window.
 -- @param window seconds to go on looking when nothing is there (0: one look)
 -- @return array of instances (empty: complete lists lacked it all the while)
@@ -23,16 +33,12 @@ function rent.find(provider, token, window)
   local complete, problem
   local failures = 0
   while true do
-    local ok, list = fail.try(provider.list)
+    local ok, found = fail.try(rent.look, provider, token)
     if ok then
       complete = true
-      local found = {}
-      for _, instance in ipairs(list) do
-        if instance.token == token then found[#found + 1] = instance end
-      end
       if #found > 0 then return found end
     else
-      problem, failures = list, failures + 1
+      problem, failures = found, failures + 1
     end
     local left = until_ - clock.now()
     if left <= 0 and complete then return {} end

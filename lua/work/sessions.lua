@@ -3,6 +3,7 @@
 --
 -- A session: token, provider, account, state, id, plan (the intent's fields), started (unix seconds of the create), bound_at, endpoint,
 -- seen (since when the cloud shows the machine),
+-- twin (id of a second machine of the same create that is not proven gone), twin_seconds (what such machines were charged for),
 -- ready_at, hourly, disk_hour, lost (answer of create unknown), refused, stopping (reason), destroyed, absences, unproven, closed (outcome: proven, never,
 -- unverifiable, acknowledged), unverifiable (closed so, not acknowledged yet), ended (unix seconds), cost, currency;
 -- untidy (since when something made around the machine is there), untidied and untidy_reason (when and why its removal last failed).
@@ -46,6 +47,12 @@ function apply.unguarded(s, r) s.state, s.unguarded_at = "unguarded", r.t end
 function apply.loading(s) s.state = "loading" end
 
 function apply.ready(s, r) s.state, s.ready_at, s.speed = "ready", r.t, r.speed end
+
+function apply.twin(s, r) s.twin = r.id end
+
+function apply.twin_gone(s, r)
+  s.twin, s.twin_seconds = nil, (s.twin_seconds or 0) + math.max(0, r.t - (s.started or r.t))
+end
 
 function apply.kept(s, r) s.kept = r.reason end
 

@@ -19,6 +19,7 @@ local pace = require "work.pace"
 local rent = require "work.rent"
 local report = require "work.report"
 local trusted = require "work.trusted"
+local twins = require "work.twins"
 
 local SILENT_MACHINES = 2    -- in a row without a handshake: suspect the user's own network
 local RATE_TRIES, RATE_PAUSE = 5, 15 -- creates that came too fast; seconds
@@ -157,6 +158,7 @@ end
 
 function steps.create(run)
   create_next(run)
+  twins.end_all(run.journal, run.provider, run.session, run.ui)
   run.ui:done(("Instance %s created (%s)"):format(run.session.id, name_of(run.candidate)))
 end
 
@@ -258,6 +260,7 @@ end
 function steps.health(run)
   run.health = model.verify(run.engine, run.want, function(text) run.ui:progress { text = text } end,
     function(text) run.ui:note(text) end)
+  twins.end_all(run.journal, run.provider, run.session, run.ui, true)
   link.tell("/lease", { idle = run.made.limits.idle })
   run.journal:append("ready", run.session.token, { speed = run.health.tokens_per_second })
   run.ui:done(run.health.tokens_per_second and ("Model responding (%.0f tokens/s)"):format(run.health.tokens_per_second) or "Model responding")

@@ -149,9 +149,21 @@ local function priced(self, token)
   end
 end
 
+-- A machine is ready, and nothing hid what a create made: it is the only one of its token.
+local function alone(self, token)
+  local ids, count = {}, 0
+  for _, row in ipairs(self:open()) do
+    if row.token == token and not ids[row.id] then ids[row.id], count = true, count + 1 end
+  end
+  if self.sees_twins and count > 1 then self:broken("S4", ("%s is said to be ready while %d machines of it bill"):format(token, count)) end
+end
+
 local function appending(self, data)
   local record = json.decode(data:match("^%x+ (.*)\n$") or "")
-  if type(record) == "table" and record.kind == "ready" then return priced(self, record.token) end
+  if type(record) == "table" and record.kind == "ready" then
+    alone(self, record.token)
+    return priced(self, record.token)
+  end
   if type(record) ~= "table" or record.kind ~= "closed" then return end
   for _, row in ipairs(self:open()) do
     if row.token == record.token then

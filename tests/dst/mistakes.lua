@@ -83,6 +83,9 @@ local list = {
   { name = "the lock is ignored", file = "work/journal.lua", expects = "S4",
     find = "  if not lock then\n    local pid", replace = "  lock = lock or { release = function() end }\n  if not lock then\n    local pid" },
 
+  { name = "a start does not look for a second machine of its create", file = "work/twins.lua", expects = "S4",
+    parts = "crash", only = "two machines from one", find = "local found = others(list, session)", replace = "local found = {}" },
+
   -- S5: no more than was agreed
   { name = "MAX_PRICE is ignored without a terminal", file = "commands/up.lua", expects = "S5", parts = "policies",
     find = "    if not ctx.asks then\n      if above then", replace = "    if not ctx.asks then\n      if false then" },

@@ -60,7 +60,10 @@ local scenes = {
       p:fault { name = "create.slow_appear", seconds = 40, get = true }
     end, act = up },
   { name = "up with two machines from one create", aim = "up",
-    prepare = function(p) p:fault { name = "create.twice" } end, act = up },
+    prepare = function(p)
+      p.judge.sees_twins = true
+      p:fault { name = "create.twice" }
+    end, act = up },
   { name = "up, the agent is killed", aim = "agent", prepare = nothing, act = up },
   { name = "stop", aim = "stop", prepare = up, act = function(p) p:run "stop" end },
   { name = "stop while destroy answers 500", aim = "stop",

@@ -16,6 +16,8 @@ local table_of_faults = {
   -- What was never answered nor seen is looked for again for a day, so the agent stays.
   { "create lost before it arrived", { { name = "create.lost_before", count = 1 } }, 0, {}, true },
   { "an error answer that created one", { { name = "create.error_but_created", count = 1 } }, 0 },
+  { "a create that made two: the second one is ended before READY", { { name = "create.twice", count = 1 } }, 0,
+    { "made two machines", "is proven gone" } },
   { "price changed at the create", { { name = "create.price_changed", count = 1 } }, 0 },
   { "boot that never ends", { { name = "boot.stuck", count = 1 } }, 0, { "did not come up" } },
   { "container that cannot start", { { name = "boot.oci_failure", count = 1 } }, 0, clouds = VAST },
