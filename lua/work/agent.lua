@@ -52,7 +52,7 @@ local function beat(self)
     tunnel.hurry(self)
     return false
   end
-  local ok, problem = fail.try(link.tell, "/heartbeat", {})
+  local ok, problem = fail.try(link.tell, self.tunnel_for, "/heartbeat")
   if not ok then
     self.heartbeat_problem = fail.message(problem)
     return false

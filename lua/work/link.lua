@@ -130,11 +130,10 @@ function link.terminated(token)
   return body and body.session == token and body.acknowledged == true
 end
 
---- Tells the guard on the machine to end it now (for when the cloud's API is dead for us). Returns true, or nil and a sentence.
-function link.end_machine(reason)
-  local request = link.guest("/end")
-  request.method, request.json, request.timeout, request.max_bytes = "POST", { reason = reason }, 5, 65536
-  local ok, problem = fail.try(http.request, request)
+--- Tells the guard on the machine of the session `token` to end it now (for when the cloud's API is dead for us). Another
+-- session's guard refuses. Returns true, or nil and a sentence.
+function link.end_machine(token, reason)
+  local ok, problem = fail.try(link.tell, token, "/end", { reason = reason })
   if not ok then return nil, fail.message(problem) end
   return true
 end
@@ -153,10 +152,11 @@ function link.engine_log()
   return http.request(request).body
 end
 
---- POSTs to the guest's control; raises when it refuses.
-function link.tell(path, body, method)
-  local request = link.guest(path)
-  request.method, request.json, request.timeout, request.max_bytes = method or "POST", body, 5, 65536
+--- POSTs (or `method`) to the control of the guest of the session `token`; raises when it refuses, as another session's guest does.
+function link.tell(token, path, body, method)
+  local request, named = link.guest(path), { token = token }
+  for name, value in pairs(body or {}) do named[name] = value end -- order: free
+  request.method, request.json, request.timeout, request.max_bytes = method or "POST", named, 5, 65536
   return http.request(request)
 end
 

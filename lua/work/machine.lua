@@ -57,7 +57,7 @@ local function guest_order(made, want, token)
   local ports, limits, way = made.ports, made.limits, made.way
   local terminate = made.provider.terminate_request(token)
   return {
-    listen_port = ports.listen, push_port = ports.push, engine_port = ports.engine, client_public = made.client_public,
+    token = token, listen_port = ports.listen, push_port = ports.push, engine_port = ports.engine, client_public = made.client_public,
     limits = { silence = limits.silence, idle = limits.idle, life = limits.life, life_max = limits.life },
     terminate = terminate, retry_seconds = terminate.retry or RETRY_SECONDS,
     engine = made.engine.start { port = ports.engine, context = want.context, model = want.model, boot = way.engine.boot,

@@ -51,6 +51,7 @@ function payload.config(order)
   local limits, terminate = order.limits, order.terminate
   add("listen-port", whole(order.listen_port, "listen_port", 1))
   add("peer-public", order.client_public)
+  add("token", order.token)
   add("private-key-env", payload.private_env)
   add("control-port", CONTROL_PORT)
   local engine_port = whole(order.engine_port, "engine_port", 1)
@@ -110,7 +111,7 @@ local function tries(order)
 end
 
 --- Builds what is sent for one rental.
--- @param order { listen_port, push_port, engine_port, client_public (base64), last_resort_seconds, retry_seconds,
+-- @param order { token (of the session), listen_port, push_port, engine_port, client_public (base64), last_resort_seconds, retry_seconds,
 --   limits = { silence, idle, life, life_max } in seconds (0 off),
 --   terminate = { method, url, headers = { "Name: value" }, body, key_env, find = { url, headers, token, pause } or nil },
 --   engine = { argv, env = { "NAME=value" }, inherit = { "NAME" } (variables of the machine) }, ca_pem or nil }.

@@ -220,14 +220,14 @@ end
 local function guard_now(run)
   local guard = link.guard()
   if guard.key == false and run.session.guard_key then
-    link.tell("/key", run.session.guard_key, "PUT")
+    link.tell(run.session.token, "/key", { key = run.session.guard_key }, "PUT")
     guard = link.guard()
   end
   local detail = guard.guard or {}
   if guard.state ~= "armed" then fail.raise("machine", "its state is " .. tostring(guard.state)) end
   if not detail.persisted then fail.raise("machine", "it cannot keep its end on the machine's disk") end
   if not detail.ready and run.made.guard ~= "none" then fail.raise("machine", "it has no key to end the machine with: " .. tostring(detail.missing)) end
-  link.tell("/heartbeat", {})
+  link.tell(run.session.token, "/heartbeat")
   return guard
 end
 
@@ -261,7 +261,7 @@ function steps.health(run)
   run.health = model.verify(run.engine, run.want, function(text) run.ui:progress { text = text } end,
     function(text) run.ui:note(text) end)
   twins.end_all(run.journal, run.provider, run.session, run.ui, true)
-  link.tell("/lease", { idle = run.made.limits.idle })
+  link.tell(run.session.token, "/lease", { idle = run.made.limits.idle })
   run.journal:append("ready", run.session.token, { speed = run.health.tokens_per_second })
   run.ui:done(run.health.tokens_per_second and ("Model responding (%.0f tokens/s)"):format(run.health.tokens_per_second) or "Model responding")
 end

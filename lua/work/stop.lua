@@ -43,7 +43,7 @@ local function hooks_for(ui, session)
     if not told then
       told = true
       task.spawn(function()
-        if link.end_machine("the cloud's API does not take our terminate") then ui:note("the guard on the machine was told to end it") end
+        if link.end_machine(session.token, "the cloud's API does not take our terminate") then ui:note("the guard on the machine was told to end it") end
       end)
     end
   end
@@ -168,7 +168,7 @@ end
 local function provider_of(session, ui)
   local ok, provider = fail.try(trusted.provider, session.provider)
   if ok then return provider end
-  if session.id and link.end_machine("the script for its cloud cannot be used") then ui:note("the guard on the machine was told to end it") end
+  if session.id and link.end_machine(session.token, "the script for its cloud cannot be used") then ui:note("the guard on the machine was told to end it") end
   error(provider, 0)
 end
 

@@ -167,6 +167,15 @@ static bool set_text(struct parser *parser, void *field, const char *name, char 
     return *text || refuse(parser, "out of memory");
 }
 
+static bool set_token(struct parser *parser, void *field, const char *name, char *value) {
+    size_t n = 0;
+    while (name_byte(value[n]) || value[n] == '-' || value[n] == '.')
+        n++;
+    if (value[n] || n > CONFIG_TOKEN_MAX)
+        return refuse(parser, "%s wants at most %d letters, digits and -._, not \"%.40s\"", name, CONFIG_TOKEN_MAX, value);
+    return set_text(parser, field, name, value);
+}
+
 static bool set_list(struct parser *parser, void *field, const char *name, char *value) {
     struct config_list *list = field;
     if (list->count == CONFIG_LIST)
@@ -238,6 +247,7 @@ static const struct key keys[] = {
     {"control-port", false, set_port, FIELD(control_port)},
     {"keepalive", false, set_short, FIELD(keepalive)},
     {"peer-public", false, set_public, FIELD(peer_public)},
+    {"token", false, set_token, FIELD(token)},
     {"private-key-env", false, set_text, FIELD(private_key_env)},
     {"key-env", false, set_text, FIELD(key_env)},
     {"address", false, set_address, FIELD(address)},
@@ -316,6 +326,7 @@ static bool leaks(const struct config *config, const char *name) {
 static bool complete(struct parser *parser) {
     const struct config *config = parser->config;
     const char *absent = !config->listen_port       ? "listen-port"
+                         : !config->token           ? "token"
                          : !config->private_key_env ? "private-key-env"
                          : !config->terminate.url   ? "terminate-url"
                          : !config->state_dir       ? "state-dir"
@@ -377,6 +388,7 @@ void config_free(struct config *config) {
     free_list(&config->ca_files);
     free_list(&config->engine_argv);
     free_list(&config->engine_env);
+    free(config->token);
     free(config->private_key_env);
     free(config->key_env);
     free(config->find_token);

@@ -12,6 +12,7 @@
 #define CONFIG_MAX_BYTES 65536
 #define CONFIG_LIST 32
 #define CONFIG_EXPOSES 8
+#define CONFIG_TOKEN_MAX 100
 
 struct config_list {
     char *item[CONFIG_LIST];
@@ -33,6 +34,7 @@ struct config {
     uint16_t listen_port, control_port, keepalive;
     uint8_t peer_public[32];
     uint32_t address, peer_address; /* host byte order */
+    char *token; /* of the session: what changes the guest must name it */
     char *private_key_env;
     char *key_env; /* NULL: the key can only be pushed */
     struct config_expose expose[CONFIG_EXPOSES];

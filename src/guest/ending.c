@@ -16,7 +16,6 @@
 #include "request.h"
 #include "wire.h"
 
-#define KEY_MAX 512
 #define ATTEMPT_SECONDS 60
 #define BACKOFF_SECONDS 60
 #define MOST_PAUSE 20

@@ -11,6 +11,8 @@
 #include "guard.h"
 #include "store.h"
 
+#define KEY_MAX 512
+
 struct ending;
 
 struct ending_status {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the control answers: docs/guest.md. */
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,13 +62,13 @@ static void show_status(struct guest *guest, struct control_reply *reply) {
     ending_get_status(guest->ending, &ending);
     engine_get_status(guest->engine, &engine);
     reply_text(reply, 200,
-               "{\"version\":\"" GUEST_VERSION "\",\"state\":\"%s\",\"reason\":%s,\"key\":%s,"
+               "{\"version\":\"" GUEST_VERSION "\",\"token\":\"%s\",\"state\":\"%s\",\"reason\":%s,\"key\":%s,"
                "\"silence\":%lld,\"idle\":%lld,\"life\":%lld,\"life_max\":%lld,"
                "\"silence_left\":%s,\"idle_left\":%s,\"life_left\":%s,"
                "\"age\":%s,\"contact_age\":%s,\"traffic_age\":%s,\"uptime\":%s,"
                "\"engine\":{\"running\":%s,\"pid\":%ld,\"restarts\":%llu,\"last_exit\":%s},"
                "\"guard\":{\"persisted\":%s,\"ready\":%s,\"missing\":%s,\"attempts\":%llu,\"last_answer\":%s}}\n",
-               guard->ending ? "ending" : "armed", quoted(guard->reason, reason, sizeof reason), ending.key ? "true" : "false",
+               guest->config.token, guard->ending ? "ending" : "armed", quoted(guard->reason, reason, sizeof reason), ending.key ? "true" : "false",
                (long long)guard->limits.silence, (long long)guard->limits.idle, (long long)guard->limits.life,
                (long long)guard->life_max,
                seconds(guard_left(guard, GUARD_SILENCE, now), n[0]), seconds(guard_left(guard, GUARD_IDLE, now), n[1]),
@@ -79,6 +80,20 @@ static void show_status(struct guest *guest, struct control_reply *reply) {
                guest->persisted ? "true" : "false", ending.ready ? "true" : "false",
                quoted(ending.missing, missing, sizeof missing), (unsigned long long)ending.attempts,
                quoted(ending.last, answer, sizeof answer));
+}
+
+/* Whether the request is about this machine: its body names the session's token. Otherwise it is refused. */
+static bool addressed(const struct guest *guest, const struct wire_request *request, struct control_reply *reply) {
+    char token[CONFIG_TOKEN_MAX + 2], why[200]; /* a longer one is cut, and still too long to be ours */
+    if (json_string(request->body, request->body_len, "token", token, sizeof token) != 1) {
+        refuse(reply, 400, "the body must be a JSON object that names the session's token");
+        return false;
+    }
+    if (strcmp(token, guest->config.token) == 0)
+        return true;
+    snprintf(why, sizeof why, "this machine belongs to another session: %s", guest->config.token);
+    refuse(reply, 409, why);
+    return false;
 }
 
 static void take_lease(struct guest *guest, const struct wire_request *request, struct control_reply *reply) {
@@ -105,7 +120,7 @@ static void take_lease(struct guest *guest, const struct wire_request *request, 
 
 static void take_end(struct guest *guest, const struct wire_request *request, struct control_reply *reply) {
     char reason[120] = "", text[160];
-    if (request->body_len > 0 && json_string(request->body, request->body_len, "reason", reason, sizeof reason) < 0) {
+    if (json_string(request->body, request->body_len, "reason", reason, sizeof reason) < 0) {
         refuse(reply, 400, "the body is no JSON object with a reason");
         return;
     }
@@ -117,20 +132,15 @@ static void take_end(struct guest *guest, const struct wire_request *request, st
 }
 
 static void take_key(struct guest *guest, const struct wire_request *request, struct control_reply *reply) {
-    const char *key = request->body;
-    size_t len = request->body_len;
-    while (len > 0 && (key[len - 1] == '\n' || key[len - 1] == '\r'))
-        len--;
-    if (len > 1 && key[0] == '"' && key[len - 1] == '"') { /* a JSON string; keys need no escapes */
-        key++;
-        len -= 2;
-    }
-    if (!ending_key(guest->ending, key, len)) {
+    char key[KEY_MAX + 2]; /* a longer one is cut, and still too long */
+    bool good = json_string(request->body, request->body_len, "key", key, sizeof key) == 1;
+    if (!good || !ending_key(guest->ending, key, strlen(key))) {
         refuse(reply, 400, "a key has 1 to 512 visible characters");
-        return;
+    } else {
+        store_log(&guest->store, "a key was pushed");
+        show_status(guest, reply);
     }
-    store_log(&guest->store, "a key was pushed");
-    show_status(guest, reply);
+    sodium_memzero(key, sizeof key);
 }
 
 static void show_log(struct guest *guest, const struct wire_request *request, struct control_reply *reply) {
@@ -166,6 +176,8 @@ void guest_answer(void *ctx, const struct wire_request *request, struct control_
         refuse(reply, i == count ? 404 : 405, i == count ? "there is no such path" : "this path wants another method");
         return;
     }
+    if (request->method[0] == 'P' && !addressed(guest, request, reply))
+        return; /* about another machine: it is no contact either */
     guest_check(guest);
     guard_contact(&guest->guard, clock_now());
     guest->dirty = true;

@@ -8,7 +8,7 @@
 #include "guest_check.h"
 
 #define PUBLIC "peer-public AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n"
-#define BASE "listen-port 51820\n" PUBLIC "private-key-env CPLZ_KEY\nterminate-url https://cloud.example/${ID}\nstate-dir state\n"
+#define BASE "listen-port 51820\n" PUBLIC "token cplz-h.1_A\nprivate-key-env CPLZ_KEY\nterminate-url https://cloud.example/${ID}\nstate-dir state\n"
 
 static const char *lookup(void *ctx, const char *name) {
     (void)ctx;
@@ -36,6 +36,7 @@ static void everything(void) {
                  "ca-file a.pem\nca-file b.pem\nengine-arg /bin/server\nengine-arg two words\nengine-env HOME=${HOME}\n"
                  "engine-inherit PORT\nengine-inherit NOWHERE\nengine-env COST=5$$"),
            "refused: %s", why);
+    expect(strcmp(config.token, "cplz-h.1_A") == 0, "token");
     expect(config.listen_port == 51820 && config.control_port == 8572 && config.keepalive == 25, "ports");
     expect(config.peer_public[0] == 1 && config.peer_public[31] == 1, "peer-public");
     expect(config.address == 0x0a010203 && config.peer_address == 0x0a010204, "addresses");
@@ -66,38 +67,41 @@ static const struct {
     const char *text, *sentence;
 } refusals[] = {
     {"", "listen-port is missing"},
-    {"listen-port 1\n" PUBLIC "private-key-env K\nstate-dir s\n", "terminate-url is missing"},
-    {"listen-port 1\nprivate-key-env K\nterminate-url http://a/\nstate-dir s\n", "peer-public is missing"},
-    {BASE "colour blue\n", "line 6: unknown key \"colour\""},
-    {BASE "life\n", "line 6: \"life\" is not \"key value\""},
-    {BASE "life \n", "line 6: \"life \" is not \"key value\""},
-    {BASE "life 12h\n", "line 6: life wants whole seconds, at most ten years, not \"12h\""},
-    {BASE "life -1\n", "line 6: life wants whole seconds, at most ten years, not \"-1\""},
-    {BASE "life 99999999999999999999\n", "line 6: life wants whole seconds, at most ten years, not \"99999999999999999999\""},
-    {BASE "control-port 0\n", "line 6: control-port wants a port from 1 to 65535, not \"0\""},
-    {BASE "control-port 65536\n", "line 6: control-port wants a port from 1 to 65535, not \"65536\""},
-    {BASE "keepalive 1e3\n", "line 6: keepalive wants seconds from 0 to 65535, not \"1e3\""},
-    {BASE "address 10.0.0\n", "line 6: address wants an IPv4 address, not \"10.0.0\""},
-    {BASE "address 10.0.0.256\n", "line 6: address wants an IPv4 address, not \"10.0.0.256\""},
-    {BASE "peer-public AQE=\n", "line 6: peer-public wants 32 bytes in base64, not \"AQE=\""},
-    {BASE "state-dir again\n", "line 6: state-dir is given twice"},
-    {BASE "expose 1 2\n", "line 6: expose wants INNER-PORT LOCAL-PORT counted|uncounted"},
-    {BASE "expose 1 2 maybe\n", "line 6: expose wants counted or uncounted, not \"maybe\""},
-    {BASE "terminate-header nothing\n", "line 6: terminate-header wants \"Name: value\", not \"nothing\""},
-    {BASE "terminate-header a b: c\n", "line 6: terminate-header wants \"Name: value\", not \"a b: c\""},
-    {BASE "terminate-method get\n", "line 6: terminate-method wants a word in capitals, not \"get\""},
-    {BASE "find-url ftp://a/\n", "line 6: find-url wants a http or https address, not \"ftp://a/\""},
+    {"listen-port 1\n" PUBLIC "private-key-env K\nterminate-url http://a/\nstate-dir s\n", "token is missing"},
+    {"listen-port 1\n" PUBLIC "token t\nprivate-key-env K\nstate-dir s\n", "terminate-url is missing"},
+    {"listen-port 1\ntoken t\nprivate-key-env K\nterminate-url http://a/\nstate-dir s\n", "peer-public is missing"},
+    {BASE "colour blue\n", "line 7: unknown key \"colour\""},
+    {BASE "life\n", "line 7: \"life\" is not \"key value\""},
+    {BASE "life \n", "line 7: \"life \" is not \"key value\""},
+    {BASE "life 12h\n", "line 7: life wants whole seconds, at most ten years, not \"12h\""},
+    {BASE "life -1\n", "line 7: life wants whole seconds, at most ten years, not \"-1\""},
+    {BASE "life 99999999999999999999\n", "line 7: life wants whole seconds, at most ten years, not \"99999999999999999999\""},
+    {BASE "control-port 0\n", "line 7: control-port wants a port from 1 to 65535, not \"0\""},
+    {BASE "control-port 65536\n", "line 7: control-port wants a port from 1 to 65535, not \"65536\""},
+    {BASE "keepalive 1e3\n", "line 7: keepalive wants seconds from 0 to 65535, not \"1e3\""},
+    {BASE "address 10.0.0\n", "line 7: address wants an IPv4 address, not \"10.0.0\""},
+    {BASE "address 10.0.0.256\n", "line 7: address wants an IPv4 address, not \"10.0.0.256\""},
+    {BASE "peer-public AQE=\n", "line 7: peer-public wants 32 bytes in base64, not \"AQE=\""},
+    {"token a b\n", "line 1: token wants at most 100 letters, digits and -._, not \"a b\""},
+    {"token a?\n", "line 1: token wants at most 100 letters, digits and -._, not \"a?\""},
+    {BASE "state-dir again\n", "line 7: state-dir is given twice"},
+    {BASE "expose 1 2\n", "line 7: expose wants INNER-PORT LOCAL-PORT counted|uncounted"},
+    {BASE "expose 1 2 maybe\n", "line 7: expose wants counted or uncounted, not \"maybe\""},
+    {BASE "terminate-header nothing\n", "line 7: terminate-header wants \"Name: value\", not \"nothing\""},
+    {BASE "terminate-header a b: c\n", "line 7: terminate-header wants \"Name: value\", not \"a b: c\""},
+    {BASE "terminate-method get\n", "line 7: terminate-method wants a word in capitals, not \"get\""},
+    {BASE "find-url ftp://a/\n", "line 7: find-url wants a http or https address, not \"ftp://a/\""},
     {BASE "find-url https://a/\n", "find-url and find-token go together"},
     {BASE "engine-env CPLZ_KEY=x\n", "the engine must not get the variable of a key"},
     {BASE "key-env PORT\nengine-inherit PORT\n", "the engine must not get the variable of a key"},
     {BASE "retry 0\n", "retry must not be 0"},
     {BASE "life-max 10\nlife 11\n", "life is longer than life-max"},
     {BASE "life-max 10\n", "life is longer than life-max"},
-    {BASE "ca-file ${NOWHERE}\n", "line 6: no usable environment variable: NOWHERE"},
-    {BASE "ca-file ${EMPTY}\n", "line 6: no usable environment variable: EMPTY"},
-    {BASE "ca-file ${LINES}\n", "line 6: no usable environment variable: LINES"},
-    {BASE "ca-file ${HOME\n", "line 6: broken ${NAME} in the value of: ca-file"},
-    {BASE "ca-file a\tb\n", "line 6: a control character"},
+    {BASE "ca-file ${NOWHERE}\n", "line 7: no usable environment variable: NOWHERE"},
+    {BASE "ca-file ${EMPTY}\n", "line 7: no usable environment variable: EMPTY"},
+    {BASE "ca-file ${LINES}\n", "line 7: no usable environment variable: LINES"},
+    {BASE "ca-file ${HOME\n", "line 7: broken ${NAME} in the value of: ca-file"},
+    {BASE "ca-file a\tb\n", "line 7: a control character"},
 };
 
 static void refused(void) {

@@ -95,7 +95,7 @@ end
 
 --- The guest runs, with this configuration.
 function guest:born(text)
-  self.limits, self.retry = {}, tonumber(text:match("\nretry (%d+)"))
+  self.limits, self.retry, self.token = {}, tonumber(text:match("\nretry (%d+)")), text:match("\ntoken (%S+)")
   for _, name in ipairs { "silence", "idle", "life" } do self.limits[name] = tonumber(text:match("\n" .. name .. " (%d+)")) end
   self.birth, self.contact = now(self), now(self)
   self:watch()
@@ -175,7 +175,7 @@ end
 local function state_of(self)
   local limits = self.limits
   local function rest(limit, from) return limit > 0 and math.max(0, from + limit - now(self)) or json.null end
-  return { version = "0.1.0", state = self.ending and "ending" or "armed", key = key_of(self) ~= nil, silence = limits.silence,
+  return { version = "0.1.0", token = self.token, state = self.ending and "ending" or "armed", key = key_of(self) ~= nil, silence = limits.silence,
     idle = limits.idle, life = limits.life, life_max = limits.life, silence_left = rest(limits.silence, self.contact),
     idle_left = rest(limits.idle, self.traffic or self.birth + limits.idle), life_left = rest(limits.life, self.birth),
     age = now(self) - self.birth, engine = { running = not self.ending, restarts = 0 },
@@ -185,13 +185,15 @@ end
 --- The guest's control: → response of the replaced HTTP, or nil when the machine is silent.
 function guest:control(request)
   if not self:runs() then return nil end
+  local wanted = request.method ~= "GET" and (json.decode(request.body or "") or {}) or nil
+  if wanted and type(wanted.token) ~= "string" then return { status = 400, json = { error = "the body must name the session's token" } } end
+  if wanted and wanted.token ~= self.token then return { status = 409, json = { error = "this machine belongs to another session" } } end
   self.contact = now(self)
   if request.path == "/end" then
     self:finish()
   elseif request.path == "/key" then
-    self.key = json.decode(request.body) or request.body
+    self.key = wanted.key
   elseif request.path == "/lease" then
-    local wanted = json.decode(request.body)
     if self.ending then return { status = 409, json = { error = "it is ending" } } end
     for _, name in ipairs { "silence", "idle", "life" } do self.limits[name] = wanted[name] or self.limits[name] end
     self.traffic = self.traffic or now(self)

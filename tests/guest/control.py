@@ -13,6 +13,7 @@ import sys
 import lib
 
 GUEST, CONTINUEPLZ = sys.argv[1:3]
+TOKEN = "cplz-home-1a2b"
 SERVER = """import http.server, os, sys
 print("engine speaks", flush=True)
 class H(http.server.BaseHTTPRequestHandler):
@@ -40,7 +41,7 @@ class Rig:
         with open(f"{self.dir}/server.py", "w", encoding="ascii") as f:
             f.write(SERVER)
         with open(f"{self.dir}/config", "w", encoding="ascii") as f:
-            f.write(f"listen-port {self.udp}\npeer-public {client_public}\nprivate-key-env CPLZ_KEY\ncontrol-port {self.inner}\n"
+            f.write(f"listen-port {self.udp}\npeer-public {client_public}\ntoken {TOKEN}\nprivate-key-env CPLZ_KEY\ncontrol-port {self.inner}\n"
                     f"expose 11434 {engine} counted\nexpose 11435 {engine} uncounted\nsilence 36000\nidle 3600\nlife 43200\nlife-max 86400\n"
                     f"retry 1\nkey-env TEST_KEY\nterminate-url http://127.0.0.1:{self.cloud.port}/i/${{TEST_ID}}\n"
                     f"terminate-header Authorization: Bearer ${{KEY}}\nengine-arg {sys.executable}\nengine-arg {self.dir}/server.py\n"
@@ -64,6 +65,10 @@ class Rig:
         data = answer.read()
         conn.close()
         return answer.status, data
+
+    def tell(self, path, method="POST", **body):
+        """A change, for the session of this machine unless told otherwise."""
+        return self.ask(method, path, json.dumps({"token": TOKEN, **body}))
 
     def quiet(self, *args, **more):
         try:
@@ -90,7 +95,7 @@ RIG = Rig()
 
 def test_status():
     s = RIG.status()
-    assert s["version"] and s["state"] == "armed" and s["reason"] is None, s
+    assert s["version"] and s["token"] == TOKEN and s["state"] == "armed" and s["reason"] is None, s
     assert 35900 < s["silence_left"] <= 36000 and 43000 < s["life_left"] <= 43200, s
     assert 7100 < s["idle_left"] <= 7200, s
     assert s["silence"] == 36000 and s["idle"] == 3600 and s["life"] == 43200 and s["life_max"] == 86400, s
@@ -101,25 +106,25 @@ def test_status():
 def test_key():
     s = RIG.status()
     assert s["key"] is False and s["guard"]["ready"] is False and "${KEY}" in s["guard"]["missing"], s
-    for bad in (b"", b"two words", b"x" * 513, b"a\r\nB: c"):
-        assert RIG.ask("PUT", "/key", bad)[0] == 400, bad
-    assert RIG.status()["key"] is False
-    code, data = RIG.ask("PUT", "/key", json.dumps(lib.KEY))
+    for bad in ("", "two words", "x" * 513, "a\r\nB: c", 5, None, [lib.KEY]):
+        assert RIG.tell("/key", "PUT", key=bad)[0] == 400, bad
+    assert RIG.tell("/key", "PUT")[0] == 400 and RIG.status()["key"] is False
+    code, data = RIG.tell("/key", "PUT", key=lib.KEY)
     assert code == 200 and json.loads(data)["key"] is True and json.loads(data)["guard"]["ready"] is True, data
     assert lib.KEY.encode() not in data
     assert os.stat(f"{RIG.dir}/state/key").st_mode & 0o777 == 0o600 and lib.read(RIG.dir, "state", "key") == lib.KEY
 
 
 def test_lease():
-    code, data = RIG.ask("POST", "/lease", b'{"silence": 100, "idle": 50}')
+    code, data = RIG.tell("/lease", silence=100, idle=50)
     s = json.loads(data)
     assert code == 200 and s["silence_left"] <= 100 and s["idle_left"] <= 50 and s["life"] == 43200, data
-    code, data = RIG.ask("POST", "/lease", b'{"life": 86401}')
+    code, data = RIG.tell("/lease", life=86401)
     assert code == 400 and "life-max" in json.loads(data)["error"], data
-    for bad in (b"", b"[]", b'{"idle": -1}', b'{"idle": "1"}', b'{"idle": 1', b"\0"):
-        assert RIG.ask("POST", "/lease", bad)[0] == 400, bad
+    for bad in (-1, "1", [1], None):
+        assert RIG.tell("/lease", idle=bad)[0] == 400, bad
     assert RIG.status()["silence"] == 100
-    code, data = RIG.ask("POST", "/lease", b'{"silence": 36000, "idle": 3600, "life": 86400}')
+    code, data = RIG.tell("/lease", silence=36000, idle=3600, life=86400)
     assert code == 200 and json.loads(data)["life_left"] > 86000, data
 
 
@@ -149,6 +154,15 @@ def test_refusals():
     assert RIG.ask("GET", "/nothing")[0] == 404 and RIG.ask("GET", "/lease")[0] == 405 and RIG.ask("POST", "/status")[0] == 405
     assert b" 400 " in RIG.raw(b"nonsense\r\n\r\n")
     assert b" 431 " in RIG.raw(b"GET /" + b"a" * 5000)
+    for path, method in (("/end", "POST"), ("/lease", "POST"), ("/heartbeat", "POST"), ("/key", "PUT")):
+        for other in ("cplz-home-1a2c", TOKEN + "x", TOKEN[:-1], "", TOKEN * 20):
+            code, data = RIG.ask(method, path, json.dumps({"token": other, "silence": 1, "reason": "x", "key": "k"}))
+            assert code == 409 and json.loads(data)["error"] == f"this machine belongs to another session: {TOKEN}", (path, other, data)
+        for bad in (b"", b"[]", b"{", b"\0", b'{"reason": "x", "silence": 1, "key": "k"}', b'{"token": 5}', json.dumps(TOKEN).encode()):
+            code, data = RIG.ask(method, path, bad)
+            assert code == 400 and "names the session's token" in json.loads(data)["error"], (path, bad, data)
+    s = RIG.status()
+    assert s["state"] == "armed" and s["silence"] == 36000 and not RIG.cloud.requests, s
     assert b" 413 " in RIG.raw(b"PUT /key HTTP/1.1\r\nContent-Length: 5000\r\n\r\n")
     with socket.socket() as s:
         assert s.connect_ex(("127.0.0.1", RIG.inner)) != 0, "the control listens on a real socket"
@@ -177,7 +191,7 @@ def test_slow():
 
 def test_many():
     for _ in range(300):
-        assert RIG.ask("POST", "/heartbeat")[0] == 200
+        assert RIG.tell("/heartbeat")[0] == 200
     assert RIG.status()["contact_age"] < 3600
 
 
@@ -196,7 +210,7 @@ def test_restart():
 
 def test_end():
     pid = RIG.status()["engine"]["pid"]
-    code, data = RIG.ask("POST", "/end", b'{"reason": "the test is over"}')
+    code, data = RIG.tell("/end", reason="the test is over")
     s = json.loads(data)
     assert code == 200 and s["state"] == "ending" and s["reason"] == "the client asked for it: the test is over", data
     request = lib.until("the request", lambda: RIG.cloud.requests)[0]
@@ -205,7 +219,7 @@ def test_end():
     s = lib.until("the answer in the status", lambda: (lambda s: s["guard"]["last_answer"] and s)(RIG.status()))
     assert s["guard"]["last_answer"] == "terminate answered HTTP 200" and s["guard"]["attempts"] >= 1, s
     lib.until("the engine's end", lambda: not RIG.status()["engine"]["running"])
-    assert not os.path.exists(f"/proc/{pid}") and RIG.ask("POST", "/lease", b'{"silence": 5}')[0] == 409
+    assert not os.path.exists(f"/proc/{pid}") and RIG.tell("/lease", silence=5)[0] == 409
     lib.until("more requests", lambda: len(RIG.cloud.requests) >= 3)
     assert lib.KEY not in RIG.log() + lib.read(RIG.dir, "out") and RIG.private not in RIG.log() + lib.read(RIG.dir, "out")
 

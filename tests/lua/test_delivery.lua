@@ -81,8 +81,9 @@ return function(t)
       t:ok(unit:find(line, 1, true), line)
     end
     local config = parts[DIRECTORY .. "config"].content
-    for _, line in ipairs { "find-token " .. TOKEN, "find-url https://cloud.lambda.ai/api/v1/instances", "find-pause 2", "terminate-method POST",
-      "key-env CPLZ_ACCOUNT_KEY", "listen-port " .. port, "engine-arg /opt/continueplz/engine.sh", 'terminate-body {"instance_ids":["${ID}"]}' } do
+    for _, line in ipairs { "token " .. TOKEN, "find-token " .. TOKEN, "find-url https://cloud.lambda.ai/api/v1/instances", "find-pause 2",
+      "terminate-method POST", "key-env CPLZ_ACCOUNT_KEY",
+      "listen-port " .. port, "engine-arg /opt/continueplz/engine.sh", 'terminate-body {"instance_ids":["${ID}"]}' } do
       t:ok(("\n" .. config):find("\n" .. line .. "\n", 1, true), line)
     end
     t:equal(parts[DIRECTORY .. "environment"].content, ("CPLZ_KEY=%s\nCPLZ_ACCOUNT_KEY=%s\n"):format(secret, KEY))
