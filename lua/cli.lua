@@ -28,11 +28,14 @@ local function wants_json(argv)
 end
 
 local function refused(argv, sentence, kind, code, more)
+  sentence = require("cli.words").presentable(sentence)
   term.err("continueplz: " .. sentence .. "\n" .. (more or ""))
   if wants_json(argv) then
     local json = require "base.json"
-    term.out(json.encode { status = "failed", error = { kind = kind, message = sentence, exit_code = code } } .. "\n")
+    local object = { status = "failed", error = { kind = kind, message = sentence, exit_code = code } }
+    term.out(json.encode(require("cli.money").stamp(object, world.home)) .. "\n")
   end
+  term.err("Money: " .. require("cli.money").told(world.home) .. "\n")
   return code
 end
 
@@ -88,8 +91,14 @@ local function load(name)
   return fail.raise("usage", ("unknown command '%s'%s"):format(name, suggest.hint(name, args.commands)))
 end
 
--- Without a command: status when something runs, else the short help.
-local function bare_command()
+-- Without a command: status when something runs, else the short help. Where a command's name was taken for the folder, the folder's own
+-- name was lost on the way (continueplz -C $UNSET stop).
+local function bare_command(options)
+  for _, name in ipairs(args.commands) do
+    if options.directory == name then
+      fail.raise("usage", ("-C takes '%s' as the folder, and no command follows; if the folder is meant, write -C ./%s"):format(name, name))
+    end
+  end
   local ok, open = fail.try(function()
     local home = world.home
     return home and files.exists(files.join(home, "journal")) and #require("work.journal").open(home):open_sessions() > 0
@@ -104,7 +113,7 @@ local function choose(parsed)
   local name, words = args.command(parsed)
   local options = parsed.options
   if not name then
-    name = options.help and "help" or bare_command()
+    name = options.help and "help" or bare_command(options)
   elseif options.help and name ~= "help" then
     name, words = "help", { name }
   end
@@ -118,44 +127,44 @@ function M.broken(argv, failure)
   return refused(argv, fail.message(failure) .. "; mend it, or say --no-user", failure.kind, exitcodes.of(failure))
 end
 
--- Words that a stop may come with and still be nothing but a stop.
-local BESIDE_STOP = { ["-y"] = true, ["--yes"] = true, ["--json"] = true, ["--output=json"] = true, ["--no-user"] = true, ["--alert"] = true,
-  ["-v"] = true, ["--verbose"] = true }
-
-local function only_stops(argv)
-  local stops, index = 0, 1
-  while argv[index] do
-    local word = argv[index]
-    if word == "stop" or word == "--stop" then
-      stops = stops + 1
-    elseif word == "-C" or word == "--directory" then
-      index = index + 1
-    elseif not BESIDE_STOP[word] and not word:find("^%-C.") and not word:find("^%-%-directory=") then
-      return false
-    end
-    index = index + 1
+-- The folder and the scripts of this world were chosen by main's own look at the words (world.spoken), before there was a grammar to
+-- read them by. Where the grammar reads them otherwise, nothing is done. → nil, or a sentence
+local function misread(parsed)
+  local spoken, options = world.spoken, parsed.options
+  if not spoken or not spoken.refused and options.directory == spoken.directory and options["no-user"] == spoken.no_user then
+    return nil
   end
-  return stops == 1
+  return "-C and --no-user cannot be told apart from what stands around them here; write them first: continueplz -C DIR --no-user COMMAND"
 end
 
--- A plain stop has the agent send the first terminate (work.ahead) before this process has loaded anything.
-local function stop_ahead(argv)
-  if world.home and only_stops(argv) then
-    require "base.knock" (world.home .. "/agent.sock", "POST /terminate HTTP/1.1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+local STOP = "POST /terminate?home=%s&token=%s HTTP/1.1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+-- The line is accepted, and it is the built-in stop that will run: the agent sends the first terminate (work.ahead) while this process
+-- loads the rest. The token is by the state file, which may be old or missing: the agent refuses another's, and the stop itself does without.
+local function stop_ahead(command)
+  if command.name ~= "stop" or not world.home or command ~= world.builtin "commands.stop" then
+    return
+  end
+  local state = files.read(files.join(world.home, ".continueplz.state"))
+  local token = state and state:match('"token":"([%w-]+)"')
+  if token then
+    local home = world.home:gsub("[^%w/._-]", function(byte) return ("%%%02X"):format(byte:byte()) end)
+    require "base.knock"(files.join(world.home, "agent.sock"), STOP:format(home, token))
   end
 end
 
 --- Runs a command line. argv: array of words without the program's name. → the process's exit code.
 function M.main(argv)
-  stop_ahead(argv)
   local parsed, why = args.parse(argv)
-  if not parsed then
+  why = why or misread(parsed)
+  if why then
     return usage(argv, why)
   end
   if parsed.options.version then
     local version = require "base.version"
     local json = wants_json(argv) and require "base.json"
-    term.out((json and json.encode { status = "version", version = version } or "continueplz " .. version) .. "\n")
+    local object = json and require("cli.money").stamp({ status = "version", version = version }, world.home)
+    term.out((json and json.encode(object) or "continueplz " .. version) .. "\n")
     return 0
   end
   local ok, command, problem = fail.try(choose, parsed)
@@ -173,6 +182,7 @@ function M.main(argv)
   if #parsed.words > 0 and not command.args then
     return usage(argv, ("%s takes no '%s'"):format(command.name, parsed.words[1]))
   end
+  stop_ahead(command)
   return run.command(command, parsed, load, problem, ENDURING[command.name] and world.builtin("commands." .. command.name))
 end
 

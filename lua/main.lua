@@ -20,32 +20,38 @@ end
 
 local ENDING = { stop = true, ["--stop"] = true, agent = true }
 
--- The few flags that decide in which world the rest is read. What follows a script's name belongs to the script.
+-- The few flags that decide in which world the rest is read. What follows a script's name belongs to the script. A folder whose name is
+-- missing, empty or looks like an option, or two of them: none is meant, no script of anybody's is run, and cli refuses the line.
 local function scan(args)
   local found, i = { user = true }, 1
   while args[i] and args[i] ~= "--" do
     local word = args[i]
+    local home
     if word == "--directory" or word:find("^%-[vyh]*C$") then
-      found.home, i = args[i + 1], i + 1
+      home, i = args[i + 1] or "", i + 1
+      found.refused = found.refused or home:sub(1, 1) == "-"
     elseif word:find("^%-[vyh]*C.") or word:find("^%-%-directory=") then
-      found.home = word:match("^%-%-directory=(.*)$") or word:match("^%-%a-C(.*)$")
+      home = word:match("^%-%-directory=(.*)$") or word:match("^%-%a-C(.*)$")
     elseif word == "--no-user" then
       found.user = false
     elseif word:find("%.lua$") and word:sub(1, 1) ~= "-" then
       break
     end
+    found.refused = found.refused or home == "" or home and found.home and home ~= found.home
+    found.home = home or found.home
     found.forgiving = found.forgiving or ENDING[word]
     i = i + 1
   end
-  if found.home == "" then found.home = nil end
   return found
 end
 
 -- → directory or nil, where the choice came from
-local function choose(flag)
-  if flag then return absolute(flag), "flag" end
+local function choose(found)
+  if found.refused then return nil, "refused" end
+  if found.home then return absolute(found.home), "flag" end
   local named = getenv("CONTINUEPLZ_HOME")
-  if named and named ~= "" then return absolute(named), "environment" end
+  if named == "" then return nil, "empty" end -- somebody meant a folder, and its name was lost on the way
+  if named then return absolute(named), "environment" end
   local beside = host.exe:match("^(.*)/[^/]*$")
   if beside and beside ~= "" and host.state.stat(beside .. "/.env") then return beside, "binary" end
   local user = getenv("HOME")
@@ -72,12 +78,13 @@ local function load_loader(dirs)
 end
 
 local found = scan(argv)
-local home, origin = choose(found.home)
+local home, origin = choose(found)
 local dirs = script_dirs()
 local tools = debug and { traceback = debug.traceback, sethook = debug.sethook, gethook = debug.gethook, collectgarbage = collectgarbage }
 local loader = load_loader(dirs)(host, tools)
 local world = loader.new { host = host, home = home, scripts = dirs, user = found.user, forgiving = found.forgiving }
 world.home_origin = origin
+world.spoken = { directory = found.home, no_user = not found.user or nil, refused = found.refused } -- what cli must read in the words as well
 
 local LOOKS = 100000 -- instructions between two
 

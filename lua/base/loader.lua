@@ -18,6 +18,7 @@ local ROOMS = { providers = true, policies = true, templates = true, engines = t
 -- Code that every command needs, in a room of data: a broken copy of it would take the stop along.
 local FIXED = { ["facts.config"] = true }
 
+local LONGEST = 128 -- bytes of a module's name; a file system takes a longer one as a mistake of another kind than "not there"
 local LOADING = 100000000 -- instructions of Lua that a file of the user's may take while it is loaded; a second or two
 
 -- A script must not change what "text":format() does in the others.
@@ -223,6 +224,7 @@ local function require_safe(inner, name)
 end
 
 local function source(inner, name)
+  if #name > LONGEST then return nil end
   check_name(name)
   for _, place in ipairs(places(inner, name)) do
     local text, _, code = fetch(inner, place)

@@ -13,7 +13,9 @@ M.commands = {
 local function store(parsed, row, text, shown)
   local value = true
   local kind = text and row.also or row.kind
-  if kind == "text" and text ~= "" then
+  if text == "" and kind == row.kind then
+    return nil, ("--%s needs a value: --%s=%s"):format(row.name, row.name, row.value)
+  elseif kind == "text" or kind == "hours" then
     value = text
   elseif kind ~= "none" then
     local checked, why = checks[kind](row, text)
@@ -21,6 +23,11 @@ local function store(parsed, row, text, shown)
       return nil, why
     end
     value = checked
+  end
+  local earlier = parsed.options[row.name]
+  if earlier ~= nil and earlier ~= value and row.name ~= "verbose" then
+    return nil, ("%s is given twice, %s and %s; say it once"):format(shown, row.kind == "none" and "without a value" or "as " .. tostring(earlier),
+      tostring(value))
   end
   if row.setting then
     local before = parsed.settings[row.setting]
@@ -34,6 +41,16 @@ local function store(parsed, row, text, shown)
 end
 
 -- One option at words[index]. → the index of its last word, or nil and a sentence.
+-- The word behind an option as its value; one that looks like an option is none. → text, or nil and a sentence
+local function value_of(text, shown, example)
+  if not text or text == "" then
+    return nil, ("%s needs a value: %s"):format(shown, example)
+  elseif text:find("^%-.") then
+    return nil, ("%s needs a value: %s; '%s' looks like another option"):format(shown, example, text)
+  end
+  return text
+end
+
 local function long_option(parsed, words, index)
   local name, equals, text = words[index]:match("^%-%-([^=]+)(=?)(.*)$")
   local row = name and flags.long(name)
@@ -47,9 +64,10 @@ local function long_option(parsed, words, index)
     text = equals == "=" and text or nil
   elseif equals == "" then
     index = index + 1
-    text = words[index]
-    if not text or text:match("^%-%-%a") then
-      return nil, ("--%s needs a value: --%s=%s"):format(name, name, row.value)
+    local why
+    text, why = value_of(words[index], "--" .. name, ("--%s=%s"):format(name, row.value))
+    if not text then
+      return nil, why
     end
   end
   local ok, why = store(parsed, row, text, "--" .. name)
@@ -67,12 +85,16 @@ local function short_options(parsed, words, index)
     letters = letters:sub(2)
     local text
     if row.kind ~= "none" then
-      text = letters ~= "" and letters or words[index + 1]
-      index = letters ~= "" and index or index + 1
-      letters = ""
-      if not text then
-        return nil, ("-%s needs a value: -%s %s"):format(letter, letter, row.value)
+      local why
+      text = letters
+      if letters == "" then
+        index = index + 1
+        text, why = value_of(words[index], "-" .. letter, ("-%s %s"):format(letter, row.value))
+        if not text then
+          return nil, why
+        end
       end
+      letters = ""
     end
     local ok, why = store(parsed, row, text, "-" .. letter)
     if not ok then

@@ -38,15 +38,6 @@ function checks.number(row, text)
   return number
 end
 
-function checks.text(row, text)
-  if text == "" then
-    return nil, ("--%s needs a value: --%s=%s"):format(row.name, row.name, row.value)
-  end
-  return text
-end
-
-checks.hours = checks.text
-
 function checks.time(row, text)
   local seconds, why = calendar.parse_time(text)
   if not seconds then

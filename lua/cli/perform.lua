@@ -36,7 +36,7 @@ function M.failed(ctx, problem)
     problem.message = problem.message .. "; continueplz doctor looks for the reason"
   end
   ctx.problem(problem.message, problem)
-  ctx.emit { status = "failed", error = { kind = problem.kind, message = log.redact(problem.message), exit_code = code } }
+  ctx.emit { status = "failed", error = { kind = problem.kind, message = ctx.sentence, exit_code = code } }
   return code
 end
 

@@ -51,7 +51,9 @@ end
 -- → nil, or a failure
 local function settle(command, parsed, ctx)
   if not world.home then
-    return fail.new { kind = "config", message = "there is no folder to work in: HOME is not set; name one with -C DIR" }
+    return fail.new { kind = "config", message = world.home_origin == "empty"
+      and "CONTINUEPLZ_HOME is empty, so no folder is named: unset it to use the usual one, or name one with -C DIR"
+      or "there is no folder to work in: HOME is not set; name one with -C DIR" }
   end
   local fatal, rest = nil, {}
   local wrong = M.load_settings(parsed)
@@ -121,7 +123,7 @@ function M.context(command, parsed, load)
   function ctx.emit(object)
     if ctx.json and not ctx.emitted then
       ctx.emitted = true
-      term.out(json.encode(object) .. "\n")
+      term.out(json.encode(require("cli.money").stamp(object, ctx.home)) .. "\n")
     end
   end
 
@@ -129,6 +131,9 @@ function M.context(command, parsed, load)
   function ctx.problem(message, failure)
     if ctx.screen then
       ctx.screen:close()
+    end
+    if failure and failure.kind == "usage" then -- it quotes what was typed
+      message = require("cli.words").presentable(message)
     end
     local seen = ctx.screen and ctx.screen.failed == message and term.is("out") and term.is("err") -- one screen, where it stands already
     ctx.sentence = log.redact(message)

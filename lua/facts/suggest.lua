@@ -2,6 +2,8 @@
 -- "Did you mean": the nearest of some names. Pure.
 local M = {}
 
+local LONGEST = 64 -- bytes of a word that can be meant for a name
+
 --- Number of single-letter changes (insert, delete, replace, swap of neighbours) between two words.
 function M.distance(a, b)
   local before, previous = nil, {}
@@ -26,6 +28,9 @@ end
 --- The names nearest to a word, best first, at most `count` (1); none when all are far away. Beginnings count as near.
 function M.nearest(word, names, count)
   local found = {}
+  if #word > LONGEST then
+    return found
+  end
   local lower = word:lower()
   for index, name in ipairs(names) do
     local distance = M.distance(lower, name:lower())

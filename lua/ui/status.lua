@@ -203,7 +203,7 @@ function M.object(model)
   if model.state == "none" then
     local last = model.last
     return {
-      status = "none", home = model.home, money_running = false, warnings = model.warnings and model.warnings[1] and model.warnings or nil, last = last and {
+      status = "none", home = model.home, warnings = model.warnings and model.warnings[1] and model.warnings or nil, last = last and {
         id = last.id, provider = last.provider, reason = last.reason, cost = format.rounded(last.cost, 5), currency = "USD",
         duration_seconds = format.rounded(last.seconds, 1), ended_at = clock.iso(last.ended),
       },
@@ -211,7 +211,7 @@ function M.object(model)
   end
   local instance, guard, cost, round = model.instance, model.guard, model.cost, format.rounded
   local object = {
-    status = model.state, home = model.home, money_running = true, -- also when it only may be
+    status = model.state, home = model.home,
     instance = {
       id = instance.id, provider = instance.provider, gpu = instance.gpu, gpus = instance.gpus, region = instance.region,
       type = instance.type, public_ip = instance.public_ip,

@@ -231,7 +231,13 @@ local function answer(self, request)
     return { status = 200, json = status(self) }
   end
   if request.path == "/terminate" then
-    if request.method == "POST" then ahead.send(self.ahead, self.session) end
+    if request.method ~= "POST" then return { status = 200, json = ahead.outcome(self.ahead) } end
+    local refused = ahead.refused(self.session, request.query, self.book.home)
+    if refused then
+      log.warn("a stop was about something else", { reason = refused })
+      return { status = 409, json = { error = refused } }
+    end
+    ahead.send(self.ahead, self.session)
     return { status = 200, json = ahead.outcome(self.ahead) }
   end
   if request.method == "POST" and request.path == "/quit" then

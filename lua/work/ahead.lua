@@ -16,6 +16,13 @@ function ahead.about(state, session)
   return state.session == session.token
 end
 
+--- Whom a request to terminate is about: { home=, token= } must be this home and the session that it holds. → nil, or why it is refused
+function ahead.refused(session, named, home)
+  if named.home ~= home then return ("this is the agent of %s, not of %s"):format(home, named.home or "nothing named") end
+  if not session then return "no machine is in use" end
+  if named.token ~= session.token then return ("%s is in use, not %s"):format(session.token, named.token or "nothing named") end
+end
+
 --- Sends it, for a session that is ready and that nobody is ending yet; not again while one is under way or was acknowledged.
 function ahead.send(state, session)
   if not session or not session.ready_at or session.stopping then return end

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Interruption and death at every step of a start: Ctrl-C, SIGTERM, SIGHUP undo; after SIGKILL the next command finishes the job.
 local expect = require "e2e.expect"
+local files = require "base.files"
 local rig = require "e2e.rig"
 local task = require "base.task"
 
@@ -99,7 +100,9 @@ end }
 
 cases[#cases + 1] = { name = "a stop that asked the agent and was killed is finished by the agent", run = function(r)
   expect.ends(r:run("--cheapest", "--model=qwen3-coder:30b"), 0)
-  require "base.knock"(r.home .. "/agent.sock", "POST /terminate HTTP/1.1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+  local token = files.read(files.join(r.home, ".continueplz.state")):match('"token":"([^"]+)"')
+  require "base.knock"(r.home .. "/agent.sock", ("POST /terminate?home=%s&token=%s HTTP/1.1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    :format(r.home, token))
   rig.wait_for("the end of the bill", 30, function() return #r:billing() == 0 end)
   rig.wait_for("the agent's end", 60, function() return not r:agent() end)
   expect.that(r:journal():find('"reason":"stop"', 1, true), "the journal does not tell of a stop")

@@ -61,7 +61,7 @@ return function(t)
       t:equal(err:find("Money: none is running for this folder\n$") ~= nil, row[1] ~= "return (", err) -- one that never began has no say
     end
     local code, out = run("return 4", { first = { "--output=json" } })
-    t:equal({ code, json.decode(out) }, { 4, { status = "failed", exit_code = 4 } })
+    t:equal({ code, json.decode(out) }, { 4, { status = "failed", exit_code = 4, money_running = false } })
   end)
 
   t:case("options are those of the command line, refused in its words", function()

@@ -88,6 +88,82 @@ return function(t)
     end
   end)
 
+  -- By the tables of options and commands, so that none is forgotten.
+  local function refused(line, what)
+    local code, out, err = run(line)
+    local shown = table.concat(line, " ")
+    t:equal(code, 2, ("%s (%s): %s"):format(shown, what, err))
+    t:equal((out:gsub('^{"error":.*"money_running":false,"status":"failed"}\n$', "")), "", shown)
+    t:ok(err:find("^continueplz: [^\n]+\n") and err:find("\nMoney: none is running for this folder\n", 1, true), shown .. ": " .. err)
+    t:ok(not err:find("traceback") and not err:find("%.lua:%d") and not err:find("attempt to"), err)
+    return err
+  end
+
+  t:case("every option: an empty, a missing, a doubled value, one too many; the sentence names it", function()
+    for _, row in ipairs(flags.list) do
+      local name = "--" .. row.name
+      if row.kind == "none" and not row.also then
+        t:ok(refused({ name .. "=" }, "empty"):find(name, 1, true), name)
+        t:ok(refused({ name .. "=x" }, "a value"):find(name, 1, true), name)
+      elseif row.kind ~= "none" then
+        for _, line in ipairs { { name .. "=" }, { name, "" }, { name }, { name, "-y" }, { name, "--spot" }, { name, "--" } } do
+          t:ok(refused(line, "no value"):find(name .. " needs a value", 1, true), table.concat(line, "|"))
+        end
+      else
+        t:ok(refused({ name .. "=" }, "empty"):find(name, 1, true), name)
+      end
+      local letter = row.short and row.kind ~= "none" and "-" .. row.short
+      for _, line in ipairs(letter and { { letter }, { letter, "" }, { letter, "-y" } } or {}) do
+        t:ok(refused(line, "no value"):find(letter .. " needs a value", 1, true), table.concat(line, "|"))
+      end
+    end
+    for _, line in ipairs { { "--model=a", "--model=b" }, { "-C", "/a", "-C", "/b" }, { "--output=json", "--output=text" }, { "--lines=3", "-n", "4" },
+      { "stop", "--stop=08:00" } } do
+      refused(line, "twice, and not the same")
+    end
+  end)
+
+  t:case("every command: a word too many, an option of another's, a word that is none", function()
+    for _, name in ipairs(args.commands) do
+      local command = require("commands." .. name)
+      if not command.args then
+        t:ok(refused({ name, "surplus" }, "a word too many"):find(name .. " takes no 'surplus'", 1, true), name)
+        t:ok(refused({ name, "" }, "an empty word"):find(name .. " takes no ''", 1, true), name)
+        t:ok(refused({ name, "--", "--yes" }, "a word behind --"):find("takes no '--yes'", 1, true), name)
+      end
+      local takes = {}
+      for _, option in ipairs(command.options) do
+        takes[option:gsub("=$", "")] = true
+      end
+      for _, row in ipairs(flags.list) do
+        if not row.global and not takes[row.name] and row.kind == "none" then
+          t:ok(refused({ name, "--" .. row.name }, "another's option"):find("--" .. row.name, 1, true), name)
+        end
+      end
+    end
+    local HOSTILE = { "", " ", "-", "\255\254", "\27[2J", ("x"):rep(100000), "stop\n", "STOP", "../stop", "stop.", "commands.stop" }
+    local function shown(line)
+      local code, out, err = run(line)
+      t:ok(utf8.len(err) and not (out .. err):find("[\27\255]") and #err < 800, "shown as it was typed: " .. err:sub(1, 300))
+      t:ok(not err:find("traceback") and not err:find("%.lua:%d") and not err:find("attempt to"), err)
+      return code
+    end
+    for _, word in ipairs(HOSTILE) do
+      t:equal(shown { word }, 2, word:sub(1, 40))
+      for _, name in ipairs { "help", "logs", "config", "models", "schedule", "repl" } do
+        t:equal(shown { name, word }, 2, name .. " " .. word:sub(1, 40))
+      end
+      for _, row in ipairs(flags.list) do
+        if row.kind ~= "none" and row.kind ~= "text" and row.name ~= "directory" then
+          t:equal(shown { "--" .. row.name .. "=" .. word }, 2, row.name .. " " .. word:sub(1, 40))
+        end
+      end
+      for _, name in ipairs { "provider", "gpu", "gpus", "tier", "context", "region", "max-price", "max-hours", "hours" } do
+        t:ok(shown { "--" .. name .. "=" .. word } ~= 0, name .. " " .. word:sub(1, 40))
+      end
+    end
+  end)
+
   t:case("help: stdout, 0, made of the tables", function()
     for _, line in ipairs { "--help", "-h", "help" } do
       local code, out, err = run(line)

@@ -1,0 +1,62 @@
+-- SPDX-License-Identifier: MIT
+-- Is money running? The answer that stands in every JSON object, and the sentence for lines that were refused before any command ran.
+-- Not in a room of the user's scripts: a broken screen must not take the answer along.
+local fail = require "base.fail"
+local json = lazy "base.json"
+
+local M = {}
+
+-- Does one open session bill? true, false, or nil: not known.
+local function bills(session)
+  if session.unproven or session.unverifiable or not session.id and session.started then
+    return nil
+  end
+  return session.id ~= nil
+end
+
+--- Is money running for a home directory, by its journal? → true, false, or nil when that is not known
+function M.running(home)
+  local ok, shown = fail.try(function()
+    return require("work.journal").open(home):shown()
+  end)
+  if not ok then
+    return nil
+  end
+  local doubt = false
+  for _, session in ipairs(shown) do
+    local one = bills(session)
+    if one then
+      return true
+    end
+    doubt = doubt or one == nil
+  end
+  if doubt then
+    return nil
+  end
+  return false
+end
+
+--- Puts `money_running` (true, false, null: not known) into the object of a JSON answer. → the object
+function M.stamp(object, home)
+  if type(object) == "table" and object.money_running == nil then -- a screen of the user's may give anything
+    local running = nil
+    if home then
+      running = M.running(home)
+    end
+    object.money_running = running == nil and json.null or running
+  end
+  return object
+end
+
+--- The sentence for a home directory (nil: none was named), whatever state it is in.
+function M.told(home)
+  if not home then
+    return "not known: no folder was named to look in"
+  end
+  local ok, text = fail.try(function()
+    return require("ui.money").line(home)
+  end)
+  return ok and text or "not known: " .. fail.message(text)
+end
+
+return M

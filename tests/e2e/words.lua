@@ -1,0 +1,81 @@
+-- SPDX-License-Identifier: MIT
+-- A command line that is refused or mistaken does nothing: the machine of the folder that is meant by default runs on.
+local expect = require "e2e.expect"
+local files = require "base.files"
+local process = require "base.process"
+
+local MODEL = "--model=qwen3-coder:30b"
+local cases = {}
+
+-- Runs a line whose folder is named by the environment alone, as a person's shell does; nobody can be asked.
+local function bare(r, words, home)
+  local env = { "PATH=" .. process.getenv("PATH"), "HOME=" .. r.dir, "CONTINUEPLZ_HOME=" .. (home or r.home) }
+  local out, err = files.join(r.dir, "bare.out"), files.join(r.dir, "bare.err")
+  local child = process.spawn { argv = { process.exe, table.unpack(words) }, env = env, stdin = "null", stdout = "file:" .. out, stderr = "file:" .. err,
+    cwd = r.dir, session = true }
+  local result = { code = child:wait().status, out = files.read(out) or "", err = files.read(err) or "" }
+  files.remove(out)
+  files.remove(err)
+  return result
+end
+
+-- What asks the cloud to end a machine, by the simulator's own list of requests.
+local function terminates(r)
+  local count = 0
+  for _, request in ipairs(r:control("GET", "/requests").requests) do
+    if request.method == "DELETE" and request.path:find("/instances/") then count = count + 1 end
+  end
+  return count
+end
+
+-- Lines with a stop in them that are not accepted, or are about something else.
+local HOSTILE = {
+  { "-C", "", "stop" }, { "stop", "-C", "" }, { "stop", "-C" }, { "stop", "--directory=" }, { "stop", "--directory", "" }, { "--directory=", "stop" },
+  { "-vC", "", "stop" }, { "-C", "-y", "stop" }, { "stop", "-C", "a", "-C", "b" }, { "stop", "stop" }, { "stop", "--" , "x" },
+  { "stop", "--yes=1" }, { "stop", "--alert=" }, { "stop", "-y", "--output=" }, { "stop", "--output=jsn" }, { "stop", "--json" }, { "-z", "stop" },
+  { "stop", "--model=x" }, { "ping", "is.lua", "-C", "/", "stop" }, { "stop", "" }, { "", "stop" }, { "stop", "--stop=17:00" }, { "-C", "stop" },
+  { "stop", "--output=json", "--output=text" }, { "stop", "\255" },
+}
+
+cases[#cases + 1] = { name = "no line that is refused ends a machine, and each says what it was", run = function(r)
+  expect.ends(r:run("--cheapest", MODEL), 0)
+  for _, words in ipairs(HOSTILE) do
+    local result, line = bare(r, words), table.concat(words, "|")
+    expect.that(result.code == 2, ("%q ended with %s: %s%s"):format(line, tostring(result.code), result.out, result.err))
+    expect.lacks(result, "traceback", "attempt to", ".lua:")
+    expect.that(terminates(r) == 0, ("%q ended the machine"):format(line))
+  end
+  local lost = bare(r, { "stop" }, "")
+  expect.ends(lost, 3, "CONTINUEPLZ_HOME is empty")
+  expect.that(terminates(r) == 0, "an empty CONTINUEPLZ_HOME ended the machine of another folder")
+  expect.machines(r, 1)
+  expect.ends(bare(r, { "-y", "stop" }), 0, "Confirmed")
+  expect.that(terminates(r) == 1, "a stop terminates once")
+  expect.that(r:log():find("Terminate sent for a stop", 1, true), "the agent was not asked")
+  expect.all_over(r)
+end }
+
+cases[#cases + 1] = { name = "a stop of the user's own is not overtaken, nor is another's token ended", run = function(r)
+  expect.ends(r:run("--cheapest", MODEL), 0)
+  assert(files.mkdir(files.join(r.home, "commands")))
+  local own = files.join(r.home, "commands/stop.lua")
+  assert(files.write(own, "return { name = 'stop', summary = 'not now', options = {'stop'}, run = function(ctx) ctx.print 'not now' return 8 end }\n", 384))
+  expect.ends(bare(r, { "stop" }), 8, "not now")
+  expect.that(terminates(r) == 0, "the agent ended it all the same")
+  assert(files.remove(own))
+  assert(files.write(files.join(r.home, "init.lua"), "override('commands.stop', 'run', function(_, ctx) ctx.print 'not yet' return 8 end)\n", 384))
+  expect.ends(bare(r, { "stop" }), 8, "not yet")
+  expect.that(terminates(r) == 0, "the agent ended it all the same")
+  assert(files.remove(files.join(r.home, "init.lua")))
+  for _, path in ipairs { "/terminate", "/terminate?token=cplz-00000000-0000", "/terminate?home=/elsewhere&token=cplz-00000000-0000" } do
+    local http = require "base.http"
+    local answer = http.client({ base = "http://agent", unix = r.home .. "/agent.sock", writes = { "POST ^/terminate" } })
+      :post(path, { ok = "any", body = "" })
+    expect.that(answer.status == 409, ("the agent took %s with %d"):format(path, answer.status))
+  end
+  expect.that(terminates(r) == 0, "the agent ended a machine for another's token")
+  expect.ends(bare(r, { "stop" }), 0, "Confirmed")
+  expect.all_over(r)
+end }
+
+return cases
