@@ -61,9 +61,11 @@ local function environment(inner, room)
   return env
 end
 
+local function is_name(name) return ("." .. name):gsub("%.[%w_-]+", "") == "" end
+
 local function check_name(name)
   if type(name) ~= "string" then error("require needs a module name, got a " .. type(name), 4) end
-  if ("." .. name):gsub("%.[%w_-]+", "") ~= "" then error(("%q is no module name"):format(name), 4) end
+  if not is_name(name) then error(("%q is no module name"):format(name), 4) end
 end
 
 -- Whether the home has a directory for this room at all; looked up once.
@@ -224,8 +226,7 @@ local function require_safe(inner, name)
 end
 
 local function source(inner, name)
-  if #name > LONGEST then return nil end
-  check_name(name)
+  if #name > LONGEST or not is_name(name) then return nil end
   for _, place in ipairs(places(inner, name)) do
     local text, _, code = fetch(inner, place)
     if text or code ~= "missing" then return place.path, place.kind end

@@ -103,10 +103,14 @@ end)
 
 case("key revoked in mid-session: stop is unproven", function(r)
   ready(r)
+  expect.ends(r:run("status", "--output=json"), 0, '"money_running":true')
   r:fault { name = "api.auth", sticky = true }
   expect.ends(r:run("stop"), 1, "CRITICAL")
+  expect.ends(r:run("status", "--output=json"), 0, '"money_running":null')
+  expect.ends(r:run("--modle=x", "--output=json"), 2, '"money_running":null', "Money: MAY STILL BE RUNNING")
+  expect.ends(r:run("--version", "--output=json"), 0, '"money_running":null')
   r:heal()
-  expect.ends(r:run("stop"), 0)
+  expect.ends(r:run("stop", "--output=json"), 0, '"money_running":false')
   expect.nothing_bills(r)
 end)
 
