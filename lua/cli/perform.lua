@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- What happens when a command is really run: its task, its signals, its failure.
 local fail = require "base.fail"
-local log = require "base.log"
 local task = require "base.task"
 local term = require "base.term"
 local world = require "base.world"
