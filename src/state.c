@@ -4,28 +4,23 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "host.h"
 
-#define LOCK_TYPE "host.state.lock"
 #ifdef __APPLE__
 #define MTIME st_mtimespec
+#define CTIME st_ctimespec
 #else
 #define MTIME st_mtim
+#define CTIME st_ctim
 #endif
 
-enum { READ_MAX = 64 << 20, LOCK_TRIES = 100 };
-
-struct lock {
-    int fd; /* -1: not held */
-};
+enum { READ_MAX = 64 << 20 };
 
 static int done(lua_State *L) {
     lua_pushboolean(L, true);
@@ -78,12 +73,18 @@ static int write_all(int fd, const char *data, size_t len) {
 static int state_read(lua_State *L) {
     const char *path = luaL_checkstring(L, 1);
     lua_Integer max = luaL_optinteger(L, 2, READ_MAX);
+    lua_Integer from = luaL_optinteger(L, 3, 0);
     luaL_argcheck(L, max >= 0, 2, "must not be negative");
     luaL_Buffer text;
     luaL_buffinit(L, &text);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return host_fail_errno(L, errno, path);
+    if (from < 0 ? lseek(fd, from, SEEK_END) < 0 && errno != EINVAL : from > 0 && lseek(fd, from, SEEK_SET) < 0) {
+        int err = errno;
+        close(fd);
+        return host_fail_errno(L, err, path);
+    }
     size_t total = 0;
     for (;;) {
         ssize_t got = read(fd, luaL_prepbuffer(&text), LUAL_BUFFERSIZE);
@@ -182,102 +183,12 @@ static int state_append(lua_State *L) {
     return err ? host_fail_errno(L, err, path) : done(L);
 }
 
-/* Takes the exclusive lock. Another's lock is told from the moment of an owner() look, which only shares. Returns 0 or errno. */
-static int take(int fd) {
-    for (int i = 0; i < LOCK_TRIES; i++) {
-        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-            return 0;
-        if (errno != EWOULDBLOCK && errno != EINTR)
-            return errno;
-        if (flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-            return EWOULDBLOCK;
-        flock(fd, LOCK_UN);
-        sched_yield();
-    }
-    return EWOULDBLOCK;
-}
-
-/* The process id written in a lock file, 0 when there is none. */
-static long read_pid(int fd) {
-    char text[24] = "";
-    ssize_t got = pread(fd, text, sizeof text - 1, 0);
-    return got > 0 ? strtol(text, NULL, 10) : 0;
-}
-
-/* Always of one length over the old text, so that a lock works on a full disk. The text only informs; the lock itself decides. */
-static void write_pid(int fd) {
-    char text[24];
-    int len = snprintf(text, sizeof text, "%-20ld\n", (long)getpid());
-    if (pwrite(fd, text, (size_t)len, 0) != len)
-        (void)errno;
-}
-
-/* Opens and locks `path`, again when it was replaced meanwhile, and writes our process id. Returns 0 or errno. */
-static int lock_file(struct lock *lock, const char *path, long *holder) {
-    for (;;) {
-        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (fd < 0)
-            return errno;
-        int err = take(fd);
-        struct stat locked, named;
-        if (!err && (fstat(fd, &locked) != 0 || stat(path, &named) != 0 || locked.st_ino != named.st_ino)) {
-            close(fd);
-            continue;
-        }
-        if (err == EWOULDBLOCK)
-            *holder = read_pid(fd);
-        if (err)
-            close(fd);
-        else
-            write_pid(lock->fd = fd);
-        return err;
-    }
-}
-
-static int state_lock(lua_State *L) {
-    const char *path = luaL_checkstring(L, 1);
-    struct lock *lock = lua_newuserdatauv(L, sizeof *lock, 0);
-    lock->fd = -1;
-    luaL_setmetatable(L, LOCK_TYPE);
-    long holder = 0;
-    int err = lock_file(lock, path, &holder);
-    if (err == EWOULDBLOCK && holder > 0)
-        return host_fail(L, "busy", "%s: held by process %ld", path, holder);
-    if (err == EWOULDBLOCK)
-        return host_fail(L, "busy", "%s: held by another process", path);
-    return err ? host_fail_errno(L, err, path) : 1;
-}
-
-static int lock_release(lua_State *L) {
-    struct lock *lock = luaL_checkudata(L, 1, LOCK_TYPE);
-    if (lock->fd >= 0) {
-        flock(lock->fd, LOCK_UN);
-        close(lock->fd);
-        lock->fd = -1;
-    }
-    return 0;
-}
-
-static int state_owner(lua_State *L) {
-    const char *path = luaL_checkstring(L, 1);
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (fd < 0)
-        return host_fail_errno(L, errno, path);
-    bool held = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-    long pid = held ? read_pid(fd) : 0;
-    close(fd);
-    if (pid <= 0)
-        return host_fail(L, "missing", "%s: nobody holds it", path);
-    lua_pushinteger(L, pid);
-    return 1;
-}
-
 static int state_stat(lua_State *L) {
     const char *path = luaL_checkstring(L, 1);
     struct stat info;
     if (stat(path, &info) != 0)
         return host_fail_errno(L, errno, path);
-    lua_createtable(L, 0, 5);
+    lua_createtable(L, 0, 6);
     lua_pushinteger(L, (lua_Integer)info.st_size);
     lua_setfield(L, -2, "size");
     lua_pushinteger(L, info.st_mode & 07777);
@@ -286,6 +197,10 @@ static int state_stat(lua_State *L) {
     lua_setfield(L, -2, "uid");
     lua_pushnumber(L, (lua_Number)info.MTIME.tv_sec + (lua_Number)info.MTIME.tv_nsec / 1e9);
     lua_setfield(L, -2, "mtime");
+    /* What a file that was copied, restored or edited does not keep. */
+    lua_pushfstring(L, "%I-%I-%I.%I-%I", (LUAI_UACINT)info.st_dev, (LUAI_UACINT)info.st_ino, (LUAI_UACINT)info.CTIME.tv_sec,
+                    (LUAI_UACINT)info.CTIME.tv_nsec, (LUAI_UACINT)info.st_size);
+    lua_setfield(L, -2, "identity");
     mode_t type = info.st_mode & S_IFMT;
     lua_pushstring(L, type == S_IFREG ? "file" : type == S_IFDIR ? "dir" : type == S_IFSOCK ? "socket" : "other");
     lua_setfield(L, -2, "kind");
@@ -358,20 +273,11 @@ static int state_chmod(lua_State *L) {
     return chmod(path, (mode_t)mode) != 0 ? host_fail_errno(L, errno, path) : done(L);
 }
 
-static const luaL_Reg lock_methods[] = {
-    {"__close", lock_release},
-    {"__gc",    lock_release},
-    {"release", lock_release},
-    {NULL,      NULL},
-};
-
 static const luaL_Reg functions[] = {
     {"append", state_append},
     {"chmod",  state_chmod},
     {"list",   state_list},
-    {"lock",   state_lock},
     {"mkdir",  state_mkdir},
-    {"owner",  state_owner},
     {"read",   state_read},
     {"remove", state_remove},
     {"stat",   state_stat},
@@ -380,11 +286,7 @@ static const luaL_Reg functions[] = {
 };
 
 int luaopen_host_state(lua_State *L) {
-    luaL_newmetatable(L, LOCK_TYPE);
-    luaL_setfuncs(L, lock_methods, 0);
-    lua_pushvalue(L, -1);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
     luaL_newlib(L, functions);
+    lock_functions(L);
     return 1;
 }

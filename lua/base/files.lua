@@ -7,7 +7,8 @@ local state = host.state
 
 local files = {}
 
-function files.read(path, max) return state.read(path, max) end
+-- from: the first byte that is read, negative from the end.
+function files.read(path, max, from) return state.read(path, max, from) end
 
 -- Atomic and durable; mode is 0600 unless given.
 function files.write(path, text, mode) return state.write(path, text, mode) end
@@ -36,10 +37,14 @@ function files.remove_tree(path)
 end
 
 -- A handle with release(), or nil, sentence, "busy". Never waits.
-function files.lock(path) return state.lock(path) end
+-- word: what the holder is at, for others to see.
+function files.lock(path, word) return state.lock(path, word) end
 
--- The process that holds the lock, or nil.
+-- The process that holds the lock, what it is at, and a sentence when that number may be another process here; or nil.
 function files.owner(path) return state.owner(path) end
+
+-- Signals the process that holds the lock, if it is certainly that one. → true, or nil, sentence, "foreign" or "missing"
+function files.signal(path, name) return state.signal(path, name) end
 
 -- a/b; an absolute b stands alone.
 function files.join(a, b, ...)

@@ -44,7 +44,7 @@ return {
         return 8
       end
     end
-    local ok, why = journal:acquire()
+    local ok, why = journal:acquire("ack")
     if not ok then
       ctx.problem(why)
       return 6

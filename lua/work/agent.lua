@@ -76,7 +76,7 @@ local function react(self, name, session, more) reactions.react(self, name, sess
 
 -- The machine is no longer what we rented: end it, for a stopped one still bills and may start again by itself.
 function end_session(self, session, provider, reason, message)
-  if not self.book:acquire() then return end
+  if not self.book:acquire("agent") then return end
   local current, outcome, doubt = self.book:session(session.token), nil, nil
   if current and not current.closed then
     alert.warn(message, { instance_id = session.id, provider = session.provider })
@@ -99,7 +99,7 @@ local LOST = {
 local function follow_endpoint(self, session, provider, instance)
   local inner, known = session.plan.ports, session.endpoint
   local now = inner and known and delivery.of(provider).endpoint(instance, inner)
-  if not now or now.host == known.host and now.port == known.port or not self.book:acquire() then return end
+  if not now or now.host == known.host and now.port == known.port or not self.book:acquire("agent") then return end
   self.book:append("moved", session.token, { endpoint = now })
   self.book:release()
   log.warn("the machine is reached elsewhere now", { endpoint = now.host .. ":" .. now.port })
@@ -157,7 +157,7 @@ end
 local function leftovers(self)
   for _, session in ipairs(self.book:open_sessions()) do
     if recover.is_broken(session) and math.abs(clock.wall() - (session.last or 0)) > pace.seconds(GRACE) then
-      if not self.book:acquire() then return end
+      if not self.book:acquire("agent") then return end
       local ok, results = fail.try(stop.all, self.book, { self.book:session(session.token) }, "unfinished start", silent, not session.id and 1 or nil)
       if not ok then log.error("a leftover could not be ended", { error = fail.message(results) }) end
       self.book:release()
@@ -165,7 +165,7 @@ local function leftovers(self)
       if last and last.outcome == "unproven" then react(self, "unproven", session, { reason = last.doubt }) end
     end
   end
-  if #untidy(self) > 0 and self.book:acquire() then
+  if #untidy(self) > 0 and self.book:acquire("agent") then
     tidy.rest(self.book)
     self.book:release()
   end
@@ -258,7 +258,7 @@ end
 
 --- Runs the agent of this home until nothing is open or it is told to quit. Returns 0, or 6 when another one is at work.
 function agent.run()
-  local lock = files.lock(files.join(config.home(), "agent.lock"))
+  local lock = files.lock(files.join(config.home(), "agent.lock"), "agent")
   if not lock then return 6 end
   local self = { book = journal.open(config.home()), bell = task.channel(), memory = {}, ending = task.channel(), ahead = {} }
   local listener = net.listen { unix = link.socket("agent") }

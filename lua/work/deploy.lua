@@ -113,7 +113,7 @@ function deploy.up(want, ui, options)
     local run = new_run(want, ui, options, book)
     return run_steps(run), run
   end
-  local ok, message = book:acquire()
+  local ok, message = book:acquire("up")
   if not ok then fail.raise("busy", message) end
   if #book.damaged > 0 then
     book:release()

@@ -210,13 +210,15 @@ function methods:intend(plan)
   return token, ticket.new(function() self:append("sent", token) end)
 end
 
---- Takes home.lock. Returns true, or nil, sentence, "busy" with the holder's pid in the sentence.
-function methods:acquire()
+--- Takes home.lock.
+-- @param word what the holder is at, for others to see: "up", "stop", "agent", …
+-- @return true; or nil, sentence, "busy" with the holder's pid in the sentence
+function methods:acquire(word)
   local path = files.join(self.home, "home.lock")
-  local lock, message, code = files.lock(path)
+  local lock, message, code = files.lock(path, word)
   if not lock then
     local pid = code == "busy" and files.owner(path)
-    return nil, pid and ("another continueplz (process %d) is at work in %s"):format(pid, self.home) or message, code, pid
+    return nil, pid and ("another continueplz (process %d) is at work in %s"):format(pid, self.home) or message, code
   end
   self.lock = lock
   self:refresh()

@@ -12,6 +12,7 @@ local identity = require "work.identity"
 
 local START_SECONDS = 10
 local LOOK_SECONDS, DEAF_SECONDS = 2, 7 -- for one answer; after which an agent that gave none is replaced
+local TERMINATED_SECONDS = 5 -- that a stop waits for what the agent achieved; to terminate twice does no harm
 local RESPAWN_SECONDS = 3 -- an agent that was to start and holds no lock after this long is dead
 
 --- SILENT_SECONDS: without a handshake for so long the tunnel is silent; WireGuard renews every two minutes while anything is sent.
@@ -27,10 +28,21 @@ local function call(method, path, timeout)
     quiet = method == "GET" }
 end
 
+local function lock_path() return files.join(config.home(), "agent.lock") end
+
 --- The pid of the running agent, or nil.
 function link.pid()
-  return files.owner(files.join(config.home(), "agent.lock"))
+  return (files.owner(lock_path()))
 end
+
+-- Are we the agent? (Another one's number may be the same as ours where a folder is shared.)
+local function ourselves()
+  local pid, _, stranger = files.owner(lock_path())
+  return pid == process.pid() and not stranger
+end
+
+--- Lets an agent go on that was stopped (SIGSTOP, Ctrl-Z of its session): it could answer nothing.
+function link.wake() files.signal(lock_path(), "CONT") end
 
 local function environment()
   local env = {}
@@ -57,9 +69,12 @@ end
 
 -- An agent that holds its lock and cannot be reached is of no use; another one takes its place. The machine is not touched.
 local function replace(pid)
+  local ok, why = files.signal(lock_path(), "KILL")
+  if not ok and link.pid() == pid then
+    fail.raise("busy", ("the agent of this folder does not answer and cannot be replaced from here (%s); end it where it runs, "
+      .. "or use another folder with -C DIR"):format(why))
+  end
   log.warn("the agent does not answer and is replaced", { pid = pid })
-  process.kill(pid, "KILL")
-  process.kill(pid, "CONT")
 end
 
 --- Makes sure that the agent of this home runs and answers; starts it when not. Never touches the machine.
@@ -96,14 +111,15 @@ function link.reload() fail.try(call, "POST", "/reload") end
 --- Ends the agent and waits until it is gone. Returns true, or nil and a sentence. The agent itself ends by its own watch.
 function link.quit()
   local pid = link.pid()
-  if not pid or pid == process.pid() then return true end
+  if not pid or ourselves() then return true end
+  link.wake()
   fail.try(call, "POST", "/quit")
   local until_ = clock.now() + START_SECONDS
   while link.pid() == pid and clock.now() < until_ do task.sleep(0.01) end
   if link.pid() ~= pid then return true end
-  process.kill(pid, "KILL")
+  local _, why = files.signal(lock_path(), "KILL")
   task.sleep(0.05)
-  return not link.pid() or nil, "the agent did not end"
+  return not link.pid() or nil, "the agent did not end" .. (why and ": " .. why or "")
 end
 
 --- Options for http.request to the guest's control inside the tunnel.
@@ -124,8 +140,8 @@ end
 --- What became of the terminate that the agent was asked for when `stop` began (work.ahead): true when the cloud acknowledged it.
 -- @param token the session that it must have been about
 function link.terminated(token)
-  if not link.pid() or link.pid() == process.pid() then return false end
-  local ok, answer = fail.try(call, "GET", "/terminate", 35)
+  if not link.pid() or ourselves() then return false end
+  local ok, answer = fail.try(call, "GET", "/terminate", TERMINATED_SECONDS)
   local body = ok and answer.json()
   return body and body.session == token and body.acknowledged == true
 end

@@ -55,7 +55,7 @@ end
 function recover.any(ui)
   local book = journal.open(config.home())
   if #book:open_sessions() == 0 and #book:untidy() == 0 then return book end
-  if book:acquire() then
+  if book:acquire("recovery") then
     local ok, problem = fail.try(function()
       tidy.rest(book)
       return finish(book, ui, 1)

@@ -4,7 +4,6 @@ local clock = require "base.clock"
 local fail = require "base.fail"
 local files = require "base.files"
 local log = require "base.log"
-local process = require "base.process"
 local task = require "base.task"
 local config = require "facts.config"
 local alert = require "work.alert"
@@ -19,7 +18,8 @@ local tidy = require "work.tidy"
 local trusted = require "work.trusted"
 
 local STEPS = 4
-local TAKEOVER_SECONDS = 300
+local UNDO_SECONDS, ENDING_SECONDS = 60, 300 -- that a start gets for its undo, and an agent or another stop to end a machine
+local LEAST_SECONDS, KILLED_SECONDS = 20, 5  -- the same for simulators; and until a killed process is gone
 
 local stop = {}
 
@@ -207,23 +207,38 @@ function stop.all(book, list, reason, ui, attempts)
   return results
 end
 
--- A start (or another stop) at work is asked to end; its own undo goes first.
-local function take_over(book, ui)
-  local ok, message, code, pid = book:acquire()
-  if ok then return end
-  if code ~= "busy" then fail.raise("config", message) end
-  if pid and pid == link.pid() then
-    ui:note("the agent is ending a machine at this moment; waiting for it")
-  else
-    ui:note(("process %s is at work in this home; asking it to end"):format(tostring(pid)))
-    if pid then process.kill(pid, "TERM") end
-  end
-  local until_ = clock.now() + TAKEOVER_SECONDS
+-- Waits for the lock. → true when it is ours
+local function wait_for_lock(book, seconds)
+  local until_ = clock.now() + seconds
   repeat
     task.sleep(0.05)
-    if book:acquire() then return end
+    if book:acquire("stop") then return true end
   until clock.now() > until_
-  fail.raise("busy", ("process %s did not end within %s; run `continueplz stop` again"):format(tostring(pid), clock.duration(TAKEOVER_SECONDS)))
+  return false
+end
+
+local ENDING = { agent = "the agent is ending a machine at this moment; waiting for it",
+  recovery = "another command is finishing what was left at this moment; waiting for it",
+  stop = "another stop is at work at this moment; waiting for it" }
+
+-- What is at work in this home is asked to end, and its own undo goes first; who is ending a machine is waited for. A process that was
+-- stopped (Ctrl-Z) goes on for that. One that does not end in time is killed: what it left is ended here.
+local function take_over(book, ui)
+  local ok, message, code = book:acquire("stop")
+  if ok then return end
+  if code ~= "busy" then fail.raise("config", message) end
+  local path = files.join(book.home, "home.lock")
+  local pid, word = files.owner(path)
+  local patience = ENDING[word] and ENDING_SECONDS or UNDO_SECONDS
+  ui:note(ENDING[word] or ("process %s is at work in this home; asking it to end"):format(tostring(pid)))
+  local asked, why = true, nil
+  if not ENDING[word] then asked, why = files.signal(path, "TERM") end
+  if asked then files.signal(path, "CONT") end
+  if wait_for_lock(book, math.max(pace.seconds(patience), LEAST_SECONDS)) then return end
+  local killed, problem = files.signal(path, "KILL")
+  if killed then ui:note(("process %s did not end and was killed; what it left is ended here"):format(tostring(pid))) end
+  if wait_for_lock(book, KILLED_SECONDS) then return end
+  fail.raise("busy", ("the folder is held by process %s, which did not end: %s"):format(tostring(pid), why or problem or "it cannot be killed"))
 end
 
 --- `continueplz stop`. Returns the list of results; empty: nothing was running.
@@ -234,6 +249,7 @@ function stop.run(ui)
     return {}, book
   end
   local began = clock.wall()
+  link.wake() -- an agent that was stopped holds up what waits for its answer
   take_over(book, ui)
   local ok, results = fail.try(stop.all, book, book:open_sessions(), "stop", ui)
   if ok then tidy.rest(book, began) end -- nobody may come by later

@@ -2,6 +2,7 @@
 -- Interruption and death at every step of a start: Ctrl-C, SIGTERM, SIGHUP undo; after SIGKILL the next command finishes the job.
 local expect = require "e2e.expect"
 local files = require "base.files"
+local process = require "base.process"
 local rig = require "e2e.rig"
 local task = require "base.task"
 
@@ -78,6 +79,23 @@ cases[#cases + 1] = { name = "stop during a running up takes over", run = functi
   local result = r:finish(child)
   expect.ends(stopped, 0)
   if result.code ~= 0 then expect.ends(result, 130) end
+  expect.all_over(r)
+end }
+
+cases[#cases + 1] = { name = "stop while up is stopped by Ctrl-Z: it goes on, and is undone", run = function(r)
+  local child = until_step(r, 7)
+  child:kill("STOP")
+  expect.ends(r:run("stop"), 0)
+  expect.nothing_bills(r)
+  r:finish(child)
+  expect.all_over(r)
+end }
+
+cases[#cases + 1] = { name = "stop while the agent stands still", run = function(r)
+  expect.ends(r:run("--cheapest", MODEL), 0)
+  local agent = r:agent()
+  process.kill(agent, "STOP")
+  expect.ends(r:run("stop"), 0, "Confirmed")
   expect.all_over(r)
 end }
 

@@ -27,18 +27,41 @@ local function names_in(disk, path)
   return names
 end
 
+local written = setmetatable({}, { __mode = "k" }) -- entry of a disk → what the product wrote
+
 local function put(sim, path, data, mode)
   if not is_dir(sim.disk, parent_of(path)) then return missing(path) end
   if is_dir(sim.disk, path) then return nil, path .. ": Is a directory", "io" end
   sim.disk[path] = { data = data, mode = mode, mtime = sim.now + sim.skew }
+  written[sim.disk[path]] = { inode = sim:id(), data = data }
   return true
 end
 
-local function lock(p, path)
+-- What only a file that nobody copied, restored or edited keeps. A test that puts a file on the disk itself gives it none.
+local function identity(file)
+  local own = written[file]
+  return ("%s-%d%s"):format(own and own.inode or "strange", #file.data, own and own.data ~= file.data and "-edited" or "")
+end
+
+-- A test makes a holder a stranger: sim.locks[path].stranger = "it runs on another computer"
+local function owner(sim, path)
+  local held = sim.locks[path]
+  if held then return held.process.pid, held.word, held.stranger end
+  return missing(path)
+end
+
+local function signal(p, path, name)
+  local pid, _, stranger = owner(p.sim, path)
+  if not pid then return missing(path) end
+  if stranger then return nil, ("%s: held by process %d, which is not signalled: %s"):format(path, pid, stranger), "foreign" end
+  return p.host.process.kill(pid, name)
+end
+
+local function lock(p, path, word)
   local sim = p.sim
   local held = sim.locks[path]
   if held then return nil, ("%s: held by process %d"):format(path, held.process.pid), "busy" end
-  local mine = { process = p }
+  local mine = { process = p, word = word or "-" }
   sim.locks[path] = mine
   if not sim.disk[path] then
     local ok, sentence, code = put(sim, path, "", 384)
@@ -54,7 +77,7 @@ end
 local function stat(sim, path)
   local file = sim.disk[path]
   if file and not file.dir then
-    return { size = #file.data, mode = file.mode, uid = 1000, mtime = file.mtime, kind = "file" }
+    return { size = #file.data, mode = file.mode, uid = 1000, mtime = file.mtime, kind = "file", identity = identity(file) }
   end
   if sim.listeners[path] then return { size = 0, mode = 384, uid = 1000, mtime = 0, kind = "socket" } end
   if is_dir(sim.disk, path) then return { size = 0, mode = 448, uid = 1000, mtime = 0, kind = "dir" } end
@@ -65,23 +88,21 @@ return function(host, p)
   local sim = p.sim
   local disk = sim.disk
   host.state = {
-    read = function(path, max)
+    read = function(path, max, from)
       local file = disk[path]
       if not file or file.dir then return missing(path) end
-      if max and #file.data > max then return nil, ("%s: is longer than %d bytes"):format(path, max), "toolarge" end
-      return file.data
+      local data = file.data:sub((from or 0) < 0 and from or (from or 0) + 1)
+      if max and #data > max then return nil, ("%s: is longer than %d bytes"):format(path, max), "toolarge" end
+      return data
     end,
     write = function(path, data, mode) return put(sim, path, data, mode or 384) end,
     append = function(path, data)
       local file = disk[path]
       return put(sim, path, (file and file.data or "") .. data, file and file.mode or 384)
     end,
-    lock = function(path) return lock(p, path) end,
-    owner = function(path)
-      local held = sim.locks[path]
-      if held then return held.process.pid end
-      return missing(path)
-    end,
+    lock = function(path, word) return lock(p, path, word) end,
+    owner = function(path) return owner(sim, path) end,
+    signal = function(path, name) return signal(p, path, name) end,
     stat = function(path) return stat(sim, path) end,
     list = function(path)
       if not is_dir(disk, path) then return missing(path) end

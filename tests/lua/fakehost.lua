@@ -84,6 +84,12 @@ end
 -- Delivers a signal to the process.
 function Process:signal(name)
   if name == "KILL" then return self:kill() end
+  if name == "STOP" or name == "CONT" then
+    local from, to = "waiting", "stopped" -- signals that come meanwhile are kept
+    if name == "CONT" then from, to = to, from end
+    if self.state == from then self.state = to end
+    return
+  end
   self:post { id = 0, kind = "signal", signal = name }
 end
 
