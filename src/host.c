@@ -163,7 +163,7 @@ void host_open(lua_State *L) {
     lua_pushcfunction(L, open_library);
     lua_setfield(L, -2, "__index");
     lua_setmetatable(L, -2);
-    lua_pushstring(L, HOST_VERSION);
+    lua_pushstring(L, CPLZ_VERSION);
     lua_setfield(L, -2, "version");
     push_exe(L);
     lua_setfield(L, -2, "exe");

@@ -9,8 +9,8 @@
 #include <stddef.h>
 
 #include "loop.h"
+#include "version.h"
 
-#define HOST_VERSION "0.1.0"
 
 /* Pushes nil, sentence, code and returns 3: what the world refused. */
 int host_fail(lua_State *L, const char *code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

@@ -38,6 +38,19 @@ local function excerpt(body)
   return text
 end
 
+-- The number of an edge's refusal (Cloudflare's "error code: 1010"): what stands before a cloud let nothing through to it. → text or nil
+local function edge_code(event)
+  if event.status ~= 403 or (event.body or ""):find("^%s*[{[]") then return nil end
+  return event.body and event.body:sub(1, 65536):match("[Ee]rror code:?%s*(10%d%d)")
+end
+
+-- The key was never looked at, so this is no `auth`.
+local function raise_edge(spec, shown, code)
+  fail.raise("refused", ("%s %s was turned away by the protection in front of the service (error code: %s): nothing is wrong with the key; "
+    .. "try again later or from another network"):format(spec.method, shown, code),
+    { status = 403, url = shown, method = spec.method, sent = true, edge = code })
+end
+
 local function retry_after(headers)
   return headers and tonumber(headers["retry-after"]) or nil
 end
@@ -70,7 +83,7 @@ end
 
 -- What host.http.start wants.
 local function prepare(spec)
-  local extra, body = { Accept = "application/json" }, spec.body
+  local extra, body = { Accept = "application/json", ["User-Agent"] = "continueplz/" .. host.version }, spec.body
   if spec.json ~= nil then
     if body then error("a request has json or body, not both", 0) end
     body = json.encode(spec.json)
@@ -151,6 +164,8 @@ local function finish(spec, shown, event)
     end
     return value
   end
+  local edge = spec.ok ~= "any" and edge_code(event)
+  if edge then raise_edge(spec, shown, edge) end
   local refusal = spec.classify and spec.classify(response)
   if refusal then
     refusal.status, refusal.url, refusal.method = refusal.status or response.status, shown, spec.method

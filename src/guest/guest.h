@@ -4,6 +4,7 @@
 #define CPLZ_GUEST_GUEST_H
 
 #include "../tunnel/tunnel.h"
+#include "../version.h"
 #include "clock.h"
 #include "config.h"
 #include "control.h"
@@ -11,8 +12,6 @@
 #include "engine.h"
 #include "guard.h"
 #include "store.h"
-
-#define GUEST_VERSION "0.1.0"
 
 struct guest {
     struct loop *loop;

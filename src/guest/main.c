@@ -191,7 +191,7 @@ static bool assemble(struct guest *guest) {
 int main(int argc, char **argv) {
     static struct guest guest;
     if (argc == 2 && strcmp(argv[1], "--version") == 0)
-        return puts("continueplz-guest " GUEST_VERSION) < 0;
+        return puts("continueplz-guest " CPLZ_VERSION) < 0;
     if (argc != 2) {
         fprintf(stderr, "usage: continueplz-guest CONFIG\n");
         return 2;

@@ -14,6 +14,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "../version.h"
 #include "wire.h"
 
 #define TIMEOUT_SECONDS 15
@@ -138,7 +139,7 @@ static char *compose(const struct config_request *request, const struct wire_url
     add(&text, url->host);
     snprintf(line, sizeof line, ":%u", url->port);
     add(&text, standard ? "" : line);
-    add(&text, "\r\nUser-Agent: continueplz-guest\r\nAccept: */*\r\nConnection: close\r\n");
+    add(&text, "\r\nUser-Agent: " CPLZ_USER_AGENT "\r\nAccept: */*\r\nConnection: close\r\n");
     for (size_t i = 0; i < filled->headers.count; i++) {
         add(&text, filled->headers.item[i]);
         add(&text, "\r\n");

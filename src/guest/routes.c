@@ -62,7 +62,7 @@ static void show_status(struct guest *guest, struct control_reply *reply) {
     ending_get_status(guest->ending, &ending);
     engine_get_status(guest->engine, &engine);
     reply_text(reply, 200,
-               "{\"version\":\"" GUEST_VERSION "\",\"token\":\"%s\",\"state\":\"%s\",\"reason\":%s,\"key\":%s,"
+               "{\"version\":\"" CPLZ_VERSION "\",\"token\":\"%s\",\"state\":\"%s\",\"reason\":%s,\"key\":%s,"
                "\"silence\":%lld,\"idle\":%lld,\"life\":%lld,\"life_max\":%lld,"
                "\"silence_left\":%s,\"idle_left\":%s,\"life_left\":%s,"
                "\"age\":%s,\"contact_age\":%s,\"traffic_age\":%s,\"uptime\":%s,"

@@ -9,6 +9,7 @@ local keys = require "base.keys"
 local lambda_reply = require "cloudsim.lambda_reply"
 local launch = require "cloudsim.lambda_launch"
 local limits = require "cloudsim.limits"
+local reply = require "cloudsim.reply"
 local service = require "cloudsim.service"
 
 local lambda = {}
@@ -71,6 +72,12 @@ local function too_many(world, order)
     order and order.retry_after or settings.lambda_retry_after or nil)
 end
 
+-- The edge before the API lets nothing in that has no name, or the one of Python's library (facts/additions-2026-11.md).
+local function turned_away(request)
+  local agent = request.headers["user-agent"] or ""
+  return (agent == "" or agent:lower():find("^python")) and reply.text(403, "error code: 1010", "text/plain; charset=UTF-8") or nil
+end
+
 -- One call a second, one launch in 12 seconds (facts/lambda.md §2.1).
 local function too_often(world, route, key)
   local settings = world.settings
@@ -112,7 +119,7 @@ function lambda.handler(request, world)
     key = key_text(request) and "unknown" or "none"}
   world:note(entry)
   local context = {cloud = "lambda", method = request.method, path = request.path}
-  local response = service.fault(world, context, {bad_key = bad_key, too_many = function(order) return too_many(world, order) end,
+  local response = turned_away(request) or service.fault(world, context, {bad_key = bad_key, too_many = function(order) return too_many(world, order) end,
     broken = function(order)
       return lambda_reply.fail(order.status or 500, order.code or "global/internal-error", order.message)
     end})

@@ -38,13 +38,13 @@ local function split(target)
   return path, query
 end
 
---- One request. options: face ("vast"), key (false: none), headers, peer. → status, decoded body or nil, response
+--- One request. options: face ("vast"), key (false: none), headers (false: not that one), peer. → status, decoded body or nil, response
 function testing:send(method, target, body, options)
   options = options or {}
   local path, query = split(target)
-  local headers = {host = "127.0.0.1:1"}
+  local headers = {host = "127.0.0.1:1", ["user-agent"] = "tests/1"}
   for name, value in pairs(options.headers or {}) do -- order: free
-    headers[name] = value
+    headers[name] = value or nil
   end
   if options.key ~= false then
     headers.authorization = "Bearer " .. (options.key or self.key)

@@ -15,7 +15,7 @@ local life = require "cloudsim.life"
 local vast = require "cloudsim.vast"
 
 local function call(handler, world, method, path, key, body, peer)
-  return handler({ method = method, path = path, query = {}, headers = { authorization = "Bearer " .. tostring(key) },
+  return handler({ method = method, path = path, query = {}, headers = { authorization = "Bearer " .. tostring(key), ["user-agent"] = "continueplz/1" },
     body = body and json.encode(body) or "", peer = peer }, world)
 end
 

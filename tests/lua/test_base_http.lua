@@ -29,8 +29,8 @@ return function(t)
       headers = { ["X-One"] = "1" }, json = { b = 1, a = { true } } }.json()
     t:equal({ seen.method, seen.path, seen.raw }, { "PUT", "/a b", "a=%C3%BC%26%3D&list=1&list=2&z=1%202" })
     t:equal(seen.query, { a = "ü&=", list = "2", z = "1 2" })
-    t:equal({ seen.headers["x-one"], seen.headers["content-type"], seen.headers.accept },
-      { "1", "application/json", "application/json" })
+    t:equal({ seen.headers["x-one"], seen.headers["content-type"], seen.headers.accept, seen.headers["user-agent"] },
+      { "1", "application/json", "application/json", "continueplz/" .. require "base.version" })
     t:equal(seen.body, '{"a":[true],"b":1}')
     running.stop()
   end)
@@ -49,6 +49,25 @@ return function(t)
     end
     t:equal(http.request { url = base .. "/404", ok = { 404 } }.status, 404)
     t:equal(http.request { url = base .. "/503", ok = "any" }.status, 503)
+    running.stop()
+  end)
+
+  t:case("an edge's refusal is named as such: never the key's fault, whoever classifies", function()
+    local said
+    local base, running = serve(function() return { status = 403, body = said } end)
+    local function classify() return { kind = "auth", message = "wrong key" } end
+    for _, text in ipairs { "error code: 1010", "error code: 1020\n", "<html><title>Access denied</title>Error code 1005</html>" } do
+      said = text
+      for _, how in ipairs { false, classify } do
+        local failure = t:raises("refused", http.request, { url = base .. "/", classify = how or nil })
+        t:equal({ failure.status, failure.edge, failure.sent }, { 403, text:match("10%d%d"), true })
+        t:ok(failure.message:find("nothing is wrong with the key", 1, true), failure.message)
+      end
+    end
+    for _, text in ipairs { '{"error":"error code: 1010"}', "forbidden", "error code: 9010" } do
+      said = text
+      t:raises("auth", http.request, { url = base .. "/" })
+    end
     running.stop()
   end)
 

@@ -27,6 +27,19 @@ return function(t)
     t:equal((sim:call("GET", "/api/v1/instances/", nil, {key = "l"})), 404)
   end)
 
+  t:case("the edge turns away what has no name, or Python's, before anything is looked at", function()
+    local sim = testing.new{settings = {lambda_burst = 1}}
+    for _, agent in ipairs{false, "", "Python-urllib/3.11", "python-requests/2.31.0"} do
+      for _, key in ipairs{sim.key, "wrong"} do
+        local status, _, response = sim:send("GET", "/api/v1/instances", nil, {face = "lambda", key = key, headers = {["user-agent"] = agent}})
+        t:equal({status, response.body}, {403, "error code: 1010"})
+      end
+    end
+    for _, agent in ipairs{"continueplz/0.1.0", "curl/7.88.1"} do
+      t:equal((sim:call("GET", "/api/v1/instances", nil, {face = "lambda", headers = {["user-agent"] = agent}})), 200)
+    end
+  end)
+
   t:case("unknown routes, bodies that are no JSON", function()
     local sim = testing.new()
     refused(sim, 404, "global/not-found", "GET", "/nothing")

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/* The version of the program and of its guest. */
+#ifndef CPLZ_VERSION_H
+#define CPLZ_VERSION_H
+
+#define CPLZ_VERSION "0.1.0"
+/* How every request of ours introduces itself: clouds' edges turn away what has no name (facts, Lambda). */
+#define CPLZ_USER_AGENT "continueplz/" CPLZ_VERSION
+
+#endif
