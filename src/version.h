@@ -4,7 +4,7 @@
 #define CPLZ_VERSION_H
 
 #define CPLZ_VERSION "0.1.0"
-/* How every request of ours introduces itself: clouds' edges turn away what has no name (facts, Lambda). */
+/* How every request of ours introduces itself: what has no name is turned away by edges (DESIGN). */
 #define CPLZ_USER_AGENT "continueplz/" CPLZ_VERSION
 
 #endif

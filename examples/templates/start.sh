@@ -42,5 +42,8 @@ while [ "$t" -lt {{last_resort:raw}} ]; do
   echo $t >t
 done 2>/dev/null
 kill -9 $W $(cat pp pid 2>/dev/null)
-for i in {{tries:raw}}; do fire; sleep {{retry:raw}}; done
-exit 1
+s={{retry:raw}}
+while :; do
+  fire; sleep $s
+  [ $s -gt 30 ] || s=$((s*2))
+done

@@ -1,6 +1,6 @@
 # The last resort of a virtual machine: when for SECONDS in all no guard was running with its record on the disk, this ends the machine.
 # Its requests are in last_resort.json, the keys in the environment. Runs as: python3 last_resort.py
-import json, os, re, time, urllib.request
+import json, os, re, subprocess, time
 
 order = json.load(open("last_resort.json"))
 environment = dict(os.environ)
@@ -10,13 +10,20 @@ def filled(text):
     return re.sub(r"\$(?:\$|\{(\w+)\})", lambda m: environment.get(m[1], "") if m[1] else "$", text)
 
 
+# By curl, for the edges of clouds turn Python's own client away; what it shall do comes by a pipe, since it holds the key.
 def send(request):
-    headers = dict(filled(line).split(": ", 1) for line in request.get("headers", []))
-    body = filled(request["body"]).encode() if request.get("body") else None
-    trust = {"cafile": "ca.pem"} if request["url"].startswith("https:") and os.path.exists("ca.pem") else {}
-    wanted = urllib.request.Request(filled(request["url"]), body, headers, method=request.get("method", "GET"))
-    with urllib.request.urlopen(wanted, timeout=60, **trust) as answer:
-        return answer.read()
+    options = [("url", filled(request["url"])), ("request", request.get("method", "GET")), ("user-agent", order["agent"])]
+    options += [("header", filled(line)) for line in request.get("headers", [])]
+    if request.get("body"):
+        options.append(("data-raw", filled(request["body"])))
+    if os.path.exists("ca.pem"):
+        options.append(("cacert", "ca.pem"))
+    text = "".join('%s = "%s"\n' % (name, value.replace("\\", "\\\\").replace('"', '\\"')) for name, value in options)
+    done = subprocess.run(["curl", "-q", "-sSgf", "--proto", "=http,https", "--max-time", "60", "-K", "-"], input=text.encode(),
+                          stdout=subprocess.PIPE, env={"PATH": os.environ["PATH"]})
+    if done.returncode != 0:
+        raise OSError("curl ended with %d" % done.returncode)
+    return done.stdout
 
 
 # Ids of the innermost objects that have one and hold the token. -> whether the token is in `value`
@@ -75,5 +82,5 @@ while True:
     try:
         end_machine()
     except Exception as problem:
-        print("the machine could not be ended yet:", type(problem).__name__, flush=True)
+        print("the machine could not be ended yet:", type(problem).__name__, problem, flush=True)
     time.sleep(order["retry"])

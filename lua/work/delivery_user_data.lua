@@ -24,7 +24,7 @@ local function last_resort(guest)
   return {
     { name = "last_resort.py", content = assert(assets.template("last_resort.py")), mode = "0600" },
     { name = "last_resort.json", mode = "0600", content = json.encode {
-      seconds = guest.last_resort_seconds, retry = math.max(guest.retry_seconds, 60), find = terminate.find,
+      seconds = guest.last_resort_seconds, retry = math.max(guest.retry_seconds, 60), find = terminate.find, agent = payload.AGENT,
       terminate = { method = terminate.method, url = terminate.url, headers = terminate.headers, body = terminate.body },
     } },
   }

@@ -10,9 +10,9 @@ local loader = require "base.world"
 local SCRIPT_LIMIT = 4000 -- args, script and all: facts/vast.md §1.7
 local CONTROL_PORT = 8571
 local ENGINE_PORT, PROBE_PORT = 11434, 11435
-local TRIES = 60
 
 local payload = {
+  AGENT = "continueplz/" .. require "base.version", -- how the machine's own requests introduce themselves
   private_env = "CPLZ_KEY", -- the variable of the machine that holds the tunnel's private key
 }
 
@@ -88,7 +88,8 @@ local function last_resort(order)
   local named_host = (port == "" or port == standard) and host or host .. ":" .. port
   if port == "" then port = standard end
   if path == "" then path = "/" end
-  local head = { ("%s %s HTTP/1.1"):format(terminate.method, path), "Host: " .. named_host, "Connection: close" }
+  local head = { ("%s %s HTTP/1.1"):format(terminate.method, path), "Host: " .. named_host, "User-Agent: " .. payload.AGENT,
+    "Connection: close" }
   for _, header in ipairs(terminate.headers or {}) do head[#head + 1] = header end
   local variable = key_variable(terminate)
   local function named(text) return variable and text:gsub("%${KEY}", "${" .. variable .. "}") or text end
@@ -101,13 +102,6 @@ local function last_resort(order)
       .. [[print $s <STDIN>; $s->flush; print <$s>']]):format(port)
   end
   return named(table.concat(head, "\n") .. "\n"), named(terminate.body or ""), command .. " >/dev/null 2>&1"
-end
-
-local function tries(order)
-  if order.terminate.find then return "" end -- the id is not known to the script: it can only end itself
-  local numbers = {}
-  for i = 1, TRIES do numbers[i] = i end
-  return table.concat(numbers, " ")
 end
 
 --- Builds what is sent for one rental.
@@ -132,7 +126,8 @@ function payload.build(order)
     push_port = whole(order.push_port, "push_port", 1), sha256 = sha256, total = #blob,
     program = #guest, config_at = #guest + 1, config = #config, ca_at = #guest + #config + 1,
     last_resort = whole(order.last_resort_seconds, "last_resort_seconds", 1),
-    request = request, body = body, fire = fire, tries = tries(order), retry = order.retry_seconds,
+    request = request, body = body, retry = order.retry_seconds,
+    fire = order.terminate.find and "exit 1" or fire, -- without its id the script can only end itself
   })
   if not fine then fail.raise(own and "config" or "internal", ("%s: %s"):format(path, fail.message(script))) end
   if own and #script >= SCRIPT_LIMIT then

@@ -103,12 +103,12 @@ end
 
 -- The start script's own timer, when no guest came (docs/guest.md, "How it gets there").
 local function last_resort(self)
-  local turn, tries = self.turn, 60
+  local turn, pause = self.turn, self.retry or 5
   local function fire()
-    if self.turn ~= turn or self.birth or not self.instance.process or self.instance.destroyed or tries == 0 then return end
-    tries = tries - 1
+    if self.turn ~= turn or self.birth or not self.instance.process or self.instance.destroyed then return end
     terminate(self, self.instance.key)
-    self.sim:at(self.retry or 5, fire)
+    self.sim:at(pause, fire)
+    if pause <= 30 then pause = pause * 2 end
   end
   self.sim:at(self.script.last_resort, fire)
 end

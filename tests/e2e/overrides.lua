@@ -106,7 +106,7 @@ end)
 
 case("a start script without the guard: the machine is destroyed before READY", function(r)
   put(r, "templates/start.sh", ": {{request:sh}} {{body:sh}} {{fire:sh}} {{push_port:raw}} {{total:raw}} {{sha256:raw}} {{program:raw}} {{config_at:raw}}\n"
-    .. ": {{config:raw}} {{ca_at:raw}} {{last_resort:raw}} {{tries:sh}} {{retry:raw}}\nexec sleep 1000\n")
+    .. ": {{config:raw}} {{ca_at:raw}} {{last_resort:raw}} {{retry:raw}}\nexec sleep 1000\n")
   expect.lacks(expect.ends(r:run("--cheapest", MODEL), 3, "templates/start.sh", "destroyed"), "READY", "traceback")
   expect.all_over(r)
   expect.that(select(2, r:journal():gsub('"kind":"sent"', "")) == 1, "more than one machine was tried with it")

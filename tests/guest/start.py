@@ -2,6 +2,7 @@
 """The start script as a rented container runs it: last resort, push, guard, restarts, the end of the machine."""
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -47,8 +48,8 @@ class Machine:
         self.script = lib.read(self.plan, "script")
         self.process = None
 
-    def boot(self, **extra):
-        env = {"PATH": os.environ["PATH"], "HOME": self.home, "CONTAINER_ID": "4711", "CONTAINER_API_KEY": lib.KEY,
+    def boot(self, path="", **extra):
+        env = {"PATH": path + os.environ["PATH"], "HOME": self.home, "CONTAINER_ID": "4711", "CONTAINER_API_KEY": lib.KEY,
                "CPLZ_KEY": lib.wireguard_key(), **extra}
         self.process = lib.start(["/bin/sh", "-c", self.script], env, "/", f"{self.plan}/out")
 
@@ -90,7 +91,7 @@ class Machine:
         for request in self.cloud.requests:
             assert request["method"] == "DELETE" and request["path"] == "/api/v0/instances/4711/", request
             assert request["headers"].get("Authorization") == "Bearer " + lib.KEY, request
-            assert request["body"] == "{}", request
+            assert request["body"] == "{}" and re.fullmatch(r"continueplz/[0-9.]+", request["headers"].get("User-Agent", "")), request
 
     def end(self):
         lib.end(self.process)
@@ -200,6 +201,19 @@ def test_last_resort():
     machine.end()
 
 
+def test_last_resort_for_ever():
+    machine = Machine(lib.Cloud(status=404), last_resort=2)
+    quick = lib.folder()
+    with open(f"{quick}/sleep", "w", encoding="ascii") as f:
+        f.write(f"#!/bin/sh\necho $1 >>{quick}/pauses\nexec /bin/sleep 0.01\n")
+    os.chmod(f"{quick}/sleep", 0o755)
+    machine.boot(path=quick + ":")
+    machine.terminated(70)
+    pauses = [int(text) for text in lib.read(quick, "pauses").split()]
+    assert pauses[1:7] == [1, 2, 4, 8, 16, 32] and set(pauses[7:]) == {32}, pauses
+    machine.end()
+
+
 def test_last_resort_after_bad_guest():
     machine = Machine(lib.Cloud(), last_resort=8, silence=600)
     machine.boot(CPLZ_KEY="x")
@@ -236,6 +250,7 @@ lib.case("a killed guest comes back and keeps its deadline, also while ending", 
 lib.case("a restarted container needs no push and takes up the record", test_restarted_container)
 lib.case("a damaged record ends the machine", test_spoiled_record)
 lib.case("without a push the script ends the machine itself", test_last_resort)
+lib.case("the last resort goes on for ever, whatever the answer is, with pauses of at most a minute", test_last_resort_for_ever)
 lib.case("a guest that cannot start leads to the last resort", test_last_resort_after_bad_guest)
 lib.case("the last resort speaks to the true cloud only", test_last_resort_tls)
 lib.finish()
