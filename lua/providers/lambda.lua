@@ -252,13 +252,13 @@ function lambda.list()
   return list
 end
 
---- Ends a machine for good. Gone or ending already is success.
+--- Ends a machine for good. Gone or ending already is success. → true, or "gone" when it was
 function lambda.destroy(id)
   local ok, problem = fail.try(function()
     ask("post", TERMINATE, { json = { instance_ids = json.array { id } }, fresh = true })
   end)
   if ok or (fail.is(problem, "refused") and problem.code == "gone") then
-    return true
+    return ok or "gone"
   end
   if fail.is(problem) and problem.code == "unknown" then -- as one that is ending already answers (§2.2)
     local instance = lambda.get(id)

@@ -229,12 +229,12 @@ function vast.list()
   return broken("a list of instances without an end")
 end
 
---- Ends a machine for good (only destroying ends billing, §1.10). Already gone is success.
+--- Ends a machine for good (only destroying ends billing, §1.10). Already gone is success. → true, or "gone" when it was
 function vast.destroy(id)
   local ok, problem = fail.try(function()
     client():delete(("/api/v0/instances/%s/"):format(id), { fresh = true })
   end)
-  return ok or (fail.is(problem, "refused") and problem.code == "gone") or error(problem, 0)
+  return ok or (fail.is(problem, "refused") and problem.code == "gone" and "gone") or error(problem, 0)
 end
 
 --- Is it gone? Looked for by number and in the complete list, by number and by token. → { state=, evidence= }

@@ -93,7 +93,7 @@ local function cost_lines(lines, model)
   if not cost then
     return
   end
-  add(lines, "Cost so far", ("%s at %s"):format(format.both(cost.current, model.rate), format.hourly(cost.hourly)))
+  add(lines, "Cost so far", ("%s%s at %s"):format(cost.at_most and "at most " or "", format.both(cost.current, model.rate), format.hourly(cost.hourly)))
   if cost.projected then
     add(lines, "Projected", ("%s for %s"):format(format.both(cost.projected, model.rate),
       clock.duration(cost.projected_hours * 3600)))
@@ -106,7 +106,7 @@ function M.lines(model)
     local lines = idle.lines(model.home)
     if model.last then
       local last = model.last
-      for _, line in ipairs(boxes.lost(last, format.both(last.cost, model.rate), clock.duration(last.seconds))) do
+      for _, line in ipairs(boxes.lost(last, (last.at_most and "at most " or "") .. format.both(last.cost, model.rate), clock.duration(last.seconds))) do
         lines[#lines + 1] = line
       end
     end
@@ -204,7 +204,7 @@ function M.object(model)
     local last = model.last
     return {
       status = "none", home = model.home, warnings = model.warnings and model.warnings[1] and model.warnings or nil, last = last and {
-        id = last.id, provider = last.provider, reason = last.reason, cost = format.rounded(last.cost, 5), currency = "USD",
+        id = last.id, provider = last.provider, reason = last.reason, cost = format.rounded(last.cost, 5), at_most = last.at_most, currency = "USD",
         duration_seconds = format.rounded(last.seconds, 1), ended_at = clock.iso(last.ended),
       },
     }
@@ -224,7 +224,7 @@ function M.object(model)
       url = model.endpoint.url,
     },
     tunnel = model.tunnel and { state = model.tunnel.state, handshake_age = round(model.tunnel.handshake_age, 1) },
-    cost = cost and { hourly = round(cost.hourly, 5), current = round(cost.current, 5), projected = round(cost.projected, 5),
+    cost = cost and { hourly = round(cost.hourly, 5), current = round(cost.current, 5), at_most = cost.at_most, projected = round(cost.projected, 5),
       currency = cost.currency or "USD" },
     euro_rate = euro(model.rate), running_seconds = round(model.seconds, 1), started_at = model.started and clock.iso(model.started),
     deadman = guard and {

@@ -10,6 +10,9 @@ local M = {}
 
 local function cost_text(result, rate)
   local text = format.both(result.cost.amount, rate)
+  if result.cost.at_most then
+    return "at most " .. text .. ", reckoned from the agreed price, for nobody saw when it began or ended"
+  end
   return result.cost.source == "charges" and text .. ", as the cloud charged it" or text .. ", reckoned from the agreed price"
 end
 
@@ -49,7 +52,7 @@ function M.object(results, rate)
       id = result.session.id, token = result.session.token, provider = result.session.provider, outcome = result.outcome,
       reason = result.doubt,
       cost = result.cost and { total = format.rounded(result.cost.amount, 5), currency = result.cost.currency or "USD",
-      source = result.cost.source },
+      source = result.cost.source, at_most = result.cost.at_most },
       duration_seconds = format.rounded(result.duration, 1),
     }
   end

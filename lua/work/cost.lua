@@ -67,26 +67,37 @@ function cost.hourly(session)
   return (session.hourly or 0) + (session.disk_hour or 0)
 end
 
--- Traffic of the model's download, once it was begun.
+-- Traffic of the model's download, once it was begun; until it is over, all of it.
 local function download(session)
   local plan = session.plan or {}
-  if not session.id then
+  if not session.id or session.running_at and not session.loading_at then
     return 0
   end
   return plan.download or 0
 end
 
--- Seconds as the cloud counts them: where it has a least time (Lambda: a minute, facts/lambda.md §2.8), each begun one is charged.
+-- Seconds of the GPU as the cloud counts them. It is charged from when the machine runs (facts/vast.md §1.10, facts/lambda.md §2.8); as long
+-- as nobody saw that, it is reckoned from the create, which is the most that it can be. Where the cloud has a least time (Lambda: a minute),
+-- each begun one is charged.
 local function counted(session, now)
   local step = session.id and session.plan and session.plan.minimum_seconds or 0
   local passed = seconds(session, now)
+  if session.running_at then passed = math.max(0, math.min(passed, (session.ended or now) - session.running_at)) end
   return step > 0 and math.max(1, math.ceil(passed / step)) * step or passed
 end
 
 --- What a session has cost so far by our own reckoning: agreed prices × time as the cloud counts it, plus the download, and what
 -- second machines of its create ran for.
 function cost.so_far(session, now)
-  return cost.hourly(session) * (counted(session, now) + (session.twin_seconds or 0)) / 3600 + download(session)
+  local compute, disk = (session.hourly or 0) * counted(session, now), (session.disk_hour or 0) * seconds(session, now)
+  return (compute + disk + cost.hourly(session) * (session.twin_seconds or 0)) / 3600 + download(session)
+end
+
+--- Is what is reckoned of a session only the most that it can have cost? So it is when nobody saw the machine run or its download come to its
+-- end, when it was found gone, and when it is not known whether it is.
+function cost.at_most(session)
+  local pulling = session.loading_at and not session.ready_at and download(session) > 0
+  return not session.running_at or pulling or session.found_gone == true or session.unproven ~= nil
 end
 
 --- What it will have cost when it ran for `hours` from its start.
@@ -103,13 +114,13 @@ local function charged(session, ended, provider)
   return nil
 end
 
---- The bill of a session that ended at `ended`. → { amount=, currency=, seconds=, source = "charges"|"reckoned" }
+--- The bill of a session that ended at `ended`. → { amount=, currency=, seconds=, source = "charges"|"reckoned", at_most = true|nil }
 function cost.final(session, ended, provider)
   local copy = setmetatable({ ended = ended }, { __index = session })
   local amount = charged(session, ended, provider)
   return {
     amount = amount or cost.so_far(copy, ended), currency = session.currency or "USD", seconds = seconds(copy, ended),
-    source = amount and "charges" or "reckoned",
+    source = amount and "charges" or "reckoned", at_most = not amount and cost.at_most(session) or nil,
   }
 end
 

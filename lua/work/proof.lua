@@ -30,22 +30,25 @@ end
 -- A machine that cannot be ended at this moment (code "busy") is asked again for as long as `timing.ending` says.
 -- @param failed function(attempt, reason) is told of every failure
 -- @param waiting called while the machine is busy
--- @return true, or false and the last reason
+-- @return true, or false and the last reason; third: whether it was gone before it was asked
 function proof.destroy(provider, session, attempts, failed, waiting)
   local until_ = clock.now() + (provider.timing.ending and pace.of(provider, "ending") or 0)
+  local already
   local function destroy()
     while true do
       local ok, result = fail.try(provider.destroy, session.id)
+      already = ok and result == "gone"
       if ok then return result end
       if result.code ~= "busy" or clock.now() >= until_ then error(result, 0) end
       waiting()
       task.sleep(pace.seconds(5))
     end
   end
-  return persist(attempts, destroy, function(attempt, why)
+  local done, reason = persist(attempts, destroy, function(attempt, why)
     log.error("Terminate failed, retrying", { attempt = attempt, error = why, instance_id = session.id, provider = provider.name })
     failed(attempt, why)
   end)
+  return done, reason, already
 end
 
 local function same_account(provider, session)
@@ -130,8 +133,8 @@ function proof.finish(journal, provider, session, reason, hooks, attempts)
   return task.shield(function()
     hooks.terminating()
     journal:note("stopping", session.token, { reason = reason })
-    local acknowledged, why = proof.destroy(provider, session, attempts, hooks.failed, hooks.waiting)
-    if acknowledged then journal:note("destroyed", session.token) end
+    local acknowledged, why, already = proof.destroy(provider, session, attempts, hooks.failed, hooks.waiting)
+    if acknowledged then journal:note("destroyed", session.token, { already = already or nil }) end
     hooks.terminated(acknowledged, why)
     hooks.verifying()
     -- Without an acknowledged destroy, absence may only mean that the machine does not show yet.

@@ -2,7 +2,7 @@
 -- What journal records mean: folds them into sessions. Pure.
 --
 -- A session: token, provider, account, state, id, plan (the intent's fields), started (unix seconds of the create), bound_at, endpoint,
--- seen (since when the cloud shows the machine),
+-- seen (since when the cloud shows the machine), running_at (since when it was seen to run), found_gone (nobody saw when it ended), loading_at,
 -- twin (id of a second machine of the same create that is not proven gone), twin_seconds (what such machines were charged for),
 -- ready_at, hourly, disk_hour, lost (answer of create unknown), refused, stopping (reason), destroyed, absences, unproven, closed (outcome: proven, never,
 -- unverifiable, acknowledged), unverifiable (closed so, not acknowledged yet), ended (unix seconds), cost, currency;
@@ -34,7 +34,10 @@ end
 
 function apply.repriced(s, r) s.hourly, s.disk_hour, s.seen = r.hourly, r.disk_hour, s.seen or r.t end
 
-function apply.booting(s, r) s.state, s.endpoint, s.seen = "booting", r.endpoint, s.seen or r.t end
+function apply.booting(s, r)
+  s.state, s.endpoint, s.seen = "booting", r.endpoint, s.seen or r.t
+  s.running_at = s.running_at or r.t
+end
 
 function apply.moved(s, r) s.endpoint = r.endpoint end
 
@@ -44,7 +47,7 @@ function apply.guarded(s, r) s.state, s.guarded_at = "guarded", r.t end
 
 function apply.unguarded(s, r) s.state, s.unguarded_at = "unguarded", r.t end
 
-function apply.loading(s) s.state = "loading" end
+function apply.loading(s, r) s.state, s.loading_at = "loading", r.t end
 
 function apply.ready(s, r) s.state, s.ready_at, s.speed = "ready", r.t, r.speed end
 
@@ -61,13 +64,14 @@ function apply.stopping(s, r)
   s.stop_began = s.stop_began or r.t
 end
 
-function apply.destroyed(s, r) s.destroyed = r.t end
+function apply.destroyed(s, r) s.destroyed, s.found_gone = r.t, r.already or s.found_gone end
 
 function apply.absent(s, r) s.state, s.absences, s.ended = "absent", (s.absences or 0) + 1, s.ended or r.t end
 
 function apply.unproven(s, r) s.state, s.unproven = "unproven", r.reason end
 
 function apply.closed(s, r)
+  s.cost_at_most = r.at_most
   s.state, s.closed, s.ended, s.cost = "closed", r.outcome, r.ended or s.ended or r.t, r.cost
   s.unverifiable = r.outcome == "unverifiable" or nil
 end

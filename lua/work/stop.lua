@@ -70,7 +70,7 @@ local function close(book, provider, session, outcome, ui)
   local asked, bill = fail.try(cost.final, current, ended, provider)
   if not asked then bill = cost.final(current, ended) end
   if outcome ~= "unproven" then
-    if not book:note("closed", session.token, { outcome = outcome, cost = bill.amount, ended = ended }) then
+    if not book:note("closed", session.token, { outcome = outcome, cost = bill.amount, at_most = bill.at_most, ended = ended }) then
       ui:warn("the record could not be closed (is the disk full?); the next command looks at the cloud once more")
     end
     log.info("Session closed", { token = session.token, outcome = outcome, cost = bill.amount })

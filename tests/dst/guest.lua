@@ -3,6 +3,7 @@
 -- itself (docs/guest.md). It lives on the cloud's clock; whatever happens to the client's clock does not reach it.
 local json = require "base.json"
 local keys = require "base.keys"
+local models = require "cloudsim.models"
 local vm = require "dst.guest_vm"
 
 local START, PUSHED = 1.0, 0.2 -- seconds until the push port listens, until the guest runs
@@ -37,7 +38,8 @@ local function listen(sim, name, served)
 end
 guest.listen = listen
 
---- One machine. place = { sim=, world=, cloud= (of dst/clouds.lua), pump=function() after each call of the cloud }
+--- One machine. place = { sim=, world=, cloud= (of dst/clouds.lua), pump=function() after each call of the cloud,
+-- guarded=function() when the guard ends the machine, asked=function(request, taken) at its control }
 function guest.new(place, instance)
   return setmetatable({ place = place, sim = place.sim, instance = instance, models = {}, turn = 0, key = nil, uptime = 0 }, guest)
 end
@@ -182,9 +184,7 @@ local function state_of(self)
     guard = { persisted = true, ready = key_of(self) ~= nil, attempts = 0 } }
 end
 
---- The guest's control: → response of the replaced HTTP, or nil when the machine is silent.
-function guest:control(request)
-  if not self:runs() then return nil end
+local function answered(self, request)
   local wanted = request.method ~= "GET" and (json.decode(request.body or "") or {}) or nil
   if wanted and type(wanted.token) ~= "string" then return { status = 400, json = { error = "the body must name the session's token" } } end
   if wanted and wanted.token ~= self.token then return { status = 409, json = { error = "this machine belongs to another session" } } end
@@ -204,9 +204,23 @@ function guest:control(request)
   return { status = 200, json = state_of(self) }
 end
 
+--- The guest's control: → response of the replaced HTTP, or nil when the machine is silent.
+function guest:control(request)
+  if not self:runs() then return nil end
+  local answer = answered(self, request)
+  self.place.asked(request, answer.status == 200)
+  return answer
+end
+
+-- The machine fetches something from the Internet.
+local function fetched(self, bytes)
+  if self:runs() then self.place.world.ledger:traffic(self.instance.id, "bwd", bytes) end
+end
+
 local function pull(self, name)
   local faults = self.place.world.faults
-  local digest, total, list = "sha256:" .. ("ab"):rep(32), 18e9, {}
+  local known = models.find(name)
+  local digest, total, list, bytes = "sha256:" .. ("ab"):rep(32), 18e9, {}, known and known.bytes or 18e9
   local function add(value, after) list[#list + 1] = { data = json.encode(value) .. "\n", after = after or 0 } end
   add { status = "pulling manifest" }
   if faults:take("pull.error") then
@@ -214,7 +228,10 @@ local function pull(self, name)
     return { status = 200, pieces = list }
   end
   if faults:take("pull.stall") then return { hang = true } end
-  for part = 1, 4 do add({ status = "pulling ab", digest = digest, total = total, completed = total * part / 4 }, 5) end
+  for part = 1, 4 do
+    add({ status = "pulling ab", digest = digest, total = total, completed = total * part / 4 }, 5)
+    self.sim:at(5 * part, function() fetched(self, bytes / 4) end)
+  end
   add({ status = "success" }, 2)
   self.models[name] = true
   return { status = 200, pieces = list }

@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Watches one history (campaign §1.5). It compares what the product wrote, sent and said with the cloud's own ledger. It knows nothing
 -- of the product's code, only of its files and words.
+local cost = require "dst.judge_cost"
+local fence = require "dst.judge_fence"
 local json = require "base.json"
 local keys = require "base.keys"
 
@@ -9,7 +11,7 @@ judge.__index = judge
 
 function judge.new(play)
   return setmetatable({ play = play, world = play.world, sim = play.sim, tokens = {}, token_list = {}, known = "", broken_list = {}, creates = {}, around = {},
-    critical = 0 }, judge)
+    critical = 0, sums = 0, vague = 0, skew = play.sim.skew }, judge)
 end
 
 --- Notes a violation; the first one counts.
@@ -121,8 +123,12 @@ function judge:request(face, request)
   if meaning == "end" and what and not self.tokens[cloud.label(what) or ""] then
     self:broken("S3", ("%s was destroyed, whose label is %s"):format(tostring(what.id), tostring(cloud.label(what))))
   end
+  if meaning == "end" and what then fence.destroy(self, cloud.label(what) or "") end
   if meaning == "remove" and what and not self.around[what] then self:broken("S3", "what is called " .. what .. " was removed") end
 end
+
+--- A request that the guard of a machine answered. taken: it did as it was told
+function judge:control(instance, request, taken) fence.control(self, instance, request, taken) end
 
 --- A request to anything but the cloud.
 function judge:foreign(request)
@@ -165,6 +171,7 @@ local function appending(self, data)
     return priced(self, record.token)
   end
   if type(record) ~= "table" or record.kind ~= "closed" then return end
+  cost.record(self, record)
   for _, row in ipairs(self:open()) do
     if row.token == record.token then
       return self:broken("S2", ("the journal closes %s as %s while its %s bills"):format(record.token, record.outcome, row.kind))
@@ -195,6 +202,8 @@ end
 --- A command ended with this exit code.
 function judge:ended(process, code)
   if process.state ~= "done" then return end
+  cost.ended(self, process)
+  cost.state_file(self)
   local claim = says_nothing(process, code)
   local open = self:open()
   if claim and #open > 0 then
@@ -203,7 +212,8 @@ function judge:ended(process, code)
   local critical = (process.out .. process.err):find("CRITICAL", 1, true) or (process.out .. process.err):find("MAY STILL", 1, true)
   if critical then self.critical = self.critical + 1 end
   local unresolved = (process.out .. process.err):find("was never answered", 1, true)
-  if process.name == "stop" and code == 1 and not critical and not unresolved then
+  local in_json = process.out:find('"money_running":true', 1, true) or process.out:find('"money_running":null', 1, true)
+  if process.name == "stop" and code == 1 and not critical and not unresolved and not in_json then
     self:broken("S2", "stop failed without saying what may still bill: " .. process.err:sub(1, 300))
   end
   if code == 70 then self:broken("bug", ("`%s` ended as an internal error: %s"):format(process.name, process.err:sub(1, 400))) end

@@ -54,7 +54,8 @@ local function machine(self, instance)
   local made = self.guests[instance.id]
   if not made then
     made = guests.new({ sim = self.sim, world = self.world, cloud = self.cloud, pump = function() pump(self) end,
-      guarded = function() self:trace("guard ends " .. instance.id) end }, instance)
+      guarded = function() self:trace("guard ends " .. instance.id) end,
+      asked = function(request, taken) self.judge:control(instance, request, taken) end }, instance)
     self.guests[instance.id] = made
     self.guest_order[#self.guest_order + 1] = made
   end
@@ -114,6 +115,7 @@ end
 local function settings(self, key)
   local lines = self.cloud.environment(key)
   if self.lent then table.remove(lines, 1) end
+  table.move(self.more, 1, #self.more, #lines + 1, lines)
   table.move({ "REGISTRY_URL=http://127.0.0.1:7002", "" }, 1, 2, #lines + 1, lines)
   self.sim.disk[HOME .. "/.env"] = { data = table.concat(lines, "\n"), mode = 384, mtime = 0 }
 end
@@ -138,17 +140,17 @@ local function foreign_machines(self, labels)
 end
 
 --- A fresh world. options: seed, cloud ("vast"), foreign (other people's machines in the account), lent (the key is in the
--- environment of the commands and not in .env)
+-- environment of the commands and not in .env), settings (more lines of .env, the last of a name counts), credit (dollars)
 function play.new(options)
   local self = setmetatable({ seed = options.seed, lines = {}, guests = {}, guest_order = {}, roads = {}, foreign = {}, slept = 0, lent = options.lent,
-    cloud = clouds[options.cloud or "vast"] }, play)
+    more = options.settings or {}, cloud = clouds[options.cloud or "vast"] }, play)
   self.sim = fake.new { seed = "dst" .. options.seed, assets = { ["guest.gz"] = "guest program\n" },
     http = function(request, process) return http(self, request, process) end,
     hook = function(name, process, ...) return hook(self, name, process, ...) end,
     spawn = function(spawned) return child(spawned) end,
     tunnel = function(wanted, process) return roads.open(self, wanted, process) end }
   local sim = self.sim
-  self.world = worlds.new { now = function() return sim.now + fake.EPOCH end, seed = options.seed, keys = { KEY }, credit = 500 }
+  self.world = worlds.new { now = function() return sim.now + fake.EPOCH end, seed = options.seed, keys = { KEY }, credit = options.credit or 500 }
   self.judge = judges.new(self)
   local hooks, world = self.world.hooks, self.world
   hooks.start = function(instance)

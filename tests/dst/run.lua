@@ -3,12 +3,15 @@
 --   [--seeds=N] [--from=S]      random histories S … S+N-1
 --   [--crash]                   every crash point in every way (without: each point in a few ways)
 --   [--first[=INVARIANT]]       end at the first failure, or at the first of that invariant (S1 … E4, bug); nothing is shrunk then
---   [--parts=A,B,…]             only these of policies, consent, workday, determinism, random, crash
---   [--only=TEXT]               scenes whose name holds it, none when empty
+--   [--parts=A,B,…]             only these of policies, consent, workday, determinism, cases, random, crash
+--   [--long]                    the long cases too
+--   [--case=N:CLOUD]            one case, with its trace, as a failure names it
+--   [--only=TEXT]               scenes and cases whose name holds it, none when empty
 --   [--cloud=NAME]              only this cloud
 --   [--replay=SEED[:STEPS[:CLOUD]]]  one random history, with its trace
 --   [--policy=SEED]             one start with a random policy
 --   [--crash=A:B:…]             one crash point, with its trace, as a failure names it
+local cases = require "dst.cases"
 local chance = require "dst.chance"
 local clock = require "base.clock"
 local clouds = require "dst.clouds"
@@ -106,7 +109,16 @@ local function consent()
   report("consent beyond MAX_PRICE", verdict and { { replay = "all", verdict = verdict } } or {})
 end
 
-local PARTS = { "policies", "consent", "workday", "determinism", "random", "crash" }
+local function told_cases(options, cloud)
+  for _, row in ipairs(cases.of(cloud, options.long, options.only)) do
+    local verdict = counted(cases.play(row.case, cloud))
+    report(("case, %s: %s: %s"):format(cloud, row.case.group, row.case.name),
+      verdict and { { replay = ("--case=%d:%s"):format(row.index, cloud), verdict = verdict } } or {})
+    if first_only and failed > 0 then return end
+  end
+end
+
+local PARTS = { "policies", "consent", "workday", "determinism", "cases", "random", "crash" }
 
 -- The parts to play. text: names with commas, or nil for all. → set
 local function parts_of(text)
@@ -121,6 +133,7 @@ end
 local function at_cloud(cloud, parts, options)
   local function over() return first_only and failed > 0 end
   if parts.determinism then determinism(cloud) end
+  if parts.cases and options.only ~= "" then told_cases(options, cloud) end
   if parts.random and options.seeds ~= "0" and not over() then
     random_histories(tonumber(options.from) or 1, tonumber(options.seeds) or SEEDS, cloud)
   end
@@ -146,6 +159,10 @@ local function main(...)
     return wrong and 1 or 0
   end
   if options.crash and options.crash ~= "" then return show(crash.replay(options.crash)) end
+  if options.case then
+    local index, cloud = options.case:match("^(%d+):(%a+)$")
+    return show(cases.play(cases.list[tonumber(index)], cloud))
+  end
   local started = clock.now()
   first_only, sought = options.first ~= nil, options.first ~= "" and options.first or nil
   local parts = parts_of(options.parts)

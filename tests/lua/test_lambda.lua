@@ -338,7 +338,7 @@ return function(t)
     end
     local results, sent = destroy { json = { data = { terminated_instances = { { id = ID, status = "terminating" } } } } }
     t:equal({ results[1], json.decode(sent[1].body) }, { true, { instance_ids = { ID } } })
-    t:equal(destroy({ status = 404, body = wrong "global/object-does-not-exist" })[1], true)
+    t:equal(destroy({ status = 404, body = wrong "global/object-does-not-exist" })[1], "gone")
     t:equal(destroy({ status = 400, body = wrong "global/unknown" }, { json = { data = { id = ID, status = "terminating" } } })[1], true)
     t:equal((failing(fake.answers { { status = 400, body = wrong "global/unknown" }, { json = { data = { id = ID, status = "active" } } } },
       function(provider) return provider.destroy(ID) end)), "transient")

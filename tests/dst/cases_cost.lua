@@ -1,0 +1,89 @@
+-- SPDX-License-Identifier: MIT
+-- S9: what a machine costs is said within one billing step of the truth, at every moment of its life.
+local scenes = require "dst.scenes"
+
+-- Both ways of asking.
+local function ask(p)
+  p:run "status"
+  p:run("status", "--output=json")
+end
+
+-- Asks while `up` is at work, every so many seconds.
+local function asking(p, seconds, times)
+  local process = p:start(scenes.UP)
+  for i = 1, times do
+    p.sim:at(seconds * i, function()
+      if process.state ~= "done" then p:start { "status", "--output=json" } end
+    end)
+  end
+  p:wait(process)
+end
+
+-- So many sums were said; `exact`: at most so many of them as "at most".
+local function sums(p, least, vague)
+  local judge = p.judge
+  if judge.sums < least then judge:broken("S9", ("%d sums were said, at least %d should have been"):format(judge.sums, least)) end
+  if vague and judge.vague > vague then
+    judge:broken("S9", ('%d of %d sums are called "at most", although everything was seen'):format(judge.vague, judge.sums))
+  end
+end
+
+return {
+  { name = "a machine that serves for hours", settings = { "IDLE_MINUTES=off" }, play = function(p)
+    scenes.up(p)
+    for _, seconds in ipairs { 1, 100, 3500, 9000 } do
+      ask(p)
+      p:pass(seconds)
+    end
+    p:run("stop", "--output=json")
+    sums(p, 9, 0)
+    ask(p)
+  end },
+  { name = "stop says it in words", play = function(p)
+    scenes.up(p)
+    p:pass(1234)
+    p:run "stop"
+    sums(p, 2, 0)
+  end },
+  { name = "a machine that boots for a quarter of an hour", play = function(p)
+    p:fault { name = "boot.slow", seconds = 900 }
+    asking(p, 100, 9)
+    ask(p)
+    p:run("stop", "--output=json")
+    sums(p, 10)
+  end },
+  { name = "a start that is interrupted while the model is pulled", play = function(p)
+    local process = p:start(scenes.UP)
+    p.sim:at(40, function() process:signal "INT" end)
+    p:wait(process)
+    p:run("status", "--output=json")
+    sums(p, 1)
+  end },
+  { name = "a machine that another bid for", cloud = "vast", play = function(p)
+    scenes.up(p)
+    p:pass(3000)
+    p.cloud.happen(p.world, "outbid", scenes.ours(p))
+    p:pass(600)
+    ask(p)
+    sums(p, 2)
+  end },
+  { name = "a cloud that tells no charges", cloud = "vast", play = function(p)
+    scenes.up(p)
+    p:pass(4000)
+    p:fault { name = "api.500", sticky = true, match = { path = "/charges/" } }
+    p:run("stop", "--output=json")
+    sums(p, 2, 0)
+  end },
+  { name = "destroy fails for an hour", play = function(p)
+    scenes.up(p)
+    p:pass(2000)
+    p:fault { name = "destroy.500", sticky = true }
+    p:run("stop", "--output=json")
+    p:pass(1800)
+    ask(p)
+    p.world.faults:clear()
+    p:pass(900)
+    ask(p)
+    sums(p, 4)
+  end },
+}

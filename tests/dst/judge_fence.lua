@@ -1,0 +1,39 @@
+-- SPDX-License-Identifier: MIT
+-- S7, fencing: whoever speaks of an old session can neither end nor lengthen the life of a newer one (DESIGN §1.12).
+local fence = {}
+
+-- Does somebody type `stop` at this moment?
+local function stopping(self)
+  for _, process in ipairs(self.sim.processes) do
+    if process.name == "stop" and process.state ~= "done" and process.state ~= "killed" then return true end
+  end
+  return false
+end
+
+local function over(self, token)
+  for _, kind in ipairs(self:kinds(token)) do
+    if kind == "stopping" or kind == "closed" then return true end
+  end
+  return false
+end
+
+--- A request that changes something arrived at the control of a machine, and was obeyed or refused.
+function fence.control(self, instance, request, taken)
+  local token = self.play.cloud.label(instance) or ""
+  if not taken or not self.tokens[token] then return end
+  if request.path == "/end" and self:wanted(token) and not stopping(self) then
+    self:broken("S7", ("the machine of %s, which is in use, was told to end by somebody who speaks of another"):format(token))
+  end
+  if request.path == "/lease" and over(self, token) then
+    self:broken("S7", ("the life of %s was lengthened although it is being ended"):format(token))
+  end
+end
+
+--- A destroy of ours arrives at the cloud.
+function fence.destroy(self, token)
+  if self:wanted(token) and not stopping(self) then
+    self:broken("S7", ("the machine of %s, which is in use, was destroyed without a record, and nobody typed stop"):format(token))
+  end
+end
+
+return fence
