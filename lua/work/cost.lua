@@ -4,6 +4,9 @@ local numbers = require "facts.numbers"
 
 local cost = {}
 
+-- A machine that began to run within so many seconds is one of which that is known.
+local LOOKED_SECONDS = 60
+
 -- The image that a machine fetches besides the model, in GB.
 local IMAGE_GB = 3.5
 
@@ -77,7 +80,7 @@ local function download(session)
 end
 
 -- Seconds of the GPU as the cloud counts them. It is charged from when the machine runs (facts/vast.md §1.10, facts/lambda.md §2.8); as long
--- as nobody saw that, it is reckoned from the create, which is the most that it can be. Where the cloud has a least time (Lambda: a minute),
+-- as nobody knows that, it is reckoned from the create, which is the most that it can be. Where the cloud has a least time (Lambda: a minute),
 -- each begun one is charged.
 local function counted(session, now)
   local step = session.id and session.plan and session.plan.minimum_seconds or 0
@@ -97,7 +100,8 @@ end
 -- end, when it was found gone, and when it is not known whether it is.
 function cost.at_most(session)
   local pulling = session.loading_at and not session.ready_at and download(session) > 0
-  return not session.running_at or pulling or session.found_gone == true or session.unproven ~= nil
+  local unseen = not session.running_at or math.abs(session.running_seen - session.running_at) > LOOKED_SECONDS
+  return unseen or pulling or session.found_gone == true or session.unproven ~= nil
 end
 
 --- What it will have cost when it ran for `hours` from its start.

@@ -81,11 +81,11 @@ local HOPELESS = { stopped = true, exited = true, lost = true, gone = true }
 
 --- Waits until the machine runs and its ports are known.
 -- @param seen function(instance) called after each look, for the screen and the price check
--- @return endpoint { host, port, … }
+-- @return endpoint { host, port, … }; and when it was last seen not to run yet, in unix seconds, or nil
 -- @raise kind `machine` when it will never come up (another one may)
 function machine.boot(provider, session, made, seen)
   local limit, most, pause = pace.of(provider, "boot"), pace.of(provider, "poll"), pace.seconds(FIRST_LOOK)
-  local began, last, unknown, shown = clock.now(), "no answer yet", nil, nil
+  local began, last, unknown, shown, before = clock.now(), "no answer yet", nil, nil, nil
   local until_ = began + limit
   while clock.now() < until_ do
     task.sleep(pause)
@@ -105,7 +105,8 @@ function machine.boot(provider, session, made, seen)
       end
       seen(instance)
       local endpoint = made.way.endpoint(instance, made.ports)
-      if endpoint then return endpoint end
+      if endpoint then return endpoint, before end
+      before = clock.wall()
       last = instance.native or instance.status
     elseif fail.is(instance, "auth") then
       error(instance, 0)

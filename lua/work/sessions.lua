@@ -2,7 +2,7 @@
 -- What journal records mean: folds them into sessions. Pure.
 --
 -- A session: token, provider, account, state, id, plan (the intent's fields), started (unix seconds of the create), bound_at, endpoint,
--- seen (since when the cloud shows the machine), running_at (since when it was seen to run), found_gone (nobody saw when it ended), loading_at,
+-- seen (since when the cloud shows the machine), running_at and running_seen (in between it began to run), found_gone (nobody saw when it ended), loading_at,
 -- twin (id of a second machine of the same create that is not proven gone), twin_seconds (what such machines were charged for),
 -- ready_at, hourly, disk_hour, lost (answer of create unknown), refused, stopping (reason), destroyed, absences, unproven, closed (outcome: proven, never,
 -- unverifiable, acknowledged), unverifiable (closed so, not acknowledged yet), ended (unix seconds), cost, currency;
@@ -36,7 +36,7 @@ function apply.repriced(s, r) s.hourly, s.disk_hour, s.seen = r.hourly, r.disk_h
 
 function apply.booting(s, r)
   s.state, s.endpoint, s.seen = "booting", r.endpoint, s.seen or r.t
-  s.running_at = s.running_at or r.t
+  s.running_at, s.running_seen = s.running_at or r.before, s.running_seen or r.t
 end
 
 function apply.moved(s, r) s.endpoint = r.endpoint end

@@ -180,11 +180,12 @@ end
 
 function steps.boot(run)
   run.priced = nil
-  run.endpoint = machine.boot(run.provider, run.session, run.made, function(instance)
+  local before
+  run.endpoint, before = machine.boot(run.provider, run.session, run.made, function(instance)
     run.ui:progress { text = "Booting... (" .. (instance.native or instance.status) .. ")" }
     check_price(run, instance)
   end)
-  run.journal:append("booting", run.session.token, { endpoint = run.endpoint })
+  run.journal:append("booting", run.session.token, { endpoint = run.endpoint, before = before })
   run.ui:progress { text = "Delivering the guard" }
   run.made.way.deliver(run.endpoint, run.made)
   run.ui:done("Instance running, guard program delivered")

@@ -67,9 +67,17 @@ return {
     ask(p)
     sums(p, 2)
   end },
-  { name = "a cloud that tells no charges", cloud = "vast", play = function(p)
+  { name = "a machine that ended while this computer was off", play = function(p)
     scenes.up(p)
-    p:pass(4000)
+    p:kill_all()
+    p:pass(10 * 3600)
+    p:run("stop", "--output=json")
+    sums(p, 3)
+    ask(p)
+  end },
+  { name = "a cloud that tells no charges", cloud = "vast", settings = { "IDLE_MINUTES=off" }, play = function(p)
+    scenes.up(p)
+    p:pass(20000)
     p:fault { name = "api.500", sticky = true, match = { path = "/charges/" } }
     p:run("stop", "--output=json")
     sums(p, 2, 0)

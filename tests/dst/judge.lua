@@ -170,6 +170,7 @@ local function appending(self, data)
     alone(self, record.token)
     return priced(self, record.token)
   end
+  if type(record) == "table" and record.token then fence.record(self, record) end
   if type(record) ~= "table" or record.kind ~= "closed" then return end
   cost.record(self, record)
   for _, row in ipairs(self:open()) do

@@ -36,4 +36,11 @@ function fence.destroy(self, token)
   end
 end
 
+--- A record is about to be appended.
+function fence.record(self, record)
+  if record.kind == "stopping" and record.reason == "unfinished start" and self:wanted(record.token) then
+    self:broken("S7", ("%s is in use, and is ended as an unfinished start"):format(record.token))
+  end
+end
+
 return fence
