@@ -130,7 +130,8 @@ local function last_loss(book)
   local now = clock.wall()
   if now - session.ended > TELL_SECONDS then return nil end
   return { id = session.id, provider = session.provider, reason = session.stopping, spot = session.plan and session.plan.spot == true,
-    cost = session.cost or cost.so_far(session, now), at_most = session.cost_at_most, seconds = session.ended - (session.started or session.ended), ended = session.ended }
+    cost = session.cost or cost.so_far(session, now), at_most = session.cost_at_most,
+    seconds = session.ended - (session.started or session.ended), ended = session.ended }
 end
 
 -- A sentence for each session whose SSH key or firewall ruleset could not be removed yet.

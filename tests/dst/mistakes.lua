@@ -126,13 +126,15 @@ local list = {
     replace = '  if kind == "intent" then files.write(self.path, "") end\n  write_line(self, record)\n  statefile.write' },
 
   -- S7: what is about one machine does not reach another
-  { name = "the machine at the end of the tunnel is told to end, whichever it is", file = "work/link.lua", expects = "S7", parts = "cases", only = "fence: ",
+  { name = "the machine at the end of the tunnel is told to end, whichever it is",
+    file = "work/link.lua", expects = "S7", parts = "cases", only = "fence: ",
     find = 'link.tell, token, "/end"', replace = 'link.tell, require("work.journal").open(config.home()):current().token, "/end"' },
   { name = "the machine in use is ended as a leftover", file = "work/recover.lua", expects = "S7", parts = "cases", only = "fence: ",
     find = "  return not (session.ready_at and not session.stopping) and not session.kept", replace = "  return not session.kept" },
 
   -- S9: what something cost is said as it is
-  { name = "a machine that boots is charged for", file = "work/cost.lua", expects = "S9", cloud = "lambda", parts = "cases", only = "cost: a machine that boots",
+  { name = "a machine that boots is charged for",
+    file = "work/cost.lua", expects = "S9", cloud = "lambda", parts = "cases", only = "cost: a machine that boots",
     find = "  if session.running_at then passed = ", replace = "  if false then passed = " },
   { name = "the disk costs nothing", file = "work/cost.lua", expects = "S9", parts = "cases", only = "cost: a cloud that tells no charges",
     find = "(session.disk_hour or 0) * seconds(session, now)", replace = "0" },
@@ -140,7 +142,8 @@ local list = {
     find = "  return plan.download or 0\n", replace = "  return 0\n" },
   { name = "only whole minutes are charged", file = "work/cost.lua", expects = "S9", cloud = "lambda", parts = "cases", only = "cost: ",
     find = "math.max(1, math.ceil(passed / step)) * step", replace = "math.max(0, passed // step - 1) * step" },
-  { name = "a machine that nobody saw end is charged as if it had just ended", file = "work/proof.lua", expects = "S9", cloud = "lambda", parts = "cases", only = "cost: a machine that ended",
+  { name = "a machine that nobody saw end is charged as if it had just ended",
+    file = "work/proof.lua", expects = "S9", cloud = "lambda", parts = "cases", only = "cost: a machine that ended",
     find = "{ already = already or nil }", replace = "{}" },
   { name = "the bill is that of the whole day", file = "work/stop.lua", expects = "S9", parts = "cases", only = "cost: stop says",
     find = "{ outcome = outcome, cost = bill.amount,", replace = "{ outcome = outcome, cost = bill.amount * 3," },
