@@ -11,7 +11,7 @@ local M = {}
 local function cost_text(result, rate)
   local text = format.both(result.cost.amount, rate)
   if result.cost.at_most then
-    return "at most " .. text .. ", reckoned from the agreed price, for nobody saw when it began or ended"
+    return "at most " .. text .. ", reckoned from the agreed price"
   end
   return result.cost.source == "charges" and text .. ", as the cloud charged it" or text .. ", reckoned from the agreed price"
 end
