@@ -21,7 +21,7 @@ void guard_arm(struct guard *guard, const struct guard_limits *limits, int64_t l
     memset(guard, 0, sizeof *guard);
     guard->limits = *limits;
     guard->life_max = life_max;
-    guard->born = guard->contact = guard->traffic = event_now(now);
+    guard->born = guard->contact = guard->traffic = guard->ended = event_now(now);
 }
 
 void guard_contact(struct guard *guard, struct guard_now now) {
@@ -93,10 +93,11 @@ int64_t guard_left(const struct guard *guard, enum guard_timer timer, struct gua
     return limit == 0 ? GUARD_OFF : limit * 1000 - age;
 }
 
-void guard_end(struct guard *guard, const char *reason) {
+void guard_end(struct guard *guard, const char *reason, struct guard_now now) {
     if (guard->ending)
         return;
     guard->ending = true;
+    guard->ended = event_now(now);
     size_t n = 0;
     for (; reason[n] && n + 1 < sizeof guard->reason; n++)
         guard->reason[n] = (unsigned char)reason[n] < ' ' || reason[n] == 127 ? ' ' : reason[n];
@@ -105,11 +106,11 @@ void guard_end(struct guard *guard, const char *reason) {
 
 bool guard_check(struct guard *guard, struct guard_now now) {
     if (guard_left(guard, GUARD_LIFE, now) <= 0)
-        guard_end(guard, "the machine reached the end of its life");
+        guard_end(guard, "the machine reached the end of its life", now);
     if (guard_left(guard, GUARD_SILENCE, now) <= 0)
-        guard_end(guard, guard->contacted ? "contact with the client was lost" : "the client never made contact");
+        guard_end(guard, guard->contacted ? "contact with the client was lost" : "the client never made contact", now);
     if (guard_left(guard, GUARD_IDLE, now) <= 0)
-        guard_end(guard, "the model was not used");
+        guard_end(guard, "the model was not used", now);
     return guard->ending;
 }
 
@@ -126,12 +127,12 @@ static struct guard_event stored(const struct guard_event *event, struct guard_n
 size_t guard_save(const struct guard *guard, const char *boot, struct guard_now now, char *out, size_t size) {
     const struct guard_limits *limits = &guard->limits;
     struct guard_event born = stored(&guard->born, now), contact = stored(&guard->contact, now);
-    struct guard_event traffic = stored(&guard->traffic, now);
+    struct guard_event traffic = stored(&guard->traffic, now), ended = stored(&guard->ended, now);
     int n = snprintf(out, size,
                      "guard 1\nboot %s\nmono %" PRId64 "\nlimits %" PRId64 " %" PRId64 " %" PRId64 "\nborn %" PRId64 " %" PRId64
-                     "\ncontact %" PRId64 " %" PRId64 "\ntraffic %" PRId64 " %" PRId64 "\nflags %d %d %d %d\nreason %s\nend\n",
+                     "\ncontact %" PRId64 " %" PRId64 "\ntraffic %" PRId64 " %" PRId64 "\nended %" PRId64 " %" PRId64 "\nflags %d %d %d %d\nreason %s\nend\n",
                      boot[0] ? boot : "-", now.mono, limits->silence, limits->idle, limits->life, born.age, born.wall,
-                     contact.age, contact.wall, traffic.age, traffic.wall, guard->contacted, guard->serving, guard->trafficked,
+                     contact.age, contact.wall, traffic.age, traffic.wall, ended.age, ended.wall, guard->contacted, guard->serving, guard->trafficked,
                      guard->ending, guard->reason);
     return n > 0 && (size_t)n < size ? (size_t)n : 0;
 }
@@ -212,6 +213,7 @@ bool guard_load(struct guard *guard, const char *text, size_t len, const char *b
     take_event(&reader, "born", since, now.mono, &guard->born);
     take_event(&reader, "contact", since, now.mono, &guard->contact);
     take_event(&reader, "traffic", since, now.mono, &guard->traffic);
+    take_event(&reader, "ended", since, now.mono, &guard->ended);
     take_numbers(&reader, "flags", 4, flags);
     n = take_line(&reader, "reason ", &line);
     if (n >= sizeof guard->reason)

@@ -32,6 +32,7 @@ struct guard {
     struct guard_limits limits;
     int64_t life_max; /* seconds, 0: no bound on a lease of life */
     struct guard_event born, contact, traffic;
+    struct guard_event ended; /* when the end began; means nothing before */
     bool contacted;  /* false: contact is the birth, "never had contact" runs like "lost contact" */
     bool serving;    /* the idle clock runs; before that the machine has one idle limit of grace */
     bool trafficked; /* traffic really came; otherwise `traffic` is the start of serving */
@@ -58,8 +59,8 @@ const char *guard_lease(struct guard *guard, const struct guard_lease *lease, st
 int64_t guard_left(const struct guard *guard, enum guard_timer timer, struct guard_now now);
 /* Milliseconds since an event, never negative: the larger of both clocks' opinions. */
 int64_t guard_age(const struct guard_event *event, struct guard_now now);
-/* Begins the end; the first reason stays. */
-void guard_end(struct guard *guard, const char *reason);
+/* Begins the end; the first reason and its time stay. */
+void guard_end(struct guard *guard, const char *reason, struct guard_now now);
 /* Ends when a timer is over. Returns whether the machine is ending. */
 bool guard_check(struct guard *guard, struct guard_now now);
 /* The wall clock (ms) as the birth and the monotonic clock say: sane when somebody has stepped the wall clock. */

@@ -71,7 +71,7 @@ static void arm(struct guest *guest) {
         store_log(&guest->store, "armed without a record: the state directory is not usable");
     } else {
         guard_arm(&guest->guard, &config->limits, config->life_max, clock_now());
-        guard_end(&guest->guard, "the guard's record is damaged");
+        guard_end(&guest->guard, "the guard's record is damaged", clock_now());
     }
     guest_save(guest);
 }

@@ -58,17 +58,18 @@ static void show_status(struct guest *guest, struct control_reply *reply) {
     struct guard *guard = &guest->guard;
     struct ending_status ending;
     struct engine_status engine;
-    char reason[400], exited[120], answer[520], missing[260], n[7][32];
+    char reason[400], exited[120], answer[520], missing[260], n[8][32];
     ending_get_status(guest->ending, &ending);
     engine_get_status(guest->engine, &engine);
     reply_text(reply, 200,
-               "{\"version\":\"" CPLZ_VERSION "\",\"token\":\"%s\",\"state\":\"%s\",\"reason\":%s,\"key\":%s,"
+               "{\"version\":\"" CPLZ_VERSION "\",\"token\":\"%s\",\"state\":\"%s\",\"reason\":%s,\"ending_age\":%s,\"key\":%s,"
                "\"silence\":%lld,\"idle\":%lld,\"life\":%lld,\"life_max\":%lld,"
                "\"silence_left\":%s,\"idle_left\":%s,\"life_left\":%s,"
                "\"age\":%s,\"contact_age\":%s,\"traffic_age\":%s,\"uptime\":%s,"
                "\"engine\":{\"running\":%s,\"pid\":%ld,\"restarts\":%llu,\"last_exit\":%s},"
                "\"guard\":{\"persisted\":%s,\"ready\":%s,\"missing\":%s,\"attempts\":%llu,\"last_answer\":%s}}\n",
-               guest->config.token, guard->ending ? "ending" : "armed", quoted(guard->reason, reason, sizeof reason), ending.key ? "true" : "false",
+               guest->config.token, guard->ending ? "ending" : "armed", quoted(guard->reason, reason, sizeof reason),
+               seconds(guard->ending ? guard_age(&guard->ended, now) : GUARD_OFF, n[7]), ending.key ? "true" : "false",
                (long long)guard->limits.silence, (long long)guard->limits.idle, (long long)guard->limits.life,
                (long long)guard->life_max,
                seconds(guard_left(guard, GUARD_SILENCE, now), n[0]), seconds(guard_left(guard, GUARD_IDLE, now), n[1]),
@@ -125,7 +126,7 @@ static void take_end(struct guest *guest, const struct wire_request *request, st
         return;
     }
     snprintf(text, sizeof text, "the client asked for it%s%s", reason[0] ? ": " : "", reason);
-    guard_end(&guest->guard, text);
+    guard_end(&guest->guard, text, clock_now());
     guest_save(guest);
     guest_check(guest);
     show_status(guest, reply);

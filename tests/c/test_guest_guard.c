@@ -114,12 +114,25 @@ static void unknown_boot(void) {
 
 static void ending_stays(void) {
     arm();
-    guard_end(&guard, "the client\nasked");
-    guard_end(&guard, "another reason");
+    guard_end(&guard, "the client\nasked", at(0, 0));
+    guard_end(&guard, "another reason", at(5 * S, 0));
     restart("ending", "one", at(1, 0), "two", (struct guard_now){.mono = 1, .wall = EPOCH - YEARS});
     expect(guard.ending && strcmp(guard.reason, "the client asked") == 0, "an ending machine came back: %s", guard.reason);
     expect(guard_lease(&guard, &(struct guard_lease){-1, -1, 80000}, at(1, 0)) != NULL, "a lease for an ending machine");
     expect(guard_check(&guard, at(2, 0)), "no longer ending");
+    /* Since when: from the first call, on both clocks, over restarts. */
+    arm();
+    guard_end(&guard, "asked", at(H, 0));
+    guard_end(&guard, "again", at(2 * H, 0));
+    expect(guard_age(&guard.ended, at(3 * H, 0)) == 2 * H, "the end began anew");
+    restart("ended, clock back", "one", at(3 * H, 0), "one", at(4 * H, -YEARS));
+    expect(guard_age(&guard.ended, at(5 * H, -YEARS)) == 4 * H, "the end's age shrank");
+    struct guard_now reboot = {.mono = 1, .wall = EPOCH + 8 * H};
+    restart("ended, reboot", "one", at(5 * H, 0), "two", reboot);
+    expect(guard_age(&guard.ended, reboot) == 7 * H, "the end's age over a reboot");
+    guard_arm(&guard, &(struct guard_limits){.silence = 60}, 0, at(0, 0));
+    expect(guard_check(&guard, at(61 * S, 0)) && guard_check(&guard, at(90 * S, 0)), "ended by silence");
+    expect(guard_age(&guard.ended, at(91 * S, 0)) == 30 * S, "a limit's end has no time");
 }
 
 static void idle_clock(void) {
@@ -173,13 +186,13 @@ static void all_off(void) {
     expect(guard_lease(&guard, &(struct guard_lease){-1, -1, GUARD_MAX_SECONDS}, at(0, 0)) == NULL, "free lease refused");
 }
 
-#define REST "\ncontact 0 1\ntraffic 0 1\nflags 0 0 0 0\nreason \nend\n"
+#define REST "\ncontact 0 1\ntraffic 0 1\nended 0 1\nflags 0 0 0 0\nreason \nend\n"
 /* Every spoiled record is refused: any cut, any byte made another kind of byte. */
 static void damaged(void) {
     char text[GUARD_TEXT], copy[GUARD_TEXT];
     struct guard into;
     arm();
-    guard_end(&guard, "why not");
+    guard_end(&guard, "why not", at(0, 0));
     size_t len = guard_save(&guard, "0d7e-boot", at(H, 0), text, sizeof text);
     for (size_t n = 0; n < len; n++)
         expect(!guard_load(&into, text, n, "0d7e-boot", 0, at(H, 0)), "a record cut at %zu of %zu is taken", n, len);

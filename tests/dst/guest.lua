@@ -77,7 +77,7 @@ end
 
 --- Begins the end.
 function guest:finish()
-  self.ending = true
+  self.ending = self.ending or now(self)
   self.turn = self.turn + 1
   keep_ending(self, self.retry, self.turn)
 end
@@ -180,7 +180,7 @@ local function state_of(self)
   return { version = "0.1.0", token = self.token, state = self.ending and "ending" or "armed", key = key_of(self) ~= nil, silence = limits.silence,
     idle = limits.idle, life = limits.life, life_max = limits.life, silence_left = rest(limits.silence, self.contact),
     idle_left = rest(limits.idle, self.traffic or self.birth + limits.idle), life_left = rest(limits.life, self.birth),
-    age = now(self) - self.birth, engine = { running = not self.ending, restarts = 0 },
+    age = now(self) - self.birth, ending_age = self.ending and now(self) - self.ending or json.null, engine = { running = not self.ending, restarts = 0 },
     guard = { persisted = true, ready = key_of(self) ~= nil, attempts = 0 } }
 end
 

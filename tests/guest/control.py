@@ -99,7 +99,7 @@ def test_status():
     assert 35900 < s["silence_left"] <= 36000 and 43000 < s["life_left"] <= 43200, s
     assert 7100 < s["idle_left"] <= 7200, s
     assert s["silence"] == 36000 and s["idle"] == 3600 and s["life"] == 43200 and s["life_max"] == 86400, s
-    assert s["traffic_age"] is None and s["contact_age"] is not None and s["uptime"] >= 0, s
+    assert s["ending_age"] is None and s["traffic_age"] is None and s["contact_age"] is not None and s["uptime"] >= 0, s
     assert s["guard"]["persisted"] and s["guard"]["attempts"] == 0 and s["guard"]["last_answer"] is None, s
 
 
@@ -221,6 +221,16 @@ def test_end():
     lib.until("the engine's end", lambda: not RIG.status()["engine"]["running"])
     assert not os.path.exists(f"/proc/{pid}") and RIG.tell("/lease", silence=5)[0] == 409
     lib.until("more requests", lambda: len(RIG.cloud.requests) >= 3)
+    first = RIG.status()
+    assert 0 < first["ending_age"] < first["age"] and first["guard"]["attempts"] >= 2, first
+    RIG.cloud.status = 404
+    s = lib.until("a refusal", lambda: (lambda s: "404" in s["guard"]["last_answer"] and s)(RIG.status()))
+    assert s["state"] == "ending" and s["guard"]["attempts"] > first["guard"]["attempts"] and s["ending_age"] > first["ending_age"], s
+    os.kill(RIG.guest.pid, signal.SIGKILL)
+    RIG.guest.wait()
+    RIG.boot()
+    later = json.loads(lib.until("the tunnel again", lambda: RIG.quiet("GET", "/status"))[1])
+    assert later["state"] == "ending" and later["ending_age"] > s["ending_age"] and later["reason"] == s["reason"], later
     assert lib.KEY not in RIG.log() + lib.read(RIG.dir, "out") and RIG.private not in RIG.log() + lib.read(RIG.dir, "out")
 
 
