@@ -67,7 +67,7 @@ end
 -- A context that keeps what the command tells instead of printing it; with `quiet` nothing at all is printed.
 local function listen(command, parsed, quiet)
   local ctx = run.context(command, parsed)
-  ctx.asks, ctx.json = false, quiet or running.json == true
+  ctx.asks, ctx.alone, ctx.json = false, true, quiet or running.json == true
   function ctx.emit(object)
     ctx.object = object
   end

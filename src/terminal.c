@@ -151,6 +151,20 @@ static int terminal_stdin(lua_State *L) {
     return 1;
 }
 
+/* The controlling terminal, whatever the standard streams are. From the background, reading it would stop us. */
+static int terminal_tty(lua_State *L) {
+    int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0)
+        return host_fail(L, "missing", "there is no terminal to ask at: %s", strerror(errno));
+    if (tcgetpgrp(fd) != getpgrp()) {
+        close(fd);
+        return host_fail(L, "background", "nobody can be asked from the background of a terminal");
+    }
+    tcflush(fd, TCIFLUSH);
+    net_pushfd(L, fd); /* blocking as all descriptors of the terminal */
+    return 1;
+}
+
 static int terminal_columns(lua_State *L) {
     size_t length;
     const char *text = luaL_checklstring(L, 1, &length);
@@ -160,7 +174,8 @@ static int terminal_columns(lua_State *L) {
 
 static const luaL_Reg functions[] = {
     {"write", terminal_write}, {"is", terminal_is},       {"size", terminal_size},     {"raw", terminal_raw},
-    {"echo", terminal_echo},   {"stdin", terminal_stdin}, {"width", terminal_columns}, {NULL, NULL},
+    {"echo", terminal_echo},   {"stdin", terminal_stdin}, {"width", terminal_columns},
+    {"tty", terminal_tty},     {NULL, NULL},
 };
 
 int luaopen_host_terminal(lua_State *L) {

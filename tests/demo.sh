@@ -47,7 +47,7 @@ TIME_SCALE=20
 ENV
 
 run offers --model="$model"
-run --cheapest --model="$model"
+run --cheapest -y --model="$model"
 say "examples/ask.lua 'Why is the sky blue?'"
 "$bin" examples/ask.lua "Why is the sky blue?"
 run status

@@ -49,6 +49,14 @@ function term.ask(prompt)
   return stdin():read_line()
 end
 
+-- The person at the controlling terminal, whatever stdin and stdout are; what was typed before is dropped, as it answers no question.
+-- → connection (write, read_line, close), or nil, sentence, code: "missing" (there is none), "background" (it belongs to another job)
+function term.person()
+  local socket, sentence, code = terminal.tty()
+  if not socket then return nil, sentence, code end
+  return require("base.net").wrap(socket)
+end
+
 -- Like ask, without showing what is typed.
 function term.hidden(prompt)
   local before = terminal.is("in")

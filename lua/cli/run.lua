@@ -110,6 +110,7 @@ function M.context(command, parsed, load)
     load = load, home = world.home, json = parsed.options.output == "json" or parsed.options.json == true,
     yes = parsed.options.yes == true,
   }
+  ctx.alone = ctx.yes -- nobody is asked about a sum, even at a terminal
   ctx.asks = not ctx.yes and not ctx.json and term.is("in") and term.is("out")
 
   --- Prints text to stdout (nothing in JSON mode).

@@ -70,7 +70,8 @@ local function advice(ctx, plan, backend)
         :format(clock.duration(idle))
     end
     if price and not ctx.options["max-price"] then
-      notes[#notes + 1] = ("nothing above $%.2f/h (MAX_PRICE) is rented; such a start fails with exit code 8"):format(price)
+      notes[#notes + 1] = ("nothing above $%.2f/h (MAX_PRICE) is rented, nor, where the cheapest is gone, for more than twice "
+        .. "its total; such a start fails with exit code 8; --max-price replaces both"):format(price)
     end
   end
   if not config.secret "ALERT_WEBHOOK_URL" then

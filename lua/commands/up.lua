@@ -3,47 +3,65 @@ local function money(amount)
   return ("$%.2f"):format(amount)
 end
 
--- Asks once before renting. → true, or false and why the answer is no (nil when a person said no).
-local function confirmation(ctx, want, rate)
+-- The lines above the question: what it costs for the hours that are meant, and what is unusual about it.
+local function sum_of(candidate, agreed, want, rate)
   local clock = require "base.clock"
   local format = require "ui.format"
-  local outcome = {}
-  local budget = require("facts.config").get("DAILY_BUDGET_EUR")
-  function outcome.ask(candidate)
-    if budget and candidate.total * rate.per_dollar > budget then
-      ctx.screen:warn(("%s is more than DAILY_BUDGET_EUR (€%.2f)"):format(format.both(candidate.total, rate), budget))
-    end
-    local above = want.ask_above and candidate.hourly > want.ask_above and not want.max_price
-    if not ctx.asks then
-      if above then
-        outcome.limit = ("the cheapest that fits costs %s, above MAX_PRICE (%s/h); say --max-price=%.2f to rent it"):format(
-          format.hourly(candidate.hourly), money(want.ask_above), math.ceil(candidate.hourly * 100) / 100)
-        return false
-      end
-      return true
-    end
-    local parts = candidate.parts
-    local compute, disk, download, minimum = format.parts(candidate.total, parts.compute, parts.disk, parts.download, parts.minimum)
-    local lines = format.wrap(("%s for %s: %s compute, %s disk, %s download%s."):format(format.both(candidate.total, rate),
-      clock.duration(want.hours * 3600), compute, disk, download, parts.minimum > 0 and ", " .. minimum .. " minimum period" or ""),
-      format.width() - 6)
-    local guarding = require "work.guarding"
-    if guarding.kind(require("base.world").require("providers." .. candidate.offer.provider), want.accept_no_guard) == "none" then
-      lines[#lines + 1] = "NO GUARD: this machine would not end itself."
-    end
-    if above then
-      lines[#lines + 1] = ("That is %s, ABOVE your limit MAX_PRICE of %s/h."):format(format.hourly(candidate.hourly),
-        money(want.ask_above))
-    end
-    local asking = ctx.screen
-    if above then -- no screen of the user's own agrees to more than MAX_PRICE
-      asking:close()
-      asking = require("base.world").builtin("ui.progress").new { json = ctx.json }
-    end
-    local answer = asking:ask(lines, ("Rent it for %s? [y/N] "):format(format.hourly(candidate.hourly)))
+  local lines, parts = {}, candidate.parts
+  local function add(text)
+    table.move(format.wrap(text, format.width() - 6), 1, 9, #lines + 1, lines)
+  end
+  local compute, disk, download, minimum = format.parts(candidate.total, parts.compute, parts.disk, parts.download, parts.minimum)
+  add(("%s for %s: %s compute, %s disk, %s download%s."):format(format.both(candidate.total, rate), clock.duration(want.hours * 3600),
+    compute, disk, download, parts.minimum > 0 and ", " .. minimum .. " minimum period" or ""))
+  if agreed then
+    local more = math.floor(candidate.total * 100 + 0.5) / 100 - math.floor(agreed * 100 + 0.5) / 100 -- of what is shown
+    add(("That is %s more than the %s you agreed to, and what was cheaper cannot be had."):format(money(more), money(agreed)))
+  end
+  local provider = require("base.world").require("providers." .. candidate.offer.provider)
+  if require("work.guarding").kind(provider, want.accept_no_guard) == "none" then
+    lines[#lines + 1] = "NO GUARD: this machine would not end itself."
+  end
+  if want.ask_above and candidate.hourly > want.ask_above and not want.max_price then
+    add(("That is %s, ABOVE your limit MAX_PRICE of %s/h."):format(format.hourly(candidate.hourly), money(want.ask_above)))
+  end
+  return lines
+end
+
+-- Puts the sum to the person at the terminal, whatever stdin and stdout are; no screen of the user's own answers for him. → bool
+local function asker(ctx, want, rate)
+  return function(candidate, agreed)
+    local format = require "ui.format"
+    ctx.screen:close()
+    local asking = require("base.world").builtin("ui.progress").new { json = ctx.json }
+    local answer = asking:ask(sum_of(candidate, agreed, want, rate), ("Rent it for %s? [y/N] "):format(format.hourly(candidate.hourly)))
     return answer ~= nil and answer:lower():match("^%s*y") ~= nil
   end
-  return outcome
+end
+
+-- Is there somebody to ask? @raise `limit` when the terminal belongs to another job
+local function person(ctx)
+  local term = require "base.term"
+  local there, why, code = false, nil, nil
+  if not ctx.alone then
+    there, why, code = term.person()
+  end
+  if code == "background" then
+    require("base.fail").raise("limit", why .. "; bring it to the front, or say -y to agree without being asked")
+  end
+  if there then
+    there:close()
+  end
+  return there and true or false
+end
+
+-- What a day may cost is warned about, once, by the first choice.
+local function warn_of_budget(ctx, candidate, rate)
+  local format = require "ui.format"
+  local budget = require("facts.config").get("DAILY_BUDGET_EUR")
+  if budget and candidate.total * rate.per_dollar > budget then
+    ctx.screen:warn(("%s is more than DAILY_BUDGET_EUR (€%.2f)"):format(format.both(candidate.total, rate), budget))
+  end
 end
 
 -- With --ensure: a machine of this folder that answers with the model that is meant is all that was wanted. → its report, or nil
@@ -84,6 +102,8 @@ end
 return {
   name = "up",
   summary = "rent the cheapest machine that fits and serve the model",
+  details = "At a terminal it asks first, with the sum, also when its output goes elsewhere. A yes covers up to a tenth more, should the first "
+    .. "choice be gone; then it asks again. With -y or without a terminal: up to twice the first sum, within MAX_PRICE; --max-price replaces both.",
   options = {
     "cheapest", "provider", "gpu", "gpus", "model", "tier", "engine", "context", "spot", "on-demand", "region", "hours", "max-price",
     "max-hours", "idle", "timeout", "accept-no-guard", "keep-on-failure", "dry-run", "ensure", "alert",
@@ -112,21 +132,18 @@ return {
     for _, note in ipairs(want.notes) do
       screen:note(note)
     end
-    local question = confirmation(ctx, want, rate)
     local result, report = require("work.deploy").up(want, screen, {
-      dry_run = ctx.options["dry-run"], keep_on_failure = ctx.options["keep-on-failure"], confirm = question.ask,
+      dry_run = ctx.options["dry-run"], keep_on_failure = ctx.options["keep-on-failure"],
+      person = not ctx.options["dry-run"] and person(ctx), ask = asker(ctx, want, rate),
+      chosen = function(candidate) warn_of_budget(ctx, candidate, rate) end,
     })
     if result == "dry-run" then
       return show_dry(ctx, report, want, rate)
     end
     if result == "declined" then
       screen:close()
-      if question.limit then
-        ctx.problem(question.limit)
-      else
-        ctx.print("Nothing was rented.")
-      end
-      ctx.emit { status = "declined", reason = question.limit }
+      ctx.print("Nothing was rented.")
+      ctx.emit { status = "declined" }
       return 8
     end
     screen:finish(steady.call(ctx, "ui.status", function(view)

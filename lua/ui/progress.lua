@@ -12,6 +12,7 @@
 --   ask(lines, question)                what stands above a question, the question → the answer
 --   finish(lines)                       lines of a panel;  close()  nothing moves any more
 local clock = require "base.clock"
+local fail = require "base.fail"
 local process = require "base.process"
 local task = require "base.task"
 local term = require "base.term"
@@ -201,17 +202,24 @@ function Screen:ended(result)
   self.ended_sessions[#self.ended_sessions + 1] = result
 end
 
---- Shows lines and asks a question below them. → the answer, nil at the end of the input. Whatever comes next begins on a line of its own.
+--- Shows lines and asks a question below them, at the controlling terminal whatever stdin and stdout are. → the answer, nil at the end of
+-- the input. Whatever comes next begins on a line of its own.
+-- @raise `limit` when there is no terminal
 function Screen:ask(lines, question)
   self:close()
-  term.out("\n" .. INDENT .. table.concat(lines, "\n" .. INDENT) .. "\n")
+  local person, why = term.person()
+  if not person then
+    fail.raise("limit", why)
+  end
   local answered
   local _ <close> = setmetatable({}, { __close = function()
     if not answered then
-      term.err("\n")
+      fail.try(person.write, person, "\n")
     end
+    person:close()
   end })
-  answered = term.ask(INDENT .. question)
+  person:write("\n" .. INDENT .. table.concat(lines, "\n" .. INDENT) .. "\n" .. INDENT .. question)
+  answered = person:read_line()
   return answered
 end
 

@@ -6,6 +6,7 @@ local log = require "base.log"
 local loader = require "base.world"
 local task = require "base.task"
 local config = require "facts.config"
+local consent = require "work.consent"
 local identity = require "work.identity"
 local journal = require "work.journal"
 local link = require "work.link"
@@ -80,7 +81,8 @@ local function undo_with(run)
 end
 
 local function new_run(want, ui, options, book)
-  local run = { want = want, ui = ui, options = options, journal = book, accounts = {}, balances = {}, refusals = {},
+  local terms = { person = options.person, wall = want.max_price, limit = want.ask_above, hours = want.hours }
+  local run = { want = want, ui = ui, options = options, consent = consent.new(terms), journal = book, accounts = {}, balances = {}, refusals = {},
     next = 1, silent = 0, rated = 0, odd = 0, dead = {},
     engine = loader.require("engines." .. want.engine), client_public = identity.key():public() }
   run.undo = undo_with(run)
@@ -103,8 +105,9 @@ end
 --- Starts a machine that serves `want`.
 -- @param want see docs/lua.md
 -- @param ui progress screen (ui.progress)
--- @param options { dry_run, keep_on_failure, confirm = function(candidate) → bool }
--- @return "ready" and the report, "dry-run", or "declined"
+-- @param options { dry_run, keep_on_failure, person = somebody can be asked, ask = function(candidate, agreed total|nil) → bool,
+--   chosen = function(candidate): told of the first choice }
+-- @return "ready" and the report, "dry-run", or "declined": a person said no
 -- @raise a failure; everything rented was undone, or its kind is `unproven`
 function deploy.up(want, ui, options)
   machine.check()

@@ -2,12 +2,13 @@
 -- The eight steps of a start, each a function(run); work.deploy puts them in order and undoes them. What they may raise of kind `machine`
 -- means: this machine is of no use, another may be.
 --
--- run: { want, ui, options, journal, engine, client_public, accounts, balances, refusals, next, silent, rated, odd, dead } and what the steps add:
--- collected, ordered, rejected, candidate, provider, made (work.machine), session (work.rent), endpoint, guard, health.
+-- run: { want, ui, options, consent (work.consent), journal, engine, client_public, accounts, balances, refusals, next, silent, rated, odd,
+-- dead } and what the steps add: collected, ordered, rejected, candidate, provider, made (work.machine), session (work.rent), endpoint, guard, health.
 local clock = require "base.clock"
 local fail = require "base.fail"
 local task = require "base.task"
 local config = require "facts.config"
+local consent = require "work.consent"
 local gpus = require "facts.gpus"
 local guarding = require "work.guarding"
 local identity = require "work.identity"
@@ -48,7 +49,8 @@ function steps.choose(run)
   run.candidate = run.ordered[1]
   run.ui:done("Selected: " .. name_of(run.candidate))
   if run.options.dry_run then return "dry-run" end
-  if not run.options.confirm(run.candidate) then return "declined" end
+  run.options.chosen(run.candidate)
+  if not consent.given(run.consent, run.candidate, run.options.ask) then return "declined" end
 end
 
 local function plan_of(run, candidate, made)
@@ -134,9 +136,10 @@ local function next_candidate(run)
   end
 end
 
--- One create; refusals go on as after_refusal says.
+-- One create; refusals go on as after_refusal says. → "declined" when a person does not agree to the sum of what is left
 local function create_next(run)
   for candidate, provider, guard in next_candidate, run do
+    if not consent.given(run.consent, candidate, run.options.ask) then return "declined" end
     local made = machine.prepare(provider, run.engine, run.client_public, guard)
     local ok, result = fail.try(rent.create, run.journal, provider, plan_of(run, candidate, made), function(token)
       return machine.order(made, candidate, run.want, token)
@@ -157,7 +160,8 @@ local function create_next(run)
 end
 
 function steps.create(run)
-  create_next(run)
+  local declined = create_next(run)
+  if declined then return declined end
   twins.end_all(run.journal, run.provider, run.session, run.ui)
   run.ui:done(("Instance %s created (%s)"):format(run.session.id, name_of(run.candidate)))
 end

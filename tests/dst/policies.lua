@@ -61,21 +61,35 @@ end
 
 local AGREES = "local b = require 'builtin.ui.progress' return { new = function(ctx) local s = b.new(ctx) s.ask = function() return 'y' end return s end }\n"
 
---- A screen of the user's own that answers every question with yes, at a terminal where nobody types anything. most: MAX_PRICE. → how many
+--- A screen of the user's own that answers every question with yes, at a terminal where `typed` is typed. most: MAX_PRICE. → how many
 -- machines were rented
-function policies.agreeing(most)
+function policies.agreeing(most, typed)
   local p = plays.new { seed = 1, foreign = false }
   p.sim.disk[files.join(plays.HOME, "ui")] = { dir = true }
   p.sim.disk[files.join(plays.HOME, "ui/progress.lua")] = { data = AGREES, mode = 384, mtime = 0 }
   local env = p.sim.disk[files.join(plays.HOME, ".env")]
   env.data = env.data .. "MAX_PRICE=" .. most .. "\n"
   local process = p.sim:start(function(require) return require("cli").main { "up", "--cheapest", "--model=qwen3-coder:30b" } end,
-    { name = "up", bare = true, home = plays.HOME, tty = { ["in"] = true, out = true }, input = "\n" })
+    { name = "up", bare = true, home = plays.HOME, tty = { ["in"] = true, out = true, person = typed }, input = "\n" })
   p:wait(process)
   local rented = #p.world.ledger.rows
   p:run("stop")
   p:kill_all()
   return rented
+end
+
+--- The cloud refuses its eighteen cheapest offers. typed: at the terminal, nil: there is none. → the price ($/h) of what was rented, or nil
+function policies.refused(typed)
+  local p = plays.new { seed = 1, foreign = false }
+  p.world.faults:add { name = "create.no_capacity", count = 18 }
+  local process = p.sim:start(function(require) return require("cli").main { "up", "--cheapest", "--model=qwen3-coder:30b" } end,
+    { name = "up", bare = true, home = plays.HOME, tty = { person = typed } })
+  p:wait(process)
+  local rate
+  for _, row in ipairs(p.world.ledger.rows) do rate = row.kind == "gpu" and row.rate or rate end
+  p:run("stop")
+  p:kill_all()
+  return rate
 end
 
 return policies

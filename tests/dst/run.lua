@@ -102,11 +102,14 @@ local function random_policies()
   report(("starts with random policies (%d, %d rent something)"):format(POLICIES, rented), failures)
 end
 
--- Nobody but a person at the terminal agrees to more than MAX_PRICE.
+-- Nobody but a person at the terminal agrees to a sum.
 local function consent()
-  local above, below = policies.agreeing("0.05"), policies.agreeing("2")
-  local verdict = above > 0 and "S5: a screen of the user's own agreed to more than MAX_PRICE" or below == 0 and "it could not agree to less" or nil
-  report("consent beyond MAX_PRICE", verdict and { { replay = "all", verdict = verdict } } or {})
+  local above, below, said = policies.agreeing("0.05", "\n"), policies.agreeing("2", "\n"), policies.agreeing("0.05", "y\n")
+  local once, alone = policies.refused("y\n"), policies.refused()
+  local verdict = above + below > 0 and "S5: a screen of the user's own agreed to a sum" or said == 0 and "a person could not agree"
+    or once and ("S5: one yes to another sum rented for $%.3f/h"):format(once)
+    or alone and ("S5: a line that nobody stands behind rented for $%.3f/h"):format(alone) or nil
+  report("consent is a person's", verdict and { { replay = "all", verdict = verdict } } or {})
 end
 
 local function told_cases(options, cloud)

@@ -41,7 +41,7 @@ end
 -- Runs a line of a crontab as cron does: by sh, with cron's environment, what it writes to stderr being the mail.
 local function as_cron(r, line)
   local command = assert(line:match("^%S+ %S+ %S+ %S+ %S+ (.*)$"), line):gsub("\\%%", "%%")
-  local child = process.spawn { argv = { "/bin/sh", "-c", command }, stdin = "null", stdout = "pipe", stderr = "pipe", cwd = "/",
+  local child = process.spawn { argv = { "/bin/sh", "-c", command }, stdin = "null", stdout = "pipe", stderr = "pipe", cwd = "/", session = true,
     env = { "HOME=" .. r.dir, "LOGNAME=you", "SHELL=/bin/sh", "PATH=/usr/bin:/bin" } }
   local out, err = child.stdout:read(65536) or "", ""
   for piece in function() return child.stderr:read() end do err = err .. piece end

@@ -88,7 +88,7 @@ function rig:start(...)
   local began = clock.wall()
   local env = { "HOME=" .. self.dir, table.unpack(self.more_env or {}) }
   local child = process.spawn { argv = argv, env = plain_environment(env), stdin = "null", stdout = "pipe", stderr = "pipe",
-    cwd = "/" }
+    cwd = "/", session = true } -- without a terminal: nobody can be asked
   child.began = began
   child.pieces = { {}, {} }
   child.readers = {}

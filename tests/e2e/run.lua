@@ -9,7 +9,7 @@ local rig = require "e2e.rig"
 local WORKERS = 3
 local pattern = ...
 
-local groups = { "main", "clouds", "models", "faults", "crashes", "input", "setup", "cron", "repl", "overrides", "refusals", "words", "golden" }
+local groups = { "main", "clouds", "models", "faults", "crashes", "input", "setup", "cron", "repl", "overrides", "refusals", "words", "consent", "golden" }
 
 local BOTH = { "vast", "lambda" } -- clouds that a case is played at unless it names its own
 

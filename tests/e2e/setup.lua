@@ -47,7 +47,7 @@ end
 local function piped(r, env, input, ...)
   local all = { "PATH=" .. process.getenv("PATH"), table.unpack(env) }
   local child = process.spawn { argv = { process.exe, "-C", r.home, ... }, env = all, stdin = "pipe", stdout = "pipe",
-    stderr = "file:" .. files.join(r.dir, "piped.err"), cwd = "/" }
+    stderr = "file:" .. files.join(r.dir, "piped.err"), cwd = "/", session = true }
   child.stdin:write(input)
   child.stdin:close()
   local pieces = {}

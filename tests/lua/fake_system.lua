@@ -62,6 +62,16 @@ local function terminal_of(p)
     raw = function() return true end,
     echo = function() return true end,
     stdin = function() return p.stdin or sim:pipe_of(p.input) end,
+    tty = function()
+      if not p.tty.person then return nil, "there is no terminal to ask at", "missing" end
+      local line, rest = p.tty.person:match("^([^\n]*\n?)(.*)$") -- one answer for each question
+      local socket = sim:pipe_of(line)
+      function socket.write(_, text)
+        p.asked, p.tty.person = (p.asked or "") .. text, rest
+        return #text
+      end
+      return socket
+    end,
     width = function(text) return sim.real.terminal.width(text) end,
   }
 end

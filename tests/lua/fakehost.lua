@@ -166,7 +166,7 @@ end
 function Sim:world(options) return new_process(self, options).world end
 
 -- A process that runs main(require, world, process) as a task, from the next run() on. Options: {home=, user=, argv=, env=,
--- daemon= (run() does not wait for it), tty={out=true}, input=, name=, bare= (main calls task.run itself)}
+-- daemon= (run() does not wait for it), tty={out=true, person=what is typed at the controlling terminal}, input=, name=, bare= (main calls task.run itself)}
 function Sim:start(main, options)
   local p = new_process(self, options)
   table.insert(self.processes, p)
