@@ -23,8 +23,9 @@ local function above_price(self, candidate, price, name)
   if not price or candidate.hourly <= price * NOISE then
     return
   end
-  fail.raise("limit", ("%s costs $%.3f/h, $%.3f above %s (%s/h); say --max-price=%.2f to rent it"):format(
-    self.first and "the next machine" or "the cheapest that fits", candidate.hourly, candidate.hourly - price, name, money(price), math.ceil(candidate.hourly * 100) / 100))
+  local what = self.first and "the next machine" or "the cheapest that fits"
+  fail.raise("limit", ("%s costs $%.3f/h, $%.3f above %s (%s/h); say --max-price=%.2f to rent it"):format(what, candidate.hourly,
+    candidate.hourly - price, name, money(price), math.ceil(candidate.hourly * 100) / 100))
 end
 
 -- Nobody can be asked: the line itself is the yes.
