@@ -88,7 +88,7 @@ local function load(name)
     world.problems[#world.problems + 1] = { module = module, message = why }
     return own, why
   end
-  return fail.raise("usage", ("unknown command '%s'%s"):format(name, suggest.hint(name, args.commands)))
+  return fail.raise("usage", ("unknown command '%s'%s"):format(name, suggest.command(name, args.commands)))
 end
 
 -- Without a command: status when something runs, else the short help. Where a command's name was taken for the folder, the folder's own

@@ -1,7 +1,10 @@
 -- SPDX-License-Identifier: MIT
 -- "Did you mean": the nearest of some names. Pure.
+local words = require "facts.words"
+
 local M = {}
 
+local SHORT = 3 -- letters
 local LONGEST = 64 -- bytes of a word that can be meant for a name
 
 --- Number of single-letter changes (insert, delete, replace, swap of neighbours) between two words.
@@ -25,7 +28,18 @@ function M.distance(a, b)
   return previous[#b]
 end
 
---- The names nearest to a word, best first, at most `count` (1); none when all are far away. Beginnings count as near.
+-- How far apart two words may be to be meant for each other: every third letter of the shorter one.
+local function limit(word, name)
+  return math.max(1, math.min(#word:gsub("^%-+", ""), #name:gsub("^%-+", "")) // 3)
+end
+
+local function is_near(word, name, distance)
+  local letters = #word:gsub("^%-+", "")
+  return distance <= limit(word, name) and (letters > SHORT or not words.acts[name:gsub("^%-+", "")])
+end
+
+--- The names nearest to a word, best first, at most `count` (1); none when all are far away. Beginnings count as near. What rents or ends
+-- something is never near to a word of few letters (facts.words).
 function M.nearest(word, names, count)
   local found = {}
   if #word > LONGEST then
@@ -37,7 +51,7 @@ function M.nearest(word, names, count)
     if #word >= 3 and name:lower():find(lower, 1, true) then
       distance = math.min(distance, 1)
     end
-    if distance <= math.max(2, #name // 3) then
+    if is_near(lower, name, distance) then
       found[#found + 1] = { name = name, distance = distance, index = index }
     end
   end
@@ -58,6 +72,12 @@ end
 function M.hint(word, names, otherwise)
   local best = M.nearest(word, names)[1]
   return best and "; did you mean " .. best .. "?" or otherwise or ""
+end
+
+--- The same for a word that stands where a command should: words of habit first.
+function M.command(word, names)
+  local known = words.means[word:lower()]
+  return known and ("; did you mean %s?"):format(known) or M.hint(word, names)
 end
 
 return M

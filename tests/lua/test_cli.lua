@@ -164,6 +164,35 @@ return function(t)
     end
   end)
 
+  t:case("words of habit are known, and no short word is taken for one that rents or ends", function()
+    local suggest, habit = require "facts.suggest", require "facts.words"
+    for word, name in pairs(habit.means) do -- order: free
+      local code, out, err = run { word }
+      t:equal({ code, out }, { 2, "" })
+      t:ok(err:find("unknown command '" .. word .. "'; did you mean " .. name .. "?", 1, true), err)
+      t:ok(require("base.world").source("commands." .. name) and not require("base.world").source("commands." .. word), word)
+    end
+    for _, row in ipairs { { "ps", "status" }, { "rm", "stop" }, { "down", "stop" }, { "ask", "ping" }, { "statsu", "status" }, { "Stats", "status" }, { "stopp",
+      "stop" }, { "ofers", "offers" }, { "endpiont", "endpoint" }, { "xy" }, { "us" }, { "uo" }, { "q" }, { "stp" }, { "sto" }, { "hlp", "help" },
+      { "banana" }, { "ip" }, { "top", "status" } } do
+      t:equal(suggest.command(row[1], args.commands), row[2] and "; did you mean " .. row[2] .. "?" or "", row[1])
+    end
+    local letters, sorted = "abcdefghijklmnopqrstuvwxyz", {}
+    for letter in letters:gmatch "." do
+      for other in letters:gmatch "." do
+        for _, word in ipairs { letter, letter .. other, "s" .. letter .. other, letter .. other .. "p", letter .. "o" .. other } do
+          sorted[#sorted + 1] = word
+        end
+      end
+    end
+    for _, word in ipairs(sorted) do
+      local hint = suggest.hint(word, args.commands)
+      t:ok(not hint:find(" up?", 1, true) and not hint:find(" stop?", 1, true), word .. hint)
+      hint = suggest.hint("--" .. word, flags.names())
+      t:ok(not hint:find("--stop?", 1, true) and not hint:find("--yes?", 1, true), word .. hint)
+    end
+  end)
+
   t:case("help: stdout, 0, made of the tables", function()
     for _, line in ipairs { "--help", "-h", "help" } do
       local code, out, err = run(line)
