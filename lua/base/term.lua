@@ -57,6 +57,12 @@ function term.person()
   return require("base.net").wrap(socket)
 end
 
+-- Is an answer to a [y/N] question a yes? nil (the end of the input) and everything else are none.
+function term.agrees(answer)
+  local word = answer and answer:lower():match("^%s*(%a+)%s*$")
+  return word == "y" or word == "yes"
+end
+
 -- Like ask, without showing what is typed.
 function term.hidden(prompt)
   local before = terminal.is("in")

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- What happens when a command is really run: its task, its signals, its failure.
+local clock = require "base.clock"
 local fail = require "base.fail"
 local task = require "base.task"
 local term = require "base.term"
@@ -8,21 +9,46 @@ local exitcodes = require "facts.exitcodes"
 
 local M = {}
 
--- First signal: the command is asked to end, which undoes what it began. Second: at once, with the way to finish by hand.
+local GIVE_UP = 3 -- seconds between the sentence about what is going on and a signal that gives up
+
+-- What bills on when a command is given up in the middle of its undoing.
+local function at_stake()
+  local ok, text = fail.try(function()
+    return require("ui.money").line(world.home)
+  end)
+  return "money: " .. (ok and text or "not known: " .. fail.message(text))
+end
+
+-- The first signal asks the command to end, which undoes what it began. A second one, however soon, is answered by what is going on; only
+-- one that comes seconds after that answer was read gives up. A terminal that went away (HUP) cannot have read it.
+-- → what is to be done: "end", "tell", "give up" or nil
+local function meaning(state, name, now)
+  if not state.ending then
+    state.ending = true
+    return "end"
+  elseif name == "HUP" then
+    return nil
+  elseif not state.told then
+    state.told = now
+    return "tell"
+  end
+  return now - state.told >= GIVE_UP and "give up" or nil
+end
+
 local function on_signals(worker)
-  local count = 0
+  local state = {}
   return task.on_signal(function(name)
-    if name == "WINCH" then
-      return
+    local what = name ~= "WINCH" and meaning(state, name, clock.now())
+    if what == "end" then
+      task.cancel(worker, fail.new { kind = "interrupted", message = "interrupted by SIG" .. name, signal = name })
+    elseif what == "tell" then
+      local key = name == "INT" and "Ctrl-C" or "SIG" .. name
+      term.err(("\ncontinueplz: what was begun is being undone, which may take a minute (%s); %s once more, %d s from now or later, gives that up\n")
+        :format(at_stake(), key, GIVE_UP))
+    elseif what == "give up" then
+      error(fail.new { kind = "interrupted", message = "given up before everything was undone; what was rented stays in the journal and may bill: "
+        .. "type `continueplz -C " .. world.home .. " stop` to end it" }, 0)
     end
-    count = count + 1
-    local reason = fail.new { kind = "interrupted", message = "interrupted by SIG" .. name, signal = name }
-    if count == 1 then
-      task.cancel(worker, reason)
-      return
-    end
-    error(fail.new { kind = "interrupted", message = "interrupted again before everything was undone; "
-      .. "what was rented stays in the journal: type `continueplz -C " .. world.home .. " --stop` to end it", again = true }, 0)
   end)
 end
 

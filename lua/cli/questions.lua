@@ -90,7 +90,7 @@ local function keep_unchecked(result)
   if result.state ~= "blocked" and result.state ~= "unreachable" then
     return false
   end
-  return ask("  Keep this key without having checked it? [y/N] "):lower():match("^y") ~= nil
+  return term.agrees(ask("  Keep this key without having checked it? [y/N] "))
 end
 
 -- → result of account.check, or nil when the cloud is left out
@@ -233,7 +233,9 @@ local function approve(ctx, plan)
     local number = math.tointeger(tonumber(text))
     if text == "" then
       return
-    elseif consent and (text == "yes" or text == "y") then
+    elseif consent and text == "y" then
+      refuse(ctx, "'y' does not put your account's key on machines; type the whole word yes, or Enter to save without it")
+    elseif consent and text == "yes" then
       plan.typed.GUARD_ACCOUNT_KEY = "yes"
       config.use("GUARD_ACCOUNT_KEY", "yes", "typed")
       return

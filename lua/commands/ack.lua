@@ -39,7 +39,7 @@ return {
         return 8
       end
       local answer = term.ask(("Did you see in the console of %s that %s is gone? [y/N] "):format(session.provider, name))
-      if not answer or not answer:lower():match("^%s*y") then
+      if not term.agrees(answer) then
         ctx.print("The record stays.")
         return 8
       end

@@ -35,7 +35,7 @@ local function asker(ctx, want, rate)
     ctx.screen:close()
     local asking = require("base.world").builtin("ui.progress").new { json = ctx.json }
     local answer = asking:ask(sum_of(candidate, agreed, want, rate), ("Rent it for %s? [y/N] "):format(format.hourly(candidate.hourly)))
-    return answer ~= nil and answer:lower():match("^%s*y") ~= nil
+    return require("base.term").agrees(answer)
   end
 end
 

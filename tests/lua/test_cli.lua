@@ -193,6 +193,44 @@ return function(t)
     end
   end)
 
+  -- A command that undoes for a minute, and signals at seconds after its start. → exit code, stderr, was it undone
+  local function interrupted(signals)
+    local s = fake.new { env = { HOME = "/home/user" } }
+    local undone
+    local p = s:start(function(require)
+      local task, fail = require "base.task", require "base.fail"
+      local command = { name = "long", run = function()
+        local ok = fail.try(task.sleep, 1000)
+        task.shield(task.sleep, 60)
+        undone = true
+        return ok and 0 or 130
+      end }
+      local ctx = require("cli.run").context(command, { words = {}, options = {}, settings = {} })
+      return require("cli.perform").in_task(command, ctx)
+    end, { bare = true })
+    for _, each in ipairs(signals) do
+      s:at(each[1], function() p:signal(each[2]) end)
+    end
+    s:run()
+    return p:result(), p.err, undone
+  end
+
+  t:case("two presses in a moment give nothing up: the second is answered, one seconds after the answer gives up", function()
+    local INT, TERM, HUP = "INT", "TERM", "HUP"
+    for _, signals in ipairs { { { 5, INT } }, { { 5, INT }, { 5.1, INT } }, { { 5, INT }, { 5.1, INT }, { 5.2, INT }, { 8, INT } }, { { 5, TERM }, { 9, TERM } },
+      { { 5, HUP }, { 5.1, HUP }, { 20, HUP }, { 30, HUP } }, { { 5, INT }, { 6, INT }, { 20, HUP } }, { { 5, INT }, { 20, "WINCH" }, { 30, "WINCH" } } } do
+      local code, err, undone = interrupted(signals)
+      t:ok(code == 130 and undone, "given up: " .. err)
+      local answered = #signals > 1 and signals[2][2] ~= HUP and signals[2][2] ~= "WINCH"
+      t:equal(select(2, err:gsub("is being undone", "")), answered and 1 or 0, err)
+      t:ok(not answered or err:find("money: none is running for this folder", 1, true) and err:find("3 s from now or later, gives that up", 1, true), err)
+    end
+    for _, signals in ipairs { { { 5, INT }, { 6, INT }, { 9.1, INT } }, { { 5, HUP }, { 6, TERM }, { 20, TERM } } } do
+      local code, err, undone = interrupted(signals)
+      t:ok(code == 130 and not undone and err:find("stop` to end it", 1, true), err)
+    end
+  end)
+
   t:case("help: stdout, 0, made of the tables", function()
     for _, line in ipairs { "--help", "-h", "help" } do
       local code, out, err = run(line)

@@ -167,6 +167,11 @@ return function(t)
     says(out, "1 Vast.ai", "2 Lambda", "'mars' is none of these", "API key was invalid.", "Lambda key valid - account: w1", "GUARD_ACCOUNT_KEY",
       "only with the key of your account")
     says(err, "yes allows the key and saves")
+    for _, typed in ipairs { "y\n\n", "Y\n\n", "ye\n\n", "yep\n\n" } do
+      code, out, err, s = run("init", { tty = true, files = files, input = "lambda\ntoy-key-0123456789\n" .. typed })
+      t:equal({ code, env_of(s).GUARD_ACCOUNT_KEY }, { 0, nil }, typed)
+      says(out, typed:lower() == "y\n\n" and "type the whole word yes" or "neither Enter nor the number of a line")
+    end
     code, _, err, s = run("init", { tty = true, files = files, input = "lambda\ntoy-key-0123456789\n\n" })
     t:equal({ code, env_of(s).GUARD_ACCOUNT_KEY }, { 0, nil }, err)
     says(err, "Lambda is left out when renting until GUARD_ACCOUNT_KEY=yes")
