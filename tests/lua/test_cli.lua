@@ -172,8 +172,8 @@ return function(t)
       t:ok(err:find("unknown command '" .. word .. "'; did you mean " .. name .. "?", 1, true), err)
       t:ok(require("base.world").source("commands." .. name) and not require("base.world").source("commands." .. word), word)
     end
-    for _, row in ipairs { { "ps", "status" }, { "rm", "stop" }, { "down", "stop" }, { "ask", "ping" }, { "statsu", "status" }, { "Stats", "status" }, { "stopp",
-      "stop" }, { "ofers", "offers" }, { "endpiont", "endpoint" }, { "xy" }, { "us" }, { "uo" }, { "q" }, { "stp" }, { "sto" }, { "hlp", "help" },
+    for _, row in ipairs { { "ps", "status" }, { "rm", "stop" }, { "down", "stop" }, { "ask", "ping" }, { "statsu", "status" }, { "Stats", "status" }, 
+      { "stopp", "stop" }, { "ofers", "offers" }, { "endpiont", "endpoint" }, { "xy" }, { "us" }, { "uo" }, { "q" }, { "stp" }, { "sto" }, { "hlp", "help" },
       { "banana" }, { "ip" }, { "top", "status" } } do
       t:equal(suggest.command(row[1], args.commands), row[2] and "; did you mean " .. row[2] .. "?" or "", row[1])
     end
@@ -217,7 +217,8 @@ return function(t)
 
   t:case("two presses in a moment give nothing up: the second is answered, one seconds after the answer gives up", function()
     local INT, TERM, HUP = "INT", "TERM", "HUP"
-    for _, signals in ipairs { { { 5, INT } }, { { 5, INT }, { 5.1, INT } }, { { 5, INT }, { 5.1, INT }, { 5.2, INT }, { 8, INT } }, { { 5, TERM }, { 9, TERM } },
+    for _, signals in ipairs {
+      { { 5, INT } }, { { 5, INT }, { 5.1, INT } }, { { 5, INT }, { 5.1, INT }, { 5.2, INT }, { 8, INT } }, { { 5, TERM }, { 9, TERM } },
       { { 5, HUP }, { 5.1, HUP }, { 20, HUP }, { 30, HUP } }, { { 5, INT }, { 6, INT }, { 20, HUP } }, { { 5, INT }, { 20, "WINCH" }, { 30, "WINCH" } } } do
       local code, err, undone = interrupted(signals)
       t:ok(code == 130 and undone, "given up: " .. err)

@@ -168,7 +168,7 @@ return function(t)
       "only with the key of your account")
     says(err, "yes allows the key and saves")
     for _, typed in ipairs { "y\n\n", "Y\n\n", "ye\n\n", "yep\n\n" } do
-      code, out, err, s = run("init", { tty = true, files = files, input = "lambda\ntoy-key-0123456789\n" .. typed })
+      code, out, _, s = run("init", { tty = true, files = files, input = "lambda\ntoy-key-0123456789\n" .. typed })
       t:equal({ code, env_of(s).GUARD_ACCOUNT_KEY }, { 0, nil }, typed)
       says(out, typed:lower() == "y\n\n" and "type the whole word yes" or "neither Enter nor the number of a line")
     end
