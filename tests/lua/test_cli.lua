@@ -172,7 +172,7 @@ return function(t)
       t:ok(err:find("unknown command '" .. word .. "'; did you mean " .. name .. "?", 1, true), err)
       t:ok(require("base.world").source("commands." .. name) and not require("base.world").source("commands." .. word), word)
     end
-    for _, row in ipairs { { "ps", "status" }, { "rm", "stop" }, { "down", "stop" }, { "ask", "ping" }, { "statsu", "status" }, { "Stats", "status" }, 
+    for _, row in ipairs { { "ps", "status" }, { "rm", "stop" }, { "down", "stop" }, { "ask", "ping" }, { "statsu", "status" }, { "Stats", "status" },
       { "stopp", "stop" }, { "ofers", "offers" }, { "endpiont", "endpoint" }, { "xy" }, { "us" }, { "uo" }, { "q" }, { "stp" }, { "sto" }, { "hlp", "help" },
       { "banana" }, { "ip" }, { "top", "status" } } do
       t:equal(suggest.command(row[1], args.commands), row[2] and "; did you mean " .. row[2] .. "?" or "", row[1])
