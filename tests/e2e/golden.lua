@@ -24,6 +24,7 @@ local rules = {
   { "^(Duration:%s+)" .. DURATION, "%1#" }, { "^(Duration:%s+)" .. SHORT, "%1#" },
   { "^(Running for:%s+)" .. DURATION, "%1#" }, { "^(Running for:%s+)" .. SHORT, "%1#" },
   { "^(Session cost:%s+)%S+ %(≈ %S+%)", "%1# (≈ #)" }, { "^(Cost so far:%s+)%S+ %(≈ %S+%)", "%1# (≈ #)" },
+  { "^(Cost so far:%s+at most )%S+ %(≈ %S+%)", "%1# (≈ #)" },
   { "^(%s+)" .. DURATION .. " (without %a+)$", "%1# %2" }, { "^(%s+)" .. DURATION .. " (at most)$", "%1# %2" },
   { "%f[%d]%d+ tokens/s", "# tokens/s" }, { "round trip [%d.]+ ms", "round trip # ms" },
   { "as of .- ago", "as of # ago" }, { "^╭.*╮$", "╭───╮" }, { "^╰.*╯$", "╰───╯" }, { "^(│.-)%s*│$", "%1" },
