@@ -26,9 +26,10 @@ end
 
 --- Looks for machines that carry `token` over the cloud's consistency window.
 -- @param window seconds to go on looking when nothing is there (0: one look)
+-- @param tries how many lists may fail (default 4)
 -- @return array of instances (empty: complete lists lacked it all the while)
 -- @raise the last failure when no complete list could be had
-function rent.find(provider, token, window)
+function rent.find(provider, token, window, tries)
   local until_ = clock.now() + window
   local complete, problem
   local failures = 0
@@ -42,7 +43,7 @@ function rent.find(provider, token, window)
     end
     local left = until_ - clock.now()
     if left <= 0 and complete then return {} end
-    if left <= 0 and failures >= LIST_TRIES then error(problem, 0) end
+    if left <= 0 and failures >= (tries or LIST_TRIES) then error(problem, 0) end
     task.sleep(left > 0 and math.min(left, pace.of(provider, "poll")) or pace.of(provider, "poll"))
   end
 end
@@ -76,6 +77,16 @@ local function resolve_unknown(journal, provider, session, problem, note)
     or "the create's answer was lost and the cloud cannot be asked: " .. fail.message(found), { unresolved = true, blind = not ok })
 end
 
+-- A refusal may have made something all the same (DESIGN §1.2): one look, which is all that a clear answer is worth.
+local function made_all_the_same(journal, provider, session, problem)
+  if fail.is(problem, "auth") then return end -- nothing would be shown either
+  local ok, found = fail.try(rent.find, provider, session.token, 0, 1)
+  if not ok or #found == 0 then return end
+  log.error("the cloud refused a create and made a machine all the same", { instance_id = found[1].id, token = session.token })
+  bind(journal, session, found[1].id, true)
+  fail.raise(problem.kind, fail.message(problem), { created = session })
+end
+
 --- Rents `plan.candidate`.
 -- @param plan the journal's plain description
 -- @param build function(token) → order for provider.create
@@ -104,7 +115,9 @@ function rent.create(journal, provider, plan, build, note)
       fail.raise(fail.is(result) and result.kind or "internal", fail.message(result), { created = session })
     end
     local never_left = not journal:session(token).started
-    if never_left or fail.is(result) and (result.sent == false or CERTAIN[result.kind]) then
+    if never_left or fail.is(result) and result.sent == false then never(journal, provider, token, result) end
+    if fail.is(result) and CERTAIN[result.kind] then
+      made_all_the_same(journal, provider, session, result)
       never(journal, provider, token, result)
     end
     return resolve_unknown(journal, provider, session, result, note)

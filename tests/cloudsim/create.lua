@@ -188,7 +188,14 @@ local function answer(call, offer, parts)
     return reply.lost(lost.mode)
   end
   local wrong = world.faults:take("create.error_but_created", context)
-  if wrong then
+  if wrong and wrong.mode == "html" then
+    return reply.html(200)
+  elseif wrong and wrong.mode == "refused" then
+    return reply.fail(400, "invalid_args", "error 400/3467: Invalid args: something", {ask_id = offer.id})
+  elseif wrong and wrong.mode == "gone" then
+    return reply.fail(404, "invalid_args", "error 404/3603: no_such_ask Instance type by id " .. offer.id .. " is not available.",
+      {ask_id = offer.id})
+  elseif wrong then
     return reply.json(wrong.mode == "success_false" and 200 or 500, {success = false, error = "server_error",
       msg = "something went wrong", ask_id = offer.id, new_contract = instance.id})
   end

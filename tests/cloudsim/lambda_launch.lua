@@ -207,7 +207,13 @@ local function answer(call, found, context)
     return reply.lost(lost.mode)
   end
   local wrong = faults:take("create.error_but_created", context)
-  if wrong then
+  if wrong and wrong.mode == "html" then
+    return reply.html(200)
+  elseif wrong and wrong.mode == "refused" then
+    return lambda_reply.invalid()
+  elseif wrong and wrong.mode == "gone" then
+    return lambda_reply.fail(400, "instance-operations/launch/insufficient-capacity")
+  elseif wrong then
     return wrong.mode == "provider" and lambda_reply.fail(503, "provider/internal-unavailable")
       or lambda_reply.fail(500, "global/internal-error")
   end

@@ -52,7 +52,7 @@ return {
     over(p, token, 2 * 3600, "2 h of silence")
     stop(p)
   end },
-  { name = "silence alone, this computer lives and nobody asks anything", settings = settings_of("2", "off", "off"), play = function(p)
+  { name = "silence alone, this computer lives and nobody asks anything", long = true, settings = settings_of("2", "off", "off"), play = function(p)
     local token = ready(p)
     p:pass(9 * 3600)
     lives(p, token, "it was in contact all the while")
@@ -114,7 +114,7 @@ return {
     over(p, token, 3 * 3600, "3 h of life, or its start script", 60)
     stop(p)
   end },
-  { name = "no limit at all goes on, and READY says so", settings = settings_of("off", "off", "off"), play = function(p)
+  { name = "no limit at all goes on, and READY says so", long = true, settings = settings_of("off", "off", "off"), play = function(p)
     local token = ready(p)
     for _, words in ipairs { "no limit of silence", "no limit of idleness", "no limit of life" } do
       if not p.last.out:find(words, 1, true) then p.judge:broken("S5", "READY does not say " .. words) end
@@ -123,7 +123,7 @@ return {
     lives(p, token, "nothing limits it")
     stop(p)
   end },
-  { name = "the limits of the settings, when nothing is set", play = function(p)
+  { name = "the limits of the settings, when nothing is set", long = true, play = function(p)
     local token = ready(p)
     work(p, 11 * 3600, 1800)
     lives(p, token, "12 h are not over")

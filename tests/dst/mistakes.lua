@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Mistakes for dst/mutants.lua: { name=, file= (below lua/), find=, replace=, expects = the invariant that is broken then, cloud = "vast"
 -- (default), "lambda" or "both", parts, only, seeds: as options of dst/run.lua, when not the random histories and crash points;
--- all = every way of a crash point }.
+-- all = every way of a crash point, long = the long cases too }.
 local list = {
   -- S1: a record on disk before a create leaves, and every token leaves once
   { name = "a create whose answer is lost is sent again", file = "base/client.lua", expects = "S1",
@@ -95,18 +95,6 @@ local list = {
     find = "  if candidate.total > bound * NOISE then", replace = "  if false then" },
   { name = "one yes covers every sum", file = "work/consent.lua", expects = "S5", parts = "consent",
     find = "  if self.agreed and candidate.total <= self.agreed * PERSON * NOISE then", replace = "  if self.agreed then" },
-  { name = "the agent sends no heartbeats", file = "work/agent.lua", expects = "E3", parts = "cases", only = "limits: silence alone, this computer lives",
-    find = "  if not self.tunnel then return false end\n", replace = "  if true then return false end\n" },
-  { name = "silence counts as idleness", file = "work/machine.lua", expects = "E1", parts = "cases", only = "limits: ",
-    find = 'silence = seconds("DEADMAN_TIMEOUT_HOURS")', replace = 'silence = seconds("IDLE_MINUTES")' },
-  { name = "the lease takes the limit of idleness away", file = "work/steps.lua", expects = "E1", parts = "cases", only = "limits: idleness",
-    find = "{ idle = run.made.limits.idle }", replace = "{ idle = 0 }" },
-  { name = "a life of hours is one of days", file = "work/machine.lua", expects = "E1", parts = "cases", only = "limits: life",
-    find = 'life = seconds("MAX_HOURS")', replace = 'life = seconds("MAX_HOURS") * 24' },
-  { name = "a life ends too early", file = "work/machine.lua", expects = "E3", parts = "cases", only = "limits: life",
-    find = 'life = seconds("MAX_HOURS")', replace = 'life = seconds("MAX_HOURS") // 2' },
-  { name = "a limit that is off is not said to be", file = "work/report.lua", expects = "S5", parts = "cases", only = "limits: no limit",
-    find = 'or "no limit " .. words end', replace = 'or "10h " .. words end' },
   { name = "the price after the create is not compared", file = "work/steps.lua", expects = "S5",
     find = "  if instance.hourly > agreed * PRICE_TOLERANCE then", replace = "  if false then" },
 
@@ -140,29 +128,6 @@ local list = {
   { name = "a closed journal begins anew", file = "work/journal.lua", expects = "S8",
     find = "  write_line(self, record)\n  statefile.write",
     replace = '  if kind == "intent" then files.write(self.path, "") end\n  write_line(self, record)\n  statefile.write' },
-
-  -- S7: what is about one machine does not reach another
-  { name = "the machine at the end of the tunnel is told to end, whichever it is",
-    file = "work/link.lua", expects = "S7", parts = "cases", only = "fence: ",
-    find = 'link.tell, token, "/end"', replace = 'link.tell, require("work.journal").open(config.home()):current().token, "/end"' },
-  { name = "the machine in use is ended as a leftover", file = "work/recover.lua", expects = "S7", parts = "cases", only = "fence: ",
-    find = "  return not (session.ready_at and not session.stopping) and not session.kept", replace = "  return not session.kept" },
-
-  -- S9: what something cost is said as it is
-  { name = "a machine that boots is charged for",
-    file = "work/cost.lua", expects = "S9", cloud = "lambda", parts = "cases", only = "cost: a machine that boots",
-    find = "  if session.running_at then passed = ", replace = "  if false then passed = " },
-  { name = "the disk costs nothing", file = "work/cost.lua", expects = "S9", parts = "cases", only = "cost: a cloud that tells no charges",
-    find = "(session.disk_hour or 0) * seconds(session, now)", replace = "0" },
-  { name = "the download costs nothing", file = "work/cost.lua", expects = "S9", parts = "cases", only = "cost: a machine that serves",
-    find = "  return plan.download or 0\n", replace = "  return 0\n" },
-  { name = "only whole minutes are charged", file = "work/cost.lua", expects = "S9", cloud = "lambda", parts = "cases", only = "cost: ",
-    find = "math.max(1, math.ceil(passed / step)) * step", replace = "math.max(0, passed // step - 1) * step" },
-  { name = "a machine that nobody saw end is charged as if it had just ended",
-    file = "work/proof.lua", expects = "S9", cloud = "lambda", parts = "cases", only = "cost: a machine that ended",
-    find = "{ already = already or nil }", replace = "{}" },
-  { name = "the bill is that of the whole day", file = "work/stop.lua", expects = "S9", parts = "cases", only = "cost: stop says",
-    find = "{ outcome = outcome, cost = bill.amount,", replace = "{ outcome = outcome, cost = bill.amount * 3," },
 
   -- E: every command ends
   { name = "a machine may boot for ever", file = "work/machine.lua", expects = "E", find = "  while clock.now() < until_ do\n", replace = "  while true do\n" },
@@ -225,6 +190,11 @@ local list = {
   { name = "tokens come from addresses of tables", file = "work/journal.lua", expects = "S10", parts = "determinism",
     find = "keys.random_hex(6)", replace = 'tostring({}):match("0x(%x+)"):sub(-12)' },
 }
+
+for _, mistake in ipairs(require "dst.mistakes_cases") do
+  mistake.parts = mistake.parts or "cases"
+  list[#list + 1] = mistake
+end
 
 -- What must be shown to be able to fail.
 local invariants = { "S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10", "E", "E1", "E2", "E3", "E4", "bug" }

@@ -49,6 +49,7 @@ local function campaign(overlay, mistake)
     "--parts=" .. (mistake.parts or "random,crash") }
   if mistake.cloud ~= "both" then argv[#argv + 1] = "--cloud=" .. (mistake.cloud or "vast") end
   if mistake.all then argv[#argv + 1] = "--crash" end
+  if mistake.long then argv[#argv + 1] = "--long" end
   if mistake.only then argv[#argv + 1] = "--only=" .. mistake.only end
   return run(argv, env)
 end

@@ -115,7 +115,12 @@ end
 local function settings(self, key)
   local lines = self.cloud.environment(key)
   if self.lent then table.remove(lines, 1) end
-  table.move(self.more, 1, #self.more, #lines + 1, lines)
+  for _, line in ipairs(self.more) do
+    for i = #lines, 1, -1 do
+      if lines[i]:match("^[^=]+") == line:match("^[^=]+") then table.remove(lines, i) end
+    end
+    lines[#lines + 1] = line
+  end
   table.move({ "REGISTRY_URL=http://127.0.0.1:7002", "" }, 1, 2, #lines + 1, lines)
   self.sim.disk[HOME .. "/.env"] = { data = table.concat(lines, "\n"), mode = 384, mtime = 0 }
 end
@@ -140,7 +145,7 @@ local function foreign_machines(self, labels)
 end
 
 --- A fresh world. options: seed, cloud ("vast"), foreign (other people's machines in the account), lent (the key is in the
--- environment of the commands and not in .env), settings (more lines of .env, the last of a name counts), credit (dollars)
+-- environment of the commands and not in .env), settings (lines of .env, instead of those of the same names), credit (dollars)
 function play.new(options)
   local self = setmetatable({ seed = options.seed, lines = {}, guests = {}, guest_order = {}, roads = {}, foreign = {}, slept = 0, lent = options.lent,
     more = options.settings or {}, cloud = clouds[options.cloud or "vast"] }, play)
