@@ -143,8 +143,8 @@ function proof.finish(journal, provider, session, reason, hooks, attempts)
     local known = journal:session(session.token) or session
     local age = clock.wall() - (known.started or 0)
     if not known.seen then gap = math.max(gap, pace.of(provider, "consistency") - (age >= 0 and age or 0)) end
-    local absent, doubt = proof.verify(provider, session, attempts, gap, function(_, evidence)
-      journal:note("absent", session.token, { evidence = evidence })
+    local absent, doubt = proof.verify(provider, session, attempts, gap, function(count, evidence)
+      journal:note("absent", session.token, { evidence = evidence, n = count })
     end, hooks.waiting)
     if absent and provider.capabilities.billing == "none" then
       if acknowledged then

@@ -66,7 +66,10 @@ end
 
 function apply.destroyed(s, r) s.destroyed, s.found_gone = r.t, r.already or s.found_gone end
 
-function apply.absent(s, r) s.state, s.absences, s.ended = "absent", (s.absences or 0) + 1, s.ended or r.t end
+-- n: which one in a row; one that was there again in between ended later.
+function apply.absent(s, r)
+  s.state, s.absences, s.ended = "absent", r.n or (s.absences or 0) + 1, r.n ~= 1 and s.ended or r.t
+end
 
 function apply.unproven(s, r) s.state, s.unproven = "unproven", r.reason end
 

@@ -3,7 +3,7 @@
 --
 -- A cloud: face (of tests/cloudsim), create_at (seconds from the begin of `up` to its create), environment(key) lines of .env, each(world),
 -- find(world, id), label(instance),
--- meaning(request, world) → "read" | "create", token | "end", instance | "make", name | "remove", name | "other",
+-- meaning(request, world) → "read" | "create", token, bid | "end", instance | "make", name | "remove", name | "other",
 -- may_hold_key(request): the account's key may stand in its body, rent(world, key, label, n) for somebody else → id,
 -- hides_loss: a machine that ended by itself looks alive,
 -- happen(world, what, instance), terminate(world, instance, key) as the guard does it, texts(instance) sent to a machine,
@@ -35,7 +35,10 @@ clouds.vast = {
 
 function clouds.vast.meaning(request, world)
   local id = math.tointeger(tonumber(request.path:match("^/api/v0/instances/(%d+)/$")))
-  if request.method == "PUT" and request.path:find("^/api/v0/asks/") then return "create", json.decode(request.body).label end
+  if request.method == "PUT" and request.path:find("^/api/v0/asks/") then
+    local body = json.decode(request.body)
+    return "create", body.label, body.price
+  end
   if request.method == "GET" or request.path == "/api/v0/bundles/" then return "read" end
   if request.method == "DELETE" and id then return "end", (clouds.vast.find(world, id)) end
   return "other"

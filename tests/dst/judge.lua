@@ -64,7 +64,7 @@ function judge:open_tokens()
   return list
 end
 
-local function create(self, token)
+local function create(self, token, bid)
   local intent, sent
   for _, record in ipairs(records(journal(self))) do
     if record.token == token then
@@ -76,6 +76,9 @@ local function create(self, token)
     self:broken("S1", ("a create left for %s without intent and sent on disk"):format(tostring(token)))
   elseif not intent.provider or not intent.account then
     self:broken("S1", "the intent names no provider or account")
+  end
+  if intent and bid and math.abs(bid - (intent.bid or intent.hourly)) > 1e-6 then
+    self:broken("S5", ("%s bids $%.4f/h, and $%.4f/h was agreed"):format(token, bid, intent.bid or intent.hourly))
   end
   if self.creates[token] then self:broken("S1", "a create was sent twice with the token " .. token) end
   self.creates[token] = true
@@ -116,8 +119,8 @@ function judge:request(face, request)
   if not cloud.may_hold_key(request) and (request.body or ""):find(self.play.KEY, 1, true) then
     self:broken("S6", "the account key is in a body: " .. request.path)
   end
-  local meaning, what = cloud.meaning(request, self.world)
-  if meaning == "create" then return create(self, what) end
+  local meaning, what, bid = cloud.meaning(request, self.world)
+  if meaning == "create" then return create(self, what, bid) end
   if meaning == "make" then return around(self, what) end
   if meaning == "other" then return self:broken("S3", "an unexpected change: " .. request.method .. " " .. request.path) end
   if meaning == "end" and what and not self.tokens[cloud.label(what) or ""] then

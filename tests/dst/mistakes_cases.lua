@@ -1,6 +1,18 @@
 -- SPDX-License-Identifier: MIT
 -- More of dst/mistakes.lua: those that the told cases (dst/cases.lua) notice.
 return {
+  { name = "absences need not follow one another", file = "work/proof.lua", expects = "S2", only = "proof: absent, there",
+    find = "        count = 0\n        return false", replace = "        return false" },
+  { name = "what cannot be ended keeps the rest", file = "work/stop.lua", expects = "E2", only = "proof: of two",
+    find = '    if not ok then\n      if fail.is(problem, "interrupted")',
+    replace = '    if results[1] and results[1].outcome == "unproven" then break end\n    if not ok then\n      if fail.is(problem, "interrupted")' },
+  { name = "an interrupted start leaves its machine", file = "work/deploy.lua", expects = "E2", only = "signal: ",
+    find = "  if not done then undone, trouble = fail.try(undo_rest, run, result) end",
+    replace = '  if not done and not fail.is(result, "interrupted") then undone, trouble = fail.try(undo_rest, run, result) end' },
+  { name = "more is bid than was agreed", file = "providers/vast.lua", expects = "S5", only = "price: ",
+    find = "price = candidate.spot and candidate.bid or nil", replace = "price = candidate.spot and candidate.bid * 1.05 or nil" },
+  { name = "an account without credit rents", file = "work/steps.lua", expects = "S5", only = "price: no credit",
+    find = "  if balance and balance < need then", replace = "  if false then" },
   { name = "the agent sends no heartbeats",
     file = "work/agent.lua", expects = "E3", only = "limits: silence alone, this computer lives", long = true,
     find = "  if not self.tunnel then return false end\n", replace = "  if true then return false end\n" },

@@ -35,6 +35,7 @@ for name in ([[state.append state.write state.remove state.rename state.mkdir ht
   process.kill tunnel.open]]):gmatch("%S+") do
   ACTS[name] = true
 end
+play.ACTS = ACTS
 
 local function pump(self)
   local wait = self.world:next_event()
@@ -148,7 +149,7 @@ end
 -- environment of the commands and not in .env), settings (lines of .env, instead of those of the same names), credit (dollars)
 function play.new(options)
   local self = setmetatable({ seed = options.seed, lines = {}, guests = {}, guest_order = {}, roads = {}, foreign = {}, slept = 0, lent = options.lent,
-    more = options.settings or {}, cloud = clouds[options.cloud or "vast"] }, play)
+    more = options.settings or {}, name = options.cloud or "vast", cloud = clouds[options.cloud or "vast"] }, play)
   self.sim = fake.new { seed = "dst" .. options.seed, assets = { ["guest.gz"] = "guest program\n" },
     http = function(request, process) return http(self, request, process) end,
     hook = function(name, process, ...) return hook(self, name, process, ...) end,
