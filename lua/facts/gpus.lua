@@ -5,14 +5,15 @@
 local M = {}
 
 M.list = {
-  { name = "a100-40", title = "A100 40GB", vram = 40, bandwidth = 1555, vast = { "A100 SXM4", "A100 PCIE" }, mib = { 38000,
-  60000 } },
+  { name = "a100-40", title = "A100 40GB", vram = 40, bandwidth = 1555, vast = { "A100 SXM4", "A100 PCIE" }, also = { "A100" },
+    mib = { 38000, 60000 } },
   { name = "a100-80", title = "A100 80GB", vram = 80, bandwidth = 1935, vast = { "A100 SXM4", "A100 PCIE", "A100X" },
-  mib = { 76000, 1e9 } },
-  { name = "a6000", title = "RTX A6000 48GB", vram = 48, bandwidth = 768, vast = { "RTX A6000" } },
-  { name = "rtx6000-ada", title = "RTX 6000 Ada 48GB", vram = 48, bandwidth = 960, vast = { "RTX 6000Ada" } },
+    also = { "A100" }, mib = { 76000, 1e9 } },
+  { name = "a6000", title = "RTX A6000 48GB", vram = 48, bandwidth = 768, vast = { "RTX A6000" }, also = { "6000" } },
+  { name = "rtx6000-ada", title = "RTX 6000 Ada 48GB", vram = 48, bandwidth = 960, vast = { "RTX 6000Ada" },
+    also = { "6000", "A6000 Ada" } },
   { name = "rtx-pro-6000", title = "RTX PRO 6000 96GB", vram = 96, bandwidth = 1597, vast_prefix = "RTX PRO 6000",
-    vast = { "RTX PRO 6000 S", "RTX PRO 6000 WS" } },
+    vast = { "RTX PRO 6000 S", "RTX PRO 6000 WS" }, also = { "6000", "6000 Blackwell", "PRO 6000 Blackwell" } },
   { name = "h100", title = "H100 80GB", vram = 80, bandwidth = 2039, vast = { "H100 SXM", "H100 PCIE" } },
   { name = "h100-94", title = "H100 NVL 94GB", vram = 94, bandwidth = 3938, vast = { "H100 NVL" } },
   { name = "h200", title = "H200 141GB", vram = 141, bandwidth = 4800, vast = { "H200", "H200 NVL" } },
@@ -49,6 +50,46 @@ end
 --- The row of one of our names, or nil.
 function M.find(name)
   return by_name[name]
+end
+
+local PLAIN = { "nvidia", "geforce", "tesla", "quadro", "rtx", "gb" }
+
+local function plain(text)
+  text = text:lower():gsub("[^%w]", "")
+  for _, word in ipairs(PLAIN) do
+    text = text:gsub(word, "")
+  end
+  return text
+end
+
+local function called(row, text)
+  for _, list in ipairs { row.vast, row.also or {} } do
+    for _, name in ipairs(list) do
+      if plain(name) == text then
+        return true
+      end
+    end
+  end
+  return false
+end
+
+--- The card that a person means: by our name, its title, or a name that clouds and people use.
+-- → row; or nil and the rows that may be meant (none: nobody knows it)
+function M.meant(text)
+  local wanted, found = plain(text), {}
+  if by_name[text:lower()] then
+    return by_name[text:lower()]
+  end
+  for _, row in ipairs(M.list) do
+    if wanted ~= "" and (plain(row.name) == wanted or plain(row.title) == wanted) then
+      return row
+    end
+    found[#found + 1] = wanted ~= "" and called(row, wanted) and row or nil
+  end
+  if #found == 1 then
+    return found[1]
+  end
+  return nil, found
 end
 
 --- Our names, in the order of the table.

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What the texts of settings may look like: shape(text) → whether it fits, and the words for one that does not.
+-- What the texts of settings may look like: shape(text) → whether it fits, the words for one that does not, and
+-- where it differs the text that is meant.
 local gpus = lazy "facts.gpus"
 local regions = lazy "facts.regions"
 local suggest = lazy "facts.suggest"
@@ -29,8 +30,19 @@ function shapes.key(text)
 end
 
 function shapes.gpu(text)
-  local names = gpus.names()
-  return gpus.find(text) ~= nil, "is not a card we know" .. suggest.hint(text, names, "; there are " .. table.concat(names, " "))
+  local row, several = gpus.meant(text)
+  if row then
+    return true, nil, row.name
+  end
+  local names = {}
+  for index, each in ipairs(several) do
+    names[index] = each.name
+  end
+  if #names > 0 then
+    return false, "is the name of several cards; say which: " .. table.concat(names, " or ")
+  end
+  names = gpus.names()
+  return false, "is not a card we know" .. suggest.hint(text, names, "; there are " .. table.concat(names, " "))
 end
 
 function shapes.region(text)

@@ -119,10 +119,11 @@ end
 
 function readers.string(row, text)
   if row.shape then
-    local fine, why = shapes[row.shape](text)
+    local fine, why, meant = shapes[row.shape](text)
     if not fine then
       return nil, "'" .. text .. "' " .. why
     end
+    return meant or text
   end
   return text
 end

@@ -24,6 +24,37 @@ return function(t)
     end
   end)
 
+  t:case("cards as people call them: the obvious one is meant, of several none", function()
+    local rows = {
+      { "rtx4090", "4090", "RTX 4090", "rtx-4090", "GeForce RTX 4090", "NVIDIA GeForce RTX 4090 24GB", "Rtx4090" }, { "rtx4090-48", "4090 48GB" },
+      { "h100", "H100", "H100 SXM", "h100 pcie", "h100-80gb" }, { "h100-94", "H100 NVL", "h100nvl" }, { "h200", "H200" }, { "a100-80", "A100 80GB", "a100_80" },
+      { "a100-40", "A100-40", "a100 40" }, { "a6000", "RTX A6000", "rtxa6000" }, { "rtx6000-ada", "6000 Ada", "RTX 6000Ada", "a6000 ada" },
+      { "rtx-pro-6000", "RTX PRO 6000", "pro6000", "RTX PRO 6000 WS", "rtx 6000 blackwell" }, { "l40s", "L40S", "l40 s" }, { "l40", "L40" },
+      { "v100", "Tesla V100" }, { "t4", "T4", "tesla t4" }, { "rtx3090", "3090" }, { "rtx5090", "5090" }, { "b200", "B200" },
+    }
+    for _, row in ipairs(rows) do
+      for _, word in ipairs(row) do
+        t:equal((gpus.meant(word) or {}).name, row[1], word)
+        t:equal(require("facts.config").parse("DEFAULT_GPU", word), row[1], word)
+      end
+    end
+    for word, names in pairs { A100 = { "a100-40", "a100-80" }, ["RTX 6000"] = { "a6000", "rtx6000-ada", "rtx-pro-6000" }, -- order: free
+      ["A100 SXM4"] = { "a100-40", "a100-80" } } do
+      local row, several = gpus.meant(word)
+      t:equal({ row, #several }, { nil, #names }, word)
+      local _, why = require("facts.config").parse("DEFAULT_GPU", word)
+      for index, name in ipairs(names) do
+        t:ok(several[index].name == name and why:find(name, 1, true), why)
+      end
+    end
+    for _, word in ipairs { "", " ", "rtx", "nvidia", "-", "gb", "40", "100", "x4090", "4090ti" } do
+      t:equal({ gpus.meant(word) }, { nil, {} }, word)
+    end
+    for _, row in ipairs(gpus.list) do
+      t:equal({ gpus.meant(row.name), gpus.meant(row.title) }, { row, row })
+    end
+  end)
+
   t:case("fit: reported MiB are enough for what a nominal card holds, several cards cost a little each", function()
     local want = { vram_gb = models.vram_gb(18556700761, 96 * 1024, 32768) }
     t:ok(gpus.fits({ vram_gb = gpus.gb_of_mib(24564), gpus = 1 }, want), "a 24 GB card for qwen3-coder:30b at 32k")
