@@ -4,7 +4,7 @@ local function money(amount)
 end
 
 -- The lines above the question: what it costs for the hours that are meant, and what is unusual about it.
-local function sum_of(candidate, agreed, want, rate)
+local function sum_of(candidate, agreed, credit, want, rate)
   local clock = require "base.clock"
   local format = require "ui.format"
   local lines, parts = {}, candidate.parts
@@ -19,6 +19,10 @@ local function sum_of(candidate, agreed, want, rate)
     add(("That is %s more than the %s you agreed to, and what was cheaper cannot be had."):format(money(more), money(agreed)))
   end
   local provider = require("base.world").require("providers." .. candidate.offer.provider)
+  if credit then
+    add(("Credit at %s: %s, enough for %s of it."):format(provider.title or provider.name, money(credit),
+      clock.duration(credit / candidate.hourly * 3600)))
+  end
   if require("work.guarding").kind(provider, want.accept_no_guard) == "none" then
     lines[#lines + 1] = "NO GUARD: this machine would not end itself."
   end
@@ -30,11 +34,11 @@ end
 
 -- Puts the sum to the person at the terminal, whatever stdin and stdout are; no screen of the user's own answers for him. → bool
 local function asker(ctx, want, rate)
-  return function(candidate, agreed)
+  return function(candidate, agreed, credit)
     local format = require "ui.format"
     ctx.screen:close()
     local asking = require("base.world").builtin("ui.progress").new { json = ctx.json }
-    local answer = asking:ask(sum_of(candidate, agreed, want, rate), ("Rent it for %s? [y/N] "):format(format.hourly(candidate.hourly)))
+    local answer = asking:ask(sum_of(candidate, agreed, credit, want, rate), ("Rent it for %s? [y/N] "):format(format.hourly(candidate.hourly)))
     return require("base.term").agrees(answer)
   end
 end

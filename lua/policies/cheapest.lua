@@ -41,7 +41,7 @@ function reasons.region(candidate, want)
     and ("region %s, and %s was asked for"):format(candidate.offer.region or "unknown", want.region)
 end
 
-local order = { "size", "gpu", "gpus", "region", "spot", "price", "reliability" }
+local order = { "gpu", "gpus", "region", "spot", "size", "price", "reliability" } -- first what was asked for
 
 local function reason_for(candidate, want)
   for _, name in ipairs(order) do

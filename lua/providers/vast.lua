@@ -9,7 +9,7 @@ local config = require "facts.config"
 local facts = require "facts.vast"
 
 local vast = {
-  name = "vast", title = "Vast.ai", console = "https://cloud.vast.ai/instances/", key_setting = "VAST_API_KEY",
+  name = "vast", title = "Vast.ai", console = "https://cloud.vast.ai/instances/", credit_page = "https://cloud.vast.ai/billing/", key_setting = "VAST_API_KEY",
   capabilities = { spot = true, udp = true, boot = "container", guard = "scoped-key", billing = "absence" },
   -- Seconds. consistency: how long after a lost create a machine may still appear; boot: when to give up.
   timing = { consistency = 60, poll = 10, boot = 1200, proof_gap = 10 },

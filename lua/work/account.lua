@@ -63,8 +63,10 @@ function sentences.rights(title, failure, address, rights)
     rights and " with the rights " .. rights or "")
 end
 
-function sentences.funds(title, failure)
-  return ("The key is right, but the account at %s has no credit%s; add some there before renting"):format(title, said(failure))
+function sentences.funds(title, failure, _, _, cloud)
+  local ok, provider = fail.try(world.require, "providers." .. cloud.name)
+  local page = ok and type(provider) == "table" and provider.credit_page
+  return ("The key is right, but the account at %s has no credit%s; add some%s before renting"):format(title, said(failure), page and " at " .. page or " there")
 end
 
 function sentences.blocked(title, failure)
@@ -89,7 +91,8 @@ end
 local function judge(result, failure)
   result.state = state_of(failure)
   result.ok = result.state == "funds"
-  result.message = sentences[result.state](result.title, failure, account.source_of(result.cloud))
+  local address, rights = account.source_of(result.cloud)
+  result.message = sentences[result.state](result.title, failure, address, rights, result.cloud)
   return result
 end
 
@@ -115,7 +118,7 @@ function account.check(cloud)
   end
   result.id, result.name, result.balance, result.currency, result.machines = who.id, who.name, who.balance, who.currency, machines
   if who.balance and who.balance <= 0 then
-    result.state, result.message = "funds", sentences.funds(cloud.title, {})
+    result.state, result.message = "funds", sentences.funds(cloud.title, {}, nil, nil, cloud)
   end
   return result
 end

@@ -105,8 +105,8 @@ end
 --- Starts a machine that serves `want`.
 -- @param want see docs/lua.md
 -- @param ui progress screen (ui.progress)
--- @param options { dry_run, keep_on_failure, person = somebody can be asked, ask = function(candidate, agreed total|nil) → bool,
---   chosen = function(candidate): told of the first choice }
+-- @param options { dry_run, keep_on_failure, person = somebody can be asked, ask = function(candidate, agreed total|nil,
+--   credit|nil) → bool, chosen = function(candidate, credit|nil): told of the first choice }
 -- @return "ready" and the report, "dry-run", or "declined": a person said no
 -- @raise a failure; everything rented was undone, or its kind is `unproven`
 function deploy.up(want, ui, options)

@@ -6,6 +6,7 @@ local log = require "base.log"
 local task = require "base.task"
 local world = require "base.world"
 local gpus = require "facts.gpus"
+local regions = require "facts.regions"
 local asked = require "work.asked"
 local choice = require "work.choice"
 local cost = require "work.cost"
@@ -192,6 +193,54 @@ function offers.reasons(rejected)
   return list
 end
 
+-- What the user himself narrowed the choice to, as options.
+local function filters(want)
+  local list = {}
+  for _, each in ipairs { { want.gpu, "--gpu=%s" }, { want.gpus, "--gpus=%d" }, { want.region, "--region=%s" }, { want.provider, "--provider=%s" },
+    { want.spot == false or nil, "--on-demand" } } do
+    if each[1] then
+      list[#list + 1] = each[2]:format(each[1])
+    end
+  end
+  return list
+end
+
+-- Is this candidate left out by what was asked for, whatever else is wrong with it? Then it is not the reason why nothing fits.
+local function outside(candidate, want)
+  local offer = candidate and candidate.offer
+  return offer and (want.gpu and offer.gpu ~= want.gpu or want.gpus and offer.gpus ~= want.gpus or want.spot == false and candidate.spot
+    or not regions.match(want.region, offer.region)) or false
+end
+
+-- → the rejected that are what was asked for, how many are not
+local function asked_for(rejected, want)
+  local within = {}
+  for _, each in ipairs(rejected) do
+    within[#within + 1] = not outside(each.candidate, want) and each or nil
+  end
+  return within, #rejected - #within
+end
+
+local function counted(rejected)
+  local parts = {}
+  for index, reason in ipairs(offers.reasons(rejected)) do
+    parts[index] = ("%d × %s"):format(reason.count, reason.text)
+  end
+  return table.concat(parts, ", ")
+end
+
+-- What could be changed: the size where offers were too small, each filter that is in force.
+local function ways_out(within, want)
+  local ways = { #within > 0 and "another model or --context" or nil }
+  for _, filter in ipairs(filters(want)) do
+    ways[#ways + 1] = "without " .. filter
+  end
+  if want.max_price and #within > 0 then
+    ways[#ways + 1] = "a higher --max-price"
+  end
+  return "try " .. (#ways > 0 and table.concat(ways, ", or ") or "again later")
+end
+
 --- Raises why there is nothing to rent: a dead cloud's own failure, or `capacity` with the reasons and a way out. Every cloud that gave
 -- no answer is named.
 function offers.explain_nothing(collected, rejected, want)
@@ -207,13 +256,17 @@ function offers.explain_nothing(collected, rejected, want)
     end
     fail.raise(first.kind, "no cloud gave prices. " .. table.concat(silent, ". "), { status = first.status, code = first.code })
   end
-  local parts = {}
-  for _, reason in ipairs(offers.reasons(rejected)) do
-    parts[#parts + 1] = ("%d × %s"):format(reason.count, reason.text)
+  local within, without = asked_for(rejected, want)
+  local why
+  if #within > 0 then
+    why = counted(within)
+  elseif without > 0 then
+    why = ("none of the %d offers is what was asked for (%s)"):format(without, table.concat(filters(want), ", "))
+  else
+    why = "nothing was offered"
   end
   fail.raise("capacity", ("no offer fits %s (needs %.1f GB of GPU memory for %d tokens of context, %d GB disk): %s; %s%s"):format(
-    want.model.name, want.vram_gb, want.context, want.disk_gb, #parts > 0 and table.concat(parts, ", ") or "nothing was offered",
-    "try another model, --context, --gpu, --region=any or --max-price",
+    want.model.name, want.vram_gb, want.context, want.disk_gb, why, ways_out(within, want),
     #silent > 0 and ". Not in this: " .. table.concat(silent, ". ") or ""))
 end
 

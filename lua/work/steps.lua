@@ -43,16 +43,6 @@ function steps.prices(run)
   run.collected = offers.collect(run.want, function(name, result) run.ui:offers_line(name, result) end)
 end
 
-function steps.choose(run)
-  run.ordered, run.rejected = offers.rank(run.collected, run.want)
-  if #run.ordered == 0 then offers.explain_nothing(run.collected, run.rejected, run.want) end
-  run.candidate = run.ordered[1]
-  run.ui:done("Selected: " .. name_of(run.candidate))
-  if run.options.dry_run then return "dry-run" end
-  run.options.chosen(run.candidate)
-  if not consent.given(run.consent, run.candidate, run.options.ask) then return "declined" end
-end
-
 local function plan_of(run, candidate, made)
   local offer = candidate.offer
   return {
@@ -75,8 +65,8 @@ local function account_of(run, provider, candidate)
   end
   local balance, need = run.balances[provider.name], candidate.hourly * math.min(1, run.want.hours) + candidate.parts.download
   if balance and balance < need then
-    fail.raise("funds", ("the credit at %s is $%.2f, and the first hour of this machine with its download costs $%.2f; add credit, see %s")
-      :format(provider.title or provider.name, balance, need, provider.console or "its console"))
+    fail.raise("funds", ("the credit at %s is $%.2f, and the first hour of this machine with its download costs $%.2f; add credit at %s")
+      :format(provider.title or provider.name, balance, need, provider.credit_page or provider.console or "its console"))
   end
 end
 
@@ -136,10 +126,29 @@ local function next_candidate(run)
   end
 end
 
+-- Does the yes cover it? A person is told the credit that is there as well.
+local function agreed(run, candidate)
+  return consent.given(run.consent, candidate, function(each, before)
+    return run.options.ask(each, before, run.balances[each.offer.provider])
+  end)
+end
+
+-- The first choice is the first that can be rented at all: at a cloud that knows us, with credit and a guard.
+function steps.choose(run)
+  run.ordered, run.rejected = offers.rank(run.collected, run.want)
+  if #run.ordered == 0 then offers.explain_nothing(run.collected, run.rejected, run.want) end
+  run.candidate = run.options.dry_run and run.ordered[1] or next_candidate(run)
+  run.next = run.next - 1 -- it is tried first
+  run.ui:done("Selected: " .. name_of(run.candidate))
+  if run.options.dry_run then return "dry-run" end
+  run.options.chosen(run.candidate, run.balances[run.candidate.offer.provider])
+  if not agreed(run, run.candidate) then return "declined" end
+end
+
 -- One create; refusals go on as after_refusal says. → "declined" when a person does not agree to the sum of what is left
 local function create_next(run)
   for candidate, provider, guard in next_candidate, run do
-    if not consent.given(run.consent, candidate, run.options.ask) then return "declined" end
+    if not agreed(run, candidate) then return "declined" end
     local made = machine.prepare(provider, run.engine, run.client_public, guard)
     local ok, result = fail.try(rent.create, run.journal, provider, plan_of(run, candidate, made), function(token)
       return machine.order(made, candidate, run.want, token)

@@ -34,6 +34,7 @@ typed("neither a pipe nor JSON nor an input from nowhere takes the question away
     "CPLZ --cheapest " .. MODEL .. " </dev/null", "CPLZ --cheapest " .. MODEL .. " </dev/null >/dev/null 2>&1" } do
     local result = at_terminal(r, line, { { "[y/N]", "n\r" } })
     expect.that(asked(result) == 1, ("%s asked %d times: %s"):format(line, asked(result), result.out))
+    expect.that(result.out:find("Credit at Vast.ai: $%d+%.%d%d, enough for %d+"), "the credit and what it buys are not shown: " .. result.out)
     expect.that(result.out:find("$1.70", 1, true), "the question does not name the sum: " .. result.out)
     expect.machines(r, 0)
   end

@@ -174,7 +174,7 @@ end }
 
 cases[#cases + 1] = { name = "too little credit: said before anything is rented", run = function(r)
   r:control("POST", "/set", { credit = 0.01 })
-  expect.plain(expect.ends(r:run("--cheapest", MODEL), 4, "credit", "add credit"))
+  expect.plain(expect.ends(r:run("--cheapest", MODEL), 4, "credit", "add credit at https://cloud.vast.ai/billing/"))
   expect.all_over(r)
   expect.that(not r:journal():find('"kind":"sent"', 1, true), "a create was sent")
 end }

@@ -180,10 +180,13 @@ return function(t)
   end)
 
   t:case("nothing to rent: the dead cloud's own failure, or the reasons with a way out", function()
-    local function explain(results, rejected)
+    local function explain(results, rejected, more)
       local _, kind, message = run({}, function(require)
-        require("work.offers").explain_nothing({ results = results }, rejected,
-          { model = { name = "m:1" }, vram_gb = 24.6, context = 1, disk_gb = 44 })
+        local want = { model = { name = "m:1" }, vram_gb = 24.6, context = 1, disk_gb = 44 }
+        for name, value in pairs(more or {}) do -- order: free
+          want[name] = value
+        end
+        require("work.offers").explain_nothing({ results = results }, rejected, want)
       end)
       return kind, message
     end
@@ -191,9 +194,21 @@ return function(t)
     local dead = { ok = false, name = "a", message = "bad key", error = fail.new { kind = "auth", message = "bad key" } }
     t:equal({ explain({ dead }, {}) }, { "auth", "bad key" })
     local kind, message = explain({ dead, { ok = true } }, { { reason = "too small: x" }, { reason = "too small: y" },
-      { reason = "card a, b" } })
+      { reason = "card a, b" } }, { max_price = 1 })
     t:equal(kind, "capacity")
     t:ok(message:find("2 × too small, 1 × card a;", 1, true) and message:find("--max-price", 1, true), message)
+    -- What was filtered out by the user himself is not the reason, whatever the policy says of it.
+    local function left_out(gpu, region, reason)
+      return { candidate = { spot = true, offer = { gpu = gpu, gpus = 1, region = region } }, reason = reason }
+    end
+    local all = { left_out("l40", "eu-west", "too small: x"), left_out("h100", "us-east", "too small: x"), left_out("h100", "eu-west", "taken: y") }
+    kind, message = explain({ { ok = true } }, all, { gpu = "h100", region = "eu-west" })
+    t:ok(kind == "capacity" and message:find("44 GB disk): 1 × taken; try another model or --context, or without --gpu=h100, or without --region=eu-west", 1, true),
+      message)
+    kind, message = explain({ { ok = true } }, { all[1], all[2] }, { gpu = "h100", region = "eu-west" })
+    t:ok(message:find("none of the 2 offers is what was asked for (--gpu=h100, --region=eu-west); try without", 1, true) and not message:find("small"), message)
+    kind, message = explain({ { ok = true } }, all, { spot = false })
+    t:ok(message:find("none of the 3 offers is what was asked for (--on-demand)", 1, true), message)
     local lost = { ok = false, name = "b", message = "too slow", error = fail.new { kind = "transient", message = "too slow" } }
     t:equal({ explain({ dead, lost }, {}) }, { "auth", "no cloud gave prices. a: bad key. b: too slow" })
     kind, message = explain({ { ok = true }, lost }, {})

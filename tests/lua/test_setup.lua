@@ -55,7 +55,7 @@ return function(t)
     local broke = { ["users/current"] = { json = { id = 7, username = "ada", credit = 0 } } }
     local code, out, _, s = run("init -y", { env = { VAST_API_KEY = KEY }, http = vast(broke) })
     t:equal(code, 0)
-    says(out, "The key is right, but the account at Vast.ai has no credit")
+    says(out, "The key is right, but the account at Vast.ai has no credit", "https://cloud.vast.ai/billing/")
     t:equal(env_of(s).VAST_API_KEY, KEY)
   end)
 
