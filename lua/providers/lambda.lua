@@ -14,7 +14,8 @@ local config = require "facts.config"
 local facts = require "facts.lambda"
 
 local lambda = {
-  name = "lambda", title = "Lambda", console = "https://cloud.lambda.ai/instances", credit_page = "https://cloud.lambda.ai/settings/billing", key_setting = "LAMBDA_API_KEY",
+  name = "lambda", title = "Lambda", console = "https://cloud.lambda.ai/instances",
+  credit_page = "https://cloud.lambda.ai/settings/billing", key_setting = "LAMBDA_API_KEY",
   capabilities = { spot = false, udp = true, boot = "cloud-init", guard = "account-key", billing = "absence" },
   timing = { consistency = 90, poll = 10, boot = 1800, proof_gap = 10, ending = 600 }, -- seconds, see docs/lua.md
 }

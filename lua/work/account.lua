@@ -66,7 +66,8 @@ end
 function sentences.funds(title, failure, _, _, cloud)
   local ok, provider = fail.try(world.require, "providers." .. cloud.name)
   local page = ok and type(provider) == "table" and provider.credit_page
-  return ("The key is right, but the account at %s has no credit%s; add some%s before renting"):format(title, said(failure), page and " at " .. page or " there")
+  return ("The key is right, but the account at %s has no credit%s; add some%s before renting"):format(title, said(failure),
+    page and " at " .. page or " there")
 end
 
 function sentences.blocked(title, failure)

@@ -15,6 +15,11 @@ function consent.new(terms)
   return { person = terms.person, wall = terms.wall, limit = terms.limit, hours = terms.hours }
 end
 
+--- The first choice of the policy, by which a line without anybody to ask is measured, be it to be had or not.
+function consent.first(self, candidate)
+  self.least = candidate.total
+end
+
 local function money(amount)
   return ("$%.2f"):format(amount)
 end
@@ -23,7 +28,7 @@ local function above_price(self, candidate, price, name)
   if not price or candidate.hourly <= price * NOISE then
     return
   end
-  local what = self.first and "the next machine" or "the cheapest that fits"
+  local what = candidate.total ~= self.least and "the next machine" or "the cheapest that fits"
   fail.raise("limit", ("%s costs $%.3f/h, $%.3f above %s (%s/h); say --max-price=%.2f to rent it"):format(what, candidate.hourly,
     candidate.hourly - price, name, money(price), math.ceil(candidate.hourly * 100) / 100))
 end
@@ -34,12 +39,11 @@ local function alone(self, candidate)
     return above_price(self, candidate, self.wall, "--max-price")
   end
   above_price(self, candidate, self.limit, "MAX_PRICE")
-  self.first = self.first or candidate.total
-  local bound = self.first * ALONE
+  local bound = self.least * ALONE
   if candidate.total > bound * NOISE then
     fail.raise("limit", ("the next machine costs %s for %s, %s above twice the %s of the first choice, and nobody can be asked; say "
       .. "--max-price=%.2f to rent it"):format(money(candidate.total), clock.duration(self.hours * 3600), money(candidate.total - bound),
-      money(self.first), math.ceil(candidate.hourly * 100) / 100))
+      money(self.least), math.ceil(candidate.hourly * 100) / 100))
   end
 end
 

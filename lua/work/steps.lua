@@ -127,7 +127,7 @@ local function next_candidate(run)
 end
 
 -- Does the yes cover it? A person is told the credit that is there as well.
-local function agreed(run, candidate)
+local function consented(run, candidate)
   return consent.given(run.consent, candidate, function(each, before)
     return run.options.ask(each, before, run.balances[each.offer.provider])
   end)
@@ -137,18 +137,19 @@ end
 function steps.choose(run)
   run.ordered, run.rejected = offers.rank(run.collected, run.want)
   if #run.ordered == 0 then offers.explain_nothing(run.collected, run.rejected, run.want) end
+  consent.first(run.consent, run.ordered[1])
   run.candidate = run.options.dry_run and run.ordered[1] or next_candidate(run)
   run.next = run.next - 1 -- it is tried first
   run.ui:done("Selected: " .. name_of(run.candidate))
   if run.options.dry_run then return "dry-run" end
   run.options.chosen(run.candidate, run.balances[run.candidate.offer.provider])
-  if not agreed(run, run.candidate) then return "declined" end
+  if not consented(run, run.candidate) then return "declined" end
 end
 
 -- One create; refusals go on as after_refusal says. → "declined" when a person does not agree to the sum of what is left
 local function create_next(run)
   for candidate, provider, guard in next_candidate, run do
-    if not agreed(run, candidate) then return "declined" end
+    if not consented(run, candidate) then return "declined" end
     local made = machine.prepare(provider, run.engine, run.client_public, guard)
     local ok, result = fail.try(rent.create, run.journal, provider, plan_of(run, candidate, made), function(token)
       return machine.order(made, candidate, run.want, token)

@@ -43,7 +43,8 @@ end
 
 case("a cloud that takes the key no more when it comes to renting costs only itself", "both", function(r)
   r:fault { name = "api.auth", sticky = true, match = { cloud = "vast", path = "/users/current" } }
-  expect.ends(r:run("--cheapest", MODEL), 0, "Selected: vast", "going on with the other clouds", "lambda ", "READY")
+  expect.ends(r:run("--cheapest", MODEL), 8, "going on with the other clouds", "above twice the $1.70 of the first choice", "--max-price=1.10")
+  expect.ends(r:run("--cheapest", MODEL, "--max-price=1.10"), 0, "going on with the other clouds", "Selected: lambda ", "READY")
   expect.ends(r:run("stop"), 0)
   expect.all_over(r)
 end)

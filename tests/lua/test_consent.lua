@@ -24,15 +24,20 @@ return function(t)
 
   t:case("nobody: twice the first sum within MAX_PRICE; --max-price replaces both", function()
     local function never() error "somebody was asked" end
-    local self = consent.new { limit = 3, hours = 8 }
+    local function new(terms)
+      local self = consent.new(terms)
+      consent.first(self, candidate(10))
+      return self
+    end
+    local self = new { limit = 3, hours = 8 }
     t:ok(consent.given(self, candidate(10), never))
     t:ok(consent.given(self, candidate(20), never))
     local why = t:raises("limit", consent.given, self, candidate(20.01), never)
     t:ok(tostring(why):find("$20.01 for 8h 00m, $0.01 above twice the $10.00", 1, true), tostring(why))
     t:raises("limit", consent.given, self, candidate(15, 3.01), never)
-    t:raises("limit", consent.given, consent.new { limit = 3, hours = 8 }, candidate(15, 3.01), never)
-    t:ok(consent.given(consent.new { hours = 8 }, candidate(15, 300), never), "MAX_PRICE=off")
-    self = consent.new { wall = 5, limit = 3, hours = 8 }
+    t:raises("limit", consent.given, new { limit = 3, hours = 8 }, candidate(15, 3.01), never)
+    t:ok(consent.given(new { hours = 8 }, candidate(15, 300), never), "MAX_PRICE=off")
+    self = new { wall = 5, limit = 3, hours = 8 }
     t:ok(consent.given(self, candidate(1), never))
     t:ok(consent.given(self, candidate(40, 5), never))
     t:raises("limit", consent.given, self, candidate(40, 5.01), never)
