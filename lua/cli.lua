@@ -56,6 +56,9 @@ local function misshapen(command, name)
       return field .. " must be a text"
     end
   end
+  if command.words ~= nil and math.type(command.words) ~= "integer" then
+    return "words must be a number: how many words it takes"
+  end
   if command.options ~= nil and type(command.options) ~= "table" then
     return "options must be a list of names"
   end
@@ -178,9 +181,6 @@ function M.main(argv)
   local fits, sentence = args.allowed(command, parsed)
   if not fits then
     return usage(argv, sentence)
-  end
-  if #parsed.words > 0 and not command.args then
-    return usage(argv, ("%s takes no '%s'"):format(command.name, parsed.words[1]))
   end
   stop_ahead(command)
   return run.command(command, parsed, load, problem, ENDURING[command.name] and world.builtin("commands." .. command.name))

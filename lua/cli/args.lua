@@ -167,9 +167,19 @@ function M.allowed(command, parsed)
     if value and not row.global and not takes[row.name] and not takes[row.name .. "="] then
       return nil, ("%s does not take --%s; see continueplz help %s"):format(command.name, row.name, command.name)
     end
+    if value and row.against and parsed.options[row.against] then
+      return nil, ("--%s and --%s contradict each other; say one of them"):format(row.name, row.against)
+    end
     if value and row.also and takes[row.name .. "="] ~= (value ~= true or nil) then
       return nil, (value == true and "%s needs a time, as in --%s=17:00" or "%s takes no value in --%s"):format(command.name, row.name)
     end
+  end
+  if parsed.options.json and parsed.options.output == "text" then
+    return nil, "--json and --output=text contradict each other; say one of them"
+  end
+  local most = command.args and (command.words or #parsed.words) or 0
+  if #parsed.words > most then
+    return nil, ("%s takes no '%s'; see continueplz help %s"):format(command.name, parsed.words[most + 1], command.name)
   end
   return true
 end

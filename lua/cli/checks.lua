@@ -31,9 +31,9 @@ function checks.choice(row, text)
 end
 
 function checks.number(row, text)
-  local number = math.tointeger(tonumber(text))
-  if not number or number < 1 then
-    return nil, ("--%s: '%s' is not a whole number above 0"):format(row.name, text)
+  local number = text:find("^%d+$") and math.tointeger(tonumber(text))
+  if not number or number < 1 or number > row.most then
+    return nil, ("--%s: '%s' is not a whole number from 1 to %d"):format(row.name, text, row.most)
   end
   return number
 end

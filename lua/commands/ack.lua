@@ -6,6 +6,7 @@ return {
   details = "Without ID: the one machine that waits for it. A machine that is simply running is ended with stop, not with ack.",
   options = {},
   args = "[ID]",
+  words = 1,
   tolerant = true,
   run = function(ctx)
     local fail = require "base.fail"

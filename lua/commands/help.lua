@@ -18,6 +18,7 @@ return {
   summary = "explain a command; --all: everything",
   options = { "all" },
   args = "[COMMAND]",
+  words = 1,
   offline = true,
   run = function(ctx)
     local help = require "ui.help"

@@ -47,6 +47,7 @@ return {
   summary = "show the last lines of a log: tool, engine or guard",
   options = { "lines" },
   args = "[tool|engine|guard]",
+  words = 1,
   tolerant = true,
   data = true,
   run = function(ctx)

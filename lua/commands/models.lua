@@ -60,9 +60,7 @@ end
 local function machine(ctx)
   local config, gpus = require "facts.config", require "facts.gpus"
   local count, vram, name = config.get("GPUS") or 1, ctx.options.vram, config.get("DEFAULT_GPU")
-  if vram and ctx.options.gpu then
-    usage("--gpu and --vram contradict each other; say one of them")
-  elseif vram then
+  if vram then
     return { vram_gb = gpus.gb_of_mib(vram * 1024), gpus = count, sold = vram }
   elseif name then
     local gpu = gpus.find(name)

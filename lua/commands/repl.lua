@@ -6,17 +6,14 @@ return {
     .. "terminal it runs what comes on the standard input and ends at the first error. It rents nothing.",
   options = { "trace", "provider", "gpu", "gpus", "model", "tier", "context", "spot", "on-demand", "region", "hours", "max-price" },
   args = "[PROVIDER]",
+  words = 1,
   tolerant = true,
   data = true,
   run = function(ctx)
     local config = require "facts.config"
-    local fail = require "base.fail"
     local process = require "base.process"
     local term = require "base.term"
     local scope = require "cli.repl.scope"
-    if ctx.args[2] then
-      fail.raise("usage", ("repl takes one cloud, not '%s' as well"):format(ctx.args[2]))
-    end
     local name = ctx.args[1] or config.get("DEFAULT_PROVIDER")
     for _, cloud in ipairs(require "facts.clouds") do
       if not name and config.secret(cloud.key) and require("base.world").source("providers." .. cloud.name) then

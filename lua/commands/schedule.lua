@@ -34,9 +34,6 @@ local function plan_of(ctx)
   if useless and options.stop then
     fail.raise("usage", ("%s is about a start; say --start=08:30 as well"):format(useless))
   end
-  if options.cron and options.systemd then
-    fail.raise("usage", "--cron and --systemd contradict each other")
-  end
   local plan = schedule.new(options.start, options.stop, options.days, start_words(ctx))
   local hours = schedule.hours(plan)
   if hours and not options.hours then

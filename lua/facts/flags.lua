@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- Every option of the command line, once. `setting`: the option is another way to give that setting, checked by the same reader.
 -- kind: text, duration (a unit is required), hours (a bare number means hours), number, choice, time (of day), days (of the week),
--- none; `values` for choices; `says` fixes the setting's text for an option without a value; `also` names the kind of the value
--- that a `none` has in the commands that list it as `NAME=`, where `value_also` and `doc_also` describe it.
+-- none; `values` for choices; `most` for numbers; `against`: another option that contradicts it; `says` fixes the setting's text for an
+-- option without a value; `also` names the kind of the value that a `none` has in the commands that list it as `NAME=`, where
+-- `value_also` and `doc_also` describe it.
 local rows = {
   { name = "cheapest", kind = "none", doc = "take the cheapest machine that fits (the policy decides; this is the default)" },
   { name = "provider", kind = "text", value = "NAME", setting = "DEFAULT_PROVIDER", doc = "only this cloud: vast or lambda" },
@@ -37,13 +38,13 @@ local rows = {
     value_also = "HH:MM", doc_also = "when to stop, in local time" },
   { name = "days", kind = "days", value = "DAYS", doc = "on which days: mon-fri (default), mon,wed,fri, daily" },
   { name = "cron", kind = "none", doc = "by the crontab" },
-  { name = "systemd", kind = "none", doc = "by timers of systemd (default where they work)" },
+  { name = "systemd", kind = "none", against = "cron", doc = "by timers of systemd (default where they work)" },
   { name = "print", kind = "none", doc = "print what would be written; write nothing" },
   { name = "shell", kind = "none", doc = "lines for a shell: eval \"$(continueplz endpoint --shell)\"" },
-  { name = "json", kind = "none", doc = "the same as --output=json" },
-  { name = "for", kind = "text", value = "CLIENT", doc = "continue, opencode, codex, claude, aider, zed or pi" },
-  { name = "vram", kind = "number", value = "GB", doc = "a card with this much memory, as it is sold, like 24" },
-  { name = "lines", short = "n", kind = "number", value = "N", doc = "how many lines (default 40)" },
+  { name = "json", kind = "none", against = "shell", doc = "the same as --output=json" },
+  { name = "for", kind = "text", value = "CLIENT", against = "shell", doc = "continue, opencode, codex, claude, aider, zed or pi" },
+  { name = "vram", kind = "number", value = "GB", most = 100000, against = "gpu", doc = "a card with this much memory, as it is sold, like 24" },
+  { name = "lines", short = "n", kind = "number", value = "N", most = 1000000, doc = "how many lines (default 40)" },
   { name = "trace", kind = "none", doc = "show every request and answer, secrets hidden" },
   { name = "all", kind = "none", doc = "everything there is to know" },
 

@@ -123,10 +123,34 @@ return function(t)
     end
   end)
 
+  t:case("options that contradict each other, numbers that are none", function()
+    local takes = { ["for"] = "endpoint", json = "endpoint", systemd = "schedule", vram = "models" }
+    for _, row in ipairs(flags.list) do
+      if row.against then
+        local function word(each)
+          return "--" .. each.name .. (each.kind == "none" and "" or "=" .. (each.kind == "number" and "1" or "h100"))
+        end
+        t:ok(refused({ takes[row.name], word(row), word(flags.long(row.against)) }, "both"):find("contradict", 1, true), row.name)
+      end
+      local wrong = { "0", "-1", "1e3", "0x10", "1.0", " 1", "1 ", "+1", tostring((row.most or 0) + 1), "9" .. ("0"):rep(30) }
+      for _, number in ipairs(row.kind == "number" and wrong or {}) do
+        t:ok(refused({ "--" .. row.name .. "=" .. number }, "a number"):find("from 1 to " .. row.most, 1, true), number)
+      end
+    end
+    refused({ "endpoint", "--json", "--output=text" }, "both")
+  end)
+
   t:case("every command: a word too many, an option of another's, a word that is none", function()
     for _, name in ipairs(args.commands) do
       local command = require("commands." .. name)
-      if not command.args then
+      if command.words then
+        local line = { name }
+        for index = 1, command.words do
+          line[index + 1] = "one"
+        end
+        line[#line + 1] = "surplus"
+        t:ok(refused(line, "a word too many"):find(name .. " takes no 'surplus'", 1, true), name)
+      elseif not command.args then
         t:ok(refused({ name, "surplus" }, "a word too many"):find(name .. " takes no 'surplus'", 1, true), name)
         t:ok(refused({ name, "" }, "an empty word"):find(name .. " takes no ''", 1, true), name)
         t:ok(refused({ name, "--", "--yes" }, "a word behind --"):find("takes no '--yes'", 1, true), name)
