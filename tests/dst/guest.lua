@@ -4,6 +4,7 @@
 local json = require "base.json"
 local keys = require "base.keys"
 local models = require "cloudsim.models"
+local sorted = require "base.sorted"
 local vm = require "dst.guest_vm"
 
 local START, PUSHED = 1.0, 0.2 -- seconds until the push port listens, until the guest runs
@@ -39,7 +40,7 @@ end
 guest.listen = listen
 
 --- One machine. place = { sim=, world=, cloud= (of dst/clouds.lua), pump=function() after each call of the cloud,
--- guarded=function() when the guard ends the machine, asked=function(request, taken) at its control }
+-- guarded=function() when the guard ends the machine, asked=function(request, taken) at its control, says=function(state) → what its guard says of itself }
 function guest.new(place, instance)
   return setmetatable({ place = place, sim = place.sim, instance = instance, models = {}, turn = 0, key = nil, uptime = 0 }, guest)
 end
@@ -158,6 +159,12 @@ function guest:start(random)
   return ports
 end
 
+--- The host maps its ports anew. → ports
+function guest:remap(random)
+  for name in sorted(self.ports) do self.ports[name] = random:int(40000, 65000) end
+  return self.ports
+end
+
 --- The machine's processes are dead.
 function guest:stop()
   self.turn = self.turn + 1
@@ -181,7 +188,7 @@ local function state_of(self)
     idle = limits.idle, life = limits.life, life_max = limits.life, silence_left = rest(limits.silence, self.contact),
     idle_left = rest(limits.idle, self.traffic or self.birth + limits.idle), life_left = rest(limits.life, self.birth),
     age = now(self) - self.birth, ending_age = self.ending and now(self) - self.ending or json.null, engine = { running = not self.ending, restarts = 0 },
-    guard = { persisted = true, ready = key_of(self) ~= nil, attempts = 0 } }
+    guard = self.place.says { persisted = true, ready = key_of(self) ~= nil, attempts = 0 } }
 end
 
 local function answered(self, request)

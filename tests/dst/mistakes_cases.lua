@@ -1,6 +1,10 @@
 -- SPDX-License-Identifier: MIT
 -- More of dst/mistakes.lua: those that the told cases (dst/cases.lua) notice.
 return {
+  { name = "ports that move are not followed", file = "work/agent.lua", expects = "E3", only = "machine: its ports",
+    find = "    follow_endpoint(self, session, provider, instance)\n", replace = "    self.cloud_problem = nil\n" },
+  { name = "a guard that keeps nothing is relied on", file = "work/steps.lua", expects = "E1", only = "machine: its guard keeps",
+    find = "  if not detail.persisted then", replace = "  if false then" },
   { name = "absences need not follow one another", file = "work/proof.lua", expects = "S2", only = "proof: absent, there",
     find = "        count = 0\n        return false", replace = "        return false" },
   { name = "what cannot be ended keeps the rest", file = "work/stop.lua", expects = "E2", only = "proof: of two",

@@ -8,6 +8,7 @@ local inprocess = require "cloudsim.inprocess"
 local judges = require "dst.judge"
 local loader = require "base.world"
 local roads = require "dst.roads"
+local sorted = require "base.sorted"
 local worlds = require "cloudsim.world"
 
 local HOME = "/home/user/.continueplz"
@@ -56,7 +57,11 @@ local function machine(self, instance)
   if not made then
     made = guests.new({ sim = self.sim, world = self.world, cloud = self.cloud, pump = function() pump(self) end,
       guarded = function() self:trace("guard ends " .. instance.id) end,
-      asked = function(request, taken) self.judge:control(instance, request, taken) end }, instance)
+      asked = function(request, taken) self.judge:control(instance, request, taken) end,
+      says = function(state)
+        for name, value in sorted(self.guard_says or {}) do state[name] = value end
+        return state
+      end }, instance)
     self.guests[instance.id] = made
     self.guest_order[#self.guest_order + 1] = made
   end
@@ -163,6 +168,7 @@ function play.new(options)
     if instance.args and instance.args[1] ~= "-c" then return {} end
     return machine(self, instance):start(world.random)
   end
+  hooks.remap = function(instance) return machine(self, instance):remap(world.random) end
   hooks.stop = function(instance)
     if self.guests[instance.id] then self.guests[instance.id]:stop() end
   end

@@ -54,7 +54,7 @@ function roads.open(self, options, process)
     if handle.guest() then last = sim.now end
     return { handshake_age = last and sim.now - last + 0.1 or nil, rx = 0, tx = 0, connections = 0, carrier = "udp" }
   end
-  function handle.endpoint() end
+  function handle.endpoint(_, _, port) options.endpoint_port = port end
   function handle.close()
     open = false
     for _, listener in ipairs(listeners) do listener:close() end
