@@ -117,10 +117,10 @@ function toy.proof(session)
   return { state = seen.status == "gone" and "stopped" or "running", evidence = evidence }
 end
 
---- How a machine ends itself: with the key that it found in its own environment.
+--- How a machine ends itself, with the key that it found in its own environment, and what it may ask to see that this would work.
 function toy.terminate_request()
-  return { method = "DELETE", url = config.get("TOY_BASE_URL") .. "/toy/v1/machines/${CONTAINER_ID}", headers = { "X-Toy-Key: ${CONTAINER_API_KEY}" },
-    key_env = "CONTAINER_API_KEY" }
+  local url, headers = config.get("TOY_BASE_URL") .. "/toy/v1/machines/${CONTAINER_ID}", { "X-Toy-Key: ${CONTAINER_API_KEY}" }
+  return { method = "DELETE", url = url, headers = headers, key_env = "CONTAINER_API_KEY", rehearse = { url = url, headers = headers } }
 end
 
 return toy

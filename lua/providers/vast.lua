@@ -280,12 +280,10 @@ function vast.charges(session)
   return found
 end
 
---- The call by which a machine ends itself: its own key may do that and no more (§1.12).
+--- The call by which a machine ends itself, and the harmless one beside it: its own key may show and end it and no more (§1.12).
 function vast.terminate_request()
-  return {
-    method = "DELETE", url = config.get("VAST_BASE_URL") .. "/api/v0/instances/${CONTAINER_ID}/",
-    headers = { "Authorization: Bearer ${CONTAINER_API_KEY}" },
-  }
+  local url, headers = config.get("VAST_BASE_URL") .. "/api/v0/instances/${CONTAINER_ID}/", { "Authorization: Bearer ${CONTAINER_API_KEY}" }
+  return { method = "DELETE", url = url, headers = headers, rehearse = { url = url, headers = headers } }
 end
 
 return vast

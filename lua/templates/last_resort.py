@@ -1,6 +1,6 @@
 # The last resort of a virtual machine: when for SECONDS in all no guard was running with its record on the disk, this ends the machine.
 # Its requests are in last_resort.json, the keys in the environment. Runs as: python3 last_resort.py
-import json, os, re, subprocess, time
+import json, os, re, socket, subprocess, time
 
 order = json.load(open("last_resort.json"))
 environment = dict(os.environ)
@@ -26,30 +26,43 @@ def send(request):
     return done.stdout
 
 
-# Ids of the innermost objects that have one and hold the token. -> whether the token is in `value`
-def search(value, token, found):
+# Ids of the innermost objects that have one and hold the token, as {id: whether it is this machine}. -> what `value` holds of both
+def search(value, token, own, found):
     if isinstance(value, str):
-        return token in value
-    if isinstance(value, list):
-        return any([search(each, token, found) for each in value])
-    if not isinstance(value, dict):
-        return False
+        return {name for name, held in (("token", token in value), ("own", value == own)) if held}
+    if not isinstance(value, (dict, list)):
+        return set()
     before = len(found)
-    holds = any([search(each, token, found) for each in value.values()])
-    if holds and "id" in value and len(found) == before:
-        found.append(str(value["id"]))
+    holds = set().union(*[search(each, token, own, found) for each in (value.values() if isinstance(value, dict) else value)])
+    if "token" in holds and "id" in value and len(found) == before:
+        found[str(value["id"])] = "own" in holds
     return holds
 
 
+# The address that this machine has in its own network; nothing is sent.
+def address():
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect(("192.0.2.1", 9))
+            return probe.getsockname()[0]
+    except OSError:
+        return None
+
+
+# Every machine of the token, this one last; one that cannot be ended keeps nobody else.
 def end_machine():
-    find, ids = order.get("find"), [""]
+    find, found, problem = order.get("find"), {}, None
     if find:
-        ids = []
-        search(json.loads(send(find)), find["token"], ids)
-        time.sleep(find.get("pause", 0))
-    for each in ids:
+        search(json.loads(send(find)), find["token"], address(), found)
+    for each in sorted(found, key=found.get) if find else [""]:
         environment["ID"] = each
-        send(order["terminate"])
+        time.sleep(find.get("pause", 0) if find else 0)
+        try:
+            send(order["terminate"])
+        except OSError as refusal:
+            problem = refusal
+    if problem:
+        raise problem
 
 
 def guarded():

@@ -59,7 +59,7 @@ local function guest_order(made, want, token)
   return {
     token = token, listen_port = ports.listen, push_port = ports.push, engine_port = ports.engine, client_public = made.client_public,
     limits = { silence = limits.silence, idle = limits.idle, life = limits.life, life_max = limits.life },
-    terminate = terminate, retry_seconds = terminate.retry or RETRY_SECONDS,
+    terminate = terminate, retry_seconds = math.max(1, math.floor(pace.seconds(terminate.retry or RETRY_SECONDS))),
     engine = made.engine.start { port = ports.engine, context = want.context, model = want.model, boot = way.engine.boot,
       directory = way.engine.directory },
     ca_pem = ca_bundle(), last_resort_seconds = LAST_RESORT_SECONDS,

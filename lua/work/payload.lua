@@ -65,6 +65,7 @@ function payload.config(order)
   add("terminate-method", terminate.method)
   add_request(add, "terminate", terminate)
   if terminate.body and terminate.body ~= "" then add("terminate-body", terminate.body) end
+  if terminate.rehearse then add_request(add, "rehearse", terminate.rehearse) end
   local find = terminate.find
   if find then
     add_request(add, "find", find)
@@ -107,7 +108,8 @@ end
 --- Builds what is sent for one rental.
 -- @param order { token (of the session), listen_port, push_port, engine_port, client_public (base64), last_resort_seconds, retry_seconds,
 --   limits = { silence, idle, life, life_max } in seconds (0 off),
---   terminate = { method, url, headers = { "Name: value" }, body, key_env, find = { url, headers, token, pause } or nil },
+--   terminate = { method, url, headers = { "Name: value" }, body, key_env, find = { url, headers, token, pause } or nil,
+--   rehearse = { url, headers } or nil },
 --   engine = { argv, env = { "NAME=value" }, inherit = { "NAME" } (variables of the machine) }, ca_pem or nil }.
 --   Texts may hold ${NAME} of the machine's environment.
 -- @return { blob, sha256 (hex), script, config, own (path of the user's own start.sh, nil without) }

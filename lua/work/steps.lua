@@ -26,6 +26,7 @@ local SILENT_MACHINES = 2    -- in a row without a handshake: suspect the user's
 local RATE_TRIES, RATE_PAUSE = 5, 15 -- creates that came too fast; seconds
 local ODD_REFUSALS = 3       -- creates refused for other reasons than capacity
 local SHORTEST_HANDSHAKE = 8 -- seconds; the tunnel's own timers do not run faster for simulators
+local SHORTEST_GUARD = 8     -- seconds, for the same reason: its second rehearsal comes after some
 local PRICE_TOLERANCE = 1.02
 
 local function money(amount) return ("$%.3f/h"):format(amount) end
@@ -230,6 +231,13 @@ function steps.tunnel(run)
   fail.raise("machine", ("no tunnel handshake over UDP with %s:%d within %s"):format(run.endpoint.host, run.endpoint.port, clock.duration(limit)))
 end
 
+-- Raises when the guard has not yet seen that it could end the machine: the harmless half of that call was answered (DESIGN §1.15).
+local function check_rehearsal(detail)
+  if detail.rehearsed ~= false then return end -- true, or null: this cloud has nothing harmless to ask
+  local why = type(detail.rehearsal) == "string" and "the cloud does not let it end the machine: " .. detail.rehearsal
+  fail.raise("machine", why or "it has not yet tried whether the cloud would let it end the machine")
+end
+
 -- The guard's state when it is armed, keeps its end on disk and could end the machine at this moment (unless it was accepted that it
 -- never can); raises what is missing.
 local function guard_now(run)
@@ -242,12 +250,13 @@ local function guard_now(run)
   if guard.state ~= "armed" then fail.raise("machine", "its state is " .. tostring(guard.state)) end
   if not detail.persisted then fail.raise("machine", "it cannot keep its end on the machine's disk") end
   if not detail.ready and run.made.guard ~= "none" then fail.raise("machine", "it has no key to end the machine with: " .. tostring(detail.missing)) end
+  if run.made.guard ~= "none" then check_rehearsal(detail) end
   link.tell(run.session.token, "/heartbeat")
   return guard
 end
 
 function steps.guard(run)
-  local until_, guard, problem = clock.now() + pace.seconds(60), nil, nil
+  local until_, guard, problem = clock.now() + math.max(pace.seconds(60), SHORTEST_GUARD), nil, nil
   repeat
     local ok, answer = fail.try(guard_now, run)
     if ok then guard = answer else problem = fail.message(answer) end

@@ -262,6 +262,8 @@ static const struct key keys[] = {
     {"terminate-url", true, set_url, FIELD(terminate.url)},
     {"terminate-header", true, set_header, FIELD(terminate.headers)},
     {"terminate-body", true, set_text, FIELD(terminate.body)},
+    {"rehearse-url", true, set_url, FIELD(rehearse.url)},
+    {"rehearse-header", true, set_header, FIELD(rehearse.headers)},
     {"find-url", true, set_url, FIELD(find.url)},
     {"find-header", true, set_header, FIELD(find.headers)},
     {"find-token", false, set_text, FIELD(find_token)},
@@ -385,6 +387,7 @@ static void free_request(struct config_request *request) {
 void config_free(struct config *config) {
     free_request(&config->terminate);
     free_request(&config->find);
+    free_request(&config->rehearse);
     free_list(&config->ca_files);
     free_list(&config->engine_argv);
     free_list(&config->engine_env);

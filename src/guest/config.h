@@ -42,7 +42,7 @@ struct config {
     struct guard_limits limits;
     int64_t life_max;
     int64_t retry; /* seconds */
-    struct config_request terminate, find;
+    struct config_request terminate, find, rehearse;
     char *find_token;
     int64_t find_pause; /* seconds between the two requests */
     struct config_list ca_files, engine_argv, engine_env;

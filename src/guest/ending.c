@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 #include "ending.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "attempt.h"
 #include "clock.h"
 #include "request.h"
 #include "wire.h"
 
-#define ATTEMPT_SECONDS 60
 #define BACKOFF_SECONDS 60
 #define MOST_PAUSE 20
 #define BUNDLE_MAX (4 << 20)
 #define SECOND 1000000000ULL
+#define REHEARSED "rehearsed"
 
 struct ending {
     struct loop *loop;
@@ -28,18 +28,15 @@ struct ending {
     const struct store *store;
     const struct guard *guard;
     struct tls_anchors *anchors;
-    struct loop_timer *timer; /* the next attempt, or the limit of the running one */
-    struct loop_watch *watch;
-    pid_t child; /* 0: none runs */
-    int pipe;
-    bool begun;
-    int64_t pause; /* seconds */
-    uint64_t attempts;
-    char last[240];
-    char report[240];
-    size_t report_len;
+    struct attempt *end, *rehearse;
+    struct loop_timer *next, *again; /* the next attempt, the next rehearsal */
+    bool begun, rehearsed;
+    int64_t pause, rehearsal_pause; /* seconds */
+    uint64_t attempts, rehearsals;
+    char last[ATTEMPT_TEXT];
+    char rehearsal[ATTEMPT_TEXT]; /* why the last rehearsal failed */
     char key[KEY_MAX + 1];
-    char id[128]; /* found by find-url, in the child only */
+    char id[JSON_ID]; /* found by find-url, in the child only */
 };
 
 static const char *lookup(void *ctx, const char *name) {
@@ -77,107 +74,155 @@ static void describe(const char *what, const struct answer *answer, char *out, s
         snprintf(out, size, "%s failed: %s", what, answer->why);
 }
 
-static bool find_id(struct ending *ending, int64_t when, char *out, size_t size) {
+/* This machine's own addresses, by which its own object in a list is known. */
+static void own_addresses(struct json_own *own) {
+    struct ifaddrs *list = NULL;
+    own->count = 0;
+    if (getifaddrs(&list) != 0)
+        return;
+    for (const struct ifaddrs *at = list; at && own->count < JSON_OWN; at = at->ifa_next) {
+        const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)at->ifa_addr;
+        if (four && four->sin_family == AF_INET)
+            inet_ntop(AF_INET, &four->sin_addr, own->text[own->count++], sizeof own->text[0]);
+    }
+    freeifaddrs(list);
+}
+
+/* The machines that hold the token, this one last. */
+static bool find_ids(struct ending *ending, int64_t when, struct json_ids *ids, char *out, size_t size) {
     struct answer answer;
+    struct json_own own;
+    int hits = 0;
+    own_addresses(&own);
     request_send(&ending->config->find, lookup, ending, ending->anchors, when, &answer);
     describe("find", &answer, out, size);
     if (answer.status == 200) {
-        int hits = json_find_id(answer.body, answer.body_len, ending->config->find_token, ending->id, sizeof ending->id);
-        if (hits == 1) {
-            answer_free(&answer);
-            return true;
-        }
-        const char *wrong = hits == 0 ? "nothing in it holds the token" : hits == -2 ? "several objects do" : "no JSON";
-        snprintf(out, size, "find answered HTTP 200, but %s", wrong);
+        hits = json_find_ids(answer.body, answer.body_len, ending->config->find_token, &own, ids);
+        snprintf(out, size, "find answered HTTP 200, but %s", hits < 0 ? "no JSON" : "nothing in it holds the token");
     }
     answer_free(&answer);
-    return false;
+    return hits > 0;
 }
 
-/* Runs in the child. Never returns. */
-static _Noreturn void attempt(struct ending *ending, int out) {
-    char report[sizeof ending->report];
-    struct answer answer;
+/* Somebody may have stepped the wall clock: every other attempt trusts the one that ran since the birth. */
+static int64_t valid_at(const struct ending *ending, uint64_t turn) {
     struct guard_now now = clock_now();
-    /* Somebody may have stepped the wall clock: every other attempt trusts the one that ran since the birth. */
-    int64_t when = (ending->attempts % 2 == 0 ? guard_estimate(ending->guard, now) : now.wall) / 1000;
-    alarm(ATTEMPT_SECONDS);
-    store_close(ending->store);
-    if (!ending->config->find.url || find_id(ending, when, report, sizeof report)) {
-        if (ending->config->find.url)
-            sleep((unsigned)(ending->config->find_pause < MOST_PAUSE ? ending->config->find_pause : MOST_PAUSE));
-        request_send(&ending->config->terminate, lookup, ending, ending->anchors, when, &answer);
-        describe("terminate", &answer, report, sizeof report);
+    return (turn % 2 == 0 ? guard_estimate(ending->guard, now) : now.wall) / 1000;
+}
+
+/* In the child: one request for each machine of the token. */
+static void end_work(void *ctx, char *said, size_t size) {
+    struct ending *ending = ctx;
+    const struct config *config = ending->config;
+    struct json_ids ids = {.count = 1};
+    int64_t when = valid_at(ending, ending->attempts), pause = config->find_pause < MOST_PAUSE ? config->find_pause : MOST_PAUSE;
+    if (config->find.url && !find_ids(ending, when, &ids, said, size))
+        return;
+    said[0] = '\0';
+    for (size_t i = 0, n = 0; i < ids.count; i++, n = strlen(said)) {
+        struct answer answer;
+        if (config->find.url)
+            sleep((unsigned)pause);
+        memcpy(ending->id, ids.id[i], sizeof ending->id);
+        request_send(&config->terminate, lookup, ending, ending->anchors, when, &answer);
+        snprintf(said + n, size - n, "%s", n ? "; " : "");
+        n = strlen(said);
+        describe("terminate", &answer, said + n, size - n);
         answer_free(&answer);
     }
-    ssize_t n = write(out, report, strlen(report));
-    _exit(n < 0);
 }
 
-static void finish(struct ending *ending) {
-    int status = 0;
-    loop_unwatch(ending->watch);
-    ending->watch = NULL;
-    close(ending->pipe);
-    kill(ending->child, SIGKILL);
-    while (waitpid(ending->child, &status, 0) < 0 && errno == EINTR) {
-    }
-    ending->child = 0;
-    if (ending->report_len)
-        memcpy(ending->last, ending->report, ending->report_len);
-    else
-        snprintf(ending->last, sizeof ending->last, "the attempt gave no answer within %d seconds or died", ATTEMPT_SECONDS);
-    ending->last[ending->report_len ? ending->report_len : strlen(ending->last)] = '\0';
-    store_log(ending->store, "attempt %llu: %s; next in %lld s", (unsigned long long)ending->attempts, ending->last,
-              (long long)ending->pause);
-    loop_timer_set(ending->timer, loop_now() + (uint64_t)ending->pause * SECOND);
-    int64_t longest = ending->config->retry > BACKOFF_SECONDS ? ending->config->retry : BACKOFF_SECONDS;
-    ending->pause = ending->pause * 2 < longest ? ending->pause * 2 : longest;
-}
-
-static void on_report(void *arg, unsigned ready) {
-    struct ending *ending = arg;
-    (void)ready;
-    ssize_t n = read(ending->pipe, ending->report + ending->report_len, sizeof ending->report - 1 - ending->report_len);
-    if (n > 0)
-        ending->report_len += (size_t)n;
-    else if (n == 0 || errno != EINTR)
-        finish(ending);
-}
-
-static void start_attempt(struct ending *ending) {
-    int ends[2];
-    ending->attempts++;
-    ending->report_len = 0;
-    if (tls_anchors_count(ending->anchors) == 0)
-        read_anchors(ending);
-    pid_t child = -1;
-    if (pipe2(ends, O_CLOEXEC) == 0) {
-        child = fork();
-        if (child == 0)
-            attempt(ending, ends[1]);
-        close(ends[1]);
-        if (child < 0)
-            close(ends[0]);
-    }
-    if (child < 0) {
-        snprintf(ending->last, sizeof ending->last, "no process for the attempt: %s", strerror(errno));
-        store_log(ending->store, "attempt %llu: %s", (unsigned long long)ending->attempts, ending->last);
-        loop_timer_set(ending->timer, loop_now() + SECOND);
+/* In the child: the harmless half of the end. */
+static void rehearse_work(void *ctx, char *said, size_t size) {
+    struct ending *ending = ctx;
+    int64_t when = valid_at(ending, ending->rehearsals);
+    struct json_ids ids;
+    if (ending->config->find.url) {
+        if (find_ids(ending, when, &ids, said, size))
+            snprintf(said, size, "%s", REHEARSED);
         return;
     }
-    ending->child = child;
-    ending->pipe = ends[0];
-    ending->watch = loop_watch(ending->loop, ends[0], LOOP_READ, on_report, ending);
-    loop_timer_set(ending->timer, loop_now() + (ATTEMPT_SECONDS + 5) * SECOND);
+    struct answer answer;
+    request_send(&ending->config->rehearse, lookup, ending, ending->anchors, when, &answer);
+    describe("rehearse", &answer, said, size);
+    if (answer.status == 200)
+        snprintf(said, size, "%s", json_object(answer.body, answer.body_len) ? REHEARSED : "rehearse answered HTTP 200, but no JSON");
+    answer_free(&answer);
 }
 
-static void on_timer(void *arg) {
-    struct ending *ending = arg;
-    if (ending->child)
-        finish(ending);
+static int64_t longer(const struct ending *ending, int64_t pause) {
+    int64_t longest = ending->config->retry > BACKOFF_SECONDS ? ending->config->retry : BACKOFF_SECONDS;
+    return pause * 2 < longest ? pause * 2 : longest;
+}
+
+static void keep(char out[ATTEMPT_TEXT], const char *said) {
+    if (said[0])
+        snprintf(out, ATTEMPT_TEXT, "%s", said);
     else
-        start_attempt(ending);
+        snprintf(out, ATTEMPT_TEXT, "the attempt gave no answer within %d seconds or died", ATTEMPT_SECONDS);
+}
+
+/* Whatever the answer is: only the machine's disappearance ends the attempts. */
+static void end_done(void *ctx, const char *said) {
+    struct ending *ending = ctx;
+    keep(ending->last, said);
+    store_log(ending->store, "attempt %llu: %s; next in %lld s", (unsigned long long)ending->attempts, ending->last,
+              (long long)ending->pause);
+    loop_timer_set(ending->next, loop_now() + (uint64_t)ending->pause * SECOND);
+    ending->pause = longer(ending, ending->pause);
+}
+
+static void start_attempt(void *arg) {
+    struct ending *ending = arg;
+    ending->attempts++;
+    if (tls_anchors_count(ending->anchors) == 0)
+        read_anchors(ending);
+    if (attempt_start(ending->end))
+        return;
+    snprintf(ending->last, sizeof ending->last, "no process for the attempt: %s", strerror(errno));
+    store_log(ending->store, "attempt %llu: %s", (unsigned long long)ending->attempts, ending->last);
+    loop_timer_set(ending->next, loop_now() + SECOND);
+}
+
+static void rehearse_done(void *ctx, const char *said) {
+    struct ending *ending = ctx;
+    ending->rehearsed = strcmp(said, REHEARSED) == 0;
+    if (ending->rehearsed) {
+        ending->rehearsal[0] = '\0';
+        store_log(ending->store, "rehearsed: the machine could be ended from here");
+        return;
+    }
+    keep(ending->rehearsal, said);
+    store_log(ending->store, "rehearsal %llu: %s; next in %lld s", (unsigned long long)ending->rehearsals, ending->rehearsal,
+              (long long)ending->rehearsal_pause);
+    loop_timer_set(ending->again, loop_now() + (uint64_t)ending->rehearsal_pause * SECOND);
+    ending->rehearsal_pause = longer(ending, ending->rehearsal_pause);
+}
+
+static bool rehearses(const struct ending *ending) {
+    return ending->config->find.url || ending->config->rehearse.url;
+}
+
+/* A key that is missing is waited for: it may still be pushed. */
+static void start_rehearsal(void *arg) {
+    struct ending *ending = arg;
+    struct ending_status status;
+    if (ending->begun || !rehearses(ending))
+        return;
+    ending_get_status(ending, &status);
+    if (!status.key && !status.ready)
+        return;
+    ending->rehearsals++;
+    if (!attempt_start(ending->rehearse))
+        loop_timer_set(ending->again, loop_now() + SECOND);
+}
+
+void ending_rehearse(struct ending *ending) {
+    attempt_stop(ending->rehearse);
+    ending->rehearsed = false;
+    ending->rehearsal[0] = '\0';
+    ending->rehearsal_pause = ending->config->retry;
+    start_rehearsal(ending);
 }
 
 static bool key_good(const char *key, size_t len) {
@@ -199,8 +244,11 @@ struct ending *ending_new(struct loop *loop, const struct config *config, const 
     ending->guard = guard;
     ending->pause = config->retry;
     ending->anchors = tls_anchors_new();
-    ending->timer = loop_timer(loop, on_timer, ending);
-    if (!ending->anchors || !ending->timer) {
+    ending->next = loop_timer(loop, start_attempt, ending);
+    ending->again = loop_timer(loop, start_rehearsal, ending);
+    ending->end = attempt_new(loop, store, end_work, end_done, ending);
+    ending->rehearse = attempt_new(loop, store, rehearse_work, rehearse_done, ending);
+    if (!ending->anchors || !ending->next || !ending->again || !ending->end || !ending->rehearse) {
         ending_free(ending);
         return NULL;
     }
@@ -211,8 +259,10 @@ struct ending *ending_new(struct loop *loop, const struct config *config, const 
 }
 
 void ending_free(struct ending *ending) {
-    if (ending->timer)
-        loop_timer_free(ending->timer);
+    attempt_free(ending->end);
+    attempt_free(ending->rehearse);
+    loop_timer_free(ending->next);
+    loop_timer_free(ending->again);
     tls_anchors_free(ending->anchors);
     sodium_memzero(ending, sizeof *ending);
     free(ending);
@@ -222,6 +272,8 @@ void ending_begin(struct ending *ending) {
     if (ending->begun)
         return;
     ending->begun = true;
+    attempt_stop(ending->rehearse);
+    loop_timer_set(ending->again, 0);
     store_log(ending->store, "ending the machine: %s; request: %s %s", ending->guard->reason, ending->config->terminate.method,
               ending->config->terminate.url);
     start_attempt(ending);
@@ -234,6 +286,7 @@ bool ending_key(struct ending *ending, const char *key, size_t len) {
     ending->key[len] = '\0';
     if (!store_write(ending->store, "key", key, len))
         store_log(ending->store, "the pushed key could not be kept on disk: %s", strerror(errno));
+    ending_rehearse(ending);
     return true;
 }
 
@@ -263,9 +316,14 @@ void ending_get_status(const struct ending *ending, struct ending_status *out) {
     out->key = lookup((void *)ending, "KEY")[0] != '\0';
     memcpy(out->last, ending->last, sizeof out->last);
     const struct config *config = ending->config;
+    out->rehearses = rehearses(ending);
+    out->rehearsed = ending->rehearsed;
+    memcpy(out->rehearsal, ending->rehearsal, sizeof out->rehearsal);
     out->ready = request_usable(ending, &config->terminate, missing);
     if (out->ready && config->find.url)
         out->ready = request_usable(ending, &config->find, missing);
+    if (out->ready && config->rehearse.url)
+        out->ready = request_usable(ending, &config->rehearse, missing);
     if (!out->ready)
         snprintf(out->missing, sizeof out->missing, "there is no usable value for ${%s}", missing);
     else if (strncmp(config->terminate.url, "https:", 6) == 0 && tls_anchors_count(ending->anchors) == 0) {

@@ -9,9 +9,10 @@
 struct json {
     const char *at, *end;
     unsigned depth;
-    const char *token; /* looked for in every string; NULL: not */
-    char *out;
-    size_t size;
+    const char *token; /* looked for in every string; NULL: nothing is */
+    const struct json_own *own;
+    struct json_ids *ids;
+    size_t mine; /* index of the asker's own object, JSON_IDS: not seen */
     int hits;
 };
 
@@ -92,16 +93,31 @@ static bool word(struct json *json, const char **start, size_t *len) {
     return true;
 }
 
-static bool value(struct json *json, bool *holds);
+/* What a string shows of the object that it is in. */
+enum { HOLDS_TOKEN = 1, HOLDS_OWN = 2 };
+
+static unsigned found_in(const struct json *json, const char *text) {
+    unsigned found = 0;
+    if (!json->token)
+        return 0;
+    if (strstr(text, json->token))
+        found |= HOLDS_TOKEN;
+    for (size_t i = 0; i < json->own->count; i++)
+        if (strcmp(text, json->own->text[i]) == 0)
+            found |= HOLDS_OWN;
+    return found;
+}
+
+static bool value(struct json *json, unsigned *holds);
 
 /* A member called "id" with a string or number. */
-static bool id_value(struct json *json, char *id, size_t size, bool *holds) {
+static bool id_value(struct json *json, char *id, size_t size, unsigned *holds) {
     bool whole;
     const char *start = json->at;
     if (start < json->end && *start == '"') {
         if (!string(json, id, size, &whole))
             return false;
-        *holds |= json->token && strstr(id, json->token);
+        *holds |= found_in(json, id);
         if (!whole)
             id[0] = '\0';
         return true;
@@ -116,9 +132,10 @@ static bool id_value(struct json *json, char *id, size_t size, bool *holds) {
     return true;
 }
 
-static bool object(struct json *json, bool *holds) {
-    char name[64], id[128] = "";
-    bool inside = false, whole;
+static bool object(struct json *json, unsigned *holds) {
+    char name[64], id[JSON_ID] = "";
+    unsigned inside = 0;
+    bool whole;
     int before = json->hits;
     if (eat(json, '}'))
         return true;
@@ -132,15 +149,20 @@ static bool object(struct json *json, bool *holds) {
     if (!eat(json, '}'))
         return false;
     /* An inner object with an id has claimed the token: the outer one is only its container. */
-    if (inside && id[0] && json->hits == before && strlen(id) < json->size) {
-        strcpy(json->out, id);
+    if ((inside & HOLDS_TOKEN) && id[0] && json->hits == before) {
+        struct json_ids *ids = json->ids;
         json->hits++;
+        if (ids->count < JSON_IDS) {
+            if (inside & HOLDS_OWN)
+                json->mine = ids->count;
+            strcpy(ids->id[ids->count++], id);
+        }
     }
     *holds |= inside;
     return true;
 }
 
-static bool array(struct json *json, bool *holds) {
+static bool array(struct json *json, unsigned *holds) {
     if (eat(json, ']'))
         return true;
     do {
@@ -150,16 +172,16 @@ static bool array(struct json *json, bool *holds) {
     return eat(json, ']');
 }
 
-static bool text_value(struct json *json, bool *holds) {
+static bool text_value(struct json *json, unsigned *holds) {
     char text[1024];
     bool whole;
     if (!string(json, text, sizeof text, &whole))
         return false;
-    *holds |= json->token && strstr(text, json->token);
+    *holds |= found_in(json, text);
     return true;
 }
 
-static bool value(struct json *json, bool *holds) {
+static bool value(struct json *json, unsigned *holds) {
     const char *start;
     size_t len;
     blanks(json);
@@ -191,19 +213,27 @@ static bool at_end(struct json *json) {
     return json->at == json->end;
 }
 
-int json_find_id(const char *text, size_t len, const char *token, char *out, size_t size) {
-    struct json json = {.at = text, .end = text + len, .token = token, .out = out, .size = size};
-    bool holds = false;
-    out[0] = '\0';
+int json_find_ids(const char *text, size_t len, const char *token, const struct json_own *own, struct json_ids *out) {
+    struct json json = {.at = text, .end = text + len, .token = token, .own = own, .ids = out, .mine = JSON_IDS};
+    unsigned holds = 0;
+    memset(out, 0, sizeof *out);
     if (!value(&json, &holds) || !at_end(&json))
         return -1;
-    return json.hits > 1 ? -2 : json.hits;
+    if (json.mine < out->count) {
+        char mine[JSON_ID];
+        size_t last = out->count - 1;
+        memcpy(mine, out->id[json.mine], sizeof mine);
+        memmove(out->id[json.mine], out->id[json.mine + 1], (last - json.mine) * sizeof mine);
+        memcpy(out->id[last], mine, sizeof mine);
+    }
+    return (int)out->count;
 }
 
 /* Puts json->at on the value of a top-level key. */
 static int member(struct json *json, const char *wanted) {
     char name[64];
-    bool whole, holds = false;
+    unsigned holds = 0;
+    bool whole;
     const char *found = NULL;
     if (!eat(json, '{'))
         return -1;
@@ -254,4 +284,9 @@ int json_string(const char *text, size_t len, const char *name, char *out, size_
     if (got != 1)
         return got;
     return string(&json, out, size, &whole) ? 1 : -1;
+}
+
+bool json_object(const char *text, size_t len) {
+    struct json json = {.at = text, .end = text + len};
+    return member(&json, "") >= 0;
 }

@@ -211,6 +211,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "continueplz-guest: out of memory\n");
         return 1;
     }
+    ending_rehearse(guest.ending);
     loop_timer_set(guest.timer, 1);
     for (;;)
         if (loop_once(guest.loop, -1) < 0)

@@ -58,7 +58,7 @@ static void show_status(struct guest *guest, struct control_reply *reply) {
     struct guard *guard = &guest->guard;
     struct ending_status ending;
     struct engine_status engine;
-    char reason[400], exited[120], answer[520], missing[260], n[8][32];
+    char reason[400], exited[120], answer[520], rehearsal[520], missing[260], n[8][32];
     ending_get_status(guest->ending, &ending);
     engine_get_status(guest->engine, &engine);
     reply_text(reply, 200,
@@ -67,7 +67,7 @@ static void show_status(struct guest *guest, struct control_reply *reply) {
                "\"silence_left\":%s,\"idle_left\":%s,\"life_left\":%s,"
                "\"age\":%s,\"contact_age\":%s,\"traffic_age\":%s,\"uptime\":%s,"
                "\"engine\":{\"running\":%s,\"pid\":%ld,\"restarts\":%llu,\"last_exit\":%s},"
-               "\"guard\":{\"persisted\":%s,\"ready\":%s,\"missing\":%s,\"attempts\":%llu,\"last_answer\":%s}}\n",
+               "\"guard\":{\"rehearsed\":%s,\"rehearsal\":%s,\"persisted\":%s,\"ready\":%s,\"missing\":%s,\"attempts\":%llu,\"last_answer\":%s}}\n",
                guest->config.token, guard->ending ? "ending" : "armed", quoted(guard->reason, reason, sizeof reason),
                seconds(guard->ending ? guard_age(&guard->ended, now) : GUARD_OFF, n[7]), ending.key ? "true" : "false",
                (long long)guard->limits.silence, (long long)guard->limits.idle, (long long)guard->limits.life,
@@ -78,7 +78,8 @@ static void show_status(struct guest *guest, struct control_reply *reply) {
                seconds(guard->trafficked ? guard_age(&guard->traffic, now) : GUARD_OFF, n[5]),
                seconds((int64_t)((loop_now() - guest->started) / 1000000), n[6]), engine.running ? "true" : "false", engine.pid,
                (unsigned long long)engine.restarts, quoted(engine.last_exit, exited, sizeof exited),
-               guest->persisted ? "true" : "false", ending.ready ? "true" : "false",
+               !ending.rehearses ? "null" : ending.rehearsed ? "true" : "false",
+               quoted(ending.rehearsal, rehearsal, sizeof rehearsal), guest->persisted ? "true" : "false", ending.ready ? "true" : "false",
                quoted(ending.missing, missing, sizeof missing), (unsigned long long)ending.attempts,
                quoted(ending.last, answer, sizeof answer));
 }

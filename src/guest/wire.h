@@ -43,8 +43,26 @@ bool wire_parse_answer(char *data, size_t len, bool final, int *status, char **b
 int json_number(const char *text, size_t len, const char *name, int64_t *out);
 /* The string at the top-level key `name`, shortened to fit. Same results. */
 int json_string(const char *text, size_t len, const char *name, char *out, size_t size);
-/* The "id" (string, or number as written) of the innermost object that has one and holds a string with `token` in it,
- * at any depth. 1 found, 0 none, -1 not JSON, -2 more than one object answers. */
-int json_find_id(const char *text, size_t len, const char *token, char *out, size_t size);
+/* Whether the text is one JSON object. */
+bool json_object(const char *text, size_t len);
+
+#define JSON_ID 128
+#define JSON_IDS 8
+#define JSON_OWN 16
+
+/* Strings by which the asker's own object is known. */
+struct json_own {
+    char text[JSON_OWN][16];
+    size_t count;
+};
+
+struct json_ids {
+    char id[JSON_IDS][JSON_ID];
+    size_t count;
+};
+
+/* The "id"s (string, or number as written) of the innermost objects that have one and hold a string with `token` in it, at any
+ * depth, at most JSON_IDS; the object that also holds a string of `own` comes last. How many, or -1: not JSON. */
+int json_find_ids(const char *text, size_t len, const char *token, const struct json_own *own, struct json_ids *out);
 
 #endif

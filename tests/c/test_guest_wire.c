@@ -98,31 +98,61 @@ static void answers(void) {
         expect(!answer(bad[i], true, &status, body, &complete), "answer %zu is taken", i);
 }
 
-static int id_of(const char *text, char *out) {
-    return json_find_id(text, strlen(text), "cplz-7f", out, 32);
+static struct json_ids found;
+static const struct json_own own = {.text = {"127.0.0.1", "10.19.60.24"}, .count = 2};
+
+static const char *const out = found.id[0];
+
+static int id_of(const char *text) {
+    return json_find_ids(text, strlen(text), "cplz-7f", &own, &found);
 }
 
 static void ids(void) {
-    char out[32];
     const char *list = "{\"data\":[{\"id\":\"a1\",\"name\":\"x\"},{\"id\":\"b2\",\"name\":\"cplz-7f\",\"at\":{\"in\":\"eu\"}}]}";
-    expect(id_of(list, out) == 1 && strcmp(out, "b2") == 0, "by name: %s", out);
-    expect(id_of("[{\"id\":17,\"tags\":[\"u\",\"cplz-7f\"]}]", out) == 1 && strcmp(out, "17") == 0, "a number, by tag: %s", out);
+    expect(id_of(list) == 1 && strcmp(out, "b2") == 0, "by name: %s", out);
+    expect(id_of("[{\"id\":17,\"tags\":[\"u\",\"cplz-7f\"]}]") == 1 && strcmp(out, "17") == 0, "a number, by tag: %s", out);
     list = "{\"id\":\"account\",\"list\":[{\"id\":\"m\",\"meta\":{\"label\":\"my cplz-7f\"}}]}";
-    expect(id_of(list, out) == 1 && strcmp(out, "m") == 0, "the innermost: %s", out);
+    expect(id_of(list) == 1 && strcmp(out, "m") == 0, "the innermost: %s", out);
     list = "{\"list\":[{\"name\":\"cplz-7f\",\"id\":\"\\u0041\\/b\"}]}";
-    expect(id_of(list, out) == 1 && strcmp(out, "A/b") == 0, "escapes: %s", out);
-    expect(id_of("{\"list\":[{\"id\":\"a\"},{\"id\":\"b\"}]}", out) == 0, "nobody holds the token");
-    expect(id_of("{\"list\":[{\"name\":\"cplz-7f\"}]}", out) == 0, "no id");
-    expect(id_of("[{\"id\":\"a\",\"n\":\"cplz-7f\"},{\"id\":\"b\",\"n\":\"cplz-7f\"}]", out) == -2, "two hold the token");
-    expect(id_of("[{\"id\":\"0123456789012345678901234567890123456789\",\"n\":\"cplz-7f\"}]", out) == 0, "an id too long");
+    expect(id_of(list) == 1 && strcmp(out, "A/b") == 0, "escapes: %s", out);
+    expect(id_of("{\"list\":[{\"id\":\"a\"},{\"id\":\"b\"}]}") == 0, "nobody holds the token");
+    expect(id_of("{\"list\":[{\"name\":\"cplz-7f\"}]}") == 0, "no id");
+    char text[400];
+    snprintf(text, sizeof text, "[{\"id\":\"%0127d\",\"n\":\"cplz-7f\"}]", 5);
+    expect(id_of(text) == 1 && strlen(out) == 127, "the longest id");
+    snprintf(text, sizeof text, "[{\"id\":\"%0128d\",\"n\":\"cplz-7f\"}]", 5);
+    expect(id_of(text) == 0, "an id too long");
     static const char *const bad[] = {"", "{", "[1,]", "{\"a\":1,}", "{\"a\" 1}", "[1] x", "nul", "\"a", "\"\\x\"",
                                       "\"\\u12g4\"", "[\"a\nb\"]",
                                       "{a:1}", "--1", "<html>"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        expect(id_of(bad[i], out) == -1, "taken: %s", bad[i]);
+        expect(id_of(bad[i]) == -1, "taken: %s", bad[i]);
     char deep[400];
     memset(deep, '[', sizeof deep);
-    expect(json_find_id(deep, sizeof deep, "x", out, sizeof out) == -1, "endless depth");
+    expect(json_find_ids(deep, sizeof deep, "x", &own, &found) == -1, "endless depth");
+}
+
+/* Every machine of the token, the asker's own last, whatever their order is. */
+static void twins(void) {
+    static const char *const rows[] = {"{\"id\":\"a\",\"n\":\"cplz-7f\",\"private_ip\":\"10.19.60.24\"}",
+                                       "{\"id\":\"b\",\"n\":\"cplz-7f\",\"private_ip\":\"10.19.60.240\"}",
+                                       "{\"id\":\"c\",\"n\":\"cplz-7f\",\"at\":{\"ips\":[\"10.9.9.9\"]}}",
+                                       "{\"id\":\"d\",\"n\":\"other\",\"private_ip\":\"127.0.0.1\"}"};
+    static const int orders[][4] = {{0, 1, 2, 3}, {1, 0, 2, 3}, {3, 2, 1, 0}};
+    char text[600];
+    for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) {
+        const int *o = orders[i];
+        snprintf(text, sizeof text, "{\"data\":[%s,%s,%s,%s]}", rows[o[0]], rows[o[1]], rows[o[2]], rows[o[3]]);
+        expect(id_of(text) == 3, "order %zu: %zu found", i, found.count);
+        expect(strcmp(found.id[2], "a") == 0, "order %zu: its own is not the last, but %s", i, found.id[2]);
+        expect(found.id[0][0] + found.id[1][0] == 'b' + 'c', "order %zu: %s and %s", i, found.id[0], found.id[1]);
+    }
+    expect(id_of("[{\"id\":\"b\",\"n\":\"cplz-7f\"},{\"id\":\"c\",\"n\":\"cplz-7f\"}]") == 2, "its own is not seen");
+    size_t n = 0;
+    for (int i = 0; i < 12; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "%c{\"id\":%d,\"n\":\"cplz-7f\"}", i ? ',' : '[', i);
+    snprintf(text + n, sizeof text - n, "]");
+    expect(id_of(text) == JSON_IDS && strcmp(found.id[JSON_IDS - 1], "7") == 0, "more than there is room for");
 }
 
 static int number(const char *text, int64_t *out) {
@@ -143,6 +173,8 @@ static void members(void) {
     const char *json = "{\"reason\": \"a \\\"long\\\" one\"}";
     expect(json_string(json, strlen(json), "reason", text, sizeof text) == 1, "a string");
     expect(strcmp(text, "a \"long") == 0, "shortened: %s", text);
+    expect(json_object("{}", 2) && json_object(" {\"a\":[1]} ", 11), "objects");
+    expect(!json_object("[]", 2) && !json_object("<html>", 6) && !json_object("{} x", 4) && !json_object("", 0), "no objects");
     expect(json_string("{\"reason\": 5}", 13, "reason", text, sizeof text) == -1, "not a string");
 }
 
@@ -152,6 +184,7 @@ int main(void) {
     case_of("addresses", urls);
     case_of("answers of clouds", answers);
     case_of("the id of the object with our token", ids);
+    case_of("every machine of the token, its own last", twins);
     case_of("members of objects", members);
     return failures != 0;
 }

@@ -21,6 +21,7 @@ faults.names = {
   ["get.500"] = true, ["get.html"] = true, ["get.null_fields"] = true, ["get.false_null"] = true,
   ["get.unknown_status"] = true, ["get.hang"] = true,
   ["destroy.500"] = true, ["destroy.accepted_not_done"] = true, ["destroy.hang"] = true, ["destroy.429"] = true,
+  ["guard.refused"] = true,
   ["pull.stall"] = true, ["pull.error"] = true, ["pull.slow"] = true,
   ["registry.down"] = true, ["registry.html"] = true, ["spot.outbid"] = true, ["spot.resume"] = true,
 }

@@ -81,6 +81,9 @@ local FAULTS = {
 
 local function allowed(world, key, route, args)
   if key.kind == "instance" then
+    if world.faults:take("guard.refused", {cloud = "vast", instance = key.instance}) then
+      return bad_key()
+    end
     if not route.scoped or tonumber(args[1]) ~= key.instance then
       return reply.fail(world.settings.scoped_status, "auth_error", "This key is limited to instance " .. key.instance)
     end

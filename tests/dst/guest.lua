@@ -188,7 +188,7 @@ local function state_of(self)
     idle = limits.idle, life = limits.life, life_max = limits.life, silence_left = rest(limits.silence, self.contact),
     idle_left = rest(limits.idle, self.traffic or self.birth + limits.idle), life_left = rest(limits.life, self.birth),
     age = now(self) - self.birth, ending_age = self.ending and now(self) - self.ending or json.null, engine = { running = not self.ending, restarts = 0 },
-    guard = self.place.says { persisted = true, ready = key_of(self) ~= nil, attempts = 0 } }
+    guard = self.place.says { persisted = true, rehearsed = key_of(self) ~= nil, ready = key_of(self) ~= nil, attempts = 0 } }
 end
 
 local function answered(self, request)

@@ -34,8 +34,15 @@ static void answer(char *data, size_t len, bool final) {
 static void json(const char *data, size_t len) {
     char out[24] = "";
     int64_t number = 0;
-    if (json_find_id(data, len, "tok", out, sizeof out) == 1 && (!out[0] || !memchr(out, 0, sizeof out)))
+    static const struct json_own own = {.text = {"own", "10.0.0.1"}, .count = 2};
+    struct json_ids ids;
+    int found = json_find_ids(data, len, "tok", &own, &ids);
+    if (found > JSON_IDS || (found >= 0 && (size_t)found != ids.count))
         abort();
+    for (int i = 0; i < found; i++)
+        if (!ids.id[i][0] || !memchr(ids.id[i], 0, sizeof ids.id[i]))
+            abort();
+    json_object(data, len);
     if (json_number(data, len, "life", &number) == 1 && number < 0)
         abort();
     if (json_string(data, len, "reason", out, sizeof out) == 1 && !memchr(out, 0, sizeof out))

@@ -44,7 +44,8 @@ class Rig:
             f.write(f"listen-port {self.udp}\npeer-public {client_public}\ntoken {TOKEN}\nprivate-key-env CPLZ_KEY\ncontrol-port {self.inner}\n"
                     f"expose 11434 {engine} counted\nexpose 11435 {engine} uncounted\nsilence 36000\nidle 3600\nlife 43200\nlife-max 86400\n"
                     f"retry 1\nkey-env TEST_KEY\nterminate-url http://127.0.0.1:{self.cloud.port}/i/${{TEST_ID}}\n"
-                    f"terminate-header Authorization: Bearer ${{KEY}}\nengine-arg {sys.executable}\nengine-arg {self.dir}/server.py\n"
+                    f"terminate-header Authorization: Bearer ${{KEY}}\nrehearse-url http://127.0.0.1:{self.cloud.port}/own/${{TEST_ID}}\n"
+                    f"rehearse-header Authorization: Bearer ${{KEY}}\nengine-arg {sys.executable}\nengine-arg {self.dir}/server.py\n"
                     f"engine-arg {engine}\nengine-env PATH=${{PATH}}\nstate-dir state\n")
         self.guest = None
         self.boot()
@@ -86,6 +87,9 @@ class Rig:
             s.sendall(data)
             return s.makefile("rb").read()
 
+    def sent(self, method):
+        return [request for request in self.cloud.requests if request["method"] == method]
+
     def log(self):
         return lib.read(self.dir, "state", "guard.log")
 
@@ -100,6 +104,7 @@ def test_status():
     assert 7100 < s["idle_left"] <= 7200, s
     assert s["silence"] == 36000 and s["idle"] == 3600 and s["life"] == 43200 and s["life_max"] == 86400, s
     assert s["ending_age"] is None and s["traffic_age"] is None and s["contact_age"] is not None and s["uptime"] >= 0, s
+    assert s["guard"]["rehearsed"] is False and s["guard"]["rehearsal"] is None, s  # not yet: there is no key
     assert s["guard"]["persisted"] and s["guard"]["attempts"] == 0 and s["guard"]["last_answer"] is None, s
 
 
@@ -112,7 +117,25 @@ def test_key():
     code, data = RIG.tell("/key", "PUT", key=lib.KEY)
     assert code == 200 and json.loads(data)["key"] is True and json.loads(data)["guard"]["ready"] is True, data
     assert lib.KEY.encode() not in data
+    s = lib.until("a rehearsal", lambda: (lambda s: s["guard"]["rehearsed"] and s)(RIG.status()))
+    assert s["guard"]["rehearsal"] is None, s
+    assert [(r["path"], r["headers"]["Authorization"]) for r in RIG.sent("GET")] == [("/own/4711", "Bearer " + lib.KEY)], RIG.cloud.requests
     assert os.stat(f"{RIG.dir}/state/key").st_mode & 0o777 == 0o600 and lib.read(RIG.dir, "state", "key") == lib.KEY
+
+
+def test_rehearsal():
+    for status, body, sentence in ((403, b"error code: 1010", "rehearse answered HTTP 403"), (200, b"<html>", "rehearse answered HTTP 200, but no JSON"),
+                                   (404, b'{"error":"auth_error"}', "rehearse answered HTTP 404"), (201, b"{}", "rehearse answered HTTP 201")):
+        RIG.cloud.status, RIG.cloud.body = status, body
+        data = RIG.tell("/key", "PUT", key=lib.KEY)[1]
+        assert json.loads(data)["guard"]["rehearsed"] is False, "what an earlier key could do says nothing about this one"
+        s = lib.until("the refusal", lambda: (lambda s: s["guard"]["rehearsal"] and s)(RIG.status()))
+        assert s["guard"]["rehearsed"] is False and s["guard"]["rehearsal"] == sentence, s
+    seen = len(RIG.sent("GET"))
+    lib.until("more rehearsals", lambda: len(RIG.sent("GET")) >= seen + 2)
+    RIG.cloud.status, RIG.cloud.body = 200, b'{"instances": {"id": 4711}}'
+    s = lib.until("success", lambda: (lambda s: s["guard"]["rehearsed"] and s)(RIG.status()))
+    assert s["guard"]["rehearsal"] is None and s["state"] == "armed" and not RIG.sent("DELETE"), s
 
 
 def test_lease():
@@ -162,7 +185,7 @@ def test_refusals():
             code, data = RIG.ask(method, path, bad)
             assert code == 400 and "names the session's token" in json.loads(data)["error"], (path, bad, data)
     s = RIG.status()
-    assert s["state"] == "armed" and s["silence"] == 36000 and not RIG.cloud.requests, s
+    assert s["state"] == "armed" and s["silence"] == 36000 and not RIG.sent("DELETE"), s
     assert b" 413 " in RIG.raw(b"PUT /key HTTP/1.1\r\nContent-Length: 5000\r\n\r\n")
     with socket.socket() as s:
         assert s.connect_ex(("127.0.0.1", RIG.inner)) != 0, "the control listens on a real socket"
@@ -213,14 +236,14 @@ def test_end():
     code, data = RIG.tell("/end", reason="the test is over")
     s = json.loads(data)
     assert code == 200 and s["state"] == "ending" and s["reason"] == "the client asked for it: the test is over", data
-    request = lib.until("the request", lambda: RIG.cloud.requests)[0]
+    request = lib.until("the request", lambda: RIG.sent("DELETE"))[0]
     assert request["method"] == "DELETE" and request["path"] == "/i/4711", request
     assert request["headers"]["Authorization"] == "Bearer " + lib.KEY, request
     s = lib.until("the answer in the status", lambda: (lambda s: s["guard"]["last_answer"] and s)(RIG.status()))
     assert s["guard"]["last_answer"] == "terminate answered HTTP 200" and s["guard"]["attempts"] >= 1, s
     lib.until("the engine's end", lambda: not RIG.status()["engine"]["running"])
     assert not os.path.exists(f"/proc/{pid}") and RIG.tell("/lease", silence=5)[0] == 409
-    lib.until("more requests", lambda: len(RIG.cloud.requests) >= 3)
+    lib.until("more requests", lambda: len(RIG.sent("DELETE")) >= 3)
     first = RIG.status()
     assert 0 < first["ending_age"] < first["age"] and first["guard"]["attempts"] >= 2, first
     RIG.cloud.status = 404
@@ -235,6 +258,7 @@ def test_end():
 
 
 for name, fn in [("status tells limits, ages and the guard", test_status), ("the key is pushed, kept private and never shown", test_key),
+                 ("a brake that cannot work is told, and tried until it can", test_rehearsal),
                  ("leases change limits within life-max", test_lease), ("the engine is served, counted and restarted", test_engine),
                  ("logs by name and size", test_logs), ("what it refuses", test_refusals), ("slow requests hold nobody up", test_slow),
                  ("300 heartbeats in a row", test_many), ("a killed guest keeps leases, key and ages", test_restart),

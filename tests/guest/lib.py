@@ -95,10 +95,11 @@ atexit.register(end_all)
 
 
 class Cloud:
-    """Notes every request; answers with `status`. `context`: an ssl context for https. `broken` counts failed handshakes."""
+    """Notes every request; answers with `status` and `body`, or with what `answer(request)` says. `context`: an ssl context for https. `broken` counts failed handshakes."""
 
     def __init__(self, context=None, status=200, body=b'{"success": true}'):
         self.requests, self.broken, self.status, self.body = [], 0, status, body
+        self.answer = None
         cloud = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -106,10 +107,12 @@ class Cloud:
                 length = int(self.headers.get("Content-Length") or 0)
                 data = self.rfile.read(length).decode()
                 cloud.requests.append({"method": self.command, "path": self.path, "headers": dict(self.headers), "body": data})
-                self.send_response(cloud.status)
-                self.send_header("Content-Length", str(len(cloud.body)))
+                status, body = cloud.answer(cloud.requests[-1]) if cloud.answer else (cloud.status, cloud.body)
+                body = body if isinstance(body, bytes) else body.encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(cloud.body)
+                self.wfile.write(body)
 
             do_GET = do_POST = do_PUT = do_DELETE = note
 

@@ -196,6 +196,7 @@ return function(t)
     sim:call("GET", "/api/v1/instances/?after_token=" .. (page and page.next_token or ""))
     for _, instance in ipairs(sim.world:each()) do
       sim:call("GET", "/api/v0/instances/" .. instance.id .. "/")
+      sim:call("GET", "/api/v0/instances/" .. instance.id .. "/", nil, {key = instance.key})
       sim:call("POST", "/instance/" .. instance.id, {action = "outbid"}, control)
       sim:call("DELETE", "/api/v0/instances/" .. instance.id .. "/")
     end

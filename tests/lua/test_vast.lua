@@ -353,10 +353,8 @@ return function(t)
     local results = run(fake.answers {}, function(provider)
       return provider.terminate_request()
     end)
-    t:equal(results[1], {
-      method = "DELETE", url = "https://console.vast.ai/api/v0/instances/${CONTAINER_ID}/",
-      headers = { "Authorization: Bearer ${CONTAINER_API_KEY}" },
-    })
+    local own = { url = "https://console.vast.ai/api/v0/instances/${CONTAINER_ID}/", headers = { "Authorization: Bearer ${CONTAINER_API_KEY}" } }
+    t:equal(results[1], { method = "DELETE", url = own.url, headers = own.headers, rehearse = own })
   end)
 
   t:case("charges: of this instance only, nil when they may not be read", function()

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* Work that may hang or crash (names, TLS, foreign answers), in a child process with a time limit; what it says comes back. */
+#ifndef CPLZ_GUEST_ATTEMPT_H
+#define CPLZ_GUEST_ATTEMPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "../loop.h"
+#include "store.h"
+
+#define ATTEMPT_SECONDS 60
+#define ATTEMPT_TEXT 240
+
+struct attempt;
+
+/* Runs in the child, which ends after it: puts one sentence into `said`. */
+typedef void attempt_work_fn(void *ctx, char *said, size_t size);
+/* The child is gone; what it said, "" when it died or took more than ATTEMPT_SECONDS. */
+typedef void attempt_done_fn(void *ctx, const char *said);
+
+/* All arguments must outlive it. NULL without memory. */
+struct attempt *attempt_new(struct loop *loop, const struct store *store, attempt_work_fn *work, attempt_done_fn *done, void *ctx);
+void attempt_free(struct attempt *attempt);
+/* Starts the work; one at a time. False with errno set: no process could be had. */
+bool attempt_start(struct attempt *attempt);
+/* Ends what runs without a word to `done`. */
+void attempt_stop(struct attempt *attempt);
+
+#endif

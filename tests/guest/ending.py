@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""The guest ends its machine and every other one of its token, whatever the cloud answers, and rehearses it before."""
+import json
+import os
+import sys
+
+import lib
+
+GUEST = sys.argv[1]
+TOKEN = "cplz-home-1a2b"
+
+
+class Machine:
+    """A guest beside a cloud that is asked for the ids of the token."""
+
+    def __init__(self, rows, silence=1, retry=1, env=None, more=""):
+        self.dir, self.cloud = lib.folder(), lib.Cloud()
+        self.cloud.answer = lambda request: (200, json.dumps({"data": rows})) if request["method"] == "GET" else (200, "{}")
+        base = f"http://127.0.0.1:{self.cloud.port}"
+        with open(f"{self.dir}/config", "w", encoding="ascii") as f:
+            f.write(f"listen-port {lib.free_port(lib.socket.SOCK_DGRAM)}\npeer-public {lib.wireguard_key()}\ntoken {TOKEN}\n"
+                    f"private-key-env CPLZ_KEY\nsilence {silence}\nretry {retry}\nkey-env TEST_KEY\nterminate-method POST\n"
+                    f"terminate-url {base}/end\nterminate-header Authorization: Bearer ${{KEY}}\nterminate-body {{\"id\":\"${{ID}}\"}}\n"
+                    f"find-url {base}/list\nfind-header Authorization: Bearer ${{KEY}}\nfind-token {TOKEN}\nstate-dir state\n{more}")
+        self.env = {"PATH": os.environ["PATH"], "CPLZ_KEY": lib.wireguard_key(), "TEST_KEY": lib.KEY, **(env or {})}
+        self.process = lib.start([GUEST, "config"], self.env, self.dir, f"{self.dir}/out")
+
+    def log(self):
+        return lib.read(self.dir, "state", "guard.log")
+
+    def ended(self):
+        return [json.loads(request["body"])["id"] for request in self.cloud.requests if request["method"] == "POST"]
+
+
+def row(name, **more):
+    return {"id": name, "tags": [{"key": "cplz:run", "value": TOKEN}], **more}
+
+
+def test_twins():
+    machine = Machine([row("mine", private_ip="127.0.0.1"), row("twin", private_ip="10.0.0.9"), {"id": "else", "name": "cplz-other-1"}])
+    lib.until("two rounds", lambda: len(machine.ended()) >= 4)
+    assert machine.ended()[:4] == ["twin", "mine"] * 2, machine.ended()
+    lib.until("the log", lambda: "terminate answered HTTP 200; terminate answered HTTP 200" in machine.log())
+    lib.end(machine.process)
+
+
+def test_refused():
+    machine = Machine([row("mine")], silence=2)
+    lib.until("the rehearsal", lambda: "rehearsed: the machine could be ended from here" in machine.log())
+    answers = iter([(404, '{"error":{"code":"global/object-does-not-exist"}}')] * 2 + [(401, "{}"), (403, "error code: 1010")]
+                   + [(500, "")] * 2 + [(429, "")])
+    machine.cloud.answer = lambda request: (200, json.dumps([row("mine")])) if request["method"] == "GET" else next(answers, (404, "{}"))
+    lib.until("more attempts than answers", lambda: "attempt 5:" in machine.log())
+    assert machine.ended() == ["mine"] * len(machine.ended()) and len(machine.ended()) >= 5, machine.ended()
+    for status in (404, 401, 403):
+        assert f"terminate answered HTTP {status}" in machine.log(), machine.log()
+    lib.end(machine.process)
+
+
+def test_no_list():
+    machine = Machine([])
+    lib.until("an empty list", lambda: "find answered HTTP 200, but nothing in it holds the token" in machine.log())
+    machine.cloud.answer = lambda request: (200, "<html>")
+    lib.until("a page", lambda: "find answered HTTP 200, but no JSON" in machine.log())
+    assert not machine.ended(), machine.ended()
+    machine.cloud.answer = lambda request: (200, json.dumps([row("mine")]))
+    lib.until("the end all the same", machine.ended)
+    lib.end(machine.process)
+
+
+def test_rehearsal():
+    machine = Machine([], silence=0)
+    lib.until("a rehearsal that finds nothing", lambda: "rehearsal 2: find answered HTTP 200, but nothing in it holds" in machine.log())
+    machine.cloud.answer = lambda request: (200, json.dumps([row("mine"), row("twin")]))
+    lib.until("success", lambda: "rehearsed: the machine could be ended from here" in machine.log())
+    assert not machine.ended() and all(r["headers"]["User-Agent"].startswith("continueplz/") for r in machine.cloud.requests)
+    lib.end(machine.process)
+
+
+lib.case("every machine of the token is ended, its own last", test_twins)
+lib.case("no answer of the cloud ends the attempts", test_refused)
+lib.case("a list without the token, or that is none, ends nothing and is asked for again", test_no_list)
+lib.case("the own-id lookup is rehearsed until it finds the machine, and ends nothing", test_rehearsal)
+lib.finish()
