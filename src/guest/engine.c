@@ -18,6 +18,7 @@
 #define STEADY (60 * SECOND)
 #define PATIENCE (5 * SECOND)
 #define ENGINE_LOG_LIMIT (1 << 20)
+#define OOM_SCORE "300"
 
 extern char **environ;
 
@@ -29,8 +30,20 @@ struct engine {
     uint64_t pause;
     uint64_t starts;
     bool stopping;
+    bool scored; /* it goes first when memory runs out */
     char last_exit[48];
 };
+
+bool engine_score(long pid, const char *score) {
+    char path[48] = "/proc/self/oom_score_adj";
+    if (pid)
+        snprintf(path, sizeof path, "/proc/%ld/oom_score_adj", pid);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    bool good = fd >= 0 && write(fd, score, strlen(score)) == (ssize_t)strlen(score);
+    if (fd >= 0)
+        close(fd);
+    return good;
+}
 
 /* When a process began, in the kernel's own count: with the pid it names one process for good. 0: no such process. */
 static unsigned long long birth_of(pid_t pid) {
@@ -95,10 +108,7 @@ static _Noreturn void become(const struct engine *engine, pid_t parent, int log)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(127);
-    /* When memory runs out, the engine goes before the guard does. */
-    int score = open("/proc/self/oom_score_adj", O_WRONLY);
-    if (score >= 0 && write(score, "300", 3) != 3)
-        errno = 0;
+    engine_score(0, OOM_SCORE);
 #else
     (void)parent;
 #endif
@@ -130,6 +140,7 @@ static void start(struct engine *engine, uint64_t now) {
         return;
     }
     engine->pid = pid;
+    engine->scored = false;
     record(engine);
 }
 
@@ -154,6 +165,9 @@ void engine_tick(struct engine *engine, uint64_t now) {
         return;
     if (engine->pid && waitpid(engine->pid, &status, WNOHANG) == engine->pid)
         note_exit(engine, status, now);
+    /* It tries by itself before it starts; a guest that is not root's can do it only afterwards, from outside. */
+    if (engine->pid && !engine->scored && now - engine->started >= SECOND / 2)
+        engine->scored = engine_score(engine->pid, OOM_SCORE);
     if (engine->stopping && engine->pid && now >= engine->kill_at)
         kill(-engine->pid, SIGKILL);
     if (!engine->stopping && !engine->pid && now >= engine->next)

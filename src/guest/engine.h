@@ -24,6 +24,8 @@ struct engine *engine_new(const struct config *config, const struct store *store
 void engine_tick(struct engine *engine, uint64_t now);
 /* Ends it for good: TERM now, KILL by a later tick. */
 void engine_stop(struct engine *engine, uint64_t now);
+/* Writes the OOM score of a process, 0: its own, with the bounds of the kernel. Whether it was allowed. */
+bool engine_score(long pid, const char *score);
 void engine_get_status(const struct engine *engine, struct engine_status *out);
 
 #endif

@@ -28,11 +28,11 @@ static const char *from_environment(void *ctx, const char *name) {
 void guest_save(struct guest *guest) {
     char text[GUARD_TEXT];
     size_t len = guard_save(&guest->guard, guest->boot, clock_now(), text, sizeof text);
-    guest->persisted = store_write(&guest->store, "guard", text, len);
+    guest->persisted = len > 0 && store_keep(&guest->store, "guard", text, len);
     if (!guest->persisted)
         store_log(&guest->store, "the guard's record could not be written: %s", strerror(errno));
     guest->saved = loop_now();
-    guest->dirty = false;
+    guest->dirty = !guest->persisted; /* then soon again */
 }
 
 void guest_check(struct guest *guest) {
@@ -153,10 +153,11 @@ static void on_timer(void *arg) {
 }
 
 static void be_stubborn(void) {
-    static const int casual[] = {SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2};
+    static const int casual[] = {SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2, SIGXFSZ};
     for (size_t i = 0; i < sizeof casual / sizeof casual[0]; i++)
         signal(casual[i], SIG_IGN);
 #ifdef __linux__
+    engine_score(0, "-900"); /* when memory runs out, this goes last; not every container allows it */
     prctl(PR_SET_DUMPABLE, 0);
 #endif
 }

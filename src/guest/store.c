@@ -102,6 +102,17 @@ long store_read(const struct store *store, const char *name, char *out, size_t s
     return n;
 }
 
+bool store_keep(const struct store *store, const char *name, const void *data, size_t len) {
+    char *back = malloc(len + 1);
+    bool good = back && store_write(store, name, data, len);
+    if (good && (store_read(store, name, back, len + 1) != (long)len || memcmp(back, data, len) != 0)) {
+        good = false;
+        errno = EIO;
+    }
+    free(back);
+    return good;
+}
+
 /* The last `size` bytes of one file, at the start of `out`. */
 static size_t tail_of(const struct store *store, const char *name, char *out, size_t size) {
     int fd = store->dir < 0 ? -1 : openat(store->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);

@@ -18,6 +18,8 @@ bool store_claim(const struct store *store);
 void store_close(const struct store *store);
 /* Replaces a file at once: temporary file, fsync, rename, fsync of the directory. */
 bool store_write(const struct store *store, const char *name, const void *data, size_t len);
+/* The same, and reads it back: true only when the file now holds just that. */
+bool store_keep(const struct store *store, const char *name, const void *data, size_t len);
 /* Reads at most `size` bytes. -1 with errno set (ENOENT: there is none, EFBIG: it is longer). */
 long store_read(const struct store *store, const char *name, char *out, size_t size);
 /* The last bytes of a file and its predecessor NAME.1, at most `size`. 0 when there is none. */

@@ -212,6 +212,20 @@ def test_slow():
     assert json.loads(answer[1])["state"] == "armed", answer
 
 
+def test_persisted():
+    record = f"{RIG.dir}/state/guard.new"
+    os.mkdir(record)  # a disk that does not take the next record
+    try:
+        RIG.tell("/lease", idle=3601)
+        s = lib.until("the truth about the disk", lambda: (lambda s: not s["guard"]["persisted"] and s)(RIG.status()))
+        assert s["state"] == "armed" and "the guard's record could not be written" in RIG.log(), s
+    finally:
+        os.rmdir(record)
+    lib.until("the next record, by itself", lambda: RIG.status()["guard"]["persisted"])
+    assert " 3601 " in lib.read(RIG.dir, "state", "guard"), lib.read(RIG.dir, "state", "guard")
+    RIG.tell("/lease", idle=3600)
+
+
 def test_many():
     for _ in range(300):
         assert RIG.tell("/heartbeat")[0] == 200
@@ -261,7 +275,7 @@ for name, fn in [("status tells limits, ages and the guard", test_status), ("the
                  ("a brake that cannot work is told, and tried until it can", test_rehearsal),
                  ("leases change limits within life-max", test_lease), ("the engine is served, counted and restarted", test_engine),
                  ("logs by name and size", test_logs), ("what it refuses", test_refusals), ("slow requests hold nobody up", test_slow),
-                 ("300 heartbeats in a row", test_many), ("a killed guest keeps leases, key and ages", test_restart),
+                 ("a record that did not reach the disk is no record", test_persisted), ("300 heartbeats in a row", test_many), ("a killed guest keeps leases, key and ages", test_restart),
                  ("end means end", test_end)]:
     lib.case(name, fn)
 lib.finish()

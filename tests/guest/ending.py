@@ -2,6 +2,8 @@
 """The guest ends its machine and every other one of its token, whatever the cloud answers, and rehearses it before."""
 import json
 import os
+import re
+import subprocess
 import sys
 
 import lib
@@ -13,7 +15,7 @@ TOKEN = "cplz-home-1a2b"
 class Machine:
     """A guest beside a cloud that is asked for the ids of the token."""
 
-    def __init__(self, rows, silence=1, retry=1, env=None, more=""):
+    def __init__(self, rows, silence=1, retry=1, user=None, more=""):
         self.dir, self.cloud = lib.folder(), lib.Cloud()
         self.cloud.answer = lambda request: (200, json.dumps({"data": rows})) if request["method"] == "GET" else (200, "{}")
         base = f"http://127.0.0.1:{self.cloud.port}"
@@ -22,7 +24,17 @@ class Machine:
                     f"private-key-env CPLZ_KEY\nsilence {silence}\nretry {retry}\nkey-env TEST_KEY\nterminate-method POST\n"
                     f"terminate-url {base}/end\nterminate-header Authorization: Bearer ${{KEY}}\nterminate-body {{\"id\":\"${{ID}}\"}}\n"
                     f"find-url {base}/list\nfind-header Authorization: Bearer ${{KEY}}\nfind-token {TOKEN}\nstate-dir state\n{more}")
-        self.env = {"PATH": os.environ["PATH"], "CPLZ_KEY": lib.wireguard_key(), "TEST_KEY": lib.KEY, **(env or {})}
+        self.env = {"PATH": os.environ["PATH"], "CPLZ_KEY": lib.wireguard_key(), "TEST_KEY": lib.KEY}
+        if user:
+            os.chown(self.dir, user, user)
+        self.process = lib.start([GUEST, "config"], self.env, self.dir, f"{self.dir}/out", user=user)
+
+    def restart(self, edit):
+        """Kills the guest, lets `edit` change its record, starts it again."""
+        lib.end(self.process)
+        text = lib.read(self.dir, "state", "guard")
+        with open(f"{self.dir}/state/guard", "w", encoding="ascii") as f:
+            f.write(edit(text))
         self.process = lib.start([GUEST, "config"], self.env, self.dir, f"{self.dir}/out")
 
     def log(self):
@@ -77,8 +89,45 @@ def test_rehearsal():
     lib.end(machine.process)
 
 
+def test_stored_end():
+    machine = Machine([row("mine")], silence=0, more="life 7200\n")
+    lib.until("the record", lambda: "born " in lib.read(machine.dir, "state", "guard"))
+    machine.restart(lambda text: text)
+    lib.until("the record taken up", lambda: "armed again from the record" in machine.log())
+    assert not machine.ended()
+    # The stored wall clock alone says that the life is over: the process, its monotonic clock and the stored ages are young.
+    machine.restart(lambda text: re.sub(r"born (\d+) (\d+)", lambda m: f"born {m[1]} {int(m[2]) - 7201000}", text))
+    lib.until("the end", machine.ended)
+    assert "ending the machine: the machine reached the end of its life" in machine.log(), machine.log()
+    lib.end(machine.process)
+    # The stored age alone says so, while the wall clock of then lies in the future.
+    machine = Machine([row("mine")], silence=0, more="life 7200\n")
+    lib.until("the record", lambda: "born " in lib.read(machine.dir, "state", "guard"))
+    machine.restart(lambda text: re.sub(r"born (\d+) (\d+)", lambda m: f"born 7201000 {int(m[2]) + 9000000}", text))
+    lib.until("the end", machine.ended)
+    lib.end(machine.process)
+
+
+def test_memory():
+    def adjusted(pid):
+        return lib.read(f"/proc/{pid}/oom_score_adj").strip()
+    for user in (None, 65534) if os.getuid() == 0 else (None,):
+        machine = Machine([row("mine")], silence=0, user=user, more="engine-arg /bin/sh\nengine-arg -c\n"
+                          "engine-arg cat /proc/self/oom_score_adj >>score; exec sleep 600\nengine-env PATH=${PATH}\n")
+        pid = int(lib.until("the engine", lambda: lib.read(machine.dir, "state", "engine.pid").split())[0])
+        lib.until("the engine's score", lambda p=pid: adjusted(p) == "300")
+        if user is None and os.getuid() == 0:
+            lib.until("the engine's own word", lambda m=machine: lib.read(m.dir, "score") == "300\n")
+            own = adjusted(machine.process.pid)
+            allowed = subprocess.run(["sh", "-c", "echo -900 >/proc/self/oom_score_adj"], stderr=subprocess.DEVNULL, check=False).returncode == 0
+            assert own == ("-900" if allowed else adjusted(os.getpid())), own
+        lib.end(machine.process)
+
+
 lib.case("every machine of the token is ended, its own last", test_twins)
 lib.case("no answer of the cloud ends the attempts", test_refused)
 lib.case("a list without the token, or that is none, ends nothing and is asked for again", test_no_list)
 lib.case("the own-id lookup is rehearsed until it finds the machine, and ends nothing", test_rehearsal)
+lib.case("a restarted guest takes its end from the record: by its clock or by its age, whichever is less", test_stored_end)
+lib.case("when memory runs out, the engine goes before the guard", test_memory)
 lib.finish()

@@ -68,9 +68,9 @@ def read(*path):
         return ""
 
 
-def start(argv, env, cwd, log):
+def start(argv, env, cwd, log, user=None):
     out = open(log, "ab")
-    process = subprocess.Popen(argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
+    process = subprocess.Popen(argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, user=user)
     out.close()
     groups.append(process)
     return process
