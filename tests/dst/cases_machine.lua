@@ -73,6 +73,7 @@ return {
   { name = "its cloud answers the guard with 404 six times", cloud = "vast",
     play = badly { name = "api.500", status = 404, count = 6, match = { method = "DELETE" } } },
   { name = "its cloud fails six times for the guard", play = badly { name = "destroy.500", count = 6 } },
+  { name = "its cloud refuses the machine's own key six times", cloud = "vast", play = badly { name = "guard.refused", count = 6 } },
   { name = "its cloud refuses the guard's key six times", play = badly { name = "api.auth", count = 6 } },
   { name = "its cloud is too busy for the guard six times", play = badly { name = "destroy.429", count = 6 } },
   { name = "its guard keeps nothing on the disk", play = not_relied_on { persisted = false } },

@@ -153,7 +153,8 @@ end
 --- A fresh world. options: seed, cloud ("vast"), foreign (other people's machines in the account), lent (the key is in the
 -- environment of the commands and not in .env), settings (lines of .env, instead of those of the same names), credit (dollars)
 function play.new(options)
-  local self = setmetatable({ seed = options.seed, lines = {}, guests = {}, guest_order = {}, roads = {}, foreign = {}, slept = 0, lent = options.lent,
+  local self = setmetatable({ seed = options.seed, lines = {}, guests = {}, guest_order = {}, roads = {}, foreign = {}, slept = 0, key = KEY,
+    lent = options.lent,
     more = options.settings or {}, name = options.cloud or "vast", cloud = clouds[options.cloud or "vast"] }, play)
   self.sim = fake.new { seed = "dst" .. options.seed, assets = { ["guest.gz"] = "guest program\n" },
     http = function(request, process) return http(self, request, process) end,
@@ -207,9 +208,18 @@ function methods:other_account()
   settings(self, OTHER_KEY)
 end
 
+--- The account gets another key; the old one is refused from now on, also when a machine holds it.
+function methods:rotate()
+  local world = self.world
+  self.key = KEY .. "-rotated"
+  world:add_key(world.accounts[48211], self.key, { kind = "account" })
+  world.keys[KEY] = nil
+  settings(self, self.key)
+end
+
 --- Everything works again.
 function methods:heal()
-  settings(self, KEY)
+  settings(self, self.key)
   self.world.faults:clear()
   if self.cloud.restock then self.cloud.restock(self.world) end
   self.full, self.aim, self.offline = nil, nil, nil

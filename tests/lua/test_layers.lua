@@ -6,7 +6,7 @@ local sorted = require "base.sorted"
 local RANK = {
   base = 1, facts = 2, providers = 3, policies = 3, templates = 3, engines = 3, work = 4, cli = 5, api = 5, commands = 5, ui = 5, main = 5,
 }
-local FILE_LINES, FUNCTION_LINES = 300, 60
+local FILE_LINES, FUNCTION_LINES = 400, 60
 
 -- All .lua files under `dir`: path → text.
 local function sources(dir, prefix, found)
