@@ -198,7 +198,7 @@ static int state_stat(lua_State *L) {
     lua_pushnumber(L, (lua_Number)info.MTIME.tv_sec + (lua_Number)info.MTIME.tv_nsec / 1e9);
     lua_setfield(L, -2, "mtime");
     /* What a file that was copied, restored or edited does not keep. */
-    lua_pushfstring(L, "%I-%I-%I.%I-%I", (LUAI_UACINT)info.st_dev, (LUAI_UACINT)info.st_ino, (LUAI_UACINT)info.CTIME.tv_sec,
+    lua_pushfstring(L, "%I-%I.%I-%I", (LUAI_UACINT)info.st_ino, (LUAI_UACINT)info.CTIME.tv_sec,
                     (LUAI_UACINT)info.CTIME.tv_nsec, (LUAI_UACINT)info.st_size);
     lua_setfield(L, -2, "identity");
     mode_t type = info.st_mode & S_IFMT;

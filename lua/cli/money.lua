@@ -22,7 +22,7 @@ function M.running(home)
   if not ok then
     return nil
   end
-  local doubt = false
+  local doubt = not require("work.folder").intact(home)
   for _, session in ipairs(shown) do
     local one = bills(session)
     if one then
@@ -34,6 +34,19 @@ function M.running(home)
     return nil
   end
   return false
+end
+
+--- The answer of a stop that could not be recorded, or that leaves a doubt, goes before the journal's: into its JSON object.
+function M.after_stop(object, results, more)
+  if more.doubt then
+    object.money_running, object.status = json.null, #results == 0 and "unknown" or object.status
+  elseif more.unrecorded then
+    local failed = false
+    for _, result in ipairs(results) do
+      failed = failed or result.outcome ~= "proven"
+    end
+    object.money_running = failed and json.null or false
+  end
 end
 
 --- Puts `money_running` (true, false, null: not known) into the object of a JSON answer. → the object

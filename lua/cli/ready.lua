@@ -5,7 +5,7 @@ local journal = require "work.journal"
 
 local function why_not(session, home)
   if not session then
-    return require("work.rest").no_folder(home) or ("no model is ready in %s; start one with continueplz --cheapest"):format(home)
+    return require("work.folder").missing(home) or ("no model is ready in %s; start one with continueplz --cheapest"):format(home)
   end
   local name = ("%s on %s"):format(session.id, session.provider)
   if session.unproven then

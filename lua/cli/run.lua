@@ -161,6 +161,9 @@ local function money_line(ctx, code)
     if ctx.at_rest then
       return require("ui.idle").MONEY
     end
+    if ctx.money then -- the command knows better than the journal
+      return ctx.money
+    end
     return require("ui.money").line(ctx.home, command.discreet and not ctx.api)
   end)
   text = ok and text or not ok and "not known: " .. fail.message(text)

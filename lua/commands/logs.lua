@@ -60,7 +60,7 @@ return {
       fail.raise("usage", ("there is no log named '%s'%s"):format(part,
         require("facts.suggest").hint(part, names, "; there are " .. table.concat(names, ", "))))
     end
-    local missing = require("work.rest").no_folder(ctx.home)
+    local missing = require("work.folder").missing(ctx.home)
     if missing or part ~= "tool" and not require("work.journal").open(ctx.home):current() then
       ctx.problem(missing or "nothing is running in " .. ctx.home .. ", so there is no log of a machine")
       ctx.emit { status = "none" }

@@ -11,12 +11,12 @@ return {
   options = {},
   tolerant = true,
   at_once = function(ctx)
-    local rest = require "work.rest"
-    if ctx.json or not rest.holds(ctx.home) then
+    local folder = require "work.folder"
+    if ctx.json or not folder.at_rest(ctx.home) then
       return nil
     end
     ctx.at_rest = true
-    return print(ctx, require("ui.idle").lines(ctx.home, rest.no_folder(ctx.home)))
+    return print(ctx, require("ui.idle").lines(ctx.home, folder.missing(ctx.home)))
   end,
   run = function(ctx)
     local steady = require "cli.steady"
@@ -24,8 +24,13 @@ return {
     ctx.emit(steady.call(ctx, "ui.status", function(view)
       return view.object(model)
     end))
-    return print(ctx, steady.call(ctx, "ui.status", function(view)
+    print(ctx, steady.call(ctx, "ui.status", function(view)
       return view.lines(model)
     end))
+    if not model.doubt then
+      return 0
+    end
+    ctx.money = require("ui.money").unknown(model.doubt)
+    return 1
   end,
 }

@@ -6,19 +6,33 @@ return {
   options = { "stop", "alert" },
   tolerant = true,
   logged = true,
+  at_once = function(ctx)
+    local folder = require "work.folder"
+    local files = require "base.files"
+    local function held(name)
+      return files.owner(files.join(ctx.home, name)) ~= nil
+    end
+    if ctx.json or not folder.at_rest(ctx.home) or held "home.lock" or held "agent.lock" then
+      return nil
+    end
+    ctx.at_rest = true
+    local missing = folder.missing(ctx.home)
+    ctx.print(missing and missing:gsub("^%l", string.upper) .. "." or "Nothing is running in " .. ctx.home .. ".")
+    return 0
+  end,
   run = function(ctx)
     local config = require "facts.config"
     local files = require "base.files"
     local steady = require "cli.steady"
     local screen = steady.screen(ctx)
     screen:title("Stopping instance")
-    local results = require("work.stop").run(screen)
+    local results, more = require("work.stop").run(screen)
     screen:close()
     local shown = {}
     for _, result in ipairs(type(screen.ended_sessions) == "table" and screen.ended_sessions or {}) do
       shown[result.session.token] = result
     end
-    local failed = false
+    local failed = more.doubt ~= nil
     for _, result in ipairs(results) do
       local told = shown[result.session.token] or result
       told.doubt = told.doubt or result.doubt
@@ -28,17 +42,21 @@ return {
         return table.concat(view.lines(told, config.rate(), files.join(ctx.home, "continueplz.log")), "\n")
       end))
     end
-    local missing = #results == 0 and require("work.rest").no_folder(ctx.home) or nil
-    if #results == 0 then
+    local missing = #results == 0 and require("work.folder").missing(ctx.home) or nil
+    if more.doubt then
+      ctx.problem("it is not known whether a machine of this folder runs: " .. more.doubt)
+    elseif #results == 0 then
       ctx.print(missing and missing:gsub("^%l", string.upper) .. "." or "Nothing is running in " .. ctx.home .. ".")
     end
     local object = steady.call(ctx, "ui.stopped", function(view)
       return view.object(results, config.rate())
     end)
-    if missing and type(object) == "table" then -- a screen of the user's may give anything
-      object.warnings = { missing }
+    if type(object) == "table" then -- a screen of the user's may give anything
+      require("cli.money").after_stop(object, results, more)
+      object.warnings = missing and { missing } or more.doubt and { more.doubt } or more.unrecorded and { more.unrecorded } or nil
     end
     ctx.emit(object)
+    ctx.money = require("ui.money").after_stop(results, more)
     return failed and 1 or 0
   end,
 }

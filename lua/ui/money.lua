@@ -40,9 +40,37 @@ function M.sentence(sessions)
   return #parts > 0 and table.concat(parts, "; ") or idle.MONEY
 end
 
+--- The sentence when it is not known; why: what stands in the way, and where to look.
+function M.unknown(why)
+  return "NOT KNOWN: " .. why
+end
+
+--- The sentence of a stop that knows more than the journal: it leaves a doubt, or could not record that it proved the end. → text or nil
+function M.after_stop(results, more)
+  if more.doubt then
+    return M.unknown(more.doubt)
+  end
+  if not more.unrecorded then
+    return nil
+  end
+  local sessions = {}
+  for _, result in ipairs(results) do
+    if result.outcome ~= "proven" then
+      sessions[#sessions + 1] = result.session
+    end
+  end
+  if #sessions > 0 then
+    return M.unknown(("%d of %d machines could not be proven ended, and this could not be recorded"):format(#sessions, #results))
+  end
+  return idle.MONEY .. "; that could not be recorded, so later commands ask the clouds again"
+end
+
 --- The sentence for a home directory, read from its journal. discreet: nil when nothing is running
 function M.line(home, discreet)
   local shown = require("work.journal").open(home):shown()
+  if #shown == 0 and not require("work.folder").intact(home) then
+    return M.unknown(require("work.look").unasked(home))
+  end
   return (#shown > 0 or not discreet) and M.sentence(shown) or nil
 end
 

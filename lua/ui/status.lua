@@ -3,7 +3,8 @@
 --
 -- model: {
 --   last = { id=, provider=, reason = "interrupted"|"gone", spot=, cost=, seconds=, ended= }|nil,   with "none": a machine that ended by itself
---   state = "none" | "starting" | "ready" | "stopping" | "unproven" | "unverifiable" | "lost" | "kept",
+--   doubt = sentence, with "unknown": why nobody can say whether anything runs
+--   state = "none" | "unknown" | "found" | "starting" | "ready" | "stopping" | "unproven" | "unverifiable" | "lost" | "kept",
 --   home = directory,
 --   instance = { id=, provider=, title= "Vast.ai", gpu=, gpus=, region=, type = "spot"|"on-demand", public_ip= },
 --   model = { name=, state = "ready"|"loading"|"unknown", context=, tokens_per_second= },
@@ -17,6 +18,7 @@
 local boxes = lazy "ui.boxes"
 local clock = lazy "base.clock"
 local format = require "ui.format"
+local json = lazy "base.json"
 local idle = require "ui.idle"
 local term = require "base.term"
 
@@ -25,7 +27,7 @@ local M = {}
 local words = {
   starting = "starting", ready = "Active", stopping = "being ended", unproven = "MAY STILL BE RUNNING, not proven ended",
   unverifiable = "ended, but its cloud gives no proof", lost = "unknown: the create was sent, and no answer is known",
-  kept = "kept after a failed start",
+  kept = "kept after a failed start", found = "found at the cloud; this folder's record of it was lost",
 }
 
 local model_words = { unknown = "state unknown", loading = "not ready yet" }
@@ -102,8 +104,11 @@ end
 
 --- The lines of `status`.
 function M.lines(model)
-  if model.state == "none" then
+  if model.state == "none" or model.state == "unknown" then
     local lines = idle.lines(model.home)
+    if model.state == "unknown" then
+      lines[1] = "Instance:     " .. term.style("red", "?") .. " not known"
+    end
     if model.last then
       local last = model.last
       for _, line in ipairs(boxes.lost(last, (last.at_most and "at most " or "") .. format.both(last.cost, model.rate), clock.duration(last.seconds))) do
@@ -121,7 +126,7 @@ function M.lines(model)
   if instance.region then
     add(lines, "Region", instance.region)
   end
-  if model.model then
+  if model.model and model.model.name then
     add(lines, "Model", ("%s, %s%s"):format(model.model.name, model_words[model.model.state] or model.model.state,
       model.model.context and (", %d tokens of context"):format(model.model.context) or ""))
   end
@@ -200,10 +205,12 @@ end
 
 --- The JSON object of `status` and `up` (names of PRD §3.2).
 function M.object(model)
-  if model.state == "none" then
+  if model.state == "none" or model.state == "unknown" then
     local last = model.last
     return {
-      status = "none", home = model.home, warnings = model.warnings and model.warnings[1] and model.warnings or nil, last = last and {
+      status = model.state, reason = model.doubt, home = model.home,
+      money_running = model.state == "unknown" and json.null or nil, -- cli.money knows the rest
+      warnings = model.warnings and model.warnings[1] and model.warnings or nil, last = last and {
         id = last.id, provider = last.provider, reason = last.reason, cost = format.rounded(last.cost, 5), at_most = last.at_most, currency = "USD",
         duration_seconds = format.rounded(last.seconds, 1), ended_at = clock.iso(last.ended),
       },

@@ -61,7 +61,8 @@ local function beat(self)
   self.heard_of, self.heard_at = self.tunnel_for, self.heartbeat_at
   local known, guest = fail.try(link.guard)
   if known then self.guest, self.guest_at = guest, clock.now() end
-  statefile.write(self.book.home, self.book:refresh():current(), clock.wall())
+  local session = self.book:refresh():current()
+  if session then statefile.write(self.book.home, session, { heartbeat = clock.wall() }) end
   return true
 end
 
@@ -194,7 +195,7 @@ local function next_look(self)
   end
   leftovers(self)
   self.book:refresh()
-  self.warned = budget.watch(self.book:sessions(), self.warned)
+  self.warned = budget.watch(self.book:recent(budget.SECONDS), self.warned)
   tell_news(self)
   if #self.book:open_sessions() == 0 and #untidy(self) == 0 then self.ending.put("nothing is open any more") end
 end

@@ -79,12 +79,12 @@ local function only(provider, accept_no_guard)
   return name
 end
 
--- All clouds that have a key: those we know in the table's order, then the user's own (a script that is broken is asked as well, to be
--- named with its reason).
-local function with_key()
+--- All clouds that have a key: those we know in the table's order, then the user's own (a script that is broken is asked as well, to be
+-- named with its reason). supported: leave out clouds that cannot be rented from
+function asked.with_key(supported)
   local names = {}
   for _, cloud in ipairs(clouds) do
-    if config.secret(cloud.key) then
+    if config.secret(cloud.key) and (not supported or world.source("providers." .. cloud.name)) then
       names[#names + 1] = cloud.name
     end
   end
@@ -104,7 +104,7 @@ function asked.configured(provider, accept_no_guard)
     return { only(provider, accept_no_guard) }, {}
   end
   local names, skipped, told = {}, {}, {}
-  for _, name in ipairs(with_key()) do
+  for _, name in ipairs(asked.with_key()) do
     local why = why_skipped(name, accept_no_guard)
     if why then
       skipped[#skipped + 1] = { name = name, message = why }

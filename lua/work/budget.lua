@@ -8,7 +8,8 @@ local cost = require "work.cost"
 
 local DAY = 86400
 
-local budget = {}
+--- SECONDS: sessions that ended longer ago cost nothing today.
+local budget = { SECONDS = 2 * DAY }
 
 -- The unix second at which the local day of `now` began.
 local function day_began(now)

@@ -1,9 +1,11 @@
 -- SPDX-License-Identifier: MIT
--- What this home rented, for scripts of the user's: copies of the journal's sessions, nothing that can be written.
+-- What this home rented, for scripts of the user's: copies of the sessions of journal and history, nothing that can be written.
 local clock = require "base.clock"
 local config = require "facts.config"
 local cost = require "work.cost"
+local fail = require "base.fail"
 local journal = require "work.journal"
+local past = require "work.past"
 
 local history = {}
 
@@ -21,8 +23,15 @@ end
 --- Every session of this home, oldest first. → array of { token, id, provider, gpu, region, model, spot, state, open, started, ended,
 -- ready_at (unix seconds), seconds, hourly, cost (of the whole session, so far), currency }
 function history.sessions()
-  local list, now = {}, clock.wall()
-  for index, session in ipairs(journal.open(config.home()):sessions()) do list[index] = row(session, now) end
+  local list, own, now = {}, {}, clock.wall()
+  local open = journal.open(config.home()):sessions()
+  for _, session in ipairs(open) do own[session.token] = true end
+  local over, why = past.all(config.home())
+  if not over then fail.raise("config", "the history cannot be read: " .. why) end
+  for _, session in ipairs(over.sessions) do
+    if not own[session.token] then list[#list + 1] = row(session, now) end
+  end
+  for _, session in ipairs(open) do list[#list + 1] = row(session, now) end
   return list
 end
 

@@ -1,13 +1,15 @@
 -- SPDX-License-Identifier: MIT
 -- The journal: an append-only file of checksummed, hash-chained records. It is the truth about what was rented; everything else is
--- derived from it. One record a line: 32 hex digits, a blank, sorted JSON. The digits hash the digits of the line before and the JSON.
+-- derived from it. The form of its lines is work.chain's. Sessions that are over are moved to the history (work.past) when nothing is
+-- open any more, so that opening costs what is open.
+local chain = require "work.chain"
 local clock = lazy "base.clock"
-local files = lazy "base.files"
-local json = lazy "base.json"
-local keys = lazy "base.keys"
+local files = require "base.files"
 local fail = require "base.fail"
+local folder = lazy "work.folder"
+local keys = lazy "base.keys"
 local log = lazy "base.log"
-local rest = lazy "work.rest"
+local past = lazy "work.past"
 local ticket = lazy "base.ticket"
 local sessions = lazy "work.sessions"
 local statefile = lazy "work.statefile"
@@ -19,70 +21,38 @@ local journal = {}
 local methods = {}
 local meta = { __index = methods, __name = "journal" }
 
-local function digest(previous, text)
-  return keys.sha256_hex(previous .. "\n" .. text):sub(1, 32)
+local function newer(path, version)
+  return ("%s is of version %s, written by a newer continueplz than this one (which knows version %d); use that one. Nothing was changed.")
+    :format(path, tostring(version), VERSION)
 end
 
--- A line whose digits match the line before is whole. A damaged line costs itself, not those after it.
-local function read_line(line, previous)
-  local sum, text = line:match("^(%x+) (.*)$")
-  if not sum or #sum ~= 32 then return nil, nil end
-  if digest(previous, text) ~= sum then return nil, sum end
-  local record = json.decode(text)
-  if type(record) ~= "table" then return nil, sum end
-  return record, sum
-end
-
-local function newer(path, what, version)
-  fail.raise("config", ("%s is of version %s, written by a newer continueplz than this one (which knows version %d); "
-    .. "use that one. Nothing was changed."):format(path, tostring(version), what))
-end
-
-local function parse(self, data)
-  local previous, number = ROOT, 0
-  for line, ending in data:gmatch("([^\n]*)(\n?)") do
-    if line ~= "" then
-      number = number + 1
-      local record, sum = read_line(line, previous)
-      if record and ending == "\n" then
-        if record.kind == "journal" and record.version > VERSION then newer(self.path, VERSION, record.version) end
-        self.records[#self.records + 1] = record
-      elseif ending == "" then
-        self.torn = line
-        return
-      else
-        self.damaged[#self.damaged + 1] = number
-      end
-      previous = sum or previous
-      self.last = previous
-    end
+local function take(self, data)
+  local read = chain.read(data, ROOT)
+  self.records, self.sums, self.damaged, self.torn, self.last = read.records, read.sums, read.damaged, read.torn, read.last
+  for _, record in ipairs(read.records) do
+    if record.kind == "journal" and record.version > VERSION then return newer(self.path, record.version) end
   end
 end
 
--- What was parsed last: one command looks at an unchanged journal several times.
-local known = {}
-
-local function take_over(to, from)
-  to.records, to.damaged = table.move(from.records, 1, #from.records, 1, {}), table.move(from.damaged, 1, #from.damaged, 1, {})
-  to.torn, to.last = from.torn, from.last
-  return to
+-- Reads the file. → nil, or why it may not be relied on nor written
+local function read(self)
+  self.unrecorded = nil
+  local ok, trouble = fail.try(statefile.check, self.home)
+  local data, message, code = files.read(self.path)
+  if not data and code ~= "missing" then return "the journal cannot be read: " .. message end
+  local problem = take(self, data or "")
+  return not ok and fail.message(trouble) or problem
 end
 
 --- Opens the journal of a home directory (read only until `append`).
--- Raises kind `config` when the file is of a newer version or unreadable. `damaged` lists line numbers whose checksum fails;
--- `torn` holds half a record at the end, as a crash leaves it.
-function journal.open(home)
-  local self = setmetatable({ home = home, path = files.join(home, "journal"), records = {}, damaged = {}, last = ROOT }, meta)
-  statefile.check(home)
-  local data, message, code = files.read(self.path)
-  if data and data == known.data then
-    take_over(self, known)
-  elseif data then
-    parse(self, data)
-    known = take_over({ data = data }, self)
-  elseif code ~= "missing" then
-    fail.raise("config", "the journal cannot be read: " .. message)
-  end
+-- `damaged` lists line numbers whose checksum fails; `torn` holds half a record at the end, as a crash leaves it.
+-- @param lenient for whoever ends machines: what can be understood is taken, and `trouble` says why nothing can be written
+-- @raise kind `config` when the file is of a newer version or unreadable
+function journal.open(home, lenient)
+  local self = setmetatable({ home = home, path = files.join(home, "journal"), records = {}, sums = {}, damaged = {}, last = ROOT,
+    lenient = lenient }, meta)
+  self.trouble = read(self)
+  if self.trouble and not lenient then fail.raise("config", self.trouble) end
   return self
 end
 
@@ -98,21 +68,19 @@ local function set_torn_aside(self)
 end
 
 local function write_line(self, record)
-  local text = json.encode(record)
-  local sum = digest(self.last, text)
-  local ok, message, code = files.append(self.path, sum .. " " .. text .. "\n")
+  local line, sum = chain.line(self.last, record)
+  local ok, message, code = files.append(self.path, line)
   if not ok then
     fail.raise(code == "full" and "config" or "internal", "the journal cannot be written, so nothing was sent: " .. message, { code = code })
   end
   self.last = sum
-  self.records[#self.records + 1] = record
+  self.records[#self.records + 1], self.sums[#self.sums + 1] = record, sum
 end
 
--- What the state file says when everything is closed and nothing is left to tell of (work.rest).
-local function seal_of(self)
-  if #self.damaged > 0 or not sessions.at_rest(self:sessions()) then return nil end
-  local data = files.read(self.path)
-  return data and rest.seal(data)
+local function record_of(kind, token, fields)
+  local record = { kind = kind, token = token, t = clock.wall() }
+  for _, name in ipairs(require("base.sorted").keys(fields or {})) do record[name] = fields[name] end
+  return record
 end
 
 --- Appends one record durably (file and directory fsynced) and brings the state file up to date. The caller holds home.lock.
@@ -121,33 +89,39 @@ end
 -- @param fields table of plain values without secrets
 function methods:append(kind, token, fields)
   if not self.lock then error("journal:append needs home.lock") end
+  if self.trouble then fail.raise("config", self.trouble) end
   set_torn_aside(self)
   if #self.records == 0 and self.last == ROOT then
     write_line(self, { kind = "journal", version = VERSION, t = clock.wall() })
   end
-  local record = { kind = kind, token = token, t = clock.wall() }
-  for _, name in ipairs(require("base.sorted").keys(fields or {})) do record[name] = fields[name] end
+  local record = record_of(kind, token, fields)
   write_line(self, record)
-  statefile.write(self.home, self:current(), nil, seal_of(self))
+  statefile.write(self.home, self:current(), { seal = self.intact and folder.seal(self.home) or nil })
   return record
 end
 
---- Like append, for a machine that must be ended whatever happens: a record that cannot be written (a full disk) is only logged.
--- @return true, or false when the record is missing from the file
+--- Like append, for a machine that must be ended whatever happens: a record that cannot be written (a full or broken disk, a lock that is
+-- not ours) is only remembered by this process, and logged.
+-- @return true, or false when the record is missing from the file; `unrecorded` says why
 function methods:note(kind, token, fields)
-  local ok, problem = fail.try(self.append, self, kind, token, fields)
-  if not ok then log.error("a record is missing from the journal", { kind = kind, token = token, error = fail.message(problem) }) end
-  return ok
+  local ok, problem, count = false, nil, #self.records
+  if self.lock then ok, problem = fail.try(self.append, self, kind, token, fields) end
+  if ok then return true end
+  self.unrecorded = problem and fail.message(problem) or self.unrecorded or "the folder is not locked by this process"
+  if #self.records == count then self.records[count + 1] = record_of(kind, token, fields) end
+  log.error("a record is missing from the journal", { kind = kind, token = token, error = self.unrecorded })
+  return false
 end
 
 --- Reads again what other processes appended since.
+-- @raise as journal.open
 function methods:refresh()
-  local fresh = journal.open(self.home)
-  self.records, self.damaged, self.torn, self.last = fresh.records, fresh.damaged, fresh.torn, fresh.last
+  self.trouble = read(self)
+  if self.trouble and not self.lenient then fail.raise("config", self.trouble) end
   return self
 end
 
---- Every session, oldest first (see work.sessions for their fields).
+--- Every session that is in the journal, oldest first (see work.sessions for their fields). Those that are over are in the history.
 function methods:sessions()
   return #self.records > 0 and sessions.fold(self.records) or {}
 end
@@ -177,18 +151,41 @@ function methods:current()
   end
 end
 
---- One session by token, or nil.
-function methods:session(token)
+--- The sessions that are open or were closed in the last `seconds`, oldest first.
+function methods:recent(seconds)
+  local list, own = {}, {}
+  for _, session in ipairs(self:sessions()) do own[session.token] = true end
+  for _, session in ipairs(past.since(self.home, clock.wall() - seconds)) do
+    if not own[session.token] then list[#list + 1] = session end
+  end
+  return table.move(self:sessions(), 1, #self:sessions(), #list + 1, list)
+end
+
+--- One session by token, when the journal itself tells of it, or nil.
+function methods:holds(token)
   for _, session in ipairs(self:sessions()) do
     if session.token == token then return session end
   end
 end
 
+--- One session by token, also one that is over, or nil.
+function methods:session(token) return self:holds(token) or past.session(self.home, token) end
+
+-- The id of this home: its file's, else the one in the tokens of what it rented.
+local function known_id(self)
+  local id = files.read(files.join(self.home, "home.id"))
+  if id and id:match("^%x+%s*$") then return (id:gsub("%s", "")) end
+  for _, list in ipairs { self:sessions(), (past.all(self.home) or { sessions = {} }).sessions } do
+    id = #list > 0 and list[#list].token:match("^cplz%-(%x+)%-%x+$")
+    if id then return id end
+  end
+end
+
 local function home_id(self)
   local path = files.join(self.home, "home.id")
-  local id = files.read(path)
-  if id and id:match("^%x+%s*$") then return (id:gsub("%s", "")) end
-  id = keys.random_hex(4)
+  local id = known_id(self)
+  if id and files.exists(path) then return id end
+  id = id or keys.random_hex(4)
   local ok, message, code = files.write(path, id .. "\n")
   if not ok then
     fail.raise(code == "full" and "config" or "internal", "the folder's id cannot be written, so nothing was sent: " .. message, { code = code })
@@ -199,6 +196,12 @@ end
 --- The prefix of every token of this home: what unattended runs may touch.
 function methods:prefix()
   return "cplz-" .. home_id(self) .. "-"
+end
+
+--- The same, or nil when the home has none (any more). Writes nothing.
+function methods:known_prefix()
+  local id = known_id(self)
+  return id and "cplz-" .. id .. "-"
 end
 
 --- Writes the intent to rent and returns its token and the ticket that the provider's create must hand on.
@@ -221,12 +224,65 @@ function methods:acquire(word)
     return nil, pid and ("another continueplz (process %d) is at work in %s"):format(pid, self.home) or message, code
   end
   self.lock = lock
-  self:refresh()
+  local ok, problem = fail.try(self.refresh, self)
+  if not ok then
+    self.lock = nil
+    lock:release()
+    error(problem, 0)
+  end
+  self.intact = folder.intact(self.home)
   return true
 end
 
+-- Tokens of sessions that are over and of which nothing is left to do or to tell.
+local function settled(list)
+  local set, any = {}, false
+  for _, session in ipairs(list) do
+    if session.closed and not session.unverifiable and not session.untidy then set[session.token], any = true, true end
+  end
+  return any and set or nil
+end
+
+-- Moves the records of these tokens to the history: first appended there, then the journal is replaced by what stays.
+local function move(self, tokens)
+  set_torn_aside(self)
+  local going, before, staying = {}, {}, {}
+  for i, record in ipairs(self.records) do
+    if record.token and tokens[record.token] then
+      going[#going + 1] = record
+    elseif record.kind ~= "journal" then
+      staying[#staying + 1] = record
+    end
+    before[self.sums[i]] = #going
+  end
+  local ok, why = past.append(self.home, going, function(sum) return before[sum] end, self.last)
+  if not ok then return log.warn("closed sessions stay in the journal", { error = why }) end
+  local lines, last = {}, ROOT
+  table.insert(staying, 1, { kind = "journal", version = VERSION, t = clock.wall(), after = past.last(self.home) })
+  for i, record in ipairs(staying) do lines[i], last = chain.line(last, record) end
+  local written, message = files.write(self.path, table.concat(lines))
+  if not written then log.warn("closed sessions stay in the journal", { error = message }) end
+end
+
+-- Brings the home to rest when nothing is open: closed sessions go to the history, and the state file says from when on there is
+-- nothing left to tell of.
+local function settle(self)
+  local list = self:sessions()
+  if self.trouble or self.unrecorded or #self.damaged > 0 or #self:open_sessions() > 0 then return end
+  local quiet = sessions.quiet_from(#list > 0 and list or self:recent(sessions.TELL_SECONDS))
+  local over = settled(list)
+  if over then move(self, over) end
+  local seal = self.intact and folder.seal(self.home) or nil
+  statefile.write(self.home, nil, { seal = seal, quiet = seal and quiet })
+end
+
+--- Lets go of home.lock. A home where nothing is open is brought to rest first.
 function methods:release()
-  if self.lock then self.lock:release() end
+  if self.lock then
+    local ok, problem = fail.try(settle, self)
+    if not ok then log.warn("the folder could not be brought to rest", { error = fail.message(problem) }) end
+    self.lock:release()
+  end
   self.lock = nil
 end
 

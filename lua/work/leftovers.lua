@@ -5,8 +5,10 @@ local fail = require "base.fail"
 local files = require "base.files"
 local world = require "base.world"
 local config = require "facts.config"
+local folder = require "work.folder"
 local journal = require "work.journal"
 local link = require "work.link"
+local past = require "work.past"
 local sessions = require "work.sessions"
 
 local leftovers = {}
@@ -83,6 +85,23 @@ local function one_record(add, session)
     or "starting, or was left by a start that broke"), "continueplz stop, unless another continueplz is at work")
 end
 
+-- The history: whole, and the one that the journal goes on from? → number of its sessions
+local function history_of(add, book)
+  local over, why = past.all(book.home)
+  if not over then
+    add("records", "problem", "the history cannot be read: " .. why)
+    return 0
+  end
+  local path, after = files.join(book.home, "history"), book.records[1] and book.records[1].after
+  if #over.damaged > 0 then
+    add("records", "problem", ("%s: the checksum of line %s is wrong; something else changed the file"):format(path, table.concat(over.damaged, ", ")),
+      "compare with the clouds' consoles")
+  elseif after and not over.sums[after] then
+    add("records", "problem", path .. " lacks records that the journal goes on from; something else changed the file", "compare with the clouds' consoles")
+  end
+  return #over.sessions
+end
+
 --- The journal and the sessions that are not over.
 function leftovers.records(add)
   local book, why = open_journal()
@@ -91,10 +110,15 @@ function leftovers.records(add)
     add("records", "problem", ("%s: the checksum of line %s is wrong; something else changed the file"):format(book.path, table.concat(book.damaged, ", ")),
       "compare with the clouds' consoles")
   end
+  local over = history_of(add, book)
+  if not folder.intact(book.home) then
+    add("records", "warning", "journal and history are not the files that continueplz left (copied, restored, edited or removed)",
+      "continueplz status asks the clouds whether anything runs")
+  end
   if book.torn then add("records", "warning", "the journal ends in half a record, as after a crash", "the next command that writes sets it aside") end
   local shown = book:shown()
   for _, session in ipairs(shown) do one_record(add, session) end
-  if #shown == 0 then add("records", "ok", #book:sessions() == 0 and "nothing was rented from this folder yet" or "every session is over and closed") end
+  if #shown == 0 then add("records", "ok", #book:sessions() + over == 0 and "nothing was rented from this folder yet" or "every session is over and closed") end
   return nil
 end
 
@@ -135,7 +159,10 @@ end
 function leftovers.machines(add, results)
   local book = open_journal()
   local known = {}
-  for _, session in ipairs(book and book:sessions() or {}) do known[session.token] = session end
+  local over = past.all(config.home())
+  for _, list in ipairs { over and over.sessions or {}, book and book:sessions() or {} } do
+    for _, session in ipairs(list) do known[session.token] = session end
+  end
   local id = (files.read(files.join(config.home(), "home.id")) or ""):match("^(%x+)%s*$")
   for _, result in ipairs(results) do
     if result.machines then machines_of(add, result, known, id and "cplz-" .. id .. "-") end

@@ -132,7 +132,7 @@ function proof.finish(journal, provider, session, reason, hooks, attempts)
   attempts = attempts or ATTEMPTS
   return task.shield(function()
     hooks.terminating()
-    journal:note("stopping", session.token, { reason = reason })
+    journal:note("stopping", session.token, { reason = session.stopping or reason }) -- a stop that was cut off stays one
     local acknowledged, why, already = proof.destroy(provider, session, attempts, hooks.failed, hooks.waiting)
     if acknowledged then journal:note("destroyed", session.token, { already = already or nil }) end
     hooks.terminated(acknowledged, why)

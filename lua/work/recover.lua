@@ -4,6 +4,7 @@ local fail = require "base.fail"
 local config = require "facts.config"
 local journal = require "work.journal"
 local link = lazy "work.link"
+local look = lazy "work.look"
 local stop = lazy "work.stop"
 local tidy = lazy "work.tidy"
 
@@ -13,6 +14,7 @@ local recover = {}
 function recover.is_broken(session)
   if session.closed then return false end
   if not session.id then return true end
+  if session.found and not session.stopping then return false end
   return not (session.ready_at and not session.stopping) and not session.kept
 end
 
@@ -37,7 +39,7 @@ function recover.refuse_second(book)
   if current and not recover.is_broken(current) then busy(book, current) end
 end
 
---- Before a start: finishes leftovers, then refuses when a machine is there.
+--- Before a start: finishes leftovers, then refuses when a machine is there, or when that cannot be known.
 -- @raise kind `busy` when an instance is running, `unproven` when a leftover may bill
 function recover.before_start(book, ui)
   tidy.rest(book)
@@ -46,26 +48,46 @@ function recover.before_start(book, ui)
       fail.raise("unproven", ("an earlier machine (%s) may still bill: %s"):format(tostring(result.session.id or result.session.token), result.doubt))
     end
   end
+  if look.needed(book) then
+    local known, doubt = look.run(book, ui)
+    if not known then fail.raise("unproven", "it is not known whether a machine of this folder runs, so no other one is rented: " .. doubt) end
+  end
   local current = book:current()
   if current then busy(book, current) end
 end
 
 --- For every other command: brings a dead agent back, finishes leftovers when nobody else is at work. Never raises for a cloud's failure.
--- @return journal (fresh, without lock)
+-- @return journal (fresh, without lock), what was finished: results of work.stop
 function recover.any(ui)
   local book = journal.open(config.home())
-  if #book:open_sessions() == 0 and #book:untidy() == 0 then return book end
+  local finished = {}
+  if #book:open_sessions() == 0 and #book:untidy() == 0 then return book, finished end
   if book:acquire("recovery") then
-    local ok, problem = fail.try(function()
+    local ok, results = fail.try(function()
       tidy.rest(book)
       return finish(book, ui, 1)
     end)
     book:release()
-    if not ok then ui:note("an unfinished start could not be ended yet: " .. fail.message(problem)) end
+    if ok then finished = results else ui:note("an unfinished start could not be ended yet: " .. fail.message(results)) end
     book:refresh()
   end
   if #book:open_sessions() > 0 then fail.try(link.ensure) end
-  return book
+  return book, finished
+end
+
+--- A home whose record cannot be relied on: the clouds are asked, and what they show is in the journal then.
+-- @return nil; or a sentence: it is not known whether anything runs that the journal does not tell of
+function recover.unknown(book, ui)
+  if #book:open_sessions() > 0 or not look.needed(book) then return nil end
+  local ok, locked = fail.try(book.acquire, book, "recovery")
+  if ok and locked and not look.needed(book) then return book:release() end -- somebody else's look was faster
+  local done, known, doubt = fail.try(look.run, book, ui)
+  if ok and locked then
+    book:release()
+    fail.try(book.refresh, book)
+  end
+  if not done then error(known, 0) end
+  return not known and doubt or nil
 end
 
 return recover

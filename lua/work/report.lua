@@ -8,7 +8,7 @@ local cost = lazy "work.cost"
 local identity = lazy "work.identity"
 local link = lazy "work.link"
 local recover = lazy "work.recover"
-local rest = lazy "work.rest"
+local folder = lazy "work.folder"
 local sessions = lazy "work.sessions"
 local silent = lazy "work.silent"
 
@@ -25,6 +25,7 @@ local function state_of(session)
   if session.unverifiable then return "unverifiable" end
   if not session.id then return "lost" end
   if session.stopping then return "stopping" end
+  if session.found then return "found" end
   if session.ready_at then return "ready" end
   return session.kept and "kept" or "starting"
 end
@@ -120,15 +121,13 @@ local function complete(session)
   return model
 end
 
-local TELL_SECONDS = 24 * 3600 -- how long a machine that ended by itself is spoken of
-
 -- The newest session, when nobody here ended it and it is not long ago: { id, provider, reason, spot, cost, seconds, ended }.
 local function last_loss(book)
-  local all = book:sessions()
+  local all = book:recent(sessions.TELL_SECONDS)
   local session = all[#all]
   if not session or not sessions.lost_by_itself(session) then return nil end
   local now = clock.wall()
-  if now - session.ended > TELL_SECONDS then return nil end
+  if now - session.ended > sessions.TELL_SECONDS then return nil end
   return { id = session.id, provider = session.provider, reason = session.stopping, spot = session.plan and session.plan.spot == true,
     cost = session.cost or cost.so_far(session, now), at_most = session.cost_at_most,
     seconds = session.ended - (session.started or session.ended), ended = session.ended }
@@ -144,16 +143,30 @@ local function left_behind(book)
   return list
 end
 
+-- A stop that was cut off and is finished now; other leftovers are told of as lost.
+local function finished_text(result)
+  local session = result.session
+  if result.outcome ~= "proven" and result.outcome ~= "unverifiable" or session.stopping ~= "stop" then return nil end
+  return ("the stop of %s on %s was cut off; it was finished now, and the machine is %s"):format(session.id, title_of(session.provider),
+    result.outcome == "proven" and "proven ended" or "gone")
+end
+
 --- What is running in this home; finishes leftovers and brings a dead agent back first.
 function report.status()
-  local book = recover.any(silent)
+  local book, finished = recover.any(silent)
+  local doubt = recover.unknown(book, silent)
   local shown = book:shown()
   local session = book:current() or shown[#shown]
   local left = left_behind(book)
-  left[#left + 1] = rest.no_folder(config.home())
-  if not session then return { state = "none", home = config.home(), last = last_loss(book), rate = config.rate(), warnings = left } end
-  if not session.id or session.closed then return describe(session) end
-  return complete(session)
+  left[#left + 1] = folder.missing(config.home())
+  for _, result in ipairs(finished) do left[#left + 1] = finished_text(result) end
+  if not session then
+    return { state = doubt and "unknown" or "none", home = config.home(), last = last_loss(book), rate = config.rate(), warnings = left, doubt = doubt }
+  end
+  local model = session.id and not session.closed and not session.found and complete(session) or describe(session)
+  table.move(left, 1, #left, #model.warnings + 1, model.warnings)
+  warn(model, doubt, doubt)
+  return model
 end
 
 --- The model of the READY panel, made by the start that just ended.

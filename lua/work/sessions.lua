@@ -3,13 +3,14 @@
 --
 -- A session: token, provider, account, state, id, plan (the intent's fields), started (unix seconds of the create), bound_at, endpoint,
 -- seen (since when the cloud shows the machine), running_at and running_seen (in between it began to run), found_gone (nobody saw when it ended), loading_at,
--- twin (id of a second machine of the same create that is not proven gone), twin_seconds (what such machines were charged for),
+-- found (since when it is known only because a cloud showed it), twin (id of a second machine of the same create that is not proven
+-- gone), twin_seconds (what such machines were charged for),
 -- ready_at, hourly, disk_hour, lost (answer of create unknown), refused, stopping (reason), destroyed, absences, unproven, closed (outcome: proven, never,
 -- unverifiable, acknowledged), unverifiable (closed so, not acknowledged yet), ended (unix seconds), cost, currency;
 -- untidy (since when something made around the machine is there), untidied and untidy_reason (when and why its removal last failed).
 local sessions = {}
 
--- kind → what it does to a session. A closed session can be opened again only by `bound`: the cloud showed a machine after all.
+-- kind → what it does to a session. A closed session can be opened again only by `bound` and `found`: the cloud showed a machine after all.
 local apply = {}
 
 function apply.intent(s, r)
@@ -30,6 +31,12 @@ function apply.lost(s, r) s.state, s.lost, s.lost_reason = "lost", r.t, r.reason
 function apply.bound(s, r)
   s.state, s.id, s.bound_at, s.lost, s.closed, s.ended = "bound", r.id, r.t, nil, nil, nil
   s.adopted = r.adopted
+end
+
+-- Seen at the cloud without this home's knowing. known: the record said that it was over, so nobody wants it.
+function apply.found(s, r)
+  s.state, s.id, s.closed, s.ended, s.seen, s.unverifiable = "found", r.id, nil, nil, r.t, nil
+  s.found, s.started, s.account = not r.known and r.t or nil, s.started or r.started or r.t, s.account or r.account
 end
 
 function apply.repriced(s, r) s.hourly, s.disk_hour, s.seen = r.hourly, r.disk_hour, s.seen or r.t end
@@ -120,13 +127,16 @@ function sessions.is_shown(session)
   return not session.closed or session.unverifiable == true
 end
 
---- Is everything closed, with nothing that a user should still hear of?
--- @param list sessions, oldest first
-function sessions.at_rest(list)
+--- TELL_SECONDS: how long a machine that ended by itself is spoken of.
+sessions.TELL_SECONDS = 24 * 3600
+
+--- From when on is there nothing that a user should still hear of? list: sessions, oldest first → unix seconds (0: already), or nil: never by itself
+function sessions.quiet_from(list)
   for _, session in ipairs(list) do
-    if sessions.is_shown(session) or session.untidy then return false end
+    if sessions.is_shown(session) or session.untidy then return nil end
   end
-  return #list == 0 or not sessions.lost_by_itself(list[#list])
+  local newest = list[#list]
+  return newest and sessions.lost_by_itself(newest) and math.ceil(newest.ended + sessions.TELL_SECONDS) or 0
 end
 
 return sessions

@@ -9,6 +9,7 @@ local config = require "facts.config"
 local dotenv = require "facts.dotenv"
 local shown = require "facts.shown"
 local envfile = require "work.envfile"
+local folder = require "work.folder"
 local journal = require "work.journal"
 local statefile = require "work.statefile"
 
@@ -125,7 +126,7 @@ function setup.save(changes)
   local path, created = envfile.change(changes)
   local state = files.join(home, ".continueplz.state")
   local missing = not files.exists(state) and not files.exists(files.join(home, "journal"))
-  if missing then statefile.write(home, nil) end
+  if missing then statefile.write(home, nil, folder.fresh(home) and { seal = folder.seal(home), quiet = 0 } or {}) end
   return { path = path, created = created, state_created = missing and files.exists(state) }
 end
 

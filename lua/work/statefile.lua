@@ -8,7 +8,9 @@ local json = lazy "base.json"
 local log = lazy "base.log"
 local cost = lazy "work.cost"
 
-local VERSION = require("work.rest").VERSION
+local folder = require "work.folder"
+
+local VERSION = folder.VERSION
 
 local statefile = {}
 
@@ -45,11 +47,20 @@ function statefile.check(home)
 end
 
 --- Writes the state of the current session, or of none. A failure is only logged: the journal, written before, is the truth.
--- @param heartbeat unix seconds of the last contact with the guard, when the agent writes
--- @param seal the text that says that nothing is open (work.rest), when that is so
-function statefile.write(home, session, heartbeat, seal)
-  local state = session and describe(session, heartbeat) or { version = VERSION, instance = json.null }
-  local ok, message = files.write(path_of(home), seal or json.encode(state) .. "\n")
+-- @param more { seal = of work.folder, by whoever holds home.lock; quiet = unix seconds from which on nothing is left to tell of }; the
+-- agent, which does not hold it, leaves the seal as it is and gives heartbeat = unix seconds of the last contact with the guard
+function statefile.write(home, session, more)
+  local path = path_of(home)
+  local old = files.read(path)
+  local state = session and describe(session, more.heartbeat) or { version = VERSION, instance = json.null }
+  if more.heartbeat then
+    state.seal = old and folder.sealed(old)
+  elseif more.seal then
+    state.seal = more.seal .. (more.quiet and (" %d"):format(more.quiet) or "")
+  end
+  local text = json.encode(state) .. "\n"
+  if text == old then return end
+  local ok, message = files.write(path, text)
   if not ok then log.warn("the state file could not be written; the journal holds the truth", { error = message }) end
 end
 

@@ -9,17 +9,17 @@ local config = require "facts.config"
 local alert = require "work.alert"
 local cost = require "work.cost"
 local journal = require "work.journal"
+local look = require "work.look"
 local link = require "work.link"
 local pace = require "work.pace"
 local proof = require "work.proof"
 local rent = require "work.rent"
 local sessions = require "work.sessions"
+local takeover = require "work.takeover"
 local tidy = require "work.tidy"
 local trusted = require "work.trusted"
 
 local STEPS = 4
-local UNDO_SECONDS, ENDING_SECONDS = 60, 300 -- that a start gets for its undo, and an agent or another stop to end a machine
-local LEAST_SECONDS, KILLED_SECONDS = 20, 5  -- the same for simulators; and until a killed process is gone
 
 local stop = {}
 
@@ -71,7 +71,7 @@ local function close(book, provider, session, outcome, ui)
   if not asked then bill = cost.final(current, ended) end
   if outcome ~= "unproven" then
     if not book:note("closed", session.token, { outcome = outcome, cost = bill.amount, at_most = bill.at_most, ended = ended }) then
-      ui:warn("the record could not be closed (is the disk full?); the next command looks at the cloud once more")
+      ui:warn(("this end could not be recorded (%s); the next command looks at the cloud once more"):format(book.unrecorded))
     end
     log.info("Session closed", { token = session.token, outcome = outcome, cost = bill.amount })
   end
@@ -126,7 +126,7 @@ end
 local function remember_lost(book, provider, session, ui)
   local doubt = ("the create of %s was never answered; no machine shows, and it is looked for again for 24 h"):format(session.token)
   ui:warn(doubt)
-  if not session.lost then book:append("lost", session.token, { reason = "the start was cut off" }) end
+  if not session.lost then book:note("lost", session.token, { reason = "the start was cut off" }) end
   tidy.away(book, provider, session.token)
   return { session = session, outcome = "unresolved", doubt = doubt }
 end
@@ -135,7 +135,7 @@ end
 local function resolve(book, provider, session, window)
   local found = rent.find(provider, session.token, window)
   if #found == 0 then return nil end
-  book:append("bound", session.token, { id = found[1].id, adopted = true })
+  book:note("bound", session.token, { id = found[1].id, adopted = true })
   return book:session(session.token)
 end
 
@@ -146,7 +146,7 @@ local DOUBT_SECONDS = 3600
 -- quick: one look, by somebody who comes again soon; only what is about to be given up is looked for over the whole window.
 local function resolve_unbound(book, provider, session, ui, quick)
   if sessions.never_sent(session) then
-    book:append("closed", session.token, { outcome = "never", reason = "the create never left" })
+    book:note("closed", session.token, { outcome = "never", reason = "the create never left" })
     return nil
   end
   local age = clock.wall() - session.started
@@ -157,7 +157,7 @@ local function resolve_unbound(book, provider, session, ui, quick)
   local bound = resolve(book, provider, session, window)
   if bound then return bound end
   if age > stop.LOST_SECONDS then
-    book:append("closed", session.token, { outcome = "never", reason = "not seen within 24 h" })
+    book:note("closed", session.token, { outcome = "never", reason = "not seen within 24 h" })
     return nil
   end
   local result = remember_lost(book, provider, session, ui)
@@ -207,56 +207,78 @@ function stop.all(book, list, reason, ui, attempts)
   return results
 end
 
--- Waits for the lock. → true when it is ours
-local function wait_for_lock(book, seconds)
-  local until_ = clock.now() + seconds
-  repeat
-    task.sleep(0.05)
-    if book:acquire("stop") then return true end
-  until clock.now() > until_
-  return false
-end
-
-local ENDING = { agent = "the agent is ending a machine at this moment; waiting for it",
-  recovery = "another command is finishing what was left at this moment; waiting for it",
-  stop = "another stop is at work at this moment; waiting for it" }
-
--- What is at work in this home is asked to end, and its own undo goes first; who is ending a machine is waited for. A process that was
--- stopped (Ctrl-Z) goes on for that. One that does not end in time is killed: what it left is ended here.
-local function take_over(book, ui)
-  local ok, message, code = book:acquire("stop")
-  if ok then return end
-  if code ~= "busy" then fail.raise("config", message) end
-  local path = files.join(book.home, "home.lock")
-  local pid, word = files.owner(path)
-  local patience = ENDING[word] and ENDING_SECONDS or UNDO_SECONDS
-  ui:note(ENDING[word] or ("process %s is at work in this home; asking it to end"):format(tostring(pid)))
-  local asked, why = true, nil
-  if not ENDING[word] then asked, why = files.signal(path, "TERM") end
-  if asked then files.signal(path, "CONT") end
-  if wait_for_lock(book, math.max(pace.seconds(patience), LEAST_SECONDS)) then return end
-  local killed, problem = files.signal(path, "KILL")
-  if killed then ui:note(("process %s did not end and was killed; what it left is ended here"):format(tostring(pid))) end
-  if wait_for_lock(book, KILLED_SECONDS) then return end
-  fail.raise("busy", ("the folder is held by process %s, which did not end: %s"):format(tostring(pid), why or problem or "it cannot be killed"))
-end
-
---- `continueplz stop`. Returns the list of results; empty: nothing was running.
-function stop.run(ui)
-  local book = journal.open(config.home())
-  if #book:open_sessions() == 0 and #book:untidy() == 0 and not files.owner(files.join(book.home, "home.lock")) then
-    link.quit()
-    return {}, book
+-- Sessions that somebody else (a start's undo, the agent, another stop) closed while this stop waited for him, as results.
+local function ended_meanwhile(book, before, began)
+  local list = {}
+  for _, session in ipairs(book:recent(clock.wall() - began + takeover.ENDING_SECONDS * 2)) do
+    if session.closed and session.closed ~= "never" and before[session.token] ~= "closed" then
+      local found, provider = fail.try(trusted.provider, session.provider)
+      list[#list + 1] = { session = session, outcome = session.closed == "unverifiable" and "unverifiable" or "proven", provider = found and provider or nil,
+        cost = { amount = session.cost or 0, at_most = session.cost_at_most, currency = session.currency or "USD", source = "reckoned" },
+        duration = math.max(0, session.ended - (session.started or session.ended)) }
+    end
   end
-  local began = clock.wall()
+  return list
+end
+
+-- Everything that is open, then whatever else the clouds show of this home when its record cannot be relied on. → results, doubt or nil
+local function end_all(book, ui)
+  local results = stop.all(book, book:open_sessions(), "stop", ui)
+  if not look.needed(book) then return results end
+  local before = {}
+  for _, session in ipairs(book:open_sessions()) do before[session.token] = true end
+  local known, doubt = look.run(book, ui)
+  local found = {}
+  for _, session in ipairs(book:open_sessions()) do
+    if not before[session.token] then found[#found + 1] = session end
+  end
+  local more = stop.all(book, found, "stop", ui)
+  table.move(more, 1, #more, #results + 1, results)
+  return results, not known and doubt or nil
+end
+
+local function states(book)
+  local set = {}
+  for _, session in ipairs(book:recent(sessions.TELL_SECONDS)) do set[session.token] = session.closed and "closed" or "open" end
+  return set
+end
+
+-- Is everything over, for certain, and nobody at work?
+local function idle(book)
+  return #book:open_sessions() == 0 and #book:untidy() == 0 and not look.needed(book) and not files.owner(files.join(book.home, "home.lock"))
+end
+
+local function finish(book, before, began, ui)
+  local results, doubt = end_all(book, ui)
+  for _, result in ipairs(ended_meanwhile(book, before, began)) do
+    local told = false
+    for _, other in ipairs(results) do told = told or other.session.token == result.session.token end
+    if not told then results[#results + 1] = result end
+  end
+  tidy.rest(book, began) -- nobody may come by later
+  if #book:open_sessions() == 0 and #book:untidy() == 0 then link.quit() end
+  return results, doubt
+end
+
+--- `continueplz stop`. Ends what runs, whether or not this home can be written, or is locked by others.
+-- @return list of results (empty: nothing was running); what else is to be told: { doubt = a sentence when it is not known whether
+-- anything else runs, unrecorded = a sentence when the journal could not be written }
+function stop.run(ui)
+  local book = journal.open(config.home(), true)
+  if idle(book) then
+    link.quit()
+    return {}, {}
+  end
+  local began, before = clock.wall(), states(book)
   link.wake() -- an agent that was stopped holds up what waits for its answer
-  take_over(book, ui)
-  local ok, results = fail.try(stop.all, book, book:open_sessions(), "stop", ui)
-  if ok then tidy.rest(book, began) end -- nobody may come by later
-  if ok and #book:open_sessions() == 0 and #book:untidy() == 0 then link.quit() end
-  book:release()
+  local locked, why = takeover.of(book, ui)
+  why = why or book.trouble
+  if why then ui:warn(why .. "; what runs is ended all the same, without a record of it") end
+  local ok, results, doubt = fail.try(finish, book, before, began, ui)
+  local unrecorded = book.unrecorded and (why or book.unrecorded) or nil
+  if locked then book:release() end
   if not ok then error(results, 0) end
-  return results, book
+  return results, { doubt = doubt, unrecorded = unrecorded }
 end
 
 return stop

@@ -3,15 +3,16 @@
 -- of the product's code, only of its files and words.
 local cost = require "dst.judge_cost"
 local fence = require "dst.judge_fence"
+local books = require "dst.books"
 local json = require "base.json"
-local keys = require "base.keys"
 
 local judge = {}
+local records = books.records
 judge.__index = judge
 
 function judge.new(play)
-  return setmetatable({ play = play, world = play.world, sim = play.sim, tokens = {}, token_list = {}, known = "", broken_list = {}, creates = {}, around = {},
-    critical = 0, sums = 0, vague = 0, skew = play.sim.skew }, judge)
+  return setmetatable({ play = play, world = play.world, sim = play.sim, tokens = {}, token_list = {}, written = books.new(), broken_list = {},
+    creates = {}, around = {}, critical = 0, sums = 0, vague = 0, skew = play.sim.skew }, judge)
 end
 
 --- Notes a violation; the first one counts.
@@ -24,22 +25,18 @@ end
 --- The first violation, or nil.
 function judge:verdict() return self.broken_list[1] end
 
-local function journal_path(self) return self.play.HOME .. "/journal" end
+local function path_of(self, name) return self.play.HOME .. "/" .. name end
+local function journal_path(self) return path_of(self, "journal") end
 
--- The records on disk, each line by itself.
-local function records(text)
-  local list = {}
-  for line in text:gmatch("([^\n]*)\n") do
-    local sum, body = line:match("^(%x+) (.*)$")
-    local record = body and json.decode(body)
-    list[#list + 1] = type(record) == "table" and record or { kind = "damaged", sum = sum }
-  end
-  return list
+local function data_of(self, name)
+  local file = self.sim.disk[path_of(self, name)]
+  return file and file.data or ""
 end
 
+-- The record: what was moved to the history, and the journal. (Between two steps of a move something is in both.)
 local function journal(self)
-  local file = self.sim.disk[journal_path(self)]
-  return file and file.data or ""
+  local past = data_of(self, "history")
+  return past:match("^(.*\n)[^\n]*$") and past:match("^(.*\n)") .. data_of(self, "journal") or data_of(self, "journal")
 end
 judge.journal = journal
 
@@ -186,11 +183,8 @@ end
 --- A primitive that changes something is about to run.
 function judge:primitive(name, _, first, second)
   local path = journal_path(self)
-  local text = journal(self)
-  if text:sub(1, #self.known) ~= self.known then
-    self:broken("S8", "a record of the journal was lost or changed")
-  end
-  self.known = text:match("^(.*\n)") or ""
+  local lost = books.lost(self.written, data_of(self, "history"), data_of(self, "journal"))
+  if lost then self:broken("S8", lost) end
   if name == "state.append" and first == path then appending(self, second) end
   if name == "process.spawn" and json.encode({ first.argv, first.env }):find(self.play.KEY, 1, true) then
     self:broken("S6", "the account key is in the arguments or environment of a child")
@@ -214,6 +208,7 @@ function judge:ended(process, code)
     self:broken("S2", ("%s was said by `%s` while the %s of %s bills"):format(claim, process.name, open[1].kind, open[1].token))
   end
   local critical = (process.out .. process.err):find("CRITICAL", 1, true) or (process.out .. process.err):find("MAY STILL", 1, true)
+    or (process.out .. process.err):find("NOT KNOWN", 1, true)
   if critical then self.critical = self.critical + 1 end
   local unresolved = (process.out .. process.err):find("was never answered", 1, true)
   local in_json = process.out:find('"money_running":true', 1, true) or process.out:find('"money_running":null', 1, true)
@@ -225,19 +220,6 @@ end
 
 local function canary(self, where, text)
   if text:find(self.play.KEY, 1, true) then self:broken("S6", "the account key is in " .. where) end
-end
-
--- The chain of sums, reckoned anew.
-local function chain(self)
-  local previous, number = "continueplz journal", 0
-  for line in journal(self):gmatch("([^\n]*)\n") do
-    number = number + 1
-    local sum, body = line:match("^(%x+) (.*)$")
-    if not sum or keys.sha256_hex(previous .. "\n" .. body):sub(1, 32) ~= sum then
-      return self:broken("S8", ("line %d of the journal does not fit the one before"):format(number))
-    end
-    previous = sum
-  end
 end
 
 --- The end of the history: files, words and machines are searched.
@@ -256,7 +238,10 @@ function judge:finish()
     local _, lives = cloud.find(self.world, id)
     if not lives then self:broken("S3", "the foreign machine " .. id .. " is gone") end
   end
-  chain(self)
+  for _, name in ipairs { "journal", "history" } do
+    local wrong = books.unchained(data_of(self, name), name)
+    if wrong then self:broken("S8", wrong) end
+  end
 end
 
 --- Every kind of record of a token, in order.

@@ -151,7 +151,8 @@ function rig:kind() return self.cloud == "lambda" and "on-demand" or "spot" end
 --- The agent's pid from its lock file, nil when none runs.
 function rig:agent() return files.owner(files.join(self.home, "agent.lock")) end
 
-function rig:journal() return files.read(files.join(self.home, "journal")) or "" end
+--- What was recorded: the history (sessions that are over) and the journal.
+function rig:journal() return (files.read(files.join(self.home, "history")) or "") .. (files.read(files.join(self.home, "journal")) or "") end
 
 function rig:log() return files.read(files.join(self.home, "continueplz.log")) or "" end
 

@@ -81,9 +81,9 @@ return function(t)
     t:ok(said:find("was killed", 1, true), said)
   end)
 
-  t:case("a stranger is neither signalled nor killed", function()
-    local _, _, holder, s = stopped(sleeper, function(s) s.locks[HOME .. "/home.lock"].stranger = "it runs on another computer" end)
-    t:equal({ holder.state, #holder.inbox }, { "waiting", 0 })
-    t:ok(s.now - fake.START > 1)
+  t:case("a stranger is neither signalled nor killed, and does not keep a stop from going on", function()
+    local result, said, holder, s = stopped(sleeper, function(s) s.locks[HOME .. "/home.lock"].stranger = "it runs on another computer" end)
+    t:equal({ result, holder.state, #holder.inbox, s.now - fake.START < 10 }, { true, "waiting", 0, true })
+    t:ok(said:find("cannot be asked to end: it runs on another computer", 1, true), said)
   end)
 end

@@ -1,0 +1,199 @@
+-- SPDX-License-Identifier: MIT
+-- What a folder's files say without being read: at rest, as it was left, or to be asked about at the clouds.
+local SECONDS = 5
+
+return function(t)
+  local fake = t:load("fakehost")
+  local HOME = "/h"
+
+  -- Runs fn(require) in a world with the files of `s`. → its result
+  local function within(s, fn)
+    local p = s:start(function(require)
+      return fn(require)
+    end, { home = HOME })
+    s:run(SECONDS)
+    return p:result()
+  end
+
+  local function holds(s)
+    return within(s, function(require) return require("work.folder").at_rest(HOME) end)
+  end
+
+  local function intact(s)
+    return within(s, function(require) return require("work.folder").intact(HOME) end)
+  end
+
+  -- A record of a home, the lock taken and released as a command does.
+  local function add(s, token, ...)
+    local kinds = { ... }
+    return within(s, function(require)
+      local book = require("work.journal").open(HOME)
+      assert(book:acquire("test"))
+      for _, kind in ipairs(kinds) do
+        local extra = kind == "stopping" and { reason = "stop" } or kind == "lost-one" and { reason = "gone" } or { id = "7", outcome = "proven" }
+        book:append(kind == "lost-one" and "stopping" or kind, token, extra)
+      end
+      book:release()
+    end)
+  end
+
+  local WHOLE = { "intent", "sent", "bound", "stopping", "destroyed", "absent", "closed" }
+
+  -- A home whose journal went through these kinds of records of one session.
+  local function home(...)
+    local s = fake.new {}
+    s.disk[HOME] = { dir = true, mode = 448, mtime = 0 }
+    add(s, "cplz-aa-1", ...)
+    return s
+  end
+
+  local function closed() return home(table.unpack(WHOLE)) end
+
+  local function records(s, name)
+    local _, count = (s.disk[HOME .. "/" .. name] or { data = "" }).data:gsub('"kind"', "")
+    return count
+  end
+
+  t:case("an empty home is at rest, an open session is not, a closed one is", function()
+    t:equal({ holds(fake.new {}), intact(fake.new {}) }, { true, true })
+    t:equal(holds(home("intent")), false)
+    t:equal(holds(home("intent", "sent", "bound", "stopping", "destroyed", "absent")), false)
+    t:equal(holds(closed()), true)
+  end)
+
+  t:case("a folder that does not exist: the way out is by where its name came from", function()
+    local function told(s, origin)
+      return within(s, function(require)
+        require("base.world").home_origin = origin
+        return require("work.folder").missing(HOME) or "it exists"
+      end)
+    end
+    t:equal(told(home("intent")), "it exists")
+    t:ok(told(fake.new {}, "flag"):find("/h does not exist, .*`continueplz %-C /h init`"), told(fake.new {}, "flag"))
+    t:ok(told(fake.new {}, "default"):find("/h does not exist yet, .*`continueplz init`"), told(fake.new {}, "default"))
+  end)
+
+  t:case("a machine that ended by itself is told of for a day", function()
+    local s = home("intent", "sent", "bound", "lost-one", "absent", "closed")
+    t:equal({ holds(s), intact(s) }, { false, true })
+    s:jump(24 * 3600 + 60)
+    t:equal(holds(s), true)
+  end)
+
+  t:case("whatever is done to journal, history or state file from outside breaks the seal", function()
+    local function after(change)
+      local s = closed()
+      change(s.disk)
+      return { holds(s), intact(s) }
+    end
+    local function copy(name)
+      return function(disk) disk[HOME .. name] = { data = disk[HOME .. name].data, mode = 384, mtime = disk[HOME .. name].mtime } end
+    end
+    local function edit(name) return function(disk) disk[HOME .. name].data = disk[HOME .. name].data:gsub("%d", "z", 1) end end
+    local function remove(name) return function(disk) disk[HOME .. name] = nil end end
+    for _, name in ipairs { "/journal", "/history" } do
+      for what, change in require("base.sorted") { copied = copy(name), edited = edit(name), removed = remove(name) } do
+        t:equal(after(change), { false, false }, name .. " " .. what)
+      end
+    end
+    t:equal(after(remove "/.continueplz.state"), { false, false }, "no state file")
+    t:equal(after(function(disk)
+      disk[HOME .. "/journal"], disk[HOME .. "/history"], disk[HOME .. "/.continueplz.state"] = nil, nil, nil
+      disk[HOME .. "/home.id"] = { data = "aa\n", mode = 384, mtime = 0 }
+    end), { false, false }, "only home.id is left")
+    t:equal(after(function() end), { true, true })
+  end)
+
+  t:case("what is open or closed after the seal was broken does not mend it", function()
+    local s = closed()
+    s.disk[HOME .. "/journal"] = { data = s.disk[HOME .. "/journal"].data, mode = 384, mtime = 0 }
+    add(s, "cplz-aa-2", table.unpack(WHOLE))
+    t:equal({ holds(s), intact(s) }, { false, false })
+  end)
+
+  t:case("closed sessions move to the history, open ones and those to be told of stay", function()
+    local s = closed()
+    t:equal({ records(s, "journal"), records(s, "history") }, { 1, #WHOLE + 2 })
+    add(s, "cplz-aa-2", "intent", "sent", "bound")
+    t:equal(records(s, "journal"), 4)
+    add(s, "cplz-aa-3", table.unpack(WHOLE)) -- an open one beside it: nothing is moved
+    t:equal(records(s, "journal"), 4 + #WHOLE)
+    add(s, "cplz-aa-2", "stopping", "destroyed", "absent", "closed")
+    t:equal({ records(s, "journal"), records(s, "history") }, { 1, 2 + 3 * #WHOLE + 1 })
+    t:equal(within(s, function(require)
+      local book, past = require("work.journal").open(HOME), require("work.past").all(HOME)
+      return { #book:sessions(), #past.sessions, #past.damaged, book:session("cplz-aa-2").closed, book:session("cplz-aa-9") == nil, #book:recent(3600) }
+    end), { 0, 3, 0, "proven", true, 3 })
+  end)
+
+  t:case("a move that is cut off anywhere loses nothing and does nothing twice", function()
+    for _, name in ipairs { "state.append", "state.write" } do
+      for at = 1, 12 do
+        for _, how in ipairs { "before", "after", name == "state.append" and "torn" or nil } do
+          local s = fake.new {}
+          s.disk[HOME] = { dir = true, mode = 448, mtime = 0 }
+          add(s, "cplz-aa-1", "intent", "sent", "bound")
+          local count = 0
+          s.hook = function(called, _, path)
+            if called ~= name or not (path == HOME .. "/history" or path == HOME .. "/journal" or count > 0) then return end
+            count = count + 1
+            if count == at then return { kill = how, bytes = 300 } end
+          end
+          local p = s:start(function(require)
+            local book = require("work.journal").open(HOME)
+            assert(book:acquire("test"))
+            for _, kind in ipairs { "stopping", "absent", "closed" } do book:append(kind, "cplz-aa-1", { outcome = "proven" }) end
+            book:release()
+          end, { home = HOME })
+          s:run(SECONDS)
+          s.hook = nil
+          add(s, "cplz-aa-1", "absent", "closed")
+          add(s, "cplz-aa-2", table.unpack(WHOLE))
+          local got = within(s, function(require)
+            local book, over = require("work.journal").open(HOME), require("work.past").all(HOME)
+            local list = {}
+            for _, session in ipairs(over.sessions) do list[#list + 1] = session.token .. " " .. tostring(session.closed) .. " " .. tostring(session.id) end
+            return { list, #book:sessions(), #over.damaged }
+          end)
+          t:equal(got, { { "cplz-aa-1 proven 7", "cplz-aa-2 proven 7" }, 0, 0 }, ("%s %d %s (%s)"):format(name, at, how, p.state))
+        end
+      end
+    end
+  end)
+
+  t:case("a home of before, with many closed sessions in its journal, is moved once; its file id comes back from its tokens", function()
+    local s = fake.new {}
+    s.disk[HOME] = { dir = true, mode = 448, mtime = 0 }
+    within(s, function(require)
+      local chain, lines, last = require "work.chain", {}, "continueplz journal"
+      local function put(record)
+        local line
+        line, last = chain.line(last, record)
+        lines[#lines + 1] = line
+      end
+      put { kind = "journal", version = 1, t = 1 }
+      for i = 1, 300 do
+        for _, kind in ipairs(WHOLE) do put { kind = kind, token = "cplz-0011aabb-" .. i, t = i, outcome = "proven", id = "7", provider = "vast" } end
+      end
+      s.disk[HOME .. "/journal"] = { data = table.concat(lines), mode = 384, mtime = 0 }
+      s.disk[HOME .. "/.continueplz.state"] = { data = '{"instance":null,"seal":"99-abc","version":1}\n', mode = 384, mtime = 0 }
+    end)
+    t:equal({ holds(s), intact(s) }, { false, false })
+    t:equal(within(s, function(require) return require("work.journal").open(HOME):known_prefix() end), "cplz-0011aabb-")
+    add(s, "cplz-0011aabb-x", table.unpack(WHOLE))
+    t:equal({ records(s, "journal"), records(s, "history") }, { 1, 2 + 301 * #WHOLE })
+    t:equal(intact(s), false, "moved is not known to be complete")
+  end)
+
+  t:case("a history of a newer version is not written", function()
+    local s = closed()
+    within(s, function(require)
+      local chain = require "work.chain"
+      local line = chain.line("continueplz history", { kind = "moved", records = 0, version = 9, t = 1 })
+      s.disk[HOME .. "/history"] = { data = line, mode = 384, mtime = 0 }
+    end)
+    local before = s.disk[HOME .. "/history"].data
+    add(s, "cplz-aa-2", table.unpack(WHOLE))
+    t:equal({ s.disk[HOME .. "/history"].data == before, records(s, "journal") }, { true, 1 + #WHOLE })
+  end)
+end
