@@ -16,6 +16,7 @@ return {
       return nil
     end
     ctx.at_rest = true
+    ctx.print(("continueplz v%s - Stopping instance"):format(require "base.version"))
     local missing = folder.missing(ctx.home)
     ctx.print(missing and missing:gsub("^%l", string.upper) .. "." or "Nothing is running in " .. ctx.home .. ".")
     return 0

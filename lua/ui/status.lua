@@ -95,6 +95,9 @@ local function cost_lines(lines, model)
   if not cost then
     return
   end
+  if not cost.current then
+    return add(lines, "Cost so far", "not known, for this folder's record of it was lost; at " .. format.hourly(cost.hourly))
+  end
   add(lines, "Cost so far", ("%s%s at %s"):format(cost.at_most and "at most " or "", format.both(cost.current, model.rate), format.hourly(cost.hourly)))
   if cost.projected then
     add(lines, "Projected", ("%s for %s"):format(format.both(cost.projected, model.rate),
@@ -111,7 +114,8 @@ function M.lines(model)
     end
     if model.last then
       local last = model.last
-      for _, line in ipairs(boxes.lost(last, (last.at_most and "at most " or "") .. format.both(last.cost, model.rate), clock.duration(last.seconds))) do
+      local sum = last.cost and (last.at_most and "at most " or "") .. format.both(last.cost, model.rate) or "not known"
+      for _, line in ipairs(boxes.lost(last, sum, clock.duration(last.seconds))) do
         lines[#lines + 1] = line
       end
     end

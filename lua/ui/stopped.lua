@@ -9,6 +9,9 @@ local format = require "ui.format"
 local M = {}
 
 local function cost_text(result, rate)
+  if not result.cost.amount then
+    return "not known, for this folder's record of it was lost; the cloud's bill tells"
+  end
   local text = format.both(result.cost.amount, rate)
   if result.cost.at_most then
     return "at most " .. text .. ", reckoned from the agreed price"

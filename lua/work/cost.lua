@@ -109,6 +109,9 @@ function cost.projected(session, hours)
   return cost.hourly(session) * hours + download(session)
 end
 
+--- Is enough known of a session to reckon its bill? Not when only a cloud told of it: the traffic of its download is forgotten.
+function cost.reckonable(session) return not session.found end
+
 -- What the cloud says it charged, if that already covers the session's end.
 local function charged(session, ended, provider)
   local charges = provider and provider.charges and session.id and provider.charges(session)
@@ -118,12 +121,12 @@ local function charged(session, ended, provider)
   return nil
 end
 
---- The bill of a session that ended at `ended`. → { amount=, currency=, seconds=, source = "charges"|"reckoned", at_most = true|nil }
+--- The bill of a session that ended at `ended`. → { amount= (nil: not known), currency=, seconds=, source = "charges"|"reckoned", at_most = true|nil }
 function cost.final(session, ended, provider)
   local copy = setmetatable({ ended = ended }, { __index = session })
   local amount = charged(session, ended, provider)
   return {
-    amount = amount or cost.so_far(copy, ended), currency = session.currency or "USD", seconds = seconds(copy, ended),
+    amount = amount or cost.reckonable(session) and cost.so_far(copy, ended) or nil, currency = session.currency or "USD", seconds = seconds(copy, ended),
     source = amount and "charges" or "reckoned", at_most = not amount and cost.at_most(session) or nil,
   }
 end

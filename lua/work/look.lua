@@ -79,6 +79,7 @@ end
 
 -- Takes one machine into the journal, unless an open session has it (its twin is ended with it).
 local function adopt(book, name, account, instance, ui)
+  local provider = trusted.provider(name)
   local session = book:session(instance.token)
   if session and not session.closed then
     if not session.id then book:note("bound", session.token, { id = instance.id, adopted = true }) end
@@ -87,11 +88,10 @@ local function adopt(book, name, account, instance, ui)
   ui:warn(("found %s at %s, which this folder's record does not know to be running (%s)"):format(tostring(instance.id), name, instance.token))
   log.error("a machine of this folder was found that its record did not tell of", { instance_id = instance.id, provider = name, token = instance.token })
   local plan = session and session.plan or {}
-  if not book:holds(instance.token) then
-    book:note("intent", instance.token, { provider = name, account = account, gpu = instance.gpu or plan.gpu, spot = instance.spot, model = plan.model,
-      hourly = instance.hourly or plan.hourly, disk_hour = instance.disk_hour or plan.disk_hour })
-  end
-  book:note("found", instance.token, { id = instance.id, started = instance.started, account = account, known = session ~= nil })
+  -- In one record, for half of it would be a create that never left. around: what was made around it is looked for when it is gone.
+  book:note("found", instance.token, { id = instance.id, started = instance.started, known = session ~= nil or nil, provider = name, account = account,
+    gpu = instance.gpu or plan.gpu, spot = instance.spot, model = plan.model, hourly = instance.hourly or plan.hourly,
+    disk_hour = instance.disk_hour or plan.disk_hour, around = provider.tidy ~= nil or nil })
 end
 
 -- Where a person can look, for a sentence.

@@ -46,8 +46,9 @@ local function describe(session)
     endpoint = { url = ("http://127.0.0.1:%d"):format(plan.local_port or identity.port()), host = "127.0.0.1", port = plan.local_port or identity.port(),
       wireguard_ip = "10.13.37.1" },
     limits = { silence = plan.silence, idle = plan.idle, life = plan.life, max_price = plan.max_price or nil },
-    cost = { hourly = cost.hourly(session), current = cost.so_far(session, now), at_most = cost.at_most(session) or nil, currency = session.currency or "USD",
-      projected = cost.projected(session, plan.hours or 0), projected_hours = plan.hours },
+    cost = { hourly = cost.hourly(session), current = cost.reckonable(session) and cost.so_far(session, now) or nil,
+      at_most = cost.at_most(session) or nil, currency = session.currency or "USD",
+      projected = plan.hours and cost.projected(session, plan.hours) or nil, projected_hours = plan.hours },
     rate = config.rate(), warnings = {},
   }
 end
@@ -129,7 +130,7 @@ local function last_loss(book)
   local now = clock.wall()
   if now - session.ended > sessions.TELL_SECONDS then return nil end
   return { id = session.id, provider = session.provider, reason = session.stopping, spot = session.plan and session.plan.spot == true,
-    cost = session.cost or cost.so_far(session, now), at_most = session.cost_at_most,
+    cost = session.cost or cost.reckonable(session) and cost.so_far(session, now) or nil, at_most = session.cost_at_most,
     seconds = session.ended - (session.started or session.ended), ended = session.ended }
 end
 

@@ -35,8 +35,10 @@ end
 
 -- Seen at the cloud without this home's knowing. known: the record said that it was over, so nobody wants it.
 function apply.found(s, r)
+  if not s.plan then apply.intent(s, r) end
   s.state, s.id, s.closed, s.ended, s.seen, s.unverifiable = "found", r.id, nil, nil, r.t, nil
   s.found, s.started, s.account = not r.known and r.t or nil, s.started or r.started or r.t, s.account or r.account
+  s.untidy = s.untidy or r.around and r.t or nil
 end
 
 function apply.repriced(s, r) s.hourly, s.disk_hour, s.seen = r.hourly, r.disk_hour, s.seen or r.t end

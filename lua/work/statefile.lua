@@ -29,7 +29,8 @@ local function describe(session, heartbeat)
     },
     model = { name = plan.model, status = session.ready_at and "ready" or "loading" },
     wireguard = { server_public_key = plan.server_public },
-    cost = { hourly_rate = (session.hourly or 0) + (session.disk_hour or 0), accumulated = cost.so_far(session, clock.wall()),
+    cost = { hourly_rate = (session.hourly or 0) + (session.disk_hour or 0),
+      accumulated = cost.reckonable(session) and cost.so_far(session, clock.wall()) or nil,
       at_most = cost.at_most(session) or nil, currency = session.currency },
     deadman = { timeout_hours = plan.silence and plan.silence / 3600 or nil, last_heartbeat = heartbeat and clock.iso(heartbeat) or nil },
   }

@@ -214,7 +214,7 @@ local function ended_meanwhile(book, before, began)
     if session.closed and session.closed ~= "never" and before[session.token] ~= "closed" then
       local found, provider = fail.try(trusted.provider, session.provider)
       list[#list + 1] = { session = session, outcome = session.closed == "unverifiable" and "unverifiable" or "proven", provider = found and provider or nil,
-        cost = { amount = session.cost or 0, at_most = session.cost_at_most, currency = session.currency or "USD", source = "reckoned" },
+        cost = { amount = session.cost, at_most = session.cost_at_most, currency = session.currency or "USD", source = "reckoned" },
         duration = math.max(0, session.ended - (session.started or session.ended)) }
     end
   end

@@ -69,7 +69,7 @@ local function once(p, way)
     p.judge:broken("E2", ("after `%s` (exit %s) and %d s %s still bills: %s"):format(way, tostring(code), SETTLE, token,
       table.concat(p.judge:kinds(token), " ")))
   end
-  local busy = code == 6 and (wanted or not p.last.err:find("is already running in", 1, true)) -- or somebody holds the lock
+  local busy = code == 6 and (wanted or some_wanted(p) or not p.last.err:find("is already running in", 1, true)) -- or somebody holds the lock
   if way == "up" and code ~= 0 and not busy then
     p.judge:broken("E3", ("with everything in order `up` failed with %s: %s"):format(tostring(code), p.last.err))
   end

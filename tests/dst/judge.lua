@@ -40,6 +40,12 @@ local function journal(self)
 end
 judge.journal = journal
 
+--- The record was changed by somebody else: what stands there now is what must not be lost.
+function judge:forgets()
+  self.written = books.new()
+  books.lost(self.written, data_of(self, "history"), data_of(self, "journal"))
+end
+
 --- Ledger rows that bill and carry a token of this home.
 function judge:open()
   local rows = {}
@@ -265,7 +271,7 @@ end
 function judge:wanted(token)
   local wanted = false
   for _, kind in ipairs(self:kinds(token)) do
-    if kind == "ready" then wanted = true end
+    if kind == "ready" or kind == "found" then wanted = true end -- what was found may be in use
     if kind == "stopping" or kind == "closed" then wanted = false end
   end
   return wanted

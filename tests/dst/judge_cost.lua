@@ -27,6 +27,7 @@ end
 -- @param more what the words round away, in dollars
 -- @param at seconds of the world's clock to which it refers; now when nil
 function cost.said(self, token, said, where, most, more, at)
+  if said == nil then return end -- it was said not to be known
   local truth, bound = self.world.ledger:total(token, at or now(self)), tolerance(self, token) + (more or 0)
   self.sums = self.sums + 1
   if most then
@@ -43,7 +44,7 @@ end
 local function current(self)
   for i = #self.token_list, 1, -1 do
     for _, kind in ipairs(self:kinds(self.token_list[i])) do
-      if kind == "bound" then return self.token_list[i] end
+      if kind == "bound" or kind == "found" then return self.token_list[i] end
     end
   end
 end

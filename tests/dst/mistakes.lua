@@ -61,6 +61,14 @@ local list = {
   { name = "the last line knows only bound machines", file = "ui/money.lua", expects = "S2",
     find = "  if session.started then\n    return (\"may be running", replace = "  if false then\n    return (\"may be running" },
 
+  { name = "a record that was changed is believed", file = "work/look.lua", expects = "S2", parts = "crash", only = "deleted",
+    find = "  if book.lock then return not book.intact or book.trouble ~= nil end\n", replace = "  do return false end\n",
+    also = { file = "ui/money.lua", find = "  if #shown == 0 and not require(\"work.folder\").intact(home) then", replace = "  if false then" } },
+  { name = "one look at the clouds says that nothing runs", file = "work/look.lua", expects = "S2", parts = "crash", only = "hides the machine once",
+    find = "local LOOKS, TRIES, PAUSE = 2, 4, 5", replace = "local LOOKS, TRIES, PAUSE = 1, 4, 5" },
+  { name = "the clouds are asked by whatever account", file = "work/look.lua", expects = "S2", parts = "crash", only = "with the key of another account",
+    find = "  if account and own ~= tostring(account) then", replace = "  if false then" },
+
   -- S3: only what is ours
   { name = "twins of any token are ended", file = "work/proof.lua", expects = "S3",
     find = "if instance.token == session.token and tostring(instance.id)", replace = "if tostring(instance.id)" },

@@ -92,7 +92,11 @@ local function told(first, second)
   return tostring(first.url or first.unix or first.port or first.argv and table.concat(first.argv, " ") or first.endpoint_port)
 end
 
+-- What a disk refuses that cannot be written any more.
+local WRITES = { ["state.append"] = true, ["state.write"] = true, ["state.lock"] = true, ["state.remove"] = true, ["state.mkdir"] = true }
+
 local function hook(self, name, process, ...)
+  if self.read_only and WRITES[name] then return { code = "permissions", error = tostring((...)) .. ": Read-only file system" } end
   if not ACTS[name] then return end
   self:trace(("%s %s %s"):format(process.name, name, told(...)))
   self.judge:primitive(name, process, ...)
@@ -222,7 +226,7 @@ function methods:heal()
   settings(self, self.key)
   self.world.faults:clear()
   if self.cloud.restock then self.cloud.restock(self.world) end
-  self.full, self.aim, self.offline = nil, nil, nil
+  self.full, self.aim, self.offline, self.read_only = nil, nil, nil, nil
 end
 
 -- Judged at the very moment, for others go on.

@@ -168,4 +168,62 @@ local scenes = {
     end },
 }
 
+local FILES = { "journal", "history", ".continueplz.state" }
+
+-- The texts of these files now.
+local function kept_of(p, names)
+  local kept = {}
+  for _, name in ipairs(names) do kept[name] = (p.sim.disk[p.HOME .. "/" .. name] or {}).data end
+  return kept
+end
+
+-- Somebody removes files of the home, or puts back what `kept_of` gave before. All processes of ours are dead meanwhile.
+local function meddle(p, names, kept)
+  p:kill_all()
+  for _, name in ipairs(names) do
+    local data = kept and kept[name]
+    p.sim.disk[p.HOME .. "/" .. name] = data and { data = data, mode = 384, mtime = 0 } or nil
+  end
+  p.judge:forgets()
+end
+
+-- A machine runs, and the home's record of it is gone (or that of before the rent is back).
+local function meddled(names, back)
+  return function(p)
+    if back then
+      up(p)
+      p:run "stop"
+    end
+    local kept = back and kept_of(p, names) or nil
+    up(p)
+    meddle(p, names, kept)
+  end
+end
+
+for _, scene in ipairs {
+  { name = "stop after the journal was deleted", aim = "stop", prepare = meddled { "journal" }, act = function(p) p:run "stop" end },
+  { name = "stop after the whole record was deleted", aim = "stop", prepare = meddled(FILES), act = function(p) p:run "stop" end },
+  { name = "stop after the record was rolled back", aim = "stop", prepare = meddled(FILES, true), act = function(p) p:run "stop" end },
+  { name = "up after the record was rolled back", aim = "up", prepare = meddled(FILES, true), act = up },
+  { name = "status after the journal was deleted", aim = "status", prepare = meddled { "journal" }, act = function(p) p:run "status" end },
+  { name = "stop after the journal was deleted, while the list hides the machine once", aim = "stop", act = function(p) p:run "stop" end,
+    prepare = function(p)
+      meddled { "journal" }(p)
+      p:fault { name = "list.empty", count = 1 }
+    end },
+  { name = "stop after the journal was deleted, with the key of another account", aim = "stop", cloud = "vast", act = function(p) p:run "stop" end,
+    prepare = function(p)
+      up(p)
+      p:run "stop"
+      meddled { "journal" }(p)
+      p:other_account()
+    end },
+  { name = "stop in a home that cannot be written", aim = "stop", act = function(p) p:run "stop" end,
+    prepare = function(p)
+      up(p)
+      p:kill_all()
+      p.read_only = true
+    end },
+} do scenes[#scenes + 1] = scene end
+
 return { list = scenes, up = up, ours = ours, UP = UP }

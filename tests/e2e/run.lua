@@ -9,13 +9,14 @@ local rig = require "e2e.rig"
 local WORKERS = 3
 local pattern = ...
 
-local groups = { "main", "clouds", "models", "faults", "crashes", "input", "setup", "cron", "repl", "overrides", "refusals", "words", "consent", "golden" }
+local groups = { "main", "clouds", "models", "faults", "crashes", "homes",
+  "input", "setup", "cron", "repl", "overrides", "refusals", "words", "consent", "golden" }
 
 local BOTH = { "vast", "lambda" } -- clouds that a case is played at unless it names its own
 
 local function clouds_of(group, case)
   if case.clouds then return case.clouds end
-  return (group == "main" or group == "faults" or group == "crashes") and BOTH or { "vast" }
+  return (group == "main" or group == "faults" or group == "crashes" or group == "homes") and BOTH or { "vast" }
 end
 
 local function collect()

@@ -1,0 +1,138 @@
+-- SPDX-License-Identifier: MIT
+-- Homes that were copied, rolled back, deleted or cannot be written: nothing says "none is running" while a machine of theirs bills.
+local expect = require "e2e.expect"
+local files = require "base.files"
+local process = require "base.process"
+
+local MODEL = "--model=qwen3-coder:30b"
+local VAST = { "vast" }
+local cases = {}
+
+local function case(name, run, clouds) cases[#cases + 1] = { name = name, run = run, clouds = clouds } end
+
+local function up(r) expect.ends(r:run("--cheapest", MODEL), 0) end
+
+local function kill_agent(r)
+  local pid = r:agent()
+  if not pid then return end
+  process.kill(pid, "KILL")
+  r.wait_for("the agent's end", 10, function() return not r:agent() end)
+end
+
+local function remove(r, ...)
+  for _, name in ipairs { ... } do files.remove(files.join(r.home, name)) end
+end
+
+-- The files of the home now, and the way back to them.
+local function keep(r)
+  local kept = {}
+  for _, name in ipairs { "journal", "history", ".continueplz.state", "home.id" } do kept[name] = files.read(files.join(r.home, name)) or false end
+  return function()
+    for name, text in require("base.sorted")(kept) do
+      if text then assert(files.write(files.join(r.home, name), text)) else files.remove(files.join(r.home, name)) end
+    end
+  end
+end
+
+case("journal deleted: status finds the machine, stop ends it", function(r)
+  up(r)
+  kill_agent(r)
+  remove(r, "journal")
+  expect.ends(r:run("status"), 0, "record of it was lost", "Money: running")
+  expect.that(#r:instances() == 1, "status ended a machine that may be in use")
+  expect.ends(r:run("--cheapest", MODEL), 6, "already running")
+  expect.ends(r:run("stop"), 0, "Confirmed", "Session cost")
+  expect.all_over(r)
+  expect.ends(r:run("status"), 0, "Money: none is running")
+end)
+
+case("journal, history and state deleted: stop ends what bears the home's name", function(r)
+  up(r)
+  expect.ends(r:run("stop"), 0)
+  up(r)
+  kill_agent(r)
+  remove(r, "journal", "history", ".continueplz.state")
+  expect.ends(r:run("stop"), 0, "Confirmed")
+  expect.all_over(r)
+end)
+
+case("rolled back to before the rent: stop ends the machine", function(r)
+  up(r)
+  expect.ends(r:run("stop"), 0)
+  local back = keep(r)
+  up(r)
+  kill_agent(r)
+  back()
+  local object = expect.json(expect.ends(r:run("status", "--output=json"), 0))
+  expect.that(object.money_running == true and object.status == "found", "status: " .. tostring(object.status))
+  back()
+  expect.ends(r:run("stop"), 0, "Confirmed")
+  expect.all_over(r)
+end, VAST)
+
+case("nothing is known while no cloud answers, and everything again once one did", function(r)
+  up(r)
+  expect.ends(r:run("stop"), 0)
+  remove(r, "journal")
+  r:fault { name = "api.down", sticky = true }
+  expect.ends(r:run("status"), 1, "Money: NOT KNOWN", "look at http")
+  expect.ends(r:run("stop"), 1, "Money: NOT KNOWN")
+  expect.ends(r:run("config", "get", "MAX_PRICE"), 0, "Money: NOT KNOWN")
+  expect.ends(r:run("--cheapest", MODEL), 1, "no other one is rented")
+  for _, word in ipairs { "status", "stop" } do
+    local result = expect.ends(r:run(word, "--output=json"), 1)
+    expect.that(result.out:find('"money_running":null', 1, true) and result.out:find('"status":"unknown"', 1, true), "JSON: " .. result.out)
+  end
+  r:heal()
+  expect.ends(r:run("status"), 0, "Money: none is running")
+  r:fault { name = "api.down", sticky = true }
+  expect.ends(r:run("status"), 0, "Money: none is running")
+  expect.ends(r:run("stop"), 0, "Money: none is running")
+end, VAST)
+
+case("a folder that cannot be written: the machine is ended, and that it could not be recorded is said", function(r)
+  local skipped = r:on_small_disk(2000, function()
+    up(r)
+    kill_agent(r)
+    local function mount(how) return process.spawn({ argv = { "mount", "-o", "remount," .. how, r.home }, stdin = "null" }):wait().status end
+    expect.that(mount "ro" == 0, "the folder could not be made read-only")
+    local result = r:run("stop")
+    expect.ends(result, 0, "Confirmed", "could not be recorded", "Money: none is running")
+    expect.nothing_bills(r)
+    mount "rw"
+    expect.ends(r:run("stop"), 0)
+    expect.ends(r:run("status"), 0, "Money: none is running")
+  end)
+  return skipped
+end, VAST)
+
+case("a journal that cannot be read: stop ends what bears the home's name", function(r)
+  up(r)
+  kill_agent(r)
+  local path = files.join(r.home, "journal")
+  local text = files.read(path)
+  files.remove(path)
+  assert(files.mkdir(path))
+  expect.ends(r:run("stop"), 0, "cannot be read", "Confirmed", "could not be recorded")
+  expect.nothing_bills(r)
+  files.remove(path)
+  assert(files.write(path, text))
+  expect.ends(r:run("stop"), 0)
+  expect.all_over(r)
+end, VAST)
+
+case("a journal of a newer version: stop ends what it still tells of, up refuses, nothing of it is changed", function(r)
+  up(r)
+  kill_agent(r)
+  local path = files.join(r.home, "journal")
+  local chain = require "work.chain"
+  local last = files.read(path):match("([^\n]*)\n$"):match("^%x+")
+  assert(files.append(path, (chain.line(last, { kind = "journal", version = 99 }))))
+  local text = files.read(path)
+  expect.ends(r:run("--cheapest", MODEL), 3, "newer continueplz")
+  expect.ends(r:run("stop"), 0, "newer continueplz", "Confirmed")
+  expect.nothing_bills(r)
+  expect.that(files.read(path) == text, "the newer journal was changed")
+end, VAST)
+
+return cases
