@@ -163,7 +163,7 @@ local rows = {
   MAX_HOURS = { "... in any case after", limit "MAX_HOURS" },
   EUR_RATE = { "Currency", function()
     local rate = config.rate()
-    return ("dollars; €%.2f each (%s%s)"):format(rate.per_dollar, rate.date, config.get("EUR_RATE") and "" or ", built-in")
+    return rate.assumed and "dollars; a rate like 0.92 shows euros as well" or ("dollars; €%.2f each (%s)"):format(rate.per_dollar, rate.date)
   end },
 }
 

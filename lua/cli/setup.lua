@@ -110,7 +110,7 @@ end
 -- The offers command, as the user has it, with its object kept instead of printed. → object, or nil and a sentence
 local function show_offers(ctx)
   local object
-  local inner = setmetatable({ emit = function(value) object = value end }, { __index = ctx })
+  local inner = setmetatable({ below = 4, emit = function(value) object = value end }, { __index = ctx })
   local ok, problem = fail.try(function()
     return ctx.load("offers").run(inner)
   end)

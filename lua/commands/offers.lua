@@ -3,7 +3,7 @@ return {
   name = "offers",
   summary = "compare what the clouds offer for a model; rents nothing",
   options = { "cheapest", "provider", "gpu", "gpus", "model", "tier", "engine", "context", "spot", "on-demand", "region", "hours",
-  "max-price", "accept-no-guard" },
+  "max-price", "accept-no-guard", "all" },
   run = function(ctx)
     local config = require "facts.config"
     local offers = require "work.offers"
@@ -21,9 +21,9 @@ return {
       end
     end)
     local ordered, rejected = offers.rank(collected, want)
-    local model = {
+    local model = { -- beside it: a line for each cloud above, money and prompt below
       want = want, ordered = ordered, rejected = rejected, results = collected.results, reasons = offers.reasons(rejected),
-      rate = config.rate(),
+      rate = config.rate(), all = ctx.options.all, room = format.room(#collected.results + 2 + (ctx.below or 0)),
     }
     if #ordered == 0 then
       offers.explain_nothing(collected, rejected, want)

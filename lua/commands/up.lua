@@ -16,10 +16,13 @@ local function sum_of(candidate, agreed, credit, want, rate)
     compute, disk, download, parts.minimum > 0 and ", " .. minimum .. " minimum period" or ""))
   if agreed then
     local more = math.floor(candidate.total * 100 + 0.5) / 100 - math.floor(agreed * 100 + 0.5) / 100 -- of what is shown
-    add(("That is %s more than the %s you agreed to, and what was cheaper cannot be had."):format(money(more), money(agreed)))
+    local offer = candidate.offer
+    table.insert(lines, 1, ("%s %s, %s, %s: what was cheaper cannot be had."):format(offer.provider, format.gpu(offer.gpu, offer.gpus),
+      offer.region or "unknown region", candidate.spot and "spot" or "on-demand"))
+    add(("That is %s more than the %s you agreed to."):format(money(more), money(agreed)))
   end
   local provider = require("base.world").require("providers." .. candidate.offer.provider)
-  if credit then
+  if credit and (not agreed or credit < candidate.total) then
     add(("Credit at %s: %s, enough for %s of it."):format(provider.title or provider.name, money(credit),
       clock.duration(credit / candidate.hourly * 3600)))
   end
@@ -64,7 +67,7 @@ local function warn_of_budget(ctx, candidate, rate)
   local format = require "ui.format"
   local budget = require("facts.config").get("DAILY_BUDGET_EUR")
   if budget and candidate.total * rate.per_dollar > budget then
-    ctx.screen:warn(("%s is more than DAILY_BUDGET_EUR (€%.2f)"):format(format.both(candidate.total, rate), budget))
+    ctx.screen:warn(("%s, at %s, is more than DAILY_BUDGET_EUR (€%.2f)"):format(format.dollars(candidate.total), format.rate(rate), budget))
   end
 end
 
@@ -93,7 +96,7 @@ local function show_dry(ctx, run, want, rate)
   local offers = require "work.offers"
   local model = {
     want = want, ordered = run.ordered, rejected = run.rejected, results = run.collected.results,
-    reasons = offers.reasons(run.rejected), rate = rate,
+    reasons = offers.reasons(run.rejected), rate = rate, room = require("ui.format").room(4), -- a blank, two lines below, the prompt
   }
   ctx.screen:finish(view.lines(model))
   local object = view.object(model)

@@ -3,7 +3,7 @@
 local M = {}
 
 -- Used when the user states no rate (EUR_RATE). Deliberately pessimistic: a budget must not be passed because the dollar rose.
-M.fallback = { per_dollar = 1.00, date = "2026-11-01", source = "built-in, deliberately pessimistic" }
+M.fallback = { per_dollar = 1.00, date = "2026-11-01", source = "built-in, deliberately pessimistic", assumed = true }
 
 --- Reads "0.92@2026-11-19": euros for one dollar and the day of that rate. → rate, or nil and a sentence.
 function M.parse(text)

@@ -15,9 +15,10 @@ function M.dollars(amount)
   return ("$%.2f"):format(amount)
 end
 
---- "$2.93 (≈ €2.70)": dollars are what is billed. rate: { per_dollar=, date=, source= }.
+--- "$2.93 (≈ €2.70)": dollars are what is billed; euros are shown at a rate that somebody set. rate: { per_dollar=, date=, source=,
+-- assumed= nobody set it }.
 function M.both(amount, rate)
-  if not rate then
+  if not rate or rate.assumed then
     return M.dollars(amount)
   end
   return ("$%.2f (≈ €%.2f)"):format(amount, amount * rate.per_dollar)
@@ -119,6 +120,11 @@ local function columns()
   return term.is("out") and math.min(80, math.max(20, (term.size()))) or 80
 end
 M.width = columns
+
+--- How many lines a terminal has beside `others`; nil without one.
+function M.room(others)
+  return term.is("out") and select(2, term.size()) - others or nil
+end
 
 --- Breaks a text into lines of at most `width` columns, at blanks; lines after the first begin with `hang`.
 function M.wrap(text, width, hang)

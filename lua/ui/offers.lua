@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The table of offers. Model: { want=, ordered=, rejected=, results=, reasons=, rate=, limit= how many rows } → lines; `object`
--- → the JSON object.
+-- The table of offers. Model: { want=, ordered=, rejected=, results=, reasons=, rate=, room= lines of a terminal, nil without one,
+-- all= every row } → lines; `object` → the JSON object.
 local clock = require "base.clock"
 local sorted = require "base.sorted"
 local models = require "facts.models"
@@ -33,59 +33,81 @@ local function add(lines, text)
   end
 end
 
-local function add_parts(lines, candidate, want)
+local function parts_of(candidate, want)
   local parts = candidate.parts
   local compute, disk, download, minimum = format.parts(candidate.total, parts.compute, parts.disk, parts.download, parts.minimum)
-  add(lines, ("  %s compute + %s disk (%d GB) + %s download%s"):format(compute, disk, want.disk_gb, download,
-    parts.minimum > 0 and " + " .. minimum .. " minimum period" or ""))
+  return (" %s compute + %s disk (%d GB) + %s download%s"):format(compute, disk, want.disk_gb, download,
+    parts.minimum > 0 and " + " .. minimum .. " minimum period" or "")
 end
 
-local function add_table(lines, model)
+local MOST, LEAST = 15, 3 -- rows without a terminal, rows on the smallest one
+
+-- How many rows of offers there is room for beside `others` lines.
+local function rows_for(model, others)
+  local count = #model.ordered
+  if model.all then
+    return count
+  end
+  local limit = model.room and math.max(LEAST, model.room - others - 1) or MOST -- the heading
+  return count > limit and (model.room and limit - 1 or limit) or count -- the line about the rest
+end
+
+local function table_of(model, shown)
   local rows = { { "  Cloud", "GPU", "Region", "Spot", "$/hour", "Total", "Tok/s", "$/Mtok" } }
-  for index = 1, math.min(#model.ordered, model.limit or 15) do
+  for index = 1, shown do
     rows[#rows + 1] = row(model.ordered[index], index == 1 and "* " or "  ")
   end
   local fitted, dropped = format.fitted(rows, "llllrrrr", format.width(), { "Region", "$/Mtok", "Tok/s" })
-  for _, line in ipairs(fitted) do
-    lines[#lines + 1] = line
+  if #model.ordered > shown then
+    fitted[#fitted + 1] = ("  ... and %d more; --all shows them"):format(#model.ordered - shown)
   end
-  if #model.ordered > #rows - 1 then
-    lines[#lines + 1] = ("  ... and %d more"):format(#model.ordered - (#rows - 1))
-  end
-  return dropped
+  return fitted, dropped
 end
 
--- What the two estimates mean.
-local function add_estimates(lines, model, dropped)
-  local sparse = select(3, models.reads(model.want.model)) == "sparse"
-  add(lines, ("~ is an estimate: Tok/s for one answer at a time%s, $/Mtok for a machine that generates without a pause."):format(
-    sparse and " (a mixture of experts varies most)" or ""))
-  if #dropped > 0 then
-    add(lines, ("Columns left out for want of width: %s; --output=json has everything."):format(table.concat(dropped, ", ")))
+-- What would be taken, and what the two estimates mean.
+local function add_winner(lines, model)
+  local winner, want = model.ordered[1], model.want
+  local offer = winner.offer
+  add(lines, ("* would be taken: %s %s, %s, %s, %s"):format(offer.provider, format.gpu(offer.gpu, offer.gpus), offer.region or "unknown region",
+    winner.spot and "spot" or "on-demand", format.hourly(winner.hourly)))
+  add(lines, ("  %s for %s:"):format(format.both(winner.total, model.rate), clock.duration(want.hours * 3600)) .. parts_of(winner, want))
+  if not model.rate.assumed then
+    add(lines, "Clouds bill in dollars; " .. format.rate(model.rate) .. ".")
+  end
+  local sparse = select(3, models.reads(want.model)) == "sparse"
+  add(lines, ("~ estimated: Tok/s of one answer at a time%s, $/Mtok nonstop."):format(sparse and " (experts vary)" or ""))
+end
+
+local function add_reasons(lines, reasons)
+  local parts = {}
+  for index, reason in ipairs(reasons) do
+    parts[index] = ("%d × %s"):format(reason.count, reason.text)
+  end
+  if #parts > 0 then
+    add(lines, "Left out: " .. table.concat(parts, ", ") .. ".")
   end
 end
 
+--- The lines of the table and what stands around it; on a terminal with `room` lines they fit it.
 function M.lines(model)
-  local want, lines = model.want, {}
+  local want, lines, rest = model.want, {}, {}
   add(lines, ("%s needs %.1f GB of GPU memory (%d tokens of context) and %d GB of disk; totals are for %s."):format(
     want.model.name, want.vram_gb, want.context, want.disk_gb, clock.duration(want.hours * 3600)))
   lines[#lines + 1] = ""
   if #model.ordered > 0 then
-    local dropped = add_table(lines, model)
-    lines[#lines + 1] = ""
-    add(lines, ("* would be taken: %s in all"):format(format.both(model.ordered[1].total, model.rate)))
-    add_parts(lines, model.ordered[1], want)
-    add(lines, "Clouds bill in dollars; " .. format.rate(model.rate) .. ".")
-    add_estimates(lines, model, dropped)
+    rest[1] = ""
+    add_winner(rest, model)
   end
-  if #model.reasons > 0 then
-    local parts = {}
-    for _, reason in ipairs(model.reasons) do
-      parts[#parts + 1] = ("%d × %s"):format(reason.count, reason.text)
+  add_reasons(rest, model.reasons)
+  if #model.ordered > 0 then
+    local rows, dropped = table_of(model, rows_for(model, #lines + #rest))
+    if #dropped > 0 then
+      add(rest, ("Columns left out for want of width: %s; --output=json has everything."):format(table.concat(dropped, ", ")))
+      rows = table_of(model, rows_for(model, #lines + #rest))
     end
-    add(lines, "Left out: " .. table.concat(parts, ", ") .. ".")
+    table.move(rows, 1, #rows, #lines + 1, lines)
   end
-  return lines
+  return table.move(rest, 1, #rest, #lines + 1, lines)
 end
 
 --- One candidate for JSON.

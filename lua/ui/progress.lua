@@ -5,7 +5,7 @@
 -- progress.new(ctx) → screen with
 --   title(text)                         what begins
 --   step(number, total, title)          "[1/8] title..."
---   progress{ text= | status=, fraction=, bytes=, total=, rate=, eta=, note= }
+--   progress{ text= | status=, detail=, fraction=, bytes=, total=, rate=, eta=, note=, passing= }   passing: for the moving line only
 --   done(text) warn(text) fail(text) note(text)
 --   offers_line(name, result)           a cloud answered: { ok=, count=, message= }
 --   ended{ session=, outcome=, cost={amount=, source=}, duration=, provider=, doubt= }   a session is over
@@ -25,6 +25,7 @@ Screen.__index = Screen
 
 local SPINNER = { "⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏" }
 local INDENT = "      "
+local WAITING = "Waiting" -- until the step says for what
 
 --- A screen for a command; registered in ctx so that it is closed before anything else is said.
 function M.new(ctx)
@@ -61,18 +62,18 @@ function Screen:step(number, total, title)
   self:line(("[%d/%d] %s..."):format(number, total, title))
   self.since = clock.now()
   if self.live then
-    self.moving = ""
+    self.moving, self.short = WAITING, WAITING
     self:spin()
   end
 end
 
-local function amount(state)
+local function amount(state, short)
   if not state.total or state.total <= 0 or not state.bytes then
     return ""
   end
   local text = (" %s of %s"):format(format.bytes(state.bytes), format.bytes(state.total))
   local going = state.bytes < state.total
-  if going and state.rate and state.rate >= 5e4 then
+  if going and not short and state.rate and state.rate >= 5e4 then
     text = text .. (", %s/s"):format(format.bytes(state.rate))
   end
   if going and state.eta and state.eta < 864000 then
@@ -81,8 +82,8 @@ local function amount(state)
   return text
 end
 
---- The words of a progress report. Pure.
-function M.words(state)
+--- The words of a progress report; short: without the rate. Pure.
+function M.words(state, short)
   local text = state.text or state.status or ""
   if text:match("^pulling %x+$") then
     text = "Pulling"
@@ -90,7 +91,21 @@ function M.words(state)
   if state.fraction then
     text = text .. (" %d%%"):format(math.floor(state.fraction * 100))
   end
-  return text .. amount(state)
+  if state.detail then
+    text = ("%s (%s)"):format(text, state.detail)
+  end
+  return text .. amount(state, short)
+end
+
+--- The words of the moving line with the time since the step began, in `columns`: the rate goes first, then that time; the time that is
+-- left stays. Pure.
+function M.fit(words, short, since, columns)
+  for _, text in ipairs { ("%s (%s)"):format(words, since), ("%s (%s)"):format(short, since) } do
+    if term.width(text) <= columns then
+      return text
+    end
+  end
+  return short
 end
 
 -- Cuts a text to the terminal's width.
@@ -107,9 +122,8 @@ function Screen:draw()
     return
   end
   self.frame = self.frame % #SPINNER + 1
-  local since = clock.now() - (self.since or clock.now())
-  local text = ("%s%s %s%s(%s)"):format(INDENT, SPINNER[self.frame], self.moving, self.moving ~= "" and " " or "",
-    clock.duration(since))
+  local since = clock.duration(clock.now() - (self.since or clock.now()))
+  local text = INDENT .. SPINNER[self.frame] .. " " .. M.fit(self.moving, self.short, since, (term.size() or 80) - #INDENT - 3)
   term.out("\r" .. fitted(text) .. "\27[K")
   self.shown = true
 end
@@ -136,15 +150,17 @@ function Screen:progress(state)
   end
   local words = M.words(state)
   if self.live then
-    local first = (self.moving or "") == ""
-    self.moving = words
+    local first = not self.moving or self.moving == WAITING
+    self.moving, self.short = words, M.words(state, true)
     if first then
       self:draw()
     end
     self:spin()
     return
   end
-  self:plain_progress(state, words)
+  if not state.passing then
+    self:plain_progress(state, words)
+  end
 end
 
 -- Without a terminal: each text once, and a line at every new 10 %.

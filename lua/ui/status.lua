@@ -177,7 +177,7 @@ function M.ready(model)
   row("Endpoint", model.endpoint.url)
   row("Cost", ("%s; %s for %s"):format(format.hourly(cost.hourly), format.both(cost.projected, model.rate),
     clock.duration(cost.projected_hours * 3600)))
-  if model.rate then
+  if model.rate and not model.rate.assumed then
     row("", "at " .. format.rate(model.rate))
   end
   lines[#lines + 1] = ""

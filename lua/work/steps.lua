@@ -6,6 +6,7 @@
 -- dead } and what the steps add: collected, ordered, rejected, candidate, provider, made (work.machine), session (work.rent), endpoint, guard, health.
 local clock = require "base.clock"
 local fail = require "base.fail"
+local log = require "base.log"
 local task = require "base.task"
 local config = require "facts.config"
 local consent = require "work.consent"
@@ -41,6 +42,7 @@ end
 local steps = {}
 
 function steps.prices(run)
+  run.ui:progress { text = "Asking the clouds", passing = true }
   run.collected = offers.collect(run.want, function(name, result) run.ui:offers_line(name, result) end)
 end
 
@@ -85,8 +87,22 @@ local function after_refusal(run, candidate, problem)
     run.odd = run.odd + 1
     if run.odd >= ODD_REFUSALS then error(problem, 0) end
   end
-  run.refusals[#run.refusals + 1] = { candidate = candidate, reason = fail.message(problem) }
-  run.ui:note(("%s: %s; trying the next offer"):format(name_of(candidate), fail.message(problem)))
+  run.refusals[#run.refusals + 1] = { candidate = candidate, reason = fail.message(problem), kind = problem.kind }
+  log.info("An offer was refused", { offer = name_of(candidate), reason = fail.message(problem) })
+  if fail.is(problem, "capacity") then
+    run.ui:progress { text = "Asking for the next offer, as this one is gone", detail = name_of(candidate) }
+  else
+    run.ui:note(("%s: %s; trying the next offer"):format(name_of(candidate), fail.message(problem)))
+  end
+end
+
+-- "18 offers were tried: 17 gone, 1 refused"
+local function refusals_of(run)
+  local gone = 0
+  for _, each in ipairs(run.refusals) do gone = gone + (each.kind == "capacity" and 1 or 0) end
+  local other = #run.refusals - gone
+  return ("%d offer%s tried in vain: %d gone%s"):format(#run.refusals, #run.refusals == 1 and " was" or "s were", gone,
+    other > 0 and (", %d refused"):format(other) or "")
 end
 
 -- A cloud that takes nothing more from us costs only itself: its offers are left out while another cloud has some.
@@ -139,6 +155,7 @@ function steps.choose(run)
   run.ordered, run.rejected = offers.rank(run.collected, run.want)
   if #run.ordered == 0 then offers.explain_nothing(run.collected, run.rejected, run.want) end
   consent.first(run.consent, run.ordered[1])
+  run.ui:progress { text = "Looking at the account", passing = true }
   run.candidate = run.options.dry_run and run.ordered[1] or next_candidate(run)
   run.next = run.next - 1 -- it is tried first
   run.ui:done("Selected: " .. name_of(run.candidate))
@@ -151,6 +168,7 @@ end
 local function create_next(run)
   for candidate, provider, guard in next_candidate, run do
     if not consented(run, candidate) then return "declined" end
+    run.ui:progress { text = "Asking for it: " .. name_of(candidate), passing = true }
     local made = machine.prepare(provider, run.engine, run.client_public, guard)
     local ok, result = fail.try(rent.create, run.journal, provider, plan_of(run, candidate, made), function(token)
       return machine.order(made, candidate, run.want, token)
@@ -166,7 +184,7 @@ local function create_next(run)
       after_refusal(run, candidate, result)
     end
   end
-  fail.raise("capacity", ("no offer could be had: %d were tried, the last refusal was: %s"):format(#run.refusals,
+  fail.raise("capacity", ("no offer could be had: %s; the last refusal was: %s"):format(refusals_of(run),
     #run.refusals > 0 and run.refusals[#run.refusals].reason or "none"))
 end
 
@@ -174,6 +192,7 @@ function steps.create(run)
   local declined = create_next(run)
   if declined then return declined end
   twins.end_all(run.journal, run.provider, run.session, run.ui)
+  if #run.refusals > 0 then run.ui:note(refusals_of(run) .. "; the log names each") end
   run.ui:done(("Instance %s created (%s)"):format(run.session.id, name_of(run.candidate)))
 end
 
@@ -207,6 +226,7 @@ function steps.boot(run)
 end
 
 function steps.tunnel(run)
+  run.ui:progress { text = "Waiting for the first handshake", passing = true }
   link.ensure()
   link.reload()
   local limit = math.max(pace.seconds(run.made.way.handshake), SHORTEST_HANDSHAKE)
@@ -256,6 +276,7 @@ local function guard_now(run)
 end
 
 function steps.guard(run)
+  run.ui:progress { text = "Asking the guard on the machine", passing = true }
   local until_, guard, problem = clock.now() + math.max(pace.seconds(60), SHORTEST_GUARD), nil, nil
   repeat
     local ok, answer = fail.try(guard_now, run)

@@ -58,7 +58,8 @@ for _, answer in ipairs { "y", "n" } do
   typed("beyond a tenth it is asked again, and the answer is " .. answer, function(r)
     r:fault { name = "create.no_capacity", count = 2 }
     local result = at_terminal(r, "CPLZ --cheapest " .. MODEL, { { "[y/N]", "y\r", answer .. "\r" } })
-    expect.ends(result, answer == "y" and 0 or 8, "$1.97", "$0.27 more than the $1.70 you agreed to", answer == "y" and "READY" or "Nothing was rented")
+    expect.ends(result, answer == "y" and 0 or 8, "vast RTX A6000 48GB, eu-north, spot: what was cheaper", "$1.97",
+      "$0.27 more than the $1.70 you agreed to", answer == "y" and "READY" or "Nothing was rented")
     expect.that(asked(result) == 2, "not asked again: " .. result.out)
     expect.machines(r, answer == "y" and 1 or 0)
     expect.ends(r:run("stop"), 0)
@@ -76,7 +77,12 @@ end)
 
 case("without a terminal the line covers twice the first sum", function(r)
   r:fault { name = "create.no_capacity", count = 7 } -- the RTX 4090 counts for two: its offer is gone on-demand as well
-  expect.ends(r:run("--cheapest", MODEL), 0, "READY", "$0.394/h")
+  local result = expect.ends(r:run("--cheapest", MODEL), 0, "READY", "$0.394/h", "8 offers were tried in vain: 8 gone; the log names each")
+  expect.lacks(result, "no_such_ask") -- one line for all, not the cloud's own words for each
+  local _, lines = result.out:gsub("Asking for the next offer", "")
+  expect.that(lines == 1, ("%d lines about refusals"):format(lines))
+  local _, logged = r:log():gsub("An offer was refused", "")
+  expect.that(logged == 8, ("the log names %d refusals"):format(logged))
   expect.ends(r:run("stop"), 0)
   expect.all_over(r)
 end)
@@ -99,6 +105,19 @@ case("MAX_PRICE of a folder bounds a start without a terminal", function(r)
   r:fault { name = "create.no_capacity", count = 1 }
   expect.ends(r:run("--cheapest", MODEL), 4)
   expect.machines(r, 0)
+end)
+
+typed("on a terminal of 80 by 24 the offers fit, and the last lines name what would be taken", function(r)
+  local function lines_of(line)
+    local result = expect.ends(at_terminal(r, "stty cols 80 rows 24; " .. line, {}), 0, "* would be taken: vast RTX 4090 24GB, eu-east, spot, $0.207/h")
+    local _, lines = result.out:gsub("\n", "")
+    return lines, result.out
+  end
+  local lines, text = lines_of("CPLZ offers " .. MODEL)
+  expect.that(lines <= 23 and lines > 18, ("%d lines: %s"):format(lines, text))
+  expect.that(text:find("more; --all shows them", 1, true) and not text:find("€", 1, true), text)
+  lines, text = lines_of("CPLZ offers --all " .. MODEL)
+  expect.that(lines > 30 and not text:find("more; --all", 1, true), ("%d lines: %s"):format(lines, text))
 end)
 
 return cases
