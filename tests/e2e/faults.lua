@@ -11,7 +11,7 @@ local cases = {}
 -- name; faults ordered before; exit code of `up`; texts that must be read; when up succeeds it is stopped again; clouds = only these.
 local table_of_faults = {
   { "no capacity on the first offers", { { name = "create.no_capacity", count = 2 } }, 0, { "next offer" } },
-  { "no capacity anywhere", { { name = "create.no_capacity", sticky = true } }, 4 },
+  { "no capacity anywhere", { { name = "create.no_capacity", sticky = true } }, 4, { "tried in vain" }, words = "--max-price=9" },
   { "answer of the create lost: one machine, adopted", { { name = "create.answer_lost", count = 1 } }, 0 },
   -- What was never answered nor seen is looked for again for a day, so the agent stays.
   { "create lost before it arrived", { { name = "create.lost_before", count = 1 } }, 0, {}, true },
@@ -50,7 +50,7 @@ for _, row in ipairs(table_of_faults) do
   local name, faults, code, texts, lost = table.unpack(row, 1, 5)
   cases[#cases + 1] = { name = name, clouds = row.clouds, run = function(r)
     for _, fault in ipairs(faults) do r:fault(fault) end
-    local result = expect.ends(r:run("--cheapest", MODEL), code, table.unpack(texts or {}))
+    local result = expect.ends(r:run("--cheapest", MODEL, row.words), code, table.unpack(texts or {}))
     expect.lacks(result, r.account_key, "traceback")
     expect.machines(r, code == 0 and 1 or 0)
     if code == 0 then

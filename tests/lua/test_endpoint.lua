@@ -151,13 +151,13 @@ return function(t)
   end)
 
   t:case("the moving line keeps the time that is left at any width", function()
-    for _, model in ipairs { "qwen3-coder:30b", "qwen2.5-coder:32b-instruct-q8_0", "library/some-long-name/of-a-model:235b" } do
-      local state = { status = "Pulling " .. model, fraction = 0.99, bytes = 18.4e9, total = 18.6e9, rate = 120e6, eta = 4000 }
+    for _, named in ipairs { "qwen3-coder:30b", "qwen2.5-coder:32b-instruct-q8_0", "library/some-long-name/of-a-model:235b" } do
+      local state = { status = "Pulling " .. named, fraction = 0.99, bytes = 18.4e9, total = 18.6e9, rate = 120e6, eta = 4000 }
       for _, columns in ipairs { 200, 100, 80, 78, 71, 60 } do
-        local text = progress.fit(progress.words(state), progress.words(state, true), "1h 10m", columns - 9)
-        t:ok(columns < 71 or #model > 30 or #text <= columns - 9, text)
-        t:ok(text:find("1h 06m left", 1, true), text)
-        t:ok(columns < 200 or text:find("120 MB/s", 1, true) and text:find("(1h 10m)", 1, true), text)
+        local line = progress.fit(progress.words(state), progress.words(state, true), "1h 10m", columns - 9)
+        t:ok(columns < 71 or #named > 30 or #line <= columns - 9, line)
+        t:ok(line:find("1h 06m left", 1, true), line)
+        t:ok(columns < 200 or line:find("120 MB/s", 1, true) and line:find("(1h 10m)", 1, true), line)
       end
     end
     t:equal(progress.words { text = "Asking", detail = "this" }, "Asking (this)")
