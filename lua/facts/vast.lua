@@ -242,6 +242,7 @@ function M.instance(row)
   return {
     id = tostring(id), token = type(row.label) == "string" and row.label or nil, status = status_of(row),
     native = type(row.actual_status) == "string" and row.actual_status or "provisioning",
+    restarting = row.actual_status == "exited" and row.intended_status == "running" or nil, -- it starts again (facts/additions-2026-11.md)
     message = message ~= "" and message or nil, ip = ip, ports = ports_of(row),
     spot = type(row.is_bid) == "boolean" and row.is_bid or nil, hourly = price(row.dph_base),
     disk_hour = number(row.storage_total_cost), gpu = gpu and gpu.name or row.gpu_name, started = number(row.start_date),

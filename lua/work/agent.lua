@@ -11,6 +11,7 @@ local config = require "facts.config"
 local ahead = require "work.ahead"
 local alert = require "work.alert"
 local budget = require "work.budget"
+local contact = require "work.contact"
 local journal = require "work.journal"
 local link = require "work.link"
 local delivery = require "work.delivery"
@@ -23,11 +24,11 @@ local stop = require "work.stop"
 local tidy = require "work.tidy"
 local trusted = require "work.trusted"
 local tunnel = require "work.tunnel"
+local watch = require "work.watch"
 
 local HEARTBEAT = 60       -- seconds between heartbeats to the guard
 local HEARTBEAT_SOON = 1   -- while none got through yet
 local WATCH = 60           -- seconds between looks at the cloud
-local OVERDUE = 900        -- seconds that a guard gets to end its machine
 local GRACE = 20           -- seconds an unfinished start is left alone
 
 local agent = {}
@@ -37,6 +38,7 @@ local function follow(self)
   self.book:refresh()
   local session = self.book:current()
   self.session = session
+  if session and (not self.contact or self.contact.token ~= session.token) then self.contact = contact.of(self.book.home, session) end
   if not session or not session.endpoint then
     tunnel.close(self)
   elseif self.tunnel_for ~= session.token then
@@ -58,9 +60,9 @@ local function beat(self)
     return false
   end
   self.heartbeat_at, self.heartbeat_problem = clock.now(), nil
-  self.heard_of, self.heard_at = self.tunnel_for, self.heartbeat_at
   local known, guest = fail.try(link.guard)
   if known then self.guest, self.guest_at = guest, clock.now() end
+  if self.contact.token == self.tunnel_for then self.contact:heard(known and guest or nil) end
   local session = self.book:refresh():current()
   if session then statefile.write(self.book.home, session, { heartbeat = clock.wall() }) end
   return true
@@ -90,12 +92,6 @@ function end_session(self, session, provider, reason, message)
   if outcome == "unproven" then react(self, "unproven", session, { reason = doubt }) end
 end
 
-local LOST = {
-  stopped = "the machine was stopped by the cloud (a spot machine that was outbid, or an empty account)",
-  exited = "the machine ended",
-  lost = "the machine's host is gone",
-}
-
 -- A container that was restarted by its cloud has other ports outside.
 local function follow_endpoint(self, session, provider, instance)
   local inner, known = session.plan.ports, session.endpoint
@@ -109,12 +105,12 @@ local function follow_endpoint(self, session, provider, instance)
   self.bell.put(true)
 end
 
--- A machine that was shut down from inside bills on where the cloud calls it active, and its guard is dead: once it was silent for longer
--- than its guard would have borne, counted from when this agent last heard of it, it is ended from here.
-local function overdue(self, session)
-  if self.heard_of ~= session.token then self.heard_of, self.heard_at = session.token, clock.now() end
-  local limit = session.plan.silence or 0
-  return limit > 0 and clock.now() - self.heard_at > limit + pace.seconds(OVERDUE)
+-- Asks the machine through the tunnel at this moment.
+local function answers(self, session)
+  if self.tunnel_for ~= session.token or not self.tunnel or not self.tunnel:status().handshake_age then return false end
+  local ok = fail.try(link.tell, session.token, "/heartbeat")
+  if ok then self.contact:heard() end
+  return ok
 end
 
 local function look(self, session)
@@ -129,18 +125,10 @@ local function look(self, session)
     return
   end
   self.cloud_problem, self.instance, self.seen_at = nil, instance, clock.wall()
-  if instance.status == "gone" then
-    end_session(self, session, provider, "gone", "the machine is gone at the cloud; nobody here ended it")
-  elseif LOST[instance.status] then
-    end_session(self, session, provider, "interrupted", LOST[instance.status])
-    react(self, "spot_lost", session, { reason = instance.status })
-  elseif session.plan.guard == "none" and self.guest and self.guest.state == "ending" then
-    end_session(self, session, provider, "limit", "a limit of the machine is over, and it has no key to end itself")
-  elseif overdue(self, session) then
-    end_session(self, session, provider, "limit", "the machine is silent, and its guard should have ended it by now")
-  else
-    follow_endpoint(self, session, provider, instance)
-  end
+  local verdict = watch.verdict(self.sights, session, self.contact, instance, function() return answers(self, session) end)
+  if not verdict then return follow_endpoint(self, session, provider, instance) end
+  end_session(self, session, provider, verdict.reason, verdict.message)
+  if verdict.lost then react(self, "spot_lost", session, { reason = verdict.lost }) end
 end
 
 local TIDY_SECONDS = 24 * 3600 -- how long the agent stays for what it cannot remove
@@ -190,7 +178,7 @@ local function next_look(self)
   task.sleep(pace.seconds(WATCH))
   follow(self)
   local session = self.session
-  if session and session.ready_at and not session.stopping then
+  if session and (session.ready_at or session.kept) and not session.stopping then
     (ahead.about(self.ahead, session) and finish_asked or look)(self, session)
   end
   leftovers(self)
@@ -261,7 +249,7 @@ end
 function agent.run()
   local lock = files.lock(files.join(config.home(), "agent.lock"), "agent")
   if not lock then return 6 end
-  local self = { book = journal.open(config.home()), bell = task.channel(), memory = {}, ending = task.channel(), ahead = {} }
+  local self = { book = journal.open(config.home()), bell = task.channel(), memory = {}, sights = {}, ending = task.channel(), ahead = {} }
   local listener = net.listen { unix = link.socket("agent") }
   log.info("Agent starts", { home = config.home() })
   follow(self)

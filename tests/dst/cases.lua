@@ -8,7 +8,7 @@ local plays = require "dst.play"
 
 local cases = { list = {} }
 
-for _, name in ipairs { "cost", "create", "fence", "guardless", "kinds", "limits", "machine", "outage", "price", "proof", "safety", "signal" } do
+for _, name in ipairs { "agent", "cost", "create", "fence", "guardless", "kinds", "limits", "machine", "outage", "price", "proof", "safety", "signal" } do
   for _, case in ipairs(require("dst.cases_" .. name)) do
     case.group = name
     cases.list[#cases.list + 1] = case

@@ -168,8 +168,8 @@ local list = {
     find = "(ahead.about(self.ahead, session) and finish_asked or look)(self, session)",
     replace = "if not ahead.about(self.ahead, session) then look(self, session) end" },
   { name = "the agent leaves cut off starts alone", file = "work/agent.lua", expects = "E2", find = "  leftovers(self)\n", replace = "" },
-  { name = "a silent machine bills on", file = "work/agent.lua", expects = "E2", cloud = "lambda", parts = "crash", only = "ended by itself",
-    find = "  elseif overdue(self, session) then", replace = "  elseif false then" },
+  { name = "a silent machine bills on", file = "work/watch.lua", expects = "E2", cloud = "lambda", parts = "crash", only = "ended by itself",
+    find = "stuck(session, contact) or overdue(session, contact)", replace = "stuck(session, contact)" },
   { name = "a lost create is forgotten", file = "work/stop.lua", expects = "E2",
     find = "  local bound = resolve(book, provider, session, window)\n", replace = "  local bound\n" },
 

@@ -1,0 +1,146 @@
+-- SPDX-License-Identifier: MIT
+-- The process that stays: what it ends from here, and what it leaves alone (DESIGN §1.13).
+local bills = require "dst.bills"
+local scenes = require "dst.scenes"
+
+local HOUR, OVERDUE, ENDING = 3600, 900, 300
+local BOUND = 300 -- boot and pull before the limit counts, two looks, the proof
+
+local function with(...) return { "IDLE_MINUTES=off", "DEADMAN_TIMEOUT_HOURS=off", "MAX_HOURS=off", ... } end
+
+-- → token, the cloud's machine, its guest
+local function ready(p)
+  if scenes.up(p) ~= 0 then p.judge:broken("E3", "no machine was had: " .. p.last.err) end
+  local machine = scenes.ours(p)
+  return p.judge.token_list[#p.judge.token_list], machine, p.guests[machine.id]
+end
+
+-- Its guard has no key that its cloud takes any more.
+local function powerless(machine, guest)
+  machine.key, guest.account_key, guest.key = machine.key and "rotated", guest.account_key and "rotated", "rotated"
+end
+
+local function over(p, token, limit, why)
+  local _, open = bills.seconds(p, token)
+  if open then return p.judge:broken("E2", ("%s bills on, and %s should have ended it from here"):format(token, why)) end
+  bills.capped(p, token, limit, BOUND, why)
+end
+
+local function lives(p, token, why)
+  local _, open = bills.seconds(p, token)
+  if not open then p.judge:broken("E3", ("%s was ended although %s"):format(token, why)) end
+end
+
+-- This computer is on for ten minutes of every hour: each time somebody looks, and the agent is another one.
+local function off_and_on(p, hours)
+  for _ = 1, hours do
+    p:run "status"
+    p:pass(600)
+    p:kill_all()
+    p:pass(HOUR - 600)
+  end
+end
+
+-- What the cloud shows of a machine, for a while; the machine itself runs on.
+local function shown_as(p, machine, seconds, fields)
+  local before = {}
+  for name, value in pairs(fields) do before[name], machine[name] = machine[name], value end -- order: free
+  p:pass(seconds)
+  for name in pairs(fields) do machine[name] = before[name] end -- order: free
+end
+
+local STOPPED = { actual = "stopped", intended = "stopped", current = "stopped", next = "stopped" }
+
+return {
+  { name = "a guard that is ending its machine and cannot", settings = with "IDLE_MINUTES=30", play = function(p)
+    local token, machine, guest = ready(p)
+    powerless(machine, guest)
+    p:pass(1800 + ENDING + BOUND)
+    over(p, token, 1800 + ENDING, "a guard that cannot")
+    p:run "stop"
+  end },
+  { name = "a guard that was ending its machine when the tunnel died", settings = with "IDLE_MINUTES=30", play = function(p)
+    local token, machine, guest = ready(p)
+    powerless(machine, guest)
+    p:pass(1800 + 90)
+    machine.udp_blocked = true
+    p:kill_all()
+    p:run "status"
+    p:pass(ENDING + BOUND)
+    over(p, token, 1800 + ENDING, "a guard that cannot")
+    p:run "stop"
+  end },
+  { name = "a silent machine, this computer is mostly off", settings = with "DEADMAN_TIMEOUT_HOURS=2", play = function(p)
+    local token, machine, guest = ready(p)
+    powerless(machine, guest)
+    machine.udp_blocked = true
+    p:kill_all()
+    off_and_on(p, 4)
+    over(p, token, 3 * HOUR + 600, "2 h of silence")
+    p:run "stop"
+  end },
+  { name = "life is over and the machine silent", settings = with "MAX_HOURS=2", play = function(p)
+    local token, machine, guest = ready(p)
+    powerless(machine, guest)
+    machine.udp_blocked = true
+    p:pass(2 * HOUR + OVERDUE + BOUND)
+    over(p, token, 2 * HOUR + OVERDUE, "2 h of life")
+    p:run "stop"
+  end },
+  { name = "life is over and the machine silent, this computer is mostly off", settings = with "MAX_HOURS=2", play = function(p)
+    local token, machine, guest = ready(p)
+    powerless(machine, guest)
+    machine.udp_blocked = true
+    p:kill_all()
+    off_and_on(p, 4)
+    over(p, token, 3 * HOUR + 600, "2 h of life")
+    p:run "stop"
+  end },
+  { name = "stepped clocks and a machine that answers", settings = with("MAX_HOURS=5", "DEADMAN_TIMEOUT_HOURS=2"), play = function(p)
+    local token, machine = ready(p)
+    for _, years in ipairs { 10, -20, 11 } do
+      p.sim:jump(years * 365.25 * 86400)
+      p:pass(900)
+      p:kill_all()
+      p.sim:jump(years * 365.25 * 86400)
+      machine.udp_blocked = true
+      p:run "status"
+      p:pass(100) -- until the tunnel is there
+      machine.udp_blocked = nil
+      p:pass(800)
+    end
+    lives(p, token, "it answered all the while")
+    p:run "stop"
+  end },
+  { name = "the cloud calls it stopped once", cloud = "vast", settings = with "MAX_HOURS=5", play = function(p)
+    local token, machine = ready(p)
+    machine.udp_blocked = true
+    shown_as(p, machine, 60, STOPPED)
+    p:pass(300)
+    lives(p, token, "one reading said that it is stopped")
+    machine.udp_blocked = nil
+    p:run "stop"
+  end },
+  { name = "the cloud calls it stopped for long, and it answers", cloud = "vast", settings = with "MAX_HOURS=5", play = function(p)
+    local token, machine = ready(p)
+    shown_as(p, machine, 1800, STOPPED)
+    lives(p, token, "it answers")
+    p:run "stop"
+  end },
+  { name = "it exited and is started again", cloud = "vast", settings = with "MAX_HOURS=5", play = function(p)
+    local token, machine = ready(p)
+    machine.udp_blocked = true
+    shown_as(p, machine, 200, { actual = "exited" })
+    machine.udp_blocked = nil
+    p:pass(300)
+    lives(p, token, "it was being started again")
+    p:run "stop"
+  end },
+  { name = "it exited and is not started again", cloud = "vast", settings = with "MAX_HOURS=5", play = function(p)
+    local token, machine = ready(p)
+    p.cloud.happen(p.world, "exited", machine)
+    p:pass(600)
+    over(p, token, 600, "its end")
+    p:run "stop"
+  end },
+}
