@@ -126,6 +126,10 @@ local function look(self, session)
   end
   self.cloud_problem, self.instance, self.seen_at = nil, instance, clock.wall()
   local verdict = watch.verdict(self.sights, session, self.contact, instance, function() return answers(self, session) end)
+  if watch.doubted(self.sights, session) and not session.paused and self.book:acquire("agent") then
+    self.book:note("paused", session.token, { status = instance.status })
+    self.book:release()
+  end
   if not verdict then return follow_endpoint(self, session, provider, instance) end
   end_session(self, session, provider, verdict.reason, verdict.message)
   if verdict.lost then react(self, "spot_lost", session, { reason = verdict.lost }) end

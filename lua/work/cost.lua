@@ -101,7 +101,7 @@ end
 function cost.at_most(session)
   local pulling = session.loading_at and not session.ready_at and download(session) > 0
   local unseen = not session.running_at or math.abs(session.running_seen - session.running_at) > LOOKED_SECONDS
-  local lost = session.stopping == "interrupted" or session.stopping == "gone"
+  local lost = session.paused ~= nil or session.stopping == "interrupted" or session.stopping == "gone"
   return unseen or pulling or lost or session.found_gone == true or session.unproven ~= nil
 end
 

@@ -5,6 +5,7 @@
 -- seen (since when the cloud shows the machine), running_at and running_seen (in between it began to run), found_gone (nobody saw when it ended), loading_at,
 -- found (since when it is known only because a cloud showed it), twin (id of a second machine of the same create that is not proven
 -- gone), twin_seconds (what such machines were charged for),
+-- paused (the cloud said that it did not run, which may have been so),
 -- ready_at, hourly, disk_hour, lost (answer of create unknown), refused, stopping (reason), destroyed, absences, unproven, closed (outcome: proven, never,
 -- unverifiable, acknowledged), unverifiable (closed so, not acknowledged yet), ended (unix seconds), cost, currency;
 -- untidy (since when something made around the machine is there), untidied and untidy_reason (when and why its removal last failed).
@@ -47,6 +48,8 @@ function apply.booting(s, r)
   s.state, s.endpoint, s.seen = "booting", r.endpoint, s.seen or r.t
   s.running_at, s.running_seen = s.running_at or r.before, s.running_seen or r.t
 end
+
+function apply.paused(s, r) s.paused = r.t end
 
 function apply.moved(s, r) s.endpoint = r.endpoint end
 

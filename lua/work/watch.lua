@@ -62,6 +62,9 @@ local function overdue(session, contact)
   end
 end
 
+--- Did the cloud say at the last look that the machine does not run? What it is charged for is not known then.
+function watch.doubted(memory, session) return memory.token == session.token and memory.class == "down" end
+
 --- What is to be done about a machine after a look.
 -- @param memory table that the caller keeps between looks
 -- @param session of work.sessions, in use
