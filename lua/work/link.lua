@@ -146,9 +146,12 @@ function link.terminated(token)
   return body and body.session == token and body.acknowledged == true
 end
 
---- Tells the guard on the machine of the session `token` to end it now (for when the cloud's API is dead for us). Another
--- session's guard refuses. Returns true, or nil and a sentence.
+--- Tells the guard on the machine of the session `token` to end it now (for when the cloud's API is dead for us): only when the
+-- tunnel leads to that machine, and another session's guard refuses. Returns true, or nil and a sentence.
 function link.end_machine(token, reason)
+  local state, why = link.status()
+  if not state then return nil, why end
+  if state.session ~= token then return nil, ("the tunnel leads to %s, not to %s"):format(state.session or "no machine", token) end
   local ok, problem = fail.try(link.tell, token, "/end", { reason = reason })
   if not ok then return nil, fail.message(problem) end
   return true

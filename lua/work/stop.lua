@@ -35,6 +35,12 @@ local function after_agent(provider, session)
   }, { __index = provider })
 end
 
+-- The other way to end a machine; what became of it is told.
+local function tell_guard(ui, session, reason)
+  local told, why = link.end_machine(session.token, reason)
+  ui:note(told and "the guard on the machine was told to end it" or "the guard on the machine could not be told to end it: " .. why)
+end
+
 local function hooks_for(ui, session)
   local hooks, told = {}, false
   function hooks.terminating() ui:step(1, STEPS, ("Terminating instance %s on %s"):format(session.id, session.provider)) end
@@ -42,9 +48,7 @@ local function hooks_for(ui, session)
     ui:note(("attempt %d failed: %s"):format(attempt, reason))
     if not told then
       told = true
-      task.spawn(function()
-        if link.end_machine(session.token, "the cloud's API does not take our terminate") then ui:note("the guard on the machine was told to end it") end
-      end)
+      task.spawn(function() tell_guard(ui, session, "the cloud's API does not take our terminate") end)
     end
   end
   function hooks.terminated(acknowledged, why)
@@ -168,7 +172,7 @@ end
 local function provider_of(session, ui)
   local ok, provider = fail.try(trusted.provider, session.provider)
   if ok then return provider end
-  if session.id and link.end_machine(session.token, "the script for its cloud cannot be used") then ui:note("the guard on the machine was told to end it") end
+  if session.id then tell_guard(ui, session, "the script for its cloud cannot be used") end
   error(provider, 0)
 end
 

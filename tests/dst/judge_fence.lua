@@ -20,6 +20,9 @@ end
 --- A request that changes something arrived at the control of a machine, and was obeyed or refused.
 function fence.control(self, instance, request, taken)
   local token = self.play.cloud.label(instance) or ""
+  if request.path == "/end" and not taken then
+    self:broken("S7", ("the machine of %s was asked to end another; it refused, but an older guest would not have"):format(token))
+  end
   if not taken or not self.tokens[token] then return end
   if request.path == "/end" and self:wanted(token) and not stopping(self) then
     self:broken("S7", ("the machine of %s, which is in use, was told to end by somebody who speaks of another"):format(token))

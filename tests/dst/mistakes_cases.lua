@@ -58,7 +58,7 @@ return {
     find = '  if session.plan.guard == "none" then return "a limit', replace = '  if session.plan.guard == "none" then return nil, "a limit' },
   { name = "the machine at the end of the tunnel is told to end, whichever it is",
     file = "work/link.lua", expects = "S7", only = "fence: ",
-    find = 'link.tell, token, "/end"', replace = 'link.tell, require("work.journal").open(config.home()):current().token, "/end"' },
+    find = "  if state.session ~= token then return nil,", replace = "  if false then return nil," },
   { name = "the machine in use is ended as a leftover", file = "work/recover.lua", expects = "S7", only = "fence: ",
     find = "  return not (session.ready_at and not session.stopping) and not session.kept", replace = "  return not session.kept" },
   { name = "a machine that boots is charged for",

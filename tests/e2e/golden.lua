@@ -33,6 +33,7 @@ local rules = {
 -- Lines of which any number may come, depending on how fast things go: only the first is kept.
 local repeated = { "^      Booting%.%.%. %(", "^      Pulling %S+ %d+%%" }
 local dropped = { "^      %- attempt [2-9] failed", "^      %- the guard on the machine was told to end it",
+  "^      %- the guard on the machine could not be told to end it",
   "^      Waiting for the model server" }
 
 local function drops(line)
