@@ -31,9 +31,8 @@ local function refused(argv, sentence, kind, code, more)
   sentence = require("cli.words").presentable(sentence)
   term.err("continueplz: " .. sentence .. "\n" .. (more or ""))
   if wants_json(argv) then
-    local json = require "base.json"
     local object = { status = "failed", error = { kind = kind, message = sentence, exit_code = code } }
-    term.out(json.encode(require("cli.money").stamp(object, world.home)) .. "\n")
+    term.out(require("cli.words").encoded(require("cli.money").stamp(object, world.home)) .. "\n")
   end
   term.err("Money: " .. require("cli.money").told(world.home) .. "\n")
   return code

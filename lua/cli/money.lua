@@ -64,12 +64,12 @@ end
 --- The sentence for a home directory (nil: none was named), whatever state it is in.
 function M.told(home)
   if not home then
-    return "not known: no folder was named to look in"
+    return "NOT KNOWN: no folder was named to look in"
   end
   local ok, text = fail.try(function()
     return require("ui.money").line(home)
   end)
-  return ok and text or "not known: " .. fail.message(text)
+  return ok and text or "NOT KNOWN: " .. fail.message(text)
 end
 
 return M

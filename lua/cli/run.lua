@@ -2,7 +2,6 @@
 -- Runs one command: settings, log, signals, and the last line that answers whether money is running.
 local fail = require "base.fail"
 local files = lazy "base.files"
-local json = lazy "base.json"
 local log = lazy "base.log"
 local term = require "base.term"
 local world = require "base.world"
@@ -124,7 +123,7 @@ function M.context(command, parsed, load)
   function ctx.emit(object)
     if ctx.json and not ctx.emitted then
       ctx.emitted = true
-      term.out(json.encode(require("cli.money").stamp(object, ctx.home)) .. "\n")
+      term.out(require("cli.words").encoded(require("cli.money").stamp(object, ctx.home)) .. "\n")
     end
   end
 
@@ -166,7 +165,7 @@ local function money_line(ctx, code)
     end
     return require("ui.money").line(ctx.home, command.discreet and not ctx.api)
   end)
-  text = ok and text or not ok and "not known: " .. fail.message(text)
+  text = ok and text or not ok and "NOT KNOWN: " .. fail.message(text)
   if text and (command.logged or ctx.api) then
     log.info("Command ended", { command = command.name, exit_code = code, money = text, sentence = code ~= 0 and ctx.sentence or nil })
   end

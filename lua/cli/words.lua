@@ -1,5 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- Words of a command line as they may be shown: whatever bytes were typed, a sentence about them is text and stays short. Pure.
+-- Words of a command line and other texts as they may be shown: whatever bytes were typed, a sentence about them is text and stays short, and JSON
+-- is JSON. Pure.
+local fail = lazy "base.fail"
+local json = lazy "base.json"
+local sorted = require "base.sorted"
+
 local M = {}
 
 local LONGEST = 200 -- bytes of a word without a blank
@@ -11,13 +16,33 @@ local function shown(byte)
 end
 
 local function text_of(text)
-  text = text:gsub("%c", function(byte) return byte == "\n" and byte or shown(byte) end)
+  text = text:gsub("%c", function(byte) return (byte == "\n" or byte == "\t") and byte or shown(byte) end)
   local _, bad = utf8.len(text)
   while bad do
     text = text:sub(1, bad - 1) .. shown(text:sub(bad, bad)) .. text:sub(bad + 1)
     _, bad = utf8.len(text, bad)
   end
   return text
+end
+
+--- A value whose texts, of a folder's name for example, may hold bytes that are no UTF-8. → the same with \xNN for those
+function M.cleaned(value)
+  if type(value) == "string" then
+    return text_of(value)
+  elseif type(value) ~= "table" then
+    return value
+  end
+  local copy = setmetatable({}, getmetatable(value))
+  for key, each in sorted(value) do
+    copy[M.cleaned(key)] = M.cleaned(each)
+  end
+  return copy
+end
+
+--- The JSON text of an object; what cannot be JSON for its bytes is shown as text.
+function M.encoded(object)
+  local ok, text = fail.try(json.encode, object)
+  return ok and text or json.encode(M.cleaned(object))
 end
 
 --- A sentence that may hold words as they were typed. → text without control characters and bad bytes, very long words cut

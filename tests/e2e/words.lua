@@ -78,4 +78,33 @@ cases[#cases + 1] = { name = "a stop of the user's own is not overtaken, nor is 
   expect.all_over(r)
 end }
 
+cases[#cases + 1] = { name = "a limit that is changed while a machine runs: it is said that this machine keeps its own", run = function(r)
+  expect.lacks(expect.ends(r:run("config", "set", "MAX_HOURS", "11"), 0, "MAX_HOURS is now"), "runs on with")
+  expect.ends(r:run("--cheapest", MODEL), 0)
+  for name, text in pairs { MAX_HOURS = "11h 00m", IDLE_MINUTES = "1h 00m", DEADMAN_TIMEOUT_HOURS = "10h 00m", CONTEXT_LENGTH = "32768" } do -- order: free
+    local value = name == "CONTEXT_LENGTH" and "16384" or "5"
+    expect.ends(r:run("config", "set", name, value), 0, name .. " is now", "runs on with " .. text, "from the next start")
+    expect.ends(r:run("config", "unset", name, "--output=json"), 0, '"from_next_start":true')
+  end
+  expect.lacks(expect.ends(r:run("config", "set", "MAX_PRICE", "2"), 0), "runs on with")
+  expect.ends(r:run("stop"), 0)
+  expect.lacks(expect.ends(r:run("config", "set", "MAX_HOURS", "12"), 0), "runs on with")
+  expect.all_over(r)
+end }
+
+cases[#cases + 1] = { name = "a folder whose name is no UTF-8: JSON is JSON, also after money was spent", run = function(r)
+  local plain = r.home
+  r.home = r.home .. "\xe9"
+  assert(files.mkdir(r.home))
+  assert(files.write(files.join(r.home, ".env"), assert(files.read(files.join(plain, ".env"))), 384))
+  for _, row in ipairs { { 0, "--cheapest", MODEL }, { 0, "status" }, { 0, "endpoint" }, { 6, "--cheapest", MODEL }, { 2, "nonsense\xe9" },
+    { 2, "config", "get", "\xff" }, { 0, "stop" } } do
+    local code = table.remove(row, 1)
+    row[#row + 1] = "--output=json"
+    local object = expect.json(expect.ends(r:run(table.unpack(row)), code))
+    expect.that(object.status and object.money_running ~= nil, "no answer about money")
+  end
+  expect.all_over(r)
+end }
+
 return cases
