@@ -8,7 +8,24 @@ local plays = require "dst.play"
 
 local cases = { list = {} }
 
-for _, name in ipairs { "agent", "cost", "create", "fence", "guardless", "kinds", "limits", "machine", "outage", "price", "proof", "safety", "signal" } do
+local GROUPS = {
+  "agent",
+  "clock",
+  "cost",
+  "create",
+  "fence",
+  "guardless",
+  "kinds",
+  "limits",
+  "machine",
+  "outage",
+  "price",
+  "proof",
+  "safety",
+  "signal",
+}
+
+for _, name in ipairs(GROUPS) do
   for _, case in ipairs(require("dst.cases_" .. name)) do
     case.group = name
     cases.list[#cases.list + 1] = case

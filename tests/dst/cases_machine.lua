@@ -76,5 +76,6 @@ return {
   { name = "its cloud refuses the machine's own key six times", cloud = "vast", play = badly { name = "guard.refused", count = 6 } },
   { name = "its cloud refuses the guard's key six times", play = badly { name = "api.auth", count = 6 } },
   { name = "its cloud is too busy for the guard six times", play = badly { name = "destroy.429", count = 6 } },
+  { name = "its guard's brake was refused when it was tried", play = not_relied_on { rehearsed = false, rehearsal = "HTTP 403: error code: 1010" } },
   { name = "its guard keeps nothing on the disk", play = not_relied_on { persisted = false } },
 }

@@ -19,7 +19,7 @@ local function fails(p, code)
 end
 
 return {
-  { name = "the API is down for 5 h when stop is typed", play = function(p)
+  { name = "the API is down for 5 h when stop is typed", long = true, play = function(p)
     local ready = scenes.up(p)
     local token = p.judge.token_list[1]
     p:pass(1800)

@@ -91,7 +91,7 @@ function ending.play(p, way)
     end
     p:pass(SETTLE)
     local left = p.judge:leftovers()
-    if #left > 0 then p.judge:broken("E4", ("%d s after `stop` there still is what was made around %s"):format(SETTLE, left[1])) end
+    if #left > 0 then p.judge:broken("E5", ("%d s after `stop` there still is what was made around %s"):format(SETTLE, left[1])) end
   end
   p.judge:finish()
   return p.judge:verdict()

@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- More of dst/mistakes.lua: those that the told cases (dst/cases.lua) notice.
 return {
+  { name = "a brake that was refused is relied on", file = "work/steps.lua", expects = "E1", only = "machine: its guard's brake",
+    find = "  if detail.rehearsed ~= false then return end", replace = "  if true then return end" },
   { name = "ports that move are not followed", file = "work/agent.lua", expects = "E3", only = "machine: its ports",
     find = "  if not verdict then return follow_endpoint(self, session, provider, instance) end", replace = "  if not verdict then return end" },
   { name = "a guard that ends its machine and cannot is left alone", file = "work/watch.lua", expects = "E2", only = "agent: a guard that is",

@@ -2,7 +2,7 @@
 -- The deterministic campaign: CONTINUEPLZ_SCRIPTS=tests continueplz tests/dst/run.lua
 --   [--seeds=N] [--from=S]      random histories S … S+N-1
 --   [--crash]                   every crash point in every way (without: each point in a few ways)
---   [--first[=INVARIANT]]       end at the first failure, or at the first of that invariant (S1 … E4, bug); nothing is shrunk then
+--   [--first[=INVARIANT]]       end at the first failure, or at the first of that invariant (S1 … E5, bug); nothing is shrunk then
 --   [--parts=A,B,…]             only these of policies, consent, workday, determinism, cases, random, crash
 --   [--long]                    the long cases too
 --   [--case=N:CLOUD]            one case, with its trace, as a failure names it

@@ -73,7 +73,7 @@ kinds.own = {
   { "no credit", "the account is empty, before or in use", "S5 E2" },
   { "no guard", "rented without a guard", "S2 S5 E2" },
   { "limit off", "limits switched off, all but one or all", "S5 E1 E3" },
-  { "guard unfit", "a guard that keeps nothing", "E1" },
+  { "guard unfit", "a guard that keeps nothing, or whose brake was refused when it was tried", "E1" },
 }
 
 --- Kinds of the simulator that the campaign does not play, and where they are played.
