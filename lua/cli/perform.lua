@@ -102,6 +102,9 @@ function M.in_task(command, ctx, builtin)
       if ctx.screen then
         ctx.screen:close()
       end
+      if command.logged then -- what the webhook did not take before
+        fail.try(require("work.alert").deliver)
+      end
       if not fine then
         return M.failed(ctx, result)
       end

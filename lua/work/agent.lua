@@ -189,6 +189,7 @@ local function next_look(self)
   self.book:refresh()
   self.warned = budget.watch(self.book:recent(budget.SECONDS), self.warned)
   tell_news(self)
+  alert.deliver()
   if #self.book:open_sessions() == 0 and #untidy(self) == 0 then self.ending.put("nothing is open any more") end
 end
 

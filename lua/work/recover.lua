@@ -2,6 +2,7 @@
 -- What a crash left is finished by the next command, whatever it is.
 local fail = require "base.fail"
 local config = require "facts.config"
+local alert = lazy "work.alert"
 local journal = require "work.journal"
 local link = lazy "work.link"
 local look = lazy "work.look"
@@ -61,6 +62,7 @@ end
 function recover.any(ui)
   local book = journal.open(config.home())
   local finished = {}
+  alert.deliver()
   if #book:open_sessions() == 0 and #book:untidy() == 0 then return book, finished end
   if book:acquire("recovery") then
     local ok, results = fail.try(function()

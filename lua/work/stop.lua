@@ -120,7 +120,8 @@ function stop.session(book, provider, session, reason, ui, attempts)
     end
     clean(ui)
   else
-    alert.critical("Could not verify billing stopped", { instance_id = session.id, provider = session.provider, action = "stop", reason = doubt })
+    alert.critical("Could not verify billing stopped", { instance_id = session.id, provider = session.provider, action = "stop", reason = doubt },
+      "unproven " .. session.token)
     link.reload()
   end
   return outcome, doubt
@@ -204,7 +205,8 @@ function stop.all(book, list, reason, ui, attempts)
       if fail.is(problem, "interrupted") then error(problem, 0) end
       remember_failure(book, session, reason, fail.message(problem))
       results[#results + 1] = { session = session, outcome = "unproven", doubt = fail.message(problem) }
-      alert.critical("A machine could not be ended", { provider = session.provider, token = session.token, reason = fail.message(problem) })
+      alert.critical("A machine could not be ended", { provider = session.provider, token = session.token, reason = fail.message(problem) },
+        "unproven " .. session.token)
     end
   end
   tidy.rest(book)
