@@ -36,7 +36,9 @@ return function(t)
     t:equal({ stranger, code }, { "it runs on another computer, or ran before this one was started", "foreign" })
     stranger, code = changed(swap("(%s)(%d+)(%s+%d+%s*)$", "%11%2%3"))
     t:equal({ stranger, code }, { "it runs in another container", "foreign" })
-    stranger, code = changed(swap("%d+%s*$", "1"))
+    stranger, code = changed(swap("%d+%s*$", function(start) -- of one length: what is shorter would leave digits of the old one
+      return ("%-" .. #start - 1 .. "d\n"):format(math.tointeger(start:match "%d+") + 1)
+    end))
     t:equal({ stranger, code }, { "that number is another process now", "foreign" })
     stranger, code = changed(function(text) return text:match("^%d+") .. (" "):rep(120) end) -- of an older continueplz
     t:equal({ stranger, code }, { "it cannot be told which process that is", "foreign" })
