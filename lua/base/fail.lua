@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Failures: what the world refused, as a table {kind, message, …} that is raised and kept.
 
+local clean = lazy "base.clean"
 local world = require "base.world"
 
 local fail = {}
@@ -17,10 +18,11 @@ for _, kind in ipairs(fail.kinds) do known[kind] = true end
 
 local failure = { __name = NAME, __tostring = function(self) return self.message end }
 
--- A failure from its fields; kind and message are required.
+-- A failure from its fields; kind and message are required. Whatever bytes somebody's words in the message have, it is text.
 function fail.new(fields)
   if not known[fields.kind] then error(("%q is no kind of failure"):format(tostring(fields.kind)), 2) end
   if type(fields.message) ~= "string" then error("a failure needs a message", 2) end
+  if fields.message:find("[\0-\31\127-\255]") then fields.message = clean.text(fields.message) end
   return setmetatable(fields, failure)
 end
 

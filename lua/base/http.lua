@@ -3,6 +3,7 @@
 
 local host = ...
 
+local clean = require "base.clean"
 local clock = require "base.clock"
 local fail = require "base.fail"
 local json = require "base.json"
@@ -30,12 +31,7 @@ end
 
 -- The start of a body in one line, secrets hidden.
 local function excerpt(body)
-  local text = log.redact(body:sub(1, 4096)):gsub("[%c%s]+", " "):gsub("^ ", "")
-  if #text > EXCERPT then
-    local cut = utf8.offset(text, 0, EXCERPT + 1)
-    text = text:sub(1, (cut or EXCERPT + 1) - 1) .. "…"
-  end
-  return text
+  return clean.line(log.redact(clean.cut(body, 4096)), EXCERPT)
 end
 
 -- The number of an edge's refusal (Cloudflare's "error code: 1010"): what stands before a cloud let nothing through to it. → text or nil
@@ -154,7 +150,7 @@ end
 
 local function finish(spec, shown, event)
   local response = { status = event.status, headers = event.headers or {}, body = event.body or "", url = shown }
-  -- The body as a value; raises `broken` when it is not JSON.
+  -- The body as a value whose texts are text, whatever the service sent; raises `broken` when it is not JSON.
   response.json = function()
     local value, sentence = json.decode(response.body)
     if value == nil then
@@ -162,7 +158,7 @@ local function finish(spec, shown, event)
         excerpt(response.body)), { status = response.status, url = shown, method = spec.method, sent = true,
         body = response.body })
     end
-    return value
+    return clean.deep(value)
   end
   local edge = spec.ok ~= "any" and edge_code(event)
   if edge then raise_edge(spec, shown, edge) end

@@ -3,6 +3,7 @@
 
 local host = ...
 
+local clean = lazy "base.clean"
 local sorted = require "base.sorted"
 
 local json = { null = host.cjson.null }
@@ -22,13 +23,17 @@ function json.array(t) return setmetatable(t or {}, array_mark) end
 -- Marks a table so that it encodes as an object. → t
 function json.object(t) return setmetatable(t or {}, object_mark) end
 
--- In place: integral floats become integers, null fields vanish. A null inside an array stays json.null: a list
--- with a hole must not pass for a shorter list.
+-- In place: integral floats become integers, null fields vanish, and with them what is no number (1e999). A null inside an array stays
+-- json.null: a list with a hole must not pass for a shorter list.
 local function normalise(value, nulls)
   for key, item in pairs(value) do -- order: free
     local kind = type(item)
     if kind == "number" then
-      if item >= -EXACT and item <= EXACT then value[key] = math.tointeger(item) or item end
+      if item >= -EXACT and item <= EXACT then
+        value[key] = math.tointeger(item) or item
+      elseif item == math.huge or item == -math.huge then
+        value[key] = (type(key) == "number" or nulls) and json.null or nil
+      end
     elseif kind == "table" then
       normalise(item, nulls)
     elseif item == json.null and type(key) == "string" and not nulls then
@@ -38,10 +43,19 @@ local function normalise(value, nulls)
   return value
 end
 
--- The value of a JSON text, or nil, sentence. nulls: fields that are null stay, as json.null.
+-- Half of a surrogate pair means no character; programs that took bytes for text write it (Python's surrogateescape).
+local function unpaired(text)
+  text = text:gsub("\\u[dD][89aAbB]%x%x\\u[dD][c-fC-F]%x%x", function(pair) return pair:gsub("\\", "\0") end)
+  return (text:gsub("\\u[dD][89a-fA-F]%x%x", "\\ufffd"):gsub("%z", "\\"))
+end
+
+-- The value of a JSON text, or nil, sentence. nulls: fields that are null stay, as json.null. What is no UTF-8 in it becomes U+FFFD: one
+-- bad byte in one label must not take the list of machines away.
 function json.decode(text, nulls)
   if type(text) ~= "string" then error("json.decode needs a text, got a " .. type(text), 2) end
+  text = utf8.len(text) and text or clean.bytes(text, "\xef\xbf\xbd")
   local ok, value = pcall(cjson.decode, text)
+  if not ok and text:find("\\u[dD][89a-fA-F]%x%x") then ok, value = pcall(cjson.decode, unpaired(text)) end
   if not ok then return nil, "not JSON: " .. tostring(value):gsub("^.-:%d+: ", "") end
   if value == json.null then return nil, "not JSON: the whole text is null" end
   if type(value) == "table" then return normalise(value, nulls) end
@@ -53,10 +67,14 @@ local ESCAPES = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r"
 
 local function escape(byte) return ESCAPES[byte] or ("\\u%04x"):format(byte:byte()) end
 
+local function escape_unseen(character) return ("\\u%04x"):format(utf8.codepoint(character)) end
+
+-- A byte that is no UTF-8, of a folder's name for example, is written as the four characters \xNN: JSON that comes after money was spent
+-- never fails. What no eye sees is escaped, so that the text can be shown on a terminal.
 local function encode_string(text)
-  local length, at = utf8.len(text)
-  if not length then error(("a text that is not UTF-8 (byte %d of %d) cannot be JSON"):format(at, #text), 0) end
-  return '"' .. text:gsub('[%c"\\]', escape) .. '"'
+  if not utf8.len(text) then text = clean.bytes(text) end
+  text = text:gsub('[%c"\\]', escape)
+  return '"' .. (text:find("[\xc2\xd8\xe2\xef]") and clean.visible(text, escape_unseen) or text) .. '"'
 end
 
 local function encode_number(number)

@@ -3,13 +3,19 @@
 
 local host = ...
 
+local clean = lazy "base.clean"
 
 local log = {}
 
+-- Bytes above ASCII as text; control characters are the host's.
+local function printable(text)
+  return text:find("[\128-\255]") and clean.visible(clean.bytes(text)) or text
+end
+
 local function write(level, message, fields)
   local list = {}
-  for key, value in require("base.sorted")(fields or {}) do list[#list + 1] = key .. "=" .. tostring(value) end
-  host.log.write(level, message, list)
+  for key, value in require("base.sorted")(fields or {}) do list[#list + 1] = printable(key .. "=" .. tostring(value)) end
+  host.log.write(level, printable(message), list)
 end
 
 function log.debug(message, fields) write("DEBUG", message, fields) end

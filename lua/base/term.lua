@@ -1,14 +1,24 @@
 -- SPDX-License-Identifier: MIT
--- The terminal: texts go out as they are, colour only where a person looks at it.
+-- The terminal: what is printed is text, colour only where a person looks at it; only what draws moves the cursor.
 
 local host = ...
+
+local clean = lazy "base.clean"
 
 local term = {}
 
 local terminal = host.terminal
 
-function term.out(text) terminal.write("out", text) end
-function term.err(text) terminal.write("err", text) end
+-- Colours, line breaks and tabs pass; what else is no text (a folder's name may hold anything) is shown as \xNN.
+local function printed(text)
+  return text:find("[\0-\8\11-\31\127-\255]") and clean.text(text, true) or text
+end
+
+function term.out(text) terminal.write("out", printed(text)) end
+function term.err(text) terminal.write("err", printed(text)) end
+
+-- Writes sequences of our own making, which move the cursor, to "out" or "err" as they are; what others said in them must be clean.
+function term.draw(stream, text) terminal.write(stream, text) end
 
 -- Whether "in", "out" or "err" is a terminal.
 function term.is(name) return terminal.is(name) end
@@ -45,7 +55,7 @@ end
 
 -- Shows a prompt (stderr) and waits for a line; nil at the end of the input.
 function term.ask(prompt)
-  if prompt then terminal.write("err", prompt) end
+  if prompt then term.err(prompt) end
   return stdin():read_line()
 end
 

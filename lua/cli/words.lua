@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Words of a command line and other texts as they may be shown: whatever bytes were typed, a sentence about them is text and stays short, and JSON
 -- is JSON. Pure.
+local clean = lazy "base.clean"
 local fail = lazy "base.fail"
 local json = lazy "base.json"
 local sorted = require "base.sorted"
@@ -9,37 +10,38 @@ local M = {}
 
 local LONGEST = 200 -- bytes of a word without a blank
 local KEPT = 80
+local DEEPEST = 50
 
--- A byte that is no UTF-8, or a control character.
-local function shown(byte)
-  return ("\\x%02X"):format(byte:byte())
-end
-
-local function text_of(text)
-  text = text:gsub("%c", function(byte) return (byte == "\n" or byte == "\t") and byte or shown(byte) end)
-  local _, bad = utf8.len(text)
-  while bad do
-    text = text:sub(1, bad - 1) .. shown(text:sub(bad, bad)) .. text:sub(bad + 1)
-    _, bad = utf8.len(text, bad)
-  end
-  return text
-end
-
---- A value whose texts, of a folder's name for example, may hold bytes that are no UTF-8. → the same with \xNN for those
-function M.cleaned(value)
-  if type(value) == "string" then
-    return text_of(value)
-  elseif type(value) ~= "table" then
+--- A value as JSON can hold it: numbers that are none become null, functions and the like their name, mixed keys texts, and what lies
+-- too deep (or in a circle) a word.
+function M.cleaned(value, depth)
+  depth = depth or 0
+  local kind = type(value)
+  if kind == "number" then
+    return value == value and math.abs(value) ~= math.huge and value or json.null
+  elseif kind == "string" or kind == "boolean" or value == json.null then
     return value
+  elseif kind ~= "table" or depth > DEEPEST then
+    return "<" .. kind .. ">"
   end
-  local copy = setmetatable({}, getmetatable(value))
+  local copy, count = {}, #value
+  local list = count > 0
+  for key in sorted(value) do
+    list = list and math.type(key) == "integer" and key >= 1 and key <= count
+  end
+  if list then
+    for index = 1, count do
+      copy[index] = value[index] == nil and json.null or M.cleaned(value[index], depth + 1)
+    end
+    return json.array(copy)
+  end
   for key, each in sorted(value) do
-    copy[M.cleaned(key)] = M.cleaned(each)
+    copy[tostring(key)] = M.cleaned(each, depth + 1)
   end
-  return copy
+  return setmetatable(copy, next(value) == nil and getmetatable(value) or nil)
 end
 
---- The JSON text of an object; what cannot be JSON for its bytes is shown as text.
+--- The JSON text of an object, whatever it holds: after money was spent an answer never fails.
 function M.encoded(object)
   local ok, text = fail.try(json.encode, object)
   return ok and text or json.encode(M.cleaned(object))
@@ -47,7 +49,7 @@ end
 
 --- A sentence that may hold words as they were typed. → text without control characters and bad bytes, very long words cut
 function M.presentable(sentence)
-  return (text_of(sentence):gsub("%S+", function(word)
+  return (clean.text(sentence):gsub("%S+", function(word)
     if #word > LONGEST then
       local cut = word:sub(1, (utf8.offset(word, 0, KEPT + 1) or KEPT + 1) - 1)
       return ("%s… (%d bytes)"):format(cut, #word)

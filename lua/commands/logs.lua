@@ -30,7 +30,7 @@ local function from_guest(part)
     request.timeout, request.max_bytes = 10, 4 << 20
     local ok, response = fail.try(http.request, request)
     if ok then
-      return response.body
+      return require("base.clean").lines(response.body)
     end
     if fail.is(response, "interrupted") then
       error(response, 0)

@@ -6,6 +6,7 @@ return {
   args = "[QUESTION]",
   tolerant = true,
   run = function(ctx)
+    local clean = require "base.clean"
     local clock = require "base.clock"
     local term = require "base.term"
     local world = require "base.world"
@@ -24,7 +25,7 @@ return {
     if #ctx.args > 0 then
       object.answer, object.tokens_per_second = engine.ask(base, name, table.concat(ctx.args, " "), function(piece)
         if not ctx.json then
-          term.out(piece)
+          term.out(clean.text(piece))
         end
       end)
       ctx.print("")

@@ -3,6 +3,7 @@
 -- a real token.
 -- base: { url=, unix=|nil } of the server, as work.link gives it.
 local assets = require "base.assets"
+local clean = require "base.clean"
 local clock = require "base.clock"
 local fail = require "base.fail"
 local http = require "base.http"
@@ -64,7 +65,7 @@ local function call(base, method, path, options)
   end
   local body = fail.is(response) and response.body and json.decode(response.body)
   if type(body) == "table" and type(body.error) == "string" then
-    response.message = ("the model server says: %s (HTTP %d)"):format(body.error, response.status)
+    response.message = ("the model server says: %s (HTTP %d)"):format(clean.line(body.error), response.status)
   end
   return error(response, 0)
 end

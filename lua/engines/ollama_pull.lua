@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Downloading a model through Ollama's own puller (facts/serving.md §1.1, §4): progress summed over layers, an error inside a 200
 -- noticed, a stalled or crawling download dropped and resumed.
+local clean = require "base.clean"
 local clock = require "base.clock"
 local fail = require "base.fail"
 local http = require "base.http"
@@ -90,7 +91,7 @@ end
 --- Takes a progress line at time `now`. → what to show
 function Meter:line(line, now)
   local digest = type(line.digest) == "string" and line.digest
-  self.status = type(line.status) == "string" and line.status or self.status
+  self.status = type(line.status) == "string" and clean.line(line.status, 200) or self.status
   self.fetching = digest and self.status and self.status:sub(1, 8) == "pulling " or false
   self.heard = now
   if digest then

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- How Lambda's answers read (facts/lambda.md §2.2, §2.3, §2.5). Pure: tables in, tables out.
+local clean = require "base.clean"
 local json = require "base.json"
 local gpus = require "facts.gpus"
 local numbers = require "facts.numbers"
@@ -67,11 +68,11 @@ function M.problem(status, text, body)
   if good and code == "" then
     return { kind = "broken", message = ("Lambda answered HTTP %d without data"):format(status) }
   end
-  local sentence = type(wrong.message) == "string" and wrong.message ~= "" and wrong.message or code ~= "" and code or text:sub(1, 120)
+  local sentence = type(wrong.message) == "string" and wrong.message ~= "" and wrong.message or code ~= "" and code or text
   local kind = kind_of(status, code)
   local failure = {
     kind = kind, native = code,
-    message = ("Lambda refused: %s (%sHTTP %d)%s"):format(sentence:gsub("[%c%s]+", " "):gsub("%.%s*$", ""), code ~= "" and code .. ", " or "", status,
+    message = ("Lambda refused: %s (%sHTTP %d)%s"):format(clean.line(sentence):gsub("%.%s*$", ""), code ~= "" and code .. ", " or "", status,
       ways_out[kind] or ""),
   }
   if code == "global/object-does-not-exist" and status == 404 then

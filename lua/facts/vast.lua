@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- How Vast.ai's answers read (facts/vast.md §1.4, §1.5, §1.8). Pure: tables in, tables out.
+local clean = require "base.clean"
 local json = require "base.json"
 local gpus = require "facts.gpus"
 local numbers = require "facts.numbers"
@@ -8,6 +9,7 @@ local regions = require "facts.regions"
 local M = {}
 local number, price = numbers.finite, numbers.price
 
+local NAME = 60 -- bytes of a card's or a place's name
 local PORTS = 3 -- our two mapped ports and one to spare
 
 -- `error` codes → our kinds.
@@ -89,11 +91,11 @@ function M.problem(status, text, body)
     return nil
   end
   local code = type(body.error) == "string" and body.error or ""
-  local sentence = words(body) or (code ~= "" and code) or text:sub(1, 120)
+  local sentence = words(body) or (code ~= "" and code) or clean.line(text, 120)
   local kind = kind_of(status, code, sentence, body)
   local failure = {
     kind = kind, native = code,
-    message = ("Vast refused: %s (%sHTTP %d)%s"):format(sentence, code ~= "" and code .. ", " or "", status,
+    message = ("Vast refused: %s (%sHTTP %d)%s"):format(clean.line(sentence), code ~= "" and code .. ", " or "", status,
     ways_out[kind] or ""),
   }
   if code == "no_such_instance" or code == "not_found" then
@@ -181,9 +183,10 @@ function M.offer(row, want, now)
     return nil, doubt
   end
   local gpu = gpus.from_vast(row.gpu_name, mib)
-  local place = type(row.geolocation) == "string" and row.geolocation or nil
+  local place = type(row.geolocation) == "string" and clean.line(row.geolocation, NAME) or nil
+  local named = clean.line(row.gpu_name, NAME)
   return {
-    provider = "vast", id = tostring(id), gpu = gpu and gpu.name or row.gpu_name, native_gpu = row.gpu_name, gpus = count,
+    provider = "vast", id = tostring(id), gpu = gpu and gpu.name or named, native_gpu = named, gpus = count,
     vram_gb = gpus.gb_of_mib(mib), region = regions.of(place), native_region = place,
     on_demand = price(row.dph_base), spot = price(row.min_bid), min_bid = price(row.min_bid),
     disk_hour = (number(row.storage_cost) or 0) * want.disk_gb / 720,
@@ -238,14 +241,15 @@ function M.instance(row)
   end
   local ip = type(row.public_ipaddr) == "string" and row.public_ipaddr:match("^%s*(%S+)%s*$") or nil
   local gpu = type(row.gpu_name) == "string" and number(row.gpu_ram) and gpus.from_vast(row.gpu_name, row.gpu_ram)
-  local message = type(row.status_msg) == "string" and row.status_msg:gsub("%s+", " "):match("^%s*(.-)%s*$") or ""
+  local message = type(row.status_msg) == "string" and clean.line(row.status_msg) or ""
   return {
     id = tostring(id), token = type(row.label) == "string" and row.label or nil, status = status_of(row),
     native = type(row.actual_status) == "string" and row.actual_status or "provisioning",
     restarting = row.actual_status == "exited" and row.intended_status == "running" or nil, -- it starts again (facts/additions-2026-11.md)
     message = message ~= "" and message or nil, ip = ip, ports = ports_of(row),
     spot = type(row.is_bid) == "boolean" and row.is_bid or nil, hourly = price(row.dph_base),
-    disk_hour = number(row.storage_total_cost), gpu = gpu and gpu.name or row.gpu_name, started = number(row.start_date),
+    disk_hour = number(row.storage_total_cost), started = number(row.start_date),
+    gpu = gpu and gpu.name or type(row.gpu_name) == "string" and clean.line(row.gpu_name, NAME) or nil,
   }
 end
 

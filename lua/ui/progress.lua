@@ -11,6 +11,7 @@
 --   ended{ session=, outcome=, cost={amount=, source=}, duration=, provider=, doubt= }   a session is over
 --   ask(lines, question)                what stands above a question, the question → the answer
 --   finish(lines)                       lines of a panel;  close()  nothing moves any more
+local clean = require "base.clean"
 local clock = require "base.clock"
 local fail = require "base.fail"
 local process = require "base.process"
@@ -26,6 +27,7 @@ Screen.__index = Screen
 local SPINNER = { "⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏" }
 local INDENT = "      "
 local WAITING = "Waiting" -- until the step says for what
+local LONGEST = 1000 -- bytes of the moving line before it is cut to the terminal
 
 --- A screen for a command; registered in ctx so that it is closed before anything else is said.
 function M.new(ctx)
@@ -39,7 +41,7 @@ end
 -- Takes the moving line away.
 function Screen:clear()
   if self.shown then
-    term.out("\r\27[K")
+    term.draw("out", "\r\27[K")
     self.shown = nil
   end
 end
@@ -124,7 +126,7 @@ function Screen:draw()
   self.frame = self.frame % #SPINNER + 1
   local since = clock.duration(clock.now() - (self.since or clock.now()))
   local text = INDENT .. SPINNER[self.frame] .. " " .. M.fit(self.moving, self.short, since, (term.size() or 80) - #INDENT - 3)
-  term.out("\r" .. fitted(text) .. "\27[K")
+  term.draw("out", "\r" .. fitted(clean.line(text, LONGEST)) .. "\27[K")
   self.shown = true
 end
 

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Is a key good? Asks its cloud who it belongs to and whether it may list machines, and says in one sentence what is wrong.
+local clean = require "base.clean"
 local fail = require "base.fail"
 local http = require "base.http"
 local json = require "base.json"
@@ -39,7 +40,7 @@ local function said(failure)
   local body = type(failure.body) == "string" and json.decode(failure.body)
   local inner = type(body) == "table" and (type(body.error) == "table" and body.error or body)
   for _, name in ipairs(inner and { "msg", "message", "detail", "error" } or {}) do
-    if type(inner[name]) == "string" and inner[name] ~= "" then return (" (it said: %s)"):format(log.redact(inner[name]):sub(1, 120)) end
+    if type(inner[name]) == "string" and inner[name] ~= "" then return (" (it said: %s)"):format(clean.line(log.redact(inner[name]), 120)) end
   end
   return failure.status and (" (HTTP %d)"):format(failure.status) or ""
 end
@@ -126,7 +127,7 @@ end
 
 --- The account in words: "user@example.com, balance $50.00".
 function account.words(result)
-  local text = tostring(result.name or result.id or "not told")
+  local text = clean.line(tostring(result.name or result.id or "not told"), 80)
   return result.balance and ("%s, balance $%.2f"):format(text, result.balance) or text
 end
 

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The ladder from an engine that starts to a model that answers (facts/serving.md §1.5), climbed through the tunnel.
+local clean = require "base.clean"
 local clock = require "base.clock"
 local fail = require "base.fail"
 local task = require "base.task"
@@ -16,7 +17,8 @@ local LOG_SECONDS = 2
 -- The last line that the engine said on its machine, or nil.
 local function last_words()
   local ok, text = fail.try(link.engine_log)
-  return ok and text:gsub("%s+$", ""):match("([^\r\n]+)$") or nil
+  local words = ok and text:gsub("%s+$", ""):match("([^\r\n]+)$")
+  return words and clean.line(words) or nil
 end
 
 -- The engine is started by the guest, which may have to install it first; wait until its server answers.

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- What the user's own reactions.lua says to what the agent sees. It is asked, never obeyed blindly: it runs within bounds, and what it
 -- wants is done by the agent after the agent's own duties.
+local clean = require "base.clean"
 local clock = require "base.clock"
 local fail = require "base.fail"
 local log = require "base.log"
@@ -57,9 +58,9 @@ end
 local function requests(wanted)
   return {
     alert = function(text)
-      if #wanted.alerts < MOST_ALERTS then wanted.alerts[#wanted.alerts + 1] = tostring(text):sub(1, 500) end
+      if #wanted.alerts < MOST_ALERTS then wanted.alerts[#wanted.alerts + 1] = clean.cut(tostring(text), 500) end
     end,
-    stop = function(reason) wanted.stop = tostring(reason or "a reaction asked for it"):sub(1, 200) end,
+    stop = function(reason) wanted.stop = clean.line(tostring(reason or "a reaction asked for it"), 200) end,
     restart = function() wanted.restart = true end,
   }
 end

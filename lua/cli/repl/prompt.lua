@@ -152,7 +152,8 @@ function M.run(session, home)
   if why then
     session:note("the history is not kept: " .. why)
   end
-  local self = { write = term.is("out") and not session.json and term.out or term.err }
+  local stream = term.is("out") and not session.json and "out" or "err"
+  local self = { write = function(text) term.draw(stream, text) end }
   self.editor = editor.new {
     prompt = session.provider .. "> ", more = "... ", history = past.entries,
     unfinished = function(text) return session:unfinished(text) end,
