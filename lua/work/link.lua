@@ -13,6 +13,7 @@ local identity = require "work.identity"
 local START_SECONDS = 10
 local LOOK_SECONDS, DEAF_SECONDS = 2, 7 -- for one answer; after which an agent that gave none is replaced
 local TERMINATED_SECONDS = 5 -- that a stop waits for what the agent achieved; to terminate twice does no harm
+local HEARD_SECONDS = 90 -- the agent asks the guard every minute
 local RESPAWN_SECONDS = 3 -- an agent that was to start and holds no lock after this long is dead
 
 --- SILENT_SECONDS: without a handshake for so long the tunnel is silent; WireGuard renews every two minutes while anything is sent.
@@ -103,6 +104,12 @@ function link.status()
   local ok, answer = fail.try(call, "GET", "/status")
   if not ok then return nil, fail.message(answer) end
   return answer.json()
+end
+
+--- Has the agent heard of the machine within the last minute or so? false too when no agent answers.
+function link.heard()
+  local agent = link.pid() and link.status()
+  return agent ~= nil and agent.heartbeat_age ~= nil and agent.heartbeat_age <= HEARD_SECONDS
 end
 
 --- Tells the agent to read the journal again. Silent when none runs.

@@ -110,15 +110,18 @@ local function complete(session)
   if not agent then
     model.guard = guard_model(session, { state = "unknown" })
     model.tunnel = { state = "down" }
+    model.cost.at_most = true
     warn(model, true, "the agent of this folder does not answer: " .. problem)
     return model
   end
   add_tunnel(model, agent)
+  local reached = false
   if model.tunnel.state ~= "down" then
-    local reached = add_guard(model, session, agent)
+    reached = add_guard(model, session, agent)
     if session.ready_at and not reached then model.model.state = "unknown" end
     if reached then add_model(model, session) end
   end
+  if not reached then model.cost.at_most = true end -- nobody knows whether it still runs
   return model
 end
 

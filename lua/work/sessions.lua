@@ -5,7 +5,7 @@
 -- seen (since when the cloud shows the machine), running_at and running_seen (in between it began to run), found_gone (nobody saw when it ended), loading_at,
 -- found (since when it is known only because a cloud showed it), twin (id of a second machine of the same create that is not proven
 -- gone), twin_seconds (what such machines were charged for),
--- paused (the cloud said that it did not run, which may have been so),
+-- paused (the cloud said that it did not run, which may have been so), unwatched (nobody had heard of it when it was stopped),
 -- ready_at, hourly, disk_hour, lost (answer of create unknown), refused, stopping (reason), destroyed, absences, unproven, closed (outcome: proven, never,
 -- unverifiable, acknowledged), unverifiable (closed so, not acknowledged yet), ended (unix seconds), cost, currency;
 -- untidy (since when something made around the machine is there), untidied and untidy_reason (when and why its removal last failed).
@@ -76,7 +76,9 @@ function apply.stopping(s, r)
   s.stop_began = s.stop_began or r.t
 end
 
-function apply.destroyed(s, r) s.destroyed, s.found_gone = r.t, r.already or s.found_gone end
+function apply.destroyed(s, r)
+  s.destroyed, s.found_gone, s.unwatched = r.t, r.already or s.found_gone, r.unwatched or s.unwatched
+end
 
 -- n: which one in a row; one that was there again in between ended later.
 function apply.absent(s, r)

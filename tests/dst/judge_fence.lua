@@ -2,10 +2,10 @@
 -- S7, fencing: whoever speaks of an old session can neither end nor lengthen the life of a newer one (DESIGN §1.12).
 local fence = {}
 
--- Does somebody type `stop` at this moment?
-local function stopping(self)
+-- Does somebody type `stop`? One that was killed while this was the machine in use may have told the agent before it died.
+local function stopping(self, token)
   for _, process in ipairs(self.sim.processes) do
-    if process.name == "stop" and process.state ~= "done" and process.state ~= "killed" then return true end
+    if process.name == "stop" and process.state ~= "done" and (process.state ~= "killed" or process.about == token) then return true end
   end
   return false
 end
@@ -24,7 +24,7 @@ function fence.control(self, instance, request, taken)
     self:broken("S7", ("the machine of %s was asked to end another; it refused, but an older guest would not have"):format(token))
   end
   if not taken or not self.tokens[token] then return end
-  if request.path == "/end" and self:wanted(token) and not stopping(self) then
+  if request.path == "/end" and self:wanted(token) and not stopping(self, token) then
     self:broken("S7", ("the machine of %s, which is in use, was told to end by somebody who speaks of another"):format(token))
   end
   if request.path == "/lease" and over(self, token) then
@@ -34,7 +34,7 @@ end
 
 --- A destroy of ours arrives at the cloud.
 function fence.destroy(self, token)
-  if self:wanted(token) and not stopping(self) then
+  if self:wanted(token) and not stopping(self, token) then
     self:broken("S7", ("the machine of %s, which is in use, was destroyed without a record, and nobody typed stop"):format(token))
   end
 end
