@@ -80,7 +80,7 @@ function faults:take(name, context)
       if order.skip > 0 then
         order.skip = order.skip - 1
       else
-        order.left = order.left - 1
+        order.left, order.happened = order.left - 1, true
         self.fired[#self.fired + 1] = name
         return order
       end

@@ -11,8 +11,10 @@ function life.context(instance)
     gpu_name = instance.type.name, region = instance.region.name, is_bid = false}
 end
 
+-- What has come further than booting can be ended.
 local function turn(instance, status)
   instance.turn = (instance.turn or 0) + 1
+  instance.launched = instance.launched or status ~= "booting"
   instance.status = status
 end
 
@@ -140,7 +142,6 @@ end
 
 --- Taken away by Lambda: nothing runs or bills any more.
 function life.preempted(world, instance)
-  instance.launched = true
   end_process(world, instance)
   turn(instance, "preempted")
   world.ledger:finish(instance.id, nil, world.time)

@@ -7,12 +7,6 @@ local plays = require "dst.play"
 local scenes = require "dst.scenes"
 local sorted = require "base.sorted"
 
--- What a cloud does not have.
-local NOT_AT = { -- guard.refused: dst/cases_machine.lua
-  vast = { ["boot.unhealthy"] = true, ["guard.refused"] = true },
-  lambda = { ["guard.refused"] = true, ["create.stopped"] = true, ["create.no_key"] = true, ["boot.oci_failure"] = true, ["spot.resume"] = true },
-}
-
 -- What a kind needs besides its name.
 local MORE = {
   ["create.slow_appear"] = { seconds = 30, get = true }, ["boot.slow"] = { seconds = 300 }, ["spot.outbid"] = { seconds = 120 },
@@ -55,7 +49,7 @@ end
 return {
   { name = "each happens, and is survived", play = function(p)
     for name in sorted(faults.names) do
-      local played = not NOT_AT[p.name][name] and not kinds.elsewhere[name]
+      local played = not kinds.not_at[p.name][name] and not kinds.elsewhere[name]
       local verdict = played and one(p.name, name)
       if verdict then p.judge:broken(verdict:match("^%w+"), ("%s: %s"):format(name, verdict)) end
     end

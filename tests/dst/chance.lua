@@ -3,9 +3,11 @@
 local clouds = require "dst.clouds"
 local ending = require "dst.ending"
 local fail = require "base.fail"
+local kinds = require "dst.safety_kinds"
 local plays = require "dst.play"
 local random = require "cloudsim.random"
 local scenes = require "dst.scenes"
+local sorted = require "base.sorted"
 
 local YEARS, SLEEP = 10 * 365.25 * 86400, 14 * 3600
 
@@ -15,45 +17,98 @@ local function pick(rng, list) return list[rng:int(1, #list)] end
 
 local LOST = { "hang", "drop", "502" }
 
--- Faults and how they are made. Those that make the cloud lie about what exists are `lies`: one kind of them in a history, for
--- against a cloud whose every answer lies nothing can be proven.
-local FAULTS = {
-  { "api.down", function(rng) return { mode = pick(rng, LOST) } end }, { "api.429" }, { "api.auth" }, { "api.html" },
-  { "api.slow", function(rng) return { seconds = rng:int(1, 90) } end }, { "offers.empty" }, { "offers.html" }, { "create.no_capacity" },
-  { "create.forbidden" }, { "create.answer_lost", function(rng) return { mode = pick(rng, LOST) } end },
-  { "create.answer_lost", function(rng) return { mode = pick(rng, LOST) } end },
-  { "create.lost_before", function(rng) return { mode = pick(rng, LOST) } end },
-  { "create.error_but_created", function(rng) return { mode = pick(rng, { "500", "success_false" }) } end }, { "create.price_changed" },
-  { "create.slow_appear", function(rng) return { seconds = rng:int(1, 50), get = rng:int(0, 1) == 1 } end, lies = true },
-  { "create.stopped" }, { "create.twice" }, { "create.no_key" }, { "boot.stuck" }, { "boot.slow", function(rng) return { seconds = rng:int(10, 1500) } end },
-  { "boot.oci_failure" }, { "boot.exited" }, { "boot.no_udp" }, { "boot.no_push" }, { "list.empty", lies = true }, { "list.html" }, { "list.500" },
-  { "list.partial" }, { "list.stale", function(rng) return { seconds = rng:int(1, 55) } end, lies = true }, { "get.500" }, { "get.html" },
-  { "get.null_fields" }, { "get.hang" }, { "get.false_null", lies = true }, { "get.unknown_status" },
+local function lost(rng) return { mode = pick(rng, LOST) } end
+
+-- Faults by what can meet them: a start, a stop of a machine, a start that is undone, or whoever asks the cloud. { name, order(rng) }
+local ASKING = {
+  { "api.down", lost }, { "api.429" }, { "api.auth" }, { "api.html" }, { "api.500" }, { "api.answer_lost" }, { "api.endless_body" },
+  { "api.slow", function(rng) return { seconds = rng:int(1, 90) } end },
+}
+local STARTING = {
+  { "offers.empty" }, { "offers.html" }, { "offers.nulls" }, { "create.no_capacity" }, { "create.forbidden" }, { "create.answer_lost", lost },
+  { "create.answer_lost", lost }, { "create.lost_before", lost }, { "create.price_changed" }, { "create.stopped" }, { "create.twice" },
+  { "create.error_but_created", function(rng) return { mode = pick(rng, { "500", "success_false" }) } end },
+  { "create.slow_appear", function(rng) return { seconds = rng:int(1, 50), get = rng:int(0, 1) == 1 } end },
+  { "create.no_key" }, { "registry.down", lost }, { "registry.html" },
+  { "boot.slow", function(rng) return { seconds = rng:int(10, 1500) } end },
+  { "spot.outbid", function(rng) return { seconds = rng:int(0, 900) } end },
+  { "spot.resume", function(rng) return { seconds = rng:int(1, 900) } end },
+}
+local UNDONE = {
+  { "boot.stuck" }, { "boot.oci_failure" }, { "boot.exited" }, { "boot.unhealthy", function(rng) return { seconds = rng:int(1, 30) } end },
+  { "boot.no_udp" }, { "boot.no_push" }, { "pull.error" }, { "pull.stall" },
+}
+local LOOKING = {
+  { "get.500" }, { "get.html" }, { "get.null_fields" }, { "get.hang" }, { "get.false_null" }, { "get.unknown_status" }, { "list.empty" },
+  { "list.html" }, { "list.500" }, { "list.partial" }, { "list.stale", function(rng) return { seconds = rng:int(1, 55) } end },
+}
+local ENDING = {
   { "destroy.500", function(rng) return { done = rng:int(0, 1) == 1 } end }, { "destroy.hang", function(rng) return { done = rng:int(0, 1) == 1 } end },
   { "destroy.429" }, { "destroy.accepted_not_done", function(rng) return { polls = rng:int(1, 6) } end }, { "destroy.accepted_not_done" },
   { "destroy.accepted_not_done", function() return { released = true } end },
-  { "spot.outbid", function(rng) return { seconds = rng:int(0, 900) } end }, { "spot.resume", function(rng) return { seconds = rng:int(1, 900) } end },
-  { "pull.error" }, { "pull.stall" }, { "registry.down", function(rng) return { mode = pick(rng, LOST) } end }, { "registry.html" },
 }
 
-local function fault_step(rng, state)
-  local row = pick(rng, FAULTS)
-  if row.lies then
-    if state.lie and state.lie ~= row[1] then return end
-    state.lie = row[1]
-  end
-  local order = row[2] and row[2](rng) or {}
-  order.name, order.after = row[1], rng:int(0, 2)
-  if rng:int(1, 5) == 1 and not row.lies then order.sticky = true else order.count = rng:int(1, 3) end
-  return { op = "fault", order = order }
+-- Those that make the cloud lie about what exists: one kind of them in a history, for against a cloud whose every answer lies nothing can
+-- be proven.
+local LIES = { ["create.slow_appear"] = true, ["list.empty"] = true, ["list.stale"] = true, ["get.false_null"] = true }
+
+-- Lists from which the first and the second fault before a command are taken.
+local BEFORE = {
+  up = { { STARTING, STARTING, UNDONE, LOOKING, ASKING }, { STARTING, UNDONE, LOOKING, ASKING } },
+  undone = { {}, { ENDING, ENDING, LOOKING, ASKING } },
+  stop = { { ENDING, ENDING, LOOKING, ASKING }, { ENDING, LOOKING, LOOKING, ASKING } },
+  status = { {}, {} },
+}
+
+-- Every kind is the theme of some seeds, which order it before the first command that can meet it.
+local THEMES = {}
+for _, rows in ipairs { ASKING, STARTING, UNDONE, LOOKING, ENDING } do
+  for _, row in ipairs(rows) do THEMES[#THEMES + 1] = { rows = rows, row = row } end
 end
+
+local function themed(state, lists)
+  for _, rows in ipairs(state.theme and lists or {}) do
+    if rows == state.theme.rows then
+      local row = state.theme.row
+      state.theme = nil
+      return rows, row
+    end
+  end
+end
+
+local function fault(rng, state, lists)
+  local rows, row = themed(state, lists)
+  local theme = rows ~= nil
+  rows = rows or pick(rng, lists)
+  row = row or pick(rng, rows)
+  local lie = LIES[row[1]]
+  if lie and state.lie and state.lie ~= row[1] then return end
+  state.lie = lie and row[1] or state.lie
+  local order = row[2] and row[2](rng) or {}
+  order.name, order.after = row[1], (theme or rows == STARTING) and 0 or rng:int(0, 1)
+  if rng:int(1, 6) == 1 and not lie then order.sticky = true else order.count = rng:int(1, 3) end
+  return order, rows == UNDONE
+end
+
+-- One or two faults that the command meets, or none.
+local function faults_before(rng, state, word)
+  local list, lists = {}, BEFORE[word]
+  if #lists[1] == 0 or rng:int(1, 4) == 1 and not state.theme then return list end
+  local first, undone = fault(rng, state, lists[1])
+  list[1] = first
+  if rng:int(1, 2) == 1 then list[#list + 1] = fault(rng, state, undone and BEFORE.undone[2] or lists[2]) end
+  return list
+end
+
+-- Acts that a command does at least, and seconds that it takes.
+local LENGTH = { up = { 40, 50 }, stop = { 10, 11 }, status = { 2, 0.02 } }
 
 -- What happens to a command while it runs.
 local function trouble(rng, step)
-  local kind = rng:int(1, 12)
-  step.at = rng:int(0, 3000) / 50
+  local kind, length = rng:int(1, 12), LENGTH[step.word]
+  step.at = rng:int(0, 1000) / 1000 * length[2]
   if kind <= 4 then
-    step.kill = { at = rng:int(1, 80), how = pick(rng, { "before", "after" }), all = rng:int(0, 2) == 0 }
+    step.kill = { at = rng:int(1, length[1]), how = pick(rng, { "before", "after" }), all = rng:int(0, 2) == 0 }
   elseif kind == 5 then
     step.signal = pick(rng, { "INT", "TERM", "HUP" })
   elseif kind == 6 then
@@ -69,60 +124,110 @@ local function trouble(rng, step)
   end
 end
 
-local function command_step(rng)
-  local step = { op = "run", word = pick(rng, { "up", "up", "up", "stop", "stop", "status" }) }
-  trouble(rng, step)
+-- A machine is rented before it is stopped.
+local function word_of(rng, state)
+  local words = state.rented and { "stop", "stop", "stop", "status", "up" } or { "up", "up", "up", "up", "up", "stop", "status" }
+  local word = pick(rng, words)
+  state.rented = word == "up" or word == "status" and state.rented
+  return word
+end
+
+local function command_step(rng, state)
+  local step = { op = "run", word = word_of(rng, state) }
+  step.faults = faults_before(rng, state, step.word)
+  if rng:int(1, 2) == 1 then trouble(rng, step) end
   return step
 end
 
 local function one_step(rng, state)
-  local kind = rng:int(1, 20)
-  if kind <= 8 then return fault_step(rng, state) end
-  if kind <= 15 then return command_step(rng) end
-  if kind == 16 then return { op = "pass", seconds = rng:int(1, 7200) } end
-  if kind == 17 then return { op = "cloud", what = pick(rng, { "outbid", "exited", "offline", "destroy", "stopped" }) } end
-  if kind == 18 then return { op = "lights out" } end
-  if kind == 19 then return { op = "jump", seconds = pick(rng, { -YEARS, YEARS, 7200, -7200 }) } end
+  local kind = rng:int(1, 14)
+  if kind <= 9 then return command_step(rng, state) end
+  if kind == 10 then return { op = "pass", seconds = rng:int(1, 7200) } end
+  if kind == 11 and state.rented then return { op = "cloud", what = pick(rng, { "outbid", "exited", "offline", "destroy", "stopped" }) } end
+  if kind == 12 then return { op = "lights out" } end
+  if kind == 13 then return { op = "jump", seconds = pick(rng, { -YEARS, YEARS, 7200, -7200 }) } end
   return { op = "heal" }
+end
+
+--- Names of all kinds of faults of random histories.
+function chance.names()
+  local set = {}
+  for _, theme in ipairs(THEMES) do set[theme.row[1]] = true end
+  for name in sorted(chance.events) do set[name] = true end
+  return set
 end
 
 --- The steps of a seed.
 function chance.steps(seed)
-  local rng, state, list = random.new(seed * 7919 + 13), {}, {}
-  local count = rng:int(3, 10)
+  local rng, state, list = random.new(seed * 7919 + 13), { theme = THEMES[seed % #THEMES + 1] }, {}
+  local count = rng:int(3, 8)
   while #list < count do list[#list + 1] = one_step(rng, state) end
   return list, pick(rng, ending.ways)
 end
 
 local function words(word) return word == "up" and scenes.UP or { word } end
 
-local function run_step(p, step)
-  local process = p:start(words(step.word))
-  local beside
-  if step.kill then p.aim = { process = process, at = step.kill.at, how = step.kill.how, all = step.kill.all } end
-  p.full = step.full
-  p.sim:at(step.at, function()
-    if process.state == "done" or process.state == "killed" then return end
-    if step.signal then process:signal(step.signal) end
-    if step.jump then p.sim:jump(step.jump) end
-    if step.sleep then p:suspend(step.sleep) end
-    if step.beside then beside = p:start(words(step.beside)) end
-    if step.offline then
-      p.offline = true
-      p.sim:at(step.offline, function() p.offline = nil end)
+-- Can this command meet the fault at this moment? Nothing is rented beside a machine that is wanted, and nothing destroyed without one.
+local function meets(p, word, order)
+  if kinds.not_at[p.name][order.name] then return false end
+  -- A record that stays at Lambda says "terminating" for ever: nothing can be proven then, whatever is done.
+  if order.released and p.cloud == clouds.lambda then return false end
+  if word == "up" then return not ending.some_wanted(p) end
+  return #p.judge:open() > 0
+end
+
+local function order_faults(p, step)
+  for _, order in ipairs(step.faults) do
+    if meets(p, step.word, order) then
+      if order.name == "spot.resume" then p:fault { name = "spot.outbid", seconds = 60 } end
+      p:fault(order)
     end
-  end)
+  end
+end
+
+-- What happens while a command runs, and is counted: ordered, and whether the command still ran.
+chance.events = {
+  signal = function(_, step, process) process:signal(step.signal) end,
+  jump = function(p, step) p.sim:jump(step.jump) end,
+  sleep = function(p, step) p:suspend(step.sleep) end,
+  beside = function(p, step) step.second = p:start(words(step.beside)) end,
+  offline = function(p, step)
+    p.offline = true
+    p.sim:at(step.offline, function() p.offline = nil end)
+  end,
+}
+
+local function order_events(p, step, process)
+  for name, happen in sorted(chance.events) do
+    if step[name] then
+      p:ordered(name)
+      p.sim:at(step.at, function()
+        if process.state == "done" or process.state == "killed" then return end
+        p:happened(name)
+        happen(p, step, process)
+      end)
+    end
+  end
+end
+
+local function run_step(p, step)
+  order_faults(p, step)
+  local process = p:start(words(step.word))
+  if step.kill then
+    p:ordered "kill"
+    p.aim = { process = process, at = step.kill.at, how = step.kill.how, all = step.kill.all }
+  end
+  if step.full then p:ordered "disk full" end
+  p.full = step.full
+  order_events(p, step, process)
   p:wait(process)
-  if beside then p:wait(beside) end
-  p.aim, p.full = nil, nil
+  if step.second then p:wait(step.second) end
+  if p.aim and p.aim.hit then p:happened "kill" end
+  if p.full and p.full < step.full then p:happened "disk full" end
+  p.aim, p.full, step.second = nil, nil, nil
 end
 
 local DO = {
-  fault = function(p, step)
-    -- A record that stays at Lambda says "terminating" for ever: nothing can be proven then, whatever is done.
-    if step.order.released and p.cloud == clouds.lambda then return end
-    p:fault(step.order)
-  end,
   run = run_step,
   pass = function(p, step) p:pass(step.seconds) end,
   heal = function(p) p:heal() end,
@@ -139,7 +244,7 @@ function chance.told(step)
   local parts = {}
   local function add(prefix, value)
     if type(value) == "table" then
-      for key, item in require("base.sorted")(value) do add(prefix .. key .. ".", item) end
+      for key, item in sorted(value) do add(prefix .. key .. ".", item) end
     else
       parts[#parts + 1] = prefix:gsub("%.$", "=") .. tostring(value)
     end

@@ -51,8 +51,8 @@ local function agent_alone(p)
   end
 end
 
--- Is there a session that the user wants, as far as the journal knows?
-local function some_wanted(p)
+--- Is there a session that the user wants, as far as the journal knows?
+function ending.some_wanted(p)
   for _, token in ipairs(p.judge.token_list) do
     if p.judge:wanted(token) then return true end
   end
@@ -61,7 +61,7 @@ end
 
 local function once(p, way)
   local code
-  local wanted = some_wanted(p)
+  local wanted = ending.some_wanted(p)
   if way == "up" then code = scenes.up(p) else code = p:run(way) end
   p:pass(SETTLE)
   local token = unwanted(p)
@@ -69,7 +69,7 @@ local function once(p, way)
     p.judge:broken("E2", ("after `%s` (exit %s) and %d s %s still bills: %s"):format(way, tostring(code), SETTLE, token,
       table.concat(p.judge:kinds(token), " ")))
   end
-  local busy = code == 6 and (wanted or some_wanted(p) or not p.last.err:find("is already running in", 1, true)) -- or somebody holds the lock
+  local busy = code == 6 and (wanted or ending.some_wanted(p) or not p.last.err:find("is already running in", 1, true)) -- or somebody holds the lock
   if way == "up" and code ~= 0 and not busy then
     p.judge:broken("E3", ("with everything in order `up` failed with %s: %s"):format(tostring(code), p.last.err))
   end

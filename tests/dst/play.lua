@@ -157,7 +157,7 @@ end
 --- A fresh world. options: seed, cloud ("vast"), foreign (other people's machines in the account), lent (the key is in the
 -- environment of the commands and not in .env), settings (lines of .env, instead of those of the same names), credit (dollars)
 function play.new(options)
-  local self = setmetatable({ seed = options.seed, lines = {}, guests = {}, guest_order = {}, roads = {}, foreign = {}, slept = 0, key = KEY,
+  local self = setmetatable({ seed = options.seed, lines = {}, guests = {}, guest_order = {}, roads = {}, orders = {}, foreign = {}, slept = 0, key = KEY,
     lent = options.lent,
     more = options.settings or {}, name = options.cloud or "vast", cloud = clouds[options.cloud or "vast"] }, play)
   self.sim = fake.new { seed = "dst" .. options.seed, assets = { ["guest.gz"] = "guest program\n" },
@@ -195,8 +195,20 @@ end
 
 --- Orders a fault of the simulated cloud.
 function methods:fault(order)
-  assert(self.world.faults:add(order))
+  self.orders[#self.orders + 1] = assert(self.world.faults:add(order))
   self:trace("fault " .. order.name)
+end
+
+--- Counts what is to happen to a command besides the cloud's faults, and that it did.
+function methods:ordered(name) self.orders[#self.orders + 1] = { name = name } end
+
+function methods:happened(name)
+  for i = #self.orders, 1, -1 do
+    if self.orders[i].name == name then
+      self.orders[i].happened = true
+      return
+    end
+  end
 end
 
 --- More machines of other people than a page of a list holds.

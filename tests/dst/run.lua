@@ -17,8 +17,11 @@ local clock = require "base.clock"
 local clouds = require "dst.clouds"
 local crash = require "dst.crash"
 local fail = require "base.fail"
+local kinds = require "dst.safety_kinds"
 local policies = require "dst.policies"
 local scenes = require "dst.scenes"
+local sorted = require "base.sorted"
+local tally = require "dst.tally"
 local term = require "base.term"
 local workday = require "dst.workday"
 
@@ -61,10 +64,23 @@ local function crash_points(options, cloud)
   end
 end
 
+-- What is ordered must happen in some of so many histories.
+local function happened(counts, count, cloud)
+  local names = chance.names()
+  for name in sorted(kinds.not_at[cloud]) do names[name] = nil end
+  local lines, never = counts:report(names)
+  term.out("# faults of the random histories, " .. cloud .. ":\n" .. table.concat(lines, "\n") .. "\n")
+  if count < SEEDS or sought then return end
+  report("every kind of fault happens, " .. cloud,
+    #never > 0 and { { replay = "--parts=random", verdict = table.concat(never, ", ") .. " never happened" } } or {})
+end
+
 local function random_histories(first, count, cloud)
-  local failures = {}
+  local failures, counts = {}, tally.new()
   for seed = first, first + count - 1 do
-    local verdict = counted(chance.play(seed, nil, cloud))
+    local verdict, p = chance.play(seed, nil, cloud)
+    counts:add(p)
+    verdict = counted(verdict, p)
     if verdict then
       local steps = #chance.steps(seed)
       if not sought then steps, verdict = chance.shrink(seed, cloud) end
@@ -73,6 +89,7 @@ local function random_histories(first, count, cloud)
     end
   end
   report(("random histories, %s (%d from seed %d)"):format(cloud, count, first), failures)
+  happened(counts, count, cloud)
 end
 
 -- The same seed must give the same history, to the byte; another seed another one.

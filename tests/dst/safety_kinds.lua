@@ -76,6 +76,12 @@ kinds.own = {
   { "guard unfit", "a guard that keeps nothing, or whose brake was refused when it was tried", "E1" },
 }
 
+--- What a cloud does not have. (guard.refused: dst/cases_machine.lua)
+kinds.not_at = {
+  vast = { ["boot.unhealthy"] = true, ["guard.refused"] = true },
+  lambda = { ["guard.refused"] = true, ["create.stopped"] = true, ["create.no_key"] = true, ["boot.oci_failure"] = true, ["spot.resume"] = true },
+}
+
 --- Kinds of the simulator that the campaign does not play, and where they are played.
 kinds.elsewhere = {
   ["download.down"] = "tests/e2e", ["download.404"] = "tests/e2e", ["download.html"] = "tests/e2e", ["download.broken"] = "tests/e2e",
