@@ -125,7 +125,8 @@ function proof.verify(provider, session, attempts, gap, seen, waiting)
 end
 
 --- Ends one session of the journal. The caller holds home.lock. Everything is recorded as it happens.
--- @param hooks { unwatched() → had nobody heard of the machine any more?, terminating(), failed(attempt, reason), terminated(acknowledged), verifying(), waiting(), verified(outcome, reason) }
+-- @param hooks { unwatched() → had nobody heard of the machine any more?, terminating(), failed(attempt, reason), terminated(acknowledged),
+--   verifying(), waiting(), verified(outcome, reason) }
 -- @param attempts how often destroy and proof are tried (default 5)
 -- @return "proven", "unverifiable" or "unproven", and the reason when unproven
 function proof.finish(journal, provider, session, reason, hooks, attempts)
