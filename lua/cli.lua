@@ -8,6 +8,7 @@ local fail = lazy "base.fail"
 local files = lazy "base.files"
 local term = lazy "base.term"
 local exitcodes = lazy "facts.exitcodes"
+local habits = lazy "facts.words"
 local suggest = lazy "facts.suggest"
 
 local M = {}
@@ -69,7 +70,7 @@ local function misshapen(command, name)
   return nil
 end
 
--- The table of a command; one of the user's that is none gives way to the built-in one. Raises a `usage` failure for an unknown word.
+-- The table of a command or of a word of habit; one of the user's that is none gives way to the built-in one. Raises a `usage` failure for an unknown word.
 local function load(name)
   local module = "commands." .. name
   local known = name:match("^%l[%w_-]*$") and world.source(module)
@@ -90,15 +91,20 @@ local function load(name)
     world.problems[#world.problems + 1] = { module = module, message = why }
     return own, why
   end
+  if habits.aliases[name] then
+    return load(habits.aliases[name])
+  end
   return fail.raise("usage", ("unknown command '%s'%s"):format(name, suggest.command(name, args.commands)))
 end
 
 -- Without a command: status when something runs, else the short help. Where a command's name was taken for the folder, the folder's own
 -- name was lost on the way (continueplz -C $UNSET stop).
 local function bare_command(options)
+  local folder = options.directory
+  local meant = folder and (habits.aliases[folder] or folder)
   for _, name in ipairs(args.commands) do
-    if options.directory == name then
-      fail.raise("usage", ("-C takes '%s' as the folder, and no command follows; if the folder is meant, write -C ./%s"):format(name, name))
+    if meant == name then
+      fail.raise("usage", ("-C takes '%s' as the folder, and no command follows; if the folder is meant, write -C ./%s"):format(folder, folder))
     end
   end
   local ok, open = fail.try(function()

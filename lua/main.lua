@@ -18,7 +18,7 @@ local function absolute(path)
   return path
 end
 
-local ENDING = { stop = true, ["--stop"] = true, agent = true }
+local ENDING = { stop = true, ["--stop"] = true, down = true, rm = true, destroy = true, agent = true }
 
 -- The few flags that decide in which world the rest is read. What follows a script's name belongs to the script. A folder whose name is
 -- missing, empty or looks like an option, or two of them: none is meant, no script of anybody's is run, and cli refuses the line.

@@ -127,40 +127,26 @@ local function changes_for(row, text)
   return changes
 end
 
--- What a running machine was given at its start, and keeps: by setting, what its plan calls it.
-local GIVEN = {
-  DEADMAN_TIMEOUT_HOURS = "silence", IDLE_MINUTES = "idle", MAX_HOURS = "life", DEFAULT_MODEL = "model", DEFAULT_TIER = "model",
-  CONTEXT_LENGTH = "context", DEFAULT_ENGINE = "engine", GUARD_ACCOUNT_KEY = "guard",
-}
-
--- A change that does not reach the machine in use. → sentence or nil
-local function kept_by_a_machine(ctx, row)
-  local field = GIVEN[row.name]
-  local session = field and require("work.journal").open(ctx.home):current()
-  local value = session and session.plan and session.plan[field]
-  if not session then
-    return nil
-  end
-  local limit = field == "silence" or field == "idle" or field == "life"
-  local shown_value = limit and format.limit(value) or tostring(value)
-  return ("%s on %s runs on with %s, as it was started; the change holds from the next start"):format(session.id or session.token,
-    session.provider, field == "guard" and "its guard" or shown_value)
-end
-
 local function tell(ctx, row, status, path)
   local said = process.getenv(row.name)
+  local wins = said ~= nil and said ~= ""
   local text = status == "set" and ("%s is now %s in %s"):format(row.name, shown.text(row, config.get(row.name)), path)
     or ("%s is not set in %s now"):format(row.name, path)
   ctx.print(text)
-  local kept = kept_by_a_machine(ctx, row)
-  if kept then
-    ctx.problem(kept)
+  local machine = require("cli.reach").machine(ctx, row, status == "set" and not wins)
+  if machine and machine.changed then
+    ctx.print(machine.sentence)
+  elseif machine then
+    ctx.problem(machine.sentence)
   end
-  local wins = said ~= nil and said ~= ""
+  if machine and machine.warning then
+    ctx.problem(machine.warning)
+  end
   if wins then
     ctx.problem(row.name .. " is set in the environment as well, which wins over .env")
   end
-  ctx.emit { status = status, name = row.name, file = path, environment_wins = wins, from_next_start = kept ~= nil }
+  ctx.emit { status = status, name = row.name, file = path, environment_wins = wins,
+    machine_changed = machine and machine.changed == true or false, from_next_start = machine ~= nil and not machine.changed }
   return 0
 end
 

@@ -76,7 +76,8 @@ end
 
 --- The same for a word that stands where a command should: words of habit first.
 function M.command(word, names)
-  local known = words.means[word:lower()]
+  local lower = word:lower()
+  local known = words.means[lower] or words.aliases[lower]
   return known and ("; did you mean %s?"):format(known) or M.hint(word, names)
 end
 

@@ -1,14 +1,16 @@
 -- SPDX-License-Identifier: MIT
--- Words that other programs have taught people, and the command of ours that does it. None is an alias: the answer names the command, and
--- nothing is done, so that a word of habit neither rents nor ends anything.
+-- Words that other programs have taught people, and the command of ours that does it.
 return {
+  -- These do it, unless the user has a command of that name; lua/main.lua knows those that end a machine.
+  aliases = { ps = "status", ls = "status", down = "stop", rm = "stop", destroy = "stop", start = "up", ask = "ping" },
+  -- To these the answer names the command, and nothing is done.
   means = {
-    ps = "status", ls = "status", list = "status", st = "status", info = "status", show = "status", top = "status", state = "status",
+    list = "status", st = "status", info = "status", show = "status", top = "status", state = "status",
     cost = "status", costs = "status", bill = "status",
-    start = "up", run = "up", rent = "up", create = "up", launch = "up", deploy = "up", new = "up", serve = "up",
-    down = "stop", rm = "stop", destroy = "stop", delete = "stop", kill = "stop", terminate = "stop", halt = "stop", shutdown = "stop",
+    run = "up", rent = "up", create = "up", launch = "up", deploy = "up", new = "up", serve = "up",
+    delete = "stop", kill = "stop", terminate = "stop", halt = "stop", shutdown = "stop",
     off = "stop", ["end"] = "stop", quit = "stop",
-    ask = "ping", chat = "ping", test = "ping",
+    chat = "ping", test = "ping",
     prices = "offers", price = "offers", search = "offers", find = "offers", gpus = "offers", gpu = "offers",
     model = "models", pull = "models",
     url = "endpoint", env = "endpoint", connect = "endpoint", address = "endpoint",

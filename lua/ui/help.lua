@@ -2,8 +2,10 @@
 -- Help texts, made from the tables of commands, options, settings and exit codes, so that they cannot lie. Pure: → lines.
 local args = require "cli.args"
 local fail = require "base.fail"
+local sorted = require "base.sorted"
 local world = require "base.world"
 local flags = require "facts.flags"
+local habits = lazy "facts.words"
 local format = require "ui.format"
 
 local M = {}
@@ -93,7 +95,19 @@ local function usage(command)
   return "continueplz " .. command.name .. (taken(command) and " [options]" or "") .. (command.args and " " .. command.args or "")
 end
 
---- The short help: what it is, the daily commands (or those named). `load(name)` → command table; new: nothing is set up yet.
+-- The options that every command takes, without what they do.
+local function everywhere()
+  local names = {}
+  for _, row in ipairs(flags.list) do
+    if row.global then
+      names[#names + 1] = spelled(row):gsub(", (.*)$", " (%1)")
+    end
+  end
+  return table.concat(names, ", ")
+end
+
+--- The short help, which fits a terminal of 24 lines: what it is, the daily commands (or those named, and the options in full).
+-- `load(name)` → command table; new: nothing is set up yet.
 function M.short(load, commands, new)
   local lines = {
     "continueplz: rent the cheapest GPU that fits a coding model, reach it through a",
@@ -110,12 +124,25 @@ function M.short(load, commands, new)
   end
   add(lines, two_columns("FILE.lua", "run a script of yours that rents, waits, asks and stops", NAMES))
   add(lines, { "", "Everywhere:" })
-  option_lines(lines, global)
+  if commands then
+    option_lines(lines, global)
+  else
+    add(lines, format.wrap("  " .. everywhere(), WIDTH, "  "))
+  end
   add(lines, { "", "continueplz help COMMAND tells its options; help --all tells every command." })
   if new then
     add(lines, { "", "Nothing is set up in this folder yet. Begin with: continueplz init" })
   end
   return lines
+end
+
+-- Words of habit that do the same as a command, as an array.
+local function same_as(name)
+  local words = {}
+  for word, meant in sorted(habits.aliases) do
+    words[#words + 1] = meant == name and word or nil
+  end
+  return words
 end
 
 --- Help of one command.
@@ -124,6 +151,10 @@ function M.command(command)
   if command.details then
     lines[#lines + 1] = ""
     add(lines, format.wrap(command.details, WIDTH))
+  end
+  local same = same_as(command.name)
+  if #same > 0 then
+    add(lines, { "", "The same: continueplz " .. table.concat(same, ", continueplz ") })
   end
   local takes = taken(command)
   if takes then

@@ -63,6 +63,14 @@ function apply.loading(s, r) s.state, s.loading_at = "loading", r.t end
 
 function apply.ready(s, r) s.state, s.ready_at, s.speed = "ready", r.t, r.speed end
 
+-- The plan is the record of the intent, which stays as it was written.
+function apply.limited(s, r)
+  local plan = {}
+  for name, value in require("base.sorted")(s.plan or {}) do plan[name] = value end
+  plan.silence, plan.idle, plan.life = r.silence or plan.silence, r.idle or plan.idle, r.life or plan.life
+  s.plan = plan
+end
+
 function apply.twin(s, r) s.twin = r.id end
 
 function apply.twin_gone(s, r)

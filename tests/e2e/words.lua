@@ -35,6 +35,7 @@ local HOSTILE = {
   { "stop", "--yes=1" }, { "stop", "--alert=" }, { "stop", "-y", "--output=" }, { "stop", "--output=jsn" }, { "stop", "--json" }, { "-z", "stop" },
   { "stop", "--model=x" }, { "ping", "is.lua", "-C", "/", "stop" }, { "stop", "" }, { "", "stop" }, { "stop", "--stop=17:00" }, { "-C", "stop" },
   { "stop", "--output=json", "--output=text" }, { "stop", "\255" },
+  { "-C", "rm" }, { "rm", "-C", "" }, { "destroy", "--no-such-flag" }, { "down", "extra", "words" }, { "rm", "--directory=" }, { "stop", "--no-such-flag" },
 }
 
 cases[#cases + 1] = { name = "no line that is refused ends a machine, and each says what it was", run = function(r)
@@ -78,17 +79,50 @@ cases[#cases + 1] = { name = "a stop of the user's own is not overtaken, nor is 
   expect.all_over(r)
 end }
 
-cases[#cases + 1] = { name = "a limit that is changed while a machine runs: it is said that this machine keeps its own", run = function(r)
-  expect.lacks(expect.ends(r:run("config", "set", "MAX_HOURS", "11"), 0, "MAX_HOURS is now"), "runs on with")
+cases[#cases + 1] = { name = "a limit that is changed while a machine runs is changed on the machine, shorter and longer", run = function(r)
+  expect.lacks(expect.ends(r:run("config", "set", "MAX_HOURS", "11"), 0, "MAX_HOURS is now"), "keeps to it", "runs on with")
   expect.ends(r:run("--cheapest", MODEL), 0)
-  for name, text in pairs { MAX_HOURS = "11h 00m", IDLE_MINUTES = "1h 00m", DEADMAN_TIMEOUT_HOURS = "10h 00m", CONTEXT_LENGTH = "32768" } do -- order: free
-    local value = name == "CONTEXT_LENGTH" and "16384" or "5"
-    expect.ends(r:run("config", "set", name, value), 0, name .. " is now", "runs on with " .. text, "from the next start")
-    expect.ends(r:run("config", "unset", name, "--output=json"), 0, '"from_next_start":true')
+  expect.ends(r:run("config", "set", "MAX_HOURS", "5"), 0, "MAX_HOURS is now 5", "keeps to it as well: life 5h 00m, before that 11h 00m")
+  for _, longer in ipairs { "20", "off" } do
+    expect.ends(r:run("config", "set", "MAX_HOURS", longer), 0, "runs on with 5h 00m of life: no machine lives longer than it was rented for, 11h 00m")
   end
-  expect.lacks(expect.ends(r:run("config", "set", "MAX_PRICE", "2"), 0), "runs on with")
+  expect.ends(r:run("config", "set", "MAX_HOURS", "11h"), 0, "life 11h 00m, before that 5h 00m")
+  expect.ends(r:run("config", "set", "IDLE_MINUTES", "30", "--output=json"), 0, '"from_next_start":false,"machine_changed":true,"money_running":true')
+  expect.ends(r:run("config", "set", "DEADMAN_TIMEOUT_HOURS", "off"), 0, "silence off, before that 10h 00m")
+  process.kill(r:agent(), "KILL") -- another one is started, by the record
+  expect.ends(r:run("status"), 0, "silence off, idle 30m 00s, life 11h 00m", "10h 59m at most", " without questions")
+  expect.ends(r:run("config", "set", "DEADMAN_TIMEOUT_HOURS", "2"), 0, "silence 2h 00m, before that off")
+  expect.ends(r:run("status"), 0, "Limits:       silence 2h 00m", " without contact")
+  -- What would end it at once, what it was made of, what another authority says, what is taken away: it runs on as it is.
+  expect.ends(r:run("config", "set", "MAX_HOURS", "0.001"), 0, "runs on with 11h 00m of life: ", "of life have passed",
+    "continueplz stop", "from the next start")
+  expect.ends(r:run("config", "set", "CONTEXT_LENGTH", "16384"), 0, "runs on with 32768, as it was started", "from the next start")
+  expect.ends(r:run("config", "unset", "MAX_HOURS", "--output=json"), 0, '"from_next_start":true,"machine_changed":false')
+  r.more_env = { "MAX_HOURS=3" }
+  expect.ends(r:run("config", "set", "MAX_HOURS", "4"), 0, "runs on with 11h 00m", "the environment as well, which wins")
+  r.more_env = nil
+  expect.lacks(expect.ends(r:run("config", "set", "MAX_PRICE", "2"), 0), "runs on with", "keeps to it")
+  -- A guard that cannot be reached keeps what it has, and so does the record.
+  r:control("POST", "/instance/" .. r:instances()[1].id, { action = "network_gone", value = true })
+  expect.ends(r:run("config", "set", "MAX_HOURS", "6"), 0, "runs on with 11h 00m of life: ", "from the next start")
+  r:control("POST", "/instance/" .. r:instances()[1].id, { action = "network_back" })
   expect.ends(r:run("stop"), 0)
-  expect.lacks(expect.ends(r:run("config", "set", "MAX_HOURS", "12"), 0), "runs on with")
+  expect.lacks(expect.ends(r:run("config", "set", "MAX_HOURS", "12"), 0), "runs on with", "keeps to it")
+  expect.all_over(r)
+end }
+
+cases[#cases + 1] = { name = "words of habit end a machine as stop does, broken scripts of the user's or not", run = function(r)
+  for _, room in ipairs { "commands", "facts" } do assert(files.mkdir(files.join(r.home, room))) end
+  for _, name in ipairs { "facts/flags.lua", "commands/stop.lua" } do assert(files.write(files.join(r.home, name), "return {", 384)) end
+  for _, word in ipairs { "stop", "down", "rm", "destroy" } do expect.ends(bare(r, { word }), 0, "Nothing is running", "the built-in one is used") end
+  expect.ends(bare(r, { "ps" }), 3, "flags.lua")
+  for _, name in ipairs { "facts/flags.lua", "commands/stop.lua" } do assert(files.remove(files.join(r.home, name))) end
+  expect.ends(bare(r, { "start", MODEL, "-y" }), 0, "READY")
+  expect.ends(bare(r, { "ask", "What?" }), 0, "tokens/s")
+  expect.ends(bare(r, { "ls" }), 0, "Active")
+  expect.ends(bare(r, { "rm" }), 0, "Confirmed")
+  expect.that(terminates(r) == 1, "the machine was ended more than once")
+  expect.that(r:log():find("Terminate sent for a stop", 1, true), "the agent was not asked first")
   expect.all_over(r)
 end }
 
