@@ -229,16 +229,20 @@ local function counted(rejected)
   return table.concat(parts, ", ")
 end
 
--- What could be changed: the size where offers were too small, each filter that is in force.
-local function ways_out(within, want)
-  local ways = { #within > 0 and "another model or --context" or nil }
+-- What could be changed: the size where offers were too small (a cloud is only asked for what is large enough, so none may mean just
+-- that), each filter that is in force.
+local function ways_out(within, without, want)
+  local ways = { (#within > 0 or without == 0) and "another model or --context" or nil }
   for _, filter in ipairs(filters(want)) do
     ways[#ways + 1] = "without " .. filter
   end
   if want.max_price and #within > 0 then
     ways[#ways + 1] = "a higher --max-price"
   end
-  return "try " .. (#ways > 0 and table.concat(ways, ", or ") or "again later")
+  if #within + without == 0 then
+    ways[#ways + 1] = "again later"
+  end
+  return "try " .. table.concat(ways, ", or ")
 end
 
 --- Raises why there is nothing to rent: a dead cloud's own failure, or `capacity` with the reasons and a way out. Every cloud that gave
@@ -266,7 +270,7 @@ function offers.explain_nothing(collected, rejected, want)
     why = "nothing was offered"
   end
   fail.raise("capacity", ("no offer fits %s (needs %.1f GB of GPU memory for %d tokens of context, %d GB disk): %s; %s%s"):format(
-    want.model.name, want.vram_gb, want.context, want.disk_gb, why, ways_out(within, want),
+    want.model.name, want.vram_gb, want.context, want.disk_gb, why, ways_out(within, without, want),
     #silent > 0 and ". Not in this: " .. table.concat(silent, ". ") or ""))
 end
 

@@ -61,13 +61,20 @@ for step = 1, 8 do
   end
 end
 
-cases[#cases + 1] = { name = "a second Ctrl-C says how to finish by hand and leaves the record", run = function(r)
+cases[#cases + 1] = { name = "a second Ctrl-C tells what is at stake, a later one how to finish by hand, and leaves the record", run = function(r)
   local child = until_step(r, 7)
   r:fault { name = "destroy.hang", sticky = true }
   child:kill("INT")
   rig.wait_for("the undo to begin", 20, function() return rig.said(child):find("[1/4]", 1, true) end)
   child:kill("INT")
-  expect.ends(r:finish(child), 130, "--stop")
+  rig.wait_for("the answer to the second one", 20, function()
+    return select(2, rig.said(child)):find("money: running", 1, true)
+  end)
+  rig.wait_for("the end by a later one", 60, function()
+    child:kill("INT")
+    return select(2, rig.said(child)):find("given up", 1, true)
+  end)
+  expect.ends(r:finish(child), 130, "being undone", "gives that up", "stop` to end it", "Money: running")
   r:heal()
   expect.ends(r:run("stop"), 0)
   expect.all_over(r)

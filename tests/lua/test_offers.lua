@@ -215,6 +215,8 @@ return function(t)
     kind, message = explain({ { ok = true }, lost }, {})
     t:ok(kind == "capacity" and message:find(". Not in this: b: too slow", 1, true), message)
     kind, message = explain({ { ok = true } }, {})
-    t:ok(kind == "capacity" and message:find("nothing was offered", 1, true), message)
+    t:ok(kind == "capacity" and message:find("nothing was offered; try another model or --context, or again later", 1, true), message)
+    message = select(2, explain({ { ok = true } }, {}, { gpu = "h100" })) -- a cloud is only asked for what is large enough
+    t:ok(message:find("nothing was offered; try another model or --context, or without --gpu=h100, or again later", 1, true), message)
   end)
 end
