@@ -75,9 +75,10 @@ static int state_read(lua_State *L) {
     lua_Integer max = luaL_optinteger(L, 2, READ_MAX);
     lua_Integer from = luaL_optinteger(L, 3, 0);
     luaL_argcheck(L, max >= 0, 2, "must not be negative");
+    int links = lua_toboolean(L, 4) ? 0 : O_NOFOLLOW;
     luaL_Buffer text;
     luaL_buffinit(L, &text);
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | links);
     if (fd < 0)
         return host_fail_errno(L, errno, path);
     if (from < 0 ? lseek(fd, from, SEEK_END) < 0 && errno != EINVAL : from > 0 && lseek(fd, from, SEEK_SET) < 0) {

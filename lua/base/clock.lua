@@ -23,7 +23,8 @@ local function civil(days)
   return yoe + era * 400 + (month <= 2 and 1 or 0), month, doy - (153 * mp + 2) // 5 + 1
 end
 
-local function days_of(year, month, day)
+-- Days from 1970-01-01 to a date.
+function clock.days(year, month, day)
   local y = month <= 2 and year - 1 or year
   local era = y // 400
   local yoe = y - era * 400
@@ -53,7 +54,7 @@ function clock.parse_iso(text)
     if not sign then return nil, ("%q has a zone that is not Z or like +01:00"):format(text) end
     offset = (oh * 3600 + om * 60) * (sign == "-" and -1 or 1)
   end
-  local seconds = days_of(y // 1 | 0, mo // 1 | 0, d // 1 | 0) * 86400 + h * 3600 + mi * 60 + s - offset
+  local seconds = clock.days(y // 1 | 0, mo // 1 | 0, d // 1 | 0) * 86400 + h * 3600 + mi * 60 + s - offset
   local extra = tonumber("0" .. fraction)
   return extra and extra > 0 and seconds + extra or math.tointeger(seconds) or seconds
 end

@@ -10,6 +10,9 @@ local files = {}
 -- from: the first byte that is read, negative from the end.
 function files.read(path, max, from) return state.read(path, max, from) end
 
+-- A file of the system's, or one that the user names, which may well be a link (/etc/localtime is).
+function files.read_system(path, max) return state.read(path, max, nil, true) end
+
 -- Atomic and durable; mode is 0600 unless given.
 function files.write(path, text, mode) return state.write(path, text, mode) end
 

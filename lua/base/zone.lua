@@ -1,19 +1,22 @@
 -- SPDX-License-Identifier: MIT
--- The user's time zone, from the system's TZif file (RFC 8536).
+-- Time zones: the user's (TZ), and the system's, from TZif files (RFC 8536) with the rule at their end, or from TZ itself.
 
 local host = ...
 
+local rules = lazy "base.zone_rules"
+
 local zone = {}
 
-local loaded
+local SYSTEM = "/etc/localtime"
 
-local function zone_file()
-  local name = host.process.getenv("TZ")
-  if not name or name == "" then return "/etc/localtime" end
-  name = name:gsub("^:", "")
+local loaded = {} -- what TZ says (SYSTEM: nothing) → transitions and rule, or false for UTC
+
+-- The file that a name of a zone means; nil: none can.
+local function zone_file(name)
   if name:sub(1, 1) == "/" then return name end
   if name:find("..", 1, true) then return nil end
-  return "/usr/share/zoneinfo/" .. name
+  local dir = host.process.getenv("TZDIR")
+  return (dir and dir ~= "" and dir or "/usr/share/zoneinfo") .. "/" .. name
 end
 
 -- Position after the block whose header starts at `at`, and the header's counts.
@@ -41,24 +44,40 @@ local function parse(data)
     result.offsets[i + 1] = (">i4"):unpack(data, offsets + index * 6)
   end
   result.first = (">i4"):unpack(data, offsets)
+  local footer = width == 8 and data:match("^\n([^\n]*)\n", after)
+  result.rule = footer and rules.parse(footer) or nil
   return result
 end
 
--- Seconds east of UTC at unix seconds t; 0 when the system does not say.
-function zone.offset(t)
-  if loaded == nil then
-    local path = zone_file()
-    local data = path and host.state.read(path, 65536)
-    local ok, rules = pcall(parse, data or "")
-    loaded = ok and rules or false
-  end
-  if not loaded then return 0 end
-  local low, high = 0, loaded.count
+-- As the C library does it: a file of that name, else a rule, else UTC.
+local function load(name)
+  if name == "" then return false end
+  name = name:gsub("^:", "")
+  local path = zone_file(name)
+  local data = path and host.state.read(path, 65536, nil, true)
+  local ok, made = pcall(parse, data or "")
+  if ok and made then return made end
+  local rule = rules.parse(name)
+  return rule and { count = 0, rule = rule } or false
+end
+
+local function offset_in(name, t)
+  if loaded[name] == nil then loaded[name] = load(name) end
+  local made = loaded[name]
+  if not made then return 0 end
+  if made.rule and (made.count == 0 or t >= made.times[made.count]) then return rules.offset(made.rule, t) end
+  local low, high = 0, made.count
   while low < high do
     local middle = (low + high + 1) // 2
-    if loaded.times[middle] <= t then low = middle else high = middle - 1 end
+    if made.times[middle] <= t then low = middle else high = middle - 1 end
   end
-  return low == 0 and loaded.first or loaded.offsets[low]
+  return low == 0 and made.first or made.offsets[low]
 end
+
+-- Seconds east of UTC at unix seconds t; 0 when the system does not say.
+function zone.offset(t) return offset_in(host.process.getenv("TZ") or SYSTEM, t) end
+
+-- The same in the zone of the system, by which cron and timers go whatever TZ says.
+function zone.system_offset(t) return offset_in(SYSTEM, t) end
 
 return zone

@@ -31,7 +31,7 @@ end
 local function ca_bundle()
   local set = config.get("CA_FILE")
   if set then
-    local text, message = files.read(set)
+    local text, message = files.read_system(set)
     return text or fail.raise("config", "CA_FILE cannot be read: " .. message)
   end
   for _, path in ipairs { "/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/cert.pem" } do
