@@ -55,6 +55,9 @@ void http_read_options(lua_State *L, struct http_options *o) {
     o->url = host_opt_string(L, 1, "url", NULL);
     o->unix_path = host_opt_string(L, 1, "unix", NULL);
     o->ca_file = host_opt_string(L, 1, "ca_file", NULL);
+    o->ca_dir = host_opt_string(L, 1, "ca_dir", NULL);
+    o->proxy = host_opt_string(L, 1, "proxy", NULL);
+    o->no_proxy = host_opt_string(L, 1, "no_proxy", NULL);
     o->timeout = read_seconds(L, "timeout", -1);
     o->connect_timeout = read_seconds(L, "connect_timeout", CONNECT_TIMEOUT);
     o->idle_timeout = read_seconds(L, "idle_timeout", 0);
@@ -145,7 +148,9 @@ static bool admit(struct http_transfer *t, const struct http_options *o, const c
         snprintf(why, 512, "%s %.300s: only https is allowed beyond this machine and its tunnel", t->method, t->shown);
         return false;
     }
-    return !local || (HTTP_SET(t, CURLOPT_PROXY, "") && HTTP_SET(t, CURLOPT_NOPROXY, "*"));
+    if (local)
+        return HTTP_SET(t, CURLOPT_PROXY, "") && HTTP_SET(t, CURLOPT_NOPROXY, "*");
+    return (!o->proxy || HTTP_SET(t, CURLOPT_PROXY, o->proxy)) && (!o->no_proxy || HTTP_SET(t, CURLOPT_NOPROXY, o->no_proxy));
 }
 
 static long milliseconds(lua_Number seconds) {
@@ -171,6 +176,8 @@ static bool set_security(struct http_transfer *t, const struct http_options *o) 
            && HTTP_SET(t, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     if (ok && o->ca_file) /* only this one, not the system's directory beside it */
         ok = HTTP_SET(t, CURLOPT_CAINFO, o->ca_file) && HTTP_SET(t, CURLOPT_CAPATH, NULL);
+    if (ok && o->ca_dir)
+        ok = HTTP_SET(t, CURLOPT_CAPATH, o->ca_dir);
     return ok;
 }
 

@@ -9,7 +9,7 @@
 
 /* What http.start was asked for. The strings belong to the Lua table. Times in seconds, 0: no limit. */
 struct http_options {
-    const char *method, *url, *body, *unix_path, *ca_file;
+    const char *method, *url, *body, *unix_path, *ca_file, *ca_dir, *proxy, *no_proxy;
     size_t body_length;
     lua_Number timeout, connect_timeout, idle_timeout, max_bytes;
     bool stream, fresh, compressed;

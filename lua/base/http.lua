@@ -9,6 +9,7 @@ local fail = require "base.fail"
 local json = require "base.json"
 local log = require "base.log"
 local sorted = require "base.sorted"
+local surroundings = require "base.surroundings"
 local task = require "base.task"
 local url = require "base.url"
 
@@ -85,11 +86,16 @@ local function prepare(spec)
     body = json.encode(spec.json)
     extra["Content-Type"] = "application/json"
   end
+  local proxy, no_proxy, trusted, folder
+  if not spec.unix then
+    proxy, no_proxy = surroundings.proxy()
+    if not spec.ca_file then trusted, folder = surroundings.trust() end
+  end
   return {
     method = spec.method, url = url.with_query(spec.url, spec.query), headers = header_list(spec.headers, extra),
     body = body, timeout = spec.timeout or 30, connect_timeout = spec.connect_timeout, idle_timeout = spec.idle_timeout,
     max_bytes = spec.max_bytes or MAX_BYTES, stream = spec.stream ~= nil or nil, fresh = spec.fresh, unix = spec.unix,
-    ca_file = spec.ca_file,
+    ca_file = spec.ca_file or trusted, ca_dir = folder, proxy = proxy, no_proxy = no_proxy,
   }
 end
 

@@ -34,14 +34,15 @@ end
 
 -- "M3.5.0/2", "J60" or "59" → rule, position after it
 local function date_at(text, at)
-  local rule, after = {}, nil
+  local rule = {}
+  local after
   local month, week, day, stop = text:match("^M(%d%d?)%.(%d)%.(%d)()", at)
   if month then
     rule.month, rule.week, rule.day, after = within(month, 1, 12), within(week, 1, 5), within(day, 0, 6), stop
     if not (rule.month and rule.week and rule.day) then return nil end
   else
-    local letter, number, behind = text:match("^(J?)(%d%d?%d?)()", at)
-    after = behind
+    local letter, number
+    letter, number, after = text:match("^(J?)(%d%d?%d?)()", at)
     rule.julian = letter == "J" and within(number, 1, 365) or nil
     rule.zero = letter == "" and within(number, 0, 365) or nil
     if not (rule.julian or rule.zero) then return nil end

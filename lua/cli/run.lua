@@ -99,6 +99,9 @@ end
 
 --- Settings and log for a command; ctx: what is told of the settings, if anybody wants to know. → nil, or a failure
 function M.prepare(command, parsed, ctx)
+  if parsed.options.alert and world.home then
+    require("work.unattended").adopt(world.home)
+  end
   return settle(command, parsed, ctx) or open_log(command, parsed)
 end
 

@@ -43,7 +43,7 @@ local function plan_of(ctx)
 end
 
 -- What a user should know before he relies on it.
-local function advice(ctx, plan, backend)
+local function advice(ctx, plan, backend, kept)
   local clock = require "base.clock"
   local config = require "facts.config"
   local schedule = require "work.schedule"
@@ -52,6 +52,16 @@ local function advice(ctx, plan, backend)
     if config.origin(row.name) == "environment" then
       notes[#notes + 1] = ("%s comes from the environment of this shell, which no timer has; write it in %s"):format(row.name, env)
     end
+  end
+  if #kept > 0 then
+    notes[#notes + 1] = ("the runs have %s of this shell, kept in %s; add the schedule again when they change"):format(
+      table.concat(kept, ", "), require("work.unattended").path(ctx.home))
+  end
+  local zone = require "base.zone"
+  local now = clock.wall()
+  if zone.offset(now) ~= zone.system_offset(now) then
+    notes[#notes + 1] = ("TZ of this shell is another zone than that of this computer, by which schedules go: there it is %s now"):format(
+      clock.local_time(now - zone.offset(now) + zone.system_offset(now)):sub(12, 16))
   end
   if plan.start then
     local life, idle, price = config.limit "MAX_HOURS", config.limit "IDLE_MINUTES", config.get "MAX_PRICE"
@@ -123,8 +133,8 @@ function actions.add(ctx)
   if plan.start then
     require("work.offers").configured(require("facts.config").get("DEFAULT_PROVIDER"))
   end
-  local before = schedule.write(ctx.home, backend, plan)
-  local notes = advice(ctx, plan, backend)
+  local before, kept = schedule.write(ctx.home, backend, plan)
+  local notes = advice(ctx, plan, backend, kept)
   ctx.print(("%s by %s for %s:"):format(before and "Scheduled anew" or "Scheduled", backend.title, ctx.home))
   show(ctx, plan)
   for _, note in ipairs(notes) do

@@ -6,6 +6,7 @@ local files = require "base.files"
 local http = require "base.http"
 local log = require "base.log"
 local process = require "base.process"
+local surroundings = require "base.surroundings"
 local task = require "base.task"
 local config = require "facts.config"
 local identity = require "work.identity"
@@ -47,10 +48,11 @@ function link.wake() files.signal(lock_path(), "CONT") end
 
 local function environment()
   local env = {}
-  for _, name in ipairs { "CONTINUEPLZ_SCRIPTS", "HOME", "LANG", "PATH", "SSL_CERT_FILE", "TZ", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY" } do
+  for _, name in ipairs { "CONTINUEPLZ_SCRIPTS", "HOME", "LANG", "PATH", "TZ", "TZDIR" } do
     local value = process.getenv(name)
     if value then env[#env + 1] = name .. "=" .. value end
   end
+  for _, each in ipairs(surroundings.list()) do env[#env + 1] = each.name .. "=" .. each.value end
   for _, setting in ipairs(config.settings) do
     local value = not (setting.secret or setting.secret_url) and process.getenv(setting.name)
     if value then env[#env + 1] = setting.name .. "=" .. value end

@@ -5,6 +5,7 @@ local clock = require "base.clock"
 local fail = require "base.fail"
 local files = require "base.files"
 local keys = require "base.keys"
+local surroundings = require "base.surroundings"
 local task = require "base.task"
 local config = require "facts.config"
 local delivery = require "work.delivery"
@@ -27,17 +28,22 @@ local function fresh_ports()
   return { listen = first, push = first + 4000, engine = first + 8000 }
 end
 
--- The trust anchors that travel with the guest, for images that bring none.
+-- Where systems keep their certificates in one file.
+local BUNDLES = { "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem" }
+
+-- The trust anchors that travel with the guest, for images that bring none: the system's, and those that this shell trusts besides.
 local function ca_bundle()
   local set = config.get("CA_FILE")
   if set then
     local text, message = files.read_system(set)
     return text or fail.raise("config", "CA_FILE cannot be read: " .. message)
   end
-  for _, path in ipairs { "/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/cert.pem" } do
-    local text = files.read(path)
-    if text then return text end
-  end
+  local usual
+  for _, path in ipairs(BUNDLES) do usual = usual or files.read_system(path) end
+  local named = (surroundings.trust())
+  local own = named and files.read_system(named)
+  if not own or not usual or own:find(usual, 1, true) then return own or usual end
+  return usual:find(own, 1, true) and usual or usual .. "\n" .. own
 end
 
 --- Makes what a machine needs before its token is known, secrets in memory only.

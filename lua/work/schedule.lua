@@ -10,6 +10,7 @@ local json = require "base.json"
 local keys = require "base.keys"
 local process = require "base.process"
 local calendar = require "facts.calendar"
+local unattended = require "work.unattended"
 
 local schedule = {}
 
@@ -105,14 +106,15 @@ function schedule.find(home)
   return list
 end
 
---- Puts a schedule in the place of what was there before. → whether there was something
+--- Puts a schedule in the place of what was there before. → whether there was something, the names of what is kept of this shell
 function schedule.write(home, backend, plan)
   local before = #schedule.find(home) > 0
+  local kept = unattended.keep(home)
   backend.write(home, plan)
   for _, other in ipairs(schedule.backends()) do
     if other ~= backend then other.remove(home) end
   end
-  return before
+  return before, kept
 end
 
 --- Takes everything away that is scheduled for a home. → array of sentences
@@ -121,6 +123,7 @@ function schedule.remove(home)
   for _, backend in ipairs(schedule.backends()) do
     done[#done + 1] = backend.remove(home)
   end
+  unattended.forget(home)
   return done
 end
 

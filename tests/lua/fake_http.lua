@@ -72,7 +72,7 @@ end
 
 local function arrive(sim, transfer)
   local request = request_of(transfer.options)
-  table.insert(sim.requests, { at = sim.now, pid = transfer.process.pid, request = request })
+  table.insert(sim.requests, { at = sim.now, pid = transfer.process.pid, request = request, options = transfer.options })
   local answer = sim.http(request, transfer.process)
   if type(answer) ~= "table" then error("sim.http answered nothing to " .. request.method .. " " .. request.path, 0) end
   if answer.hang then return end

@@ -47,6 +47,10 @@ local function is_up(port)
 end
 
 local function try(certificate, ca, name, ...)
+  return kit.tried(certificate, { ca_file = ca and dir .. "/" .. ca }, name, ...)
+end
+
+function kit.tried(certificate, trust, name, ...)
   local port = free_port()
   local child = assert(host.process.spawn {
     argv = {
@@ -56,7 +60,7 @@ local function try(certificate, ca, name, ...)
     env = {}, cwd = dir, stdin = "null", stdout = "null", stderr = "null",
   })
   while not is_up(port) do kit.sleep(0.02) end
-  local e = http { url = ("https://%s:%d/?secret=hunter2"):format(name or "127.0.0.1", port), ca_file = ca and dir .. "/" .. ca }
+  local e = http { url = ("https://%s:%d/?secret=hunter2"):format(name or "127.0.0.1", port), ca_file = trust.ca_file, ca_dir = trust.ca_dir }
   host.process.kill(child.pid, "KILL")
   kit.park(child.id)
   return e
@@ -87,7 +91,26 @@ refused("wrong name", try("wrong", "ca.pem"))
 refused("expired", try("expired", "ca.pem"))
 refused("TLS 1.1", try("good", "ca.pem", nil, "-tls1_1", "-cipher", "ALL:@SECLEVEL=0"))
 refused("no file of authorities", try("good", "nothere.pem"))
+kit.mkdir(dir .. "/hashed")
+host.state.write(dir .. "/hashed/ca.pem", assert(host.state.read(dir .. "/ca.pem")))
+run("rehash", dir .. "/hashed")
+is(kit.tried("good", { ca_dir = dir .. "/hashed" }).status, 200, "a folder of authorities")
+is(kit.tried("good", { ca_file = dir .. "/self.pem", ca_dir = dir .. "/hashed" }).status, 200, "a folder beside a file of others")
+refused("a folder without it", kit.tried("good", { ca_dir = dir }))
+local asked
 local server = kit.serve(function(socket)
+  asked = kit.read(socket)
+  kit.send(socket, "HTTP/1.1 403 Forbidden\r\n\r\n")
+end)
+local through = "http://127.0.0.1:" .. server.port
+local answer = http { url = "https://cloud.example/", proxy = through }
+ok(asked and asked:find("^CONNECT cloud.example:443 ") and answer.error, "through the proxy that is named", asked)
+asked = nil
+http { url = "https://cloud.invalid/", proxy = through, no_proxy = "other.example,cloud.invalid" }
+http { url = "https://127.0.0.1:" .. free_port() .. "/", proxy = through }
+is(asked, nil, "not for hosts that need none, nor for this computer")
+server.stop()
+server = kit.serve(function(socket)
   kit.read(socket)
   kit.send(socket, "HTTP/1.1 400 Bad\r\n\r\n")
 end)
