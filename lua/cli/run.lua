@@ -153,7 +153,7 @@ function M.context(command, parsed, load)
   return ctx
 end
 
--- Is money running? Read from the journal, whatever the command did. A script that has nothing to do with it is left in peace.
+-- Is money running? Read from the journal, whatever the command did. A script that ends well and has nothing to do with it is left in peace.
 local function money_line(ctx, code)
   local command = ctx.command
   if command.quiet or (ctx.json and not command.logged) then
@@ -166,7 +166,7 @@ local function money_line(ctx, code)
     if ctx.money then -- the command knows better than the journal
       return ctx.money
     end
-    return require("ui.money").line(ctx.home, command.discreet and not ctx.api)
+    return require("ui.money").line(ctx.home, command.discreet and not ctx.api and not ctx.refused)
   end)
   text = ok and text or not ok and "NOT KNOWN: " .. fail.message(text)
   if text and (command.logged or ctx.api) then
@@ -203,7 +203,11 @@ function M.command(command, parsed, load, broken, builtin)
   local ctx = M.context(command, parsed, load)
   if command.offline then
     local ok, result = fail.try(command.run, ctx)
-    return ok and result or perform.failed(ctx, result)
+    if not ok then
+      result = perform.failed(ctx, result)
+      term.err("Money: " .. require("cli.money").told(world.home) .. "\n")
+    end
+    return result
   end
   local refusal = M.prepare(command, parsed, ctx)
   if refusal then

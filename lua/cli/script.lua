@@ -51,6 +51,7 @@ function M.run(ctx)
   if not ok then
     code = result.leave
     if not code then
+      ctx.refused = true
       error(result, 0)
     end
   else

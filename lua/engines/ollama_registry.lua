@@ -15,6 +15,7 @@ local MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 -- How much of the weights is read: what a model is comes before its vocabulary, nearly always in the first piece.
 local PIECES = { 256 << 10, 4 << 20 }
 local REDIRECTS = 3
+local LONGEST = 200 -- bytes of a model's name
 
 -- "user/name:tag" → path of the model in the registry, tag
 local function place(name)
@@ -22,7 +23,7 @@ local function place(name)
   if not space then
     space, model, tag = "library", name:match("^([%w._-]+):?([%w._-]*)$")
   end
-  if not model then
+  if not model or #name > LONGEST then
     fail.raise("usage", ("'%s' is not a name of the model registry, like qwen3-coder:30b"):format(name))
   end
   return ("/v2/%s/%s"):format(space, model), tag ~= "" and tag or "latest"
