@@ -54,17 +54,18 @@ local function beat(self)
     tunnel.hurry(self)
     return false
   end
+  local asked, wall = clock.now(), clock.wall() -- this computer may sleep while the guard answers
   local ok, problem = fail.try(link.tell, self.tunnel_for, "/heartbeat")
   if not ok then
     self.heartbeat_problem = fail.message(problem)
     return false
   end
-  self.heartbeat_at, self.heartbeat_problem = clock.now(), nil
+  self.heartbeat_at, self.heartbeat_problem = asked, nil
   local known, guest = fail.try(link.guard)
   if known then self.guest, self.guest_at = guest, clock.now() end
   if self.contact.token == self.tunnel_for then self.contact:heard(known and guest or nil) end
   local session = self.book:refresh():current()
-  if session then statefile.write(self.book.home, session, { heartbeat = clock.wall() }) end
+  if session then statefile.write(self.book.home, session, { heartbeat = wall }) end
   return true
 end
 

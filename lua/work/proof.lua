@@ -125,7 +125,7 @@ function proof.verify(provider, session, attempts, gap, seen, waiting)
 end
 
 --- Ends one session of the journal. The caller holds home.lock. Everything is recorded as it happens.
--- @param hooks { unwatched() → had nobody heard of the machine any more?, terminating(), failed(attempt, reason), terminated(acknowledged),
+-- @param hooks { unwatched(session) → had nobody heard of the machine any more?, terminating(), failed(attempt, reason), terminated(acknowledged),
 --   verifying(), waiting(), verified(outcome, reason) }
 -- @param attempts how often destroy and proof are tried (default 5)
 -- @return "proven", "unverifiable" or "unproven", and the reason when unproven
@@ -136,7 +136,8 @@ function proof.finish(journal, provider, session, reason, hooks, attempts)
     journal:note("stopping", session.token, { reason = session.stopping or reason }) -- a stop that was cut off stays one
     local acknowledged, why, already = proof.destroy(provider, session, attempts, hooks.failed, hooks.waiting)
     if acknowledged then
-      journal:note("destroyed", session.token, { already = already or nil, unwatched = hooks.unwatched() or nil })
+      local unwatched = hooks.unwatched(journal:session(session.token) or session)
+      journal:note("destroyed", session.token, { already = already or nil, unwatched = unwatched or nil })
     end
     hooks.terminated(acknowledged, why)
     hooks.verifying()

@@ -18,8 +18,12 @@ local function path_of(home)
   return files.join(home, ".continueplz.state")
 end
 
+-- Nobody knows that a machine still ran that was not heard of for longer than this (seconds; the agent asks every minute).
+local HEARD = 90
+
 local function describe(session, heartbeat)
-  local plan, endpoint = session.plan or {}, session.endpoint or {}
+  local plan, endpoint, now = session.plan or {}, session.endpoint or {}, clock.wall()
+  local unheard = session.ready_at and not session.closed and now - (heartbeat or session.last) > HEARD
   return {
     version = VERSION,
     instance = {
@@ -30,8 +34,8 @@ local function describe(session, heartbeat)
     model = { name = plan.model, status = session.ready_at and "ready" or "loading" },
     wireguard = { server_public_key = plan.server_public },
     cost = { hourly_rate = (session.hourly or 0) + (session.disk_hour or 0),
-      accumulated = cost.reckonable(session) and cost.so_far(session, clock.wall()) or nil,
-      at_most = cost.at_most(session) or nil, currency = session.currency },
+      accumulated = cost.reckonable(session) and cost.so_far(session, now) or nil,
+      at_most = cost.at_most(session) or unheard or nil, currency = session.currency },
     deadman = { timeout_hours = plan.silence and plan.silence / 3600 or nil, last_heartbeat = heartbeat and clock.iso(heartbeat) or nil },
   }
 end

@@ -44,7 +44,7 @@ end
 local function hooks_for(ui, session)
   local hooks, told = {}, false
   function hooks.terminating() ui:step(1, STEPS, ("Terminating instance %s on %s"):format(session.id, session.provider)) end
-  function hooks.unwatched() return session.ready_at ~= nil and not link.heard() end
+  function hooks.unwatched(known) return known.guarded_at ~= nil and not link.heard() end
   function hooks.failed(attempt, reason)
     ui:note(("attempt %d failed: %s"):format(attempt, reason))
     if not told then

@@ -12,7 +12,7 @@ judge.__index = judge
 
 function judge.new(play)
   return setmetatable({ play = play, world = play.world, sim = play.sim, tokens = {}, token_list = {}, written = books.new(), broken_list = {},
-    creates = {}, around = {}, critical = 0, sums = 0, vague = 0, skew = play.sim.skew }, judge)
+    creates = {}, around = {}, critical = 0, sums = 0, vague = 0 }, judge)
 end
 
 --- Notes a violation; the first one counts.

@@ -72,7 +72,7 @@ end
 
 --- A command ended: its sums are compared.
 function cost.ended(self, process)
-  if self.sim.skew ~= self.skew then return end -- a stepped clock makes no sums
+  if self.sim.jumped or self.play.slept > process.slept then return end -- a stepped clock makes no sums; one that slept tells of before
   local where = "`" .. tostring(process.name) .. "`"
   local object = process.out:match("^%s*(%b{})%s*$")
   object = object and json.decode(object)
@@ -84,14 +84,14 @@ end
 function cost.state_file(self)
   local file = self.sim.disk[self.play.HOME .. "/.continueplz.state"]
   local state = file and json.decode(file.data)
-  if self.sim.skew ~= self.skew or type(state) ~= "table" or type(state.instance) ~= "table" then return end
+  if self.sim.jumped or type(state) ~= "table" or type(state.instance) ~= "table" then return end
   local at = now(self) - (self.sim.now + self.sim.skew - file.mtime)
   cost.said(self, state.instance.token, state.cost.accumulated, "the state file", state.cost.at_most, 0, at)
 end
 
 --- A record of the journal says what a session cost.
 function cost.record(self, record)
-  if self.sim.skew ~= self.skew or type(record.cost) ~= "number" or record.outcome == "never" then return end
+  if self.sim.jumped or type(record.cost) ~= "number" or record.outcome == "never" then return end
   cost.said(self, record.token, record.cost, "the journal", record.at_most)
 end
 

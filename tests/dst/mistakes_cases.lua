@@ -74,11 +74,11 @@ return {
     find = "math.max(1, math.ceil(passed / step)) * step", replace = "math.max(0, passed // step - 1) * step" },
   { name = "a machine that nobody saw end is charged as if it had just ended",
     file = "work/proof.lua", expects = "S9", cloud = "lambda", only = "cost: a machine that ended",
-    find = "{ already = already or nil, unwatched = hooks.unwatched() or nil }", replace = "{}" },
+    find = "{ already = already or nil, unwatched = unwatched or nil }", replace = "{}" },
   { name = "the bill is that of the whole day", file = "work/stop.lua", expects = "S9", only = "cost: stop says",
     find = "{ outcome = outcome, cost = bill.amount,", replace = "{ outcome = outcome, cost = bill.amount * 3," },
   { name = "of a machine nobody had heard of any more the sum is told as certain", file = "work/stop.lua", expects = "S9", parts = "crash",
-    cloud = "lambda", only = "a spot machine is lost, the agent", find = "return session.ready_at ~= nil and not link.heard()", replace = "return false" },
+    cloud = "lambda", only = "a spot machine is lost, the agent", find = "return known.guarded_at ~= nil and not link.heard()", replace = "return false" },
   { name = "status tells the sum as certain while nobody hears of the machine", file = "work/report.lua", expects = "S9", parts = "crash",
     only = "a spot machine is lost, the agent", find = "  if not reached then model.cost.at_most = true end", replace = "" },
 }

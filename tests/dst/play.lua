@@ -271,6 +271,7 @@ function methods:start(words)
     end
   end
   self.sim:at(CAP, judge_time)
+  process.slept = self.slept
   process.about = self.judge.token_list[#self.judge.token_list]
   table.insert(process.at_end, function() ended(self, process) end)
   return process

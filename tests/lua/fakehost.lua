@@ -39,7 +39,7 @@ end
 function Sim:at(seconds, fn) return self.schedule:add(self.now + math.max(0, seconds), fn) end
 
 -- The wall clock jumps (the monotonic one does not).
-function Sim:jump(seconds) self.skew = self.skew + seconds end
+function Sim:jump(seconds) self.skew, self.jumped = self.skew + seconds, true end
 
 local function loop_of(p)
   local sim = p.sim
