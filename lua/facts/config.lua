@@ -231,6 +231,28 @@ function M.borrow(text)
   check_scale()
 end
 
+--- Reads the keys in `.env` again, for a process that outlives them. What the environment holds stands above the file, unless it is
+-- refused: the setting of that name. A file that cannot be used changes nothing. → array of the names that changed
+function M.renew(refused)
+  local _, text = M.file()
+  local changed = {}
+  for _, entry in ipairs(text and dotenv.parse(text) or {}) do
+    local row, from = by_name[entry.name], origins[entry.name]
+    local secret = row and (row.secret or row.secret_url)
+    if secret and entry.value ~= "" and (from ~= "environment" or entry.name == refused) then
+      local value = M.parse(entry.name, entry.value)
+      if value ~= nil and value ~= values[entry.name] then
+        values[entry.name], origins[entry.name] = value, ("%s line %d"):format(files.join(home_dir, ".env"), entry.line)
+        changed[#changed + 1] = entry.name
+      end
+    end
+  end
+  if #changed > 0 then
+    check_scale()
+  end
+  return changed
+end
+
 --- Takes a value for this run only, above every authority: what a person typed and is not saved yet. nil text: as if it was never
 -- set. → value, or nil and a sentence
 function M.use(name, text, where)

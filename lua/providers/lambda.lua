@@ -102,12 +102,17 @@ local function array(path)
   return data
 end
 
+--- What stands for the account of the key in use, without asking: another key of the same account has another one.
+function lambda.account_of_key()
+  return "key-" .. keys.sha256_hex("continueplz: Lambda account of " .. key_of()):sub(1, 16)
+end
+
 --- Whose key it is: Lambda has no call that tells (§2.1), so the key's fingerprint stands for the account; that the key may read the
 -- machines is proven. → { id=, name=, balance=nil, currency= }
 function lambda.account()
   array(INSTANCES)
-  local print = keys.sha256_hex("continueplz: Lambda account of " .. key_of()):sub(1, 16)
-  return { id = "key-" .. print, name = "key with fingerprint " .. print, currency = "USD" }
+  local id = lambda.account_of_key()
+  return { id = id, name = "key with fingerprint " .. id:sub(5), currency = "USD" }
 end
 
 --- What can be rented now for `want`. → array of offers

@@ -18,6 +18,7 @@ local delivery = require "work.delivery"
 local pace = require "work.pace"
 local reactions = require "work.reactions"
 local recover = require "work.recover"
+local sight = require "work.sight"
 local silent = require "work.silent"
 local statefile = require "work.statefile"
 local stop = require "work.stop"
@@ -123,8 +124,9 @@ local function look(self, session)
   if not ok then
     self.cloud_problem = fail.message(instance)
     log.warn("the cloud could not be asked about the machine", { error = self.cloud_problem, instance_id = session.id })
-    return
+    return sight.failed(self.sight, session, instance)
   end
+  sight.seen(self.sight, self.book, session, provider, instance)
   self.cloud_problem, self.instance, self.seen_at = nil, instance, clock.wall()
   local verdict = watch.verdict(self.sights, session, self.contact, instance, function() return answers(self, session) end)
   if watch.doubted(self.sights, session) and not session.paused and self.book:acquire("agent") then
@@ -183,6 +185,7 @@ local function next_look(self)
   task.sleep(pace.seconds(WATCH))
   follow(self)
   local session = self.session
+  sight.renew(self.sight, session and select(2, fail.try(trusted.provider, session.provider)))
   if session and (session.ready_at or session.kept) and not session.stopping then
     (ahead.about(self.ahead, session) and finish_asked or look)(self, session)
   end
@@ -213,7 +216,8 @@ local function status(self)
   return {
     pid = require("base.process").pid(), session = self.tunnel_for, tunnel = self.tunnel and self.tunnel:status() or nil, guest = self.guest,
     guest_age = self.guest_at and now - self.guest_at or nil, heartbeat_age = self.heartbeat_at and now - self.heartbeat_at or nil,
-    heartbeat_problem = self.heartbeat_problem, cloud_problem = self.cloud_problem, instance = self.instance, problem = self.problem,
+    heartbeat_problem = self.heartbeat_problem, cloud_problem = self.cloud_problem, key_refused = self.sight.refused,
+    instance = self.instance, problem = self.problem,
     reaction_problem = self.reaction_problem,
   }
 end
@@ -255,7 +259,7 @@ end
 function agent.run()
   local lock = files.lock(files.join(config.home(), "agent.lock"), "agent")
   if not lock then return 6 end
-  local self = { book = journal.open(config.home()), bell = task.channel(), memory = {}, sights = {}, ending = task.channel(), ahead = {} }
+  local self = { book = journal.open(config.home()), bell = task.channel(), memory = {}, sights = {}, sight = {}, ending = task.channel(), ahead = {} }
   local listener = net.listen { unix = link.socket("agent") }
   log.info("Agent starts", { home = config.home() })
   follow(self)

@@ -70,13 +70,10 @@ function cost.hourly(session)
   return (session.hourly or 0) + (session.disk_hour or 0)
 end
 
--- Traffic of the model's download, once it was begun; until it is over, all of it.
+-- Traffic of the model's download, once it was begun (`loading` is on disk before the machine is told to); until it is over, all of it.
 local function download(session)
   local plan = session.plan or {}
-  if not session.id or session.running_at and not session.loading_at then
-    return 0
-  end
-  return plan.download or 0
+  return session.id and session.loading_at and plan.download or 0
 end
 
 -- Seconds of the GPU as the cloud counts them. It is charged from when the machine runs (facts/vast.md §1.10, facts/lambda.md §2.8); as long

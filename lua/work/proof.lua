@@ -60,6 +60,31 @@ local function same_account(provider, session)
   end
 end
 
+--- Where a key stands for its account (Lambda's): is the key in use another one than that which rented?
+function proof.is_strange(provider, session)
+  return provider.account_of_key ~= nil and session.account ~= nil and provider.account_of_key() ~= tostring(session.account)
+end
+
+--- A key that shows the session's machine with the session's token is one of the same account, though it was changed; that is recorded.
+-- @param instance what the cloud shows with the key in use
+function proof.recognise(journal, provider, session, instance)
+  if instance.status == "gone" or instance.token ~= session.token then return end
+  local account = provider.account_of_key()
+  log.info("Another key shows the machine, so it is one of the same account", { instance_id = session.id, account = account })
+  journal:note("recognised", session.token, { account = account })
+end
+
+-- Before a machine is destroyed with a key that did not rent it, the machine is looked at: afterwards nothing could tell whose key it is.
+-- → the session as it is then
+local function recognised(journal, provider, session)
+  local ok, strange = fail.try(proof.is_strange, provider, session)
+  if not ok or not strange then return session end
+  local shown, instance = fail.try(provider.get, session.id)
+  if not shown then return session end
+  proof.recognise(journal, provider, session, instance)
+  return journal:session(session.token) or session
+end
+
 -- Machines that carry our token although we never knew their id (a create that worked twice) are ours to end.
 local function end_twins(provider, session)
   local twins = 0
@@ -133,6 +158,7 @@ function proof.finish(journal, provider, session, reason, hooks, attempts)
   attempts = attempts or ATTEMPTS
   return task.shield(function()
     hooks.terminating()
+    session = recognised(journal, provider, session)
     journal:note("stopping", session.token, { reason = session.stopping or reason }) -- a stop that was cut off stays one
     local acknowledged, why, already = proof.destroy(provider, session, attempts, hooks.failed, hooks.waiting)
     if acknowledged then

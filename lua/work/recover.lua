@@ -57,6 +57,14 @@ function recover.before_start(book, ui)
   if current then busy(book, current) end
 end
 
+-- An agent whose key is refused and that got it from an environment gets the one that is in ours.
+local function bring_agent()
+  local agent = link.ensure()
+  if not agent.key_refused or config.lendable() == "" then return end
+  link.quit()
+  link.ensure()
+end
+
 --- For every other command: brings a dead agent back, finishes leftovers when nobody else is at work. Never raises for a cloud's failure.
 -- @return journal (fresh, without lock), what was finished: results of work.stop
 function recover.any(ui)
@@ -73,7 +81,7 @@ function recover.any(ui)
     if ok then finished = results else ui:note("an unfinished start could not be ended yet: " .. fail.message(results)) end
     book:refresh()
   end
-  if #book:open_sessions() > 0 then fail.try(link.ensure) end
+  if #book:open_sessions() > 0 then fail.try(bring_agent) end
   return book, finished
 end
 

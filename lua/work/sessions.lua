@@ -42,6 +42,8 @@ function apply.found(s, r)
   s.untidy = s.untidy or r.around and r.t or nil
 end
 
+function apply.recognised(s, r) s.account = r.account end
+
 function apply.repriced(s, r) s.hourly, s.disk_hour, s.seen = r.hourly, r.disk_hour, s.seen or r.t end
 
 function apply.booting(s, r)

@@ -51,7 +51,72 @@ end
 
 local STOPPED = { actual = "stopped", intended = "stopped", current = "stopped", next = "stopped" }
 
+-- Was there a CRITICAL alert that tells of this?
+local function critical(p, text)
+  for _, line in ipairs(p.sim.log) do
+    if line.message:find("CRITICAL: ", 1, true) and line.message:find(text, 1, true) then return true end
+  end
+  return false
+end
+
+local function must(p, condition, invariant, what)
+  if not condition then p.judge:broken(invariant, what) end
+end
+
+-- The account's key is changed while a machine is in use; the old one is refused, also to a guard that holds it.
+local function rotated(p, machine, guest)
+  p:rotate()
+  powerless(machine, guest)
+end
+
 return {
+  { name = "the key is changed in .env while a machine is in use", settings = with "IDLE_MINUTES=30", play = function(p)
+    local token, machine, guest = ready(p)
+    rotated(p, machine, guest)
+    p:pass(1800 + ENDING + BOUND)
+    over(p, token, 1800 + ENDING, "an agent that read the new key")
+    must(p, not critical(p, "The key is refused"), "E4", "an agent that read the new key in time says that it is blind")
+    must(p, p:run "stop" == 0, "E2", "a stop with the account's new key did not prove the end")
+  end },
+  { name = "the key is changed, and nobody but stop uses the new one", settings = with "MAX_HOURS=5", play = function(p)
+    local token, machine, guest = ready(p)
+    p:kill_all()
+    rotated(p, machine, guest)
+    must(p, p:run "stop" == 0, "E2", "a stop with the account's new key did not prove the end")
+    over(p, token, 600, "stop")
+  end },
+  { name = "the key is changed and the record lost", settings = with "MAX_HOURS=5", play = function(p)
+    ready(p) -- so that the account is known from the history
+    p:run "stop"
+    local _, machine, guest = ready(p)
+    p:kill_all()
+    rotated(p, machine, guest)
+    p.sim.disk[p.HOME .. "/journal"] = nil
+    p.judge:forgets()
+    must(p, p:run "stop" == 0, "E2", "a stop with the account's new key did not find what runs")
+  end },
+  { name = "the key is refused, and no other one is in .env", settings = with "MAX_HOURS=5", play = function(p)
+    local token, machine, guest = ready(p)
+    rotated(p, machine, guest)
+    p:old_key()
+    p:pass(600)
+    must(p, critical(p, "The key is refused"), "E4", "an agent that is refused for ten minutes tells nobody")
+    lives(p, token, "nobody asked for its end")
+    p:heal()
+    p:pass(180)
+    p:run "stop"
+  end },
+  { name = "the cloud does not answer for an hour", settings = with "MAX_HOURS=5", play = function(p)
+    local token = ready(p)
+    p:fault { name = "api.down", sticky = true }
+    p:pass(600)
+    must(p, not critical(p, "cannot be asked"), "E4", "ten minutes without an answer are CRITICAL")
+    p:pass(3000)
+    must(p, critical(p, "cannot be asked"), "E4", "an agent that sees nothing for an hour tells nobody")
+    p:heal()
+    lives(p, token, "nobody asked for its end")
+    p:run "stop"
+  end },
   { name = "a guard that is ending its machine and cannot", settings = with "IDLE_MINUTES=30", play = function(p)
     local token, machine, guest = ready(p)
     powerless(machine, guest)

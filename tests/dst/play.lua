@@ -233,6 +233,9 @@ function methods:rotate()
   settings(self, self.key)
 end
 
+--- .env still holds the key that the account no longer knows.
+function methods:old_key() settings(self, KEY) end
+
 --- Everything works again.
 function methods:heal()
   settings(self, self.key)

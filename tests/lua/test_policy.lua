@@ -60,6 +60,17 @@ return function(t)
     t:ok(cost.so_far(session, 106) < 0.003, "nothing is known to have been made")
   end)
 
+  t:case("the traffic of the download is counted once it was begun, whatever is planned", function()
+    local session = { id = "i", hourly = 1, started = 100, plan = { download = 0.44 } }
+    t:ok(cost.so_far(session, 102) < 0.001 and cost.at_most(session), "two seconds after the create")
+    session.running_at, session.running_seen = 130, 131
+    t:ok(cost.so_far(session, 140) < 0.01, "it runs")
+    session.loading_at = 150
+    t:ok(cost.so_far(session, 160) > 0.44 and cost.at_most(session), "it is being pulled, and nobody knows how much is there")
+    session.ready_at = 400
+    t:ok(cost.so_far(session, 400) > 0.44 and not cost.at_most(session), "it is there")
+  end)
+
   t:case("a bid is the lowest winning bid and the margin, never above on-demand", function()
     t:equal(cost.bid(0.41, 0.1, 0.89), 0.451)
     t:equal(cost.bid(0.41, 0, 0.89), 0.41)
