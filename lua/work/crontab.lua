@@ -33,10 +33,41 @@ function crontab.split(text, home)
   return table.concat(parts[1]), table.concat(parts[2]), table.concat(parts[3])
 end
 
---- A word for sh in a crontab, where % means a line break unless it is escaped. Pure.
+-- A line that sets something for the lines below it: its name and value, or nil.
+local function assignment(text)
+  return text:match("^%s*[\"']?([%a_][%w_]*)[\"']?%s*=%s*[\"']?([^\"'\n]*)")
+end
+
+--- Where a block goes: above every line that sets a variable, which would hold for our lines as well (CRON_TZ, SHELL, PATH), and above
+--- the first job; but below comments and where mail goes, which may be meant for us. Pure.
+-- @return text above, text below
+function crontab.place(text)
+  local at = 1
+  for line, after in text:gmatch("([^\n]*\n)()") do
+    if line:find("^%s*[^#%s]") and not (assignment(line) or ""):find("^MAIL") then break end
+    at = after
+  end
+  return text:sub(1, at - 1), text:sub(at)
+end
+
+local POSIX = { sh = true, bash = true, dash = true, ash = true, ksh = true, zsh = true }
+
+-- The line above a block that changes what the block does, or nil.
+local function disturber(text)
+  local found
+  for line in text:gmatch("[^\n]+") do
+    local name, value = assignment(line)
+    if name == "CRON_TZ" or name == "TZ" or name == "SHELL" and not POSIX[value:match("([^/]*)%s*$")] then found = line end
+  end
+  return found
+end
+
+--- A word for sh in a crontab. Pure. A % ends the line for some crons, escaped or not for others, so sh makes one where it is needed.
 function crontab.quote(word)
-  if not word:find("^[%w_@+=:,./-]+$") then word = "'" .. word:gsub("'", "'\\''") .. "'" end
-  return (word:gsub("%%", "\\%%"))
+  if word:find("^[%w_@+=:,./-]+$") then return word end
+  local pieces = {}
+  for piece in (word .. "%"):gmatch("([^%%]*)%%") do pieces[#pieces + 1] = "'" .. piece:gsub("'", "'\\''") .. "'" end
+  return table.concat(pieces, [["$(echo p|tr p '\045')"]])
 end
 
 -- Days as cron counts them: Sunday is 0.
@@ -76,7 +107,8 @@ local function read()
   local result = tool.run { "crontab", "-l" }
   if not result then return nil, "there is no program named crontab here (on Debian: apt install cron)" end
   if result.code == 0 then return result.out end
-  if result.err:lower():find("no crontab for", 1, true) then return "" end
+  local said = result.err:lower()
+  if said:find("no crontab for", 1, true) or said:find("^crontab: can't open '[^/']*': no such file") then return "" end -- busybox says the latter
   fail.raise("config", "the crontab cannot be read, so it is left alone: crontab -l says: " .. tool.complaint(result))
 end
 
@@ -110,16 +142,19 @@ end
 --- What the crontab holds for a home, or nil.
 function crontab.find(home)
   if not crontab.present() then return nil end
-  local _, block = parts(home)
+  local before, block = parts(home)
   if not block then return nil end
-  local plan = schedule.decode(block:match("\n# ({[^\n]*})\n"))
-  return { schedule = plan, problem = not plan and "its block in the crontab was changed by hand and cannot be read" or nil }
+  local plan, above = schedule.decode(block:match("\n# ({[^\n]*})\n")), disturber(before)
+  return { schedule = plan, problem = not plan and "its block in the crontab was changed by hand and cannot be read"
+    or above and ("the line '%s' in the crontab stands above its block and changes what it does; `continueplz schedule add` again puts the block "
+    .. "above it"):format(above) or nil }
 end
 
 function crontab.write(home, plan)
   local before, _, after = parts(home)
   local block = table.concat(crontab.text(home, plan), "\n") .. "\n"
-  write(before .. block .. after)
+  local above, below = crontab.place(before .. after)
+  write(above .. block .. below)
   local _, found = parts(home)
   if found ~= block then fail.raise("config", "the crontab was changed by somebody else at the same moment; try again") end
 end

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Schedules as user timers of systemd: a service and a timer for each end of the day, in ~/.config/systemd/user.
+local clean = require "base.clean"
 local fail = require "base.fail"
 local files = require "base.files"
 local process = require "base.process"
@@ -25,25 +26,38 @@ end
 
 local function unit(home, which, kind) return ("continueplz-%s-%s.%s"):format(schedule.id(home), which, kind) end
 
---- A word of ExecStart (systemd.service(5), systemd.unit(5)): `%` and `$` would be replaced, quotes and backslashes would be read. Pure.
+--- A word of ExecStart (systemd.service(5), systemd.unit(5)): `%` and `$` would be replaced, quotes and backslashes would be read, and a
+--- line with bytes that are no UTF-8 would be left out. Pure.
 function timers.quote(word)
   word = word:gsub("%%", "%%%%"):gsub("%$", "$$")
   if word:find("^[%w_@+=:,./%%$-]+$") then return word end
-  return '"' .. word:gsub("\\", "\\\\"):gsub('"', '\\"') .. '"'
+  return '"' .. clean.bytes((word:gsub("\\", "\\\\"):gsub('"', '\\"'))) .. '"'
 end
 
+-- The command line. The program's own path may not hold what an argument may (quotes and backslashes are refused, `$` is not replaced):
+-- then sh starts it.
+local function exec(words)
+  if words[1]:find("[^%w_@+=:,./ %%-]") then
+    words = table.move(words, 1, #words, 4, { "/bin/sh", "-c", 'exec "$0" "$@"' })
+  end
+  local quoted = {}
+  for index, word in ipairs(words) do quoted[index] = timers.quote(word) end
+  return table.concat(quoted, " ")
+end
+
+-- A folder in a description.
+local function shown(home) return (clean.line(home):gsub("\\", "\\\\"):gsub("%%", "%%%%")) end
+
 local function service(home, plan, which)
-  local words = schedule.command(home, plan, which)
-  for index, word in ipairs(words) do words[index] = timers.quote(word) end
   return table.concat({
     "# Written by `continueplz schedule`, which also takes it away.",
     "# " .. schedule.encode(plan),
     "[Unit]",
-    ("Description=continueplz: %s the machine of %s"):format(which, (home:gsub("%%", "%%%%"))),
+    ("Description=continueplz: %s the machine of %s"):format(which, shown(home)),
     "",
     "[Service]",
     "Type=oneshot",
-    "ExecStart=" .. table.concat(words, " "),
+    "ExecStart=" .. exec(schedule.command(home, plan, which)),
     "# The agent that keeps the tunnel goes on when the start is over.",
     "KillMode=process",
     "# A start that is interrupted gives everything back first.",
@@ -64,7 +78,7 @@ local function timer(home, plan, which)
   return table.concat({
     "# Written by `continueplz schedule`, which also takes it away.",
     "[Unit]",
-    ("Description=continueplz: when to %s the machine of %s"):format(which, (home:gsub("%%", "%%%%"))),
+    ("Description=continueplz: when to %s the machine of %s"):format(which, shown(home)),
     "",
     "[Timer]",
     "OnCalendar=" .. on_calendar(plan, which),

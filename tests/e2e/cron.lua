@@ -40,7 +40,7 @@ end
 
 -- Runs a line of a crontab as cron does: by sh, with cron's environment, what it writes to stderr being the mail.
 local function as_cron(r, line)
-  local command = assert(line:match("^%S+ %S+ %S+ %S+ %S+ (.*)$"), line):gsub("\\%%", "%%")
+  local command = assert(line:match("^%S+ %S+ %S+ %S+ %S+ (.*)$"), line)
   local child = process.spawn { argv = { "/bin/sh", "-c", command }, stdin = "null", stdout = "pipe", stderr = "pipe", cwd = "/", session = true,
     env = { "HOME=" .. r.dir, "LOGNAME=you", "SHELL=/bin/sh", "PATH=/usr/bin:/bin" } }
   local out, err = child.stdout:read(65536) or "", ""
@@ -65,7 +65,7 @@ case("schedule: add, list, add anew, remove; other lines stay as they are", func
   assert(files.write(tab, mine))
   expect.plain(expect.ends(r:run("schedule", "add", "--start=08:30", "--stop=17:00", MODEL), 0, "the crontab", "08:30 mon-fri", "Money: none"))
   local first = files.read(tab)
-  expect.that(first:sub(1, #mine) == mine, "other lines were changed")
+  expect.that(first:gsub("# BEGIN continueplz.*# END continueplz [^\n]*\n", "") == mine .. "\n", "other lines were changed: " .. first)
   expect.ends(r:run("schedule", "list"), 0, "17:00 mon-fri", MODEL)
   expect.ends(r:run("schedule", "add", "--start=09:00", "--stop=18:00", "--days=mon-thu", "--max-price=0.5"), 0, "anew")
   local object = expect.json(expect.ends(r:run("schedule", "--output=json"), 0))
@@ -75,6 +75,46 @@ case("schedule: add, list, add anew, remove; other lines stay as they are", func
   expect.that(files.read(tab) == mine .. "\n", "not as before: " .. files.read(tab))
   expect.ends(r:run("schedule", "remove"), 7, "nothing is scheduled")
   expect.ends(r:run("schedule", "list"), 0, "Nothing is scheduled")
+end)
+
+case("schedule: busybox without entries; lines of others that set variables do not change ours", function(r)
+  local tab = tools(r)
+  local program = files.join(r.dir, "bin/crontab")
+  local text = assert(files.read(program)):gsub('"no crontab for you"', [["crontab: can't open 'you': No such file or directory"]])
+  assert(files.write(program, text, 493))
+  expect.ends(r:run("schedule", "list"), 0, "Nothing is scheduled")
+  expect.ends(r:run("schedule", "add", "--start=08:30", "--stop=17:00", MODEL), 0, "the crontab")
+  expect.ends(r:run("schedule", "remove"), 0)
+  expect.ends(r:run("schedule", "remove"), 7)
+  local theirs = "MAILTO=me\nCRON_TZ=Asia/Tokyo\nSHELL=/usr/bin/fish\n5 4 * * * true\n"
+  assert(files.write(tab, theirs))
+  expect.ends(r:run("schedule", "add", "--start=08:30"), 0)
+  local block = files.read(tab):match("# BEGIN continueplz.*# END continueplz [^\n]*\n")
+  local rest = theirs:gsub("MAILTO=me\n", "")
+  expect.that(files.read(tab) == "MAILTO=me\n" .. block .. rest, files.read(tab))
+  expect.ends(r:run("schedule", "list"), 0)
+  assert(files.write(tab, theirs .. block))
+  expect.ends(r:run("schedule", "list"), 1, "'SHELL=/usr/bin/fish'", "schedule add")
+  expect.ends(r:run("schedule", "add", "--start=08:30"), 0)
+  expect.that(files.read(tab) == "MAILTO=me\n" .. block .. rest, files.read(tab))
+  expect.ends(r:run("schedule", "remove"), 0)
+  expect.that(files.read(tab) == theirs, files.read(tab))
+end)
+
+case("schedule: its runs have the proxies and certificates of the shell in which it was made", function(r)
+  local tab = tools(r)
+  table.insert(r.more_env, "https_proxy=http://me:geheim55@127.0.0.1:9")
+  table.insert(r.more_env, "SSL_CERT_FILE=/no/such.pem")
+  local result = expect.ends(r:run("schedule", "add", "--start=08:30", MODEL), 0, "https_proxy, SSL_CERT_FILE", "schedule.env")
+  local kept = files.join(r.home, "schedule.env")
+  expect.that(files.stat(kept).mode & 511 == 384, "others can read it")
+  expect.that(not (files.read(tab) .. result.out .. result.err):find("geheim55", 1, true), "the password is shown")
+  r:write_env { VAST_BASE_URL = "https://cloud.invalid" }
+  local run = expect.ends(as_cron(r, jobs(tab)[1]), 5, "127.0.0.1")
+  expect.lacks(run, "geheim55", "resolve host: cloud.invalid")
+  r.more_env = { r.more_env[1] }
+  expect.ends(r:run("schedule", "remove"), 0)
+  expect.that(not files.exists(kept), "the file is left")
 end)
 
 case("schedule: timers of systemd are written, started, replaced, taken away; a refusal brings back what was", function(r)

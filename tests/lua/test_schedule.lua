@@ -105,11 +105,20 @@ return function(t)
   end
 
   t:case("cron: words survive the crontab and sh", function()
-    for _, word in ipairs { "--model=qwen3-coder:30b", "a b", "it's", "50%", "$HOME", "`id`", "\\n", "*", "", AWKWARD, ">x", "ü" } do
+    for _, word in ipairs { "--model=qwen3-coder:30b", "a b", "it's", "50%", "%", "%%a'%", "$HOME", "`id`", "\\n", "\\%", "*", "", AWKWARD,
+      ">x", "ü", "caf\xe9" } do
       local quoted = crontab.quote(word)
-      t:ok(not quoted:gsub("\\%%", ""):find("%", 1, true), "cron would end the line at " .. quoted)
-      t:equal(sh("printf '<%s>' " .. quoted:gsub("\\%%", "%%")), "<" .. word .. ">")
+      t:ok(not quoted:find("%", 1, true), "cron would end the line at " .. quoted)
+      t:equal(sh("printf '<%s>' " .. quoted), "<" .. word .. ">")
     end
+  end)
+
+  t:case("cron: the block stands above what would change it, below comments and where mail goes", function()
+    local rows = { { "", "", "" }, { "# a\n\nMAILTO=me\n", "# a\n\nMAILTO=me\n", "" },
+      { "CRON_TZ=Asia/Tokyo\n5 5 * * * x\n", "", "CRON_TZ=Asia/Tokyo\n5 5 * * * x\n" },
+      { "MAILTO=\"\"\n# x\nSHELL=/usr/bin/fish\n", "MAILTO=\"\"\n# x\n", "SHELL=/usr/bin/fish\n" }, { "5 5 * * * MAILTO=x y\n", "", "5 5 * * * MAILTO=x y\n" },
+      { " @daily x\n", "", " @daily x\n" } }
+    for _, row in ipairs(rows) do t:equal({ crontab.place(row[1]) }, { row[2], row[3] }, row[1]) end
   end)
 
   t:case("cron: one block, nothing else is touched", function()
@@ -147,7 +156,17 @@ return function(t)
     local analyze = "/usr/bin/systemd-analyze"
     if not files.exists(analyze) then t:skip("no systemd-analyze") end
     local dir = t:directory()
-    for _, each in ipairs(timers.units(AWKWARD, schedule.new("08:30", "17:00", "mon,sun", {}))) do
+    local program = files.join(dir, "it's $HOME 5% \\ \"x\" caf\xe9")
+    assert(files.mkdir(program))
+    program = files.join(program, "continueplz")
+    assert(files.write(program, "#!/bin/sh\n", 493))
+    local there = fake.new {}:world()
+    there.require("base.process").exe = program
+    local units = there.require("work.timers").units(AWKWARD .. "\xe9", schedule.new("08:30", "17:00", "mon,sun", {}))
+    for _, each in ipairs(units) do t:ok(utf8.len(each[2]), "systemd leaves out lines that are no UTF-8") end
+    t:equal(units[1][2]:find("\nExecStart=/bin/sh -c \"exec \\\"$$0\\\" \\\"$$@\\\"\" \"/", 1, true) ~= nil, true, units[1][2])
+    table.move(timers.units(AWKWARD, schedule.new("08:30", "17:00", "mon,sun", {})), 1, 4, #units + 1, units)
+    for _, each in ipairs(units) do
       assert(files.write(files.join(dir, each[1]), each[2], 420))
       if each[1]:find("service$") then
         local child = process.spawn { argv = { analyze, "--man=no", "--user", "verify", files.join(dir, each[1]) }, stdin = "null", stdout = "null",
