@@ -166,8 +166,8 @@ static int append(const char *path, const char *data, size_t len) {
     int err = fstat(fd, &before) != 0 ? errno : write_all(fd, data, len);
     if (!err)
         err = sync_fd(fd);
-    if (!err && created)
-        err = sync_parent(path);
+    if (!err)
+        err = sync_parent(path); /* always: whoever created the file may have died before he came to it */
     if (err && created)
         unlink(path);
     else if (err && ftruncate(fd, before.st_size) == 0)
@@ -229,15 +229,16 @@ static int state_list(lua_State *L) {
     return 1;
 }
 
-/* Returns 0 or errno; an existing directory is fine. */
+/* Returns 0 or errno; an existing directory is fine, and is made as durable as can be: whoever made it may have died before. */
 static int make_directory(const char *path) {
     if (mkdir(path, 0700) == 0)
         return sync_parent(path);
     int err = errno;
     struct stat info;
-    if (err == EEXIST && stat(path, &info) == 0 && S_ISDIR(info.st_mode))
-        return 0;
-    return err;
+    if (err != EEXIST || stat(path, &info) != 0 || !S_ISDIR(info.st_mode))
+        return err;
+    sync_parent(path); /* which may not be allowed where it is somebody else's */
+    return 0;
 }
 
 static int state_mkdir(lua_State *L) {
