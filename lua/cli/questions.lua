@@ -21,7 +21,8 @@ local function ask(prompt)
 end
 
 local function ask_secret(prompt)
-  return account.clean(term.hidden(prompt) or left())
+  local text = term.hidden(prompt) or left()
+  return text:find("%S") and text or ""
 end
 
 local function say(ctx, text, hang)
@@ -217,7 +218,16 @@ local function change(ctx, plan, name)
 end
 
 local function change_tunnel(ctx, plan)
-  local tunnel, why = setup.other_tunnel_key(ask_secret("  WireGuard private key (not shown; Enter: make a new one): "))
+  local text = ask_secret("  WireGuard private key (not shown; Enter: make a new one): ")
+  local key, why = text, nil
+  if text ~= "" then
+    key, why = config.parse("WIREGUARD_PRIVATE_KEY", text)
+    why = why and "this is no WireGuard private key: " .. why
+  end
+  local tunnel
+  if key then
+    tunnel, why = setup.other_tunnel_key(key)
+  end
   if tunnel then
     plan.tunnel = tunnel
   else

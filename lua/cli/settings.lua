@@ -7,7 +7,6 @@ local term = require "base.term"
 local config = require "facts.config"
 local shown = require "facts.shown"
 local suggest = require "facts.suggest"
-local account = require "work.account"
 local envfile = require "work.envfile"
 local format = require "ui.format"
 
@@ -97,8 +96,8 @@ local function new_text(ctx, row)
   if not text and tty then
     fail.raise("interrupted", "the input ended; nothing was changed")
   end
-  text = account.clean(text or "")
-  if text == "" then
+  text = text or ""
+  if not text:find("%S") then
     usage("no value came for %s; nothing was changed", row.name)
   end
   return text
@@ -163,6 +162,9 @@ function verbs.set(ctx)
   local value, why = config.parse(row.name, text)
   if value == nil then
     usage("%s: %s; nothing was changed", row.name, why)
+  end
+  if row.secret then
+    text = value
   end
   check_stranded(row)
   local path = envfile.change(changes_for(row, text))

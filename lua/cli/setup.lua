@@ -50,8 +50,8 @@ local function key_from_input(list)
   if #list ~= 1 or term.is("in") then
     return
   end
-  local text = account.clean(term.ask() or "")
-  if text ~= "" then
+  local text = term.ask() or ""
+  if text:find("%S") then
     local value, why = config.use(list[1].key, text, "standard input")
     if not value then
       fail.raise("config", ("standard input: %s: %s; nothing was saved"):format(list[1].key, why))

@@ -96,6 +96,9 @@ local function private_text(path)
     return nil, ("%s can be read by other users (mode %04o); type: chmod 600 %s"):format(path, mode, path)
   end
   local text, reason = files.read(path)
+  if text and (text:find("^\255\254") or text:find("^\254\255") or text:find("\0", 1, true)) then
+    return nil, path .. " is UTF-16 or no text at all; save it as UTF-8 (iconv -f UTF-16 -t UTF-8 does it)"
+  end
   if not text then
     return nil, reason .. (reason:find("symbolic", 1, true) and "; it must be the file itself, not a link to it" or "")
   end

@@ -2,6 +2,8 @@
 -- Reads and changes the text of an `.env` file: KEY=value lines with quotes and comments. Pure.
 local M = {}
 
+local PASTE = "\27%[20[01]~" -- the marks of a bracketed paste, in an editor that does not know them
+
 -- Value after the equals sign. → text, or nil and what is wrong.
 local function value_of(text)
   local quote = text:sub(1, 1)
@@ -33,12 +35,15 @@ function M.parse(text)
   end
   for line in (text .. "\n"):gmatch("(.-)\r?\n") do
     number = number + 1
-    local bare = line:match("^%s*(.-)%s*$")
+    local bare = line:gsub(PASTE, ""):match("^%s*(.-)%s*$")
     if bare ~= "" and bare:sub(1, 1) ~= "#" then
       local name, rest = bare:gsub("^export%s+", ""):match("^([%a_][%w_]*)%s*=%s*(.*)$")
       local value, why
       if name then
         value, why = value_of(rest)
+        if value and value:gsub("\t", ""):find("%c") then
+          value, why = nil, "a control character is in it, perhaps the line end of another system; write the line anew"
+        end
       else
         why = "this is not NAME=value"
       end
@@ -103,7 +108,7 @@ local function with_value(line, value)
 end
 
 local function name_of(line)
-  local bare = line:gsub("^\239\187\191", ""):match("^%s*(.-)%s*$"):gsub("^export%s+", "")
+  local bare = line:gsub(PASTE, ""):gsub("^\239\187\191", ""):match("^%s*(.-)%s*$"):gsub("^export%s+", "")
   return bare:match("^([%a_][%w_]*)%s*=")
 end
 

@@ -4,6 +4,7 @@ local clock = lazy "base.clock"
 local log = lazy "base.log"
 local url = lazy "base.url"
 local currencies = lazy "facts.currencies"
+local pasted = lazy "facts.pasted"
 local shapes = lazy "facts.shapes"
 
 local words = { ["true"] = true, yes = true, on = true, ["1"] = true, ["false"] = false, no = false, off = false, ["0"] = false }
@@ -107,14 +108,18 @@ function readers.url(row, text)
 end
 
 function readers.secret(row, text)
-  if not text:match("^[%g]+$") then
-    return nil, "the key holds spaces or other characters that no key has"
+  local key, why = text, nil
+  if not text:find("^[%w+/._:-]+=?=?$") or text:find("^[%u%d_]+=") then
+    key, why = pasted.key(text, row.name)
   end
-  if row.shape == "key" and not text:match("^[%w+/]+=$") then
+  if not key then
+    return nil, why
+  end
+  if row.shape == "key" and not key:match("^[%w+/]+=$") then
     return nil, "the key is not 32 bytes in base64"
   end
-  log.hide(text)
-  return text
+  log.hide(key)
+  return key
 end
 
 function readers.string(row, text)

@@ -29,12 +29,6 @@ function account.source_of(cloud)
   return doc:match("https://[^%s()]+"), doc:match("%((.-)%)")
 end
 
---- What people paste: blanks, line ends, quotes and a NAME= in front are not part of a key.
-function account.clean(text)
-  text = text:match("^%s*(.-)%s*$"):gsub("^export%s+", ""):gsub("^[%u_]+_KEY%s*=%s*", "")
-  return text:match('^"%s*(.-)%s*"$') or text:match("^'%s*(.-)%s*'$") or text
-end
-
 -- The cloud's own words in the body of a refusal; clouds use several names for them.
 local function said(failure)
   local body = type(failure.body) == "string" and json.decode(failure.body)
