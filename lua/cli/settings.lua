@@ -42,6 +42,12 @@ local function plain(row)
   return value
 end
 
+-- Where a value came from, without the name of the folder in front of a file in it.
+local function beside(home, origin)
+  local prefix = home .. "/"
+  return origin and (origin:sub(1, #prefix) == prefix and origin:sub(#prefix + 1) or origin)
+end
+
 function verbs.show(ctx)
   if ctx.args[2] then
     usage("config show takes no '%s'; continueplz config get NAME shows one", ctx.args[2])
@@ -50,7 +56,7 @@ function verbs.show(ctx)
   for _, row in ipairs(config.settings) do
     local value, origin = config.get(row.name), config.origin(row.name)
     if value ~= nil or ctx.options.all then
-      rows[#rows + 1] = { row.name, value == nil and "-" or shown.text(row, value), origin or "not set" }
+      rows[#rows + 1] = { row.name, value == nil and "-" or shown.text(row, value), beside(ctx.home, origin) or "not set" }
     end
     if value ~= nil then
       object[row.name] = { value = plain(row), origin = origin, secret = row.secret or row.secret_url or nil }

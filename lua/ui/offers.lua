@@ -57,9 +57,9 @@ local function table_of(model, shown)
   for index = 1, shown do
     rows[#rows + 1] = row(model.ordered[index], index == 1 and "* " or "  ")
   end
-  local fitted, dropped = format.fitted(rows, "llllrrrr", format.width(), { "Region", "$/Mtok", "Tok/s" })
+  local fitted, dropped = format.fitted(rows, "llllrrrr", format.width(), { "Region", "$/Mtok", "Tok/s", "Spot", "$/hour" })
   if #model.ordered > shown then
-    fitted[#fitted + 1] = ("  ... and %d more; --all shows them"):format(#model.ordered - shown)
+    fitted[#fitted + 1] = ("  ... and %d more: offers --all"):format(#model.ordered - shown)
   end
   return fitted, dropped
 end

@@ -26,7 +26,7 @@ Screen.__index = Screen
 
 local SPINNER = { "⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏" }
 local INDENT = "      "
-local WAITING = "Waiting" -- until the step says for what
+local WAITING = { text = "Waiting" } -- until the step says for what
 local LONGEST = 1000 -- bytes of the moving line before it is cut to the terminal
 
 --- A screen for a command; registered in ctx so that it is closed before anything else is said.
@@ -54,29 +54,40 @@ function Screen:line(text)
   term.out(text .. "\n")
 end
 
+-- A line that is broken at blanks on a narrow terminal; elsewhere long lines are easier to search.
+function Screen:broken(line, hang)
+  self:line(self.live and table.concat(format.wrap(line, format.width(), hang), "\n") or line)
+end
+
 function Screen:title(text)
-  self:line(("continueplz v%s - %s"):format(require "base.version", text))
+  self:broken(("continueplz v%s - %s"):format(require "base.version", text), "  ")
 end
 
 function Screen:step(number, total, title)
   self.moving, self.told = nil, {}
   self:line("")
-  self:line(("[%d/%d] %s..."):format(number, total, title))
+  self:broken(("[%d/%d] %s..."):format(number, total, title), "      ")
   self.since = clock.now()
   if self.live then
-    self.moving, self.short = WAITING, WAITING
+    self.moving = WAITING
     self:spin()
   end
 end
 
-local function amount(state, short)
+local LEAST = 2 -- words with which the moving line can do
+
+local function amount(state, brevity)
   if not state.total or state.total <= 0 or not state.bytes then
     return ""
   end
-  local text = (" %s of %s"):format(format.bytes(state.bytes), format.bytes(state.total))
+  local done, all = format.bytes(state.bytes), format.bytes(state.total)
+  local text = (" %s of %s"):format(done:sub(-3) == all:sub(-3) and done:sub(1, -4) or done, all)
   local going = state.bytes < state.total
-  if going and not short and state.rate and state.rate >= 5e4 then
+  if going and brevity == 0 and state.rate and state.rate >= 5e4 then
     text = text .. (", %s/s"):format(format.bytes(state.rate))
+  end
+  if brevity >= LEAST then
+    text = ""
   end
   if going and state.eta and state.eta < 864000 then
     text = text .. ", " .. clock.duration(state.eta) .. " left"
@@ -84,39 +95,47 @@ local function amount(state, short)
   return text
 end
 
---- The words of a progress report; short: without the rate. Pure.
-function M.words(state, short)
+--- The words of a progress report. brevity: 0 (nil) everything, 1 without the rate, 2 without amounts and what else can be missed. Pure.
+function M.words(state, brevity)
+  brevity = brevity or 0
   local text = state.text or state.status or ""
   if text:match("^pulling %x+$") then
     text = "Pulling"
   end
   if state.fraction then
-    text = text .. (" %d%%"):format(math.floor(state.fraction * 100))
+    text = (brevity >= LEAST and text:match("^%S*") or text) .. (" %d%%"):format(math.floor(state.fraction * 100))
   end
-  if state.detail then
+  if state.detail and brevity < LEAST then
     text = ("%s (%s)"):format(text, state.detail)
   end
-  return text .. amount(state, short)
+  return text .. amount(state, brevity)
 end
 
---- The words of the moving line with the time since the step began, in `columns`: the rate goes first, then that time; the time that is
--- left stays. Pure.
-function M.fit(words, short, since, columns)
-  for _, text in ipairs { ("%s (%s)"):format(words, since), ("%s (%s)"):format(short, since) } do
-    if term.width(text) <= columns then
-      return text
+--- The words of the moving line with the time since the step began, in `columns`: the rate goes first, then that time, then everything but
+-- how far it is; the time that is left stays. Pure.
+function M.fit(state, since, columns)
+  for brevity = 0, LEAST do
+    local words = M.words(state, brevity)
+    local timed = ("%s (%s)"):format(words, since)
+    if term.width(timed) <= columns then
+      return timed
+    elseif brevity > 0 and term.width(words) <= columns then
+      return words
     end
   end
-  return short
+  return M.words(state, LEAST)
 end
 
 -- Cuts a text to the terminal's width.
 local function fitted(text)
   local columns = term.size() or 80
-  while term.width(text) >= columns and #text > 0 do
+  if term.width(text) < columns then
+    return text
+  end
+  while term.width(text) > columns - 2 and #text > 0 do
     text = text:sub(1, (utf8.offset(text, -1) or 1) - 1)
   end
-  return text
+  return text .. "…"
 end
 
 function Screen:draw()
@@ -125,7 +144,7 @@ function Screen:draw()
   end
   self.frame = self.frame % #SPINNER + 1
   local since = clock.duration(clock.now() - (self.since or clock.now()))
-  local text = INDENT .. SPINNER[self.frame] .. " " .. M.fit(self.moving, self.short, since, (term.size() or 80) - #INDENT - 3)
+  local text = INDENT .. SPINNER[self.frame] .. " " .. M.fit(self.moving, since, (term.size() or 80) - #INDENT - 3)
   term.draw("out", "\r" .. fitted(clean.line(text, LONGEST)) .. "\27[K")
   self.shown = true
 end
@@ -150,10 +169,9 @@ function Screen:progress(state)
   if state.note then
     self:note(state.note)
   end
-  local words = M.words(state)
   if self.live then
     local first = not self.moving or self.moving == WAITING
-    self.moving, self.short = words, M.words(state, true)
+    self.moving = state
     if first then
       self:draw()
     end
@@ -161,24 +179,22 @@ function Screen:progress(state)
     return
   end
   if not state.passing then
-    self:plain_progress(state, words)
+    self:plain_progress(state)
   end
 end
 
 -- Without a terminal: each text once, and a line at every new 10 %.
-function Screen:plain_progress(state, words)
+function Screen:plain_progress(state)
   local text = state.text or state.status or ""
   local tenth = state.fraction and math.floor(state.fraction * 10) or 0
   if tenth > (self.told[text] or -1) then
     self.told[text] = tenth
-    self:line(INDENT .. words)
+    self:line(INDENT .. M.words(state))
   end
 end
 
--- One line, or on a terminal as many as its width asks for; elsewhere long lines are easier to search.
 function Screen:item(sign, text)
-  local line = INDENT .. sign .. " " .. text
-  self:line(self.live and table.concat(format.wrap(line, format.width(), INDENT .. "  "), "\n") or line)
+  self:broken(INDENT .. sign .. " " .. text, INDENT .. "  ")
 end
 
 function Screen:mark(style, sign, text)

@@ -189,8 +189,10 @@ function M.ready(model)
   for _, limit in ipairs { { "silence", "without contact with this computer" }, { "idle", "without a question to the model" },
     { "life", "in any case" } } do
     if not (unguarded and limit[1] == "silence") then
-      lines[#lines + 1] = "    " .. format.pad(limit[1] .. ":", 12) .. format.pad(format.limit(model.limits[limit[1]]), 7, true) .. "  "
-        .. limit[2]
+      local label = "    " .. format.pad(limit[1] .. ":", 12) .. format.pad(format.limit(model.limits[limit[1]]), 7, true) .. "  "
+      for index, piece in ipairs(format.wrap(limit[2], math.max(12, format.width() - #label))) do
+        lines[#lines + 1] = (index == 1 and label or (" "):rep(#label)) .. piece
+      end
     end
   end
   row("Price limit", model.limits.max_price and format.dollars(model.limits.max_price) .. "/h" or "off")

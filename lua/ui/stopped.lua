@@ -8,6 +8,8 @@ local format = require "ui.format"
 
 local M = {}
 
+local LABEL = 14 -- columns
+
 local function cost_text(result, rate)
   if not result.cost.amount then
     return "not known, for this folder's record of it was lost; the cloud's bill tells"
@@ -36,7 +38,9 @@ function M.lines(result, rate, log_path)
     if #lines > 0 then
       lines[#lines + 1] = ""
     end
-    lines[#lines + 1] = (over and "Session cost: " or "Cost so far:  ") .. cost_text(result, rate)
+    for index, piece in ipairs(format.wrap(cost_text(result, rate), format.width() - LABEL)) do
+      lines[#lines + 1] = format.pad(index > 1 and "" or over and "Session cost:" or "Cost so far:", LABEL) .. piece
+    end
     lines[#lines + 1] = (over and "Duration:     " or "Running for:  ") .. clock.duration(math.max(0, result.duration))
   end
   return lines

@@ -168,7 +168,7 @@ end
 local function create_next(run)
   for candidate, provider, guard in next_candidate, run do
     if not consented(run, candidate) then return "declined" end
-    run.ui:progress { text = "Asking for it: " .. name_of(candidate), passing = true }
+    run.ui:progress { text = "Asking for " .. name_of(candidate), passing = true }
     local made = machine.prepare(provider, run.engine, run.client_public, guard)
     local ok, result = fail.try(rent.create, run.journal, provider, plan_of(run, candidate, made), function(token)
       return machine.order(made, candidate, run.want, token)
@@ -184,8 +184,9 @@ local function create_next(run)
       after_refusal(run, candidate, result)
     end
   end
-  fail.raise("capacity", ("no offer could be had: %s; the last refusal was: %s"):format(refusals_of(run),
-    #run.refusals > 0 and run.refusals[#run.refusals].reason or "none"))
+  local last = run.refusals[#run.refusals]
+  fail.raise("capacity", ("no offer could be had: %s; the last refusal was: %s; try again soon, or with another --model, --gpu or --region")
+    :format(refusals_of(run), last and last.reason or "none"))
 end
 
 function steps.create(run)

@@ -10,7 +10,7 @@ local WORKERS = 3
 local pattern = ...
 
 local groups = { "main", "clouds", "models", "faults", "crashes", "homes",
-  "input", "setup", "cron", "repl", "overrides", "refusals", "words", "consent", "golden" }
+  "input", "setup", "cron", "repl", "overrides", "refusals", "words", "consent", "screens", "golden" }
 
 local BOTH = { "vast", "lambda" } -- clouds that a case is played at unless it names its own
 
