@@ -84,6 +84,19 @@ end
 local UNKNOWN_SECONDS = 90
 local FIRST_LOOK, SECOND_LOOK = 0.25, 2 -- seconds; then twice as long each time, up to the provider's `poll`
 local HOPELESS = { stopped = true, exited = true, lost = true, gone = true }
+-- So long that must be said, by more than one reading: a fresh machine looks stopped for a moment, and a cloud that means it to run starts
+-- it again.
+local DOWN_SECONDS, RESTART_SECONDS = 10, 60
+
+-- down: since when it has been said that the machine does not run, or nil → the same now; raises when it has been so for long enough
+local function still_hopeful(instance, down)
+  if not HOPELESS[instance.status] then return nil end
+  down = down or clock.now()
+  local patience = instance.restarting and RESTART_SECONDS or DOWN_SECONDS
+  if clock.now() - down < pace.seconds(patience) then return down end
+  return fail.raise("machine", ("the machine went to '%s' while booting%s"):format(instance.native or instance.status,
+    instance.message and ": " .. instance.message or ""))
+end
 
 --- Waits until the machine runs and its ports are known.
 -- @param seen function(instance) called after each look, for the screen and the price check
@@ -91,7 +104,7 @@ local HOPELESS = { stopped = true, exited = true, lost = true, gone = true }
 -- @raise kind `machine` when it will never come up (another one may)
 function machine.boot(provider, session, made, seen)
   local limit, most, pause = pace.of(provider, "boot"), pace.of(provider, "poll"), pace.seconds(FIRST_LOOK)
-  local began, last, unknown, shown, before = clock.now(), "no answer yet", nil, nil, nil
+  local began, last, unknown, shown, before, down = clock.now(), "no answer yet", nil, nil, nil, nil
   local until_ = began + limit
   while clock.now() < until_ do
     task.sleep(pause)
@@ -101,10 +114,7 @@ function machine.boot(provider, session, made, seen)
       last = "it does not show yet" -- a fresh machine may show late
     elseif ok then
       shown = true
-      if HOPELESS[instance.status] then
-        fail.raise("machine", ("the machine went to '%s' while booting%s"):format(instance.native or instance.status,
-          instance.message and ": " .. instance.message or ""))
-      end
+      down = still_hopeful(instance, down)
       unknown = instance.status == "unknown" and instance.native == "unknown" and (unknown or clock.now()) or nil
       if unknown and clock.now() - unknown >= pace.seconds(UNKNOWN_SECONDS) then
         fail.raise("machine", ("the machine's host was not heard of for %s while booting"):format(clock.duration(UNKNOWN_SECONDS)))

@@ -19,7 +19,7 @@ faults.names = {
   ["boot.no_push"] = true, ["boot.slow"] = true,
   ["list.empty"] = true, ["list.partial"] = true, ["list.html"] = true, ["list.stale"] = true, ["list.500"] = true,
   ["get.500"] = true, ["get.html"] = true, ["get.null_fields"] = true, ["get.false_null"] = true,
-  ["get.unknown_status"] = true, ["get.hang"] = true,
+  ["get.unknown_status"] = true, ["get.hang"] = true, ["get.stopped"] = true,
   ["destroy.500"] = true, ["destroy.accepted_not_done"] = true, ["destroy.hang"] = true, ["destroy.429"] = true,
   ["guard.refused"] = true,
   ["pull.stall"] = true, ["pull.error"] = true, ["pull.slow"] = true,

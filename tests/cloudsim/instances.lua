@@ -80,6 +80,9 @@ function instances.get(call)
   if world.faults:take("get.unknown_status", context) then
     shown.actual_status = "hibernating"
   end
+  if world.faults:take("get.stopped", context) then
+    shown.actual_status, shown.intended_status, shown.cur_state, shown.next_state = "stopped", "stopped", "stopped", "stopped"
+  end
   return reply.json(200, {instances = shown})
 end
 

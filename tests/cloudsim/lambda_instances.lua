@@ -102,6 +102,9 @@ function instances.get(call)
   if world.faults:take("get.unknown_status", context) then
     shown.status = "hibernating"
   end
+  if world.faults:take("get.stopped", context) then
+    shown.status = "preempted"
+  end
   return lambda_reply.ok(shown)
 end
 

@@ -51,6 +51,12 @@ return {
   { name = "twins, and the client dies at once", play = dies(0.5) },
   { name = "twins, and the client dies while they boot", play = dies(10) },
   { name = "twins, and the client dies later", play = dies(50) },
+  { name = "fresh, and said to be stopped for a moment", play = function(p)
+    p:fault { name = "get.stopped", count = 2 }
+    if scenes.up(p) ~= 0 then p.judge:broken("E3", "no machine was had") end
+    if #p.judge.token_list ~= 1 then p.judge:broken("E3", "a machine was given up for what its cloud said of it at its birth") end
+    p:run "stop"
+  end },
   { name = "a create that made two, and READY", play = function(p)
     p.judge.allow_two = true
     p:fault { name = "create.twice" }

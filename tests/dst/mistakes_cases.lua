@@ -70,6 +70,8 @@ return {
     find = "(session.disk_hour or 0) * seconds(session, now)", replace = "0" },
   { name = "the download costs nothing", file = "work/cost.lua", expects = "S9", only = "cost: a machine that serves",
     find = "session.loading_at and plan.download or 0", replace = "0" },
+  { name = "a fresh machine is given up for one reading", file = "work/machine.lua", expects = "E3", only = "machine: fresh",
+    find = "local DOWN_SECONDS, RESTART_SECONDS = 10, 60", replace = "local DOWN_SECONDS, RESTART_SECONDS = 0, 0" },
   { name = "the agent never reads its key again", file = "work/sight.lua", expects = "E2", only = "agent: the key is changed in .env",
     find = "  for _, name in ipairs(config.renew(refused)) do", replace = "  for _, name in ipairs {} do" },
   { name = "a changed key is no key of the same account", file = "work/proof.lua", expects = "E2", cloud = "lambda", only = "agent: the key is changed",

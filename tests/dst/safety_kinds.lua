@@ -44,6 +44,7 @@ kinds.clouds = {
   { "get.null_fields", "a machine without anything but its id", "S2 E2" },
   { "get.false_null", "gone, says the cloud, and it is there", "S2" },
   { "get.unknown_status", "a status that nobody knows", "S2 E2" },
+  { "get.stopped", "stopped, says the cloud, and it is not", "E3" },
   { "destroy.500", "the destroy fails, done or not", "S2 S7 S9 E1 E2" },
   { "destroy.hang", "the destroy is not answered, done or not", "S2 E E2" },
   { "destroy.429", "the destroy is too frequent", "S2 E1 E2" },
