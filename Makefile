@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # make        builds build/continueplz (packages: make packages)
 # make demo   the main job against the simulator, from a bare machine
-# make check  every test; make bench, make fuzz, make lint, make clean
+# make check  every test (about ten minutes); make check-fast, the quick ones (less than two); make lint, make bench, make fuzz, make clean
 # make mutants  can the money campaign fail? Some minutes; not part of make check
 # make vm     the delivery on a real virtual machine, emulated; not part of check (VM=PATTERN: only some cases)
 BUILD ?= build
@@ -12,11 +12,11 @@ FUZZ_SECONDS ?= 60
 JOBS := $(shell getconf _NPROCESSORS_ONLN)
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all packages check-packages sanitized fuzzed demo check mutants bench fuzz vm lint clean
+.PHONY: all packages check-packages sanitized fuzzed demo check check-fast mutants bench fuzz vm lint clean
 
 all:
 	cmake -S . -B $(BUILD)
-	cmake --build $(BUILD) --parallel $(JOBS)
+	MAKEFLAGS= cmake --build $(BUILD) --parallel $(JOBS)
 
 packages:
 	vendor/bootstrap build
@@ -26,21 +26,23 @@ check-packages:
 
 sanitized:
 	cmake -S . -B $(SANITIZED) -DSANITIZE=ON
-	cmake --build $(SANITIZED) --parallel $(JOBS)
+	MAKEFLAGS= cmake --build $(SANITIZED) --parallel $(JOBS)
 
 fuzzed:
 	cmake -S . -B $(FUZZED) -DFUZZ=ON -DGUEST=OFF -DCMAKE_C_COMPILER=$(CLANG)
-	cmake --build $(FUZZED) --parallel $(JOBS)
+	MAKEFLAGS= cmake --build $(FUZZED) --parallel $(JOBS)
 
 demo: packages
 	$(MAKE) all
 	@BUILD=$(BUILD) tests/demo.sh
 
 check: check-packages
-	$(MAKE) all
-	$(MAKE) sanitized
-	$(MAKE) fuzzed
+	$(MAKE) -j3 --output-sync=target all sanitized fuzzed
 	@BUILD=$(BUILD) SANITIZED=$(SANITIZED) FUZZED=$(FUZZED) tests/check
+
+check-fast: check-packages
+	$(MAKE) all
+	@BUILD=$(BUILD) tests/check fast
 
 mutants: check-packages
 	$(MAKE) all

@@ -6,10 +6,11 @@ local task = require "base.task"
 local term = require "base.term"
 local rig = require "e2e.rig"
 
-local WORKERS = 3
+local WORKERS = 8 -- cases at once: they wait most of the time
 local pattern = ...
 
-local groups = { "main", "clouds", "models", "faults", "crashes", "homes",
+-- The long cases come first, so that none of them is left to run alone at the end.
+local groups = { "faults", "crashes", "main", "clouds", "models", "homes",
   "input", "setup", "cron", "repl", "overrides", "refusals", "words", "consent", "screens", "golden" }
 
 local BOTH = { "vast", "lambda" } -- clouds that a case is played at unless it names its own
