@@ -29,13 +29,27 @@ if ! CONTINUEPLZ_SCRIPTS=$PWD/tests "$bin" -C "$dir/simhome" tests/bench/job.lua
     echo "the main job did not run; its figures are missing"
 fi
 figure() { awk -v name="$1" '$1 == name { print $2 }' "$job"; }
+cp -a "$dir/used" "$dir/years"
+years=$(CONTINUEPLZ_SCRIPTS=$PWD/tests "$bin" -C "$dir/simhome" tests/bench/years.lua "$dir/years") || echo "ten years of history could not be made: $years"
 "$build/bench_start" "$rounds" wg --version -- "$bin" --version -- "$bin" --help -- "$bin" -C "$dir/home" status \
-    -- "$bin" -C "$dir/used" status >"$dir/start"
+    -- "$bin" -C "$dir/used" status -- "$bin" -C "$dir/years" status -- "$bin" -C "$dir/years" status --output=json \
+    -- "$bin" -C "$dir/years" config get MAX_PRICE -- "$bin" -C "$dir/years" stop >"$dir/start"
 median() { sed -n "$1p" "$dir/start" | cut -d ' ' -f 1; }
 wg=$(median 1)
 n=2
 for name in --version --help "status, empty home" "status, home with a key and a journal"; do
     row "$name" "$(ratio "$(median $n)" "$wg")" x 2 "$(median $n) us; wg $wg us"
+    n=$((n + 1))
+done
+echo
+echo "The same in milliseconds, and in a home with ten years of history, two sessions each working day: $years."
+n=2
+for name in --version --help "status, empty home" "status, home with a key and a journal" "status, ten years"; do
+    row "$name" "$(ratio "$(median $n)" 1000)" ms 3 "$(ratio "$(median $n)" "$wg") of wg --version"
+    n=$((n + 1))
+done
+for name in "status --output=json, ten years" "config get, ten years" "stop at rest, ten years"; do
+    echo "  $name: $(ratio "$(median $n)" 1000) ms, $(ratio "$(median $n)" "$wg") of wg --version (no target)"
     n=$((n + 1))
 done
 
@@ -49,6 +63,12 @@ echo
 echo "The main job (tests/bench/job.lua): the simulator's delays are divided by 10000, so that all time is counted as ours, its own work too; median of 7."
 row "start to READY" "$(figure ready_own)" s 1 "our pauses divided by 100; with whole pauses $(figure ready_paced) s"
 echo "  seconds to each record of the journal since the one before: $(awk '/^phase_own_/ { sub("phase_own_", ""); printf "%s %.2f  ", $1, $2 }' "$job")"
+[ -z "$(figure key_ready)" ] || row "a key to READY: init, then up" "$(ratio "$(figure key_ready)" "$(figure ready_own)")" x 1.5 \
+    "$(figure key_ready) s, of which init $(figure key_init) s; as a ratio to start to READY"
+if [ -n "$(figure seen_bytes)" ]; then
+    row "a start on a terminal of 80x24, printed" "$(ratio "$(figure seen_bytes)" "$(figure plain_bytes)")" x 4 \
+        "$(figure seen_bytes) bytes in $(figure seen_seconds) s; without a terminal $(figure plain_bytes) bytes"
+fi
 row "--stop to the terminate request" "$(ratio "$(figure wire_own)" "$(figure start_own)")" x 3 \
     "$(figure wire_own) s; --version, run in the same loop half a second before: $(figure start_own) s"
 echo "  --stop until billing is proven ended: $(figure stopped_own) s; with whole pauses $(figure stopped_paced) s (no target)"

@@ -6,12 +6,15 @@ local clock = require "base.clock"
 local files = require "base.files"
 local http = require "base.http"
 local json = require "base.json"
+local process = require "base.process"
+local pty = require "e2e.pty"
 local rig = require "e2e.rig"
 local task = require "base.task"
 local term = require "base.term"
 
 local copy = ...
 local INSTANT, QUICK, ROUNDS, REQUESTS = 10000, 100, 7, 1000
+local SEEN = 20
 local QUIET = 0.5 -- seconds between READY and the stop, as nobody types it in the same moment
 local MODEL = "--model=qwen3-coder:30b"
 
@@ -100,12 +103,52 @@ local function rounds(r, pace, label, count)
   say("stopped_" .. label, median(stopped))
 end
 
+-- A new user: from a key to READY. init reads the key from its standard input; the simulator's addresses are in the environment.
+local function from_a_key(r)
+  local home, environment = r.home, {}
+  for line in assert(files.read(files.join(home, ".env"))):gmatch("[^\n]+") do
+    if not line:find("^VAST_API_KEY=") then environment[#environment + 1] = line end
+  end
+  r.home, r.more_env = files.join(r.dir, "new"), environment
+  local began = clock.now()
+  r.input = r.account_key .. "\n"
+  succeeded(r:run("init", "--provider=vast", "-y"))
+  r.input = nil
+  say("key_init", clock.now() - began)
+  succeeded(r:run("--cheapest", MODEL, "-y"))
+  say("key_ready", clock.now() - began)
+  succeeded(r:run("--stop"))
+  r.home, r.more_env = home, nil
+end
+
+-- What a whole start prints on a terminal of 80 columns and 24 lines, and without one; the cloud takes seconds, so that there is time for moving lines.
+local function bytes_of_a_start()
+  local r = rig.new { scale = SEEN }
+  local ok, problem = pcall(function()
+    local began = clock.now()
+    local line = ("stty cols 80 rows 24; '%s' -C '%s' --cheapest -y %s"):format(process.exe, r.home, MODEL)
+    say("seen_bytes", #succeeded(pty.run(line, {}, { shell = true, env = { "HOME=" .. r.dir } })).out)
+    say("seen_seconds", clock.now() - began)
+    succeeded(r:run("--stop"))
+    local plain = succeeded(r:run("--cheapest", "-y", MODEL))
+    say("plain_bytes", #plain.out + #plain.err)
+    succeeded(r:run("--stop"))
+  end)
+  r:close()
+  files.remove_tree(r.dir)
+  if not ok then error(problem, 0) end
+end
+
 local r = rig.new { scale = INSTANT }
 local ok, problem = pcall(function()
   rounds(r, QUICK, "own", ROUNDS)
   rounds(r, 1, "paced", 1)
+  r.scale = QUICK
+  r:write_env()
+  from_a_key(r)
 end)
 r:close()
 files.remove_tree(r.dir)
 if not ok then error(problem, 0) end
+if files.exists("/usr/bin/script") then bytes_of_a_start() end
 return 0

@@ -80,15 +80,20 @@ function rig:write_env(extra)
   assert(files.write(files.join(self.home, ".env"), table.concat(lines, "\n") .. "\n", 384))
 end
 
---- Starts the binary in this home, with `more_env` ({"NAME=value"}) besides. Returns the child; `finish(child)` collects it.
+--- Starts the binary in this home, with `more_env` ({"NAME=value"}) besides and `input` as its standard input. Returns the child;
+-- `finish(child)` collects it.
 function rig:start(...)
   self:check_processes()
   local argv = { process.exe, "-C", self.home }
   for _, word in ipairs { ... } do argv[#argv + 1] = word end
   local began = clock.wall()
   local env = { "HOME=" .. self.dir, table.unpack(self.more_env or {}) }
-  local child = process.spawn { argv = argv, env = plain_environment(env), stdin = "null", stdout = "pipe", stderr = "pipe",
-    cwd = "/", session = true } -- without a terminal: nobody can be asked
+  local child = process.spawn { argv = argv, env = plain_environment(env), stdin = self.input and "pipe" or "null", stdout = "pipe",
+    stderr = "pipe", cwd = "/", session = true } -- without a terminal: nobody can be asked
+  if self.input then
+    child.stdin:write(self.input)
+    child.stdin:close()
+  end
   child.began = began
   child.pieces = { {}, {} }
   child.readers = {}

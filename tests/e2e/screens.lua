@@ -27,13 +27,34 @@ local function hard_start(r, before, env)
   return expect.ends(seen(r, before, "--cheapest -y --max-price=5 " .. MODEL, env), 0, "READY", "Money: running").out
 end
 
--- Calls each(picture, is it rewritten?) for every picture of every line, without escapes.
+local function letters(text)
+  local list = {}
+  for _, code in utf8.codes(text) do list[#list + 1] = utf8.char(code) end
+  return list
+end
+
+-- What stands on a line when `piece` is written from its begin over what stood there.
+local function written_over(before, piece)
+  local fresh, erased = piece:gsub("\27%[K", "")
+  local list = letters((fresh:gsub("\27%[[%d;]*%a", "")))
+  local old = letters(before)
+  if erased == 0 then table.move(old, #list + 1, #old, #list + 1, list) end
+  return table.concat(list)
+end
+
+-- Calls each(picture, is it rewritten?) for every picture of every line. → in how many only the spinner was sent
 local function pictures(text, each)
+  local alone = 0
   for line in text:gmatch("[^\n]*") do
-    local list = {}
-    for picture in line:gsub("\27%[[%d;]*%a", ""):gmatch("[^\r]+") do list[#list + 1] = picture end
-    for index, picture in ipairs(list) do each(picture, index < #list) end
+    local pieces, picture = {}, ""
+    for piece in line:gmatch("[^\r]+") do pieces[#pieces + 1] = piece end
+    for index, piece in ipairs(pieces) do
+      picture = written_over(picture, piece)
+      each(picture, index < #pieces)
+      alone = alone + (piece:find("^      [^ -~]+$") and 1 or 0)
+    end
   end
+  return alone
 end
 
 local function typed(name, run)
@@ -47,7 +68,7 @@ for _, columns in ipairs { 80, 60, 40 } do
   typed(("a hard start fits %d columns, and each moving line says what is waited for"):format(columns), function(r)
     local out = hard_start(r, ("stty cols %d rows 24;"):format(columns))
     local asked, pulled, left = 0, 0, 0
-    pictures(out, function(picture, moving)
+    local alone = pictures(out, function(picture, moving)
       expect.that(term.width(picture) <= columns - (moving and 1 or 0), ("%d columns: %s"):format(term.width(picture), picture))
       expect.that(not picture:find("^      [^ -~]+ *$"), "a spinner without a word: " .. picture)
       asked = asked + (picture:find("Asking for vast", 1, true) and 1 or 0)
@@ -57,6 +78,7 @@ for _, columns in ipairs { 80, 60, 40 } do
     expect.that(asked > REFUSED and left > 5 and left >= pulled - 5, ("%d pictures of asking, %d of pulling, %d of them with the time left")
       :format(asked, pulled, left))
     expect.that(columns < 80 or out:find("on%-demand %(%ds%)") or out:find("spot %(%ds%)"), "the time of the slow create is not shown: " .. out)
+    expect.that(alone > 5, alone .. " pictures in which only the spinner was sent")
     local _, sums = out:gsub("in vain", "")
     expect.that(sums == 1 and not out:find("no_such_ask", 1, true), sums .. " lines about refusals")
     expect.that(not out:find("€", 1, true), "euros at a rate that nobody set")
