@@ -43,6 +43,7 @@ local rows = {
   { name = "shell", kind = "none", doc = "lines for a shell: eval \"$(continueplz endpoint --shell)\"" },
   { name = "json", kind = "none", against = "shell", doc = "the same as --output=json" },
   { name = "for", kind = "text", value = "CLIENT", against = "shell", doc = "continue, opencode, codex, claude, aider, zed or pi" },
+  { name = "write", kind = "none", against = "shell", doc = "with --for: put it into the client's own file; asks before it replaces anything" },
   { name = "vram", kind = "number", value = "GB", most = 100000, against = "gpu", doc = "a card with this much memory, as it is sold, like 24" },
   { name = "lines", short = "n", kind = "number", value = "N", most = 1000000, doc = "how many lines (default 40)" },
   { name = "trace", kind = "none", doc = "show every request and answer, secrets hidden" },

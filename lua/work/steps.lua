@@ -308,7 +308,7 @@ function steps.health(run)
     function(text) run.ui:note(text) end)
   twins.end_all(run.journal, run.provider, run.session, run.ui, true)
   link.tell(run.session.token, "/lease", { idle = run.made.limits.idle })
-  run.journal:append("ready", run.session.token, { speed = run.health.tokens_per_second })
+  run.journal:append("ready", run.session.token, { speed = run.health.tokens_per_second, context = run.health.context })
   run.ui:done(run.health.tokens_per_second and ("Model responding (%.0f tokens/s)"):format(run.health.tokens_per_second) or "Model responding")
 end
 

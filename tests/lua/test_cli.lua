@@ -124,7 +124,7 @@ return function(t)
   end)
 
   t:case("options that contradict each other, numbers that are none", function()
-    local takes = { ["for"] = "endpoint", json = "endpoint", systemd = "schedule", vram = "models" }
+    local takes = { ["for"] = "endpoint", json = "endpoint", systemd = "schedule", vram = "models", write = "endpoint" }
     for _, row in ipairs(flags.list) do
       if row.against then
         local function word(each)

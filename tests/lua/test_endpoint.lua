@@ -24,7 +24,7 @@ return function(t)
       local config = text(name)
       t:ok(config:find("http://127.0.0.1:23456", 1, true), name .. " has the address")
       t:ok(config:find("qwen3-coder:30b", 1, true), name .. " has the model")
-      if name ~= "claude" and name ~= "aider" then
+      if name ~= "aider" then
         t:ok(config:find("65536", 1, true), name .. " has the context")
       end
     end
@@ -54,8 +54,42 @@ return function(t)
       context = 5 }
     t:ok(table.concat(lines, "\n"):find("export CONTINUEPLZ_MODEL='a'\\''b $(touch x)'", 1, true), table.concat(lines, "\n"))
     for _, line in ipairs(lines) do
-      t:ok(line:find("^export [A-Z_]+='.*'$"), line)
+      t:ok(line:find("^export [%a_]+='.*'$"), line)
     end
+  end)
+
+  t:case("claude is told both models and the true window, aider no warnings", function()
+    local claude = text "claude"
+    for _, line in ipairs { "ANTHROPIC_MODEL='qwen3-coder:30b'", "ANTHROPIC_SMALL_FAST_MODEL='qwen3-coder:30b'", "CLAUDE_CODE_MAX_CONTEXT_TOKENS='65536'",
+      "CLAUDE_CODE_MAX_OUTPUT_TOKENS='8192'" } do
+      t:ok(claude:find("\nexport " .. line .. "\n", 1, true), line .. " in " .. claude)
+    end
+    t:ok(text("aider"):find("\naider --no-show-model-warnings --model 'openai/qwen3-coder:30b'", 1, true), text "aider")
+    t:ok(not (claude .. text "aider"):find("NO_PROXY"), "no word of proxies where there is none")
+  end)
+
+  t:case("the local address is not asked through a proxy", function()
+    local endpoint = { url = ENDPOINT.url, openai = ENDPOINT.openai, model = "m", context = 5, no_proxy = "corp,127.0.0.1,localhost" }
+    for _, proxied in ipairs { false, true } do
+      endpoint.proxied = proxied
+      for name, wanted in pairs { shell = true, claude = proxied, aider = proxied } do -- order: free
+        local lines = table.concat(name == "shell" and clients.shell(endpoint) or clients.find(name)(endpoint), "\n")
+        t:equal(lines:find("export NO_PROXY='corp,127.0.0.1,localhost'\nexport no_proxy='corp,127.0.0.1,localhost'", 1, true) ~= nil, wanted, name)
+      end
+    end
+  end)
+
+  t:case("each client's file is where it looks for it", function()
+    local function file(name, env, there)
+      return clients.file(name, function(variable) return env[variable] end, function(path) return path == there end)
+    end
+    local home = { HOME = "/h" }
+    t:equal({ file("opencode", home), file("pi", home), file("zed", home), file("codex", home), file("continue", home), file("claude", home) },
+      { "/h/.config/opencode/opencode.json", "/h/.pi/agent/models.json", "/h/.config/zed/settings.json", "/h/.codex/config.toml", "/h/.continue/config.yaml" })
+    t:equal(file("opencode", { HOME = "/h", XDG_CONFIG_HOME = "/x" }), "/x/opencode/opencode.json")
+    t:equal(file("opencode", { HOME = "/h", XDG_CONFIG_HOME = "relative" }), "/h/.config/opencode/opencode.json")
+    t:equal(file("opencode", home, "/h/.config/opencode/opencode.jsonc"), "/h/.config/opencode/opencode.jsonc")
+    t:equal(file("codex", { HOME = "/h", CODEX_HOME = "/c" }), "/c/config.toml")
   end)
 
   t:case("money: what the last line says", function()
