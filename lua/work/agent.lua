@@ -15,6 +15,7 @@ local contact = require "work.contact"
 local journal = require "work.journal"
 local link = require "work.link"
 local delivery = require "work.delivery"
+local memory = require "work.memory"
 local pace = require "work.pace"
 local reactions = require "work.reactions"
 local recover = require "work.recover"
@@ -34,9 +35,15 @@ local GRACE = 20           -- seconds an unfinished start is left alone
 
 local agent = {}
 
+-- Reads the journal again.
+local function read(self)
+  self.book:refresh()
+  memory.keep(self.kept, self.book)
+end
+
 -- Brings the tunnel in line with the journal.
 local function follow(self)
-  self.book:refresh()
+  read(self)
   local session = self.book:current()
   self.session = session
   if session and (not self.contact or self.contact.token ~= session.token) then self.contact = contact.of(self.book.home, session) end
@@ -79,17 +86,30 @@ local end_session
 
 local function react(self, name, session, more) reactions.react(self, name, session, more, end_session) end
 
--- The machine is no longer what we rented: end it, for a stopped one still bills and may start again by itself.
+-- Takes home.lock. → true when it is ours; nil when somebody else is at work; false when it cannot be had at all (a disk that takes no
+-- writes), which keeps nobody from ending a machine (DESIGN §1.14)
+local function hold(self)
+  local locked, why, code = self.book:acquire("agent")
+  if locked then return true end
+  if code == "busy" then return nil end
+  log.error("the folder cannot be locked; what is to be ended is ended without a record of it", { error = why })
+  return false
+end
+
+-- The machine is no longer what we rented: end it, for a stopped one still bills and may start again by itself. One that was ended
+-- without a record of it (self.over: token → reason) is ended again, silently, when that can be recorded.
 function end_session(self, session, provider, reason, message)
-  if not self.book:acquire("agent") then return end
-  local current, outcome, doubt = self.book:session(session.token), nil, nil
-  if current and not current.closed then
-    alert.warn(message, { instance_id = session.id, provider = session.provider })
+  local locked, over = hold(self), self.over[session.token]
+  if locked == nil or over and not locked then return end
+  local current, outcome, doubt = self.book:session(session.token) or session, nil, nil
+  if not current.closed then
+    if not over then alert.warn(message, { instance_id = session.id, provider = session.provider }) end
     local ok
     ok, outcome, doubt = fail.try(stop.session, self.book, provider, current, reason, silent)
     if not ok then log.error("ending the machine failed", { error = fail.message(outcome) }) end
+    self.over[session.token] = ok and outcome ~= "unproven" and self.book.unrecorded and reason or nil
   end
-  self.book:release()
+  if locked then self.book:release() end
   follow(self)
   if outcome == "unproven" then react(self, "unproven", session, { reason = doubt }) end
 end
@@ -127,6 +147,8 @@ local function look(self, session)
     return sight.failed(self.sight, session, instance)
   end
   sight.seen(self.sight, self.book, session, provider, instance)
+  local over = self.over[session.token]
+  if over then return end_session(self, session, provider, over) end
   self.cloud_problem, self.instance, self.seen_at = nil, instance, clock.wall()
   local verdict = watch.verdict(self.sights, session, self.contact, instance, function() return answers(self, session) end)
   if watch.doubted(self.sights, session) and not session.paused and self.book:acquire("agent") then
@@ -153,10 +175,12 @@ end
 local function leftovers(self)
   for _, session in ipairs(self.book:open_sessions()) do
     if recover.is_broken(session) and math.abs(clock.wall() - (session.last or 0)) > pace.seconds(GRACE) then
-      if not self.book:acquire("agent") then return end
-      local ok, results = fail.try(stop.all, self.book, { self.book:session(session.token) }, "unfinished start", silent, not session.id and 1 or nil)
+      local locked = hold(self)
+      if locked == nil then return end
+      local current = self.book:session(session.token) or session
+      local ok, results = fail.try(stop.all, self.book, { current }, "unfinished start", silent, not session.id and 1 or nil)
       if not ok then log.error("a leftover could not be ended", { error = fail.message(results) }) end
-      self.book:release()
+      if locked then self.book:release() end
       local last = ok and results[1]
       if last and last.outcome == "unproven" then react(self, "unproven", session, { reason = last.doubt }) end
     end
@@ -190,7 +214,7 @@ local function next_look(self)
     (ahead.about(self.ahead, session) and finish_asked or look)(self, session)
   end
   leftovers(self)
-  self.book:refresh()
+  read(self)
   self.warned = budget.watch(self.book:recent(budget.SECONDS), self.warned)
   tell_news(self)
   alert.deliver()
@@ -259,7 +283,8 @@ end
 function agent.run()
   local lock = files.lock(files.join(config.home(), "agent.lock"), "agent")
   if not lock then return 6 end
-  local self = { book = journal.open(config.home()), bell = task.channel(), memory = {}, sights = {}, sight = {}, ending = task.channel(), ahead = {} }
+  local self = { book = journal.open(config.home(), true), bell = task.channel(), memory = {}, kept = {}, sights = {},
+    sight = {}, over = {}, ending = task.channel(), ahead = {} }
   local listener = net.listen { unix = link.socket("agent") }
   log.info("Agent starts", { home = config.home() })
   follow(self)

@@ -30,7 +30,7 @@ function apply.sent(s, r) s.state, s.started = "sent", r.t end
 function apply.lost(s, r) s.state, s.lost, s.lost_reason = "lost", r.t, r.reason end
 
 function apply.bound(s, r)
-  s.state, s.id, s.bound_at, s.lost, s.closed, s.ended = "bound", r.id, r.t, nil, nil, nil
+  s.state, s.id, s.bound_at, s.lost, s.closed, s.ended, s.found = "bound", r.id, r.t, nil, nil, nil, nil
   s.adopted = r.adopted
 end
 

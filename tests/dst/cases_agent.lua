@@ -69,7 +69,46 @@ local function rotated(p, machine, guest)
   powerless(machine, guest)
 end
 
+local function record(p, name) return p.sim.disk[p.HOME .. "/" .. name] end
+
+-- The agent lives while the record of its machine is taken away (or put back to what `back` holds): it is there again, and its limits hold.
+local function forgotten(p, back)
+  local token, machine, guest = ready(p)
+  powerless(machine, guest)
+  for _, name in ipairs { "journal", "history", ".continueplz.state" } do p.sim.disk[p.HOME .. "/" .. name] = back and back[name] or nil end
+  p.judge:forgets()
+  p:pass(180)
+  must(p, record(p, "journal") and record(p, "journal").data:find(token, 1, true), "E2", "an agent that saw a session forgot it")
+  p:run("status", "--output=json")
+  must(p, p.last.out:find('"status":"ready"', 1, true) and p.last.out:find('"money_running":true', 1, true), "E3", "status: " .. p.last.out)
+  p:pass(1800 + ENDING + BOUND - 180)
+  over(p, token, 1800 + ENDING, "an agent that does not forget")
+  must(p, p:run "stop" == 0, "E2", "a stop after everything was over did not prove it")
+end
+
 return {
+  { name = "the journal is deleted beside the agent", settings = with "IDLE_MINUTES=30", play = function(p) forgotten(p) end },
+  { name = "the home is put back to before the rent beside the agent", settings = with "IDLE_MINUTES=30", play = function(p)
+    ready(p)
+    p:run "stop"
+    local back = {}
+    for _, name in ipairs { "journal", "history", ".continueplz.state" } do back[name] = record(p, name) end
+    forgotten(p, back)
+  end },
+  { name = "a disk that takes no writes, and a limit is over", settings = with "IDLE_MINUTES=30", play = function(p)
+    local token, machine, guest = ready(p)
+    powerless(machine, guest)
+    p.read_only = true
+    p:pass(1800 + ENDING + BOUND)
+    over(p, token, 1800 + ENDING, "an agent that cannot write")
+    p:pass(1800)
+    local warned = 0
+    for _, line in ipairs(p.sim.log) do warned = warned + (line.message:find("cannot; it is ended from here", 1, true) and 1 or 0) end
+    must(p, warned == 1, "E4", ("it was told %d times that the machine is ended"):format(warned))
+    p:heal()
+    p:pass(300)
+    must(p, p:run "stop" == 0, "E2", "a stop after everything was over did not prove it")
+  end },
   { name = "the key is changed in .env while a machine is in use", settings = with "IDLE_MINUTES=30", play = function(p)
     local token, machine, guest = ready(p)
     rotated(p, machine, guest)

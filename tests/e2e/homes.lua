@@ -3,6 +3,7 @@
 local expect = require "e2e.expect"
 local files = require "base.files"
 local process = require "base.process"
+local rig = require "e2e.rig"
 
 local MODEL = "--model=qwen3-coder:30b"
 local VAST = { "vast" }
@@ -44,6 +45,17 @@ case("journal deleted: status finds the machine, stop ends it", function(r)
   expect.ends(r:run("stop"), 0, "Confirmed", "Session cost")
   expect.all_over(r)
   expect.ends(r:run("status"), 0, "Money: none is running")
+end)
+
+case("journal deleted while the agent lives: it is put back, and nothing is missing", function(r)
+  up(r)
+  remove(r, "journal")
+  rig.wait_for("the journal", 30, function() return r:journal():find('"kind":"ready"', 1, true) end)
+  local object = expect.json(expect.ends(r:run("status", "--output=json"), 0))
+  expect.that(object.status == "ready" and object.money_running == true and object.cost.current, "status: " .. object.status)
+  expect.ends(r:run("ping"), 0)
+  expect.ends(r:run("stop"), 0, "Confirmed", "Session cost")
+  expect.all_over(r)
 end)
 
 case("journal, history and state deleted: stop ends what bears the home's name", function(r)
