@@ -138,15 +138,20 @@ local function fitted(text)
   return text .. "…"
 end
 
+-- Where only the spinner moves, only the spinner is written.
 function Screen:draw()
   if not self.moving then
     return
   end
   self.frame = self.frame % #SPINNER + 1
   local since = clock.duration(clock.now() - (self.since or clock.now()))
-  local text = INDENT .. SPINNER[self.frame] .. " " .. M.fit(self.moving, since, (term.size() or 80) - #INDENT - 3)
-  term.draw("out", "\r" .. fitted(clean.line(text, LONGEST)) .. "\27[K")
-  self.shown = true
+  local words = M.fit(self.moving, since, (term.size() or 80) - #INDENT - 3)
+  local text = INDENT .. SPINNER[self.frame]
+  if words == self.shown then
+    return term.draw("out", "\r" .. text)
+  end
+  term.draw("out", "\r" .. fitted(clean.line(text .. " " .. words, LONGEST)) .. "\27[K")
+  self.shown = words
 end
 
 -- The task that keeps the moving line moving.
