@@ -82,7 +82,7 @@ end
 function apply.kept(s, r) s.kept = r.reason end
 
 function apply.stopping(s, r)
-  s.state, s.stopping, s.destroyed, s.absences, s.unproven = "stopping", r.reason or "stop", nil, 0, nil
+  s.state, s.stopping, s.destroyed, s.absences, s.unproven, s.ended = "stopping", r.reason or "stop", nil, 0, nil, nil
   s.stop_began = s.stop_began or r.t
 end
 
@@ -95,7 +95,8 @@ function apply.absent(s, r)
   s.state, s.absences, s.ended = "absent", r.n or (s.absences or 0) + 1, r.n ~= 1 and s.ended or r.t
 end
 
-function apply.unproven(s, r) s.state, s.unproven = "unproven", r.reason end
+-- It may be there, whatever was seen before.
+function apply.unproven(s, r) s.state, s.unproven, s.ended = "unproven", r.reason, nil end
 
 function apply.closed(s, r)
   s.cost_at_most = r.at_most

@@ -124,16 +124,17 @@ local function trouble(rng, step)
   end
 end
 
--- A machine is rented before it is stopped.
-local function word_of(rng, state)
+--- Which command comes next: a machine is rented before it is stopped. state: the caller's table of one home
+function chance.word_of(rng, state)
   local words = state.rented and { "stop", "stop", "stop", "status", "up" } or { "up", "up", "up", "up", "up", "stop", "status" }
   local word = pick(rng, words)
   state.rented = word == "up" or word == "status" and state.rented
   return word
 end
 
-local function command_step(rng, state)
-  local step = { op = "run", word = word_of(rng, state) }
+--- A command with the faults that it meets, and perhaps trouble while it runs.
+function chance.command_step(rng, state)
+  local step = { op = "run", word = chance.word_of(rng, state) }
   step.faults = faults_before(rng, state, step.word)
   if rng:int(1, 2) == 1 then trouble(rng, step) end
   return step
@@ -141,7 +142,7 @@ end
 
 local function one_step(rng, state)
   local kind = rng:int(1, 14)
-  if kind <= 9 then return command_step(rng, state) end
+  if kind <= 9 then return chance.command_step(rng, state) end
   if kind == 10 then return { op = "pass", seconds = rng:int(1, 7200) } end
   if kind == 11 and state.rented then return { op = "cloud", what = pick(rng, { "outbid", "exited", "offline", "destroy", "stopped" }) } end
   if kind == 12 then return { op = "lights out" } end
@@ -165,7 +166,8 @@ function chance.steps(seed)
   return list, pick(rng, ending.ways)
 end
 
-local function words(word) return word == "up" and scenes.UP or { word } end
+--- The command line of a word.
+function chance.words(word) return word == "up" and scenes.UP or { word } end
 
 -- Can this command meet the fault at this moment? Nothing is rented beside a machine that is wanted, and nothing destroyed without one.
 local function meets(p, word, order)
@@ -190,7 +192,7 @@ chance.events = {
   signal = function(_, step, process) process:signal(step.signal) end,
   jump = function(p, step) p.sim:jump(step.jump) end,
   sleep = function(p, step) p:suspend(step.sleep) end,
-  beside = function(p, step) step.second = p:start(words(step.beside)) end,
+  beside = function(p, step) step.second = p:start(chance.words(step.beside)) end,
   offline = function(p, step)
     p.offline = true
     p.sim:at(step.offline, function() p.offline = nil end)
@@ -210,9 +212,10 @@ local function order_events(p, step, process)
   end
 end
 
-local function run_step(p, step)
+--- Runs a command to its end with what was made for it.
+function chance.run_step(p, step)
   order_faults(p, step)
-  local process = p:start(words(step.word))
+  local process = p:start(chance.words(step.word))
   if step.kill then
     p:ordered "kill"
     p.aim = { process = process, at = step.kill.at, how = step.kill.how, all = step.kill.all }
@@ -228,7 +231,7 @@ local function run_step(p, step)
 end
 
 local DO = {
-  run = run_step,
+  run = chance.run_step,
   pass = function(p, step) p:pass(step.seconds) end,
   heal = function(p) p:heal() end,
   jump = function(p, step) p.sim:jump(step.seconds) end,

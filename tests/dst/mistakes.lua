@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Mistakes for dst/mutants.lua: { name=, file= (below lua/), find=, replace=, expects = the invariant that is broken then, cloud = "vast"
--- (default), "lambda" or "both", parts, only, seeds: as options of dst/run.lua, when not the random histories and crash points;
+-- (default), "lambda" or "both", parts, only, seeds, from: as options of dst/run.lua, when not the random histories and crash points;
 -- all = every way of a crash point, long = the long cases too }.
 local list = {
   -- S1: a record on disk before a create leaves, and every token leaves once

@@ -28,7 +28,7 @@ local fake = load "fakehost"
 local play = { HOME = HOME, KEY = KEY }
 local methods = {}
 play.__index = methods
-methods.HOME, methods.KEY = HOME, KEY
+methods.KEY = KEY
 
 -- What a crash can cut in two: primitives that change something outside of the process.
 local ACTS = {}
@@ -47,7 +47,7 @@ local function pump(self)
   self.sim:at(wait, function()
     self.pumped = nil
     self.world:tick()
-    self.judge:billing()
+    for _, each in sorted(self.family) do each.judge:billing() end
     pump(self)
   end)
 end
@@ -57,7 +57,9 @@ local function machine(self, instance)
   if not made then
     made = guests.new({ sim = self.sim, world = self.world, cloud = self.cloud, pump = function() pump(self) end,
       guarded = function() self:trace("guard ends " .. instance.id) end,
-      asked = function(request, taken) self.judge:control(instance, request, taken) end,
+      asked = function(request, taken)
+        for _, each in sorted(self.family) do each.judge:control(instance, request, taken) end
+      end,
       says = function(state)
         for name, value in sorted(self.guard_says or {}) do state[name] = value end
         return state
@@ -132,18 +134,17 @@ local function settings(self, key)
     lines[#lines + 1] = line
   end
   table.move({ "REGISTRY_URL=http://127.0.0.1:7002", "" }, 1, 2, #lines + 1, lines)
-  self.sim.disk[HOME .. "/.env"] = { data = table.concat(lines, "\n"), mode = 384, mtime = 0 }
+  self.sim.disk[self.HOME .. "/.env"] = { data = table.concat(lines, "\n"), mode = 384, mtime = 0 }
 end
 
 local function child(options)
-  local words = { options.argv[#options.argv] } -- exe -C HOME agent
+  local home, word = options.argv[#options.argv - 1], options.argv[#options.argv] -- exe -C HOME agent
   local env = {}
   for _, line in ipairs(options.env) do
     local name, value = line:match("^([^=]*)=(.*)$")
     env[name] = value
   end
-  return function(require) return require("cli").main(words) end,
-    { name = words[1], bare = true, daemon = true, home = HOME, env = env }
+  return function(require) return require("cli").main { word } end, { name = word, bare = true, daemon = true, home = home, env = env }
 end
 
 local function foreign_machines(self, labels)
@@ -154,20 +155,18 @@ local function foreign_machines(self, labels)
   end
 end
 
---- A fresh world. options: seed, cloud ("vast"), foreign (other people's machines in the account), lent (the key is in the
--- environment of the commands and not in .env), settings (lines of .env, instead of those of the same names), credit (dollars)
-function play.new(options)
-  local self = setmetatable({ seed = options.seed, lines = {}, guests = {}, guest_order = {}, roads = {}, orders = {}, foreign = {}, slept = 0, key = KEY,
-    lent = options.lent,
-    more = options.settings or {}, name = options.cloud or "vast", cloud = clouds[options.cloud or "vast"] }, play)
+-- Which home's play a process of the world belongs to.
+local function owner(self, process) return self.family[process and process.home] or self end
+
+-- The world: its computer, its clouds, and what machines do.
+local function open_world(self, options)
   self.sim = fake.new { seed = "dst" .. options.seed, assets = { ["guest.gz"] = "guest program\n" },
-    http = function(request, process) return http(self, request, process) end,
-    hook = function(name, process, ...) return hook(self, name, process, ...) end,
+    http = function(request, process) return http(owner(self, process), request, process) end,
+    hook = function(name, process, ...) return hook(owner(self, process), name, process, ...) end,
     spawn = function(spawned) return child(spawned) end,
     tunnel = function(wanted, process) return roads.open(self, wanted, process) end }
   local sim = self.sim
   self.world = worlds.new { now = function() return sim.now + fake.EPOCH end, seed = options.seed, keys = { KEY }, credit = options.credit or 500 }
-  self.judge = judges.new(self)
   local hooks, world = self.world.hooks, self.world
   hooks.start = function(instance)
     if instance.args and instance.args[1] ~= "-c" then return {} end
@@ -177,10 +176,34 @@ function play.new(options)
   hooks.stop = function(instance)
     if self.guests[instance.id] then self.guests[instance.id]:stop() end
   end
-  sim.disk[HOME] = { dir = true }
+end
+
+local SHARED = { "sim", "world", "lines", "guests", "guest_order", "roads", "orders", "foreign", "family", "seed", "name", "cloud" }
+
+--- A fresh world. options: seed, cloud ("vast"), foreign (other people's machines in the account), lent (the key is in the
+-- environment of the commands and not in .env), settings (lines of .env, instead of those of the same names), credit (dollars)
+function play.new(options)
+  local self = setmetatable({ seed = options.seed, lines = {}, guests = {}, guest_order = {}, roads = {}, orders = {}, foreign = {}, slept = 0,
+    family = {}, key = KEY, lent = options.lent, more = options.settings or {}, HOME = HOME, name = options.cloud or "vast",
+    cloud = clouds[options.cloud or "vast"] }, play)
+  open_world(self, options)
+  self.judge = judges.new(self)
+  self.family[HOME] = self
+  self.sim.disk[HOME] = { dir = true }
   settings(self, KEY)
   if options.foreign ~= false then foreign_machines(self, { "somebody else's", "cplz-00000000-0123456789ab" }) end
   pump(self)
+  return self
+end
+
+--- Another home of the same user, on the same computer and account. Its judge is its own: what the other homes own is foreign to it.
+function play.beside(first, home)
+  local self = setmetatable({ slept = 0, key = KEY, more = first.more, HOME = home }, play)
+  for _, name in ipairs(SHARED) do self[name] = first[name] end
+  self.judge = judges.new(self)
+  self.family[home] = self
+  self.sim.disk[home] = { dir = true }
+  settings(self, KEY)
   return self
 end
 
@@ -260,7 +283,7 @@ end
 function methods:start(words)
   local env = self.lent and { HOME = self.sim.env.HOME, [self.cloud.environment(KEY)[1]:match("^[^=]+")] = KEY } or nil
   local process = self.sim:start(function(require) return require("cli").main(words) end,
-    { name = words[1], bare = true, daemon = false, home = HOME, argv = words, env = env })
+    { name = words[1], bare = true, daemon = false, home = self.HOME, argv = words, env = env })
   self:trace("$ " .. table.concat(words, " "))
   local slept = self.slept
   local function judge_time()
@@ -296,7 +319,7 @@ function methods:pass(seconds) self.sim:run(seconds) end
 --- The computer sleeps: nothing of us runs, the world goes on.
 function methods:suspend(seconds)
   local asleep = {}
-  self.slept = self.slept + seconds
+  for _, each in sorted(self.family) do each.slept = each.slept + seconds end
   for _, process in ipairs(self.sim.processes) do
     if process.state == "waiting" then process.state, asleep[#asleep + 1] = "suspended", process end
   end
@@ -317,7 +340,8 @@ end
 --- The agent that lives, or nil.
 function methods:agent()
   for _, process in ipairs(self.sim.processes) do
-    if process.name == "agent" and process.state ~= "done" and process.state ~= "killed" then return process end
+    local lives = process.state ~= "done" and process.state ~= "killed"
+    if process.name == "agent" and process.home == self.HOME and lives then return process end
   end
 end
 

@@ -3,12 +3,13 @@
 --   [--seeds=N] [--from=S]      random histories S … S+N-1
 --   [--crash]                   every crash point in every way (without: each point in a few ways)
 --   [--first[=INVARIANT]]       end at the first failure, or at the first of that invariant (S1 … E5, bug); nothing is shrunk then
---   [--parts=A,B,…]             only these of policies, consent, workday, determinism, cases, random, crash
+--   [--parts=A,B,…]             only these of policies, consent, workday, determinism, cases, random, homes, crash
 --   [--long]                    the long cases too
 --   [--case=N:CLOUD]            one case, with its trace, as a failure names it
 --   [--only=TEXT]               scenes and cases whose name holds it, none when empty
 --   [--cloud=NAME]              only this cloud
 --   [--replay=SEED[:STEPS[:CLOUD]]]  one random history, with its trace
+--   [--homes=SEED:CLOUD]        one history of three homes, with its trace
 --   [--policy=SEED]             one start with a random policy
 --   [--crash=A:B:…]             one crash point, with its trace, as a failure names it
 local cases = require "dst.cases"
@@ -20,12 +21,13 @@ local fail = require "base.fail"
 local kinds = require "dst.safety_kinds"
 local policies = require "dst.policies"
 local scenes = require "dst.scenes"
+local several = require "dst.several"
 local sorted = require "base.sorted"
 local tally = require "dst.tally"
 local term = require "base.term"
 local workday = require "dst.workday"
 
-local SEEDS, FEW = 150, 1 -- what a run without options does
+local SEEDS, HOMES, FEW = 150, 30, 1 -- what a run without options does
 
 local failed, first_only, sought = 0, false, nil
 
@@ -92,6 +94,19 @@ local function random_histories(first, count, cloud)
   happened(counts, count, cloud)
 end
 
+-- Three homes on one account.
+local function three_homes(first, count, cloud)
+  local failures = {}
+  for seed = first, first + count - 1 do
+    local verdict = several.play(seed, cloud)
+    if verdict and (not sought or verdict:match("^%w+") == sought) then
+      failures[#failures + 1] = { replay = ("--homes=%d:%s"):format(seed, cloud), verdict = verdict }
+      if first_only then break end
+    end
+  end
+  report(("three homes on one account, %s (%d from seed %d)"):format(cloud, count, first), failures)
+end
+
 -- The same seed must give the same history, to the byte; another seed another one.
 local function determinism(cloud)
   local failures = {}
@@ -138,7 +153,7 @@ local function told_cases(options, cloud)
   end
 end
 
-local PARTS = { "policies", "consent", "workday", "determinism", "cases", "random", "crash" }
+local PARTS = { "policies", "consent", "workday", "determinism", "cases", "random", "homes", "crash" }
 
 -- The parts to play. text: names with commas, or nil for all. → set
 local function parts_of(text)
@@ -156,6 +171,9 @@ local function at_cloud(cloud, parts, options)
   if parts.cases and options.only ~= "" then told_cases(options, cloud) end
   if parts.random and options.seeds ~= "0" and not over() then
     random_histories(tonumber(options.from) or 1, tonumber(options.seeds) or SEEDS, cloud)
+  end
+  if parts.homes and options.seeds ~= "0" and not over() then
+    three_homes(tonumber(options.from) or 1, tonumber(options.seeds) or HOMES, cloud)
   end
   if parts.crash and options.only ~= "" and not over() then crash_points(options, cloud) end
 end
@@ -179,6 +197,10 @@ local function main(...)
     return wrong and 1 or 0
   end
   if options.crash and options.crash ~= "" then return show(crash.replay(options.crash)) end
+  if options.homes then
+    local seed, cloud = options.homes:match("^(%d+):(%a+)$")
+    return show(several.play(tonumber(seed), cloud))
+  end
   if options.case then
     local index, cloud = options.case:match("^(%d+):(%a+)$")
     return show(cases.play(cases.list[tonumber(index)], cloud))
