@@ -45,7 +45,8 @@ end
 -- The campaign with the changed file before all others. → exit code, what it says
 local function campaign(overlay, mistake)
   local env = { "CONTINUEPLZ_SCRIPTS=" .. overlay .. ":" .. files.join(root, "tests"), "CONTINUEPLZ_HOME=" .. files.join(dir, "home"), "HOME=" .. dir }
-  local argv = { process.exe, files.join(root, "tests/dst/run.lua"), "--first=" .. mistake.expects, "--seeds=" .. (mistake.seeds or 300), "--from=" .. (mistake.from or 1),
+  local argv = { process.exe, files.join(root, "tests/dst/run.lua"), "--first=" .. mistake.expects, "--seeds=" .. (mistake.seeds or 300),
+    "--from=" .. (mistake.from or 1),
     "--parts=" .. (mistake.parts or "random,crash") }
   if mistake.cloud ~= "both" then argv[#argv + 1] = "--cloud=" .. (mistake.cloud or "vast") end
   if mistake.all then argv[#argv + 1] = "--crash" end
