@@ -24,6 +24,11 @@ function M.both(amount, rate)
   return ("$%.2f (≈ €%.2f)"):format(amount, amount * rate.per_dollar)
 end
 
+--- The rate in a JSON answer: nil when nobody set one.
+function M.rate_object(rate)
+  return rate and not rate.assumed and { per_dollar = rate.per_dollar, date = rate.date, source = rate.source } or nil
+end
+
 --- "€1.00 per dollar of 2026-11-01 (built-in, ...)".
 function M.rate(rate)
   return ("€%.2f per dollar of %s (%s)"):format(rate.per_dollar, rate.date, rate.source)

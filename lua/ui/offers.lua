@@ -146,7 +146,7 @@ function M.object(model)
     vram_gb = format.rounded(want.vram_gb, 2), disk_gb = want.disk_gb,
     hours = want.hours,
     offers = json.array(list), rejected = json.array(rejected), providers = json.array(clouds), currency = "USD",
-    euro_rate = { per_dollar = model.rate.per_dollar, date = model.rate.date, source = model.rate.source },
+    euro_rate = format.rate_object(model.rate),
   }
 end
 

@@ -205,10 +205,6 @@ function M.ready(model)
   return lines
 end
 
-local function euro(rate)
-  return rate and { per_dollar = rate.per_dollar, date = rate.date, source = rate.source } or nil
-end
-
 --- The JSON object of `status` and `up` (names of PRD §3.2).
 function M.object(model)
   if model.state == "none" or model.state == "unknown" then
@@ -239,7 +235,7 @@ function M.object(model)
     tunnel = model.tunnel and { state = model.tunnel.state, handshake_age = round(model.tunnel.handshake_age, 1) },
     cost = cost and { hourly = round(cost.hourly, 5), current = round(cost.current, 5), at_most = cost.at_most, projected = round(cost.projected, 5),
       currency = cost.currency or "USD" },
-    euro_rate = euro(model.rate), running_seconds = round(model.seconds, 1), started_at = model.started and clock.iso(model.started),
+    euro_rate = format.rate_object(model.rate), running_seconds = round(model.seconds, 1), started_at = model.started and clock.iso(model.started),
     deadman = guard and {
       active = guard.state == "armed", state = guard.state, remaining_seconds = round(guard.silence_left, 1),
       idle_remaining_seconds = round(guard.idle_left, 1), life_remaining_seconds = round(guard.life_left, 1),

@@ -66,7 +66,7 @@ function M.object(results, rate)
   return {
     status = #results > 0 and worst or "none", outcome = #results > 0 and (worst == "stopped" and "proven" or worst) or "none",
     sessions = json.array(list),
-    euro_rate = { per_dollar = rate.per_dollar, date = rate.date, source = rate.source },
+    euro_rate = format.rate_object(rate),
   }
 end
 

@@ -36,9 +36,11 @@ function budget.watch(sessions, warned)
   local limit = config.get("DAILY_BUDGET_EUR")
   if not limit then return warned end
   local now = clock.wall()
-  local day, euros = day_began(now), budget.spent(sessions, now) * config.rate().per_dollar
+  local rate = config.rate()
+  local day, euros = day_began(now), budget.spent(sessions, now) * rate.per_dollar
   if euros <= limit or warned == day then return warned end
-  alert.warn(("today's spending of about €%.2f is above DAILY_BUDGET_EUR (€%.2f)"):format(euros, limit), { action = "budget" })
+  alert.warn(("today's spending of about €%.2f is above DAILY_BUDGET_EUR (€%.2f)%s"):format(euros, limit,
+    rate.assumed and ("; no rate is set (EUR_RATE), so a dollar counts as €%.2f"):format(rate.per_dollar) or ""), { action = "budget" })
   return day
 end
 

@@ -5,6 +5,7 @@ local clients = require "ui.clients"
 local format = require "ui.format"
 local json = require "base.json"
 local money = require "ui.money"
+local offers = require "ui.offers"
 local progress = require "ui.progress"
 local status = require "ui.status"
 local stopped = require "ui.stopped"
@@ -110,6 +111,24 @@ return function(t)
     t:equal({ format.limit(nil), format.limit(0), format.limit(36000) }, { "off", "off", "10h 00m" })
     t:equal({ format.gpu("a100-80", 1), format.gpu("a6000", 2), format.gpu("Odd", 1) }, { "A100 80GB", "2 × RTX A6000 48GB",
       "Odd" })
+  end)
+
+  t:case("euros are shown only at a rate that somebody set, in JSON too", function()
+    local assumed = { per_dollar = 1, date = "2026-11-01", source = "built-in", assumed = true }
+    local ended = { session = { id = "5", token = "t", provider = "vast" }, outcome = "proven", cost = { amount = 1.5, source = "reckoned" }, duration = 1 }
+    local want = { model = { name = "m" }, context = 1, vram_gb = 1, disk_gb = 1, hours = 8 }
+    local cost = { hourly = 1, current = 1, projected = 8, projected_hours = 8 }
+    local running = { state = "ready", home = "/h", instance = { id = "5" }, cost = cost, limits = {} }
+    for _, rate in ipairs { RATE, assumed } do
+      running.rate = rate
+      local wanted = not rate.assumed and RATE or nil
+      t:equal(status.object(running).euro_rate, wanted)
+      t:equal(stopped.object({ ended }, rate).euro_rate, wanted)
+      t:equal(offers.object({ want = want, rate = rate, ordered = {}, rejected = {}, results = {} }).euro_rate, wanted)
+      for _, lines in ipairs { stopped.lines(ended, rate, "/log"), status.lines(running) } do
+        t:equal(table.concat(lines):find("€", 1, true) ~= nil, wanted ~= nil)
+      end
+    end
   end)
 
   t:case("boxes are even, and name the way out", function()
