@@ -72,8 +72,7 @@ local function beat(self)
   local known, guest = fail.try(link.guard)
   if known then self.guest, self.guest_at = guest, clock.now() end
   if self.contact.token == self.tunnel_for then self.contact:heard(known and guest or nil) end
-  local session = self.book:refresh():current()
-  if session then statefile.write(self.book.home, session, { heartbeat = wall }) end
+  statefile.heard(self.book.home, wall, function() return self.book:refresh():current() end)
   return true
 end
 

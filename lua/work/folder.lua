@@ -39,12 +39,28 @@ function folder.fresh(home)
   return (not seal or seal == NOTHING) and state:find('"instance":null', 1, true) ~= nil
 end
 
---- Are journal and history certainly as continueplz left them, or was nothing ever rented? False: what they do not tell of may run all the same.
-function folder.intact(home)
+local function fits(home)
   local state = files.read(path(home, ".continueplz.state"))
   local now = state and folder.seal(home)
   if not state or now == NOTHING then return folder.fresh(home) end
   return not now:find("?", 1, true) and folder.sealed(state) == now
+end
+
+local TRIES = 5000 -- a moment: between a record and its seal lies one write to the disk
+
+-- Is another process at work in this home? Between its record and its seal neither fits the other.
+local function being_written(home)
+  local holder = files.owner(path(home, "home.lock"))
+  return holder and holder ~= require("base.process").pid()
+end
+
+--- Are journal and history certainly as continueplz left them, or was nothing ever rented? False: what they do not tell of may run all the same.
+function folder.intact(home)
+  for _ = 1, TRIES do
+    if fits(home) then return true end
+    if not being_written(home) then break end
+  end
+  return fits(home)
 end
 
 --- Is everything over, certainly, and nothing left to tell of? False: the journal must be asked.

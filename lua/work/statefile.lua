@@ -51,22 +51,51 @@ function statefile.check(home)
   end
 end
 
---- Writes the state of the current session, or of none. A failure is only logged: the journal, written before, is the truth.
--- @param more { seal = of work.folder, by whoever holds home.lock; quiet = unix seconds from which on nothing is left to tell of }; the
--- agent, which does not hold it, leaves the seal as it is and gives heartbeat = unix seconds of the last contact with the guard
-function statefile.write(home, session, more)
-  local path = path_of(home)
-  local old = files.read(path)
-  local state = session and describe(session, more.heartbeat) or { version = VERSION, instance = json.null }
-  if more.heartbeat then
-    state.seal = old and folder.sealed(old)
-  elseif more.seal then
-    state.seal = more.seal .. (more.quiet and (" %d"):format(more.quiet) or "")
-  end
-  local text = json.encode(state) .. "\n"
+local function replace(home, text, old)
   if text == old then return end
-  local ok, message = files.write(path, text)
+  local ok, message = files.write(path_of(home), text)
   if not ok then log.warn("the state file could not be written; the journal holds the truth", { error = message }) end
+end
+
+local TRIES = 20000 -- some seconds: whoever writes needs as long as the disk takes
+
+-- Calls write() while no other process replaces the state file, so that nobody puts back what another has just replaced. Where no lock can
+-- be had (a full or read-only disk) it is called all the same, and after `tries`, unless that is 1. No other task runs meanwhile.
+local function in_turn(home, tries, write)
+  local lock, code, _
+  for _ = 1, tries do
+    lock, _, code = files.lock(files.join(home, "state.lock"), "state")
+    if code ~= "busy" then break end
+  end
+  if code == "busy" and tries == 1 then return end
+  local ok, problem = fail.try(write)
+  if lock then lock:release() end
+  if not ok then error(problem, 0) end
+end
+
+--- Writes the state of the current session, or of none. A failure is only logged: the journal, written before, is the truth.
+-- The caller holds home.lock.
+-- @param more { seal = of work.folder; quiet = unix seconds from which on nothing is left to tell of }
+function statefile.write(home, session, more)
+  in_turn(home, TRIES, function()
+    local state = session and describe(session) or { version = VERSION, instance = json.null }
+    if more.seal then state.seal = more.seal .. (more.quiet and (" %d"):format(more.quiet) or "") end
+    replace(home, json.encode(state) .. "\n", files.read(path_of(home)))
+  end)
+end
+
+--- Notes the last contact with the guard, for the agent, which does not hold home.lock: the seal stays as it is, and while another
+-- process writes, nothing is noted.
+-- @param wall unix seconds
+-- @param current function → the session that the records tell of at this moment, or nil
+function statefile.heard(home, wall, current)
+  in_turn(home, 1, function()
+    local session, old = current(), files.read(path_of(home))
+    if not session then return end
+    local state = describe(session, wall)
+    state.seal = old and folder.sealed(old)
+    replace(home, json.encode(state) .. "\n", old)
+  end)
 end
 
 return statefile

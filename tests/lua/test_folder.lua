@@ -111,6 +111,50 @@ return function(t)
     t:equal({ holds(s), intact(s) }, { false, false })
   end)
 
+  t:case("the agent's heartbeat never puts back what another process has replaced, and gives way to it", function()
+    local STATE = HOME .. "/.continueplz.state"
+    local s = home("intent", "sent", "bound")
+    local function heard(while_locked)
+      return within(s, function(require)
+        local lock = while_locked and assert(require("base.files").lock(HOME .. "/state.lock", "state"))
+        local book = require("work.journal").open(HOME)
+        require("work.statefile").heard(HOME, 1e9, function() return book:refresh():current() end)
+        if lock then lock:release() end
+        return s.disk[STATE].data
+      end)
+    end
+    local before = s.disk[STATE].data
+    t:equal(heard(true), before, "another one is writing")
+    t:ok(heard(false):find('"last_heartbeat":"2001', 1, true), s.disk[STATE].data)
+    t:equal(intact(s), true)
+    local book = within(s, function(require) return require("work.journal").open(HOME) end)
+    add(s, "cplz-aa-1", "stopping", "destroyed", "absent", "closed")
+    before = s.disk[STATE].data
+    t:ok(book:current(), "an agent that read the records before the end")
+    t:equal({ heard(false), holds(s), intact(s) }, { before, true, true }, "what it knew is over")
+  end)
+
+  t:case("whoever holds home.lock writes the state though another one keeps its lock for ever", function()
+    local s = home("intent", "sent", "bound")
+    s.locks[HOME .. "/state.lock"] = { process = { pid = 99 }, word = "state" }
+    add(s, "cplz-aa-1", "stopping", "destroyed", "absent", "closed")
+    t:equal({ holds(s), intact(s) }, { true, true })
+  end)
+
+  t:case("a record whose seal another process is just writing is no broken record", function()
+    local s = closed()
+    s.disk[HOME .. "/journal"].data = s.disk[HOME .. "/journal"].data .. "x"
+    local looks = 0
+    s.locks[HOME .. "/home.lock"] = { word = "up", process = setmetatable({}, { __index = function()
+      looks = looks + 1
+      if looks == 3 then s.disk[HOME .. "/journal"].data = s.disk[HOME .. "/journal"].data:sub(1, -2) end
+      return 99
+    end }) }
+    t:equal({ intact(s), looks >= 3 }, { true, true })
+    s.disk[HOME .. "/journal"].data = s.disk[HOME .. "/journal"].data .. "x"
+    t:equal(intact(s), false, "it stays so")
+  end)
+
   t:case("closed sessions move to the history, open ones and those to be told of stay", function()
     local s = closed()
     t:equal({ records(s, "journal"), records(s, "history") }, { 1, #WHOLE + 2 })
