@@ -62,9 +62,10 @@ local TRIES = 20000 -- some seconds: whoever writes needs as long as the disk ta
 -- Calls write() while no other process replaces the state file, so that nobody puts back what another has just replaced. Where no lock can
 -- be had (a full or read-only disk) it is called all the same, and after `tries`, unless that is 1. No other task runs meanwhile.
 local function in_turn(home, tries, write)
-  local lock, code, _
+  local path, lock, code = files.join(home, "state.lock")
   for _ = 1, tries do
-    lock, _, code = files.lock(files.join(home, "state.lock"), "state")
+    local taken, _, why = files.lock(path, "state")
+    lock, code = taken, why
     if code ~= "busy" then break end
   end
   if code == "busy" and tries == 1 then return end
