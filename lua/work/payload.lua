@@ -2,6 +2,7 @@
 -- What is sent to a rented machine: the blob (program, configuration, authorities) and the start script that takes only it.
 -- The push travels in the clear, so nothing in here is a secret: keys are named by environment variables of the machine.
 local assets = require "base.assets"
+local clock = require "base.clock"
 local fail = require "base.fail"
 local keys = require "base.keys"
 local template = require "base.template"
@@ -60,6 +61,7 @@ function payload.config(order)
   for _, name in ipairs { "silence", "idle", "life" } do add(name, whole(limits[name], name, 0)) end
   add("life-max", whole(limits.life_max or 0, "life_max", 0))
   add("retry", whole(order.retry_seconds, "retry_seconds", 1))
+  add("time", math.max(0, math.floor(clock.wall()))) -- for certificates, should the machine's clock be wrong
   local variable = key_variable(terminate)
   if variable then add("key-env", variable) end
   add("terminate-method", terminate.method)

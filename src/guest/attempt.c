@@ -14,7 +14,6 @@
 
 struct attempt {
     struct loop *loop;
-    const struct store *store;
     attempt_work_fn *work;
     attempt_done_fn *done;
     void *ctx;
@@ -56,19 +55,25 @@ static void on_words(void *arg, unsigned ready) {
         finish(attempt);
 }
 
+void attempt_step(void) {
+    alarm(ATTEMPT_SECONDS);
+}
+
 static _Noreturn void be_child(struct attempt *attempt, int out) {
     char said[ATTEMPT_TEXT] = "";
-    alarm(ATTEMPT_SECONDS);
-    store_close(attempt->store);
+    attempt_step();
+    for (int fd = 3; fd < 1024; fd++)
+        if (fd != out)
+            close(fd); /* another guest may need the tunnel's port and the claim on the directory while this one is at work */
     attempt->work(attempt->ctx, said, sizeof said);
     _exit(write(out, said, strlen(said)) < 0);
 }
 
-struct attempt *attempt_new(struct loop *loop, const struct store *store, attempt_work_fn *work, attempt_done_fn *done, void *ctx) {
+struct attempt *attempt_new(struct loop *loop, attempt_work_fn *work, attempt_done_fn *done, void *ctx) {
     struct attempt *attempt = calloc(1, sizeof *attempt);
     if (!attempt)
         return NULL;
-    *attempt = (struct attempt){.loop = loop, .store = store, .work = work, .done = done, .ctx = ctx};
+    *attempt = (struct attempt){.loop = loop, .work = work, .done = done, .ctx = ctx};
     attempt->limit = loop_timer(loop, finish, attempt);
     if (!attempt->limit) {
         free(attempt);
@@ -105,6 +110,7 @@ bool attempt_start(struct attempt *attempt) {
         return false;
     }
     attempt->child = child;
-    loop_timer_set(attempt->limit, loop_now() + (ATTEMPT_SECONDS + 5) * SECOND); /* the child's own alarm comes first */
+    /* The child's own alarm comes first. */
+    loop_timer_set(attempt->limit, loop_now() + (ATTEMPT_STEPS * ATTEMPT_SECONDS + 5) * SECOND);
     return true;
 }

@@ -24,9 +24,7 @@ struct key {
     size_t field;
 };
 
-static bool refuse(struct parser *parser, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static bool refuse(struct parser *parser, const char *fmt, ...) {
+static bool __attribute__((format(printf, 2, 3))) refuse(struct parser *parser, const char *fmt, ...) {
     va_list args;
     int n = parser->line ? snprintf(parser->why, parser->why_size, "line %u: ", parser->line) : 0;
     if (n < 0 || (size_t)n >= parser->why_size)
@@ -126,9 +124,12 @@ static bool set_short(struct parser *parser, void *field, const char *name, char
 }
 
 static bool set_seconds(struct parser *parser, void *field, const char *name, char *value) {
-    if (!read_number(value, GUARD_MAX_SECONDS, field))
-        return refuse(parser, "%s wants whole seconds, at most ten years, not \"%s\"", name, value);
-    return true;
+    return read_number(value, GUARD_MAX_SECONDS, field) ||
+           refuse(parser, "%s wants whole seconds, at most ten years, not \"%s\"", name, value);
+}
+
+static bool set_time(struct parser *parser, void *field, const char *name, char *value) {
+    return read_number(value, CONFIG_LAST_TIME, field) || refuse(parser, "%s wants unix seconds, not \"%s\"", name, value);
 }
 
 static bool set_address(struct parser *parser, void *field, const char *name, char *value) {
@@ -154,9 +155,8 @@ static bool set_address(struct parser *parser, void *field, const char *name, ch
 
 static bool set_public(struct parser *parser, void *field, const char *name, char *value) {
     size_t len = 0;
-    if (sodium_base642bin(field, 32, value, strlen(value), NULL, &len, NULL, sodium_base64_VARIANT_ORIGINAL) != 0 || len != 32)
-        return refuse(parser, "%s wants 32 bytes in base64, not \"%s\"", name, value);
-    return true;
+    bool good = sodium_base642bin(field, 32, value, strlen(value), NULL, &len, NULL, sodium_base64_VARIANT_ORIGINAL) == 0;
+    return (good && len == 32) || refuse(parser, "%s wants 32 bytes in base64, not \"%s\"", name, value);
 }
 
 static bool set_text(struct parser *parser, void *field, const char *name, char *value) {
@@ -258,6 +258,7 @@ static const struct key keys[] = {
     {"life", false, set_seconds, FIELD(limits.life)},
     {"life-max", false, set_seconds, FIELD(life_max)},
     {"retry", false, set_seconds, FIELD(retry)},
+    {"time", false, set_time, FIELD(time)},
     {"terminate-method", true, set_method, FIELD(terminate.method)},
     {"terminate-url", true, set_url, FIELD(terminate.url)},
     {"terminate-header", true, set_header, FIELD(terminate.headers)},
@@ -358,11 +359,10 @@ bool config_parse(struct config *config, const char *text, size_t len, config_lo
     config->retry = 5;
     if (len > CONFIG_MAX_BYTES)
         return refuse(&parser, "the configuration is longer than %d bytes", CONFIG_MAX_BYTES);
-    char *copy = malloc(len + 1);
+    char *copy = malloc(len + 1); /* the last byte is for the end of the last line */
     if (!copy)
         return refuse(&parser, "out of memory");
     memcpy(copy, text, len);
-    copy[len] = '\0';
     bool good = parse_lines(&parser, copy, len) && complete(&parser);
     free(copy);
     if (good && !config->terminate.method)

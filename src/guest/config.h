@@ -13,6 +13,7 @@
 #define CONFIG_LIST 32
 #define CONFIG_EXPOSES 8
 #define CONFIG_TOKEN_MAX 100
+#define CONFIG_LAST_TIME 99999999999LL
 
 struct config_list {
     char *item[CONFIG_LIST];
@@ -42,6 +43,7 @@ struct config {
     struct guard_limits limits;
     int64_t life_max;
     int64_t retry; /* seconds */
+    int64_t time;  /* unix seconds by the client's clock when it wrote this, 0: not said */
     struct config_request terminate, find, rehearse;
     char *find_token;
     int64_t find_pause; /* seconds between the two requests */

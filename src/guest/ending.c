@@ -37,6 +37,7 @@ struct ending {
     char rehearsal[ATTEMPT_TEXT]; /* why the last rehearsal failed */
     char key[KEY_MAX + 1];
     char id[JSON_ID]; /* found by find-url, in the child only */
+    bool spare;       /* the pushed key before the environment's, in the child only */
 };
 
 static const char *lookup(void *ctx, const char *name) {
@@ -47,7 +48,7 @@ static const char *lookup(void *ctx, const char *name) {
     if (strcmp(name, "KEY") != 0 && strcmp(name, key_env) != 0)
         return getenv(name);
     const char *value = getenv(key_env);
-    return value && value[0] ? value : ending->key;
+    return !value || !value[0] || (ending->spare && ending->key[0]) ? ending->key : value;
 }
 
 static void read_anchors(struct ending *ending) {
@@ -68,7 +69,11 @@ static void read_anchors(struct ending *ending) {
 
 /* Answers 2xx of the terminate request, and refusals, alike: only the machine's disappearance ends the attempts. */
 static void describe(const char *what, const struct answer *answer, char *out, size_t size) {
-    if (answer->status)
+    int edge = wire_edge_code(answer->status, answer->body, answer->body_len);
+    if (edge)
+        snprintf(out, size, "%s was turned away by the protection in front of the cloud (HTTP %d, error code: %d), the key was not looked at",
+                 what, answer->status, edge);
+    else if (answer->status)
         snprintf(out, size, "%s answered HTTP %d", what, answer->status);
     else
         snprintf(out, size, "%s failed: %s", what, answer->why);
@@ -98,16 +103,24 @@ static bool find_ids(struct ending *ending, int64_t when, struct json_ids *ids, 
     describe("find", &answer, out, size);
     if (answer.status == 200) {
         hits = json_find_ids(answer.body, answer.body_len, ending->config->find_token, &own, ids);
-        snprintf(out, size, "find answered HTTP 200, but %s", hits < 0 ? "no JSON" : "nothing in it holds the token");
+        snprintf(out, size, "find answered HTTP 200, but %s",
+                 answer.cut ? "more than a megabyte" : hits < 0 ? "no JSON" : "nothing in it holds the token");
     }
     answer_free(&answer);
     return hits > 0;
 }
 
-/* Somebody may have stepped the wall clock: every other attempt trusts the one that ran since the birth. */
-static int64_t valid_at(const struct ending *ending, uint64_t turn) {
+/* In the child: what this turn believes, so that one of them is right. The wall clock, which somebody may have stepped; the one
+ * that ran since the birth; the client's. The environment's key, and the pushed one. Six turns meet each with each. */
+static int64_t believe(struct ending *ending, uint64_t turn) {
     struct guard_now now = clock_now();
-    return (turn % 2 == 0 ? guard_estimate(ending->guard, now) : now.wall) / 1000;
+    int64_t estimate = guard_estimate(ending->guard, now);
+    ending->spare = turn % 2 == 0;
+    if (turn % 3 == 2)
+        return estimate / 1000;
+    if (turn % 3 == 0 && ending->config->time > 0)
+        return ending->config->time + (estimate - ending->guard->born.wall) / 1000;
+    return now.wall / 1000;
 }
 
 /* In the child: one request for each machine of the token. */
@@ -115,12 +128,13 @@ static void end_work(void *ctx, char *said, size_t size) {
     struct ending *ending = ctx;
     const struct config *config = ending->config;
     struct json_ids ids = {.count = 1};
-    int64_t when = valid_at(ending, ending->attempts), pause = config->find_pause < MOST_PAUSE ? config->find_pause : MOST_PAUSE;
+    int64_t when = believe(ending, ending->attempts), pause = config->find_pause < MOST_PAUSE ? config->find_pause : MOST_PAUSE;
     if (config->find.url && !find_ids(ending, when, &ids, said, size))
         return;
     said[0] = '\0';
     for (size_t i = 0, n = 0; i < ids.count; i++, n = strlen(said)) {
         struct answer answer;
+        attempt_step();
         if (config->find.url)
             sleep((unsigned)pause);
         memcpy(ending->id, ids.id[i], sizeof ending->id);
@@ -135,7 +149,7 @@ static void end_work(void *ctx, char *said, size_t size) {
 /* In the child: the harmless half of the end. */
 static void rehearse_work(void *ctx, char *said, size_t size) {
     struct ending *ending = ctx;
-    int64_t when = valid_at(ending, ending->rehearsals);
+    int64_t when = believe(ending, ending->rehearsals);
     struct json_ids ids;
     if (ending->config->find.url) {
         if (find_ids(ending, when, &ids, said, size))
@@ -246,8 +260,8 @@ struct ending *ending_new(struct loop *loop, const struct config *config, const 
     ending->anchors = tls_anchors_new();
     ending->next = loop_timer(loop, start_attempt, ending);
     ending->again = loop_timer(loop, start_rehearsal, ending);
-    ending->end = attempt_new(loop, store, end_work, end_done, ending);
-    ending->rehearse = attempt_new(loop, store, rehearse_work, rehearse_done, ending);
+    ending->end = attempt_new(loop, end_work, end_done, ending);
+    ending->rehearse = attempt_new(loop, rehearse_work, rehearse_done, ending);
     if (!ending->anchors || !ending->next || !ending->again || !ending->end || !ending->rehearse) {
         ending_free(ending);
         return NULL;

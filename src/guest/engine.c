@@ -100,7 +100,7 @@ static _Noreturn void become(const struct engine *engine, pid_t parent, int log)
     char *argv[CONFIG_LIST + 1] = {0}, *env[CONFIG_LIST + 1] = {0};
     memcpy(argv, engine->config->engine_argv.item, engine->config->engine_argv.count * sizeof argv[0]);
     memcpy(env, engine->config->engine_env.item, engine->config->engine_env.count * sizeof env[0]);
-    static const int back[] = {SIGHUP, SIGINT, SIGTERM, SIGPIPE};
+    static const int back[] = {SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2, SIGXFSZ};
     for (size_t i = 0; i < sizeof back / sizeof back[0]; i++)
         signal(back[i], SIG_DFL);
     setsid();

@@ -14,10 +14,9 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "../loop.h"
 #include "../version.h"
 #include "wire.h"
-
-#define TIMEOUT_SECONDS 15
 
 /* The request with every hole filled. */
 struct filled {
@@ -67,7 +66,7 @@ static bool loopback(const struct sockaddr *address) {
 }
 
 static int dial_one(const struct addrinfo *info) {
-    struct timeval limit = {.tv_sec = TIMEOUT_SECONDS};
+    struct timeval limit = {.tv_sec = REQUEST_SECONDS};
     int fd = socket(info->ai_family, SOCK_STREAM, 0);
     if (fd < 0)
         return -1;
@@ -171,12 +170,14 @@ static bool plain_write(int fd, const char *data, size_t len) {
     return true;
 }
 
+/* An answer that comes in drops is given up too: another machine's must not keep this one's end. */
 static void receive(int fd, struct tls *tls, struct answer *answer) {
     size_t len = 0;
     bool complete = false;
     char *body = NULL;
+    uint64_t until = loop_now() + REQUEST_SECONDS * UINT64_C(1000000000);
     answer->data = malloc(REQUEST_ANSWER_MAX);
-    while (answer->data && !complete && len < REQUEST_ANSWER_MAX) {
+    while (answer->data && !complete && len < REQUEST_ANSWER_MAX && loop_now() < until) {
         size_t room = REQUEST_ANSWER_MAX - len;
         long n = tls ? tls_read(tls, answer->data + len, room) : read(fd, answer->data + len, room);
         if (n < 0 && !tls && errno == EINTR)
@@ -191,6 +192,7 @@ static void receive(int fd, struct tls *tls, struct answer *answer) {
         answer->status = 0;
         snprintf(answer->why, sizeof answer->why, "%s", len ? "the answer is no HTTP" : "the server closed without an answer");
     }
+    answer->cut = len == REQUEST_ANSWER_MAX && !complete;
     answer->body = body;
 }
 

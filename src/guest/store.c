@@ -14,6 +14,20 @@
 
 #define GUARD_LOG_LIMIT 262144
 
+/* A directory that was just made is lost with the machine's power unless its parent is synced. */
+static void sync_parent(const char *path) {
+    char parent[1024];
+    const char *slash = strrchr(path, '/');
+    size_t len = slash ? (size_t)(slash - path) : 0;
+    memcpy(parent, slash ? path : ".", slash ? len : 1);
+    parent[slash ? len : 1] = '\0';
+    int fd = open(slash && len == 0 ? "/" : parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    fsync(fd);
+    close(fd);
+}
+
 bool store_open(struct store *store, const char *path) {
     char part[1024];
     size_t len = strlen(path);
@@ -27,7 +41,9 @@ bool store_open(struct store *store, const char *path) {
             continue;
         memcpy(part, path, i);
         part[i] = '\0';
-        if (mkdir(part, 0700) != 0 && errno != EEXIST)
+        if (mkdir(part, 0700) == 0)
+            sync_parent(part);
+        else if (errno != EEXIST)
             return false;
     }
     store->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -36,11 +52,6 @@ bool store_open(struct store *store, const char *path) {
 
 bool store_claim(const struct store *store) {
     return store->dir < 0 || flock(store->dir, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
-}
-
-void store_close(const struct store *store) {
-    if (store->dir >= 0)
-        close(store->dir);
 }
 
 static bool write_all(int fd, const char *data, size_t len) {

@@ -14,8 +14,6 @@ struct store {
 bool store_open(struct store *store, const char *path);
 /* Whether this process is the only one that uses the directory; the claim ends with the process. */
 bool store_claim(const struct store *store);
-/* In a child process: gives up the share in the parent's claim. */
-void store_close(const struct store *store);
 /* Replaces a file at once: temporary file, fsync, rename, fsync of the directory. */
 bool store_write(const struct store *store, const char *name, const void *data, size_t len);
 /* The same, and reads it back: true only when the file now holds just that. */

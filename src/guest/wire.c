@@ -157,11 +157,11 @@ static size_t unchunk(char *data, size_t len, bool *complete) {
         size_t size = 0, digits = 0;
         if (!stop)
             return kept;
-        for (const char *p = data + at; p < stop && digits < 7; p++, digits++) {
+        for (const char *p = data + at; p < stop; p++, digits++) {
             int v = *p >= '0' && *p <= '9' ? *p - '0' : (*p | 32) >= 'a' && (*p | 32) <= 'f' ? (*p | 32) - 'a' + 10 : -1;
             if (v < 0)
                 break;
-            size = size * 16 + (size_t)v;
+            size = size > len ? size : size * 16 + (size_t)v; /* longer than all there is: as good as endless */
         }
         if (digits == 0)
             return kept;
@@ -181,16 +181,53 @@ static size_t unchunk(char *data, size_t len, bool *complete) {
     }
 }
 
-bool wire_parse_answer(char *data, size_t len, bool final, int *status, char **body, size_t *body_len, bool *complete) {
-    *status = 0;
-    *complete = false;
-    const char *blank = find(data, len, "\r\n\r\n");
-    if (!blank || len < 13 || memcmp(data, "HTTP/1.", 7) != 0 || data[8] != ' ')
-        return false;
+int wire_edge_code(int status, const char *body, size_t len) {
+    static const char words[] = "rror code";
+    while (len > 0 && (*body == ' ' || *body == '\t' || *body == '\r' || *body == '\n'))
+        body++, len--;
+    if (status != 403 || len == 0 || *body == '{' || *body == '[')
+        return 0;
+    const char *end = body + len, *at = find(body, len, words);
+    if (!at)
+        return 0;
+    at += sizeof words - 1;
+    while (at < end && (*at == ':' || *at == ' '))
+        at++;
+    int code = 0;
+    for (int i = 0; i < 4; i++, at++) {
+        if (at == end || *at < '0' || *at > '9')
+            return 0;
+        code = code * 10 + (*at - '0');
+    }
+    return code >= 1000 && code < 1100 && (at == end || *at < '0' || *at > '9') ? code : 0;
+}
+
+/* The status in an answer's first line, 0 when it is none. */
+static int status_of(const char *data, size_t len) {
+    int status = 0;
+    if (len < 13 || memcmp(data, "HTTP/1.", 7) != 0 || data[8] != ' ')
+        return 0;
     for (int i = 9; i < 12; i++) {
         if (data[i] < '0' || data[i] > '9')
+            return 0;
+        status = status * 10 + (data[i] - '0');
+    }
+    return status;
+}
+
+bool wire_parse_answer(char *data, size_t len, bool final, int *status, char **body, size_t *body_len, bool *complete) {
+    const char *blank;
+    *complete = false;
+    for (;;) {
+        *status = status_of(data, len);
+        blank = find(data, len, "\r\n\r\n");
+        if (!blank || *status == 0)
             return false;
-        *status = *status * 10 + (data[i] - '0');
+        if (*status >= 200)
+            break;
+        size_t interim = (size_t)(blank - data) + 4;
+        data += interim;
+        len -= interim;
     }
     const char *line = find(data, (size_t)(blank - data) + 2, "\r\n") + 2;
     size_t value_len = 0, wanted = 0, head = (size_t)(blank - data) + 4;

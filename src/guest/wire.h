@@ -36,8 +36,12 @@ struct wire_url {
 bool wire_parse_url(const char *text, struct wire_url *out);
 
 /* An answer of a cloud: false until the head is complete or when it is none; *body points behind the head. Chunks are joined
- * in place, so only when it is `final`. *complete: by its length, no more bytes are to come (else the connection's end does). */
+ * in place, so only when it is `final`. *complete: by its length, no more bytes are to come (else the connection's end does).
+ * Interim answers (1xx) before it are passed over. */
 bool wire_parse_answer(char *data, size_t len, bool final, int *status, char **body, size_t *body_len, bool *complete);
+
+/* What stands before a cloud ("the edge") let nothing through to it: the number of its "error code: 1010", 0 when it is no such answer. */
+int wire_edge_code(int status, const char *body, size_t len);
 
 /* JSON: the number at the top-level key `name`. 1 found, 0 absent, -1 the text is no JSON object or the value no number ≥ 0. */
 int json_number(const char *text, size_t len, const char *name, int64_t *out);

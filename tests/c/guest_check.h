@@ -9,6 +9,7 @@
 
 static int failures;
 static bool case_bad;
+static const char *case_name = "before the first case";
 
 static inline void expect(bool good, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -20,7 +21,7 @@ static inline void expect(bool good, const char *fmt, ...) {
     case_bad = true;
     failures++;
     va_start(args, fmt);
-    fputs("not ok - ", stdout);
+    printf("not ok - %s: ", case_name);
     vprintf(fmt, args);
     putchar('\n');
     va_end(args);
@@ -28,6 +29,7 @@ static inline void expect(bool good, const char *fmt, ...) {
 
 static inline void case_of(const char *name, void (*fn)(void)) {
     case_bad = false;
+    case_name = name;
     fn();
     if (!case_bad)
         printf("ok - %s\n", name);

@@ -31,7 +31,7 @@ static void everything(void) {
     expect(parse("# a comment\n\n" BASE "control-port 8572\nkeepalive 25\nkey-env API_KEY\naddress 10.1.2.3\n"
                  "peer-address 10.1.2.4\nexpose 11434 ${PORT} counted\nexpose 11435 ${PORT} uncounted\n"
                  "silence 36000\nidle 3600\nlife 43200\nlife-max 86400\n"
-                 "retry 7\nterminate-method POST\nterminate-header Authorization: Bearer ${KEY}\nterminate-header X-A: b\n"
+                 "retry 7\ntime 1786000000\nterminate-method POST\nterminate-header Authorization: Bearer ${KEY}\nterminate-header X-A: b\n"
                  "terminate-body {\"a\": \"${ID}\"}\nfind-url https://cloud.example/list\nfind-header X-B: c\nfind-token cplz-1\nfind-pause 2\n"
                  "ca-file a.pem\nca-file b.pem\nengine-arg /bin/server\nengine-arg two words\nengine-env HOME=${HOME}\n"
                  "engine-inherit PORT\nengine-inherit NOWHERE\nengine-env COST=5$$"),
@@ -44,7 +44,7 @@ static void everything(void) {
     expect(config.expose[0].counted, "expose counted");
     expect(config.expose[1].port == 11435 && !config.expose[1].counted, "expose uncounted");
     expect(config.limits.silence == 36000 && config.limits.idle == 3600 && config.limits.life == 43200, "limits");
-    expect(config.life_max == 86400 && config.retry == 7 && config.find_pause == 2, "life-max, retry, find-pause");
+    expect(config.life_max == 86400 && config.retry == 7 && config.time == 1786000000 && config.find_pause == 2, "life-max, retry, find-pause");
     expect(strcmp(config.terminate.url, "https://cloud.example/${ID}") == 0, "holes of requests stay");
     expect(config.terminate.headers.count == 2 && strcmp(config.terminate.headers.item[1], "X-A: b") == 0, "headers");
     expect(strcmp(config.terminate.body, "{\"a\": \"${ID}\"}") == 0 && strcmp(config.terminate.method, "POST") == 0, "body");
@@ -57,7 +57,7 @@ static void everything(void) {
 
 static void defaults(void) {
     expect(parse(BASE), "refused: %s", why);
-    expect(config.control_port == 8571 && config.retry == 5 && strcmp(config.terminate.method, "DELETE") == 0, "defaults");
+    expect(config.control_port == 8571 && config.retry == 5 && config.time == 0 && strcmp(config.terminate.method, "DELETE") == 0, "defaults");
     expect(config.address == 0x0a0d2501 && config.peer_address == 0x0a0d2502, "addresses");
     expect(config.limits.silence == 0 && config.limits.idle == 0 && config.limits.life == 0, "limits are off");
     config_free(&config);
@@ -94,6 +94,8 @@ static const struct {
     {BASE "find-url https://a/\n", "find-url and find-token go together"},
     {BASE "engine-env CPLZ_KEY=x\n", "the engine must not get the variable of a key"},
     {BASE "key-env PORT\nengine-inherit PORT\n", "the engine must not get the variable of a key"},
+    {BASE "time soon\n", "line 7: time wants unix seconds, not \"soon\""},
+    {BASE "time 100000000000\n", "line 7: time wants unix seconds, not \"100000000000\""},
     {BASE "retry 0\n", "retry must not be 0"},
     {BASE "life-max 10\nlife 11\n", "life is longer than life-max"},
     {BASE "life-max 10\n", "life is longer than life-max"},

@@ -95,6 +95,21 @@ static void private(void) {
     expect(store_read(&store, "key", text, 5) < 0 && errno == EFBIG, "it is longer");
 }
 
+/* Each directory that is made is synced in its parent, so that the record is not lost with it. */
+static void born_synced(void) {
+    char path[140];
+    struct store made;
+    calls[0] = '\0';
+    snprintf(path, sizeof path, "%s/c/d/e", dir);
+    expect(store_open(&made, path) && strcmp(calls, "ddd") == 0, "three new directories, synced as %s", calls);
+    close(made.dir);
+    calls[0] = '\0';
+    expect(store_open(&made, path) && calls[0] == '\0', "none is new, synced as %s", calls);
+    close(made.dir);
+    expect(chdir(dir) == 0 && store_open(&made, "f/g") && strcmp(calls, "dd") == 0, "below the working directory: %s", calls);
+    close(made.dir);
+}
+
 static void one_owner(void) {
     int status = 0;
     expect(store_claim(&store), "the first");
@@ -136,6 +151,7 @@ int main(void) {
     case_of("a write is synced before it takes the old one's place", order);
     case_of("what the disk refuses, or has not, is not kept", refusing);
     case_of("files are private, links are not followed", private);
+    case_of("new directories are synced too", born_synced);
     case_of("one guest in a directory", one_owner);
     case_of("logs are trimmed and told from both parts", logs);
     snprintf(path, sizeof path, "rm -rf %s", dir);

@@ -92,10 +92,31 @@ static void answers(void) {
     expect(answer(chunks, true, &status, body, &complete) && complete && strcmp(body, "abc0123456789") == 0, "chunks: %s", body);
     chunks = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFF\r\nabc";
     expect(answer(chunks, true, &status, body, &complete) && !complete && strcmp(body, "abc") == 0, "a chunk that is cut off");
+    chunks = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0000000003\r\nabc\r\n00000\r\n\r\n";
+    expect(answer(chunks, true, &status, body, &complete) && complete && strcmp(body, "abc") == 0, "long lengths: %s", body);
+    chunks = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10000000000000003\r\nabc";
+    expect(answer(chunks, true, &status, body, &complete) && !complete && strcmp(body, "abc") == 0, "a length without end: %s", body);
+    const char *early = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 404 No\r\nContent-Length: 2\r\n\r\nno";
+    expect(answer(early, false, &status, body, &complete) && status == 404 && complete && strcmp(body, "no") == 0, "interim answers: %d", status);
+    expect(!answer("HTTP/1.1 100 Continue\r\n\r\n", true, &status, body, &complete), "nothing but an interim answer");
     static const char *const bad[] = {
         "", "HTTP/1.1 200 OK\r\n", "HTTP/2 200 OK\r\n\r\n", "HTTP/1.1 2x0 OK\r\n\r\n", "<html>\r\n\r\n</html>", "\r\n\r\n"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         expect(!answer(bad[i], true, &status, body, &complete), "answer %zu is taken", i);
+}
+
+static int edge(int status, const char *body) {
+    return wire_edge_code(status, body, strlen(body));
+}
+
+static void edges(void) {
+    expect(edge(403, "error code: 1010") == 1010 && edge(403, "error code: 1020\n") == 1020, "the edge's own words");
+    expect(edge(403, "<html><title>Access denied</title>Error code 1005</html>") == 1005, "a page of the edge");
+    expect(edge(403, "{\"error\":\"error code: 1010\"}") == 0 && edge(403, " [\"error code: 1010\"]") == 0, "JSON is the cloud's");
+    expect(edge(403, "forbidden") == 0 && edge(403, "error code: 9010") == 0 && edge(403, "error code: 10101") == 0, "other refusals");
+    expect(edge(403, "error code: 101") == 0 && edge(403, "error code") == 0 && edge(403, "") == 0, "cut off");
+    expect(edge(401, "error code: 1010") == 0 && edge(200, "error code: 1010") == 0, "another status");
+    expect(wire_edge_code(403, NULL, 0) == 0, "no body");
 }
 
 static struct json_ids found;
@@ -183,6 +204,7 @@ int main(void) {
     case_of("bad requests have their status", bad_requests);
     case_of("addresses", urls);
     case_of("answers of clouds", answers);
+    case_of("what the edge of a cloud turns away", edges);
     case_of("the id of the object with our token", ids);
     case_of("every machine of the token, its own last", twins);
     case_of("members of objects", members);

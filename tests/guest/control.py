@@ -14,6 +14,8 @@ import lib
 
 GUEST, CONTINUEPLZ = sys.argv[1:3]
 TOKEN = "cplz-home-1a2b"
+EDGE = ("rehearse was turned away by the protection in front of the cloud (HTTP 403, error code: 1010), "
+        "the key was not looked at")
 SERVER = """import http.server, os, sys
 print("engine speaks", flush=True)
 class H(http.server.BaseHTTPRequestHandler):
@@ -124,7 +126,7 @@ def test_key():
 
 
 def test_rehearsal():
-    for status, body, sentence in ((403, b"error code: 1010", "rehearse answered HTTP 403"), (200, b"<html>", "rehearse answered HTTP 200, but no JSON"),
+    for status, body, sentence in ((403, b"error code: 1010", EDGE), (200, b"<html>", "rehearse answered HTTP 200, but no JSON"),
                                    (404, b'{"error":"auth_error"}', "rehearse answered HTTP 404"), (201, b"{}", "rehearse answered HTTP 201")):
         RIG.cloud.status, RIG.cloud.body = status, body
         data = RIG.tell("/key", "PUT", key=lib.KEY)[1]
@@ -226,6 +228,13 @@ def test_persisted():
     RIG.tell("/lease", idle=3600)
 
 
+def test_signals():
+    pid = RIG.guest.pid
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGPIPE, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXFSZ):
+        os.kill(pid, number)
+        assert RIG.status()["state"] == "armed" and RIG.guest.poll() is None, number
+
+
 def test_many():
     for _ in range(300):
         assert RIG.tell("/heartbeat")[0] == 200
@@ -263,10 +272,14 @@ def test_end():
     RIG.cloud.status = 404
     s = lib.until("a refusal", lambda: (lambda s: "404" in s["guard"]["last_answer"] and s)(RIG.status()))
     assert s["state"] == "ending" and s["guard"]["attempts"] > first["guard"]["attempts"] and s["ending_age"] > first["ending_age"], s
-    os.kill(RIG.guest.pid, signal.SIGKILL)
+    seen = len(RIG.sent("DELETE"))
+    RIG.cloud.answer = lambda request: (200, None)
+    lib.until("an attempt under way", lambda: len(RIG.sent("DELETE")) > seen)
+    os.kill(RIG.guest.pid, signal.SIGKILL)  # what it was about goes on for a while, and keeps neither port nor directory
     RIG.guest.wait()
     RIG.boot()
     later = json.loads(lib.until("the tunnel again", lambda: RIG.quiet("GET", "/status"))[1])
+    assert "does not open" not in RIG.log() and "another guest" not in lib.read(RIG.dir, "out"), RIG.log()
     assert later["state"] == "ending" and later["ending_age"] > s["ending_age"] and later["reason"] == s["reason"], later
     assert lib.KEY not in RIG.log() + lib.read(RIG.dir, "out") and RIG.private not in RIG.log() + lib.read(RIG.dir, "out")
 
@@ -275,7 +288,8 @@ for name, fn in [("status tells limits, ages and the guard", test_status), ("the
                  ("a brake that cannot work is told, and tried until it can", test_rehearsal),
                  ("leases change limits within life-max", test_lease), ("the engine is served, counted and restarted", test_engine),
                  ("logs by name and size", test_logs), ("what it refuses", test_refusals), ("slow requests hold nobody up", test_slow),
-                 ("a record that did not reach the disk is no record", test_persisted), ("300 heartbeats in a row", test_many), ("a killed guest keeps leases, key and ages", test_restart),
+                 ("a record that did not reach the disk is no record", test_persisted), ("signals do nothing", test_signals),
+                 ("300 heartbeats in a row", test_many), ("a killed guest keeps leases, key and ages", test_restart),
                  ("end means end", test_end)]:
     lib.case(name, fn)
 lib.finish()

@@ -15,10 +15,12 @@ TOKEN = "cplz-home-1a2b"
 class Machine:
     """A guest beside a cloud that is asked for the ids of the token."""
 
-    def __init__(self, rows, silence=1, retry=1, user=None, more=""):
-        self.dir, self.cloud = lib.folder(), lib.Cloud()
-        self.cloud.answer = lambda request: (200, json.dumps({"data": rows})) if request["method"] == "GET" else (200, "{}")
-        base = f"http://127.0.0.1:{self.cloud.port}"
+    def __init__(self, rows, silence=1, retry=1, user=None, more="", host="127.0.0.1", port=None, wrap=()):
+        """`port`: where the cloud will be, which is not there yet. `wrap`: the words before the guest's."""
+        self.dir, self.rows, self.cloud = lib.folder(), rows, None
+        if not port:
+            self.appear()
+        base = f"http://{host}:{port or self.cloud.port}"
         with open(f"{self.dir}/config", "w", encoding="ascii") as f:
             f.write(f"listen-port {lib.free_port(lib.socket.SOCK_DGRAM)}\npeer-public {lib.wireguard_key()}\ntoken {TOKEN}\n"
                     f"private-key-env CPLZ_KEY\nsilence {silence}\nretry {retry}\nkey-env TEST_KEY\nterminate-method POST\n"
@@ -27,7 +29,11 @@ class Machine:
         self.env = {"PATH": os.environ["PATH"], "CPLZ_KEY": lib.wireguard_key(), "TEST_KEY": lib.KEY}
         if user:
             os.chown(self.dir, user, user)
-        self.process = lib.start([GUEST, "config"], self.env, self.dir, f"{self.dir}/out", user=user)
+        self.process = lib.start([*wrap, GUEST, "config"], self.env, self.dir, f"{self.dir}/out", user=user)
+
+    def appear(self, port=0):
+        self.cloud = lib.Cloud(port=port)
+        self.cloud.answer = lambda request: (200, json.dumps({"data": self.rows})) if request["method"] == "GET" else (200, "{}")
 
     def restart(self, edit):
         """Kills the guest, lets `edit` change its record, starts it again."""
@@ -64,8 +70,55 @@ def test_refused():
     machine.cloud.answer = lambda request: (200, json.dumps([row("mine")])) if request["method"] == "GET" else next(answers, (404, "{}"))
     lib.until("more attempts than answers", lambda: "attempt 5:" in machine.log())
     assert machine.ended() == ["mine"] * len(machine.ended()) and len(machine.ended()) >= 5, machine.ended()
-    for status in (404, 401, 403):
-        assert f"terminate answered HTTP {status}" in machine.log(), machine.log()
+    for said in ("answered HTTP 404", "answered HTTP 401", "was turned away by the protection in front of the cloud (HTTP 403, error code: 1010)"):
+        assert "terminate " + said in machine.log(), machine.log()
+    lib.end(machine.process)
+
+
+def test_no_network():
+    machine = Machine([row("mine")], silence=2, port=lib.free_port(), more="life 100\n")
+    port = int(re.search(r"find-url http://[^:]*:(\d+)", lib.read(machine.dir, "config"))[1])
+    lib.until("three attempts in vain", lambda: "attempt 3:" in machine.log())
+    assert re.search(r"attempt 3: find failed: no connection to 127.0.0.1 port \d+: Connection refused; next in 4 s", machine.log()), machine.log()
+    machine.appear(port)
+    lib.until("the end, now that there is a network", machine.ended)
+    lib.end(machine.process)
+
+
+def test_no_names():
+    """Names do not resolve, until they do: the guest sees another file of hosts."""
+    hosts = f"{lib.folder()}/hosts"
+    with open(hosts, "w", encoding="ascii") as f:
+        f.write("127.0.0.1 localhost\n")
+    wrap = ["unshare", *(["-m"] if os.getuid() == 0 else ["-Urm"]), "sh", "-c", f'mount --bind {hosts} /etc/hosts || exit 9; exec "$@"', "sh"]
+    if subprocess.run([*wrap, "true"], stderr=subprocess.DEVNULL, check=False).returncode != 0:
+        print("skip - names that do not resolve: no mount of its own is allowed here", flush=True)
+        return
+    machine = Machine([row("mine")], silence=2, host="cloud.invalid", wrap=wrap)
+    lib.until("three attempts in vain", lambda: "attempt 3:" in machine.log())
+    assert "attempt 3: find failed: the name cloud.invalid does not resolve" in machine.log(), machine.log()
+    with open(hosts, "a", encoding="ascii") as f:
+        f.write("127.0.0.1 cloud.invalid\n")
+    lib.until("the end, now that there are names", machine.ended)
+    lib.end(machine.process)
+
+
+def test_slow_twin():
+    machine = Machine([row("twin"), row("mine", private_ip="127.0.0.1")])
+    answers = machine.cloud.answer
+    machine.cloud.answer = lambda request: (200, None) if "twin" in request["body"] else answers(request)
+    lib.until("the own end", lambda: "mine" in machine.ended())
+    assert machine.ended()[:2] == ["twin", "mine"], machine.ended()
+    lib.end(machine.process)
+
+
+def test_key_changed():
+    machine = Machine([row("mine")], silence=2)
+    machine.cloud.answer = lambda request: (401, '{"error":"auth_error"}')
+    lib.until("attempts with a dead key", lambda: "attempt 3:" in machine.log())
+    assert "find answered HTTP 401" in machine.log() and not machine.ended(), machine.log()
+    machine.cloud.answer = lambda request: (200, json.dumps(machine.rows)) if request["method"] == "GET" else (200, "{}")
+    lib.until("the end, once the key is good again", machine.ended)
     lib.end(machine.process)
 
 
@@ -74,6 +127,8 @@ def test_no_list():
     lib.until("an empty list", lambda: "find answered HTTP 200, but nothing in it holds the token" in machine.log())
     machine.cloud.answer = lambda request: (200, "<html>")
     lib.until("a page", lambda: "find answered HTTP 200, but no JSON" in machine.log())
+    machine.cloud.answer = lambda request: (200, json.dumps([row("mine"), row("x" * (1 << 20))]))
+    lib.until("a list without end", lambda: "find answered HTTP 200, but more than a megabyte" in machine.log())
     assert not machine.ended(), machine.ended()
     machine.cloud.answer = lambda request: (200, json.dumps([row("mine")]))
     lib.until("the end all the same", machine.ended)
@@ -126,6 +181,10 @@ def test_memory():
 
 lib.case("every machine of the token is ended, its own last", test_twins)
 lib.case("no answer of the cloud ends the attempts", test_refused)
+lib.case("a cloud that cannot be reached is tried until it can", test_no_network)
+lib.case("names that do not resolve are tried until they do", test_no_names)
+lib.case("a key that is refused is tried until it is not", test_key_changed)
+lib.case("an answer in drops for another machine does not keep the own one", test_slow_twin)
 lib.case("a list without the token, or that is none, ends nothing and is asked for again", test_no_list)
 lib.case("the own-id lookup is rehearsed until it finds the machine, and ends nothing", test_rehearsal)
 lib.case("a restarted guest takes its end from the record: by its clock or by its age, whichever is less", test_stored_end)

@@ -4,6 +4,7 @@ import atexit
 import base64
 import http.server
 import os
+import re
 import shutil
 import signal
 import socket
@@ -16,6 +17,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PATIENCE = 60  # seconds; guards against hanging only
+CASES = os.environ.get("CASES")  # only cases whose name matches
 KEY = "sk-test-0123456789abcdef"
 failures = 0
 groups, folders = [], []
@@ -31,6 +33,8 @@ def report(name, problem=None):
 
 
 def case(name, fn):
+    if CASES and not re.search(CASES, name):
+        return
     try:
         fn()
         report(name)
@@ -95,9 +99,10 @@ atexit.register(end_all)
 
 
 class Cloud:
-    """Notes every request; answers with `status` and `body`, or with what `answer(request)` says. `context`: an ssl context for https. `broken` counts failed handshakes."""
+    """Notes every request; answers with `status` and `body`, or with what `answer(request)` says; a body None comes in drops without end.
+    `context`: an ssl context for https. `broken` counts failed handshakes."""
 
-    def __init__(self, context=None, status=200, body=b'{"success": true}'):
+    def __init__(self, context=None, status=200, body=b'{"success": true}', port=0):
         self.requests, self.broken, self.status, self.body = [], 0, status, body
         self.answer = None
         cloud = self
@@ -108,11 +113,23 @@ class Cloud:
                 data = self.rfile.read(length).decode()
                 cloud.requests.append({"method": self.command, "path": self.path, "headers": dict(self.headers), "body": data})
                 status, body = cloud.answer(cloud.requests[-1]) if cloud.answer else (cloud.status, cloud.body)
+                if body is None:
+                    self.drip()
+                    return
                 body = body if isinstance(body, bytes) else body.encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+
+            def drip(self):
+                self.send_response(200)
+                try:
+                    while True:
+                        self.wfile.write(b"X")
+                        time.sleep(0.5)
+                except OSError:
+                    self.close_connection = True
 
             do_GET = do_POST = do_PUT = do_DELETE = note
 
@@ -133,7 +150,7 @@ class Cloud:
             def handle_error(self, request, address):
                 cloud.broken += 1
 
-        self.server = Server(("127.0.0.1", 0), Handler)
+        self.server = Server(("127.0.0.1", port), Handler)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 

@@ -8,7 +8,7 @@ import lib
 GUEST = sys.argv[1]
 
 
-def config(folder, port, ca, scheme="https", host="localhost"):
+def config(folder, port, ca, scheme="https", host="localhost", more=""):
     text = f"""listen-port {lib.free_port(lib.socket.SOCK_DGRAM)}
 peer-public {lib.wireguard_key()}
 token cplz-home-1a2b
@@ -21,7 +21,7 @@ terminate-url {scheme}://{host}:{port}/api/v0/instances/${{TEST_ID}}/
 terminate-header Authorization: Bearer ${{KEY}}
 ca-file {ca}
 state-dir {folder}/state
-"""
+{more}"""
     with open(f"{folder}/config", "w", encoding="ascii") as f:
         f.write(text)
 
@@ -37,13 +37,19 @@ def log(folder):
     return lib.read(folder, "state", "guard.log")
 
 
-def accepted(cloud, folder):
-    lib.until("two requests", lambda: len(cloud.requests) >= 2)
+def accepted(cloud, folder, count=2):
+    lib.until(f"{count} requests", lambda: len(cloud.requests) >= count)
     for request in cloud.requests:
         assert request["method"] == "DELETE" and request["path"] == "/api/v0/instances/4711/", request
         assert request["headers"].get("Authorization") == "Bearer " + lib.KEY, request
     lib.until("the answer in the log", lambda: "terminate answered HTTP 200" in log(folder))
     assert lib.KEY not in log(folder) + lib.read(folder, "out")
+
+
+def by_the_client(cloud, folder):
+    """Only the client's clock makes the certificate valid: the machine's own is wrong since its birth."""
+    accepted(cloud, folder, 1)
+    assert "attempt 1: terminate failed: TLS refused: the certificate is outside its dates" in log(folder), log(folder)
 
 
 def refused(cloud, folder, sentence):
@@ -80,6 +86,7 @@ def main():
         ("a self-signed certificate", ours.context("self"), "from no authority we know", {}),
         ("a certificate signed by a mere server's", ours.context("leafsigned", "good"), "TLS refused", {}),
         ("https to a face that speaks plain http", None, "TLS", {}),
+        ("a certificate that only the client's clock makes valid", ours.context("future"), by_the_client, {"more": "time 3800000000\n"}),
         ("plain http to loopback", None, None, {"scheme": "http", "host": "127.0.0.1"}),
         ("plain http beyond loopback", None, "plain http goes to loopback only", {"scheme": "http", "host": "192.0.2.1"}),
     ]
@@ -89,7 +96,9 @@ def main():
         folder, _ = run(cloud, bundle, **address)
         running.append((name, cloud, folder, sentence))
     for name, cloud, folder, sentence in running:
-        if sentence:
+        if callable(sentence):
+            lib.case(f"{name} gets the request", lambda c=cloud, f=folder, check=sentence: check(c, f))
+        elif sentence:
             lib.case(f"{name} is refused and the key stays", lambda c=cloud, f=folder, s=sentence: refused(c, f, s))
         else:
             lib.case(f"{name} gets the request", lambda c=cloud, f=folder: accepted(c, f))
