@@ -35,7 +35,17 @@ local function meaning(state, name, now)
   return now - state.told >= GIVE_UP and "give up" or nil
 end
 
-local function on_signals(worker)
+-- A sentence in the middle of the work: on a line of its own, and the moving line goes on below it.
+local function tell(ctx, sentence)
+  if ctx.screen then
+    fail.try(ctx.screen.clear, ctx.screen)
+  end
+  local line = "continueplz: " .. sentence
+  local format = term.is("err") and require "ui.format"
+  term.err("\n" .. (format and table.concat(format.wrap(line, format.width()), "\n") or line) .. "\n")
+end
+
+local function on_signals(worker, ctx)
   local state = {}
   return task.on_signal(function(name)
     local what = name ~= "WINCH" and meaning(state, name, clock.now())
@@ -43,8 +53,8 @@ local function on_signals(worker)
       task.cancel(worker, fail.new { kind = "interrupted", message = "interrupted by SIG" .. name, signal = name })
     elseif what == "tell" then
       local key = name == "INT" and "Ctrl-C" or "SIG" .. name
-      term.err(("\ncontinueplz: what was begun is being undone, which may take a minute (%s); %s once more, %d s from now or later, gives that up\n")
-        :format(at_stake(), key, GIVE_UP))
+      tell(ctx, ("what was begun is being undone, which may take a minute (%s); %s once more, %d s from now or later, gives that up"):format(
+        at_stake(), key, GIVE_UP))
     elseif what == "give up" then
       error(fail.new { kind = "interrupted", message = "given up before everything was undone; what was rented stays in the journal and may bill: "
         .. "type `continueplz -C " .. world.home .. " stop` to end it" }, 0)
@@ -110,7 +120,7 @@ function M.in_task(command, ctx, builtin)
       end
       return result
     end)
-    on_signals(worker)
+    on_signals(worker, ctx)
     return task.await(worker)
   end)
   if ok then

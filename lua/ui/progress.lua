@@ -147,10 +147,10 @@ function Screen:draw()
   local since = clock.duration(clock.now() - (self.since or clock.now()))
   local words = M.fit(self.moving, since, (term.size() or 80) - #INDENT - 3)
   local text = INDENT .. SPINNER[self.frame]
-  if words == self.shown then
-    return term.draw("out", "\r" .. text)
+  if words == self.shown then -- the place behind the words is where a terminal echoes what is typed
+    return term.draw("out", ("\r%s\27[%dC"):format(text, term.width(words) + 1))
   end
-  term.draw("out", "\r" .. fitted(clean.line(text .. " " .. words, LONGEST)) .. "\27[K")
+  term.draw("out", "\r" .. fitted(text .. " " .. clean.line(words, LONGEST)) .. "\27[K")
   self.shown = words
 end
 

@@ -148,12 +148,13 @@ local function left_behind(book)
   return list
 end
 
--- A stop that was cut off and is finished now; other leftovers are told of as lost.
-local function finished_text(result)
+-- A stop, or the undoing of a start, that was cut off and is finished now; told: the machine of which the loss is told already.
+local function finished_text(result, told)
   local session = result.session
-  if result.outcome ~= "proven" and result.outcome ~= "unverifiable" or session.stopping ~= "stop" then return nil end
-  return ("the stop of %s on %s was cut off; it was finished now, and the machine is %s"):format(session.id, title_of(session.provider),
-    result.outcome == "proven" and "proven ended" or "gone")
+  if result.outcome ~= "proven" and result.outcome ~= "unverifiable" or not session.id then return nil end
+  if told and told.id == session.id and session.stopping ~= "stop" then return nil end
+  return ("the %s of %s on %s was cut off; it was finished now, and the machine is %s"):format(session.stopping == "stop" and "stop" or "undoing",
+    session.id, title_of(session.provider), result.outcome == "proven" and "proven ended" or "gone")
 end
 
 --- What is running in this home; finishes leftovers and brings a dead agent back first.
@@ -164,9 +165,10 @@ function report.status()
   local session = book:current() or shown[#shown]
   local left = left_behind(book)
   left[#left + 1] = folder.missing(config.home())
-  for _, result in ipairs(finished) do left[#left + 1] = finished_text(result) end
+  local last = not session and last_loss(book) or nil
+  for _, result in ipairs(finished) do left[#left + 1] = finished_text(result, last) end
   if not session then
-    return { state = doubt and "unknown" or "none", home = config.home(), last = last_loss(book), rate = config.rate(), warnings = left, doubt = doubt }
+    return { state = doubt and "unknown" or "none", home = config.home(), last = last, rate = config.rate(), warnings = left, doubt = doubt }
   end
   local model = session.id and not session.closed and not session.found and complete(session) or describe(session)
   table.move(left, 1, #left, #model.warnings + 1, model.warnings)

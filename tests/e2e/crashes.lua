@@ -53,6 +53,7 @@ for step = 1, 8 do
           expect.nothing_bills(r)
         else
           expect.ends(first, 0, word == "status" and step == 7 and "AN UNFINISHED START WAS UNDONE" or nil)
+          expect.lacks(first, "the undoing of ") -- told once
           expect.ends(last, 0)
           expect.all_over(r)
         end
@@ -76,6 +77,7 @@ cases[#cases + 1] = { name = "a second Ctrl-C tells what is at stake, a later on
   end)
   expect.ends(r:finish(child), 130, "being undone", "gives that up", "stop` to end it", "Money: running")
   r:heal()
+  expect.ends(r:run("status"), 0, "the undoing of ", " was cut off; it was")
   expect.ends(r:run("stop"), 0)
   expect.all_over(r)
 end }
