@@ -150,7 +150,7 @@ function vm.prepare(self, instance)
   end
   local root = self:path(instance, "root")
   local first = instance.root == nil
-  files.remove_tree(first and files.join(self.dir, "instances", instance.id) or root .. "/run") -- ids come again after a reset
+  files.remove_tree(first and files.join(self.dir, "instances", instance.id) or root .. "/run") -- another simulator may have lived here
   for _, name in ipairs({"bin", "seed", "root/run", "root/root", "root/tmp", "root/etc/systemd/system", "root/opt", "root/var/lib",
     "root/usr/local/bin", "root/home/ubuntu"}) do
     assert(files.mkdir(self:path(instance, name)))

@@ -66,9 +66,10 @@ function world.new(options)
   return self
 end
 
---- Back to the beginning: everything that existed is forgotten. Machines must have been ended before.
+--- Back to the beginning: everything that existed is forgotten, but no id of a machine comes back. Machines must have been ended before.
 function world:reset()
   local options = self.options
+  self.resets = (self.resets or -1) + 1
   self.random = random.new(options.seed or 7)
   self.settings = {}
   for name, value in sorted(SETTINGS) do
@@ -84,7 +85,7 @@ function world:reset()
   self.instances, self.gone, self.order = {}, {}, {}
   self.events, self.event_number = {}, 0
   self.requests, self.request_count, self.logs, self.last_call, self.recent = {}, 0, {}, {}, {}
-  self.next_id, self.next_ask = 30119482, 21874410
+  self.next_id, self.next_ask = self.next_id or 30119482, 21874410
   self.ledger, self.faults = ledger.new(), faults.new()
   self:account{id = 48211, username = "ada", email = "ada@example.org", credit = options.credit or 18.42,
     keys = options.keys or {world.DEFAULT_KEY}, cloud = options.lambda_keys and "vast"}
@@ -93,6 +94,10 @@ function world:reset()
   end
   self.offers = offers.build(self, options.offers, options.extra_offers)
   self.lambda = lambda_state.new(self)
+  if self.resets > 0 then -- the stock is as before; what is made is not
+    self.random = random.new((options.seed or 7) + self.resets * 1000003)
+    self.lambda.random = random.new((options.seed or 7) + self.resets * 1000003 + 1)
+  end
 end
 
 --- Adds an account {id, username, email, credit, keys, cloud (the only one where the keys are good)}. → account

@@ -180,6 +180,31 @@ return function(t)
     t:equal(#sim.world.ledger.rows, 0)
   end)
 
+  t:case("after a reset the stock is as it was, and no id or key of a machine comes back", function()
+    local sim = testing.new{lambda_keys = {"lambda-key"}}
+    local seen, stock = {}, nil
+    for _ = 1, 4 do
+      local offers = {}
+      for i, offer in ipairs(sim.world.offers) do
+        offers[i] = {offer.id, offer.machine_id, offer.gpu_name, offer.dph_base}
+      end
+      stock = stock or offers
+      t:equal(offers, stock)
+      local ids = {}
+      for _ = 1, 3 do
+        local id, _, made = sim:rent()
+        ids[#ids + 1], ids[#ids + 2] = id, made.instance_api_key
+        local key = sim.world.lambda.random:hex(32) -- as a launch makes ids
+        ids[#ids + 1] = key
+      end
+      for _, id in ipairs(ids) do
+        t:equal(seen[id], nil, "it came back")
+        seen[id] = true
+      end
+      t:equal((sim:call("POST", "/reset", {}, {face = "control"})), 200)
+    end
+  end)
+
   -- One look at everything, at which any fault can happen.
   local function tour(sim)
     local control, registry = {face = "control"}, {face = "registry", key = false}

@@ -228,6 +228,120 @@ return function(t)
     t:equal((call(env, "POST", "/api/chat", {model = "codellama:7b", messages = {{role = "user", content = "x"}}, tools = {{}}})), 400)
   end)
 
+  local WEATHER = {type = "object", required = {"city", "days"}, properties = {city = {type = "string"}, days = {type = "integer"},
+    unit = {enum = {"C", "F"}}, parts = {type = "array", items = {type = "boolean"}}, more = {type = "object", properties = {x = {type = "number"}}}}}
+  local FILLED = {city = "Delft", days = 5, unit = "C", parts = {true}, more = {x = 2.5}}
+  local HI = {{role = "user", content = "hi there"}}
+  local ASK = {{role = "user", content = "call get_weather for Delft!"}}
+
+  local function told(response)
+    local list = {}
+    for _, line in ipairs(lines(response)) do
+      local data = line:match("^data: ({.*)$") or line:match("^{.*$")
+      list[#list + 1] = data and json.decode(data) or nil
+    end
+    return list
+  end
+
+  t:case("tools are called by name, with arguments by their schema, in every form, plain and streamed", function()
+    local env = ollama()
+    pull(env, "qwen3-coder:30b")
+    local openai = {{type = "function", ["function"] = {name = "get_weather", parameters = WEATHER}}}
+    local native = {model = "qwen3-coder:30b", messages = ASK, tools = openai, stream = false}
+    local _, value = call(env, "POST", "/api/chat", native)
+    t:equal({value.message.content, value.message.tool_calls[1]["function"], value.done_reason},
+      {"", {index = 0, name = "get_weather", arguments = FILLED}, "stop"})
+    native.stream = nil
+    local stream = told(select(3, call(env, "POST", "/api/chat", native)))
+    t:equal({#stream, stream[1].message.tool_calls[1]["function"].arguments, stream[2].message.tool_calls, stream[2].done}, {2, FILLED, nil, true})
+    local chat = {model = "qwen3-coder:30b", messages = ASK, tools = openai}
+    _, value = call(env, "POST", "/v1/chat/completions", chat)
+    local one = value.choices[1]
+    t:equal({one.finish_reason, one.message.tool_calls[1].type, json.decode(one.message.tool_calls[1]["function"].arguments)},
+      {"tool_calls", "function", FILLED})
+    chat.stream = true
+    stream = told(select(3, call(env, "POST", "/v1/chat/completions", chat)))
+    t:equal({stream[1].choices[1].delta.tool_calls[1]["function"].name, stream[2].choices[1].finish_reason}, {"get_weather", "tool_calls"})
+    local claude = {model = "qwen3-coder:30b", max_tokens = 99, messages = ASK, tools = {{name = "get_weather", input_schema = WEATHER}}}
+    _, value = call(env, "POST", "/v1/messages", claude)
+    t:equal({value.stop_reason, value.content[1].type, value.content[1].name, value.content[1].input}, {"tool_use", "tool_use", "get_weather", FILLED})
+    claude.stream = true
+    stream = told(select(3, call(env, "POST", "/v1/messages", claude)))
+    t:equal({stream[2].content_block.input, json.decode(stream[3].delta.partial_json), stream[5].delta.stop_reason}, {{}, FILLED, "tool_use"})
+    local responses = {model = "qwen3-coder:30b", input = ASK, tools = {{type = "function", name = "get_weather", parameters = WEATHER}}}
+    _, value = call(env, "POST", "/v1/responses", responses)
+    t:equal({value.output[1].type, json.decode(value.output[1].arguments)}, {"function_call", FILLED})
+    responses.stream = true
+    stream = told(select(3, call(env, "POST", "/v1/responses", responses)))
+    t:equal({stream[3].item.arguments, json.decode(stream[4].delta), stream[#stream].response.output[1].name}, {"", FILLED, "get_weather"})
+  end)
+
+  t:case("with the result of a tool, or when none is named, the model answers in words", function()
+    local env = ollama()
+    pull(env, "qwen3-coder:30b")
+    local openai = {{type = "function", ["function"] = {name = "get_weather", parameters = WEATHER}}}
+    local rows = {
+      {"/v1/chat/completions", {messages = {ASK[1], {role = "tool", content = "rain", tool_call_id = "call_1"}}, tools = openai}},
+      {"/v1/chat/completions", {messages = {{role = "user", content = "say hello"}}, tools = openai}},
+      {"/v1/messages", {max_tokens = 99, messages = {ASK[1], {role = "user", content = {{type = "tool_result", tool_use_id = "x", content = "rain"}}}},
+        tools = {{name = "get_weather", input_schema = WEATHER}}}},
+      {"/v1/responses", {input = {ASK[1], {type = "function_call_output", call_id = "x", output = "rain"}},
+        tools = {{type = "function", name = "get_weather"}}}},
+    }
+    for _, row in ipairs(rows) do
+      row[2].model = "qwen3-coder:30b"
+      local status, _, response = call(env, "POST", row[1], row[2])
+      t:ok(status == 200 and response.body:find("This is qwen3-coder:30b", 1, true), row[1] .. ": " .. response.body)
+    end
+  end)
+
+  t:case("qwen2.5-coder writes its calls as text; a model without tools refuses them everywhere", function()
+    local env = ollama()
+    pull(env, "qwen2.5-coder:7b")
+    pull(env, "codellama:7b")
+    local openai = {{type = "function", ["function"] = {name = "get_weather", parameters = WEATHER}}}
+    local _, value = call(env, "POST", "/v1/chat/completions", {model = "qwen2.5-coder:7b", messages = ASK, tools = openai})
+    t:equal({value.choices[1].message.tool_calls, json.decode(value.choices[1].message.content).name}, {nil, "get_weather"})
+    for _, path in ipairs{"/v1/chat/completions", "/v1/messages", "/v1/responses", "/api/chat"} do
+      local status, _, response = call(env, "POST", path, {model = "codellama:7b", messages = ASK, input = ASK, tools = openai, max_tokens = 9, stream = false})
+      t:ok(status == 400 and response.body:find("does not support tools", 1, true), path .. ": " .. response.body)
+    end
+  end)
+
+  t:case("formats: JSON, a schema, and what is none", function()
+    local env = ollama()
+    pull(env, "qwen3-coder:30b")
+    local schema = {type = "object", properties = {word = {type = "string"}, ok = {type = "boolean"}}}
+    for _, row in ipairs{{"json", "answer"}, {schema, "word"}} do
+      local _, value = call(env, "POST", "/api/chat", {model = "qwen3-coder:30b", messages = HI, format = row[1], stream = false})
+      t:ok(json.decode(value.message.content)[row[2]]:find("^This is qwen3"), value.message.content)
+      _, value = call(env, "POST", "/api/generate", {model = "qwen3-coder:30b", prompt = "hi", format = row[1], stream = false})
+      t:ok(json.decode(value.response)[row[2]], value.response)
+      local wanted = row[1] == "json" and {type = "json_object"} or {type = "json_schema", json_schema = {name = "x", schema = schema}}
+      _, value = call(env, "POST", "/v1/chat/completions", {model = "qwen3-coder:30b", messages = HI, response_format = wanted})
+      t:ok(json.decode(value.choices[1].message.content)[row[2]], value.choices[1].message.content)
+    end
+    local status, value = call(env, "POST", "/api/chat", {model = "qwen3-coder:30b", messages = HI, format = "xml", stream = false})
+    t:ok(status == 400 and value.error:find('invalid format: "xml"', 1, true), value.error)
+  end)
+
+  t:case("embeddings in three forms; count_tokens is not there (facts/serving.md §1.1)", function()
+    local env = ollama()
+    pull(env, "qwen3-coder:30b")
+    local _, many = call(env, "POST", "/api/embed", {model = "qwen3-coder:30b", input = {"one", "two", "one"}})
+    t:equal({#many.embeddings, #many.embeddings[1]}, {3, 8})
+    t:equal(many.embeddings[1], many.embeddings[3])
+    t:ok(json.encode(many.embeddings[1]) ~= json.encode(many.embeddings[2]), "different texts have different vectors")
+    local _, old = call(env, "POST", "/api/embeddings", {model = "qwen3-coder:30b", prompt = "one"})
+    t:equal(old.embedding, many.embeddings[1])
+    local _, list = call(env, "POST", "/v1/embeddings", {model = "qwen3-coder:30b", input = "one"})
+    t:equal({list.data[1].embedding, list.data[1].index, list.object}, {many.embeddings[1], 0, "list"})
+    _, list = call(env, "POST", "/v1/embeddings", {model = "qwen3-coder:30b", input = {"one"}, encoding_format = "base64"})
+    t:equal(#list.data[1].embedding, 44, "8 floats")
+    t:equal((call(env, "POST", "/v1/embeddings", {model = "none", input = "x"})), 404)
+    t:equal((call(env, "POST", "/v1/messages/count_tokens", {model = "qwen3-coder:30b", messages = ASK})), 404)
+  end)
+
   t:case("on loopback foreign host names are refused, elsewhere not", function()
     for _, row in ipairs{{true, "evil.example", 403}, {true, "10.13.37.1:11434", 200}, {true, "localhost:1", 200},
       {true, "172.20.0.1", 200}, {true, "172.32.0.1", 403}, {true, "x.internal", 200}, {false, "evil.example", 200}} do

@@ -6,6 +6,7 @@ local models = require "cloudsim.models"
 local pull = require "cloudsim.ollama.pull"
 local reply = require "cloudsim.reply"
 local text = require "cloudsim.ollama.text"
+local tools = require "cloudsim.ollama.tools"
 
 local native = {}
 
@@ -117,12 +118,18 @@ function native.embed(call)
   if not call.env.store:find(call.body.model) then
     return missing(call.body.model)
   end
-  local input = type(call.body.input) == "table" and call.body.input or {call.body.input or ""}
-  local list = {}
-  for i, item in ipairs(input) do
-    list[i] = {#tostring(item) % 7 / 7, 0.5, -0.25}
+  local row, _, loading = native.load(call.env, call.body.model, call.body)
+  local list, asked = text.embeddings(call.body.input)
+  return reply.json(200, {model = row.name, embeddings = json.array(list), prompt_eval_count = asked, load_duration = loading * 1e9 // 1,
+    total_duration = (loading * 1e9 + asked * 1e6) // 1})
+end
+
+--- The older form: one text, one vector.
+function native.embedding(call)
+  if not native.load(call.env, call.body.model, call.body) then
+    return missing(call.body.model)
   end
-  return reply.json(200, {model = call.body.model, embeddings = json.array(list)})
+  return reply.json(200, {embedding = json.array(text.embeddings(call.body.prompt)[1] or {})})
 end
 
 --- Loads a model, waiting as long as that takes. → row, memory row; or nil when there is none
@@ -194,14 +201,38 @@ function native.generate(call)
   elseif call.body.prompt == nil or call.body.prompt == "" then
     return only_load(call, row, shape)
   end
-  local options = call.body.options or {}
-  local tokens, asked = text.answer(row.name, text.of(call.body.prompt), options.num_predict)
-  return speak(call, row, loading, tokens, asked, shape)
+  local said = native.answer(row, {question = text.of(call.body.prompt), limit = (call.body.options or {}).num_predict, format = call.body.format})
+  if said.problem then
+    return reply.json(400, {error = said.problem})
+  end
+  return speak(call, row, loading, said.tokens, said.asked, shape)
+end
+
+--- What a model answers. how: {question, limit, tools (as declared), messages, format (nil or "": none)} → {tokens, asked, call =
+--- {name, arguments}|nil} or {problem}
+function native.answer(row, how)
+  local tokens, asked = text.answer(row.name, how.question, how.limit)
+  local wanted = tools.call(how.question, tools.declared(how.tools), tools.answered(how.messages))
+  if wanted and tools.as_text(row) then
+    return {tokens = tools.tokens(json.encode(wanted)), asked = asked}
+  elseif wanted then
+    return {tokens = {""}, asked = asked, call = wanted}
+  elseif how.format ~= nil and how.format ~= "" then
+    local made, problem = tools.formatted(how.format, table.concat(tokens))
+    return {tokens = made and tools.tokens(made), asked = asked, problem = problem}
+  end
+  return {tokens = tokens, asked = asked}
 end
 
 function native.chat(call)
+  local said
   local function shape(piece)
-    return {message = {role = "assistant", content = piece}}
+    local message = {role = "assistant", content = piece}
+    if said and said.call then -- told once, before the last line of a stream
+      message.tool_calls = {{["function"] = {index = 0, name = said.call.name, arguments = said.call.arguments}}}
+      said.call = nil
+    end
+    return {message = message}
   end
   local row, _, loading = native.load(call.env, call.body.model, call.body)
   if not row then
@@ -211,9 +242,12 @@ function native.chat(call)
   elseif type(call.body.tools) == "table" and #call.body.tools > 0 and not row.facts.tools then
     return reply.json(400, {error = models.full_name(call.body.model) .. " does not support tools"})
   end
-  local options = call.body.options or {}
-  local tokens, asked = text.answer(row.name, text.last_question(call.body.messages), options.num_predict)
-  return speak(call, row, loading, tokens, asked, shape)
+  said = native.answer(row, {question = text.last_question(call.body.messages), limit = (call.body.options or {}).num_predict,
+    tools = call.body.tools, messages = call.body.messages, format = call.body.format})
+  if said.problem then
+    return reply.json(400, {error = said.problem})
+  end
+  return speak(call, row, loading, said.tokens, said.asked, shape)
 end
 
 return native

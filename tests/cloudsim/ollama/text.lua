@@ -50,4 +50,31 @@ function text.answer(model, question, limit)
   return tokens, number + 8
 end
 
+-- A direction of eight numbers that depends on the text alone.
+local function vector(words)
+  local list, sum = {}, 0
+  for i = 1, 8 do
+    local number = 0
+    for at = i, #words + i, 3 do
+      number = (number * 31 + (words:byte(at) or i)) % 2003
+    end
+    list[i] = number / 2003 - 0.5
+    sum = sum + list[i] ^ 2
+  end
+  for i, number in ipairs(list) do
+    list[i] = number / math.max(sum, 1e-9) ^ 0.5
+  end
+  return list
+end
+
+--- Vectors of a text or of a list of texts. → array of arrays, number of tokens asked
+function text.embeddings(input)
+  local list, asked = {}, 0
+  for i, each in ipairs(type(input) == "table" and input or {input}) do
+    list[i] = vector(tostring(each))
+    asked = asked + count_words(tostring(each)) + 2
+  end
+  return list, asked
+end
+
 return text
