@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 # make        builds build/continueplz (packages: make packages)
+# make install  PREFIX (/usr/local) and DESTDIR as usual; make uninstall
 # make demo   the main job against the simulator, from a bare machine
 # make check  every test (about ten minutes); make check-fast, the quick ones (less than two); make lint, make bench, make fuzz, make clean
 # make mutants  can the money campaign fail? Some minutes; not part of make check
 # make vm     the delivery on a real virtual machine, emulated; not part of check (VM=PATTERN: only some cases)
+PREFIX ?= /usr/local
 BUILD ?= build
 SANITIZED ?= build-asan
 FUZZED ?= build-fuzz
@@ -12,11 +14,20 @@ FUZZ_SECONDS ?= 60
 JOBS := $(shell getconf _NPROCESSORS_ONLN)
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all packages check-packages sanitized fuzzed demo check check-fast mutants bench fuzz vm lint clean
+.PHONY: all install uninstall packages check-packages sanitized fuzzed demo check check-fast mutants bench fuzz vm lint clean
 
 all:
 	cmake -S . -B $(BUILD)
 	MAKEFLAGS= cmake --build $(BUILD) --parallel $(JOBS)
+
+# What was built as somebody is installed as root, not built anew by root.
+install:
+	@[ -x $(BUILD)/continueplz ] || $(MAKE) all
+	DESTDIR="$(DESTDIR)" cmake --install $(BUILD) --prefix "$(PREFIX)" --strip
+	@case ":$$PATH:" in *":$(PREFIX)/bin:"*) ;; *) echo "To find it: export PATH=\"$(PREFIX)/bin:\$$PATH\"" ;; esac
+
+uninstall:
+	rm -rf "$(DESTDIR)$(PREFIX)/bin/continueplz" "$(DESTDIR)$(PREFIX)/share/doc/continueplz"
 
 packages:
 	vendor/bootstrap build
@@ -33,7 +44,8 @@ fuzzed:
 	MAKEFLAGS= cmake --build $(FUZZED) --parallel $(JOBS)
 
 demo: packages
-	$(MAKE) all
+	cmake -S . -B $(BUILD)
+	MAKEFLAGS= cmake --build $(BUILD) --parallel $(JOBS) --target continueplz
 	@BUILD=$(BUILD) tests/demo.sh
 
 check: check-packages

@@ -18,7 +18,9 @@ static const char *const names[] = {
 #endif
 };
 
-static char reason[256];
+#define WAY_OUT "install it: libcurl4 (Debian, Ubuntu: apt install libcurl4), curl (Homebrew: brew install curl)"
+
+static char reason[512];
 
 static bool find_all(struct http_curl *curl, void *library) {
     const struct {
@@ -33,7 +35,7 @@ static bool find_all(struct http_curl *curl, void *library) {
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         *(void **)wanted[i].place = dlsym(library, wanted[i].name);
         if (!*(void **)wanted[i].place) {
-            snprintf(reason, sizeof reason, "libcurl has no %s: at least 7.85 is needed", wanted[i].name);
+            snprintf(reason, sizeof reason, "libcurl has no %s: at least 7.85 is needed; " WAY_OUT, wanted[i].name);
             return false;
         }
     }
@@ -47,11 +49,11 @@ static bool usable(const struct http_curl *curl) {
     }
     const curl_version_info_data *info = curl->curl_version_info(CURLVERSION_NOW);
     if (info->version_num < OLDEST) {
-        snprintf(reason, sizeof reason, "libcurl %s is too old: at least 7.85 is needed", info->version);
+        snprintf(reason, sizeof reason, "libcurl %s is too old: at least 7.85 is needed; " WAY_OUT, info->version);
         return false;
     }
     if (!(info->features & CURL_VERSION_SSL) || !(info->features & CURL_VERSION_ASYNCHDNS)) {
-        snprintf(reason, sizeof reason, "libcurl %s has no TLS or no resolver that does not block", info->version);
+        snprintf(reason, sizeof reason, "libcurl %s has no TLS or no resolver that does not block; " WAY_OUT, info->version);
         return false;
     }
     return true;
@@ -63,7 +65,7 @@ static bool load(struct http_curl *curl) {
     for (size_t i = 0; i < sizeof names / sizeof *names && !library; i++)
         library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
     if (!library) {
-        snprintf(reason, sizeof reason, "libcurl is not installed: %s", dlerror());
+        snprintf(reason, sizeof reason, "libcurl cannot be loaded; " WAY_OUT " (%s)", dlerror());
         return false;
     }
     return find_all(curl, library) && usable(curl); /* never unloaded: its TLS library has exit handlers and threads */

@@ -11,6 +11,12 @@
 
 #include "host.h"
 
+#if defined __GLIBC__ && defined __GLIBC_PREREQ /* of its own: another C library does not know what a call of it means */
+#if __GLIBC_PREREQ(2, 34)
+#define CLOSE_FROM 1
+#endif
+#endif
+
 extern char **environ;
 
 struct child {
@@ -151,6 +157,18 @@ static int open_stream(struct spawning *spawning, int i, const char *kind) {
     return posix_spawn_file_actions_adddup2(&spawning->actions, spawning->given[i], i);
 }
 
+#if !defined POSIX_SPAWN_CLOEXEC_DEFAULT && !defined CLOSE_FROM
+/* Marks, once, what this program was given when it was started: what it opens itself never reaches a child. */
+static void keep_inherited(void) {
+    enum { LOOKED_AT = 4096 };
+    static bool done;
+    for (int fd = 3; fd < LOOKED_AT && !done; fd++)
+        if (fcntl(fd, F_GETFD) >= 0)
+            fcntl(fd, F_SETFD, FD_CLOEXEC);
+    done = true;
+}
+#endif
+
 /* The child starts with default signal handling, an empty mask and no descriptor but its three. Returns 0 or errno. */
 static int set_attributes(struct spawning *spawning, const char *cwd, bool session) {
     short flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK;
@@ -167,10 +185,12 @@ static int set_attributes(struct spawning *spawning, const char *cwd, bool sessi
     for (int i = 0; i < 3; i++)
         if (spawning->given[i] < 0)
             posix_spawn_file_actions_addinherit_np(&spawning->actions, i);
-#elif defined __GLIBC__ && __GLIBC_PREREQ(2, 34)
+#elif defined CLOSE_FROM
     int err = posix_spawn_file_actions_addclosefrom_np(&spawning->actions, 3);
     if (err)
         return err;
+#else
+    keep_inherited();
 #endif
     if (session)
         flags |= POSIX_SPAWN_SETSID;

@@ -55,3 +55,8 @@ run --stop
 echo
 echo "The simulated cloud's own ledger:"
 CONTINUEPLZ_SCRIPTS=$root/tests "$bin" tests/ledger.lua "$(address control)"
+echo
+echo "Next, for a real machine:"
+if [ "$(command -v continueplz)" != "$bin" ]; then echo "  export PATH=\"${bin%/*}:\$PATH\"   # or: sudo make install"; fi
+echo "  continueplz init                       # asks for a cloud's key and checks it"
+echo "  continueplz --cheapest --model=$model   # asks once, with the sum"
