@@ -119,6 +119,22 @@ return function(t)
     end
   end)
 
+  t:case("in JSON every command, right or wrong, answers one object that says whether money is running", function()
+    local json = require "base.json"
+    for _, name in ipairs(args.commands) do
+      local lines = { { name }, { name, "surplus", "words" }, { name, "--no-such" }, { name, "-C", "" }, { name, "--help" }, { "help", name } }
+      for _, line in ipairs(lines) do
+        line[#line + 1] = "--output=json"
+        local code, out, _, acted, left = run(line)
+        local object = json.decode(out)
+        local silent = name == "repl" and code == 0 and #line == 2 -- nothing was typed
+        t:ok(silent or type(object) == "table" and object.money_running ~= nil, shown(line) .. " printed: " .. out)
+        t:ok(code == 0 or object.status ~= "failed" or object.error.exit_code == code, out)
+        t:equal({ acted, left }, { {}, {} }, shown(line))
+      end
+    end
+  end)
+
   t:case("every setting × every hostile value, by config set, .env and environment: refused, or what is read is sane", function()
     local config = require "facts.config"
     local taken = 0

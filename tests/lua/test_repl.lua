@@ -68,6 +68,8 @@ return function(t)
     local list = {}
     for line in out:gmatch("[^\n]+") do
       list[#list + 1] = assert(json.decode(line))
+      t:equal(list[#list].money_running, false, line)
+      list[#list].money_running = nil
     end
     t:equal(code, 70)
     t:equal(list, { { status = "ok", result = { balance = 5.5, currency = "USD", id = "7", name = "ada" } }, { status = "ok", result = 1 }, { status = "ok" },

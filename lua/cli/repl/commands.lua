@@ -90,7 +90,7 @@ function commands.offers.run(session, rest)
   function ctx.print(text) session:say(text) end
   function ctx.emit(object)
     if session.json then
-      session.out(require("base.json").encode(object) .. "\n")
+      session:emit(object)
     end
   end
   local problems = runner.load_settings { settings = merged }

@@ -122,6 +122,11 @@ local function plain(value, name, open)
   return json.object(object)
 end
 
+--- Prints one JSON object, with the answer whether money is running.
+function M:emit(object)
+  self.out(json.encode(require("cli.money").stamp(object, self.ctx.home)) .. "\n")
+end
+
 --- Tells of a failure. → its exit code
 function M:failed(failure)
   local code = exitcodes.of(failure)
@@ -133,7 +138,7 @@ function M:failed(failure)
   self.err("error: " .. table.concat(lines, "\n") .. "\n")
   if self.json then
     local object = { kind = failure.kind, message = plain(fail.message(failure), nil, {}), exit_code = code, http_status = failure.status }
-    self.out(json.encode { status = "failed", error = object } .. "\n")
+    self:emit { status = "failed", error = object }
   end
   return code
 end
@@ -152,7 +157,7 @@ local function show(self, results, from)
   for index = from, results.n do
     if self.json then
       local value = results[index]
-      self.out(json.encode { status = "ok", result = value == nil and json.null or plain(value, nil, {}) } .. "\n")
+      self:emit { status = "ok", result = value == nil and json.null or plain(value, nil, {}) }
     else
       self.out(table.concat(pretty.lines(results[index], { width = self.width() }), "\n") .. "\n")
     end
