@@ -45,6 +45,8 @@ function M.no_consent(cloud)
   return ("%s is left out when renting until GUARD_ACCOUNT_KEY=yes: its machines can end themselves only with the account's key"):format(cloud.title)
 end
 
+local LIKE_A_KEY = 20 -- bytes of a word
+
 -- "1,3" or "vast lambda" → rows, or nil and a sentence
 local function read_choice(text, list)
   local chosen = {}
@@ -56,7 +58,9 @@ local function read_choice(text, list)
         found = cloud
       end
     end
-    if not found then
+    if not found and #word >= LIKE_A_KEY then
+      return nil, ("this looks like a key: it is asked for next, where it is not shown; give numbers or names, like 1 or %s"):format(list[1].name)
+    elseif not found then
       return nil, ("'%s' is none of these: give numbers or names, like 1 or %s"):format(word, list[1].name)
     end
     chosen[#chosen + 1] = found

@@ -68,8 +68,9 @@ end
 local function add_winner(lines, model)
   local winner, want = model.ordered[1], model.want
   local offer = winner.offer
-  add(lines, ("* would be taken: %s %s, %s, %s, %s"):format(offer.provider, format.gpu(offer.gpu, offer.gpus), offer.region or "unknown region",
-    winner.spot and "spot" or "on-demand", format.hourly(winner.hourly)))
+  local memory = offer.vram_gb and (" (%.1f GB)"):format(offer.vram_gb * (offer.gpus or 1)) or "" -- the name says what it is sold as
+  add(lines, ("* would be taken: %s %s%s, %s, %s, %s"):format(offer.provider, format.gpu(offer.gpu, offer.gpus), memory,
+    offer.region or "unknown region", winner.spot and "spot" or "on-demand", format.hourly(winner.hourly)))
   add(lines, ("  %s for %s:"):format(format.both(winner.total, model.rate), clock.duration(want.hours * 3600)) .. parts_of(winner, want))
   if not model.rate.assumed then
     add(lines, "Clouds bill in dollars; " .. format.rate(model.rate) .. ".")

@@ -109,7 +109,8 @@ end)
 
 typed("on a terminal of 80 by 24 the offers fit, and the last lines name what would be taken", function(r)
   local function lines_of(line)
-    local result = expect.ends(at_terminal(r, "stty cols 80 rows 24; " .. line, {}), 0, "* would be taken: vast RTX 4090 24GB, eu-east, spot, $0.207/h")
+    local result = expect.ends(at_terminal(r, "stty cols 80 rows 24; " .. line, {}), 0,
+      "* would be taken: vast RTX 4090 24GB (25.8 GB), eu-east, spot, $0.207/h")
     local _, lines = result.out:gsub("\n", "")
     return lines, result.out
   end

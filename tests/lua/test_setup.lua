@@ -160,13 +160,15 @@ return function(t)
   t:case("several clouds, and the consent for the account's key where a cloud needs it", function()
     local files = { ["providers/lambda.lua"] = TOY }
     local code, out, err, s = run("init", { tty = true, files = files,
-      input = "mars\n2, vast\nwrong-toy-0123456\ntoy-key-0123456789\n" .. KEY .. "\nyes\n" })
+      input = "mars\n" .. KEY .. "\n2, vast\nwrong-toy-0123456\ntoy-key-0123456789\n" .. KEY .. "\nyes\n" })
     t:equal(code, 0, err)
     local values = env_of(s)
     t:equal({ values.VAST_API_KEY, values.LAMBDA_API_KEY, values.GUARD_ACCOUNT_KEY }, { KEY, "toy-key-0123456789", "yes" })
-    says(out, "1 Vast.ai", "2 Lambda", "'mars' is none of these", "API key was invalid.", "Lambda key valid - account: w1", "GUARD_ACCOUNT_KEY",
+    says(out, "1 Vast.ai", "2 Lambda", "'mars' is none of these", "looks like a key: it is asked for next",
+      "API key was invalid.", "Lambda key valid - account: w1", "GUARD_ACCOUNT_KEY",
       "only with the key of your account")
     says(err, "yes allows the key and saves")
+    t:ok(not (out .. err):find(KEY, 1, true), "the key is shown")
     for _, typed in ipairs { "y\n\n", "Y\n\n", "ye\n\n", "yep\n\n" } do
       code, out, _, s = run("init", { tty = true, files = files, input = "lambda\ntoy-key-0123456789\n" .. typed })
       t:equal({ code, env_of(s).GUARD_ACCOUNT_KEY }, { 0, nil }, typed)
