@@ -3,7 +3,7 @@
 # make install  PREFIX (/usr/local) and DESTDIR as usual; make uninstall
 # make demo   the main job against the simulator, from a bare machine
 # make check  every test (about ten minutes); make check-fast, the quick ones (less than two); make lint, make bench, make fuzz, make clean
-# make mutants  can the money campaign fail? Some minutes; not part of make check
+# make mutants  can the money campaign and the guest's tests fail? Some minutes; not part of make check
 # make vm     the delivery on a real virtual machine, emulated; not part of check (VM=PATTERN: only some cases)
 PREFIX ?= /usr/local
 BUILD ?= build
@@ -58,7 +58,8 @@ check-fast: check-packages
 
 mutants: check-packages
 	$(MAKE) all
-	CONTINUEPLZ_SCRIPTS=tests $(BUILD)/continueplz tests/dst/mutants.lua
+	@bad=0; for list in tests/dst/mutants.lua tests/guest/mutants.lua; do \
+	BUILD=$(BUILD) CONTINUEPLZ_SCRIPTS=tests $(BUILD)/continueplz $$list || bad=1; done; exit $$bad
 
 bench: check-packages
 	$(MAKE) all

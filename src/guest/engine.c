@@ -69,6 +69,12 @@ static void record(const struct engine *engine) {
         store_log(engine->store, "the engine's process could not be recorded: %s", strerror(errno));
 }
 
+/* To a running engine and what it started; in its first moment it has no group yet. */
+static void send_signal(pid_t pid, int number) {
+    if (kill(-pid, number) != 0)
+        kill(pid, number);
+}
+
 /* A guest that was killed may have left its engine on the port that the new one needs. */
 static void end_leftover(const struct engine *engine) {
     char text[64];
@@ -78,7 +84,7 @@ static void end_leftover(const struct engine *engine) {
         return;
     text[n] = '\0';
     if (sscanf(text, "%ld %llu", &pid, &birth) == 2 && pid > 1 && birth != 0 && birth_of((pid_t)pid) == birth) {
-        kill(-(pid_t)pid, SIGKILL);
+        send_signal((pid_t)pid, SIGKILL);
         store_log(engine->store, "ended the engine that an earlier guest had started, process %ld", pid);
     }
     store_remove(engine->store, "engine.pid");
@@ -169,7 +175,7 @@ void engine_tick(struct engine *engine, uint64_t now) {
     if (engine->pid && !engine->scored && now - engine->started >= SECOND / 2)
         engine->scored = engine_score(engine->pid, OOM_SCORE);
     if (engine->stopping && engine->pid && now >= engine->kill_at)
-        kill(-engine->pid, SIGKILL);
+        send_signal(engine->pid, SIGKILL);
     if (!engine->stopping && !engine->pid && now >= engine->next)
         start(engine, now);
     store_trim(engine->store, "engine.log", ENGINE_LOG_LIMIT);
@@ -181,7 +187,7 @@ void engine_stop(struct engine *engine, uint64_t now) {
     engine->stopping = true;
     engine->kill_at = now + PATIENCE;
     if (engine->pid)
-        kill(-engine->pid, SIGTERM);
+        send_signal(engine->pid, SIGTERM);
 }
 
 void engine_get_status(const struct engine *engine, struct engine_status *out) {

@@ -13,7 +13,7 @@
 
 #define SECOND 1000000000ULL
 
-static char dir[64];
+static char dir[240];
 static struct store store;
 static struct config config;
 static struct engine *engine;
@@ -170,8 +170,8 @@ static void none(void) {
 
 int main(void) {
     const char *temp = getenv("TMPDIR");
-    char path[100];
-    snprintf(dir, sizeof dir, "%.40s/cplz-engine-XXXXXX", temp ? temp : "/tmp");
+    char path[300];
+    snprintf(dir, sizeof dir, "%.200s/cplz-engine-XXXXXX", temp ? temp : "/tmp");
     if (!mkdtemp(dir) || !store_open(&store, dir))
         return 1;
     case_of("restarts after 1, 2, 4 ... 30 seconds, for ever", pauses);

@@ -102,6 +102,14 @@ static void restarts(void) {
     left("reboot and back, an hour on", GUARD_LIFE, worst, 5 * H);
 }
 
+/* What another boot's monotonic clock shows is no time that passed, although it is later. */
+static void longer_boot(void) {
+    arm();
+    struct guard_now other = {.mono = UP + 9 * H, .wall = EPOCH + 2 * H};
+    restart("a longer boot", "one", at(H, 0), "two", other);
+    left("a longer boot", GUARD_LIFE, other, 10 * H);
+}
+
 static void unknown_boot(void) {
     arm();
     restart("no name then", "", at(1 * H, 0), "one", at(2 * H, -YEARS));
@@ -148,6 +156,7 @@ static void idle_clock(void) {
     left("traffic", GUARD_IDLE, at(2 * H, 0), 2 * H);
     guard_traffic(&guard, UP + 9 * H, at(3 * H, 0));
     left("traffic of the future is now", GUARD_IDLE, at(3 * H, 0), 2 * H);
+    left("traffic of the future, later", GUARD_IDLE, at(4 * H, 0), 1 * H);
     arm();
     guard_traffic(&guard, UP + 10 * S, at(20 * S, 0));
     left("first traffic starts it", GUARD_IDLE, at(20 * S, 0), 3590 * S);
@@ -226,6 +235,7 @@ int main(void) {
     case_of("the wall clock ten years back lengthens nothing", wall_back);
     case_of("the wall clock forward can only shorten", wall_forward);
     case_of("restarts, reboots and both with a false clock", restarts);
+    case_of("a boot that is longer than the one before", longer_boot);
     case_of("a boot without a name is taken for the same", unknown_boot);
     case_of("an ending machine stays one over restarts", ending_stays);
     case_of("idle counts from lease, traffic or grace", idle_clock);

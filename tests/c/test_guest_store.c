@@ -12,7 +12,7 @@
 
 #include "guest_check.h"
 
-static char dir[64], calls[64];
+static char dir[240], calls[64];
 static struct store store;
 static int sync_fails; /* which fsync from now fails: 1 the next, 0 none */
 static bool lies;      /* a rename that says it was done */
@@ -34,7 +34,7 @@ int fsync(int fd) {
 }
 
 int renameat(int from_dir, const char *from, int to_dir, const char *to) {
-    char one[200], two[200];
+    char one[300], two[300];
     (void)from_dir, (void)to_dir;
     call('r');
     snprintf(one, sizeof one, "%s/a/b/%s", dir, from);
@@ -75,7 +75,7 @@ static void refusing(void) {
 }
 
 static void private(void) {
-    char path[100];
+    char path[300];
     struct stat st;
     umask(0);
     expect(store_write(&store, "key", "secret", 6), "not written");
@@ -97,7 +97,7 @@ static void private(void) {
 
 /* Each directory that is made is synced in its parent, so that the record is not lost with it. */
 static void born_synced(void) {
-    char path[140];
+    char path[300];
     struct store made;
     calls[0] = '\0';
     snprintf(path, sizeof path, "%s/c/d/e", dir);
@@ -115,7 +115,7 @@ static void one_owner(void) {
     expect(store_claim(&store), "the first");
     pid_t child = fork();
     if (child == 0) {
-        char path[100];
+        char path[300];
         struct store second;
         snprintf(path, sizeof path, "%s/a/b", dir);
         _exit(store_open(&second, path) && !store_claim(&second) ? 0 : 1);
@@ -140,9 +140,9 @@ static void logs(void) {
 }
 
 int main(void) {
-    char path[100];
+    char path[300];
     const char *temp = getenv("TMPDIR");
-    snprintf(dir, sizeof dir, "%.40s/cplz-store-XXXXXX", temp ? temp : "/tmp");
+    snprintf(dir, sizeof dir, "%.200s/cplz-store-XXXXXX", temp ? temp : "/tmp");
     if (!mkdtemp(dir))
         return 1;
     snprintf(path, sizeof path, "%s/a/b", dir);

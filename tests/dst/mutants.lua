@@ -12,6 +12,7 @@ local task = require "base.task"
 local term = require "base.term"
 local mistakes = require "dst.mistakes"
 local plant = require "dst.plant"
+local program = require "dst.program"
 
 local WORKERS = 1
 local SECONDS = 400 -- for one run of the campaign
@@ -19,28 +20,6 @@ local SECONDS = 400 -- for one run of the campaign
 local pattern = ...
 local root = files.dirname(files.dirname(files.dirname(files.absolute(loader.script))))
 local dir = files.join(process.getenv("TMPDIR") or "/tmp", "cplz-mutants-" .. keys.random_hex(6))
-
-local function reader(conn)
-  return task.spawn(function()
-    local pieces = {}
-    for piece in function() return conn:read() end do pieces[#pieces + 1] = piece end
-    return table.concat(pieces)
-  end)
-end
-
--- Runs a program to its end. → its exit code, what it wrote
-local function run(argv, env)
-  local child = process.spawn { argv = argv, env = env, cwd = root, stdin = "null", stdout = "pipe", stderr = "pipe" }
-  local _ <close> = setmetatable({}, { __close = function()
-    if not child.exit then child:kill("KILL") end
-    child:close()
-  end })
-  return task.deadline(SECONDS, function()
-    local out, err = reader(child.stdout), reader(child.stderr)
-    local exit = child:wait()
-    return exit.status or -1, task.await(out) .. task.await(err)
-  end, ("the campaign does not end within %d s"):format(SECONDS))
-end
 
 -- The campaign with the changed file before all others. → exit code, what it says
 local function campaign(overlay, mistake)
@@ -52,7 +31,7 @@ local function campaign(overlay, mistake)
   if mistake.all then argv[#argv + 1] = "--crash" end
   if mistake.long then argv[#argv + 1] = "--long" end
   if mistake.only then argv[#argv + 1] = "--only=" .. mistake.only end
-  return run(argv, env)
+  return program { argv = argv, env = env, cwd = root, seconds = SECONDS }
 end
 
 local function put(overlay, change)

@@ -163,6 +163,31 @@ def test_stored_end():
     lib.end(machine.process)
 
 
+def test_damaged_record():
+    machine = Machine([row("mine")], silence=0, more="life 7200\n")
+    lib.until("the record", lambda: "born " in lib.read(machine.dir, "state", "guard"))
+    machine.restart(lambda text: text[:-5])
+    lib.until("the end", machine.ended)
+    assert "ending the machine: the guard's record is damaged" in machine.log(), machine.log()
+    lib.end(machine.process)
+
+
+def test_strangers():
+    """Packets without the client's key are no contact, whatever they look like."""
+    machine = Machine([row("mine")], silence=3)
+    port = int(re.search(r"listen-port (\d+)", lib.read(machine.dir, "config"))[1])
+    packets = [bytes([kind, 0, 0, 0]) + os.urandom(length - 4) for kind, length in ((1, 148), (2, 92), (3, 64), (4, 32), (4, 96), (9, 40))]
+
+    def knock():
+        with lib.socket.socket(lib.socket.AF_INET, lib.socket.SOCK_DGRAM) as s:
+            for packet in packets:
+                s.sendto(packet, ("127.0.0.1", port))
+        return machine.ended()
+    lib.until("the end", knock)
+    assert "ending the machine: the client never made contact" in machine.log(), machine.log()
+    lib.end(machine.process)
+
+
 def test_memory():
     def adjusted(pid):
         return lib.read(f"/proc/{pid}/oom_score_adj").strip()
@@ -188,5 +213,7 @@ lib.case("an answer in drops for another machine does not keep the own one", tes
 lib.case("a list without the token, or that is none, ends nothing and is asked for again", test_no_list)
 lib.case("the own-id lookup is rehearsed until it finds the machine, and ends nothing", test_rehearsal)
 lib.case("a restarted guest takes its end from the record: by its clock or by its age, whichever is less", test_stored_end)
+lib.case("a damaged record ends the machine", test_damaged_record)
+lib.case("packets of strangers are no contact", test_strangers)
 lib.case("when memory runs out, the engine goes before the guard", test_memory)
 lib.finish()

@@ -1,15 +1,18 @@
 -- SPDX-License-Identifier: MIT
--- Every mistake that the campaign must notice can still be planted: its text stands in the source exactly once.
+-- Every mistake that the campaign or the guest's tests must notice can still be planted: its text stands in the source
+-- exactly once.
 local fail = require "base.fail"
 local files = require "base.files"
+local in_guest = require "guest.mistakes"
 local mistakes = require "dst.mistakes"
 local plant = require "dst.plant"
 
 return function(t)
   local root = files.dirname(t.root)
 
-  local function problem_of(change)
-    local ok, result = fail.try(function() return plant(assert(files.read(files.join(root, "lua", change.file))), change) end)
+  local function problem_of(change, below)
+    local text = assert(files.read(files.join(root, below, change.file)))
+    local ok, result = fail.try(plant, text, change)
     return not ok and fail.message(result) or nil
   end
 
@@ -17,11 +20,25 @@ return function(t)
     local problems = {}
     for _, mistake in ipairs(mistakes.list) do
       for _, change in ipairs { mistake, mistake.also } do
-        local problem = problem_of(change)
+        local problem = problem_of(change, "lua")
         if problem then problems[#problems + 1] = mistake.name .. ": " .. problem end
       end
     end
     t:equal(problems, {})
+  end)
+
+  t:case("so can each of the guest, whose test has the case that must fail", function()
+    local problems, names = {}, {}
+    for _, mistake in ipairs(in_guest) do
+      local where = mistake.test:find("^test_") and "c/" .. mistake.test .. ".c" or "guest/" .. mistake.test .. ".py"
+      local text = files.read(files.join(t.root, where)) or ""
+      local problem = problem_of(mistake, "src") or names[mistake.name] and "has its name twice"
+        or not text:find(mistake.case, 1, true) and where .. " has no case " .. mistake.case
+      if problem then problems[#problems + 1] = mistake.name .. ": " .. problem end
+      names[mistake.name] = true
+    end
+    t:equal(problems, {})
+    t:ok(#in_guest >= 25, "the guest's C code has its own 25")
   end)
 
   t:case("a text that is gone, or is there twice, is noticed", function()
