@@ -7,6 +7,8 @@ local numbers = require "facts.numbers"
 
 local M = {}
 
+local NAME = 60 -- bytes of a code or a name
+
 --- The tag that carries our token on a machine (§2.4: lower case, digits, - and :).
 M.TAG = "cplz:run"
 
@@ -64,7 +66,7 @@ function M.problem(status, text, body)
   if good and body.data ~= nil and body.error == nil then
     return nil
   end
-  local code = type(wrong.code) == "string" and wrong.code or ""
+  local code = type(wrong.code) == "string" and clean.line(wrong.code, NAME) or ""
   if good and code == "" then
     return { kind = "broken", message = ("Lambda answered HTTP %d without data"):format(status) }
   end

@@ -2,7 +2,8 @@
 -- Coding models that are known by name (facts/serving.md §2.2, §2.3). Any other name of the registry works too; this table adds
 -- what the manifest does not say: memory per token of context, the trained context, what the model is good for.
 -- bytes: sum of the manifest's layers (2026-02-16), rounded where only a rounded size is known. Memory per token in KiB at
--- 16 bits, nil where the facts give none: it is then read from the weights, or guessed. params, active: thousands of millions.
+-- 16 bits, nil where the facts give none: it is then read from the weights, or guessed. params, active: thousands of millions. qwen2.5-coder
+-- declares tools, and its calls come as text in Ollama (facts/additions-2026-11.md), so it has none.
 local M = {}
 
 local function row(tier, name, bytes, kv_kib, context_k, params, active, tools, quality, extra)
@@ -15,9 +16,9 @@ end
 
 M.list = {
   row("small", "gpt-oss:20b", 13793441244, 24, 128, 21, 3.6, true, 4),
-  row("small", "qwen2.5-coder:1.5b", 986000000, 28, 32, 1.5, 1.5, true, 2, { rounded = true, note = "completion" }),
-  row("small", "qwen2.5-coder:7b", 4683087561, 56, 32, 7.6, 7.6, true, 3, { note = "completion" }),
-  row("small", "qwen2.5-coder:14b", 8988124298, 192, 32, 14.8, 14.8, true, 4),
+  row("small", "qwen2.5-coder:1.5b", 986000000, 28, 32, 1.5, 1.5, false, 2, { rounded = true, note = "completion" }),
+  row("small", "qwen2.5-coder:7b", 4683087561, 56, 32, 7.6, 7.6, false, 3, { note = "completion" }),
+  row("small", "qwen2.5-coder:14b", 8988124298, 192, 32, 14.8, 14.8, false, 4),
   row("small", "qwen3.5:9b", 6600000000, nil, 256, 9, 9, true, 4, { rounded = true }),
   row("small", "devstral-small-2:24b", 15177374099, 160, 256, 24, 24, true, 4),
   row("small", "devstral:24b", 14333928046, 160, 128, 24, 24, true, 4),
@@ -33,7 +34,7 @@ M.list = {
   row("medium", "gemma4:26b", 18000000000, nil, 256, 26, 4, true, 4, { rounded = true }),
   row("medium", "gemma4:31b", 20000000000, nil, 256, 31, 31, true, 4, { rounded = true }),
   row("medium", "nemotron-3-nano:30b", 24271934866, 6, 1024, 31.6, 3.5, true, 4),
-  row("medium", "qwen2.5-coder:32b", 19851349898, 256, 32, 32.8, 32.8, true, 4),
+  row("medium", "qwen2.5-coder:32b", 19851349898, 256, 32, 32.8, 32.8, false, 4),
   row("medium", "deepseek-coder:33b", 18819456424, 248, 16, 33, 33, false, 2, { note = "old" }),
   row("medium", "codellama:34b", 19052049085, 192, 16, 34, 34, false, 2, { note = "old" }),
   row("large", "qwen3-coder-next", 51741611823, 24, 256, 80, 3, true, 5),

@@ -90,7 +90,7 @@ function M.problem(status, text, body)
   if status >= 200 and status < 300 and body.success ~= false then
     return nil
   end
-  local code = type(body.error) == "string" and body.error or ""
+  local code = type(body.error) == "string" and clean.line(body.error, NAME) or ""
   local sentence = words(body) or (code ~= "" and code) or clean.line(text, 120)
   local kind = kind_of(status, code, sentence, body)
   local failure = {

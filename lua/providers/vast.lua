@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Vast.ai (facts/vast.md part 1): unprivileged containers with mapped ports, spot by bidding, a key per instance.
+local clean = require "base.clean"
 local clock = require "base.clock"
 local fail = require "base.fail"
 local http = require "base.http"
@@ -98,7 +99,8 @@ function vast.account()
   end
   local balance = type(body.credit) == "number" and body.credit or body.balance
   balance = type(balance) == "number" and balance or nil
-  return { id = tostring(id), name = body.username or body.email, balance = balance, currency = "USD" }
+  local name = body.username or body.email
+  return { id = tostring(id), name = type(name) == "string" and clean.line(name, 80) or nil, balance = balance, currency = "USD" }
 end
 
 --- What can be rented now for `want`. → array of offers

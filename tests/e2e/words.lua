@@ -146,7 +146,8 @@ cases[#cases + 1] = { name = "a folder whose name moves a cursor: what is printe
   r.home = r.home .. "\27[2J\27]0;x\7\xe9\xe2\x80\xae"
   assert(files.mkdir(r.home))
   assert(files.write(files.join(r.home, ".env"), assert(files.read(files.join(plain, ".env"))), 384))
-  for _, row in ipairs { { 0, "--cheapest", MODEL }, { 0, "status" }, { 6, "--cheapest", MODEL }, { 0, "config" }, { 0, "logs" }, { 0, "stop" } } do
+  for _, row in ipairs { { 0, "--cheapest", MODEL }, { 0, "status" }, { 6, "--cheapest", MODEL }, { 0, "config" }, { 0, "logs" },
+    { 0, "ping", "say \27[2J\xe2\x80\xae\xe9" }, { 0, "logs", "engine" }, { 0, "doctor" }, { 0, "stop" } } do
     local result = r:run(table.unpack(row, 2))
     expect.that(result.code == row[1], ("%s ended with %s: %s"):format(row[2], result.code, result.err))
     local text = result.out .. result.err
