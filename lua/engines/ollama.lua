@@ -131,10 +131,6 @@ function ollama.check(base, name, context)
       local size, held = tonumber(row.size) or 0, tonumber(row.size_vram) or 0
       local found = { loaded = true, on_gpu = size > 0 and held / size or 1, context = math.tointeger(row.context_length),
         warnings = {} }
-      if held < size then
-        table.insert(found.warnings, ("only %.0f %% of %s fits the card; the rest runs on the processor and will be slow")
-          :format(found.on_gpu * 100, name))
-      end
       if found.context and context and found.context < context then
         table.insert(found.warnings, ("the server gives %d tokens of context instead of %d"):format(found.context, context))
       end

@@ -224,6 +224,7 @@ function M.instance(row)
   local vram = tonumber(tostring(kind.gpu_description):match("%((%d+) GB"))
   return {
     id = row.id, token = token_of(row), status = states[native] or "unknown", native = native, ip = ip, spot = false,
+    fault = native == "unhealthy" and not ip and "unhealthy before it had an address" or nil, -- facts/additions-2026-11.md
     hourly = M.dollars(kind.price_cents_per_hour), disk_hour = 0,
     gpu = type(kind.name) == "string" and (card_of(kind.name, vram)) or nil,
   }

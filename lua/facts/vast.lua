@@ -194,11 +194,12 @@ function M.offer(row, want, now)
     bandwidth_down = number(row.inet_down), bandwidth_up = number(row.inet_up),
     gpu_bandwidth = price(row.gpu_mem_bw) or (gpu and gpu.bandwidth), reliability = reliability, availability = 1,
     currency = "USD", source = "api", at = now, seconds_left = seconds,
+    host = math.tointeger(row.machine_id) and tostring(row.machine_id) or nil,
     native = { machine_id = row.machine_id, host_id = row.host_id },
   }
 end
 
-local booting = { created = true, loading = true, rebooting = true }
+local booting = { created = true, loading = true, rebooting = true, scheduling = true }
 local plain = {
   running = "running", stopped = "stopped", frozen = "stopped", exited = "exited", offline = "lost", unknown = "unknown",
 }
@@ -246,6 +247,7 @@ function M.instance(row)
     id = tostring(id), token = type(row.label) == "string" and row.label or nil, status = status_of(row),
     native = type(row.actual_status) == "string" and row.actual_status or "provisioning",
     restarting = row.actual_status == "exited" and row.intended_status == "running" or nil, -- it starts again (facts/additions-2026-11.md)
+    fault = row.actual_status == "scheduling" and "its host did not take it" or nil, -- facts/additions-2026-11.md
     message = message ~= "" and message or nil, ip = ip, ports = ports_of(row),
     spot = type(row.is_bid) == "boolean" and row.is_bid or nil, hourly = price(row.dph_base),
     disk_hour = number(row.storage_total_cost), started = number(row.start_date),

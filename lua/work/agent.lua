@@ -12,6 +12,7 @@ local ahead = require "work.ahead"
 local alert = require "work.alert"
 local budget = require "work.budget"
 local contact = require "work.contact"
+local gpu = require "work.gpu"
 local journal = require "work.journal"
 local link = require "work.link"
 local delivery = require "work.delivery"
@@ -212,6 +213,7 @@ local function next_look(self)
   if session and (session.ready_at or session.kept) and not session.stopping then
     (ahead.about(self.ahead, session) and finish_asked or look)(self, session)
   end
+  self.gpu_problem = session and session.ready_at and not session.stopping and gpu.watch(self.cards, session) or nil
   leftovers(self)
   read(self)
   self.warned = budget.watch(self.book:recent(budget.SECONDS), self.warned)
@@ -241,7 +243,7 @@ local function status(self)
     guest_age = self.guest_at and now - self.guest_at or nil, heartbeat_age = self.heartbeat_at and now - self.heartbeat_at or nil,
     heartbeat_problem = self.heartbeat_problem, cloud_problem = self.cloud_problem, key_refused = self.sight.refused,
     instance = self.instance, problem = self.problem,
-    reaction_problem = self.reaction_problem,
+    reaction_problem = self.reaction_problem, gpu_problem = self.gpu_problem,
   }
 end
 
@@ -283,7 +285,7 @@ function agent.run()
   local lock = files.lock(files.join(config.home(), "agent.lock"), "agent")
   if not lock then return 6 end
   local self = { book = journal.open(config.home(), true), bell = task.channel(), memory = {}, kept = {}, sights = {},
-    sight = {}, over = {}, ending = task.channel(), ahead = {} }
+    sight = {}, cards = {}, over = {}, ending = task.channel(), ahead = {} }
   local listener = net.listen { unix = link.socket("agent") }
   log.info("Agent starts", { home = config.home() })
   follow(self)

@@ -7,6 +7,7 @@ local loader = require "base.world"
 local task = require "base.task"
 local config = require "facts.config"
 local consent = require "work.consent"
+local hosts = require "work.hosts"
 local identity = require "work.identity"
 local journal = require "work.journal"
 local link = require "work.link"
@@ -20,7 +21,8 @@ local MACHINES = 3 -- machines tried in one start
 
 local deploy = {}
 
---- The plan of a start. `machine` steps belong to one machine: failing as kind `machine` they begin again with the next offer.
+--- The plan of a start. `machine` steps belong to one machine: failing as kind `machine` they begin again with the next offer, on another
+-- host.
 deploy.steps = {
   { name = "prices", title = "Fetching prices" },
   { name = "choose", title = "Selecting cheapest compatible option" },
@@ -28,14 +30,21 @@ deploy.steps = {
   { name = "boot", title = "Waiting for instance to boot", machine = true },
   { name = "tunnel", title = "Configuring WireGuard tunnel", machine = true },
   { name = "guard", title = "Arming the guard", machine = true },
-  { name = "model", title = "Pulling model" },
-  { name = "health", title = "Verifying service health" },
+  { name = "model", title = "Pulling model", machine = true },
+  { name = "health", title = "Verifying service health", machine = true },
 }
 
 local function first_machine_step()
   for index, step in ipairs(deploy.steps) do
     if step.machine then return index end
   end
+end
+
+-- No other slice of the host on which a machine failed is taken in this start, nor within a day when the host is at fault.
+local function give_up_host(run, problem)
+  local offer = run.candidate.offer
+  if offer.host then run.failed_hosts[offer.provider .. " " .. offer.host] = true end
+  if problem.host then hosts.shun(offer, fail.message(problem)) end
 end
 
 local function run_steps(run)
@@ -49,6 +58,7 @@ local function run_steps(run)
       index = index + 1
     elseif step.machine and fail.is(result, "machine") and run.session then
       run.ui:fail(fail.message(result))
+      give_up_host(run, result)
       local own_script = run.made.payload.own
       run.undo(run.session, run.provider, fail.message(result))
       if own_script then
@@ -83,7 +93,7 @@ end
 local function new_run(want, ui, options, book)
   local terms = { person = options.person, wall = want.max_price, limit = want.ask_above, hours = want.hours }
   local run = { want = want, ui = ui, options = options, consent = consent.new(terms), journal = book, accounts = {}, balances = {}, refusals = {},
-    next = 1, silent = 0, rated = 0, odd = 0, dead = {},
+    next = 1, silent = 0, rated = 0, odd = 0, dead = {}, failed_hosts = {},
     engine = loader.require("engines." .. want.engine), client_public = identity.key():public() }
   run.undo = undo_with(run)
   return run

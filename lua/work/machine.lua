@@ -9,6 +9,7 @@ local surroundings = require "base.surroundings"
 local task = require "base.task"
 local config = require "facts.config"
 local delivery = require "work.delivery"
+local hosts = require "work.hosts"
 local pace = require "work.pace"
 
 local LAST_RESORT_SECONDS = 1800
@@ -88,14 +89,18 @@ local HOPELESS = { stopped = true, exited = true, lost = true, gone = true }
 -- it again.
 local DOWN_SECONDS, RESTART_SECONDS = 10, 60
 
--- down: since when it has been said that the machine does not run, or nil → the same now; raises when it has been so for long enough
+-- down: since when it has been said that the machine does not run, or nil → the same now; raises when it has been so for long enough, and
+-- at once when its cloud names a fault of its host
 local function still_hopeful(instance, down)
-  if not HOPELESS[instance.status] then return nil end
+  if instance.status ~= "running" and hosts.fault(instance.message) then
+    hosts.raise("the machine's host is at fault: " .. instance.message)
+  end
+  if not HOPELESS[instance.status] and not instance.fault then return nil end
   down = down or clock.now()
   local patience = instance.restarting and RESTART_SECONDS or DOWN_SECONDS
   if clock.now() - down < pace.seconds(patience) then return down end
-  return fail.raise("machine", ("the machine went to '%s' while booting%s"):format(instance.native or instance.status,
-    instance.message and ": " .. instance.message or ""))
+  return hosts.raise(instance.fault and ("the machine does not come up: %s"):format(instance.fault)
+    or ("the machine went to '%s' while booting%s"):format(instance.native or instance.status, instance.message and ": " .. instance.message or ""))
 end
 
 --- Waits until the machine runs and its ports are known.
@@ -104,12 +109,13 @@ end
 -- @raise kind `machine` when it will never come up (another one may)
 function machine.boot(provider, session, made, seen)
   local limit, most, pause = pace.of(provider, "boot"), pace.of(provider, "poll"), pace.seconds(FIRST_LOOK)
-  local began, last, unknown, shown, before, down = clock.now(), "no answer yet", nil, nil, nil, nil
+  local began, last, unknown, shown, before, down, answered = clock.now(), "no answer yet", nil, nil, nil, nil, nil
   local until_ = began + limit
   while clock.now() < until_ do
     task.sleep(pause)
     pause = math.min(math.max(pause * 2, pace.seconds(SECOND_LOOK)), most)
     local ok, instance = fail.try(provider.get, session.id)
+    answered = ok
     if ok and instance.status == "gone" and not shown and clock.now() - began < pace.of(provider, "consistency") then
       last = "it does not show yet" -- a fresh machine may show late
     elseif ok then
@@ -117,7 +123,7 @@ function machine.boot(provider, session, made, seen)
       down = still_hopeful(instance, down)
       unknown = instance.status == "unknown" and instance.native == "unknown" and (unknown or clock.now()) or nil
       if unknown and clock.now() - unknown >= pace.seconds(UNKNOWN_SECONDS) then
-        fail.raise("machine", ("the machine's host was not heard of for %s while booting"):format(clock.duration(UNKNOWN_SECONDS)))
+        hosts.raise(("the machine's host was not heard of for %s while booting"):format(clock.duration(UNKNOWN_SECONDS)))
       end
       seen(instance)
       local endpoint = made.way.endpoint(instance, made.ports)
@@ -130,7 +136,7 @@ function machine.boot(provider, session, made, seen)
       last = fail.message(instance)
     end
   end
-  fail.raise("machine", ("the machine did not come up within %s (last seen: %s)"):format(clock.duration(limit), last))
+  fail.raise("machine", ("the machine did not come up within %s (last seen: %s)"):format(clock.duration(limit), last), { host = answered })
 end
 
 --- Is the embedded guest there? Builds for systems without one cannot rent.

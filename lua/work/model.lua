@@ -4,10 +4,12 @@ local clean = require "base.clean"
 local clock = require "base.clock"
 local fail = require "base.fail"
 local task = require "base.task"
+local hosts = require "work.hosts"
 local link = require "work.link"
 local pace = require "work.pace"
 
 local ENGINE_SECONDS = 600   -- until the engine's server answers
+local ON_GPU = 0.99          -- of the model; the card does what it is paid for
 local VERIFY_TRIES = 3       -- a tunnel that blinks must not cost a machine
 
 local model = {}
@@ -41,10 +43,15 @@ end
 -- @param shown function(progress) { text=, fraction=, rate=, eta=, … } for the screen
 function model.pull(engine, name, shown)
   await_server(engine, function(text) shown { text = text } end)
-  engine.pull(link.engine(), name, function(progress)
+  local ok, problem = fail.try(engine.pull, link.engine(), name, function(progress)
     progress.text = "Pulling " .. name
     shown(progress)
   end)
+  if ok then return end
+  if not fail.is(problem, "interrupted") and hosts.download_fault(fail.message(problem)) then
+    hosts.raise("the machine's host is at fault: " .. fail.message(problem))
+  end
+  error(problem, 0)
 end
 
 local function steady(f)
@@ -54,6 +61,15 @@ local function steady(f)
     if try == VERIFY_TRIES or not fail.is(result, "transient") then error(result, 0) end
     task.sleep(pace.seconds(5))
   end
+end
+
+--- Is the GPU that is paid for not used? The machine was chosen so that the whole model fits its card.
+-- @param state of the engine's check
+-- @return a sentence, or nil
+function model.gpu_idle(state, name)
+  local part = tonumber(state.on_gpu)
+  if not state.loaded or not part or part >= ON_GPU then return nil end
+  return ("the GPU is not used: only %.0f %% of %s is on the card, the rest is on the processor"):format(part * 100, name)
 end
 
 --- Loads the model, checks that it sits on the GPU with its context, and has it generate.
@@ -66,6 +82,8 @@ function model.verify(engine, want, shown, warn)
   local state = steady(function() return engine.check(base, name, want.context) end)
   for _, warning in ipairs(state.warnings or {}) do warn(warning) end
   if not state.loaded then fail.raise("refused", ("%s was loaded, but the engine does not list it"):format(name)) end
+  local idle = model.gpu_idle(state, name)
+  if idle then hosts.raise(idle) end
   shown("Asking for a first token")
   local speed = steady(function() return (engine.token(base, name)) end)
   return { tokens_per_second = speed, context = state.context }

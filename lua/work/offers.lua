@@ -10,6 +10,7 @@ local regions = require "facts.regions"
 local asked = require "work.asked"
 local choice = require "work.choice"
 local cost = require "work.cost"
+local hosts = require "work.hosts"
 local trusted = require "work.trusted"
 
 local PROVIDER_SECONDS = 60
@@ -79,7 +80,7 @@ local function ask(name, want, on, state)
 end
 
 --- Asks the clouds. on(name, result) is told of each as it answers: { ok=, count=, message= when not ok }.
--- → { candidates=, results = { {name=, ok=, count=, message=}, … }, rejected = {} }. A dead or slow cloud costs only itself.
+-- → { candidates=, results = { {name=, ok=, count=, message=}, … }, rejected = {}, shunned = of work.hosts }. A dead or slow cloud costs only itself.
 -- @raise as offers.configured
 function offers.collect(want, on)
   local names, skipped = offers.configured(want.provider, want.accept_no_guard)
@@ -87,7 +88,7 @@ function offers.collect(want, on)
   local answers = task.map(names, function(name)
     return ask(name, want, on, state)
   end)
-  local collected = { candidates = {}, results = {}, rejected = {} }
+  local collected = { candidates = {}, results = {}, rejected = {}, shunned = hosts.shunned() }
   for index, name in ipairs(names) do
     local answer = answers[index].ok and answers[index].value
     if not answer then
@@ -110,8 +111,8 @@ function offers.collect(want, on)
   return collected
 end
 
--- What no policy may decide: only what was offered, only what fits, never above the wall.
-local function wall_reason(candidate, want)
+-- What no policy may decide: only what was offered, only what fits, never above the wall, no host that failed a moment ago.
+local function wall_reason(candidate, want, shunned)
   if not gpus.fits(candidate.offer, want) then
     return ("too small: %.1f GB of memory, and %.1f GB are needed"):format(candidate.offer.vram_gb * candidate.offer.gpus,
       want.vram_gb)
@@ -119,13 +120,13 @@ local function wall_reason(candidate, want)
   if want.max_price and candidate.hourly > want.max_price then
     return ("too dear: $%.3f/h, and the limit is $%.3f/h"):format(candidate.hourly, want.max_price)
   end
-  return nil
+  return shunned(candidate.offer)
 end
 
-local function enforce(chosen, want, rejected)
+local function enforce(chosen, want, rejected, shunned)
   local taken, ordered = {}, {}
   for _, candidate in ipairs(chosen) do
-    local reason = not taken[candidate] and wall_reason(candidate, want)
+    local reason = not taken[candidate] and wall_reason(candidate, want, shunned)
     if reason then
       rejected[#rejected + 1] = { candidate = candidate, reason = reason }
     elseif not taken[candidate] then
@@ -165,7 +166,7 @@ end
 -- @raise `config` when the user's policy is broken or returns what it was not given
 function offers.rank(collected, want)
   local chosen, rejected = choice.run(collected.candidates, want)
-  local ordered = enforce(chosen, want, rejected)
+  local ordered = enforce(chosen, want, rejected, collected.shunned or function() end)
   return within_question(ordered, want, rejected), rejected
 end
 

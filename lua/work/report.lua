@@ -7,6 +7,7 @@ local config = require "facts.config"
 local cost = lazy "work.cost"
 local identity = lazy "work.identity"
 local link = lazy "work.link"
+local engine_model = lazy "work.model"
 local recover = lazy "work.recover"
 local folder = lazy "work.folder"
 local sessions = lazy "work.sessions"
@@ -102,6 +103,9 @@ local function add_model(model, session)
     model.model.state = "unknown"
   elseif not state.loaded then
     model.model.state = "not loaded"
+  else
+    local idle = engine_model.gpu_idle(state, session.plan.model)
+    warn(model, idle, idle and idle .. "; end the machine with `continueplz stop` and start another one")
   end
 end
 

@@ -133,7 +133,7 @@ local function next_candidate(run)
     local candidate = run.ordered[run.next]
     local name = candidate.offer.provider
     run.next = run.next + 1
-    if not run.dead[name] then
+    if not run.dead[name] and not run.failed_hosts[name .. " " .. tostring(candidate.offer.host)] then
       local provider = trusted.provider(name)
       local ok, guard = fail.try(ready_to_rent, run, provider, candidate)
       if ok then return candidate, provider, guard end

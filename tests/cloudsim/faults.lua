@@ -16,7 +16,7 @@ faults.names = {
   ["create.error_but_created"] = true, ["create.price_changed"] = true, ["create.slow_appear"] = true,
   ["create.stopped"] = true, ["create.twice"] = true, ["create.forbidden"] = true, ["create.no_key"] = true,
   ["boot.stuck"] = true, ["boot.oci_failure"] = true, ["boot.exited"] = true, ["boot.no_udp"] = true,
-  ["boot.no_push"] = true, ["boot.slow"] = true,
+  ["boot.no_push"] = true, ["boot.slow"] = true, ["boot.scheduling"] = true, ["gpu.unused"] = true,
   ["list.empty"] = true, ["list.partial"] = true, ["list.html"] = true, ["list.stale"] = true, ["list.500"] = true,
   ["get.500"] = true, ["get.html"] = true, ["get.null_fields"] = true, ["get.false_null"] = true,
   ["get.unknown_status"] = true, ["get.hang"] = true, ["get.stopped"] = true,

@@ -68,6 +68,12 @@ function life.begin(world, instance)
   if world.faults:take("boot.stuck", context) then
     return
   end
+  local stillborn = world.faults:waits("boot.unhealthy", context)
+  if stillborn and stillborn.birth then
+    world.faults:take("boot.unhealthy", context)
+    later(world, instance, seconds * 0.2, life.unhealthy) -- without an address
+    return
+  end
   local slow = world.faults:take("boot.slow", context)
   seconds = seconds + (slow and slow.seconds or 0)
   later(world, instance, seconds * 0.6, up)

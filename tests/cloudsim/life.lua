@@ -97,9 +97,13 @@ local function load(world, instance, seconds)
 end
 
 local function created(world, instance)
+  if world.faults:take("boot.scheduling", context(instance)) then
+    return turn(instance, "scheduling") -- the host never takes it (facts/additions-2026-11.md)
+  end
   turn(instance, "created")
-  if world.faults:take("boot.oci_failure", context(instance)) then
-    instance.message = "Error response from daemon: failed to create task for container: failed to create shim task: "
+  local broken = world.faults:take("boot.oci_failure", context(instance))
+  if broken then
+    instance.message = broken.message or "Error response from daemon: failed to create task for container: failed to create shim task: "
       .. "OCI runtime create failed: runc create failed: unable to start container process"
     return
   end

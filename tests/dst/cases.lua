@@ -15,6 +15,7 @@ local GROUPS = {
   "create",
   "fence",
   "guardless",
+  "hosts",
   "kinds",
   "limits",
   "machine",

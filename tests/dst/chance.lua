@@ -37,6 +37,7 @@ local STARTING = {
 local UNDONE = {
   { "boot.stuck" }, { "boot.oci_failure" }, { "boot.exited" }, { "boot.unhealthy", function(rng) return { seconds = rng:int(1, 30) } end },
   { "boot.no_udp" }, { "boot.no_push" }, { "pull.error" }, { "pull.stall" },
+  { "boot.scheduling" }, { "gpu.unused" },
 }
 local LOOKING = {
   { "get.500" }, { "get.html" }, { "get.null_fields" }, { "get.hang" }, { "get.false_null" }, { "get.unknown_status" }, { "list.empty" },

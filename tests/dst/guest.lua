@@ -250,12 +250,13 @@ function guest:engine(request, counted)
   if counted then self.traffic = now(self) end
   local body = request.body ~= "" and json.decode(request.body) or {}
   local path, names = request.path, {}
-  for name in pairs(self.models) do names[#names + 1] = { name = name, model = name, size = 1, size_vram = 1, context_length = 32768 } end -- order: free
+  for name in pairs(self.models) do names[#names + 1] = { name = name, model = name, size = 1, size_vram = self.no_gpu and 0 or 1, context_length = 32768 } end -- order: free
   if path == "/api/version" then return { json = { version = "0.33.0" } } end
   if path == "/api/tags" then return { json = { models = json.array(names) } } end
   if path == "/api/ps" then return { json = { models = json.array(self.loaded and names or {}) } } end
   if path == "/api/pull" then return pull(self, body.model) end
   if not self.models[body.model] then return { status = 404, json = { error = "model not found" } } end
+  self.no_gpu = self.no_gpu or not self.loaded and self.place.world.faults:take("gpu.unused") ~= nil
   self.loaded = true
   if path == "/api/generate" then return { json = { model = body.model, done = true, done_reason = "load" }, delay = 3 } end
   return { json = { done = true, eval_count = 16, eval_duration = 3e8, message = { role = "assistant", content = "Hello" } }, delay = 1 }

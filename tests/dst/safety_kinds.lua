@@ -31,6 +31,8 @@ kinds.clouds = {
   { "boot.oci_failure", "the container does not start", "S4 E3" },
   { "boot.exited", "its programs end while it starts", "S4 E3" },
   { "boot.unhealthy", "unhealthy soon after its birth", "S4 E2" },
+  { "boot.scheduling", "its host never takes it", "S4 E3" },
+  { "gpu.unused", "the GPU that is paid for is not used", "S4 E3" },
   { "boot.no_udp", "the tunnel's port does not answer", "S4 E3" },
   { "boot.no_push", "the port that takes the guard does not answer", "S4 E3" },
   { "list.empty", "a list without what is there", "S2" },
@@ -80,7 +82,8 @@ kinds.own = {
 --- What a cloud does not have. (guard.refused: dst/cases_machine.lua)
 kinds.not_at = {
   vast = { ["boot.unhealthy"] = true, ["guard.refused"] = true },
-  lambda = { ["guard.refused"] = true, ["create.stopped"] = true, ["create.no_key"] = true, ["boot.oci_failure"] = true, ["spot.resume"] = true },
+  lambda = { ["guard.refused"] = true, ["create.stopped"] = true, ["create.no_key"] = true, ["boot.oci_failure"] = true, ["spot.resume"] = true,
+    ["boot.scheduling"] = true },
 }
 
 --- Kinds of the simulator that the campaign does not play, and where they are played.

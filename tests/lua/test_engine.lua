@@ -240,7 +240,7 @@ return function(t)
     end)
     t:equal(results[1], "0.32.15")
     t:equal({ results[2].loaded, results[2].on_gpu, results[2].warnings }, { true, 1.0, {} })
-    t:equal({ #results[3].warnings, results[3].on_gpu, results[4], results[5] }, { 2, 0.4, false, 100.0 })
+    t:equal({ #results[3].warnings, results[3].on_gpu, results[4], results[5] }, { 1, 0.4, false, 100.0 })
   end)
 
   t:case("rungs that break", function()

@@ -138,6 +138,9 @@ function native.load(env, name, body)
   if not row then
     return nil
   end
+  if env.fault("gpu.unused") then -- CUDA is of no use on this machine: the processor does it all
+    env.store.vram = 0
+  end
   local options = type(body.options) == "table" and body.options or {}
   local known, fresh = env.store:load(row, math.tointeger(options.num_ctx), body.keep_alive)
   if fresh then
