@@ -250,7 +250,9 @@ function guest:engine(request, counted)
   if counted then self.traffic = now(self) end
   local body = request.body ~= "" and json.decode(request.body) or {}
   local path, names = request.path, {}
-  for name in pairs(self.models) do names[#names + 1] = { name = name, model = name, size = 1, size_vram = self.no_gpu and 0 or 1, context_length = 32768 } end -- order: free
+  for name in pairs(self.models) do -- order: free
+    names[#names + 1] = { name = name, model = name, size = 1, size_vram = self.no_gpu and 0 or 1, context_length = 32768 }
+  end
   if path == "/api/version" then return { json = { version = "0.33.0" } } end
   if path == "/api/tags" then return { json = { models = json.array(names) } } end
   if path == "/api/ps" then return { json = { models = json.array(self.loaded and names or {}) } } end
