@@ -144,6 +144,7 @@ local COMMON = {
   network_gone = function(_, instance, body)
     instance.udp_blocked, instance.tcp_blocked = body.value ~= false, body.value ~= false
   end,
+  address = function(_, instance, body) instance.ip = body.value end,
   network_back = function(_, instance) instance.udp_blocked, instance.tcp_blocked = false, false end,
   traffic = function(world, instance, body)
     world.ledger:traffic(instance.id, "bwd", body.bwd or 0)

@@ -96,6 +96,33 @@ case("--accept-no-guard: the agent ends the machine at a limit", "lambda", funct
   expect.all_over(r)
 end, { env = { GUARD_ACCOUNT_KEY = "no" } })
 
+-- Another machine with the token of the one in use, as a create that made two leaves it; nothing runs on it.
+local function twin_of(r, token)
+  local http = require "base.http"
+  local headers = { Authorization = "Bearer " .. r.account_key }
+  local function call(method, path, body)
+    return http.request { method = method, url = r.address.lambda .. "/api/v1/" .. path, headers = headers, json = body, timeout = 10 }.json().data
+  end
+  local own = call("GET", "instances")[1]
+  return call("POST", "instance-operations/launch", { region_name = own.region.name, instance_type_name = own.instance_type.name,
+    ssh_key_names = own.ssh_key_names, name = token, tags = own.tags }).instance_ids[1]
+end
+
+case("client killed for good, and two machines have the token: the guard of one ends both, its own last", "lambda", function(r)
+  expect.ends(r:run("--cheapest", MODEL, "--timeout=12s"), 0, "READY")
+  local own = machine_of(r)
+  local twin = twin_of(r, own.token)
+  rig.wait_for("two machines that bill", 60, function() return #r:billing() == 2 end)
+  r:control("POST", "/instance/" .. twin, { action = "address", value = "203.0.113.9" }) -- of its own, as in life
+  require("base.process").kill(r:agent(), "KILL")
+  rig.wait_for("the guard to end both", 100, function() return #r:billing() == 0 end)
+  local order = {}
+  for _, row in ipairs(r:ledger().rows) do
+    if row.kind == "gpu" then order[row.id] = row.closed end
+  end
+  expect.that(order[twin] and order[own.id] and order[twin] <= order[own.id], "its own was not the last")
+end)
+
 case("the ruleset opens the tunnel's port and nothing else", "lambda", function(r)
   expect.ends(r:run("--cheapest", MODEL), 0)
   local left = r:leftovers()
