@@ -174,7 +174,7 @@ end
 -- Starts that were cut off and stops that were not proven.
 local function leftovers(self)
   for _, session in ipairs(self.book:open_sessions()) do
-    if recover.is_broken(session) and math.abs(clock.wall() - (session.last or 0)) > pace.seconds(GRACE) then
+    if recover.may_undo(self.book, session) and math.abs(clock.wall() - (session.last or 0)) > pace.seconds(GRACE) then
       local locked = hold(self)
       if locked == nil then return end
       local current = self.book:session(session.token) or session
@@ -210,7 +210,7 @@ local function next_look(self)
   follow(self)
   local session = self.session
   sight.renew(self.sight, session and select(2, fail.try(trusted.provider, session.provider)))
-  if session and (session.ready_at or session.kept) and not session.stopping then
+  if session and (session.ready_at or session.kept or self.book:doubtful()) and not session.stopping then
     (ahead.about(self.ahead, session) and finish_asked or look)(self, session)
   end
   self.gpu_problem = session and session.ready_at and not session.stopping and gpu.watch(self.cards, session) or nil

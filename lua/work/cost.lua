@@ -109,8 +109,9 @@ function cost.projected(session, hours)
   return cost.hourly(session) * hours + download(session)
 end
 
---- Is enough known of a session to reckon its bill? Not when only a cloud told of it: the traffic of its download is forgotten.
-function cost.reckonable(session) return not session.found end
+--- Is enough known of a session to reckon its bill? Not when only a cloud told of it: the traffic of its download is forgotten. Nor when
+-- something of its record was cut or damaged.
+function cost.reckonable(session) return not session.found and not session.doubtful end
 
 -- What the cloud says it charged, if that already covers the session's end.
 local function charged(session, ended, provider)

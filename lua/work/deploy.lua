@@ -130,7 +130,7 @@ function deploy.up(want, ui, options)
   if not ok then fail.raise("busy", message) end
   if #book.damaged > 0 then
     book:release()
-    fail.raise("config", ("%s is damaged at line %d; run `continueplz stop` to end what it still tells of, then move the file away")
+    fail.raise("config", ("%s is damaged at line %d; run `continueplz stop`, which ends what is there and sets it aside")
       :format(book.path, book.damaged[1]))
   end
   local run = new_run(want, ui, options, book)

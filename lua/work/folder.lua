@@ -30,6 +30,19 @@ end
 
 local NOTHING = "- -"
 
+--- The seal of a record that something was taken from: it fits nothing until the clouds were asked.
+folder.CUT = "cut cut"
+
+-- The length of the journal in a seal, 0 when there was none.
+local function length_in(seal) return tonumber(seal:match("^%S*%-(%d+) ")) or 0 end
+
+--- Is the journal certainly shorter than continueplz left it? (A crash leaves it longer than its seal, never shorter.)
+function folder.is_cut(home)
+  local state = files.read(path(home, ".continueplz.state"))
+  local sealed = state and folder.sealed(state)
+  return sealed ~= nil and (sealed == folder.CUT or length_in(sealed) > length_in(folder.seal(home)))
+end
+
 --- Was nothing ever rented from here? Then there is no journal, no history, no name for machines, and no seal of any of them.
 function folder.fresh(home)
   if folder.seal(home) ~= NOTHING or files.exists(path(home, "home.id")) then return false end

@@ -41,6 +41,7 @@ local function read(self)
   local data, message, code = files.read(self.path)
   if not data and code ~= "missing" then return "the journal cannot be read: " .. message end
   local problem = take(self, data or "")
+  self.cut = folder.is_cut(self.home)
   return not ok and fail.message(trouble) or problem
 end
 
@@ -71,7 +72,9 @@ local function write_line(self, record)
   local line, sum = chain.line(self.last, record)
   local ok, message, code = files.append(self.path, line)
   if not ok then
-    fail.raise(code == "full" and "config" or "internal", "the journal cannot be written, so nothing was sent: " .. message, { code = code })
+    local sending = record.kind == "intent" or record.kind == "sent" or record.kind == "preparing"
+    fail.raise(code == "full" and "config" or "internal", ("the journal cannot be written%s: %s"):format(
+      sending and ", so nothing was sent" or "", message), { code = code })
   end
   self.last = sum
   self.records[#self.records + 1], self.sums[#self.sums + 1] = record, sum
@@ -96,7 +99,7 @@ function methods:append(kind, token, fields)
   end
   local record = record_of(kind, token, fields)
   write_line(self, record)
-  statefile.write(self.home, self:current(), { seal = self.intact and folder.seal(self.home) or nil })
+  statefile.write(self.home, self:current(), { seal = self.intact and folder.seal(self.home) or self.cut and folder.CUT or nil })
   return record
 end
 
@@ -121,9 +124,14 @@ function methods:refresh()
   return self
 end
 
+--- Was something of the record taken away (cut, rolled back, damaged)? Then what looks like a start that was cut off may be in use.
+function methods:doubtful() return #self.damaged > 0 or self.cut end
+
 --- Every session that is in the journal, oldest first (see work.sessions for their fields). Those that are over are in the history.
 function methods:sessions()
-  return #self.records > 0 and sessions.fold(self.records) or {}
+  local list = #self.records > 0 and sessions.fold(self.records) or {}
+  for _, session in ipairs(self:doubtful() and list or {}) do session.doubtful = true end
+  return list
 end
 
 local function where(self, test)
@@ -243,6 +251,14 @@ local function settled(list)
   return any and set or nil
 end
 
+-- Writes the journal anew with these records. → as files.write
+local function replace(self, records)
+  local lines, last = {}, ROOT
+  table.insert(records, 1, { kind = "journal", version = VERSION, t = clock.wall(), after = past.last(self.home) })
+  for i, record in ipairs(records) do lines[i], last = chain.line(last, record) end
+  return files.write(self.path, table.concat(lines))
+end
+
 -- Moves the records of these tokens to the history: first appended there, then the journal is replaced by what stays.
 local function move(self, tokens)
   set_torn_aside(self)
@@ -257,11 +273,25 @@ local function move(self, tokens)
   end
   local ok, why = past.append(self.home, going, function(sum) return before[sum] end, self.last)
   if not ok then return log.warn("closed sessions stay in the journal", { error = why }) end
-  local lines, last = {}, ROOT
-  table.insert(staying, 1, { kind = "journal", version = VERSION, t = clock.wall(), after = past.last(self.home) })
-  for i, record in ipairs(staying) do lines[i], last = chain.line(last, record) end
-  local written, message = files.write(self.path, table.concat(lines))
+  local written, message = replace(self, staying)
   if not written then log.warn("closed sessions stay in the journal", { error = message }) end
+end
+
+--- The clouds were asked, so the record need not be trusted for what runs: one that is damaged is set aside as `journal.damaged`, what can
+-- be read of it goes on, and it counts as whole again. The caller holds home.lock.
+function methods:heal()
+  if #self.damaged > 0 then
+    local text, staying = files.read(self.path), {}
+    if not text or not files.append(self.path .. ".damaged", text) then return end
+    for _, record in ipairs(self.records) do
+      if record.kind ~= "journal" then staying[#staying + 1] = record end
+    end
+    if not replace(self, staying) then return end
+    log.warn("the journal was damaged; it was set aside, and what can be read of it goes on", { file = self.path .. ".damaged" })
+    self:refresh()
+  end
+  self.intact, self.cut = true, false
+  statefile.write(self.home, self:current(), { seal = folder.seal(self.home) })
 end
 
 -- Brings the home to rest when nothing is open: closed sessions go to the history, and the state file says from when on there is

@@ -80,7 +80,7 @@ end
 local function adopt(book, name, account, instance, ui)
   local provider = trusted.provider(name)
   local session = book:session(instance.token)
-  if session and not session.closed then
+  if session and not session.closed and session.provider then
     if not session.id then book:note("bound", session.token, { id = instance.id, adopted = true }) end
     return
   end
@@ -127,7 +127,8 @@ function look.run(book, ui)
   if #doubts > 0 then
     return unknown(("this folder's record is not as it was left, and not every cloud could be asked (%s)"):format(table.concat(doubts, "; ")))
   end
-  book.intact = book.lock ~= nil and not book.trouble and #book.damaged == 0
+  local whole = not book:doubtful() or #book:open_sessions() == 0 -- one that may be in use is left alone until it is stopped
+  if book.lock and not book.trouble and whole then book:heal() end
   return true
 end
 

@@ -68,7 +68,7 @@ function past.session(home, token)
   return backwards(home, function(parse, data)
     if not data:find(token, 1, true) then return nil end
     for _, session in ipairs(sessions.fold((batches(parse().records)))) do
-      if session.token == token and session.plan then return session end
+      if session.token == token and session.intended then return session end
     end
   end)
 end

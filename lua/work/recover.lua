@@ -19,18 +19,40 @@ function recover.is_broken(session)
   return not (session.ready_at and not session.stopping) and not session.kept
 end
 
-local function finish(book, ui, attempts)
+--- May a session that looks like a start that was cut off be ended without being asked? Not when its record was cut or damaged: it may be
+-- in use. One that a stop or a start began to end goes on being ended.
+function recover.may_undo(book, session)
+  return recover.is_broken(session) and (session.stopping ~= nil or not book:doubtful())
+end
+
+-- test: function(session): is it one of them?
+local function finish(book, ui, attempts, test)
   local left = {}
   for _, session in ipairs(book:open_sessions()) do
-    if recover.is_broken(session) then left[#left + 1] = session end
+    if test(session) then left[#left + 1] = session end
   end
   if #left == 0 then return {} end
   ui:note(("finishing what an earlier run left: %d unfinished"):format(#left))
   return stop.all(book, left, "unfinished start", ui, attempts)
 end
 
+local function what_may_be_undone(book)
+  return function(session) return recover.may_undo(book, session) end
+end
+
+local function unbound(session) return not session.id end
+
+local function refuse_unproven(results)
+  for _, result in ipairs(results) do
+    if result.outcome == "unproven" then
+      fail.raise("unproven", ("an earlier machine (%s) may still bill: %s"):format(tostring(result.session.id or result.session.token), result.doubt))
+    end
+  end
+end
+
 local function busy(book, session)
-  fail.raise("busy", ("%s on %s is already running in %s; stop it first, or use another home with -C DIR"):format(session.id, session.provider, book.home))
+  fail.raise("busy", ("%s on %s is already running in %s; stop it first, or use another home with -C DIR"):format(session.id,
+    session.provider or "a cloud that the record does not name any more", book.home))
 end
 
 --- Refuses a second machine beside one that serves or was kept, before anything is asked or looked up. Needs no lock.
@@ -44,14 +66,11 @@ end
 -- @raise kind `busy` when an instance is running, `unproven` when a leftover may bill
 function recover.before_start(book, ui)
   tidy.rest(book)
-  for _, result in ipairs(finish(book, ui)) do
-    if result.outcome == "unproven" then
-      fail.raise("unproven", ("an earlier machine (%s) may still bill: %s"):format(tostring(result.session.id or result.session.token), result.doubt))
-    end
-  end
+  refuse_unproven(finish(book, ui, nil, what_may_be_undone(book)))
   if look.needed(book) then
     local known, doubt = look.run(book, ui)
     if not known then fail.raise("unproven", "it is not known whether a machine of this folder runs, so no other one is rented: " .. doubt) end
+    refuse_unproven(finish(book, ui, nil, unbound)) -- no cloud shows them
   end
   local current = book:current()
   if current then busy(book, current) end
@@ -75,7 +94,7 @@ function recover.any(ui)
   if book:acquire("recovery") then
     local ok, results = fail.try(function()
       tidy.rest(book)
-      return finish(book, ui, 1)
+      return finish(book, ui, 1, what_may_be_undone(book))
     end)
     book:release()
     if ok then finished = results else ui:note("an unfinished start could not be ended yet: " .. fail.message(results)) end
@@ -88,7 +107,9 @@ end
 --- A home whose record cannot be relied on: the clouds are asked, and what they show is in the journal then.
 -- @return nil; or a sentence: it is not known whether anything runs that the journal does not tell of
 function recover.unknown(book, ui)
-  if #book:open_sessions() > 0 or not look.needed(book) then return nil end
+  local told = false
+  for _, session in ipairs(book:open_sessions()) do told = told or session.provider ~= nil end
+  if told or not look.needed(book) then return nil end
   local ok, locked = fail.try(book.acquire, book, "recovery")
   if ok and locked and not look.needed(book) then return book:release() end -- somebody else's look was faster
   local done, known, doubt = fail.try(look.run, book, ui)

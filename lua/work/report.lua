@@ -32,6 +32,7 @@ local function state_of(session)
 end
 
 local function title_of(name)
+  if not name then return "a cloud that the record does not name any more" end
   local ok, provider = fail.try(world.require_safe, "providers." .. name)
   return ok and type(provider) == "table" and provider.title or name
 end
@@ -177,6 +178,8 @@ function report.status()
   local model = session.id and not session.closed and not session.found and complete(session) or describe(session)
   table.move(left, 1, #left, #model.warnings + 1, model.warnings)
   warn(model, doubt, doubt)
+  warn(model, recover.is_broken(session) and not recover.may_undo(book, session),
+    "the record of this folder was cut or damaged, so nobody knows whether this machine is in use; `continueplz stop` ends it")
   return model
 end
 

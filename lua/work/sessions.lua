@@ -5,6 +5,7 @@
 -- seen (since when the cloud shows the machine), running_at and running_seen (in between it began to run), found_gone (nobody saw when it ended), loading_at,
 -- found (since when it is known only because a cloud showed it), twin (id of a second machine of the same create that is not proven
 -- gone), twin_seconds (what such machines were charged for),
+-- doubtful (set by work.journal: something of the record was cut or damaged),
 -- paused (the cloud said that it did not run, which may have been so), unwatched (nobody had heard of it when it was stopped),
 -- ready_at, hourly, disk_hour, lost (answer of create unknown), refused, stopping (reason), destroyed, absences, unproven, closed (outcome: proven, never,
 -- unverifiable, acknowledged), unverifiable (closed so, not acknowledged yet), ended (unix seconds), cost, currency;
@@ -36,7 +37,7 @@ end
 
 -- Seen at the cloud without this home's knowing. known: the record said that it was over, so nobody wants it.
 function apply.found(s, r)
-  if not s.plan then apply.intent(s, r) end
+  if not s.provider then apply.intent(s, r) end
   s.state, s.id, s.closed, s.ended, s.seen, s.unverifiable = "found", r.id, nil, nil, r.t, nil
   s.found, s.started, s.account = not r.known and r.t or nil, s.started or r.started or r.t, s.account or r.account
   s.untidy = s.untidy or r.around and r.t or nil
@@ -99,7 +100,7 @@ end
 function apply.unproven(s, r) s.state, s.unproven, s.ended = "unproven", r.reason, nil end
 
 function apply.closed(s, r)
-  s.cost_at_most = r.at_most
+  s.cost_at_most, s.cost_source = r.at_most, r.source
   s.state, s.closed, s.ended, s.cost = "closed", r.outcome, r.ended or s.ended or r.t, r.cost
   s.unverifiable = r.outcome == "unverifiable" or nil
 end
@@ -116,7 +117,7 @@ function sessions.fold(records)
     if token then
       local session = by_token[token]
       if not session then
-        session = { token = token, state = "unknown", absences = 0 }
+        session = { token = token, state = "unknown", absences = 0, plan = {} } -- its intent may be damaged
         by_token[token] = session
         list[#list + 1] = session
       end

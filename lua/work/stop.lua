@@ -75,7 +75,7 @@ local function close(book, provider, session, outcome, ui)
   local asked, bill = fail.try(cost.final, current, ended, provider)
   if not asked then bill = cost.final(current, ended) end
   if outcome ~= "unproven" then
-    if not book:note("closed", session.token, { outcome = outcome, cost = bill.amount, at_most = bill.at_most, ended = ended }) then
+    if not book:note("closed", session.token, { outcome = outcome, cost = bill.amount, at_most = bill.at_most, source = bill.source, ended = ended }) then
       ui:warn(("this end could not be recorded (%s); the next command looks at the cloud once more"):format(book.unrecorded))
     end
     log.info("Session closed", { token = session.token, outcome = outcome, cost = bill.amount })
@@ -218,10 +218,12 @@ end
 local function ended_meanwhile(book, before, began)
   local list = {}
   for _, session in ipairs(book:recent(clock.wall() - began + takeover.ENDING_SECONDS * 2)) do
-    if session.closed and session.closed ~= "never" and before[session.token] ~= "closed" then
+    local ended = session.closed == "proven" or session.closed == "unverifiable"
+    if ended and before[session.token] ~= "closed" then
       local found, provider = fail.try(trusted.provider, session.provider)
-      list[#list + 1] = { session = session, outcome = session.closed == "unverifiable" and "unverifiable" or "proven", provider = found and provider or nil,
-        cost = { amount = session.cost, at_most = session.cost_at_most, currency = session.currency or "USD", source = "reckoned" },
+      list[#list + 1] = { session = session, outcome = session.closed, provider = found and provider or nil,
+        cost = { amount = session.cost, at_most = session.cost_at_most, currency = session.currency or "USD",
+          source = session.cost_source or "reckoned" },
         duration = math.max(0, session.ended - (session.started or session.ended)) }
     end
   end
@@ -233,7 +235,7 @@ local function end_all(book, ui)
   local results = stop.all(book, book:open_sessions(), "stop", ui)
   if not look.needed(book) then return results end
   local before = {}
-  for _, session in ipairs(book:open_sessions()) do before[session.token] = true end
+  for _, session in ipairs(book:open_sessions()) do before[session.token] = session.provider ~= nil end
   local known, doubt = look.run(book, ui)
   local found = {}
   for _, session in ipairs(book:open_sessions()) do
@@ -260,7 +262,11 @@ local function finish(book, before, began, ui)
   for _, result in ipairs(ended_meanwhile(book, before, began)) do
     local told = false
     for _, other in ipairs(results) do told = told or other.session.token == result.session.token end
-    if not told then results[#results + 1] = result end
+    if not told then
+      results[#results + 1] = result
+      ui:note(("%s on %s was ended meanwhile%s"):format(result.session.id, result.session.provider,
+        result.outcome == "proven" and ": absent twice, complete lists, same account" or ""))
+    end
   end
   tidy.rest(book, began) -- nobody may come by later
   if #book:open_sessions() == 0 and #book:untidy() == 0 then link.quit() end

@@ -82,6 +82,18 @@ cases[#cases + 1] = { name = "a second Ctrl-C tells what is at stake, a later on
   expect.all_over(r)
 end }
 
+cases[#cases + 1] = { name = "two stops at once: both tell the proof and the same cost", run = function(r)
+  expect.ends(r:run("--cheapest", MODEL), 0)
+  local first, second = r:start("stop"), r:start("stop")
+  local costs = {}
+  for _, child in ipairs { first, second } do
+    local result = expect.ends(r:finish(child), 0, "absent twice, complete lists, same account", "Session cost", "Money: none is running")
+    costs[#costs + 1] = result.out:match("Session cost: ([^\n]*)")
+  end
+  expect.that(costs[1] == costs[2], "two costs of one machine: " .. table.concat(costs, " and "))
+  expect.all_over(r)
+end }
+
 cases[#cases + 1] = { name = "stop during a running up takes over", run = function(r)
   local child = until_step(r, 7)
   local stopped = r:run("stop")

@@ -58,6 +58,34 @@ case("journal deleted while the agent lives: it is put back, and nothing is miss
   expect.all_over(r)
 end)
 
+-- What is done to the text of a journal whose machine is in use; what status says of the money then.
+for _, row in ipairs {
+  { "its last record is cut off", function(text) return text:sub(1, #text - 37) end, true },
+  { "it is cut before the machine's number", function(text) return text:sub(1, text:find('"kind":"bound"', 1, true) - 40) end, nil },
+  { "the record of the intent is damaged", function(text) return (text:gsub('"kind":"intent"', '"kind":"intend"')) end, true },
+  { "the record of the machine's number is damaged", function(text) return (text:gsub('"kind":"bound"', '"kind":"bounb"')) end, nil },
+} do
+  case("the journal of a machine in use: " .. row[1] .. "; status ends nothing, stop does", function(r)
+    up(r)
+    kill_agent(r)
+    local path = files.join(r.home, "journal")
+    assert(files.write(path, row[2](assert(files.read(path)))))
+    for _ = 1, 2 do
+      local result = expect.ends(r:run("status", "--output=json"), 0)
+      expect.that(result.out:find('"money_running":' .. (row[3] and "true" or "null"), 1, true), "status: " .. result.out)
+      expect.that(not expect.json(result).cost.current, "status: a cost that nobody can know: " .. result.out)
+    end
+    expect.that(#r:instances() == 1, "status ended a machine that may be in use")
+    expect.that(r:run("--cheapest", MODEL).code ~= 0, "a second machine was rented")
+    expect.machines(r, 1)
+    expect.ends(r:run("stop"), 0, "Confirmed", "Money: none is running")
+    expect.all_over(r)
+    expect.ends(r:run("--cheapest", MODEL), 0)
+    expect.ends(r:run("stop"), 0, "Money: none is running")
+    expect.all_over(r)
+  end)
+end
+
 case("journal, history and state deleted: stop ends what bears the home's name", function(r)
   up(r)
   expect.ends(r:run("stop"), 0)

@@ -189,15 +189,20 @@ cases[#cases + 1] = { name = "half a journal record", run = function(r)
   expect.that(files.read(path .. ".torn"), "the torn record was lost")
 end }
 
-cases[#cases + 1] = { name = "damaged journal: no new rental, stop still works", run = function(r)
+cases[#cases + 1] = { name = "damaged journal: no new rental, status ends nothing, stop still works and sets it aside", run = function(r)
   expect.ends(r:run("--cheapest", MODEL), 0)
   local path = files.join(r.home, "journal")
   local text = files.read(path)
   local at = text:find('"kind":"guarded"', 1, true)
   assert(files.write(path, text:sub(1, at + 8) .. "x" .. text:sub(at + 10)))
-  expect.ends(r:run("stop"), 0)
+  require("base.process").kill(r:agent(), "KILL")
+  expect.ends(r:run("--cheapest", MODEL), 6, "already running")
+  expect.ends(r:run("status"), 0, "Cost so far:  not known", "Money: running")
+  expect.ends(r:run("stop"), 0, "Confirmed", "Money: none is running")
   expect.nothing_bills(r)
-  expect.ends(r:run("--cheapest", MODEL), 3, "damaged")
+  expect.that(files.read(path .. ".damaged"), "the damaged record was not set aside")
+  expect.ends(r:run("--cheapest", MODEL), 0)
+  expect.ends(r:run("stop"), 0)
   expect.all_over(r)
 end }
 
