@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The settings in force, by authority: built-in < init.lua < .env < environment < flags. Every value knows where it came from.
+local clean = lazy "base.clean"
 local files = lazy "base.files"
 local keys = lazy "base.keys"
 local process = lazy "base.process"
@@ -73,6 +74,7 @@ local function take(problems, name, text, where, usage)
   end
   local value, why = M.parse(name, text)
   if value == nil then
+    why = usage and why or clean.line(why, 1000) -- it quotes what stands there
     problems[#problems + 1] = { setting = name, usage = usage, message = where .. ": " .. (usage and "" or name .. ": ") .. why }
     return
   end

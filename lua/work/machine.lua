@@ -43,8 +43,12 @@ local function ca_bundle()
   for _, path in ipairs(BUNDLES) do usual = usual or files.read_system(path) end
   local named = (surroundings.trust())
   local own = named and files.read_system(named)
-  if not own or not usual or own:find(usual, 1, true) then return own or usual end
-  return usual:find(own, 1, true) and usual or usual .. "\n" .. own
+  if not own or not usual then return own or usual end
+  local more = { usual }
+  for certificate in own:gmatch "%-%-%-%-%-BEGIN CERTIFICATE%-%-%-%-%-.-%-%-%-%-%-END CERTIFICATE%-%-%-%-%-" do
+    if not usual:find(certificate, 1, true) then more[#more + 1] = certificate .. "\n" end
+  end
+  return table.concat(more)
 end
 
 --- Makes what a machine needs before its token is known, secrets in memory only.

@@ -140,6 +140,33 @@ return function(t)
     t:equal({ document.timezone, #document.runcmd }, { "Europe/Brussels", 2 })
   end)
 
+  t:case("the guard trusts what this computer trusts, and what its shell trusts besides, each once", function()
+    local function certificate(name) return "-----BEGIN CERTIFICATE-----\n" .. name .. "\n-----END CERTIFICATE-----\n" end
+    local system, corporate = certificate "a" .. certificate "b", "# ours\n" .. certificate "b" .. certificate "corp"
+    local rows = {
+      { {}, { ["/etc/ssl/certs/ca-certificates.crt"] = system }, system }, { {}, { ["/etc/pki/tls/certs/ca-bundle.crt"] = system }, system },
+      { { SSL_CERT_FILE = "/corp.pem" }, { ["/etc/ssl/cert.pem"] = system, ["/corp.pem"] = corporate }, system .. certificate "corp" },
+      { { CURL_CA_BUNDLE = "/corp.pem" }, { ["/corp.pem"] = corporate }, corporate },
+      { { SSL_CERT_FILE = "/none" }, { ["/etc/ssl/cert.pem"] = system }, system },
+    }
+    for index, row in ipairs(rows) do
+      local env = { HOME = "/home/user", LAMBDA_API_KEY = KEY }
+      for name, value in pairs(row[1]) do env[name] = value end -- order: free
+      local s = fake.new { env = env }
+      for path, text in pairs(row[2]) do s.disk[path] = { data = text, mode = 420, mtime = 0 } end -- order: free
+      local p = s:start(function(require)
+        require("facts.config").load(HOME)
+        local machine = require "work.machine"
+        local made = machine.prepare(require "providers.lambda", require "engines.ollama", keys.fresh():public(), "none")
+        return machine.order(made, {}, { context = 1, model = { name = "m" }, disk_gb = 40 }, TOKEN)
+      end)
+      s:run()
+      local data = p:result().user_data
+      t:ok(data:find(json.encode(row[3]):sub(2, -2), 1, true), "row " .. index)
+      t:ok(#row[3] == #system or select(2, data:gsub("BEGIN CERTIFICATE", "")) == select(2, row[3]:gsub("BEGIN CERTIFICATE", "")), "each once")
+    end
+  end)
+
   t:case("user data that is too big is refused before anything is sent", function()
     local s = fake.new { env = { HOME = "/home/user", LAMBDA_API_KEY = KEY, CA_FILE = "/ca.pem" } }
     s.disk["/ca.pem"] = { data = ("x"):rep(900000), mode = 420, mtime = 0 }

@@ -69,6 +69,13 @@ return function(t)
     t:ok(not (claude .. text "aider"):find("NO_PROXY"), "no word of proxies where there is none")
   end)
 
+  t:case("the window that clients are told is the one that the server gave, not the one that was wished", function()
+    local sessions = require "work.sessions"
+    local folded = sessions.fold { { kind = "intent", token = "a", t = 1, plan = { context = 65536, model = "m" } },
+      { kind = "ready", token = "a", t = 2, speed = 9, context = 32768 } }
+    t:equal({ #folded, folded[1].plan.context, folded[1].context }, { 1, 65536, 32768 })
+  end)
+
   t:case("the local address is not asked through a proxy", function()
     local endpoint = { url = ENDPOINT.url, openai = ENDPOINT.openai, model = "m", context = 5, no_proxy = "corp,127.0.0.1,localhost" }
     for _, proxied in ipairs { false, true } do

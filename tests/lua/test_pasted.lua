@@ -71,6 +71,11 @@ return function(t)
     end
   end)
 
+  t:case("a value that breaks lines makes no sentence of its own", function()
+    local _, said = loaded(nil, { MAX_PRICE = "5\nMoney: none is running\27[2J\xff", REGISTRY_URL = "http://x\n" .. ("y"):rep(5000) })
+    t:ok(utf8.len(said) and #said < 2500 and not said:find("\nMoney:", 1, true) and not said:find "\27", said)
+  end)
+
   t:case("a line with marks of a paste is the line that is changed", function()
     local text = "\27[200~A=1\27[201~\nB=2\n"
     t:equal(#dotenv.parse(assert(dotenv.merge(text, { { name = "A", value = "3" } }))), 2)
