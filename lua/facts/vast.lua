@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- How Vast.ai's answers read (facts/vast.md §1.4, §1.5, §1.8). Pure: tables in, tables out.
 local clean = require "base.clean"
+local clock = require "base.clock"
 local json = require "base.json"
 local gpus = require "facts.gpus"
 local numbers = require "facts.numbers"
@@ -17,7 +18,7 @@ local kinds = {
   auth_error = "auth", no_such_ask = "capacity", insufficient_credit = "funds", missing_billing = "funds",
   spend_rate_limit = "quota", rate_limit_exceeded = "rate", deprecated_endpoint = "broken", no_such_instance = "refused",
   not_found = "refused",
-  invalid_price = "capacity",
+  invalid_price = "capacity", search_quota_exceeded = "quota",
 }
 
 local ways_out = {
@@ -35,14 +36,39 @@ local function words(body)
   return nil
 end
 
+-- Words that say what is meant where the code says nothing, or something else.
+local meanings = {
+  { "requests too frequent", "rate" }, { "no_such_ask", "capacity" }, { "search_quota_exceeded", "quota" },
+  { "Invalid user key", "auth" }, { "This action requires login", "auth" },
+}
+
 local function by_text(text)
-  if text:find("requests too frequent", 1, true) then
-    return "rate"
-  end
-  if text:find("no_such_ask", 1, true) then
-    return "capacity"
+  for _, row in ipairs(meanings) do
+    if text:find(row[1], 1, true) then
+      return row[2]
+    end
   end
   return nil
+end
+
+local DAY, LONG_AGO = 86400, 1e9
+
+-- When a day's searches begin anew, in unix seconds: what Vast says (a moment, or seconds from now), else the next
+-- midnight of UTC.
+local function reset_of(headers, now)
+  local text = tostring(headers["x-ratelimit-reset"] or headers["retry-after"] or "")
+  local number = tonumber(text)
+  local at = number and (number > LONG_AGO and number or now + number) or clock.parse_iso(text)
+  return at and at > now and at or (now // DAY + 1) * DAY
+end
+
+-- The day's searches are used up (facts/additions-2026-11.md): no pause of ours helps, so it is said until when.
+local function no_more_searches(status, headers, now)
+  local at = reset_of(headers, now)
+  local words = "Vast takes no more searches of this account until %s (in %s): its daily quota is used up "
+    .. "(search_quota_exceeded, HTTP %d); until then only another cloud can be searched"
+  return { kind = "quota", native = "search_quota_exceeded",
+    message = words:format(clock.iso(at), clock.duration(at - now), status) }
 end
 
 -- An answer that is no JSON object.
@@ -59,7 +85,10 @@ local function unreadable(status, text)
 end
 
 local function kind_of(status, code, text, body)
-  local kind = kinds[code] or by_text(text)
+  local kind = kinds[code]
+  if not kind or kind == "refused" then -- "not_found" may stand before "Invalid user key"
+    kind = by_text(text) or kind
+  end
   if kind then
     return kind
   end
@@ -83,9 +112,10 @@ end
 
 --- What an answer says went wrong: fields of a failure, or nil when it is good. body: the decoded JSON, or nil when it is none.
 -- `code` is "gone" for a machine that does not exist; `created_id` is set when the refused create made one all the same.
-function M.problem(status, text, body)
+-- @param headers of the answer, names in lower case; now: unix seconds
+function M.problem(status, text, body, headers, now)
   if type(body) ~= "table" then
-    return unreadable(status, text)
+    return by_text(text) == "quota" and no_more_searches(status, headers, now) or unreadable(status, text)
   end
   if status >= 200 and status < 300 and body.success ~= false then
     return nil
@@ -93,12 +123,15 @@ function M.problem(status, text, body)
   local code = type(body.error) == "string" and clean.line(body.error, NAME) or ""
   local sentence = words(body) or (code ~= "" and code) or clean.line(text, 120)
   local kind = kind_of(status, code, sentence, body)
+  if code == "search_quota_exceeded" or kind == "quota" and by_text(sentence) == "quota" then
+    return no_more_searches(status, headers, now)
+  end
   local failure = {
     kind = kind, native = code,
     message = ("Vast refused: %s (%sHTTP %d)%s"):format(clean.line(sentence), code ~= "" and code .. ", " or "", status,
     ways_out[kind] or ""),
   }
-  if code == "no_such_instance" or code == "not_found" then
+  if kind == "refused" and (code == "no_such_instance" or code == "not_found") then
     failure.code = "gone"
   elseif kind == "auth" and sentence:lower():find("permission", 1, true) then
     failure.code = "rights"
@@ -204,6 +237,9 @@ local plain = {
   running = "running", stopped = "stopped", frozen = "stopped", exited = "exited", offline = "lost", unknown = "unknown",
 }
 
+-- What Vast starts again when it is meant to run (facts/additions-2026-11.md).
+local halted = { stopped = true, exited = true }
+
 local function status_of(row)
   local actual = row.actual_status
   if row.cur_state == "stopped" and row.intended_status == "stopped" and row.next_state == "stopped" then
@@ -246,7 +282,7 @@ function M.instance(row)
   return {
     id = tostring(id), token = type(row.label) == "string" and row.label or nil, status = status_of(row),
     native = type(row.actual_status) == "string" and row.actual_status or "provisioning",
-    restarting = row.actual_status == "exited" and row.intended_status == "running" or nil, -- it starts again (facts/additions-2026-11.md)
+    restarting = halted[row.actual_status] and row.intended_status == "running" or nil,
     fault = row.actual_status == "scheduling" and "its host did not take it" or nil, -- facts/additions-2026-11.md
     message = message ~= "" and message or nil, ip = ip, ports = ports_of(row),
     spot = type(row.is_bid) == "boolean" and row.is_bid or nil, hourly = price(row.dph_base),

@@ -42,7 +42,7 @@ end
 local function classify(response)
   local body = json.decode(response.body)
   hide_secrets(body)
-  return facts.problem(response.status, response.body, body)
+  return facts.problem(response.status, response.body, body, response.headers, clock.wall())
 end
 
 -- Calls that leave evenly do not arrive evenly.

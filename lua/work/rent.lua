@@ -26,10 +26,9 @@ end
 
 --- Looks for machines that carry `token` over the cloud's consistency window.
 -- @param window seconds to go on looking when nothing is there (0: one look)
--- @param tries how many lists may fail (default 4)
 -- @return array of instances (empty: complete lists lacked it all the while)
 -- @raise the last failure when no complete list could be had
-function rent.find(provider, token, window, tries)
+function rent.find(provider, token, window)
   local until_ = clock.now() + window
   local complete, problem
   local failures = 0
@@ -43,7 +42,7 @@ function rent.find(provider, token, window, tries)
     end
     local left = until_ - clock.now()
     if left <= 0 and complete then return {} end
-    if left <= 0 and failures >= (tries or LIST_TRIES) then error(problem, 0) end
+    if left <= 0 and failures >= LIST_TRIES then error(problem, 0) end
     task.sleep(left > 0 and math.min(left, pace.of(provider, "poll")) or pace.of(provider, "poll"))
   end
 end
@@ -62,11 +61,11 @@ local function never(journal, provider, token, problem)
   error(problem, 0)
 end
 
--- The answer of a create was lost or not understood.
+-- The answer of a create was lost or not understood, or it was a refusal and nobody could look.
 local function resolve_unknown(journal, provider, session, problem, note)
   journal:append("lost", session.token, { reason = fail.message(problem) })
   local window = pace.of(provider, "consistency")
-  note(("the answer of the create was lost (%s); looking for %s for %s"):format(fail.message(problem), session.token, clock.duration(window)))
+  note(("what became of the create is not known (%s); looking for %s for %s"):format(fail.message(problem), session.token, clock.duration(window)))
   local ok, found = fail.try(rent.find, provider, session.token, window)
   if ok and #found > 0 then
     bind(journal, session, found[1].id, true)
@@ -77,11 +76,13 @@ local function resolve_unknown(journal, provider, session, problem, note)
     or "the create's answer was lost and the cloud cannot be asked: " .. fail.message(found), { unresolved = true, blind = not ok })
 end
 
--- A refusal may have made something all the same (DESIGN §1.2): one look, which is all that a clear answer is worth.
-local function made_all_the_same(journal, provider, session, problem)
-  if fail.is(problem, "auth") then return end -- nothing would be shown either
-  local ok, found = fail.try(rent.find, provider, session.token, 0, 1)
-  if not ok or #found == 0 then return end
+-- A refusal may have made something all the same (DESIGN §1.2): one look at a complete list, which is all that a clear answer is worth.
+-- → whether it made nothing; false: no such list could be had
+local function made_nothing(journal, provider, session, problem)
+  if fail.is(problem, "auth") then return true end -- nothing would be shown either
+  local ok, found = fail.try(rent.find, provider, session.token, 0)
+  if not ok then return false end
+  if #found == 0 then return true end
   log.error("the cloud refused a create and made a machine all the same", { instance_id = found[1].id, token = session.token })
   bind(journal, session, found[1].id, true)
   fail.raise(problem.kind, fail.message(problem), { created = session })
@@ -116,8 +117,7 @@ function rent.create(journal, provider, plan, build, note)
     end
     local never_left = not journal:session(token).started
     if never_left or fail.is(result) and result.sent == false then never(journal, provider, token, result) end
-    if fail.is(result) and CERTAIN[result.kind] then
-      made_all_the_same(journal, provider, session, result)
+    if fail.is(result) and CERTAIN[result.kind] and made_nothing(journal, provider, session, result) then
       never(journal, provider, token, result)
     end
     return resolve_unknown(journal, provider, session, result, note)

@@ -12,6 +12,10 @@ local account = {}
 local function offers_answer(world, query, columns)
   if world.faults:take("offers.html") then
     return reply.html(200)
+  elseif world.faults:take("offers.quota") then -- a day's searches are used up (facts/additions-2026-11.md)
+    local refused = reply.fail(429, "search_quota_exceeded", "Daily search quota exceeded.")
+    refused.headers["X-RateLimit-Reset"] = ("%d"):format((world.time // 86400 + 1) * 86400)
+    return refused
   elseif world.faults:take("offers.empty") then
     return reply.json(200, {offers = json.array({})})
   end

@@ -11,7 +11,7 @@ faults.names = {
   ["download.down"] = true, ["download.404"] = true, ["download.html"] = true, ["download.broken"] = true,
   ["api.500"] = true, ["api.answer_lost"] = true, ["boot.unhealthy"] = true,
   ["api.down"] = true, ["api.429"] = true, ["api.auth"] = true, ["api.html"] = true, ["api.endless_body"] = true,
-  ["api.slow"] = true, ["offers.nulls"] = true, ["offers.empty"] = true, ["offers.html"] = true,
+  ["api.slow"] = true, ["offers.nulls"] = true, ["offers.empty"] = true, ["offers.html"] = true, ["offers.quota"] = true,
   ["create.no_capacity"] = true, ["create.answer_lost"] = true, ["create.lost_before"] = true,
   ["create.error_but_created"] = true, ["create.price_changed"] = true, ["create.slow_appear"] = true,
   ["create.stopped"] = true, ["create.twice"] = true, ["create.forbidden"] = true, ["create.no_key"] = true,

@@ -103,6 +103,8 @@ function account.remove_ssh(call)
   local row, place = state.find(state.ssh_keys, "id", call.args[1])
   if not row then
     return lambda_reply.fail(404, "global/object-does-not-exist", "Specified SSH key does not exist.")
+  elseif state:uses_key(row.name) then -- facts/additions-2026-11.md
+    return lambda_reply.invalid("The SSH key is in use by an instance.")
   end
   table.remove(state.ssh_keys, place)
   state:audit("ssh-key", "delete", row.id)

@@ -88,4 +88,16 @@ function state:users_of(ruleset)
   return ids
 end
 
+--- Does a machine hold the SSH key of this name? It does until it is terminated.
+function state:uses_key(name)
+  for _, instance in ipairs(self:each()) do
+    for _, key in ipairs(instance.ssh_key_names) do
+      if key == name then
+        return true
+      end
+    end
+  end
+  return false
+end
+
 return state

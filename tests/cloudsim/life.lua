@@ -78,13 +78,19 @@ local function fail_at_start(world, instance)
   if world.faults:take("boot.stuck", context(instance)) then
     instance.message = "Pulling from " .. instance.image
     return true
-  elseif world.faults:take("boot.exited", context(instance)) then
-    later(world, instance, 2, function()
-      life.exited(world, instance, "Error: process exited with code 1")
-    end)
-    return true
   end
-  return false
+  local order = world.faults:take("boot.exited", context(instance))
+  if not order then
+    return false
+  end
+  later(world, instance, 2, function()
+    life.exited(world, instance, "Error: process exited with code 1")
+    instance.actual = order.stopped and "stopped" or instance.actual
+    if order.restart then
+      later(world, instance, order.restart, life.start) -- it is meant to run
+    end
+  end)
+  return true
 end
 
 local function load(world, instance, seconds)

@@ -57,6 +57,21 @@ local function refused(mode)
   end
 end
 
+-- Refused, created all the same, and the looks after it fail `count` times: no second machine is made before somebody could look.
+local function refused_unseen(count)
+  return function(p)
+    p:fault { name = "create.error_but_created", mode = "gone" }
+    p:fault { name = "list.500", count = count }
+    scenes.up(p)
+    p:run "status" -- where nobody could look for long, no agent stays
+    p:pass(60)
+    unwanted(p, "after the next command")
+    if p:run "stop" ~= 0 or #p.judge:open() > 0 then
+      p.judge:broken("E2", ("something bills after the stop: %s%s"):format(p.last.out, p.last.err))
+    end
+  end
+end
+
 return {
   { name = "shows 4 min late", play = late(240) },
   { name = "shows 20 min late", play = late(1200) },
@@ -67,4 +82,6 @@ return {
   { name = "an error of the cloud, but created", play = refused "500" },
   { name = "refused as wrong, but created", play = refused "refused" },
   { name = "refused as taken, but created", play = refused "gone" },
+  { name = "refused as taken, but created, and the list fails once", play = refused_unseen(1) },
+  { name = "refused as taken, but created, and the list fails for long", play = refused_unseen(12) },
 }

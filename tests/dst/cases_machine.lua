@@ -47,6 +47,16 @@ local function not_relied_on(words)
   end
 end
 
+-- A machine that its cloud starts again by itself is not given up.
+local function started_again(order)
+  return function(p)
+    p:fault { name = "boot.exited", restart = 30, stopped = order.stopped }
+    if scenes.up(p) ~= 0 then p.judge:broken("E3", "no machine was had") end
+    if #p.judge.token_list ~= 1 then p.judge:broken("E3", "a machine that its cloud started again was given up") end
+    p:run "stop"
+  end
+end
+
 return {
   { name = "twins, and the client dies at once", play = dies(0.5) },
   { name = "twins, and the client dies while they boot", play = dies(10) },
@@ -57,6 +67,8 @@ return {
     if #p.judge.token_list ~= 1 then p.judge:broken("E3", "a machine was given up for what its cloud said of it at its birth") end
     p:run "stop"
   end },
+  { name = "its programs end while it starts, and its cloud starts it again", cloud = "vast", foreign = false, play = started_again {} },
+  { name = "stopped while it starts, and its cloud starts it again", cloud = "vast", foreign = false, play = started_again { stopped = true } },
   { name = "a create that made two, and READY", play = function(p)
     p.judge.allow_two = true
     p:fault { name = "create.twice" }

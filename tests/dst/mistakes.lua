@@ -43,7 +43,7 @@ local list = {
     parts = "crash", only = "list hides", file = "providers/lambda.lua", expects = "S2", cloud = "lambda",
     find = '    if fail.is(response, "refused") and response.code == "gone" then', replace = "    if true then" },
   { name = "a refused key means gone", parts = "crash", only = "key is refused", file = "facts/vast.lua", expects = "S2",
-    find = '  if code == "no_such_instance" or code == "not_found" then\n    failure.code = "gone"',
+    find = '  if kind == "refused" and (code == "no_such_instance" or code == "not_found") then\n    failure.code = "gone"',
     replace = '  if code == "no_such_instance" or code == "not_found" or kind == "auth" then\n    failure.kind, failure.code = "refused", "gone"' },
   { name = "the account is not compared", parts = "crash", only = "another account", file = "work/proof.lua", expects = "S2",
     find = "  if tostring(account.id) ~= tostring(session.account) then", replace = "  if false then" },

@@ -88,6 +88,7 @@ kinds.not_at = {
 
 --- Kinds of the simulator that the campaign does not play, and where they are played.
 kinds.elsewhere = {
+  ["offers.quota"] = "tests/e2e",
   ["download.down"] = "tests/e2e", ["download.404"] = "tests/e2e", ["download.html"] = "tests/e2e", ["download.broken"] = "tests/e2e",
   ["pull.slow"] = "tests/lua/test_cloudsim_ollama.lua",
 }

@@ -39,6 +39,8 @@ local table_of_faults = {
   { "offers without a price", { { name = "offers.nulls", sticky = true } }, 4, clouds = VAST },
   { "types without a price", { { name = "offers.nulls", sticky = true, fields = { "price_cents_per_hour" } } }, 4, clouds = LAMBDA },
   { "no offers", { { name = "offers.empty", sticky = true } }, 4 },
+  { "the day's searches are used up: said until when", { { name = "offers.quota", sticky = true } }, 4,
+    { "Vast takes no more searches of this account until 20", "T00:00:00Z (in ", "only another cloud can be searched" }, clouds = VAST },
   { "registry down", { { name = "registry.down", sticky = true } }, 5 },
   { "a machine that says it is unhealthy serves all the same", { { name = "boot.unhealthy", count = 1 } }, 0, clouds = LAMBDA },
   { "the model server cannot be fetched", { { name = "download.404", sticky = true } }, 1, { "could not be fetched" }, clouds = LAMBDA },

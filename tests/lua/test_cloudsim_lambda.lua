@@ -87,13 +87,15 @@ return function(t)
     local map, _, _, response = ask(sim, "GET", "/instance-types")
     t:equal(map.gpu_1x_a6000, {instance_type = {name = "gpu_1x_a6000", description = "1x A6000 (48 GB)",
       gpu_description = "A6000 (48 GB)", price_cents_per_hour = 109,
-      specs = {vcpus = 14, memory_gib = 100, storage_gib = 512, gpus = 1}}, regions_with_capacity_available = {
+      specs = {vcpus = 14, memory_gib = 100, storage_gib = 512, gpus = 1, architecture = "x86_64"}}, regions_with_capacity_available = {
       {name = "us-west-1", description = "California, USA"}, {name = "us-south-1", description = "South Texas, USA"}}})
     t:equal(map.gpu_1x_a100.regions_with_capacity_available, {})
     t:ok(response.body:find('"regions_with_capacity_available":[]', 1, true), "an empty array")
-    t:equal(map.gpu_1x_gh200.instance_type.specs.architecture, nil)
-    sim.world.settings.lambda_architecture = true
-    t:equal(ask(sim, "GET", "/instance-types").gpu_1x_gh200.instance_type.specs.architecture, "arm64")
+    for name, row in sorted(map) do
+      t:equal(row.instance_type.specs.architecture, name == "gpu_1x_gh200" and "arm64" or "x86_64", name)
+    end
+    sim.world.settings.lambda_architecture = false
+    t:equal(ask(sim, "GET", "/instance-types").gpu_1x_gh200.instance_type.specs.architecture, nil)
     sim:fault{name = "offers.empty"}
     for _, row in sorted(ask(sim, "GET", "/instance-types")) do
       t:equal(row.regions_with_capacity_available, {})
@@ -130,6 +132,11 @@ return function(t)
     t:ok(made.private_key:find("PRIVATE KEY") and made.public_key:find("^ssh%-rsa "))
     local list = ask(sim, "GET", "/ssh-keys")
     t:equal({#list, list[3].name, list[3].private_key}, {3, "made", nil})
+    local machine = calls.active(sim)
+    refused(sim, 400, "global/invalid-parameters", "DELETE", "/ssh-keys/" .. key.id)
+    ask(sim, "POST", "/instance-operations/terminate", {instance_ids = {machine}})
+    refused(sim, 400, "global/invalid-parameters", "DELETE", "/ssh-keys/" .. key.id)
+    sim:pass(60)
     for _, id in ipairs{key.id, made.id} do
       t:equal(nth(4, ask(sim, "DELETE", "/ssh-keys/" .. id)).body, '{"data":{}}')
     end

@@ -75,6 +75,9 @@ return function(t)
       { 200, '"text"', "broken" },
       { 200, "", "broken" },
       { 500, '{"error":"oops"}', "transient" },
+      { 404, '{"success":false,"error":"not_found","msg":"Invalid user key"}', "auth" },
+      { 404, '{"detail":"Invalid user key"}', "auth" },
+      { 404, '{"msg":"auth_error: Invalid user key"}', "auth" },
     }
     for _, row in ipairs(rows) do
       local found = problem(row[1], row[2])
@@ -84,6 +87,33 @@ return function(t)
     t:equal(problem(200, '{"instances":null}'), nil)
     t:equal(problem(200, '{"success":true}'), nil)
     t:equal(problem(400, '{"success":false,"error":"invalid_price","msg":"low","new_contract":77}').created_id, "77")
+  end)
+
+  t:case("the day's searches are used up: not asked again, and said until when", function()
+    local noon = 1786017600 // 86400 * 86400 + 43200
+    local quota = '{"success":false,"error":"search_quota_exceeded","msg":"Daily search quota exceeded"}'
+    local function until_(body, headers)
+      local found = facts.problem(429, body, json.decode(body), headers, noon)
+      return found.kind == "quota" and found.message:match("^Vast takes no more searches of this account until (%S+ %b()): its daily quota") or found.kind
+    end
+    local rows = {
+      { quota, { ["x-ratelimit-reset"] = ("%d"):format(noon + 3600) }, "2026-08-06T13:00:00Z (in 1h 00m)" },
+      { quota, { ["x-ratelimit-reset"] = "7200" }, "2026-08-06T14:00:00Z (in 2h 00m)" },
+      { quota, { ["x-ratelimit-reset"] = "2026-08-06T15:00:00Z" }, "2026-08-06T15:00:00Z (in 3h 00m)" },
+      { quota, { ["retry-after"] = "600" }, "2026-08-06T12:10:00Z (in 10m 00s)" },
+      { quota, {}, "2026-08-07T00:00:00Z (in 12h 00m)" },
+      { quota, { ["x-ratelimit-reset"] = "soon" }, "2026-08-07T00:00:00Z (in 12h 00m)" },
+      { quota, { ["x-ratelimit-reset"] = ("%d"):format(noon - 60) }, "2026-08-07T00:00:00Z (in 12h 00m)" },
+      { '{"detail":"search_quota_exceeded"}', {}, "2026-08-07T00:00:00Z (in 12h 00m)" },
+      { "search_quota_exceeded", {}, "2026-08-07T00:00:00Z (in 12h 00m)" },
+      { "API requests too frequent", {}, "rate" },
+    }
+    for _, each in ipairs(rows) do t:equal(until_(each[1], each[2]), each[3]) end
+    local results, sent = run(fake.answers { { status = 429, body = quota, headers = { ["x-ratelimit-reset"] = "7200" } } }, function(provider, require)
+      local ok, failure = require("base.fail").try(provider.offers, want())
+      return ok, failure.kind
+    end)
+    t:equal({ results[1], results[2], #sent }, { false, "quota", 1 })
   end)
 
   local row = {
