@@ -191,7 +191,7 @@ return function(t)
 
   -- What makes no sense for a cloud without disks, containers, bids and keys of machines, or happens at another face.
   local ELSEWHERE = {["create.stopped"] = true, ["create.no_key"] = true, ["boot.oci_failure"] = true, ["spot.resume"] = true,
-    ["guard.refused"] = true, ["offers.quota"] = true}
+    ["guard.refused"] = true, ["offers.quota"] = true, ["boot.scheduling"] = true, ["gpu.unused"] = true}
 
   local function tour(sim)
     ask(sim, "GET", "/instance-types")
