@@ -57,18 +57,18 @@ local DAY, LONG_AGO = 86400, 1e9
 -- midnight of UTC.
 local function reset_of(headers, now)
   local text = tostring(headers["x-ratelimit-reset"] or headers["retry-after"] or "")
-  local number = tonumber(text)
-  local at = number and (number > LONG_AGO and number or now + number) or clock.parse_iso(text)
+  local seconds = tonumber(text)
+  local at = seconds and (seconds > LONG_AGO and seconds or now + seconds) or clock.parse_iso(text)
   return at and at > now and at or (now // DAY + 1) * DAY
 end
 
 -- The day's searches are used up (facts/additions-2026-11.md): no pause of ours helps, so it is said until when.
 local function no_more_searches(status, headers, now)
   local at = reset_of(headers, now)
-  local words = "Vast takes no more searches of this account until %s (in %s): its daily quota is used up "
+  local sentence = "Vast takes no more searches of this account until %s (in %s): its daily quota is used up "
     .. "(search_quota_exceeded, HTTP %d); until then only another cloud can be searched"
   return { kind = "quota", native = "search_quota_exceeded",
-    message = words:format(clock.iso(at), clock.duration(at - now), status) }
+    message = sentence:format(clock.iso(at), clock.duration(at - now), status) }
 end
 
 -- An answer that is no JSON object.

@@ -230,7 +230,7 @@ return function(t)
     for _ = 1, 2 do
       sim:call("GET", "/asset/ollama-linux-amd64.tgz", nil, registry)
     end
-    for _, name in ipairs{"pull.stall", "pull.error", "pull.slow"} do
+    for _, name in ipairs{"pull.stall", "pull.error", "pull.slow", "gpu.unused"} do
       sim:call("POST", "/take", {name = name}, control)
     end
   end
