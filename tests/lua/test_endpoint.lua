@@ -71,7 +71,7 @@ return function(t)
 
   t:case("the window that clients are told is the one that the server gave, not the one that was wished", function()
     local sessions = require "work.sessions"
-    local folded = sessions.fold { { kind = "intent", token = "a", t = 1, plan = { context = 65536, model = "m" } },
+    local folded = sessions.fold { { kind = "intent", token = "a", t = 1, context = 65536, model = "m" },
       { kind = "ready", token = "a", t = 2, speed = 9, context = 32768 } }
     t:equal({ #folded, folded[1].plan.context, folded[1].context }, { 1, 65536, 32768 })
   end)
