@@ -147,7 +147,7 @@ end
 
 local STOP = "POST /terminate?home=%s&token=%s HTTP/1.1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
--- The line is accepted, and it is the built-in stop that will run: the agent sends the first terminate (work.ahead) while this process
+-- The line and the settings are accepted, and it is the built-in stop that will run: the agent sends the first terminate (work.ahead) while this process
 -- loads the rest. The token is by the state file, which may be old or missing: the agent refuses another's, and the stop itself does without.
 local function stop_ahead(command)
   if command.name ~= "stop" or not world.home or command ~= world.builtin "commands.stop" then
@@ -187,8 +187,7 @@ function M.main(argv)
   if not fits then
     return usage(argv, sentence)
   end
-  stop_ahead(command)
-  return run.command(command, parsed, load, problem, ENDURING[command.name] and world.builtin("commands." .. command.name))
+  return run.command(command, parsed, load, problem, ENDURING[command.name] and world.builtin("commands." .. command.name), stop_ahead)
 end
 
 return M

@@ -8,7 +8,7 @@ local M = {}
 
 -- Does one open session bill? true, false, or nil: not known.
 local function bills(session)
-  if session.unproven or session.unverifiable or not session.id and session.started then
+  if session.unproven or session.doubted or session.unverifiable or not session.id and session.started then
     return nil
   end
   return session.id ~= nil

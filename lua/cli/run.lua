@@ -198,8 +198,8 @@ local function no_quick_answer()
 end
 
 --- Runs a command table with a parsed command line. broken: why the user's own one could not be loaded; builtin: what takes
--- over from the user's own one that breaks. → exit code.
-function M.command(command, parsed, load, broken, builtin)
+-- over from the user's own one that breaks; ahead(command): what may act once nothing is refused any more. → exit code.
+function M.command(command, parsed, load, broken, builtin, ahead)
   local ctx = M.context(command, parsed, load)
   if command.offline then
     local ok, result = fail.try(command.run, ctx)
@@ -217,6 +217,9 @@ function M.command(command, parsed, load, broken, builtin)
       money_line(ctx, code)
     end
     return code
+  end
+  if ahead then
+    ahead(command)
   end
   for _, note in ipairs(world.notes) do
     say("note: " .. note)

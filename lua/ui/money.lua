@@ -11,7 +11,7 @@ end
 
 local function one(session)
   local hourly = (session.hourly or 0) + (session.disk_hour or 0)
-  if session.unproven then
+  if session.unproven or session.doubted then
     return ("MAY STILL BE RUNNING: %s could not be proven ended (%s)"):format(name(session), format.hourly(hourly))
   end
   if session.unverifiable then

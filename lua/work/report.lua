@@ -22,7 +22,7 @@ function report.limits_text(limits, unguarded)
 end
 
 local function state_of(session)
-  if session.unproven then return "unproven" end
+  if session.unproven or session.doubted then return "unproven" end
   if session.unverifiable then return "unverifiable" end
   if not session.id then return "lost" end
   if session.stopping then return "stopping" end

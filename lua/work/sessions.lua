@@ -7,7 +7,8 @@
 -- gone), twin_seconds (what such machines were charged for),
 -- doubtful (set by work.journal: something of the record was cut or damaged),
 -- paused (the cloud said that it did not run, which may have been so), unwatched (nobody had heard of it when it was stopped),
--- ready_at, hourly, disk_hour, lost (answer of create unknown), refused, stopping (reason), destroyed, absences, unproven, closed (outcome: proven, never,
+-- ready_at, hourly, disk_hour, lost (answer of create unknown), refused, stopping (reason), destroyed, absences, unproven,
+-- doubted (an attempt to end it was not proven; others may be under way), closed (outcome: proven, never,
 -- unverifiable, acknowledged), unverifiable (closed so, not acknowledged yet), ended (unix seconds), cost, currency;
 -- untidy (since when something made around the machine is there), untidied and untidy_reason (when and why its removal last failed).
 local sessions = {}
@@ -97,16 +98,21 @@ function apply.absent(s, r)
 end
 
 -- It may be there, whatever was seen before.
-function apply.unproven(s, r) s.state, s.unproven, s.ended = "unproven", r.reason, nil end
+function apply.unproven(s, r)
+  s.doubted = r.reason
+  s.state, s.unproven, s.ended = "unproven", r.reason, nil
+end
 
 function apply.closed(s, r)
   s.cost_at_most, s.cost_source = r.at_most, r.source
   s.state, s.closed, s.ended, s.cost = "closed", r.outcome, r.ended or s.ended or r.t, r.cost
   s.unverifiable = r.outcome == "unverifiable" or nil
+  s.doubted = nil
 end
 
 function apply.ack(s, r)
   s.state, s.closed, s.acknowledged, s.ended, s.unverifiable = "closed", s.closed or "acknowledged", r.t, s.ended or r.t, nil
+  s.doubted = nil
 end
 
 --- Folds records into sessions, in order of their intents. Records of unknown kinds change nothing but are kept in the file.

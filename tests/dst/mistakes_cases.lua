@@ -102,7 +102,7 @@ return {
     only = "a spot machine is lost, the agent", find = "  if not reached then model.cost.at_most = true end", replace = "" },
   { name = "a machine that was absent once is not charged on when it is there after all", file = "work/sessions.lua", expects = "S9",
     parts = "random", cloud = "lambda", from = 748, seeds = 1,
-    find = '"unproven", r.reason, nil end', replace = '"unproven", r.reason, s.ended end' },
+    find = '"unproven", r.reason, nil', replace = '"unproven", r.reason, s.ended' },
   { name = "a machine that may have ended long before is charged for certain", file = "work/cost.lua", expects = "S9", parts = "homes",
     cloud = "lambda", from = 37, seeds = 1,
     find = "local late = session.stop_began and", replace = "local late = false and" },

@@ -49,6 +49,12 @@ cases[#cases + 1] = { name = "no line that is refused ends a machine, and each s
   local lost = bare(r, { "stop" }, "")
   expect.ends(lost, 3, "CONTINUEPLZ_HOME is empty")
   expect.that(terminates(r) == 0, "an empty CONTINUEPLZ_HOME ended the machine of another folder")
+  -- Settings that are refused: a .env that others can read.
+  files.chmod(files.join(r.home, ".env"), 420)
+  for _, word in ipairs { "stop", "--stop", "rm" } do expect.ends(bare(r, { word }), 3, "chmod 600", "Money: running") end
+  files.chmod(files.join(r.home, ".env"), 384)
+  require("base.task").sleep(1)
+  expect.that(terminates(r) == 0, "a stop that was refused for its settings ended the machine")
   expect.machines(r, 1)
   expect.ends(bare(r, { "-y", "stop" }), 0, "Confirmed")
   expect.that(terminates(r) == 1, "a stop terminates once")

@@ -196,6 +196,25 @@ return function(t)
     t:equal(status.object { state = "none", home = "/h" }, { status = "none", home = "/h" })
   end)
 
+  t:case("a machine that could not be proven ended may be running while another attempt is under way", function()
+    local fold = require("work.sessions").fold
+    local function open_of(list) return list[1].closed and {} or list end
+    local function records(...)
+      local list = {}
+      for index, kind in ipairs { "intent", "sent", "bound", "ready", ... } do
+        list[index] = { kind = kind, token = "cplz-1-2", id = "5", provider = "vast", hourly = 0.5, t = index, reason = "no answer", outcome = "proven" }
+      end
+      return money.sentence(open_of(fold(list)))
+    end
+    local may = "MAY STILL BE RUNNING: 5 on vast"
+    t:ok(records():find("^running"), "ready")
+    t:ok(records("stopping"):find("^running"), "stopping")
+    for _, kinds in ipairs { { "stopping", "unproven" }, { "stopping", "unproven", "stopping" }, { "stopping", "unproven", "stopping", "absent" } } do
+      t:ok(records(table.unpack(kinds)):find(may, 1, true), table.concat(kinds, " ") .. ": " .. records(table.unpack(kinds)))
+    end
+    t:equal(records("stopping", "unproven", "stopping", "closed"), "none is running for this folder")
+  end)
+
   t:case("how sessions ended", function()
     local result = { session = { id = "5", token = "t", provider = "vast" }, outcome = "proven", cost = { amount = 1.5,
       source = "reckoned" },
