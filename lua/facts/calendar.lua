@@ -135,4 +135,21 @@ function M.next(seconds, t, days)
   error("no day of the week is allowed", 2)
 end
 
+--- The days within the next `count` on which the clock skips this time of day, as unix seconds of the jump; set: of these days of the
+-- week alone.
+function M.skipped(seconds, t, count, set)
+  local list, before = {}, nil
+  for ahead = 0, count do
+    local _, offset = clock.local_time(t + ahead * DAY)
+    for day = ahead - 1, before and offset > before and ahead or ahead - 2 do
+      local at = M.at(seconds, t, day)
+      if at > t and shown(at) % DAY ~= seconds and at ~= list[#list] and (not set or set[M.weekday(at)]) then
+        list[#list + 1] = at
+      end
+    end
+    before = offset
+  end
+  return list
+end
+
 return M

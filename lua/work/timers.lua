@@ -1,13 +1,16 @@
 -- SPDX-License-Identifier: MIT
 -- Schedules as user timers of systemd: a service and a timer for each end of the day, in ~/.config/systemd/user.
 local clean = require "base.clean"
+local clock = require "base.clock"
 local fail = require "base.fail"
 local files = require "base.files"
 local process = require "base.process"
+local zone = require "base.zone"
 local schedule = require "work.schedule"
 local calendar = require "facts.calendar"
 local tool = require "work.tool"
 
+local YEARS = 10 -- for which days with a skipped hour are named
 local UNDO_SECONDS = 900 -- what an interrupted start may take to give everything back
 
 local timers = { name = "systemd", title = "timers of systemd" }
@@ -66,6 +69,23 @@ local function service(home, plan, which)
   }, "\n")
 end
 
+-- The moments of the days on which the clock skips the time of one end.
+local function skipped(plan, which)
+  return calendar.skipped(calendar.parse_time(plan[which]), clock.wall(), YEARS * 365, calendar.parse_days(plan.days))
+end
+
+-- On the day on which the clock skips a time of day systemd would leave it out, a stop too: such days are named, years ahead. Of a start
+-- and a stop that are skipped together only the stop is made up for.
+local function jumps(plan, which)
+  local now, lines, taken = clock.wall(), {}, {}
+  if zone.offset(now) ~= zone.system_offset(now) then return "" end
+  for _, at in ipairs(which == "start" and plan.stop and skipped(plan, "stop") or {}) do taken[at] = true end
+  for _, at in ipairs(skipped(plan, which)) do
+    if not taken[at] then lines[#lines + 1] = "OnCalendar=" .. clock.local_time(at) .. "\n" end
+  end
+  return table.concat(lines)
+end
+
 local function on_calendar(plan, which)
   local names = {}
   for index, set in ipairs(calendar.parse_days(plan.days)) do
@@ -82,7 +102,7 @@ local function timer(home, plan, which)
     "",
     "[Timer]",
     "OnCalendar=" .. on_calendar(plan, which),
-    "AccuracySec=1s",
+    jumps(plan, which) .. "AccuracySec=1s",
     which == "start" and "# A start that was missed is not made up for: nobody may want it any more." or
       "# A stop that was missed is made up for as soon as this computer runs again.",
     "Persistent=" .. (which == "stop" and "true" or "false"),

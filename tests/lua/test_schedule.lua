@@ -152,6 +152,26 @@ return function(t)
     t:equal(timers.quote(AWKWARD), [["/home/it's 100%% \"mine\" $$HOME \\n"]])
   end)
 
+  t:case("systemd: a time that the clock skips is not left out on that day", function()
+    local function timer_of(tz, time, days, start, from)
+      local s = fake.new { env = { HOME = "/home/user", TZ = tz } }
+      s.disk["/etc/localtime"] = { data = files.read_system "/usr/share/zoneinfo/Europe/Amsterdam" or t:skip "no time zones installed", mode = 420, mtime = 0 }
+      local require = s:world().require
+      s:jump(require("base.clock").parse_iso(start or "2026-11-20T08:00:00Z") - require("base.clock").wall())
+      local plan = require("work.schedule").new(from, time, days, {})
+      local lines = {}
+      for line in require("work.timers").units(HOME, plan)[2][2]:gmatch "OnCalendar=([^\n]+)" do lines[#lines + 1] = line end
+      return lines
+    end
+    local lines = timer_of(nil, "02:30", "daily")
+    t:equal({ #lines, lines[1], lines[2], lines[3], lines[11] }, { 11, "*-*-* 02:30:00", "2027-03-28 03:00:00", "2028-03-26 03:00:00", "2036-03-30 03:00:00" })
+    t:equal(timer_of(nil, "02:30", "daily", "2027-03-28T00:30:00Z")[2], "2027-03-28 03:00:00", "half an hour before")
+    t:equal({ #timer_of(nil, "17:00", "daily", nil, "02:30"), #timer_of(nil, "02:45", "daily", nil, "02:30") }, { 11, 1 }, "never a start after its stop")
+    for _, row in ipairs { { nil, "02:30", "mon-fri" }, { nil, "03:00", "daily" }, { nil, "01:59", "daily" }, { "Asia/Tokyo-9", "02:30", "daily" } } do
+      t:equal(#timer_of(row[1], row[2], row[3]), 1, row[2] .. " " .. row[3])
+    end
+  end)
+
   t:case("systemd-analyze accepts the units and their times", function()
     local analyze = "/usr/bin/systemd-analyze"
     if not files.exists(analyze) then t:skip("no systemd-analyze") end
