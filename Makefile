@@ -3,18 +3,20 @@
 # make install  PREFIX (/usr/local) and DESTDIR as usual; make uninstall
 # make demo   the main job against the simulator, from a bare machine
 # make check  every test (about ten minutes); make check-fast, the quick ones (less than two); make lint, make bench, make fuzz, make clean
+# make cross  other flags (-O3, -march), 64-bit ARM and musl: built, and run under qemu where need be; part of CI
 # make mutants  can the money campaign and the guest's tests fail? Some minutes; not part of make check
 # make vm     the delivery on a real virtual machine, emulated; not part of check (VM=PATTERN: only some cases)
 PREFIX ?= /usr/local
 BUILD ?= build
 SANITIZED ?= build-asan
 FUZZED ?= build-fuzz
+CROSS ?= build-cross
 CLANG ?= $(shell command -v clang-14 || command -v clang)
 FUZZ_SECONDS ?= 60
 JOBS := $(shell getconf _NPROCESSORS_ONLN)
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all install uninstall packages check-packages sanitized fuzzed demo check check-fast mutants bench fuzz vm lint clean
+.PHONY: all install uninstall packages check-packages sanitized fuzzed demo check check-fast cross mutants bench fuzz vm lint clean
 
 all:
 	cmake -S . -B $(BUILD)
@@ -56,6 +58,10 @@ check-fast: check-packages
 	$(MAKE) all
 	@BUILD=$(BUILD) tests/check fast
 
+cross:
+	vendor/bootstrap cross
+	@BUILD=$(BUILD) CROSS=$(CROSS) tests/check cross
+
 mutants: check-packages
 	$(MAKE) all
 	@bad=0; for list in tests/dst/mutants.lua tests/guest/mutants.lua; do \
@@ -78,4 +84,4 @@ lint:
 	@tests/check lint
 
 clean:
-	rm -rf $(BUILD) $(SANITIZED) $(FUZZED)
+	rm -rf $(BUILD) $(SANITIZED) $(FUZZED) $(CROSS)

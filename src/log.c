@@ -151,9 +151,9 @@ static void remove_old(void) {
     struct dirent **entries;
     int count = scandir(journal.directory, &entries, is_day_file, alphasort);
     for (int i = 0; i < count; i++) {
-        char path[PATH_MAX];
-        int len = snprintf(path, sizeof path, "%s/%s", journal.directory, entries[i]->d_name);
-        if (i < count - DAYS_KEPT && len > 0 && (size_t)len < sizeof path)
+        char path[sizeof journal.directory + sizeof entries[i]->d_name + 1];
+        snprintf(path, sizeof path, "%s/%s", journal.directory, entries[i]->d_name);
+        if (i < count - DAYS_KEPT)
             unlink(path);
         free(entries[i]);
     }

@@ -3,7 +3,7 @@
 # The work is done by vendor/embed.c, a program of the building machine; it needs the very Lua that the product gets.
 function(embed)
     cmake_parse_arguments(arg "" "OUTPUT" "NAMES;FILES" ${ARGN})
-    add_executable(embed "${CMAKE_SOURCE_DIR}/vendor/embed.c")
+    add_executable(embed "${CMAKE_SOURCE_DIR}/vendor/embed.c" ${MORE_SOURCES})
     target_include_directories(embed SYSTEM PRIVATE "${LUA_INCLUDE}")
     target_link_libraries(embed PRIVATE "${LUA_LIBRARY}" m ${CMAKE_DL_LIBS})
     set(blob "${arg_OUTPUT}.bin")
