@@ -68,7 +68,8 @@ for _, answer in ipairs { "y", "n" } do
 end
 
 typed("what was typed before the question is no answer, and the background asks nobody", function(r)
-  local result = at_terminal(r, "sleep 1; CPLZ --cheapest " .. MODEL, { { "Fetching prices", "y\r" }, { "[y/N]", "\4" } })
+  local typed_ahead = "echo now; until bash -c 'read -t 0'; do sleep 0.05; done; " -- on the terminal before the program is started
+  local result = at_terminal(r, typed_ahead .. "CPLZ --cheapest " .. MODEL, { { "now", "y\r" }, { "[y/N]", "\4" } })
   expect.ends(result, 8, "Nothing was rented")
   result = at_terminal(r, "set -m; CPLZ --cheapest " .. MODEL .. " & wait $!; echo code=$?", {})
   expect.ends(result, 0, "code=8", "background", "-y")
