@@ -40,6 +40,11 @@ local function over(p, token, limit, why, least)
   bills.capped(p, token, limit, BOUND, why)
 end
 
+-- A limit of the machine in use is changed, in a folder whose environment says nothing of it.
+local function set(p, name, text)
+  if p:run("config", "set", name, text) ~= 0 then p.judge:broken("E3", ("%s was not set: %s"):format(name, p.last.err)) end
+end
+
 local function stop(p)
   p:run "stop"
 end
@@ -112,6 +117,45 @@ return {
     local token = p.judge.token_list[1]
     p:pass(3 * 3600 + 900)
     over(p, token, 3 * 3600, "3 h of life, or its start script", 60)
+    stop(p)
+  end },
+  { name = "life shortened in use, then this computer dies", settings = settings_of("off", "off", "12"), play = function(p)
+    local token = ready(p)
+    p:pass(1800)
+    set(p, "MAX_HOURS", "3")
+    p:kill_all()
+    p:pass(3 * 3600)
+    over(p, token, 3 * 3600, "3 h of life, set in use")
+    stop(p)
+  end },
+  { name = "life shortened and lengthened in use: neither guard nor agent ends it before, nor can it live longer than at first",
+    settings = settings_of("off", "off", "5"), play = function(p)
+    local token = ready(p)
+    set(p, "MAX_HOURS", "2")
+    set(p, "MAX_HOURS", "5")
+    for _, longer in ipairs { "9", "off" } do
+      set(p, "MAX_HOURS", longer)
+      if not p.last.err:find("runs on with", 1, true) then p.judge:broken("S5", "a longer life is not refused: " .. p.last.out) end
+    end
+    p:pass(4 * 3600)
+    lives(p, token, "it was given 5 h again")
+    p:pass(3600)
+    over(p, token, 5 * 3600, "5 h of life")
+    stop(p)
+  end },
+  { name = "silence lengthened in use: a computer that is off for longer than at first loses nothing", settings = settings_of("2", "off", "off"),
+    play = function(p)
+    local token = ready(p)
+    set(p, "DEADMAN_TIMEOUT_HOURS", "6")
+    local machine = scenes.ours(p)
+    p.offline, machine.udp_blocked = true, true
+    p:pass(4 * 3600)
+    p.offline = nil -- the cloud can be asked again, the machine not yet
+    p:pass(3600)
+    lives(p, token, "6 h of silence are allowed")
+    p:pass(2 * 3600)
+    over(p, token, 6 * 3600, "6 h of silence", 6 * 3600 - 60)
+    machine.udp_blocked = nil
     stop(p)
   end },
   { name = "no limit at all goes on, and READY says so", long = true, settings = settings_of("off", "off", "off"), play = function(p)

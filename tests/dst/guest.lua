@@ -100,6 +100,7 @@ end
 function guest:born(text)
   self.limits, self.retry, self.token = {}, tonumber(text:match("\nretry (%d+)")), text:match("\ntoken (%S+)")
   for _, name in ipairs { "silence", "idle", "life" } do self.limits[name] = tonumber(text:match("\n" .. name .. " (%d+)")) end
+  self.life_max = tonumber(text:match("\nlife%-max (%d+)"))
   self.birth, self.contact = now(self), now(self)
   self:watch()
 end
@@ -185,7 +186,7 @@ local function state_of(self)
   local limits = self.limits
   local function rest(limit, from) return limit > 0 and math.max(0, from + limit - now(self)) or json.null end
   return { version = "0.1.0", token = self.token, state = self.ending and "ending" or "armed", key = key_of(self) ~= nil, silence = limits.silence,
-    idle = limits.idle, life = limits.life, life_max = limits.life, silence_left = rest(limits.silence, self.contact),
+    idle = limits.idle, life = limits.life, life_max = self.life_max or limits.life, silence_left = rest(limits.silence, self.contact),
     idle_left = rest(limits.idle, self.traffic or self.birth + limits.idle), life_left = rest(limits.life, self.birth),
     age = now(self) - self.birth, ending_age = self.ending and now(self) - self.ending or json.null, engine = { running = not self.ending, restarts = 0 },
     guard = self.place.says { persisted = true, rehearsed = key_of(self) ~= nil, ready = key_of(self) ~= nil, attempts = 0 } }

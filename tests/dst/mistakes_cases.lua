@@ -1,6 +1,15 @@
 -- SPDX-License-Identifier: MIT
 -- More of dst/mistakes.lua: those that the told cases (dst/cases.lua) notice.
 return {
+  { name = "a limit changed in use is recorded and not told to the guard", file = "work/limits.lua", expects = "E1", only = "limits: life shortened in use",
+    find = '  link.tell(session.token, "/lease", { [field] = seconds })', replace = "" },
+  { name = "a limit changed in use is told to the guard and not recorded", file = "work/limits.lua", expects = "E3",
+    only = "limits: silence lengthened in use",
+    find = '  if not book:note("limited", token, { [field] = seconds }) then', replace = "  if false then" },
+  { name = "a record of other limits means nothing", file = "work/sessions.lua", expects = "E3", only = "limits: silence lengthened in use",
+    find = "  s.plan = plan\n", replace = "" },
+  { name = "a machine in use may be given a longer life than it was rented for", file = "work/limits.lua", expects = "S5",
+    only = "limits: life shortened and lengthened", find = "  if most > 0 and (seconds == 0 or seconds > most) then", replace = "  if false then" },
   { name = "a brake that was refused is relied on", file = "work/steps.lua", expects = "E1", only = "machine: its guard's brake",
     find = "  if detail.rehearsed ~= false then return end", replace = "  if true then return end" },
   { name = "a machine that is started again is given up", file = "facts/vast.lua", expects = "E3", only = "machine: stopped while it starts",
