@@ -6,6 +6,7 @@ local fail = require "base.fail"
 local log = require "base.log"
 local config = require "facts.config"
 local alert = require "work.alert"
+local link = require "work.link"
 local proof = require "work.proof"
 
 local REFUSED = 3  -- looks in a row that a cloud refused for the key's sake, before that is CRITICAL
@@ -16,8 +17,21 @@ local sight = {}
 
 --- Keys that were written into `.env` since are used from now on. provider: the cloud of the machine in use, or nil
 function sight.renew(memory, provider)
-  local refused = memory.refused and provider and provider.key_setting or nil
-  for _, name in ipairs(config.renew(refused)) do log.info("A key was changed in .env and is used from now on", { setting = name }) end
+  local setting = provider and provider.key_setting
+  for _, name in ipairs(config.renew(memory.refused and setting or nil)) do
+    log.info("A key was changed in .env and is used from now on", { setting = name })
+    memory.owed = memory.owed or name == setting
+  end
+end
+
+-- A guard that holds the account's key by consent gets the one that just worked, for its own may be refused now. It travels inside the
+-- tunnel; a machine that does not answer is told at the next look.
+local function hand_over(memory, session, provider)
+  if not memory.owed or session.plan.guard ~= "account-key" or not config.get("GUARD_ACCOUNT_KEY") then return end
+  local ok, problem = fail.try(link.tell, session.token, "/key", { key = config.secret(provider.key_setting) }, "PUT")
+  if not ok then return log.warn("the guard did not get the changed key yet", { error = fail.message(problem) }) end
+  memory.owed = nil
+  log.info("The guard on the machine has the changed key too", { instance_id = session.id })
 end
 
 --- A look failed. It is CRITICAL when the agent has been blind for long.
@@ -37,8 +51,10 @@ end
 --- A look succeeded.
 function sight.seen(memory, book, session, provider, instance)
   memory.blind, memory.keyless, memory.refused, memory.since = 0, 0, nil, nil
-  if not proof.is_strange(provider, session) or not book:acquire("agent") then return end
+  if not proof.is_strange(provider, session) then return hand_over(memory, session, provider) end
+  if not book:acquire("agent") then return end
   proof.recognise(book, provider, session, instance)
+  memory.owed = true
   book:release()
 end
 

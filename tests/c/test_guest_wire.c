@@ -72,8 +72,9 @@ static bool answer(const char *text, bool final, int *status, char *body, bool *
     body[0] = '\0';
     if (!wire_parse_answer(data, strlen(text), final, status, &at, &len, complete))
         return false;
-    memcpy(body, at, len);
-    body[len] = '\0';
+    expect(len <= strlen(text), "the body is longer than the answer");
+    memcpy(body, at, len < 255 ? len : 255);
+    body[len < 255 ? len : 255] = '\0';
     return true;
 }
 

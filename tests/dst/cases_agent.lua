@@ -117,6 +117,14 @@ return {
     must(p, not critical(p, "The key is refused"), "E4", "an agent that read the new key in time says that it is blind")
     must(p, p:run "stop" == 0, "E2", "a stop with the account's new key did not prove the end")
   end },
+  { name = "the key is changed, and this computer is off since", settings = with "MAX_HOURS=5", cloud = "lambda", play = function(p)
+    local token, machine, guest = ready(p)
+    rotated(p, machine, guest)
+    p:pass(180)
+    p:kill_all()
+    p:pass(5 * HOUR + BOUND)
+    over(p, token, 5 * HOUR, "a guard that was given the new key")
+  end },
   { name = "the key is changed, and nobody but stop uses the new one", settings = with "MAX_HOURS=5", play = function(p)
     local token, machine, guest = ready(p)
     p:kill_all()

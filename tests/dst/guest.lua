@@ -70,10 +70,11 @@ end
 
 local function key_of(self) return self.instance.key or self.account_key or self.key end
 
-local function keep_ending(self, pause, turn)
+-- Every other attempt takes the pushed key, when there is one.
+local function keep_ending(self, pause, turn, spare)
   if self.turn ~= turn or not self:runs() then return end
-  terminate(self, key_of(self))
-  self.sim:at(pause, function() keep_ending(self, math.min(pause * 2, 60), turn) end)
+  terminate(self, spare and self.key or key_of(self))
+  self.sim:at(pause, function() keep_ending(self, math.min(pause * 2, 60), turn, not spare) end)
 end
 
 --- Begins the end.

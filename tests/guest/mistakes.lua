@@ -166,7 +166,7 @@ return {
   wire { name = "whatever a 403 says is the edge's", case = "what the edge",
     find = "len == 0 || *body == '{' || *body == '['", replace = "len == 0" },
   json { name = "the own machine is ended first", case = "every machine of the token",
-    find = "    if (json.mine < out->count) {", replace = "    if (json.mine > JSON_IDS) {" },
+    find = "    if (json.mine < out->count) {", replace = "    if (json.mine < out->count && out->count == 0) {" },
   json { name = "what lies around the machine is the machine", case = "the id of the object",
     find = "id[0] && json->hits == before) {", replace = "id[0] && json->hits >= before) {" },
   json { name = "an id that is too long is cut", case = "the id of the object",

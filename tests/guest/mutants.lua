@@ -37,6 +37,7 @@ end
 -- C tests are built without the program that the guest is embedded in; the guest by its own compiler.
 local function prepare()
   assert(files.mkdir(copy))
+  must { "chmod", "711", dir, copy } -- some tests run the guest as nobody
   for _, name in ipairs { "CMakeLists.txt", "src", "lua", "vendor", "tests" } do
     must { "cp", "-r", files.join(root, name), copy }
   end
