@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Mistakes for dst/mutants.lua: { name=, file= (below lua/), find=, replace=, expects = the invariant that is broken then, cloud = "vast"
 -- (default), "lambda" or "both", parts, only, seeds, from: as options of dst/run.lua, when not the random histories and crash points;
--- all = every way of a crash point, long = the long cases too }.
+-- all = every way of a crash point, long = the long cases too }. Instead of `expects`: by = "lua" with tests = names of files of the
+-- Lua tests that must fail then ("vast" is tests/lua/test_vast.lua), or by = "e2e" with tests = a part of titles of tests/e2e.
 local list = {
   -- S1: a record on disk before a create leaves, and every token leaves once
   { name = "a create whose answer is lost is sent again", file = "base/client.lua", expects = "S1",
@@ -202,6 +203,10 @@ local list = {
 for _, mistake in ipairs(require "dst.mistakes_cases") do
   mistake.parts = mistake.parts or "cases"
   list[#list + 1] = mistake
+end
+
+for _, subject in ipairs { "money", "clouds", "record", "machine", "around", "watch" } do
+  table.move(require("dst.mistakes_" .. subject), 1, 1000, #list + 1, list)
 end
 
 -- What must be shown to be able to fail.

@@ -124,14 +124,19 @@ return function(t)
   end)
 
   t:case("a stream that is cancelled lets go of the transfer", function()
+    local refused = task.channel()
     local base, running = serve(function()
-      return { stream = function(write) while true do write("tick") task.sleep(0.01) end end }
+      return { stream = function(write)
+        local _, why = fail.try(function() while true do write("tick") task.sleep(0.01) end end)
+        refused.put(fail.message(why))
+      end }
     end)
     t:raises("transient", task.deadline, 0.1, function()
       http.request { url = base .. "/", timeout = 0, idle_timeout = 5, stream = function() end }
     end)
     local _, kept = task.leftovers()
     t:equal(kept, 0)
+    t:ok(refused.take(10), "whoever sends it is not listened to any more")
     running.stop()
   end)
 

@@ -17,4 +17,37 @@ return function(t)
     local old = { id = "3", started = noon - 200000, ended = noon - 100000, closed = "proven", hourly = 5, plan = {} }
     t:ok(math.abs(budget.spent({ running, over, never, old }, noon) - 2) < 1e-6, "one and one dollars")
   end)
+
+  local fake = t:load("fakehost")
+  local HOME = "/home/user/.continueplz"
+
+  t:case("budget: the day is that of the user's zone", function()
+    local west = fake.new({ env = { TZ = "EST5" } }):world()
+    local evening = west.require("base.clock").parse_iso "2026-11-21T03:00:00Z" -- ten at night, three hours into Greenwich's next day
+    local session = { id = "1", started = evening - 5 * 3600, hourly = 1, plan = {} }
+    t:ok(math.abs(west.require("work.budget").spent({ session }, evening) - 5) < 1e-6, "all five hours are of this day")
+  end)
+
+  t:case("budget: warned about once a day, in euros at the rate that is set", function()
+    local sim = fake.new {}
+    sim.disk[HOME .. "/.env"] = { data = "DAILY_BUDGET_EUR=1\nEUR_RATE=0.5@2026-11-19\n", mode = 384, mtime = 0 }
+    local warned
+    -- Somebody looks, with a minute behind him that cost so many dollars. → how many warnings there are
+    local function look(dollars)
+      local p = sim:start(function(require)
+        require("facts.config").load(HOME)
+        local now = require("base.clock").wall()
+        local session = { id = "1", started = now - 60, hourly = dollars * 60, plan = {} }
+        return require("work.budget").watch({ session }, warned)
+      end, { bare = true })
+      sim:run()
+      warned = p:result()
+      local count = 0
+      for _, line in ipairs(sim.log) do count = count + (line.message:find("DAILY_BUDGET_EUR", 1, true) and 1 or 0) end
+      return count
+    end
+    t:equal({ look(1.9), look(2.1), look(2.2), look(1.9) }, { 0, 1, 1, 1 })
+    sim.now = sim.now + 86400
+    t:equal({ look(1.9), look(2.1) }, { 1, 2 }, "the next day")
+  end)
 end

@@ -20,6 +20,7 @@ return function(t)
     answer = false
     t:equal({ given(12.12), given(100, 50) }, { false, false })
     t:equal({ given(12), #asked }, { true, 4 }, "a no takes nothing back of the yes before")
+    t:equal({ given(12.12), #asked }, { false, 5 }, "nor is it a yes to its own sum")
   end)
 
   t:case("nobody: twice the first sum within MAX_PRICE; --max-price replaces both", function()

@@ -182,22 +182,20 @@ return function(t)
   end)
 
   -- A cloud of one account on loopback. → base address, requests as they came
-  local function cloud(list)
+  local function cloud(list, refused)
     local listener, seen = net.listen { host = "127.0.0.1", port = 0 }, {}
     local service = server.serve(listener, function(request)
       seen[#seen + 1] = { request.method .. " " .. request.path, request.headers.authorization, request.body, request.headers["user-agent"] }
       if request.method == "GET" then return { status = 200, json = { data = list } } end
+      if refused and request.body:find('"' .. refused .. '"', 1, true) then return { status = 500, json = {} } end
       return { status = 200, json = { data = { terminated_instances = json.array {} } } }
     end)
     local _, port = listener:name()
     return "http://127.0.0.1:" .. tostring(port), seen, service
   end
 
-  t:case("the last resort ends the machine that bears the token, when no guard ever ran", function()
-    for _, name in ipairs { "curl", "python3" } do
-      if not exists(name) then t:skip(name .. " is not installed") end
-    end
-    local base, seen, service = cloud { { id = "other", name = "x" }, { id = "mine", tags = { { key = "cplz:run", value = TOKEN } } } }
+  -- Runs the last resort until the cloud saw `count` requests.
+  local function run_last_resort(base, seen, service, count)
     local dir = t:directory()
     local request = { method = "POST", url = base .. "/end", headers = { "Authorization: Bearer ${CPLZ_ACCOUNT_KEY}", "Content-Type: application/json" },
       body = '{"instance_ids":["${ID}"]}' }
@@ -207,15 +205,50 @@ return function(t)
     local child = process.spawn { argv = { "/usr/bin/env", "python3", "last_resort.py" }, cwd = dir, stdin = "null", stdout = "null", stderr = "null",
       env = { "PATH=/usr/bin:/bin", "CPLZ_ACCOUNT_KEY=" .. KEY } }
     local until_ = clock.now() + 30
-    while #seen < 4 and clock.now() < until_ do task.sleep(0.05) end
+    while #seen < count and clock.now() < until_ do task.sleep(0.05) end
     child:kill("KILL")
     child:wait(10)
     child:close()
     service.stop()
+  end
+
+  local function need_last_resort()
+    for _, name in ipairs { "curl", "python3" } do
+      if not exists(name) then t:skip(name .. " is not installed") end
+    end
+  end
+
+  t:case("the last resort ends the machine that bears the token, when no guard ever ran", function()
+    need_last_resort()
+    local base, seen, service = cloud { { id = "other", name = "x" }, { id = "mine", tags = { { key = "cplz:run", value = TOKEN } } } }
+    run_last_resort(base, seen, service, 4)
     for n = 1, 3, 2 do -- it goes on, whatever the answer is
       t:equal(seen[n], { "GET /list", "Bearer " .. KEY, "", "continueplz/1" })
       t:equal(seen[n + 1], { "POST /end", "Bearer " .. KEY, '{"instance_ids":["mine"]}', "continueplz/1" })
     end
+  end)
+
+  t:case("the last resort ends every machine of the token, its own last, and one that cannot be ended keeps no other", function()
+    need_last_resort()
+    local status, address = tool { "/usr/bin/env", "python3", "-c",
+      'import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect(("192.0.2.1", 9)); print(s.getsockname()[0])' }
+    if status ~= 0 then t:skip("this computer has no network, so it has no address of its own") end
+    local base, seen, service = cloud({ { id = "mine", name = TOKEN, private_ip = address:match("%S+") }, { id = "twin", name = TOKEN } }, "twin")
+    run_last_resort(base, seen, service, 3)
+    t:equal({ seen[2][3], seen[3][3] }, { '{"instance_ids":["twin"]}', '{"instance_ids":["mine"]}' })
+  end)
+
+  t:case("the guard's questions to the model are no work, and what it may try before it must is told", function()
+    local _, parts = render("account-key")
+    local config = "\n" .. parts[DIRECTORY .. "config"].content
+    t:ok(config:find("\nexpose 11434 %d+ counted\n") and config:find("\nexpose 11435 %d+ uncounted\n"), config)
+    t:ok(config:find("\nlife (%d+)\n") == nil or config:match("\nlife (%d+)\n") == config:match("\nlife%-max (%d+)\n"), config)
+    t:ok(tonumber(config:match("\nlife%-max (%d+)\n")) > 0, config)
+    local payload = require "work.payload"
+    local rehearsed = payload.config { token = TOKEN, client_public = keys.fresh():public(), listen_port = 1, push_port = 2, engine_port = 3,
+      retry_seconds = 1, limits = { silence = 1, idle = 1, life = 1 }, engine = { argv = { "x" }, env = {} },
+      terminate = { method = "DELETE", url = "https://x/1", headers = { "A: b" }, rehearse = { url = "https://x/2", headers = { "A: c" } } } }
+    t:ok(rehearsed:find("\nrehearse-url https://x/2\nrehearse-header A: c\n", 1, true), rehearsed)
   end)
 
   t:case("the model server is fetched once, unpacked and started; what goes wrong is said", function()

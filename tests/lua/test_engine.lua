@@ -75,7 +75,7 @@ return function(t)
       { "/v2/me/own/manifests/q4", "/v2/library/gpt-oss/manifests/latest", "/v2/library/qwen3-coder/manifests/30b" })
     t:equal(seen[1][2], "application/vnd.docker.distribution.manifest.v2+json")
     t:equal({ results[1], results[2], results[3] }, { 1000, 2, 21 })
-    t:ok(math.abs(results[4] - (900 + 1e9 + 1.5 * 2 ^ 30) / 0.95 / 1e9) < 1e-6, "memory counts the weights and the context")
+    t:ok(math.abs(results[4] - (900 + 1e9 + 1.5 * 2 ^ 30) / 0.95 / 1e9) < 1e-8, "memory counts the weights and the context")
   end)
 
   t:case("lines: pieces in any cut, an endless line is refused", function()
@@ -105,6 +105,7 @@ return function(t)
     end
     t:equal(shown, { 0, 0, 450, 450, 900, 950, 950, 1000 })
     t:equal(meter:view().fraction, 1.0)
+    t:equal(pull.meter({ manifest.layers[1], manifest.layers[1], manifest.layers[2] }, 1):view().total, 1000, "one layer, named twice")
     local unknown = pull.meter(nil, 1)
     unknown:restart(0)
     unknown:line(progress(A, 450, 900), 1)
@@ -166,6 +167,14 @@ return function(t)
 
   local good = { body = lines { { status = "pulling manifest" }, progress(A, 900, 900), progress(B, 100, 100),
     { status = "success" } } }
+
+  t:case("what was downloaded is listed", function()
+    local problem = run(server({ good }), function(engine)
+      local ok, why = require("base.fail").try(engine.pull, BASE, "gpt-oss:20b", function() end)
+      return ok and "believed" or why.message
+    end)[1]
+    t:ok(problem:find("does not list it", 1, true), problem)
+  end)
 
   local function pulled(pulls)
     local results, s = run(server(pulls), function(engine)

@@ -76,8 +76,42 @@ return function(t)
   t:case("a machine that ended by itself is told of for a day", function()
     local s = home("intent", "sent", "bound", "lost-one", "absent", "closed")
     t:equal({ holds(s), intact(s) }, { false, true })
-    s:jump(24 * 3600 + 60)
+    s:jump(23 * 3600)
+    t:equal(holds(s), false)
+    s:jump(3600 + 60)
     t:equal(holds(s), true)
+  end)
+
+  t:case("a machine whose end no cloud could prove is told of until it is acknowledged", function()
+    local s = home("intent", "sent", "bound", "stopping", "destroyed", "absent")
+    within(s, function(require)
+      local book = require("work.journal").open(HOME)
+      assert(book:acquire("test"))
+      book:append("closed", "cplz-aa-1", { outcome = "unverifiable" })
+      book:release()
+    end)
+    local function shown() return within(s, function(require) return #require("work.journal").open(HOME):shown() end) end
+    t:equal({ shown(), holds(s) }, { 1, false })
+    add(s, "cplz-aa-1", "ack")
+    t:equal({ shown(), holds(s) }, { 0, true })
+  end)
+
+  t:case("what cannot be looked at never fits its seal", function()
+    local s = home("intent", "sent")
+    t:equal(within(s, function(require)
+      local blind, book = require "base.files", require("work.journal").open(HOME)
+      local stat = blind.stat
+      function blind.stat(path)
+        if path == HOME .. "/history" then return nil, "refused", "denied" end
+        return stat(path)
+      end
+      assert(book:acquire("test"))
+      book.intact = true
+      book:append("bound", "cplz-aa-1", { id = "7" })
+      local fits = require("work.folder").intact(HOME)
+      blind.stat = stat
+      return fits
+    end), false)
   end)
 
   t:case("whatever is done to journal, history or state file from outside breaks the seal", function()
@@ -127,6 +161,13 @@ return function(t)
     t:equal(heard(true), before, "another one is writing")
     t:ok(heard(false):find('"last_heartbeat":"2001', 1, true), s.disk[STATE].data)
     t:equal(intact(s), true)
+    local broken = home("intent", "sent", "bound")
+    broken.disk[HOME .. "/journal"] = { data = broken.disk[HOME .. "/journal"].data, mode = 384, mtime = 0 }
+    within(broken, function(require)
+      local read = require("work.journal").open(HOME)
+      require("work.statefile").heard(HOME, 1e9, function() return read:current() end)
+    end)
+    t:equal(intact(broken), false, "a heartbeat mends no seal")
     local book = within(s, function(require) return require("work.journal").open(HOME) end)
     add(s, "cplz-aa-1", "stopping", "destroyed", "absent", "closed")
     before = s.disk[STATE].data
@@ -177,6 +218,8 @@ return function(t)
           local s = fake.new {}
           s.disk[HOME] = { dir = true, mode = 448, mtime = 0 }
           add(s, "cplz-aa-1", "intent", "sent", "bound")
+          s.now = s.now + 60
+          add(s, "cplz-aa-1", "twin_gone") -- a record that counts as often as it is there
           local count = 0
           s.hook = function(called, _, path)
             if called ~= name or not (path == HOME .. "/history" or path == HOME .. "/journal" or count > 0) then return end
@@ -197,9 +240,9 @@ return function(t)
             local book, over = require("work.journal").open(HOME), require("work.past").all(HOME)
             local list = {}
             for _, session in ipairs(over.sessions) do list[#list + 1] = session.token .. " " .. tostring(session.closed) .. " " .. tostring(session.id) end
-            return { list, #book:sessions(), #over.damaged }
+            return { list, #book:sessions(), #over.damaged, math.floor(over.sessions[1].twin_seconds / 60) }
           end)
-          t:equal(got, { { "cplz-aa-1 proven 7", "cplz-aa-2 proven 7" }, 0, 0 }, ("%s %d %s (%s)"):format(name, at, how, p.state))
+          t:equal(got, { { "cplz-aa-1 proven 7", "cplz-aa-2 proven 7" }, 0, 0, 1 }, ("%s %d %s (%s)"):format(name, at, how, p.state))
         end
       end
     end

@@ -307,6 +307,7 @@ return function(t)
       return here, function(request)
         local name, id = request.path:match("^/api/v1/([^/]+)/?(.*)$")
         if request.method == "DELETE" then
+          if here.late then return { status = 404, body = wrong "global/object-does-not-exist" } end
           if here.busy and name == "firewall-rulesets" then return { status = 400, body = wrong "global/invalid-parameters" } end
           if not here[name][id] then return { status = 404, body = wrong "global/object-does-not-exist" } end
           here[name][id] = nil
@@ -329,6 +330,12 @@ return function(t)
     here.busy = true
     t:equal((failing(http, function(provider) provider.tidy(session) end)), "refused")
     t:equal(here["ssh-keys"], { a1 = "laptop" }, "the key is gone all the same")
+    here, http = world()
+    here.late = true -- somebody else was faster than the list
+    t:equal(run(http, function(provider)
+      provider.tidy(session)
+      return "done"
+    end)[1], "done")
   end)
 
   t:case("terminate: one id, gone or ending is success, doubt is none", function()

@@ -44,12 +44,12 @@ return function(t)
     t:equal({ stranger, code }, { "it cannot be told which process that is", "foreign" })
   end)
 
-  -- A home whose lock is held by a process that runs `main`; what `stop` says and whether the holder lives on.
-  local function stopped(main, prepare)
+  -- A home whose lock is held by a process that runs `main` (at `word`); what `stop` says and whether the holder lives on.
+  local function stopped(main, prepare, word)
     local s = fake.new { seed = "lock" }
     s.disk[HOME] = { dir = true }
     local holder = s:start(function(require, ...)
-      assert(require("base.files").lock(HOME .. "/home.lock", "up"))
+      assert(require("base.files").lock(HOME .. "/home.lock", word or "up"))
       return main(require, ...)
     end, { home = HOME, daemon = true })
     s:run(1)
@@ -81,6 +81,16 @@ return function(t)
     local result, said, holder = stopped(deaf, function() end)
     t:equal({ result, holder.state }, { true, "killed" })
     t:ok(said:find("was killed", 1, true), said)
+  end)
+
+  t:case("who is ending machines is waited for", function()
+    for _, word in ipairs { "stop", "agent", "recovery" } do
+      local result, said, holder, s = stopped(function(require)
+        require("base.task").sleep(100)
+        return "ended by itself"
+      end, function() end, word)
+      t:equal({ result, holder:result(), s.now - fake.START > 90 }, { true, "ended by itself", true }, word .. ": " .. said)
+    end
   end)
 
   t:case("a stranger is neither signalled nor killed, and does not keep a stop from going on", function()

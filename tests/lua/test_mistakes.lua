@@ -41,10 +41,27 @@ return function(t)
     t:ok(#in_guest >= 25, "the guest's C code has its own 25")
   end)
 
+  t:case("each is described once, changes something, and names who must notice it", function()
+    local seen, problems = {}, {}
+    for _, mistake in ipairs(mistakes.list) do
+      local name = mistake.name
+      if seen[name] then problems[#problems + 1] = name .. ": twice" end
+      if mistake.find == mistake.replace then problems[#problems + 1] = name .. ": changes nothing" end
+      if mistake.by and not mistake.tests or not mistake.by and not mistake.expects then problems[#problems + 1] = name .. ": who notices it?" end
+      for file in mistake.by == "lua" and mistake.tests:gmatch("%S+") or function() end do
+        if not files.exists(files.join(t.root, "lua/test_" .. file .. ".lua")) then problems[#problems + 1] = name .. ": no test " .. file end
+      end
+      seen[name] = true
+    end
+    t:equal(problems, {})
+    t:ok(#mistakes.list >= 150, "issue 7 wants 150 of them, not " .. #mistakes.list)
+  end)
+
   t:case("a text that is gone, or is there twice, is noticed", function()
     t:equal(plant("a b c", { file = "x", find = "b", replace = "B" }), "a B c")
     local gone, twice = { file = "x", find = "z", replace = "" }, { file = "x", find = "a", replace = "" }
     t:raises("does not hold", function() plant("a b c", gone) end)
     t:raises("twice", function() plant("a b a", twice) end)
+    t:raises("broken file", function() plant("return 1", { file = "x.lua", find = "1", replace = "(" }) end)
   end)
 end

@@ -192,6 +192,8 @@ return function(t)
     local all = "return function(c) local r = {} for i = 1, #c do r[#r + 1] = c[i] r[#r + 1] = c[i] end return r end\n"
     local list = candidates({ offer("dear", 2), offer("small", 0.1, { vram_gb = 2 }), offer("good", 0.3) }, want())
     t:equal({ rank(all, list, want { max_price = 1 }) }, { { "good" }, { "dear", "small" } })
+    list = candidates({ offer("with its disk", 0.995), offer("good", 0.3) }, want())
+    t:equal({ rank(all, list, want { max_price = 1 }) }, { { "good" }, { "with its disk" } })
   end)
 
   t:case("the limit that is asked about: silently kept when something is below it, one price a question when nothing is",
@@ -201,6 +203,9 @@ return function(t)
     list = candidates({ offer("a", 3.2), offer("b", 3.3), offer("c", 9) }, want())
     t:equal({ rank(nil, list, want { ask_above = 3 }) }, { { "a", "b" }, { "c" } })
     t:equal({ rank(nil, list, want()) }, { { "a", "b", "c" }, {} })
+    list = candidates({ offer("a", 0.4), offer("b", 3.2) }, want())
+    t:equal({ rank("return function(c) return { c[2], c[1] } end\n", list, want { ask_above = 3 }) }, { { "a" }, { "b" } },
+      "whatever comes first")
   end)
 
   t:case("what a session costs: agreed prices by the second, kept when it ended", function()
@@ -217,5 +222,11 @@ return function(t)
     end
     t:equal(cost.final(session, 1900, charging(1899)).amount, 0.11)
     t:equal(cost.final(session, 1900, charging(1500)).source, "reckoned", "charges that do not reach the end yet")
+    local nothing = { charges = function() return { amount = 0, upto = 1900 } end }
+    t:equal(cost.final(session, 1900, nothing).source, "reckoned", "nothing is charged yet")
+    session.twin_seconds = 900
+    t:ok(math.abs(cost.so_far(session, 99999) - 0.2) < 1e-9, "a second machine of the same create costs as much")
+    local stepped = { id = "6", hourly = 3.6, started = 1000, ended = 1090, plan = { minimum_seconds = 60 } }
+    t:ok(math.abs(cost.so_far(stepped, 99999) - 0.12) < 1e-9, "each begun minute counts")
   end)
 end

@@ -158,7 +158,7 @@ return function(t)
       { rented = true },
       { external = true }, { cpu_arch = "arm64" }, { cpu_arch = json.null }, { direct_port_count = 2 },
       { direct_port_count = json.null },
-      { disk_space = 14 }, { duration = 3600 }, { reliability2 = 0.9 }, { reliability2 = json.null },
+      { disk_space = 14 }, { disk_space = json.null }, { duration = 3600 }, { reliability2 = 0.9 }, { reliability2 = json.null },
       { driver_version = "535.1" },
       { gpu_ram = json.null }, { num_gpus = 0 }, { id = "x" }, { gpu_name = json.null },
     }
@@ -190,6 +190,10 @@ return function(t)
       each[1].id = 5
       t:equal(facts.instance(each[1]).status, each[2], json.encode(each[1]))
     end
+    local exited = { id = 5, actual_status = "exited", intended_status = "running" }
+    t:equal(facts.instance(exited).restarting, true, "its cloud means it to run")
+    exited.intended_status = "stopped"
+    t:equal(facts.instance(exited).restarting, nil, "its cloud does not")
     t:equal(facts.instance { label = "x" }, nil)
     t:equal(facts.instance(json.null), nil)
   end)
@@ -271,7 +275,8 @@ return function(t)
 
   local function order(spot)
     return {
-      candidate = { offer = { id = "21874410" }, spot = spot, bid = spot and 0.451 or nil }, token = "cplz-1-2",
+      candidate = { offer = { id = "21874410" }, spot = spot, bid = spot and 0.451 or nil, hourly = 0.5 },
+      token = "cplz-1-2",
       image = "ollama/ollama:1",
       disk_gb = 44, script = "echo hello", env = { CPLZ_KEY = "k" }, ports = { { port = 5, protocol = "udp" }, { port = 6,
       protocol = "tcp" } },
@@ -280,12 +285,13 @@ return function(t)
 
   t:case("a create says what it means: price only for spot", function()
     for _, spot in ipairs { true, false } do
-      local results, sent = run(fake.answers { { json = { success = true, new_contract = 99, instance_api_key = "secret-key-9" } } },
+      local results, sent, s = run(fake.answers { { json = { success = true, new_contract = 99, instance_api_key = "secret-key-9" } } },
         function(provider, require)
           local made = provider.create(order(spot), ticket(require))
           return made.id, made.guard_key
         end)
       t:equal({ results[1], results[2] }, { "99", "secret-key-9" })
+      t:ok((" " .. table.concat(s.secrets, " ") .. " "):find(" secret-key-9 ", 1, true), "the machine's own key is hidden")
       t:equal({ sent[1].method, sent[1].path, sent[1].fresh, sent[1].headers.authorization },
         { "PUT", "/api/v0/asks/21874410/", true, "Bearer account-key-1" })
       local body = json.decode(sent[1].body)
@@ -346,6 +352,14 @@ return function(t)
     for _, secret in ipairs { "account-key-1", "leak-key-1", "leak-sid-2", "leak-token-3", "leak-token-4" } do
       t:ok(hidden[secret], secret)
     end
+  end)
+
+  t:case("credit is what is left, not what is owed", function()
+    local function balance(row)
+      row.id = 1
+      return run(fake.answers { { json = row } }, function(provider) return provider.account().balance end)[1]
+    end
+    t:equal({ balance { credit = 2.5, balance = -7 }, balance { balance = 3 }, balance { credit = json.null } }, { 2.5, 3, nil })
   end)
 
   t:case("proof: get and the complete list, by number and by token", function()
