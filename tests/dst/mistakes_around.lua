@@ -50,7 +50,7 @@ return {
     find = "    if text then\n      take(problems, row.name, text, \"environment\")",
     replace = "    if text and not origins[row.name] then\n      take(problems, row.name, text, \"environment\")" },
   { name = "a wrong limit is no limit", file = "facts/config.lua", by = "lua", tests = "config",
-    find = "  if value == nil then\n    problems", replace = "  if value == nil then\n    values[name] = false\n    problems" },
+    find = "  if value == nil then\n    why =", replace = "  if value == nil then\n    values[name] = false\n    why =" },
   { name = "a file that others read is read", file = "facts/config.lua", by = "lua", tests = "config",
     find = "  if mode & 63 ~= 0 then\n", replace = "  if mode & 7 == 7 then\n" },
   { name = "waits are divided at a real cloud", file = "facts/config.lua", by = "lua", tests = "config",

@@ -51,7 +51,7 @@ return {
   { name = "a frozen machine runs", file = "facts/vast.lua", by = "lua", tests = "vast",
     find = 'frozen = "stopped"', replace = 'frozen = "running"' },
   { name = "a machine that exits is always started again", file = "facts/vast.lua", by = "lua", tests = "vast",
-    find = 'row.actual_status == "exited" and row.intended_status == "running" or nil', replace = 'row.actual_status == "exited" or nil' },
+    find = 'halted[row.actual_status] and row.intended_status == "running" or nil', replace = "halted[row.actual_status] or nil" },
   { name = "an offer that is gone is a refused account", file = "facts/vast.lua", by = "lua", tests = "vast",
     find = 'return body.ask_id and "capacity" or "refused"', replace = 'return "auth"' },
   { name = "a cent is a dollar", file = "facts/lambda.lua", by = "lua", tests = "lambda",

@@ -83,6 +83,13 @@ return function(t)
     t:raises("usage", schedule.command, "/home/a\nb", schedule.new("08:30", nil, nil, {}), "start")
   end)
 
+  t:case("a run is of its folder, asks nobody, and tells when it failed", function()
+    local plan = schedule.new("08:30", "17:00", nil, { "--model=m" })
+    local begin, finish = schedule.command("/h", plan, "start"), schedule.command("/h", plan, "stop")
+    t:equal(table.concat(begin, " ", 2), "-C /h up --cheapest -y --ensure --alert --model=m")
+    t:equal(table.concat(finish, " ", 2), "-C /h stop --alert")
+  end)
+
   t:case("a schedule comes back from its comment; a changed one does not", function()
     local plan = schedule.new("8:30", "17:00", "weekdays", { "--model=qwen3-coder:30b" })
     t:equal(plan, { start = "08:30", stop = "17:00", days = "mon-fri", words = { "--model=qwen3-coder:30b" } })

@@ -39,7 +39,8 @@ return function(t)
   end)
 
   t:case("the agent gets all of them and no key", function()
-    local env = { HOME = "/home/user", PATH = "/bin", VAST_API_KEY = "account-key-1", TZ = "CET-1" }
+    local env = { HOME = "/home/user", PATH = "/bin", VAST_API_KEY = "account-key-1", TZ = "CET-1",
+      ALERT_WEBHOOK_URL = "https://hooks.example/T/hook-secret-2" }
     for _, name in ipairs(names) do env[name] = "/v-" .. name end
     local s = fake.new { env = env, spawn = function() return function() end end }
     s:start(function(require)
@@ -49,7 +50,8 @@ return function(t)
     s:run(1)
     local given = "\n" .. table.concat(s.spawned[1].options.env, "\n") .. "\n"
     for _, name in ipairs(names) do t:ok(given:find("\n" .. name .. "=/v-" .. name .. "\n", 1, true), name) end
-    t:ok(given:find("\nTZ=CET-1\n", 1, true) and not given:find("account-key", 1, true), given)
+    t:ok(given:find("\nTZ=CET-1\n", 1, true) and not given:find("account-key", 1, true)
+      and not given:find("hook-secret", 1, true), given)
   end)
 
   t:case("a schedule keeps them for its runs, which have no shell", function()

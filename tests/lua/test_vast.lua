@@ -355,9 +355,9 @@ return function(t)
   end)
 
   t:case("credit is what is left, not what is owed", function()
-    local function balance(row)
-      row.id = 1
-      return run(fake.answers { { json = row } }, function(provider) return provider.account().balance end)[1]
+    local function balance(user)
+      user.id = 1
+      return run(fake.answers { { json = user } }, function(provider) return provider.account().balance end)[1]
     end
     t:equal({ balance { credit = 2.5, balance = -7 }, balance { balance = 3 }, balance { credit = json.null } }, { 2.5, 3, nil })
   end)
