@@ -3,8 +3,9 @@ local function money(amount)
   return ("$%.2f"):format(amount)
 end
 
--- The lines above the question: what it costs for the hours that are meant, and what is unusual about it.
-local function sum_of(candidate, agreed, credit, want, rate)
+-- The lines above the question: what it costs for the hours that are meant, and what is unusual about it; unseen: what was chosen has
+-- not been shown at the terminal.
+local function sum_of(candidate, agreed, credit, want, rate, unseen)
   local clock = require "base.clock"
   local format = require "ui.format"
   local lines, parts = {}, candidate.parts
@@ -14,14 +15,17 @@ local function sum_of(candidate, agreed, credit, want, rate)
   local compute, disk, download, minimum = format.parts(candidate.total, parts.compute, parts.disk, parts.download, parts.minimum)
   add(("%s for %s: %s compute, %s disk, %s download%s."):format(format.both(candidate.total, rate), clock.duration(want.hours * 3600),
     compute, disk, download, parts.minimum > 0 and ", " .. minimum .. " minimum period" or ""))
+  local offer = candidate.offer
+  local machine = ("%s %s, %s, %s"):format(offer.provider, format.gpu(offer.gpu, offer.gpus), offer.region or "unknown region",
+    candidate.spot and "spot" or "on-demand")
   if agreed then
     local more = math.floor(candidate.total * 100 + 0.5) / 100 - math.floor(agreed * 100 + 0.5) / 100 -- of what is shown
-    local offer = candidate.offer
-    table.insert(lines, 1, ("%s %s, %s, %s: what was cheaper cannot be had."):format(offer.provider, format.gpu(offer.gpu, offer.gpus),
-      offer.region or "unknown region", candidate.spot and "spot" or "on-demand"))
+    table.insert(lines, 1, machine .. ": what was cheaper cannot be had.")
     add(("That is %s more than the %s you agreed to."):format(money(more), money(agreed)))
+  elseif unseen then
+    table.insert(lines, 1, machine .. ", for " .. want.model.name .. ".")
   end
-  local provider = require("base.world").require("providers." .. candidate.offer.provider)
+  local provider = require("base.world").require("providers." .. offer.provider)
   if credit and (not agreed or credit < candidate.total) then
     add(("Credit at %s: %s, enough for %s of it."):format(provider.title or provider.name, money(credit),
       clock.duration(credit / candidate.hourly * 3600)))
@@ -41,8 +45,9 @@ local function asker(ctx, want, rate)
     local format = require "ui.format"
     ctx.screen:close()
     local asking = require("base.world").builtin("ui.progress").new { json = ctx.json }
-    local answer = asking:ask(sum_of(candidate, agreed, credit, want, rate), ("Rent it for %s? [y/N] "):format(format.hourly(candidate.hourly)))
-    return require("base.term").agrees(answer)
+    local term = require "base.term"
+    local lines = sum_of(candidate, agreed, credit, want, rate, ctx.json or not term.is("out"))
+    return term.agrees(asking:ask(lines, ("Rent it for %s? [y/N] "):format(format.hourly(candidate.hourly))))
   end
 end
 

@@ -36,6 +36,7 @@ typed("neither a pipe nor JSON nor an input from nowhere takes the question away
     expect.that(asked(result) == 1, ("%s asked %d times: %s"):format(line, asked(result), result.out))
     expect.that(result.out:find("Credit at Vast.ai: $%d+%.%d%d, enough for %d+"), "the credit and what it buys are not shown: " .. result.out)
     expect.that(result.out:find("$1.70", 1, true), "the question does not name the sum: " .. result.out)
+    expect.that(result.out:find("vast RTX 4090 24GB.*Rent it for"), "nobody can see which machine is meant: " .. result.out)
     expect.machines(r, 0)
   end
   local json = at_terminal(r, ("CPLZ --cheapest --output=json %s >'%s/object'; echo code=$?"):format(MODEL, r.dir), { { "[y/N]", "n\r" } })
