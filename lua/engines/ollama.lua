@@ -9,6 +9,7 @@ local fail = require "base.fail"
 local http = require "base.http"
 local json = require "base.json"
 local template = require "base.template"
+local version = require "base.version"
 local config = require "facts.config"
 local pull = require "engines.ollama_pull"
 local registry = require "engines.ollama_registry"
@@ -25,7 +26,9 @@ end
 -- Machines without an image of ours: a script that fetches the pinned release, then becomes the server.
 local function fetched(directory)
   local url = config.get("OLLAMA_DOWNLOAD_URL") .. "/ollama-linux-amd64.tar.zst?version=" .. config.get("OLLAMA_VERSION")
-  return template.render(assert(assets.template("ollama.sh")), { directory = directory .. "/engine", url = url })
+  local text = assert(assets.template("ollama.sh"))
+  local agent = text:find("{{agent:", 1, true) and "continueplz/" .. version or nil -- a user's own may do without
+  return template.render(text, { directory = directory .. "/engine", url = url, agent = agent })
 end
 
 --- What the machine runs. options: { port=, context=, boot = "container" (the image has Ollama) | "cloud-init", directory=|nil }

@@ -19,11 +19,14 @@ def send(request):
     if os.path.exists("ca.pem"):
         options.append(("cacert", "ca.pem"))
     text = "".join('%s = "%s"\n' % (name, value.replace("\\", "\\\\").replace('"', '\\"')) for name, value in options)
-    done = subprocess.run(["curl", "-q", "-sSgf", "--proto", "=http,https", "--max-time", "60", "-K", "-"], input=text.encode(),
-                          stdout=subprocess.PIPE, env={"PATH": os.environ["PATH"]})
+    done = subprocess.run(["curl", "-q", "-sSg", "--proto", "=http,https", "--max-time", "60", "-w", "\\n%{http_code}", "-K", "-"],
+                          input=text.encode(), stdout=subprocess.PIPE, env={"PATH": os.environ["PATH"]})
     if done.returncode != 0:
         raise OSError("curl ended with %d" % done.returncode)
-    return done.stdout
+    body, _, status = done.stdout.rpartition(b"\n")
+    if status[:1] != b"2":
+        raise OSError("HTTP %s: %s" % (status.decode(), body[:200].decode("utf-8", "replace")))
+    return body
 
 
 # Ids of the innermost objects that have one and hold the token, as {id: whether it is this machine}. -> what `value` holds of both

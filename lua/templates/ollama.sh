@@ -8,7 +8,7 @@ if [ ! -x "$D/bin/ollama" ]; then
     DEBIAN_FRONTEND=noninteractive apt-get -q -y install zstd || { apt-get -q update && apt-get -q -y install zstd; }
   fi
   echo "fetching the model server"
-  curl -fsSL --retry 4 --retry-delay 2 --connect-timeout 20 -o "$D.part" "$U" ||
+  curl -fsSL -A {{agent:sh}} --retry 4 --retry-delay 2 --connect-timeout 20 -o "$D.part" "$U" ||
     { echo "the model server could not be fetched from $U"; exit 1; }
   echo "unpacking the model server"
   zstd -dcq "$D.part" | tar -xf - -C "$D.new" && [ -x "$D.new/bin/ollama" ] ||

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Do the guest's tests see? Each mistake of guest/mistakes.lua is planted in a copy of the project, the guest is built
 -- there, and the named case must fail. From the root, as `make mutants` does:
--- CONTINUEPLZ_SCRIPTS=tests BUILD=build build/continueplz tests/guest/mutants.lua [PATTERN]
+-- CONTINUEPLZ_SCRIPTS=tests BUILD=build build/continueplz tests/guest/mutants.lua [PATTERN...]
 -- A text that does not stand there once, a mistake that does not compile and one that nobody notices are failures.
 local clock = require "base.clock"
 local fail = require "base.fail"
@@ -15,7 +15,7 @@ local plant = require "dst.plant"
 local program = require "dst.program"
 
 local PATIENCE = 45 -- seconds that a case of tests/guest waits for what a mistake keeps from happening
-local pattern = ...
+local patterns = { ... }
 local root = files.dirname(files.dirname(files.dirname(files.absolute(loader.script))))
 local dir = files.join(process.getenv("TMPDIR") or "/tmp", "cplz-guest-mutants-" .. keys.random_hex(6))
 local copy = files.join(dir, "copy")
@@ -63,6 +63,13 @@ local function test(mistake)
     (mistake.after and mistake.after .. "|" or "") .. mistake.case)
 end
 
+local function wanted(mistake)
+  for _, pattern in ipairs(patterns) do
+    if (mistake.name .. " " .. mistake.test):find(pattern, 1, true) then return true end
+  end
+  return #patterns == 0
+end
+
 local innocent = {}
 
 -- The test says `ok` of the case as long as nothing is planted.
@@ -101,7 +108,7 @@ end
 local started, failed, count = clock.now(), 0, 0
 local ready, problem = fail.try(prepare)
 for _, mistake in ipairs(ready and mistakes or {}) do
-  if not pattern or (mistake.name .. " " .. mistake.test):find(pattern, 1, true) then
+  if wanted(mistake) then
     count = count + 1
     local began = clock.now()
     local ok, result = fail.try(try, mistake)

@@ -80,6 +80,7 @@ return function(t)
     for _, line in ipairs { "ExecStart=/opt/continueplz/guest config", "Restart=always", "EnvironmentFile=/opt/continueplz/environment" } do
       t:ok(unit:find(line, 1, true), line)
     end
+    t:ok(parts[DIRECTORY .. "engine.sh"].content:find("curl -fsSL -A 'continueplz/" .. require("base.version") .. "' ", 1, true), "the boot script's name")
     local config = parts[DIRECTORY .. "config"].content
     for _, line in ipairs { "token " .. TOKEN, "find-token " .. TOKEN, "find-url https://cloud.lambda.ai/api/v1/instances", "find-pause 2",
       "terminate-method POST", "key-env CPLZ_ACCOUNT_KEY",
@@ -218,6 +219,33 @@ return function(t)
     end
   end
 
+  t:case("the last resort tells what turned it away, and goes on", function()
+    need_last_resort()
+    local answers, asked = { { status = 403, body = "error code: 1010" }, { status = 401, body = '{"error":"key"}' } }, 0
+    local listener = net.listen { host = "127.0.0.1", port = 0 }
+    local service = server.serve(listener, function()
+      asked = asked + 1
+      return answers[asked] or { status = 200, body = "{}" }
+    end)
+    local _, port = listener:name()
+    local dir = t:directory()
+    assert(files.write(files.join(dir, "last_resort.py"), (assets.template "last_resort.py")))
+    assert(files.write(files.join(dir, "last_resort.json"), json.encode { seconds = 2, retry = 1, agent = "continueplz/1",
+      terminate = { method = "DELETE", url = ("http://127.0.0.1:%d/i"):format(port) } }))
+    local said = files.join(dir, "said")
+    local child = process.spawn { argv = { "/usr/bin/env", "python3", "last_resort.py" }, cwd = dir, stdin = "null",
+      stdout = "file:" .. said, stderr = "null", env = { "PATH=/usr/bin:/bin" } }
+    local until_ = clock.now() + 30
+    while asked < 4 and clock.now() < until_ do task.sleep(0.05) end
+    child:kill("KILL")
+    child:wait(10)
+    child:close()
+    service.stop()
+    t:equal(assert(files.read(said)), "the machine could not be ended yet: OSError HTTP 403: error code: 1010\n"
+      .. 'the machine could not be ended yet: OSError HTTP 401: {"error":"key"}\n')
+    t:ok(asked >= 4, "it goes on")
+  end)
+
   t:case("the last resort ends the machine that bears the token, when no guard ever ran", function()
     need_last_resort()
     local base, seen, service = cloud { { id = "other", name = "x" }, { id = "mine", tags = { { key = "cplz:run", value = TOKEN } } } }
@@ -260,17 +288,18 @@ return function(t)
     assert(files.mkdir(files.join(release, "bin")))
     assert(files.write(files.join(release, "bin/ollama"), "#!/bin/sh\necho started $1 on $OLLAMA_HOST\n", 493))
     t:equal(tool { "/bin/sh", "-c", ("tar -C %s -cf - bin | zstd -q >%s/archive"):format(release, dir) }, 0)
-    local archive, asked = assert(files.read(files.join(dir, "archive"), 1 << 20)), 0
+    local archive, asked, agents = assert(files.read(files.join(dir, "archive"), 1 << 20)), 0, {}
     local listener = net.listen { host = "127.0.0.1", port = 0 }
     local service = server.serve(listener, function(request)
       asked = asked + 1
+      agents[asked] = request.headers["user-agent"]
       if request.path == "/bad" then return { status = 200, body = "no archive" } end
       return request.path == "/good" and { status = 200, body = archive } or { status = 404, body = "" }
     end)
     local _, port = listener:name()
     local function start(path)
       local script = template.render((assets.template "ollama.sh"), { directory = files.join(dir, "engine"),
-        url = ("http://127.0.0.1:%d/%s"):format(port, path) })
+        url = ("http://127.0.0.1:%d/%s"):format(port, path), agent = "continueplz/1" })
       assert(files.write(files.join(dir, "engine.sh"), script))
       return tool({ "/bin/sh", files.join(dir, "engine.sh") }, { env = { "PATH=/usr/bin:/bin", "OLLAMA_HOST=127.0.0.1:5" } })
     end
@@ -280,6 +309,7 @@ return function(t)
     t:ok(status == 1 and said:find("is no Ollama", 1, true), said)
     status, said = start "good"
     t:ok(status == 0 and said:find("started serve on 127.0.0.1:5", 1, true), said)
+    t:equal(agents, { "continueplz/1", "continueplz/1", "continueplz/1" })
     local before = asked
     status, said = start "good"
     t:equal({ status, said, asked - before }, { 0, "started serve on 127.0.0.1:5\n", 0 })
