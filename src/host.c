@@ -42,8 +42,8 @@ static const struct {
     {ENOSPC, "full"},           {EDQUOT, "full"},           {EAGAIN, "again"},          {EINTR, "again"},
     {EINPROGRESS, "again"},     {EPIPE, "closed"},          {EBADF, "closed"},          {ECONNRESET, "reset"},
     {ECONNABORTED, "reset"},    {ECONNREFUSED, "refused"},  {ETIMEDOUT, "timeout"},     {EFBIG, "toolarge"},
-    {EMSGSIZE, "toolarge"},     {E2BIG, "toolarge"},        {EHOSTUNREACH, "connect"},  {ENETUNREACH, "connect"},
-    {EADDRNOTAVAIL, "connect"},
+    {EMSGSIZE, "toolarge"},     {E2BIG, "toolarge"},        {EHOSTUNREACH, "route"},    {ENETUNREACH, "route"},
+    {ENETDOWN, "route"},        {EADDRNOTAVAIL, "connect"},
 };
 
 int host_fail(lua_State *L, const char *code, const char *fmt, ...) {

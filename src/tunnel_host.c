@@ -83,6 +83,9 @@ static int read_config(lua_State *L, struct tunnel_config *config) {
     lua_Number keepalive = host_opt_number(L, 1, "keepalive", 25);
     luaL_argcheck(L, keepalive >= 0 && keepalive <= 65535, 1, "keepalive must be from 0 to 65535 seconds");
     config->keepalive = (uint16_t)keepalive;
+    lua_Number after = host_opt_number(L, 1, "stamp_after", 0);
+    luaL_argcheck(L, after >= 0 && after <= 1e15, 1, "stamp_after must be a time in unix seconds");
+    config->stamp_after = (uint64_t)after;
     config->listen_port = (uint16_t)need_port(L, 1, "listen_port", 0, 0);
     return 0;
 }
@@ -207,7 +210,7 @@ static int tunnel_host_status(lua_State *L) {
     struct handle *handle = check_handle(L);
     struct tunnel_status status;
     tunnel_get_status(handle->tunnel, &status);
-    lua_createtable(L, 0, 6);
+    lua_createtable(L, 0, 8);
     if (status.wg.last_handshake) {
         lua_pushnumber(L, (lua_Number)(loop_now() - status.wg.last_handshake) / 1e9);
         lua_setfield(L, -2, "handshake_age");
@@ -216,8 +219,14 @@ static int tunnel_host_status(lua_State *L) {
     lua_setfield(L, -2, "rx");
     lua_pushinteger(L, (lua_Integer)status.wg.tx_bytes);
     lua_setfield(L, -2, "tx");
+    if (status.send_error) {
+        lua_pushstring(L, strerror(status.send_error));
+        lua_setfield(L, -2, "unsent");
+    }
     push_endpoint(L, &status.wg.endpoint);
     lua_setfield(L, -2, "endpoint");
+    lua_pushinteger(L, (lua_Integer)status.wg.stamp);
+    lua_setfield(L, -2, "stamp");
     lua_pushinteger(L, (lua_Integer)status.flows);
     lua_setfield(L, -2, "connections");
     lua_pushstring(L, "udp");

@@ -59,6 +59,14 @@ function clock.parse_iso(text)
   return extra and extra > 0 and seconds + extra or math.tointeger(seconds) or seconds
 end
 
+local MONTHS = { Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6, Jul = 7, Aug = 8, Sep = 9, Oct = 10, Nov = 11, Dec = 12 }
+
+-- Unix seconds of a Date header (RFC 9110 §5.6.7), or nil.
+function clock.parse_http(text)
+  local day, month, year, time = (text or ""):match("^%a+, (%d%d) (%a%a%a) (%d%d%d%d) (%d%d:%d%d:%d%d) GMT$")
+  return day and MONTHS[month] and clock.parse_iso(("%s-%02d-%sT%sZ"):format(year, MONTHS[month], day, time)) or nil
+end
+
 -- "2026-11-20 09:00:00" in the user's zone, and the zone's seconds east of UTC.
 function clock.local_time(t)
   t = t or clock.wall()

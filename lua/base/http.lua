@@ -127,6 +127,25 @@ local function receive(id, spec)
   end
 end
 
+local told -- what the dated answer that agrees best says of this computer's clock: { ahead =, host = }
+
+-- Compares this computer's clock with an answer's: only what it is off by for certain counts, as the answer was on its way.
+local function compare_clock(spec, event, began)
+  local date = not spec.unix and event.headers and clock.parse_http(event.headers.date)
+  if not date then return end
+  local ended, ahead = clock.wall(), 0
+  local left = ended - (clock.now() - began)
+  if left > date + 1 then ahead = left - date - 1 elseif ended < date then ahead = ended - date end
+  if told and math.abs(told.ahead) <= math.abs(ahead) then return end
+  told = { ahead = ahead, host = (url.parse(spec.url) or {}).host }
+end
+
+-- By how many seconds this computer's clock is ahead (negative: behind) of every service that told a time so far, and the host of the one
+-- that agrees best; nil when none did.
+function http.clock_ahead()
+  if told then return told.ahead, told.host end
+end
+
 local watcher -- see http.watch
 
 local function transfer(spec, shown, tell)
@@ -201,6 +220,7 @@ local function perform(spec)
   local tell <close> = watcher and telling(spec)
   local event = transfer(spec, shown, tell)
   if tell then tell.event = event end
+  compare_clock(spec, event, started)
   if event.error then
     note(spec, shown, started, { error = event.code or event.error })
     local text = log.redact(event.error)

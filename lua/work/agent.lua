@@ -59,7 +59,7 @@ end
 
 local function beat(self)
   if not self.tunnel then return false end
-  if not self.tunnel:status().handshake_age then
+  if not tunnel.status(self).handshake_age then
     tunnel.hurry(self)
     return false
   end

@@ -3,6 +3,8 @@
 -- ending it. Reckoned by the monotonic clock while the agent lives, which no step of the wall clock moves; over its restarts by the
 -- wall clock, from the file `contact` of the home and the journal's times. The file is written at most every SAVE seconds, and at once
 -- when the guard begins to end the machine or thinks better of it.
+-- It also keeps a time that no handshake with the machine was stamped beyond: the machine answers only what is stamped later than all
+-- that it saw, so that a fresh agent whose clock was set back must begin beyond it.
 local clock = require "base.clock"
 local fail = require "base.fail"
 local files = require "base.files"
@@ -11,6 +13,7 @@ local log = require "base.log"
 local pace = require "work.pace"
 
 local SAVE = 300 -- seconds between two writes of what changes every minute
+local AHEAD, SPARE = 600, 60 -- seconds that the kept stamp is ahead: of the clock, of the last stamp at least
 
 local contact = {}
 local methods = {}
@@ -38,15 +41,16 @@ function contact.of(home, session)
   local born = session.guarded_at or session.unguarded_at or session.running_seen or session.started or session.bound_at
   local heard = since(known.heard) or since(session.ready_at or session.guarded_at or session.started or session.bound_at) or 0
   return setmetatable({ home = home, token = session.token, began = now, heard_at = now - heard, born_at = now - (since(born) or 0),
-    ending_at = known.ending and now - since(known.ending) or nil }, meta)
+    ending_at = known.ending and now - since(known.ending) or nil,
+    stamp = math.tointeger(known.stamp), last_stamp = math.tointeger(known.stamp) or 0 }, meta)
 end
 
 -- Moments are kept by the wall clock as it goes at this moment.
 local function save(self)
   local function wall(at) return at and clock.wall() - (clock.now() - at) end
-  local ok, message = files.write(path_of(self.home), json.encode { token = self.token, heard = wall(self.heard_at), ending = wall(self.ending_at) } .. "\n")
+  local ok, message = files.write(path_of(self.home), json.encode { token = self.token, heard = wall(self.heard_at), ending = wall(self.ending_at),
+    stamp = self.stamp } .. "\n")
   if not ok then log.warn("when the machine was heard of cannot be written", { error = message }) end
-  self.saved_at = clock.now()
 end
 
 --- Its guard answered.
@@ -60,7 +64,28 @@ function methods:heard(guest)
     self.ending_at = ending and (tonumber(guest.ending_age) and now - guest.ending_age or self.ending_at or now) or nil
   end
   local due = not self.saved_at or now - self.saved_at >= pace.seconds(SAVE)
-  if due or ended ~= (self.ending_at ~= nil) then fail.try(save, self) end
+  if not due and ended == (self.ending_at ~= nil) then return end
+  self.saved_at = now
+  fail.try(save, self)
+end
+
+-- Keeps a stamp that the next ones will not be beyond.
+local function keep_ahead(self)
+  if self.stamp and self.stamp >= math.max(self.last_stamp, clock.wall()) + SPARE // 2 then return end
+  self.stamp = math.floor(math.max(clock.wall() + AHEAD, self.last_stamp + SPARE))
+  fail.try(save, self)
+end
+
+--- A tunnel is opened. → the unix seconds that its handshakes must be stamped beyond
+function methods:stamp_after()
+  keep_ahead(self)
+  return self.last_stamp
+end
+
+--- Handshakes were stamped up to this moment (unix seconds).
+function methods:stamped(stamp)
+  self.last_stamp = math.max(self.last_stamp, stamp or 0)
+  keep_ahead(self)
 end
 
 --- Seconds since it was heard of.

@@ -92,15 +92,6 @@ local function cloud_keys(add)
   return results
 end
 
-local MONTHS = { Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6, Jul = 7, Aug = 8, Sep = 9, Oct = 10, Nov = 11, Dec = 12 }
-
--- Unix seconds of a Date header (RFC 9110 §5.6.7), or nil.
-local function http_date(text)
-  local day, month, year, time = (text or ""):match("^%a+, (%d%d) (%a%a%a) (%d%d%d%d) (%d%d:%d%d:%d%d) GMT$")
-  return day and MONTHS[month] and clock.parse_iso(("%s-%02d-%sT%sZ"):format(year, MONTHS[month], day, time)) or nil
-end
-doctor.http_date = http_date
-
 -- The clock is compared with the first answer that carries a date. → true when it was
 local function compare(add, address, date)
   if not date then return false end
@@ -133,7 +124,7 @@ local function network(add)
     if not ok and fail.is(answer, "interrupted") then error(answer, 0) end
     if ok then
       reached[#reached + 1] = address
-      compared = compared or compare(add, address, http_date(answer.headers.date))
+      compared = compared or compare(add, address, clock.parse_http(answer.headers.date))
     else
       add("network", "problem", answer.message, answer.code == "tls" and "a proxy that reads along, or a wrong clock (it says " .. clock.iso() .. ")"
         or "look at the network, and at https_proxy")

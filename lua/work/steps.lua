@@ -20,6 +20,7 @@ local offers = require "work.offers"
 local pace = require "work.pace"
 local rent = require "work.rent"
 local report = require "work.report"
+local skew = require "work.skew"
 local trusted = require "work.trusted"
 local twins = require "work.twins"
 
@@ -44,6 +45,8 @@ local steps = {}
 function steps.prices(run)
   run.ui:progress { text = "Asking the clouds", passing = true }
   run.collected = offers.collect(run.want, function(name, result) run.ui:offers_line(name, result) end)
+  local wrong = skew.sentence()
+  if wrong then run.ui:warn(wrong) end
 end
 
 local function plan_of(run, candidate, made)

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The agent's end of the tunnel: opened for a session, with its ways to the model, to the engine unmetered and to the guest's control.
--- self: the agent; its fields tunnel, tunnel_for (token), opened_at, patience and problem are kept here.
+-- self: the agent; its fields tunnel, tunnel_for (token), opened_at, patience and problem are kept here, contact (work.contact) is used.
 local clock = require "base.clock"
 local log = require "base.log"
 local tunnel = require "base.tunnel"
@@ -14,9 +14,19 @@ local INNER_ENGINE, INNER_PROBE, INNER_CONTROL = 11434, 11435, 8571
 --- PATIENCE: seconds for the first answer of a guest.
 local M = { PATIENCE = 0.15 }
 
+--- Keeps how far its handshakes are stamped, for the agents to come. → its status
+function M.status(self)
+  local status = self.tunnel:status()
+  if self.contact.token == self.tunnel_for then self.contact:stamped(status.stamp) end
+  return status
+end
+
 --- Closes it and forgets what came through it.
 function M.close(self)
-  if self.tunnel then self.tunnel:close() end
+  if self.tunnel then
+    M.status(self)
+    self.tunnel:close()
+  end
   self.tunnel, self.tunnel_for, self.guest, self.guest_at = nil, nil, nil, nil
 end
 
@@ -36,7 +46,8 @@ end
 local function open(self, session)
   local endpoint = session.endpoint
   local handle, message = tunnel.open { key = identity.key(), peer = session.plan.server_public, endpoint_host = endpoint.host,
-    endpoint_port = endpoint.port, keepalive = KEEPALIVE }
+    endpoint_port = endpoint.port, keepalive = KEEPALIVE,
+    stamp_after = self.contact:stamp_after() }
   local ok = handle
   if handle then ok, message = forwards(handle) end
   if not ok then

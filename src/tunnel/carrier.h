@@ -20,6 +20,8 @@ struct carrier *carrier_udp_open(struct loop *loop, uint16_t bind_port, carrier_
  * after every single message outside one. */
 void carrier_send(struct carrier *carrier, const struct wg_address *to, const uint8_t *datagram, size_t len);
 void carrier_flush(struct carrier *carrier);
+/* Why this computer did not send the last datagram (an errno), 0 when it did: no route, no network, a rule of its own. */
+int carrier_error(const struct carrier *carrier);
 uint16_t carrier_port(const struct carrier *carrier);
 /* Not from inside its own callbacks. */
 void carrier_close(struct carrier *carrier);

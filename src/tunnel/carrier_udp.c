@@ -47,6 +47,7 @@ struct carrier {
     void *ctx;
     bool segmentation; /* UDP_SEGMENT has not failed yet */
     bool blocked;      /* the socket is full, the loop tells when it is not */
+    int error;         /* of the last datagram, 0: it went out */
     unsigned first, runs;
     size_t used;
     struct run run[RUNS];
@@ -143,6 +144,7 @@ static bool send_run(struct carrier *c, struct run *r)
         int error = send_piece(c, r, piece);
         if (error == EAGAIN || error == EWOULDBLOCK)
             return false;
+        c->error = error;
         if (piece > r->segment && refuses_segments(error))
             c->segmentation = false; /* for good, and the same bytes once more */
         else
@@ -343,6 +345,11 @@ struct carrier *carrier_udp_open(struct loop *loop, uint16_t bind_port, carrier_
     free(c);
     errno = error;
     return NULL;
+}
+
+int carrier_error(const struct carrier *c)
+{
+    return c->error;
 }
 
 uint16_t carrier_port(const struct carrier *c)

@@ -98,7 +98,7 @@ static void on_batch(void *ctx) {
 
 static bool start_parts(struct tunnel *tunnel, const struct tunnel_config *config) {
     struct wg_config wg = {.peer_inner_ip = config->peer_ip, .keepalive = config->keepalive, .endpoint = config->endpoint,
-                           .ctx = tunnel,
+                           .stamp_after = config->stamp_after, .ctx = tunnel,
                            .transmit = on_transmit, .deliver = on_deliver, .random = fill_random, .wall = wall_clock};
     struct stack_config stack = {.local_ip = config->local_ip, .peer_ip = config->peer_ip, .mtu = WG_MTU, .ctx = tunnel,
                                  .output = on_output, .random = fill_random};
@@ -157,6 +157,7 @@ void tunnel_get_status(const struct tunnel *tunnel, struct tunnel_status *out) {
     out->flows = stack_flows(tunnel->stack);
     out->last_data = tunnel->last_data;
     out->port = carrier_port(tunnel->carrier);
+    out->send_error = carrier_error(tunnel->carrier);
     stack_get_stats(tunnel->stack, &out->stack);
 }
 

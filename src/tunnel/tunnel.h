@@ -15,6 +15,7 @@ struct tunnel_config {
     struct wg_address endpoint;  /* ip_len 0 on the guest */
     uint16_t listen_port;        /* 0: any */
     uint16_t keepalive;          /* seconds */
+    uint64_t stamp_after;        /* unix seconds, see wg_config */
 };
 
 struct tunnel_status {
@@ -22,6 +23,7 @@ struct tunnel_status {
     size_t flows;
     uint64_t last_data;          /* loop_now() of the last application byte on a counting port, 0 never */
     uint16_t port;               /* own UDP port */
+    int send_error;              /* errno of the last datagram, 0: it went out */
     struct stack_stats stack;
 };
 

@@ -23,6 +23,7 @@ struct wg *wg_new(const struct wg_config *config, uint64_t now)
     sodium_memzero(wg->config.psk, WG_KEY_LEN);
     wg_macs_init(&wg->macs, wg->identity.public_key, wg->identity.peer_public, config->random, config->ctx);
     wg->endpoint = config->endpoint;
+    wg->stamp_seconds = config->stamp_after;
     for (int i = 0; i < WG_TIMERS; i++)
         wg->timer[i] = WG_NEVER;
     if (config->keepalive > 0)
@@ -210,4 +211,5 @@ void wg_get_status(const struct wg *wg, struct wg_status *out, uint64_t now)
     out->tx_bytes = wg->tx_bytes;
     out->rx_dropped = wg->rx_dropped;
     out->endpoint = wg->endpoint;
+    out->stamp = wg->stamp_nanoseconds > 0 ? wg->stamp_seconds + 1 : wg->stamp_seconds;
 }

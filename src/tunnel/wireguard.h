@@ -26,6 +26,9 @@ struct wg_config {
     uint32_t peer_inner_ip;  /* host byte order; inner packets from the peer must carry it as source */
     uint16_t keepalive;      /* seconds, 0 off */
     struct wg_address endpoint; /* ip_len 0: wait for the peer to call */
+    /* Unix seconds that every stamp (TAI64N) of ours is beyond, 0 none: a peer answers only what is later than all that it
+     * saw of us, and the wall clock may have been set back since an earlier process spoke to it. */
+    uint64_t stamp_after;
     void *ctx;
     /* Sends one datagram to `to`. */
     void (*transmit)(void *ctx, const struct wg_address *to, const uint8_t *datagram, size_t len);
@@ -46,6 +49,7 @@ struct wg_status {
     /* ns of the caller's clock of the last authenticated datagram, 0 never: a peer that answers is alive */
     uint64_t last_received;
     unsigned attempts;       /* unanswered initiations since the last one that was asked for */
+    uint64_t stamp;          /* unix seconds that no stamp of ours is beyond; stamp_after while none was sent */
 };
 
 struct wg;

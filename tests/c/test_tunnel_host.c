@@ -103,6 +103,13 @@ static void forwarding(struct rig *rig)
     lua_case("endpoint",
              "return tunnel:endpoint('127.0.0.1', far_port) == true and tunnel:status().endpoint == '127.0.0.1:' .. far_port");
     lua_case("an endpoint that is a name", "return refuses('resolve', tunnel:endpoint('example.org', 1))");
+    lua_case("what this computer does not send is told",
+             "local none = tunnel:status().unsent\n"
+             "local t <close> = assert(host.tunnel.open(options { endpoint_host = '255.255.255.255' }))\n"
+             "return none == nil and t:status().unsent == 'Permission denied' or error(tostring(t:status().unsent))");
+    lua_case("stamps begin beyond what is asked for",
+             "local t <close> = assert(host.tunnel.open(options { stamp_after = 4e9 })) return t:status().stamp == 4000000001");
+    lua_case("a time before all times", "return raises('stamp_after', host.tunnel.open, options { stamp_after = -1 })");
     lua_case("an IPv6 endpoint", "tunnel:endpoint('2001:db8::1', 5) return tunnel:status().endpoint == '[2001:db8::1]:5'");
 }
 

@@ -30,6 +30,7 @@ static struct loop *loop;
  * */
 static unsigned calls, segmented, full_for;
 static bool refuse_segments;
+static int refuse_all; /* an errno */
 
 ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 {
@@ -37,6 +38,10 @@ ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
     segmented += msg->msg_controllen > 0;
     if (full_for > 0 && full_for-- > 0) {
         errno = EAGAIN;
+        return -1;
+    }
+    if (refuse_all) {
+        errno = refuse_all;
         return -1;
     }
     if (refuse_segments && msg->msg_controllen > 0) {
@@ -234,6 +239,29 @@ static void segments(void)
     refuse_segments = false;
 }
 
+static void no_network(void)
+{
+    struct end a, b;
+    uint8_t datagram[600];
+    if (!open_end(&a) || !open_end(&b)) {
+        test_report(false, "a computer without a network", "cannot open");
+        return;
+    }
+    struct wg_address to = loopback(&b, AF_INET);
+    fill(datagram, sizeof datagram, 1);
+    test_report(carrier_error(a.carrier) == 0, "before the first datagram nothing is wrong", "it is");
+    refuse_all = ENETUNREACH;
+    carrier_send(a.carrier, &to, datagram, sizeof datagram);
+    carrier_flush(a.carrier);
+    test_report(carrier_error(a.carrier) == ENETUNREACH, "why a datagram was not sent is kept", "it is not");
+    refuse_all = 0;
+    carrier_send(a.carrier, &to, datagram, sizeof datagram);
+    carrier_flush(a.carrier);
+    test_report(carrier_error(a.carrier) == 0 && until(&b, 1), "until one is sent", "longer");
+    carrier_close(a.carrier);
+    carrier_close(b.carrier);
+}
+
 static void full_socket(void)
 {
     struct end a, b;
@@ -301,6 +329,7 @@ int main(void)
 #ifdef __linux__
     segments();
     full_socket();
+    no_network();
 #else
     printf("skip - segments and a full socket: only on Linux\n");
 #endif

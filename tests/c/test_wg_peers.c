@@ -150,6 +150,15 @@ static void old_stamps(void)
     sim->wall_offset = 0;
     sim_run(sim, 6 * SEC);
     test_report(sim_status(sim, CLIENT).established, "a restarted client with a right clock is accepted", "refused");
+    config.stamp_after = sim_status(sim, CLIENT).stamp;
+    sim->wall_offset = -10000;
+    wg_free(sim->node[CLIENT].wg);
+    sim_start(sim, CLIENT, &config);
+    test_report(sim_status(sim, CLIENT).stamp == config.stamp_after, "before its first stamp it knows the bound it was given", "another");
+    sim_send(sim, CLIENT, 60, 1);
+    sim_run(sim, SEC);
+    test_report(sim_status(sim, CLIENT).established && sim_status(sim, CLIENT).stamp == config.stamp_after + 1,
+                "a restarted client with a clock far behind is accepted when it knows how far it was", "refused");
     sim_free(sim);
 }
 

@@ -48,7 +48,38 @@ local function asleep(hours, lives)
   end
 end
 
+-- Set back in use, and then the agent dies: the next one is answered by the machine all the same.
+local function fresh_agent(seconds, times)
+  return function(p)
+    scenes.up(p)
+    p:pass(600)
+    for _ = 1, times do
+      p.sim:jump(seconds)
+      p:kill_all()
+      p:run "status"
+      p:pass(120)
+      if p:run "ping" ~= 0 then
+        p.judge:broken("E3", "the tunnel of a fresh agent is silent after the clock was set back: " .. p.last.out .. p.last.err)
+      end
+    end
+    p:run "stop"
+  end
+end
+
+-- Who is told that the clock is wrong.
+local function named(seconds, words)
+  return function(p)
+    p.sim:jump(seconds)
+    scenes.up(p)
+    local said = (p.last.out .. p.last.err):match("this computer's clock[^\n]*")
+    if not words and said then p.judge:broken("E3", "a clock that is right enough is blamed: " .. said) end
+    if words and not (said and said:find(words, 1, true)) then p.judge:broken("E3", "the clock is not named: " .. tostring(said)) end
+    p:run "stop"
+  end
+end
+
 local LIFE = { "DEADMAN_TIMEOUT_HOURS=off", "IDLE_MINUTES=off", "MAX_HOURS=3" }
+local AWAKE = { "IDLE_MINUTES=off", "DEADMAN_TIMEOUT_HOURS=off", "MAX_HOURS=off" }
 local GUARDLESS = { "GUARD_ACCOUNT_KEY=no", "IDLE_MINUTES=off", "MAX_HOURS=3" }
 
 return {
@@ -58,6 +89,12 @@ return {
   { name = "two hours back in use, then stop", play = stepped_and_stopped(-2 * HOUR) },
   { name = "two hours ahead in use, then stop", play = stepped_and_stopped(2 * HOUR) },
   { name = "ten years ahead in use, then stop", play = stepped_and_stopped(10 * YEAR) },
+  { name = "three hours back, and a fresh agent", settings = AWAKE, play = fresh_agent(-3 * HOUR, 1) },
+  { name = "three hours back, and a fresh agent, three times", settings = AWAKE, play = fresh_agent(-3 * HOUR, 3) },
+  { name = "ten years back, and a fresh agent", settings = AWAKE, play = fresh_agent(-10 * YEAR, 1) },
+  { name = "two hours behind at a start", play = named(-2 * HOUR, "is 2h 00m behind that of 127.0.0.1") },
+  { name = "two minutes ahead at a start", play = named(122, "is 2m 0") },
+  { name = "half a minute ahead at a start", play = named(30, nil) },
   { name = "the lid is closed for 2 h", settings = { "IDLE_MINUTES=off" }, play = asleep(2, true) },
   { name = "the lid is closed for 11 h", settings = { "IDLE_MINUTES=off" }, play = asleep(11, false) },
   { name = "a day back, and no guard", cloud = "lambda", settings = GUARDLESS, play = function(p)

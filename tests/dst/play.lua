@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- One history: the product's own Lua in a replaced world (tests/lua/fakehost.lua) with a simulated cloud (tests/cloudsim), machines
 -- (dst/guest.lua) and a judge (dst/judge.lua). One seed, one history.
+local clock = require "base.clock"
 local clouds = require "dst.clouds"
 local files = require "base.files"
 local guests = require "dst.guest"
@@ -70,6 +71,14 @@ local function machine(self, instance)
   return made
 end
 
+-- Headers with the true time, whatever this computer's clock says. The replaced world begins in November of 2026.
+local function dated(sim, headers)
+  local copy, iso = {}, clock.iso(math.floor(sim.now + fake.EPOCH - fake.START))
+  for name, value in sorted(headers or {}) do copy[name] = value end
+  copy.Date = iso:find("^2026%-11") and ("Fri, %s Nov 2026 %s GMT"):format(iso:sub(9, 10), iso:sub(12, 19)) or nil
+  return copy
+end
+
 local function http(self, request, process)
   self:trace(("%s %s %s:%d%s"):format(process.name or "?", request.method, request.host, request.port, request.path))
   local face = PORTS[request.port]
@@ -77,6 +86,7 @@ local function http(self, request, process)
     if self.offline then return { error = "Could not connect", code = "connect", sent = false } end
     self.judge:request(face, request)
     local answer = inprocess.answer(face, request, self.world)
+    answer.headers = dated(self.sim, answer.headers)
     self.judge:billing()
     pump(self)
     return answer
