@@ -4,6 +4,7 @@ local clock = require "base.clock"
 local fail = require "base.fail"
 local net = require "base.net"
 local task = require "base.task"
+local blame = require "work.blame"
 local pace = require "work.pace"
 local payload = require "work.payload"
 
@@ -29,7 +30,11 @@ function push.endpoint(instance, inner)
 end
 
 local function push_once(endpoint, blob)
-  local conn = net.connect { host = endpoint.host, port = endpoint.push, timeout = 10 }
+  local connected, conn = fail.try(net.connect, { host = endpoint.host, port = endpoint.push, timeout = 10 })
+  if not connected then
+    conn.unreached = true
+    error(conn, 0)
+  end
   local ok, answer = fail.try(function()
     conn:write(blob, 120)
     return conn:read_line(64, 60)
@@ -39,19 +44,33 @@ local function push_once(endpoint, blob)
   return answer
 end
 
+-- Raises what ends the start when the fault was this computer's or its network's for long enough. since: when it began to be, or nil
+-- → the same now
+local function own_fault(since, ok, answer)
+  local own
+  if ok then own = blame.stranger(answer) else own = blame.no_way(answer) end
+  if not own then return nil end
+  since = since or clock.now()
+  if clock.now() - since >= pace.seconds(blame.OWN_SECONDS) then blame.raise(own) end
+  return since
+end
+
 --- Pushes the hash-pinned program until the machine says that it took it.
--- @raise kind `machine` when it never does
+-- @raise kind `machine` when it never does, with `unreached` when it took no connection either; `refused` when this computer is at fault
 function push.deliver(endpoint, made)
   local limit = pace.seconds(300)
-  local until_, last = clock.now() + limit
+  local until_ = clock.now() + limit
+  local last, unreached, own
   repeat
     local ok, answer = fail.try(push_once, endpoint, made.payload.blob)
     if ok and answer == "ok" then return end
+    own = own_fault(own, ok, answer)
     last = ok and ("it answered %q"):format(tostring(answer)) or fail.message(answer)
+    unreached = not ok and answer.unreached
     task.sleep(pace.seconds(3))
   until clock.now() > until_
   fail.raise("machine", ("the machine did not take the guard program on port %d within %s: %s")
-    :format(endpoint.push, clock.duration(limit), last))
+    :format(endpoint.push, clock.duration(limit), last), { unreached = unreached })
 end
 
 return push

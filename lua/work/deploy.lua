@@ -6,6 +6,7 @@ local log = require "base.log"
 local loader = require "base.world"
 local task = require "base.task"
 local config = require "facts.config"
+local blame = require "work.blame"
 local consent = require "work.consent"
 local hosts = require "work.hosts"
 local identity = require "work.identity"
@@ -58,6 +59,8 @@ local function run_steps(run)
       index = index + 1
     elseif step.machine and fail.is(result, "machine") and run.session then
       run.ui:fail(fail.message(result))
+      local own = blame.now()
+      if own then blame.raise(own) end
       give_up_host(run, result)
       local own_script = run.made.payload.own
       run.undo(run.session, run.provider, fail.message(result))

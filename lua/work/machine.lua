@@ -140,7 +140,11 @@ function machine.boot(provider, session, made, seen)
       last = fail.message(instance)
     end
   end
-  fail.raise("machine", ("the machine did not come up within %s (last seen: %s)"):format(clock.duration(limit), last), { host = answered })
+  if not answered then
+    fail.raise("transient", ("whether the machine came up within %s cannot be asked (%s); no other one is rented for that"):format(
+      clock.duration(limit), last))
+  end
+  hosts.raise(("the machine did not come up within %s (last seen: %s)"):format(clock.duration(limit), last))
 end
 
 --- Is the embedded guest there? Builds for systems without one cannot rent.

@@ -9,6 +9,7 @@ local fail = require "base.fail"
 local log = require "base.log"
 local task = require "base.task"
 local config = require "facts.config"
+local blame = require "work.blame"
 local consent = require "work.consent"
 local gpus = require "facts.gpus"
 local guarding = require "work.guarding"
@@ -24,7 +25,6 @@ local skew = require "work.skew"
 local trusted = require "work.trusted"
 local twins = require "work.twins"
 
-local SILENT_MACHINES = 2    -- in a row without a handshake: suspect the user's own network
 local RATE_TRIES, RATE_PAUSE = 5, 15 -- creates that came too fast; seconds
 local ODD_REFUSALS = 3       -- creates refused for other reasons than capacity
 local SHORTEST_HANDSHAKE = 8 -- seconds; the tunnel's own timers do not run faster for simulators
@@ -225,7 +225,11 @@ function steps.boot(run)
   end)
   run.journal:append("booting", run.session.token, { endpoint = run.endpoint, before = before })
   run.ui:progress { text = "Delivering the guard" }
-  run.made.way.deliver(run.endpoint, run.made)
+  local ok, problem = fail.try(run.made.way.deliver, run.endpoint, run.made)
+  if not ok and problem.unreached then
+    blame.unreached(run, fail.message(problem), "took no connection", "connections to ports like " .. run.endpoint.push)
+  end
+  if not ok then error(problem, 0) end
   run.ui:done("Instance running, guard program delivered")
 end
 
@@ -234,7 +238,7 @@ function steps.tunnel(run)
   link.ensure()
   link.reload()
   local limit = math.max(pace.seconds(run.made.way.handshake), SHORTEST_HANDSHAKE)
-  local until_, pause = clock.now() + limit, 0.02
+  local until_, pause, unsent = clock.now() + limit, 0.02, nil
   repeat
     local state = link.status()
     if state and state.session == run.session.token and state.tunnel and state.tunnel.handshake_age then
@@ -244,15 +248,14 @@ function steps.tunnel(run)
       return
     end
     if state and state.problem then fail.raise("config", state.problem) end
+    local own = blame.unsent(state)
+    unsent = own and (unsent or clock.now()) or nil
+    if own and clock.now() - unsent >= pace.seconds(blame.OWN_SECONDS) then blame.raise(own) end
     task.sleep(pause)
     pause = math.min(pause * 1.1, 0.5)
   until clock.now() > until_
-  run.silent = run.silent + 1
-  if run.silent >= SILENT_MACHINES then
-    fail.raise("refused", ("%d machines in a row gave no tunnel handshake over UDP; your own network probably blocks UDP, so no third one is rented")
-      :format(run.silent))
-  end
-  fail.raise("machine", ("no tunnel handshake over UDP with %s:%d within %s"):format(run.endpoint.host, run.endpoint.port, clock.duration(limit)))
+  blame.unreached(run, ("no tunnel handshake over UDP with %s:%d within %s"):format(run.endpoint.host, run.endpoint.port, clock.duration(limit)),
+    "gave no tunnel handshake over UDP", "UDP")
 end
 
 -- Raises when the guard has not yet seen that it could end the machine: the harmless half of that call was answered (DESIGN §1.15).

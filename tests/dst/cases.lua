@@ -19,6 +19,7 @@ local GROUPS = {
   "kinds",
   "limits",
   "machine",
+  "network",
   "outage",
   "price",
   "proof",

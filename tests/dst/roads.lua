@@ -39,7 +39,7 @@ function roads.open(self, options, process)
   local listeners, stamp = {}, options.stamp_after
   -- A machine answers only what is stamped later than all that it saw; a tunnel's own stamps never go back.
   function handle.guest()
-    local guest = open and far_end(self, options.endpoint_port) or nil
+    local guest = open and not self.no_way and far_end(self, options.endpoint_port) or nil
     if not guest then return nil end
     stamp = math.max(stamp + 0.016, sim.now + sim.skew)
     if guest.shaken_by ~= handle and guest.stamp and stamp <= guest.stamp then return nil end
@@ -60,8 +60,8 @@ function roads.open(self, options, process)
   end
   function handle.status()
     if handle.guest() then last = sim.now end
-    return { handshake_age = last and sim.now - last + 0.1 or nil, stamp = math.ceil(stamp), rx = 0, tx = 0,
-      connections = 0, carrier = "udp" }
+    return { handshake_age = last and sim.now - last + 0.1 or nil, unsent = self.no_way and "Network is unreachable" or nil,
+      stamp = math.ceil(stamp), rx = 0, tx = 0, connections = 0, carrier = "udp" }
   end
   function handle.endpoint(_, _, port) options.endpoint_port = port end
   function handle.close()

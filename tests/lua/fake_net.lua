@@ -111,6 +111,8 @@ end
 -- A pair of connected sockets, the second waiting at the listener.
 local function connect(p, options)
   local name = name_of(options)
+  local other = p.sim.connecting and not options.unix and p.sim.connecting(options) -- { socket } or { nil, sentence, code }
+  if other then return table.unpack(other, 1, 3) end
   local listener = p.sim.listeners[name]
   if not listener then
     return nil, name .. (options.unix and ": No such file or directory" or ": Connection refused"), options.unix and "missing" or "refused"
