@@ -1,13 +1,17 @@
 -- SPDX-License-Identifier: MIT
--- Texts from elsewhere (clouds, models, file names, the environment) as they may be kept and shown: valid UTF-8, nothing that moves a
--- cursor, hides or reorders what is read, and cut only between characters. Pure.
+-- Texts from elsewhere (clouds, models, file names, the environment) as they may be kept and shown: valid
+-- UTF-8, nothing that moves a cursor, hides or reorders what is read, and cut only between characters.
+-- Pure.
 
 local clean = {}
 
 local CONTROL = "[\0-\8\11-\31\127]" -- line breaks and tabs are text
 
--- Characters that are not seen and change how others are seen: C1 controls, marks of direction, separators, the byte order mark.
-local INVISIBLE = { "\xc2[\x80-\x9f]", "\xd8\x9c", "\xe2\x80[\x8e\x8f\xa8-\xae]", "\xe2\x81[\xa6-\xa9]", "\xef\xbb\xbf" }
+-- Characters that are not seen and change how others are seen: C1 controls, marks of direction, separators,
+-- the byte order mark.
+local INVISIBLE = {
+  "\xc2[\x80-\x9f]", "\xd8\x9c", "\xe2\x80[\x8e\x8f\xa8-\xae]", "\xe2\x81[\xa6-\xa9]", "\xef\xbb\xbf",
+}
 local LEADS = "[\xc2\xd8\xe2\xef]"
 
 local function byte_shown(byte) return ("\\x%02X"):format(byte:byte()) end
@@ -44,7 +48,8 @@ local function uncontrolled(text, styled)
   end))
 end
 
---- The text with all that is no text made visible, as \xNN or \u{NNNN}; line breaks and tabs stay. styled: colours stay too.
+--- The text with all that is no text made visible, as \xNN or \u{NNNN}; line breaks and tabs stay. styled:
+-- colours stay too.
 function clean.text(text, styled)
   return clean.visible(clean.bytes(uncontrolled(text, styled)))
 end
@@ -65,13 +70,15 @@ function clean.lines(text)
   return clean.text(unstyled(text:gsub("^[\x80-\xbf]+", ""):gsub("\r\n", "\n")))
 end
 
---- What somebody else said, as a part of one line: without sequences for terminals, blanks for line breaks, at most `most` (300) bytes.
+--- What somebody else said, as a part of one line: without sequences for terminals, blanks for line breaks,
+-- at most `most` (300) bytes.
 function clean.line(text, most)
   text = unstyled(text):gsub("[%s\0-\31\127]+", " ")
   return clean.cut(clean.text(text:match("^ ?(.-) ?$")), most or 300)
 end
 
---- A value with every text in it, keys included, as clean.text has it. The tables are changed in place. → value
+--- A value with every text in it, keys included, as clean.text has it. The tables are changed in place. →
+-- value
 function clean.deep(value)
   if type(value) == "string" then return clean.text(value) end
   if type(value) ~= "table" then return value end

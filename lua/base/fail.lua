@@ -18,7 +18,8 @@ for _, kind in ipairs(fail.kinds) do known[kind] = true end
 
 local failure = { __name = NAME, __tostring = function(self) return self.message end }
 
--- A failure from its fields; kind and message are required. Whatever bytes somebody's words in the message have, it is text.
+-- A failure from its fields; kind and message are required. Whatever bytes somebody's words in the message
+-- have, it is text.
 function fail.new(fields)
   if not known[fields.kind] then error(("%q is no kind of failure"):format(tostring(fields.kind)), 2) end
   if type(fields.message) ~= "string" then error("a failure needs a message", 2) end

@@ -23,8 +23,8 @@ function json.array(t) return setmetatable(t or {}, array_mark) end
 -- Marks a table so that it encodes as an object. → t
 function json.object(t) return setmetatable(t or {}, object_mark) end
 
--- In place: integral floats become integers, null fields vanish, and with them what is no number (1e999). A null inside an array stays
--- json.null: a list with a hole must not pass for a shorter list.
+-- In place: integral floats become integers, null fields vanish, and with them what is no number (1e999). A
+-- null inside an array stays json.null: a list with a hole must not pass for a shorter list.
 local function normalise(value, nulls)
   for key, item in pairs(value) do -- order: free
     local kind = type(item)
@@ -43,14 +43,15 @@ local function normalise(value, nulls)
   return value
 end
 
--- Half of a surrogate pair means no character; programs that took bytes for text write it (Python's surrogateescape).
+-- Half of a surrogate pair means no character; programs that took bytes for text write it (Python's
+-- surrogateescape).
 local function unpaired(text)
   text = text:gsub("\\u[dD][89aAbB]%x%x\\u[dD][c-fC-F]%x%x", function(pair) return pair:gsub("\\", "\0") end)
   return (text:gsub("\\u[dD][89a-fA-F]%x%x", "\\ufffd"):gsub("%z", "\\"))
 end
 
--- The value of a JSON text, or nil, sentence. nulls: fields that are null stay, as json.null. What is no UTF-8 in it becomes U+FFFD: one
--- bad byte in one label must not take the list of machines away.
+-- The value of a JSON text, or nil, sentence. nulls: fields that are null stay, as json.null. What is no
+-- UTF-8 in it becomes U+FFFD: one bad byte in one label must not take the list of machines away.
 function json.decode(text, nulls)
   if type(text) ~= "string" then error("json.decode needs a text, got a " .. type(text), 2) end
   text = utf8.len(text) and text or clean.bytes(text, "\xef\xbf\xbd")
@@ -69,8 +70,9 @@ local function escape(byte) return ESCAPES[byte] or ("\\u%04x"):format(byte:byte
 
 local function escape_unseen(character) return ("\\u%04x"):format(utf8.codepoint(character)) end
 
--- A byte that is no UTF-8, of a folder's name for example, is written as the four characters \xNN: JSON that comes after money was spent
--- never fails. What no eye sees is escaped, so that the text can be shown on a terminal.
+-- A byte that is no UTF-8, of a folder's name for example, is written as the four characters \xNN: JSON
+-- that comes after money was spent never fails. What no eye sees is escaped, so that the text can be shown
+-- on a terminal.
 local function encode_string(text)
   if not utf8.len(text) then text = clean.bytes(text) end
   text = text:gsub('[%c"\\]', escape)
@@ -144,7 +146,8 @@ function encode(out, value, indent, depth)
   end
 end
 
--- The JSON text of a value, keys sorted; `indent` spaces per level, or one line. Raises on what JSON cannot hold.
+-- The JSON text of a value, keys sorted; `indent` spaces per level, or one line. Raises on what JSON cannot
+-- hold.
 function json.encode(value, indent)
   if value == nil then error("json.encode needs a value; json.null is written as null", 2) end
   local out = {}

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What the environment says about proxies and trusted certificates: one list of names, for our own requests, for the agent and for
--- scheduled runs.
+-- What the environment says about proxies and trusted certificates: one list of names, for our own
+-- requests, for the agent and for scheduled runs.
 
 local clean = lazy "base.clean"
 local log = lazy "base.log"
@@ -10,7 +10,8 @@ local surroundings = {}
 
 --- The variables, as curl(1) knows them. (It ignores HTTP_PROXY, which a web server could be made to set.)
 surroundings.names = {
-  "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR",
+  "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY",
+  "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR",
 }
 
 local adopted = {} -- what a schedule kept of the shell in which it was made
@@ -44,11 +45,12 @@ local function first(...)
   end
 end
 
---- Through what a request to another computer goes, which is always https. → proxy or nil, the hosts that need none or nil. A password
--- in the proxy's address is hidden from then on.
+--- Through what a request to another computer goes, which is always https. → proxy or nil, the hosts that
+-- need none or nil. A password in the proxy's address is hidden from then on.
 function surroundings.proxy()
   local proxy = first("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
-  local password = proxy and proxy:match("^[%w+.-]+://[^/@]*:([^/]+)@") or proxy and proxy:match("^[^/@:]*:([^/]+)@")
+  local bare = proxy and proxy:gsub("^[%w+.-]+://", "")
+  local password = bare and bare:match("^[^/@:]*:([^/]+)@")
   if password then log.hide(password) end
   return proxy, first("no_proxy", "NO_PROXY")
 end

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The terminal: what is printed is text, colour only where a person looks at it; only what draws moves the cursor.
+-- The terminal: what is printed is text, colour only where a person looks at it; only what draws moves the
+-- cursor.
 
 local host = ...
 
@@ -9,7 +10,8 @@ local term = {}
 
 local terminal = host.terminal
 
--- Colours, line breaks and tabs pass; what else is no text (a folder's name may hold anything) is shown as \xNN.
+-- Colours, line breaks and tabs pass; what else is no text (a folder's name may hold anything) is shown as
+-- \xNN.
 local function printed(text)
   return text:find("[\0-\8\11-\31\127-\255]") and clean.text(text, true) or text
 end
@@ -17,7 +19,8 @@ end
 function term.out(text) terminal.write("out", printed(text)) end
 function term.err(text) terminal.write("err", printed(text)) end
 
--- Writes sequences of our own making, which move the cursor, to "out" or "err" as they are; what others said in them must be clean.
+-- Writes sequences of our own making, which move the cursor, to "out" or "err" as they are; what others
+-- said in them must be clean.
 function term.draw(stream, text) terminal.write(stream, text) end
 
 -- Whether "in", "out" or "err" is a terminal.
@@ -38,7 +41,8 @@ local function coloured(stream)
   return terminal.is(stream) and (no_color == nil or no_color == "") and host.process.getenv("TERM") ~= "dumb"
 end
 
--- The text in a style (bold dim red green yellow blue magenta cyan) for a stream ("out"), plain where colour is off.
+-- The text in a style (bold dim red green yellow blue magenta cyan) for a stream ("out"), plain where
+-- colour is off.
 function term.style(name, text, stream)
   local code = STYLES[name]
   if not code then error(("%q is no style"):format(tostring(name)), 2) end
@@ -59,8 +63,9 @@ function term.ask(prompt)
   return stdin():read_line()
 end
 
--- The person at the controlling terminal, whatever stdin and stdout are; what was typed before is dropped, as it answers no question.
--- → connection (write, read_line, close), or nil, sentence, code: "missing" (there is none), "background" (it belongs to another job)
+-- The person at the controlling terminal, whatever stdin and stdout are; what was typed before is dropped,
+-- as it answers no question. → connection (write, read_line, close), or nil, sentence, code: "missing"
+-- (there is none), "background" (it belongs to another job)
 function term.person()
   local socket, sentence, code = terminal.tty()
   if not socket then return nil, sentence, code end

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Rules of a time zone as POSIX writes them, like CET-1CEST,M3.5.0,M10.5.0/3 or <+03>-3: what TZ may hold, and what stands at the end
--- of a TZif file for all time after its last transition (RFC 8536 §3.3). Pure.
+-- Rules of a time zone as POSIX writes them, like CET-1CEST,M3.5.0,M10.5.0/3 or <+03>-3: what TZ may hold,
+-- and what stands at the end of a TZif file for all time after its last transition (RFC 8536 §3.3). Pure.
 
 local clock = lazy "base.clock"
 

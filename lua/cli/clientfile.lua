@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- `endpoint --for CLIENT --write`: puts the configuration into the client's own file. What is there stays; what would be replaced is asked.
+-- `endpoint --for CLIENT --write`: puts the configuration into the client's own file. What is there stays;
+-- what would be replaced is asked.
 local clean = require "base.clean"
 local fail = require "base.fail"
 local files = require "base.files"
@@ -19,8 +20,8 @@ local function refuse(message) fail.raise("config", message .. "; nothing was ch
 function M.path(name)
   local path = clients.file(name, process.getenv, files.exists)
   local home = process.getenv "HOME"
-  if path and home and home ~= "" and path:sub(1, #home + 1) == home .. "/" then return path, "~" .. path:sub(#home + 1) end
-  return path, path
+  local within = path and home and home ~= "" and path:sub(1, #home + 1) == home .. "/"
+  return path, within and "~" .. path:sub(#home + 1) or path
 end
 
 -- The text of a file that may be changed, and its mode; nil when there is none.
@@ -49,11 +50,15 @@ local function merged(path, text, list)
   local replaced = {}
   for _, member in ipairs(list) do
     local made, old = jsontext.set(text, member.path, member.value)
-    if not made then refuse(("%s cannot be read as JSON (%s); put that right, or put in by hand what endpoint prints"):format(path, old)) end
+    if not made then
+      refuse(("%s cannot be read as JSON (%s); put that right, or put in by hand what endpoint prints"):format(path,
+        old))
+    end
     if not old then
       text = made
     elseif not member.mild and not same(old, member.value) then
-      text, replaced[#replaced + 1] = made, { name = table.concat(member.path, "."), old = clean.line(old, 100) }
+      text = made
+      replaced[#replaced + 1] = { name = table.concat(member.path, "."), old = clean.line(old, 100) }
     end
   end
   return text, replaced
@@ -62,10 +67,14 @@ end
 -- The new text of the file. → text (nil: it says all of it already), mode, what is replaced
 local function plan(name, path, endpoint)
   local text, mode = present(path)
-  local whole, list = table.concat(clients.find(name)(endpoint), "\n") .. "\n", clients.members(name, endpoint)
+  local whole = table.concat(clients.find(name)(endpoint), "\n") .. "\n"
+  local list = clients.members(name, endpoint)
   if not text or not text:find "%S" then return whole, mode or NEW_FILE, {} end
   if text == whole then return nil end
-  if not list then refuse(("%s exists already and cannot be merged; put in by hand what endpoint --for %s prints"):format(path, name)) end
+  if not list then
+    refuse(("%s exists already and cannot be merged; put in by hand what endpoint --for %s prints"):format(path,
+      name))
+  end
   local made, replaced = merged(path, text, list)
   return made ~= text and made or nil, mode, replaced
 end
@@ -76,7 +85,8 @@ local function agreed(ctx, path, replaced)
   local told = {}
   for index, each in ipairs(replaced) do told[index] = ("%s is %s"):format(each.name, each.old) end
   if not ctx.asks then
-    refuse(("in %s %s, and there is nobody to ask; say -y to replace it"):format(path, table.concat(told, ", ")))
+    refuse(("in %s %s, and there is nobody to ask; say -y to replace it"):format(path,
+      table.concat(told, ", ")))
   end
   ctx.print(("In %s:\n  %s"):format(path, table.concat(told, "\n  ")))
   return term.agrees(term.ask "Replace it? [y/N] ")
@@ -87,9 +97,12 @@ end
 function M.write(ctx, name, endpoint)
   local path, shown = M.path(name)
   if not path then
-    fail.raise("usage", ("--write: %s reads no file of its own but its environment; run what `continueplz endpoint --for %s` prints"):format(name, name))
+    fail.raise("usage", ("--write: %s reads no file of its own but its environment; "
+      .. "run what `continueplz endpoint --for %s` prints"):format(name, name))
   end
-  if path:sub(1, 1) ~= "/" then refuse("HOME is not set, so nobody knows where the file of " .. name .. " is") end
+  if path:sub(1, 1) ~= "/" then
+    refuse("HOME is not set, so nobody knows where the file of " .. name .. " is")
+  end
   local text, mode, replaced = plan(name, path, endpoint)
   local code, status = 0, "written"
   if not text then

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Words of a command line and other texts as they may be shown: whatever bytes were typed, a sentence about them is text and stays short, and JSON
--- is JSON. Pure.
+-- Words of a command line and other texts as they may be shown: whatever bytes were typed, a sentence about
+-- them is text and stays short, and JSON is JSON. Pure.
 local clean = lazy "base.clean"
 local fail = lazy "base.fail"
 local json = lazy "base.json"
@@ -12,8 +12,8 @@ local LONGEST = 200 -- bytes of a word without a blank
 local KEPT = 80
 local DEEPEST = 50
 
---- A value as JSON can hold it: numbers that are none become null, functions and the like their name, mixed keys texts, and what lies
--- too deep (or in a circle) a word.
+--- A value as JSON can hold it: numbers that are none become null, functions and the like their name, mixed
+-- keys texts, and what lies too deep (or in a circle) a word.
 function M.cleaned(value, depth)
   depth = depth or 0
   local kind = type(value)
@@ -47,7 +47,8 @@ function M.encoded(object)
   return ok and text or json.encode(M.cleaned(object))
 end
 
---- A sentence that may hold words as they were typed. → text without control characters and bad bytes, very long words cut
+--- A sentence that may hold words as they were typed. → text without control characters and bad bytes, very
+-- long words cut
 function M.presentable(sentence)
   return (clean.text(sentence):gsub("%S+", function(word)
     if #word > LONGEST then

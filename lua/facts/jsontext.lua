@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Puts members into the text of a JSON file of somebody else's: all other bytes stay, comments and trailing commas (JSONC) included. Pure.
+-- Puts members into the text of a JSON file of somebody else's: all other bytes stay, comments and trailing
+-- commas (JSONC) included. Pure.
 local json = require "base.json"
 
 local M = {}
@@ -37,8 +38,8 @@ end
 
 local value_end
 
--- The members of the object that begins here. → array of { key=, at=, stop= of the value, comma= position of the comma behind or nil },
--- position of its closing brace
+-- The members of the object that begins here. → array of { key=, at=, stop= of the value, comma= position
+-- of the comma behind or nil }, position of its closing brace
 local function members(text, at, depth)
   local list = {}
   at = skip(text, at + 1)
@@ -109,7 +110,8 @@ local function added(text, at, list, close, key, value)
   local name = json.encode(key)
   if last and not text:sub(at, close):find("\n", 1, true) then
     local place = last.comma or last.stop - 1
-    return text:sub(1, place) .. (last.comma and " " or ", ") .. name .. ": " .. json.encode(value) .. text:sub(place + 1)
+    local member = (last.comma and " " or ", ") .. name .. ": " .. json.encode(value)
+    return text:sub(1, place) .. member .. text:sub(place + 1)
   end
   local inner = last and indent_at(text, last.at) or outer .. "  "
   local member = "\n" .. inner .. name .. ": " .. written(value, inner)
@@ -120,7 +122,7 @@ local function added(text, at, list, close, key, value)
 end
 
 local function set(text, at, path, depth, value)
-  if text:sub(at, at) ~= "{" then damaged(text, at, depth == 1 and "it is no object" or path[depth - 1] .. " is no object") end
+  if text:sub(at, at) ~= "{" then damaged(text, at, (path[depth - 1] or "it") .. " is no object") end
   local list, close = members(text, at, depth)
   local found
   for _, member in ipairs(list) do

@@ -1,9 +1,11 @@
 -- SPDX-License-Identifier: MIT
--- Keys as people paste them: what surely belongs to the paste and not to the key is taken off, all else has its own sentence. No sentence
--- shows anything of the key. Pure.
+-- Keys as people paste them: what surely belongs to the paste and not to the key is taken off, all else has
+-- its own sentence. No sentence shows anything of the key. Pure.
 local M = {}
 
-local PAIRS = { { '"', '"' }, { "'", "'" }, { "`", "`" }, { "“", "”" }, { "„", "“" }, { "‘", "’" }, { "«", "»" }, { "<", ">" } }
+local PAIRS = {
+  { '"', '"' }, { "'", "'" }, { "`", "`" }, { "“", "”" }, { "„", "“" }, { "‘", "’" }, { "«", "»" }, { "<", ">" },
+}
 
 -- NAME=… of a line of .env: a name has an underscore, so that the padding of base64 makes none.
 local function named(text)
@@ -20,14 +22,19 @@ local function unquoted(text)
   return text
 end
 
+local function bared(text)
+  return (text:gsub("\27%[20[01]~", ""):gsub("^\239\187\191", ""):match("^%s*(.-)%s*$"):gsub("^export%s+", ""))
+end
+
 local function once(text)
-  text = text:gsub("\27%[20[01]~", ""):gsub("^\239\187\191", ""):match("^%s*(.-)%s*$"):gsub("^export%s+", "")
+  text = bared(text)
   local _, value = named(text)
   text = (value or text):gsub("^[Aa]uthorization%s*:%s*", ""):gsub("^[Bb]earer%s+", "")
   return unquoted(text)
 end
 
---- Without the marks of a bracketed paste, a byte order mark, blanks, a NAME= or `Authorization: Bearer` in front, and quotes around.
+--- Without the marks of a bracketed paste, a byte order mark, blanks, a NAME= or `Authorization: Bearer` in
+-- front, and quotes around.
 function M.unwrapped(text)
   local before
   repeat
@@ -38,7 +45,7 @@ end
 
 -- The setting whose line this is, when it is another's than `name`.
 local function of_another(text, name)
-  local found = named(text:gsub("\27%[20[01]~", ""):gsub("^\239\187\191", ""):match("^%s*(.-)%s*$"):gsub("^export%s+", ""))
+  local found = named(bared(text))
   if not found or found:upper() == name then
     return nil
   end
@@ -72,7 +79,8 @@ local function wrong(key)
   elseif key:find("%s") then
     return "the key has a blank in its middle, so more than the key was pasted, or it was broken into two"
   elseif key:find("[^%g]") then
-    return "the key has a letter or dash that no key has, as text programs make them; copy it again as plain text"
+    return "the key has a letter or dash that no key has, as text programs make them; "
+      .. "copy it again as plain text"
   end
   return nil
 end

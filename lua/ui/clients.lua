@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- What clients need to use the model (facts/serving.md §5). endpoint: { url=, openai= url/v1, model=, context=, no_proxy=|nil: the value with
--- which a client asks this computer directly, proxied= a proxy is set } → lines. Pure.
--- /v1 is used wherever a client can: clients of the native API change the context and so have the model loaded again.
+-- What clients need to use the model (facts/serving.md §5). endpoint: { url=, openai= url/v1, model=,
+-- context=, no_proxy=|nil: the value with which a client asks this computer directly, proxied= a proxy is
+-- set } → lines. Pure. /v1 is used wherever a client can: clients of the native API change the context and
+-- so have the model loaded again.
 local json = require "base.json"
 
 local M = {}
@@ -67,7 +68,8 @@ function formats.codex(endpoint)
   }
 end
 
--- Claude Code believes in 200k tokens unless it is told; its main and its small model are both named (facts/additions-2026-11.md).
+-- Claude Code believes in 200k tokens unless it is told; its main and its small model are both named
+-- (facts/additions-2026-11.md).
 function formats.claude(endpoint)
   local lines = exports(endpoint.proxied and direct({}, endpoint) or {}, {
     { "ANTHROPIC_BASE_URL", endpoint.url }, { "ANTHROPIC_AUTH_TOKEN", "continueplz" }, { "ANTHROPIC_API_KEY", "" },
@@ -152,7 +154,8 @@ function M.members(name, endpoint)
   return members[name] and members[name](endpoint)
 end
 
--- Where the file of a client is: variable that names its folder, folder below HOME, names, the last of which is made when there is none.
+-- Where the file of a client is: variable that names its folder, folder below HOME, names, the last of
+-- which is made when there is none.
 local places = {
   continue = { "CONTINUE_GLOBAL_DIR", ".continue", "", { "config.yaml" } }, codex = { "CODEX_HOME", ".codex", "", { "config.toml" } },
   opencode = { "XDG_CONFIG_HOME", ".config", "/opencode", { "opencode.jsonc", "opencode.json" } },

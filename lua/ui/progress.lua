@@ -257,7 +257,7 @@ function Screen:ask(lines, question)
     end
     person:close()
   end })
-  person:write("\n" .. INDENT .. table.concat(lines, "\n" .. INDENT) .. "\n" .. INDENT .. question)
+  person:write(clean.text("\n" .. INDENT .. table.concat(lines, "\n" .. INDENT) .. "\n" .. INDENT .. question, true))
   answered = person:read_line()
   return answered
 end

@@ -38,8 +38,9 @@ local function assignment(text)
   return text:match("^%s*[\"']?([%a_][%w_]*)[\"']?%s*=%s*[\"']?([^\"'\n]*)")
 end
 
---- Where a block goes: above every line that sets a variable, which would hold for our lines as well (CRON_TZ, SHELL, PATH), and above
---- the first job; but below comments and where mail goes, which may be meant for us. Pure.
+--- Where a block goes: above every line that sets a variable, which would hold for our lines as well
+-- (CRON_TZ, SHELL, PATH), and above
+-- the first job; but below comments and where mail goes, which may be meant for us. Pure.
 -- @return text above, text below
 function crontab.place(text)
   local at = 1
@@ -62,7 +63,8 @@ local function disturber(text)
   return found
 end
 
---- A word for sh in a crontab. Pure. A % ends the line for some crons, escaped or not for others, so sh makes one where it is needed.
+--- A word for sh in a crontab. Pure. A % ends the line for some crons, escaped or not for others, so sh
+-- makes one where it is needed.
 function crontab.quote(word)
   if word:find("^[%w_@+=:,./-]+$") then return word end
   local pieces = {}

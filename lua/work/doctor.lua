@@ -8,6 +8,7 @@ local http = require "base.http"
 local log = require "base.log"
 local net = require "base.net"
 local process = require "base.process"
+local surroundings = require "base.surroundings"
 local task = require "base.task"
 local world = require "base.world"
 local clouds = require "facts.clouds"
@@ -114,6 +115,23 @@ local function addresses()
     list[#list + 1] = row and config.get(row.name) or nil
   end
   return list
+end
+
+-- What the environment says about the way to the clouds, where it says anything.
+local function around(add)
+  local proxy, without = surroundings.proxy()
+  if proxy then
+    add("proxy", "ok", ("requests to clouds go through %s%s"):format(proxy:gsub("([^/@:]*:)[^/@]*@", "%1[hidden]@"), without
+      and ", but not to " .. without or ""))
+  end
+  local file, dir = surroundings.trust()
+  for _, path in ipairs { file or dir, file and dir } do
+    if not files.exists(path) then
+      add("certificates", "problem", path .. " does not exist, so no cloud is trusted", "mend or unset SSL_CERT_FILE, SSL_CERT_DIR or CURL_CA_BUNDLE")
+    else
+      add("certificates", "ok", path .. " says whom to trust")
+    end
+  end
 end
 
 -- Each address is looked at without a key: does it answer, and what time is it there?
@@ -252,6 +270,7 @@ function doctor.examine(wrong)
   home(add)
   env_file(add, wrong)
   local results = cloud_keys(add)
+  around(add)
   network(add)
   local agent_runs, tunnel = leftovers.agent(add)
   udp(add, tunnel)

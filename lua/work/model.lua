@@ -19,7 +19,7 @@ local LOG_SECONDS = 2
 -- The last line that the engine said on its machine, or nil.
 local function last_words()
   local ok, text = fail.try(link.engine_log)
-  local words = ok and text:gsub("%s+$", ""):match("([^\r\n]+)$")
+  local words = ok and text:gsub("^[\x80-\xbf]+", ""):gsub("%s+$", ""):match("([^\r\n]+)$")
   return words and clean.line(words) or nil
 end
 

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Schedules as user timers of systemd: a service and a timer for each end of the day, in ~/.config/systemd/user.
+-- Schedules as user timers of systemd: a service and a timer for each end of the day, in
+-- ~/.config/systemd/user.
 local clean = require "base.clean"
 local clock = require "base.clock"
 local fail = require "base.fail"
@@ -29,16 +30,17 @@ end
 
 local function unit(home, which, kind) return ("continueplz-%s-%s.%s"):format(schedule.id(home), which, kind) end
 
---- A word of ExecStart (systemd.service(5), systemd.unit(5)): `%` and `$` would be replaced, quotes and backslashes would be read, and a
---- line with bytes that are no UTF-8 would be left out. Pure.
+--- A word of ExecStart (systemd.service(5), systemd.unit(5)): `%` and `$` would be replaced, quotes and
+-- backslashes would be read, and a
+-- line with bytes that are no UTF-8 would be left out. Pure.
 function timers.quote(word)
   word = word:gsub("%%", "%%%%"):gsub("%$", "$$")
   if word:find("^[%w_@+=:,./%%$-]+$") then return word end
   return '"' .. clean.bytes((word:gsub("\\", "\\\\"):gsub('"', '\\"'))) .. '"'
 end
 
--- The command line. The program's own path may not hold what an argument may (quotes and backslashes are refused, `$` is not replaced):
--- then sh starts it.
+-- The command line. The program's own path may not hold what an argument may (quotes and backslashes are
+-- refused, `$` is not replaced): then sh starts it.
 local function exec(words)
   if words[1]:find("[^%w_@+=:,./ %%-]") then
     words = table.move(words, 1, #words, 4, { "/bin/sh", "-c", 'exec "$0" "$@"' })
@@ -74,8 +76,8 @@ local function skipped(plan, which)
   return calendar.skipped(calendar.parse_time(plan[which]), clock.wall(), YEARS * 365, calendar.parse_days(plan.days))
 end
 
--- On the day on which the clock skips a time of day systemd would leave it out, a stop too: such days are named, years ahead. Of a start
--- and a stop that are skipped together only the stop is made up for.
+-- On the day on which the clock skips a time of day systemd would leave it out, a stop too: such days are
+-- named, years ahead. Of a start and a stop that are skipped together only the stop is made up for.
 local function jumps(plan, which)
   local now, lines, taken = clock.wall(), {}, {}
   if zone.offset(now) ~= zone.system_offset(now) then return "" end

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- What scheduled runs keep of the shell in which the schedule was made: its proxies and certificates (base.surroundings), since cron and
--- timers have none of it. They stand in a private file, not in the lines, for a proxy's address may hold a password.
+-- What scheduled runs keep of the shell in which the schedule was made: its proxies and certificates
+-- (base.surroundings), since cron and timers have none of it. They stand in a private file, not in the
+-- lines, for a proxy's address may hold a password.
 local fail = require "base.fail"
 local files = require "base.files"
 local surroundings = require "base.surroundings"
@@ -17,7 +18,9 @@ function unattended.keep(home)
   local lines, names = { "# Written by `continueplz schedule add`: what its runs have of that shell." }, {}
   for _, each in ipairs(surroundings.list()) do
     local value, why = dotenv.quoted(each.value)
-    if not value then fail.raise("config", ("%s cannot be kept for the schedule: %s"):format(each.name, why)) end
+    if not value then
+      fail.raise("config", ("%s cannot be kept for the schedule: %s"):format(each.name, why))
+    end
     lines[#lines + 1], names[#names + 1] = each.name .. "=" .. value, each.name
   end
   if #names == 0 then
@@ -26,7 +29,9 @@ function unattended.keep(home)
   end
   if not files.exists(home) then files.mkdir(home) end
   local ok, why = files.write(unattended.path(home), table.concat(lines, "\n") .. "\n")
-  if not ok then fail.raise("config", "the schedule cannot keep " .. table.concat(names, ", ") .. ": " .. why) end
+  if not ok then
+    fail.raise("config", ("the schedule cannot keep %s: %s"):format(table.concat(names, ", "), why))
+  end
   return names
 end
 

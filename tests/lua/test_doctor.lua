@@ -21,6 +21,7 @@ return function(t)
   local function examine(options)
     options = options or {}
     local s = fake.new { env = { HOME = "/home/user" }, http = http(options) }
+    for name, value in pairs(options.shell or {}) do s.env[name] = value end -- order: free
     s.disk[HOME .. "/.env"] = { data = options.env or "VAST_API_KEY=" .. KEY .. "\n", mode = options.mode or 384, mtime = 0 }
     for path, text in pairs(options.files or {}) do s.disk[HOME .. "/" .. path] = { data = text, mode = 384, mtime = 0 } end -- order: free
     if options.prepare then
@@ -60,6 +61,16 @@ return function(t)
     for name, row in pairs(rows) do t:ok(row.state == "ok" or name == "disk" or name == "udp", text) end -- order: free
     t:equal(rows["key vast"].text:match("^ada, balance $12.50, 0 machines in the account"), "ada, balance $12.50, 0 machines in the account")
     t:ok(object.status ~= nil)
+  end)
+
+  t:case("proxies and certificates of the shell are told, a password in them is not", function()
+    local rows, _, _, texts = examine { shell = { https_proxy = "http://me:pw@proxy.corp:3128", NO_PROXY = "corp.example", SSL_CERT_FILE = "/no/such.pem" } }
+    t:ok(rows.proxy.text:find("http://me:[hidden]@proxy.corp:3128, but not to corp.example", 1, true) and not texts:find(":pw@", 1, true), rows.proxy.text)
+    t:equal({ rows.certificates.state, rows.certificates.text }, { "problem", "/no/such.pem does not exist, so no cloud is trusted" })
+    rows = examine { shell = { CURL_CA_BUNDLE = HOME .. "/.env" } }
+    t:equal({ rows.certificates.state, rows.proxy }, { "ok" })
+    rows = examine {}
+    t:equal({ rows.certificates, rows.proxy }, {})
   end)
 
   t:case("the clock: how far and which way", function()
