@@ -6,14 +6,6 @@ local json = lazy "base.json"
 
 local M = {}
 
--- Does one open session bill? true, false, or nil: not known.
-local function bills(session)
-  if session.unproven or session.doubted or session.unverifiable or not session.id and session.started then
-    return nil
-  end
-  return session.id ~= nil
-end
-
 --- Is money running for a home directory, by its journal? → true, false, or nil when that is not known
 function M.running(home)
   local ok, shown = fail.try(function()
@@ -24,7 +16,7 @@ function M.running(home)
   end
   local doubt = not require("work.folder").intact(home)
   for _, session in ipairs(shown) do
-    local one = bills(session)
+    local one = require("work.sessions").bills(session)
     if one then
       return true
     end

@@ -18,6 +18,9 @@ local function one(session)
     return ("not known: %s gives no proof that %s ended; look in its console, then type `continueplz ack`"):format(
       session.provider, session.id)
   end
+  if session.stopping and session.destroyed then
+    return ("not known yet: %s was told to end, and nobody has proven yet that it did (%s)"):format(name(session), format.hourly(hourly))
+  end
   if session.id then
     return ("running, %s for %s%s"):format(format.hourly(hourly), name(session),
       session.twin and (", and a second machine of the same create, %s"):format(session.twin) or "")

@@ -147,6 +147,14 @@ function sessions.lost_by_itself(session)
   return session.id ~= nil and BY_ITSELF[session.stopping] == true and session.ended ~= nil
 end
 
+--- Does an open session bill? true, false, or nil: not known. So it is from the moment when its end was acknowledged, or an attempt at it
+-- failed, until the end is proven.
+function sessions.bills(session)
+  local told = session.stopping and session.destroyed
+  if session.unproven or session.doubted or session.unverifiable or told or not session.id and session.started then return nil end
+  return session.id ~= nil
+end
+
 --- Should a user still hear of it: is it open, or ended without proof and not acknowledged?
 function sessions.is_shown(session)
   return not session.closed or session.unverifiable == true

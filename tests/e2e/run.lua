@@ -10,7 +10,7 @@ local WORKERS = 8 -- cases at once: they wait most of the time
 local pattern = ...
 
 -- The long cases come first, so that none of them is left to run alone at the end.
-local groups = { "faults", "crashes", "main", "clouds", "models", "homes",
+local groups = { "faults", "crashes", "main", "clouds", "models", "homes", "money",
   "input", "setup", "cron", "repl", "overrides", "refusals", "words", "editors", "consent", "screens", "golden" }
 
 local BOTH = { "vast", "lambda" } -- clouds that a case is played at unless it names its own
