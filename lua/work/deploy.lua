@@ -146,7 +146,10 @@ function deploy.up(want, ui, options)
   local undone, trouble = true, nil
   if not done then undone, trouble = fail.try(undo_rest, run, result) end
   book:release()
-  if not done then error(undone and result or trouble, 0) end
+  if not done then
+    if #book:open_sessions() > 0 then fail.try(link.ensure) end -- what could not be undone yet is the agent's from now on
+    error(undone and result or trouble, 0)
+  end
   link.reload()
   if result ~= "ready" then return result, run end
   return result, report.ready(run)

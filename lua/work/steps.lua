@@ -205,6 +205,9 @@ local function check_price(run, instance)
   if not instance.hourly or run.priced then return end
   run.priced = true
   local agreed = run.candidate.hourly - (run.candidate.offer.disk_hour or 0)
+  -- First the record: a machine that is given up for its price is billed by it all the same.
+  run.session.hourly, run.session.disk_hour = instance.hourly, instance.disk_hour or run.session.disk_hour
+  run.journal:append("repriced", run.session.token, { hourly = run.session.hourly, disk_hour = run.session.disk_hour })
   if instance.spot ~= nil and instance.spot ~= run.candidate.spot then
     fail.raise("machine", ("%s was rented as %s, but the cloud made it %s"):format(run.session.id,
       run.candidate.spot and "spot" or "on-demand", instance.spot and "spot" or "on-demand"))
@@ -212,8 +215,6 @@ local function check_price(run, instance)
   if instance.hourly > agreed * PRICE_TOLERANCE then
     fail.raise("machine", ("%s costs %s, but %s was agreed"):format(run.session.id, money(instance.hourly), money(agreed)))
   end
-  run.session.hourly, run.session.disk_hour = instance.hourly, instance.disk_hour or run.session.disk_hour
-  run.journal:append("repriced", run.session.token, { hourly = run.session.hourly, disk_hour = run.session.disk_hour })
 end
 
 function steps.boot(run)

@@ -269,7 +269,11 @@ local function finish(book, before, began, ui)
     end
   end
   tidy.rest(book, began) -- nobody may come by later
-  if #book:open_sessions() == 0 and #book:untidy() == 0 then link.quit() end
+  if #book:open_sessions() == 0 and #book:untidy() == 0 then
+    link.quit()
+  elseif book.lock then
+    fail.try(link.ensure) -- it goes on with what is still open, also when it had died before
+  end
   return results, doubt
 end
 

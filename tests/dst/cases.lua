@@ -9,6 +9,7 @@ local plays = require "dst.play"
 local cases = { list = {} }
 
 local GROUPS = {
+  "after",
   "agent",
   "clock",
   "cost",

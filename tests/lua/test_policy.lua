@@ -226,6 +226,10 @@ return function(t)
     t:equal(cost.final(session, 1900, nothing).source, "reckoned", "nothing is charged yet")
     session.twin_seconds = 900
     t:ok(math.abs(cost.so_far(session, 99999) - 0.2) < 1e-9, "a second machine of the same create costs as much")
+    local sessions = require "work.sessions"
+    local records = { { kind = "intent", token = "t", t = 1 }, { kind = "sent", token = "t", t = 2 }, { kind = "stopping", token = "t", t = 3 },
+      { kind = "absent", token = "t", t = 10, n = 1 }, { kind = "absent", token = "t", t = 90, n = 1 }, { kind = "absent", token = "t", t = 99, n = 2 } }
+    t:equal(sessions.fold(records)[1].ended, 90, "what was there again in between ended later")
     local stepped = { id = "6", hourly = 3.6, started = 1000, ended = 1090, plan = { minimum_seconds = 60 } }
     t:ok(math.abs(cost.so_far(stepped, 99999) - 0.12) < 1e-9, "each begun minute counts")
   end)

@@ -1,0 +1,59 @@
+-- SPDX-License-Identifier: MIT
+-- What goes on when nobody types anything any more, and a machine that is slow to show to whoever rented it.
+local scenes = require "dst.scenes"
+
+local OFF = { "IDLE_MINUTES=off", "DEADMAN_TIMEOUT_HOURS=off", "MAX_HOURS=off" }
+
+local function must(p, condition, invariant, what)
+  if not condition then p.judge:broken(invariant, what) end
+end
+
+local function told(p, text)
+  for _, line in ipairs(p.sim.log) do
+    if line.message:find("CRITICAL: " .. text, 1, true) then return true end
+  end
+  return false
+end
+
+-- The cloud takes no destroy of `bad` while stop is typed, and works again later.
+local function unproven_and_left(p, bad)
+  p:fault { name = "destroy.500", sticky = true, match = { label = bad } }
+  must(p, p:run "stop" == 1, "S2", "stop did not fail although a machine bills")
+  must(p, told(p, "Could not verify billing stopped"), "E4", "an end that was not proven is told nobody")
+  p:pass(300)
+  p.world.faults:clear()
+  p:pass(900)
+  must(p, #p.judge:open() == 0, "E2", "it bills on although the cloud works again and the agent knows of it")
+end
+
+return {
+  { name = "nobody types anything after a stop that was not proven", settings = OFF, play = function(p)
+    scenes.up(p)
+    unproven_and_left(p, p.judge.token_list[1])
+  end },
+  { name = "nobody types anything after a stop that proved one end of two", settings = OFF, play = function(p)
+    p.judge.allow_two = true
+    p:fault { name = "create.answer_lost", mode = "drop" }
+    p:fault { name = "create.slow_appear", seconds = 200, get = true }
+    scenes.up(p)
+    p:pass(10)
+    local agent = p:agent()
+    if agent then agent:kill() end
+    p:pass(300)
+    unproven_and_left(p, p.judge.token_list[1])
+  end },
+  { name = "nobody types anything after a start that could not be undone", settings = OFF, play = function(p)
+    p:fault { name = "create.price_changed", factor = 1.5, sticky = true }
+    p:fault { name = "destroy.500", sticky = true }
+    must(p, scenes.up(p) ~= 0, "S5", "a machine that is dearer than agreed is ready")
+    p:pass(300)
+    p.world.faults:clear()
+    p:pass(900)
+    must(p, #p.judge:open() == 0, "E2", "it bills on although the cloud works again and its record is there")
+  end },
+  { name = "a machine shows forty seconds after its create", play = function(p)
+    p:fault { name = "create.slow_appear", seconds = 40, get = true }
+    must(p, scenes.up(p) == 0, "E3", "no machine was had: " .. p.last.err)
+    must(p, #p.judge.token_list == 1, "E3", ("%d machines were rented for one that was slow to show"):format(#p.judge.token_list))
+  end },
+}
