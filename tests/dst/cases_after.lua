@@ -51,6 +51,20 @@ return {
     p:pass(900)
     must(p, #p.judge:open() == 0, "E2", "it bills on although the cloud works again and its record is there")
   end },
+  { name = "a lie of a minute, and destroy is refused", settings = OFF, play = function(p)
+    scenes.up(p)
+    p:fault { name = "destroy.500", sticky = true }
+    p:fault { name = "list.empty", sticky = true }
+    p:fault { name = "get.false_null", sticky = true }
+    p.sim:at(65, function()
+      p.world.faults:clear()
+      p:fault { name = "destroy.500", sticky = true }
+    end)
+    must(p, p:run "stop" == 1, "S2", "stop did not fail although the machine bills")
+    p.world.faults:clear()
+    p:pass(900)
+    must(p, #p.judge:open() == 0, "E2", "it bills on although the cloud works again")
+  end },
   { name = "a machine shows forty seconds after its create", play = function(p)
     p:fault { name = "create.slow_appear", seconds = 40, get = true }
     must(p, scenes.up(p) == 0, "E3", "no machine was had: " .. p.last.err)

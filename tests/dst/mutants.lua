@@ -51,6 +51,7 @@ local function tests(overlay, mistake)
   assert(files.mkdir(home))
   local env = { "CONTINUEPLZ_SCRIPTS=" .. overlay .. ":" .. files.join(root, "tests"), "HOME=" .. home,
     "PATH=" .. (process.getenv("PATH") or "/usr/bin:/bin"), "TMPDIR=" .. home }
+  if mistake.by == "e2e" then env[#env + 1] = "CONTINUEPLZ_PLANTED=" .. overlay end -- its own commands, not the simulator
   if not mistake.by then env[#env + 1] = "CONTINUEPLZ_HOME=" .. home end
   local argv = mistake.by and judges[mistake.by](mistake, root) or campaign(mistake)
   return program { argv = argv, env = env, cwd = root, seconds = SECONDS }

@@ -226,6 +226,10 @@ return function(t)
     t:equal(cost.final(session, 1900, nothing).source, "reckoned", "nothing is charged yet")
     session.twin_seconds = 900
     t:ok(math.abs(cost.so_far(session, 99999) - 0.2) < 1e-9, "a second machine of the same create costs as much")
+    local pulling = { id = "8", started = 1, running_at = 5, running_seen = 9, loading_at = 20, ended = 90, last = 90, plan = { download = 0.5 } }
+    t:equal(cost.at_most(pulling), true, "not all of the download may have come")
+    pulling.ready_at = 80
+    t:equal(cost.at_most(pulling), false, "all of it came")
     local sessions = require "work.sessions"
     local records = { { kind = "intent", token = "t", t = 1 }, { kind = "sent", token = "t", t = 2 }, { kind = "stopping", token = "t", t = 3 },
       { kind = "absent", token = "t", t = 10, n = 1 }, { kind = "absent", token = "t", t = 90, n = 1 }, { kind = "absent", token = "t", t = 99, n = 2 } }
