@@ -27,7 +27,10 @@ static void answer(char *data, size_t len, bool final) {
     bool complete;
     if (!wire_parse_answer(data, len, final, &status, &body, &body_len, &complete))
         return;
-    if (body < data || body + body_len > data + len || status > 999)
+    if (body < data || body + body_len > data + len || status < 200 || status > 999)
+        abort();
+    int edge = wire_edge_code(status, body, body_len);
+    if (edge && (status != 403 || edge < 1000 || edge > 1099))
         abort();
 }
 
