@@ -205,7 +205,7 @@ for _, mistake in ipairs(require "dst.mistakes_cases") do
   list[#list + 1] = mistake
 end
 
-for _, subject in ipairs { "money", "clouds", "record", "machine", "around", "watch" } do
+for _, subject in ipairs { "money", "clouds", "record", "machine", "around", "watch", "text" } do
   table.move(require("dst.mistakes_" .. subject), 1, 1000, #list + 1, list)
 end
 

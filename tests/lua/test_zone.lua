@@ -101,8 +101,11 @@ return function(t)
     local made = tool.run { "ln", "-s", "real", files.join(dir, "link") }
     local text = files.read_system(files.join(dir, "link"))
     local refused = select(3, files.read(files.join(dir, "link")))
+    assert(files.write(files.join(dir, "script.lua"), 'local cplz = require "api"\ncplz.print(cplz.time(0))\n'))
+    local shown = tool.run { "env", "TZ=" .. files.join(dir, "link"), "HOME=" .. dir, process.exe, "-C", dir, files.join(dir, "script.lua") }
     files.remove_tree(dir)
     t:equal({ made.code, text == slim "CET-1", refused }, { 0, true, "permissions" })
+    t:equal(shown.out, "1970-01-01 01:00:00\n", shown.err)
     local s = fake.new { env = { HOME = "/home/user" } }
     s.disk["/etc/localtime"] = { data = slim "CET-1", mode = 420, mtime = 0 }
     local zone = s:world().require "base.zone"
