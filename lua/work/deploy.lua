@@ -108,7 +108,9 @@ local function undo_rest(run, problem)
   if not session or fail.is(problem, "unproven") then return end
   if run.options.keep_on_failure and not fail.is(problem, "interrupted") then
     run.journal:append("kept", session.token, { reason = fail.message(problem) })
-    run.ui:note(("kept as asked: %s on %s bills on; end it with `continueplz --stop`"):format(session.id, session.provider))
+    local guarded = (run.journal:session(session.token) or session).guarded_at ~= nil
+    run.ui:note(("kept as asked: %s on %s bills on; %s; end it with `continueplz --stop`"):format(session.id, session.provider,
+      guarded and "its guard ends it at its limits" or report.UNGUARDED))
     return
   end
   run.ui:note("undoing the start: " .. fail.message(problem))

@@ -21,6 +21,9 @@ function report.limits_text(limits, unguarded)
   return (unguarded and "" or one(limits.silence, "of silence") .. ", ") .. one(limits.idle, "of idleness") .. ", " .. one(limits.life, "of life")
 end
 
+--- What may be promised of a machine whose guard never answered.
+report.UNGUARDED = "no guard is known to be armed on it, so it is ended at a limit only by this computer, while it is on"
+
 local function state_of(session)
   if session.unproven or session.doubted then return "unproven" end
   if session.unverifiable then return "unverifiable" end
@@ -178,6 +181,7 @@ function report.status()
   local model = session.id and not session.closed and not session.found and complete(session) or describe(session)
   table.move(left, 1, #left, #model.warnings + 1, model.warnings)
   warn(model, doubt, doubt)
+  warn(model, session.kept and not session.guarded_at and not session.closed, report.UNGUARDED)
   warn(model, recover.is_broken(session) and not recover.may_undo(book, session),
     "the record of this folder was cut or damaged, so nobody knows whether this machine is in use; `continueplz stop` ends it")
   return model

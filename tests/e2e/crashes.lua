@@ -123,6 +123,20 @@ cases[#cases + 1] = { name = "stop while the agent stands still", run = function
   expect.all_over(r)
 end }
 
+cases[#cases + 1] = { name = "kept after a failed start: nothing is promised of a guard that never answered", run = function(r)
+  local PROMISE, NONE = "its guard ends it at its limits", "no guard is known to be armed on it"
+  r:fault { name = "boot.no_udp", sticky = true }
+  expect.lacks(expect.ends(r:run("--cheapest", MODEL, "--keep-on-failure"), 5, "kept as asked", NONE, "Money: running"), PROMISE)
+  expect.ends(r:run("status"), 0, "kept after a failed start", "no guard is known to be armed", "Money: running")
+  expect.ends(r:run("stop"), 0)
+  r:heal()
+  r:fault { name = "pull.error", sticky = true }
+  expect.lacks(expect.ends(r:run("--cheapest", MODEL, "--keep-on-failure"), 1, "kept as asked", PROMISE, "Money: running"), NONE)
+  expect.lacks(expect.ends(r:run("status"), 0, "kept after a failed start", "armed", "Money: running"), NONE)
+  expect.ends(r:run("stop"), 0)
+  expect.all_over(r)
+end }
+
 -- The first terminate is sent by the agent while the command is still starting.
 local function terminates(r)
   local count = 0
