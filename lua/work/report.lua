@@ -165,8 +165,8 @@ local function finished_text(result, told)
     session.id, title_of(session.provider), result.outcome == "proven" and "proven ended" or "gone")
 end
 
---- What is running in this home; finishes leftovers and brings a dead agent back first.
-function report.status()
+-- The model of this moment; whether it is over meanwhile: the agent may have proven the end of the machine while its guard was asked.
+local function status_now()
   local book, finished = recover.any(silent)
   local doubt = recover.unknown(book, silent)
   local shown = book:shown()
@@ -176,7 +176,7 @@ function report.status()
   local last = not session and last_loss(book) or nil
   for _, result in ipairs(finished) do left[#left + 1] = finished_text(result, last) end
   if not session then
-    return { state = doubt and "unknown" or "none", home = config.home(), last = last, rate = config.rate(), warnings = left, doubt = doubt }
+    return { state = doubt and "unknown" or "none", home = config.home(), last = last, rate = config.rate(), warnings = left, doubt = doubt }, false
   end
   local model = session.id and not session.closed and not session.found and complete(session) or describe(session)
   table.move(left, 1, #left, #model.warnings + 1, model.warnings)
@@ -184,7 +184,14 @@ function report.status()
   warn(model, session.kept and not session.guarded_at and not session.closed, report.UNGUARDED)
   warn(model, recover.is_broken(session) and not recover.may_undo(book, session),
     "the record of this folder was cut or damaged, so nobody knows whether this machine is in use; `continueplz stop` ends it")
-  return model
+  local now = book:refresh():session(session.token)
+  return model, not session.closed and now ~= nil and now.closed ~= nil
+end
+
+--- What is running in this home; finishes leftovers and brings a dead agent back first.
+function report.status()
+  local model, over = status_now()
+  return over and status_now() or model
 end
 
 --- The model of the READY panel, made by the start that just ended.
