@@ -42,12 +42,27 @@ local REPORTED = {
 local CARD_GB = 0.5 * 2 ^ 30 / 0.95 / 1e9 -- what each card after the first costs, the driver's reserve included
 local COUNTS = { 1, 2, 4, 8 }
 
+-- What people ask for by the name of several cards, of which the policy takes what fits and costs least. vram, bandwidth: of the
+-- smallest.
+local families = {
+  { name = "a100", title = "A100", members = { ["a100-40"] = true, ["a100-80"] = true }, vram = 40, bandwidth = 1555,
+    vast = { "A100 SXM4", "A100 PCIE", "A100X" } },
+}
+
 local by_name = {}
-for _, gpu in ipairs(M.list) do
-  by_name[gpu.name] = gpu
+for _, list in ipairs { M.list, families } do
+  for _, gpu in ipairs(list) do
+    by_name[gpu.name] = gpu
+  end
 end
 
---- The row of one of our names, or nil.
+--- Is the card `name` what was asked for? wanted: one of our names, a family's too
+function M.is(wanted, name)
+  local row = by_name[wanted]
+  return wanted == name or row ~= nil and row.members ~= nil and row.members[name] == true
+end
+
+--- The row of one of our names, a family's too, or nil.
 function M.find(name)
   return by_name[name]
 end
@@ -73,7 +88,22 @@ local function called(row, text)
   return false
 end
 
---- The card that a person means: by our name, its title, or a name that clouds and people use.
+-- The family that all of these rows belong to, if there is one.
+local function family_of(rows)
+  for _, family in ipairs(families) do
+    local all = #rows > 0
+    for _, row in ipairs(rows) do
+      all = all and family.members[row.name]
+    end
+    if all then
+      return family
+    end
+  end
+  return nil
+end
+
+--- The card that a person means: by our name, its title, or a name that clouds and people use; a family where all that may be meant
+-- are of one.
 -- → row; or nil and the rows that may be meant (none: nobody knows it)
 function M.meant(text)
   local wanted, found = plain(text), {}
@@ -88,6 +118,10 @@ function M.meant(text)
   end
   if #found == 1 then
     return found[1]
+  end
+  local family = family_of(found)
+  if family then
+    return family
   end
   return nil, found
 end

@@ -16,7 +16,7 @@ function reasons.price(candidate, want)
 end
 
 function reasons.gpu(candidate, want)
-  return want.gpu and candidate.offer.gpu ~= want.gpu and ("card %s, and %s was asked for"):format(candidate.offer.gpu, want.gpu)
+  return want.gpu and not gpus.is(want.gpu, candidate.offer.gpu) and ("card %s, and %s was asked for"):format(candidate.offer.gpu, want.gpu)
 end
 
 function reasons.gpus(candidate, want)

@@ -7,7 +7,7 @@
 --   build(made, guest)      what is sent, once the token is known; guest: the order of work.payload → kept as made.payload
 --   order(made)             fields of the order for provider.create
 --   endpoint(instance, inner) → { host, port, … } where the tunnel is reached, or nil while that is not known
---   deliver(endpoint, made) what is left to do when the machine runs; raises kind `machine` (with `unreached` when it took no connection)
+--   deliver(endpoint, made) what is left to do when the machine runs; raises kind `machine` (with `unreached` when it never answered)
 local world = require "base.world"
 
 local ways = { container = "work.delivery_push", ["cloud-init"] = "work.delivery_user_data" }

@@ -29,15 +29,15 @@ function push.endpoint(instance, inner)
   end
 end
 
+local SHORTEST = 8 -- seconds; the program does not travel faster for simulators
+
+local function patience(seconds) return math.max(pace.seconds(seconds), SHORTEST) end
+
 local function push_once(endpoint, blob)
-  local connected, conn = fail.try(net.connect, { host = endpoint.host, port = endpoint.push, timeout = 10 })
-  if not connected then
-    conn.unreached = true
-    error(conn, 0)
-  end
+  local conn = net.connect { host = endpoint.host, port = endpoint.push, timeout = 10 }
   local ok, answer = fail.try(function()
-    conn:write(blob, 120)
-    return conn:read_line(64, 60)
+    conn:write(blob, patience(120))
+    return conn:read_line(64, patience(60))
   end)
   conn:close()
   if not ok then error(answer, 0) end
@@ -56,7 +56,7 @@ local function own_fault(since, ok, answer)
 end
 
 --- Pushes the hash-pinned program until the machine says that it took it.
--- @raise kind `machine` when it never does, with `unreached` when it took no connection either; `refused` when this computer is at fault
+-- @raise kind `machine` when it never does, with `unreached` when it never answered; `refused` when this computer is at fault
 function push.deliver(endpoint, made)
   local limit = pace.seconds(300)
   local until_ = clock.now() + limit
@@ -66,7 +66,7 @@ function push.deliver(endpoint, made)
     if ok and answer == "ok" then return end
     own = own_fault(own, ok, answer)
     last = ok and ("it answered %q"):format(tostring(answer)) or fail.message(answer)
-    unreached = not ok and answer.unreached
+    unreached = not ok
     task.sleep(pace.seconds(3))
   until clock.now() > until_
   fail.raise("machine", ("the machine did not take the guard program on port %d within %s: %s")

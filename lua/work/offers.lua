@@ -209,7 +209,7 @@ end
 -- Is this candidate left out by what was asked for, whatever else is wrong with it? Then it is not the reason why nothing fits.
 local function outside(candidate, want)
   local offer = candidate and candidate.offer
-  return offer and (want.gpu and offer.gpu ~= want.gpu or want.gpus and offer.gpus ~= want.gpus or want.spot == false and candidate.spot
+  return offer and (want.gpu and not gpus.is(want.gpu, offer.gpu) or want.gpus and offer.gpus ~= want.gpus or want.spot == false and candidate.spot
     or not regions.match(want.region, offer.region)) or false
 end
 

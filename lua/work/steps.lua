@@ -228,7 +228,7 @@ function steps.boot(run)
   run.ui:progress { text = "Delivering the guard" }
   local ok, problem = fail.try(run.made.way.deliver, run.endpoint, run.made)
   if not ok and problem.unreached then
-    blame.unreached(run, fail.message(problem), "took no connection", "connections to ports like " .. run.endpoint.push)
+    blame.unreached(run, fail.message(problem), "did not take the guard program", "connections to ports like " .. run.endpoint.push)
   end
   if not ok then error(problem, 0) end
   run.ui:done("Instance running, guard program delivered")

@@ -36,7 +36,7 @@ return {
   end },
   { name = "ports of machines are blocked", cloud = "vast", play = function(p)
     connecting(p, { nil, "connect to 127.0.0.1: nothing within 10s", "timeout" })
-    ends(p, 2, "2 machines in a row took no connection; your own network probably blocks connections to ports like")
+    ends(p, 2, "2 machines in a row did not take the guard program; your own network probably blocks connections to ports like")
   end },
   { name = "the network is gone for a moment while the guard is delivered", cloud = "vast", play = function(p)
     connecting(p, { nil, "connect: Network is unreachable", "route" })

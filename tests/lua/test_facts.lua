@@ -31,6 +31,7 @@ return function(t)
       { "a100-40", "A100-40", "a100 40" }, { "a6000", "RTX A6000", "rtxa6000" }, { "rtx6000-ada", "6000 Ada", "RTX 6000Ada", "a6000 ada" },
       { "rtx-pro-6000", "RTX PRO 6000", "pro6000", "RTX PRO 6000 WS", "rtx 6000 blackwell" }, { "l40s", "L40S", "l40 s" }, { "l40", "L40" },
       { "v100", "Tesla V100" }, { "t4", "T4", "tesla t4" }, { "rtx3090", "3090" }, { "rtx5090", "5090" }, { "b200", "B200" },
+      { "a100", "A100", "NVIDIA A100", "A100 SXM4", "a100 pcie" },
     }
     for _, row in ipairs(rows) do
       for _, word in ipairs(row) do
@@ -38,8 +39,9 @@ return function(t)
         t:equal(require("facts.config").parse("DEFAULT_GPU", word), row[1], word)
       end
     end
-    for word, names in pairs { A100 = { "a100-40", "a100-80" }, ["RTX 6000"] = { "a6000", "rtx6000-ada", "rtx-pro-6000" }, -- order: free
-      ["A100 SXM4"] = { "a100-40", "a100-80" } } do
+    t:equal({ gpus.is("a100", "a100-40"), gpus.is("a100", "a100-80"), gpus.is("a100", "h100"), gpus.is("a100-40", "a100-80"),
+      gpus.is("h100", "h100"), gpus.is("own", "own"), gpus.is("own", "other") }, { true, true, false, false, true, true, false })
+    for word, names in pairs { ["RTX 6000"] = { "a6000", "rtx6000-ada", "rtx-pro-6000" } } do -- order: free
       local row, several = gpus.meant(word)
       t:equal({ row, #several }, { nil, #names }, word)
       local _, why = require("facts.config").parse("DEFAULT_GPU", word)
