@@ -23,7 +23,7 @@ local MACHINES = 3 -- machines tried in one start
 local deploy = {}
 
 --- The plan of a start. `machine` steps belong to one machine: failing as kind `machine` they begin again with the next offer, on another
--- host.
+-- host. The others do so only when it is the host's fault: what the model server lacks would be lacking on every machine.
 deploy.steps = {
   { name = "prices", title = "Fetching prices" },
   { name = "choose", title = "Selecting cheapest compatible option" },
@@ -31,8 +31,8 @@ deploy.steps = {
   { name = "boot", title = "Waiting for instance to boot", machine = true },
   { name = "tunnel", title = "Configuring WireGuard tunnel", machine = true },
   { name = "guard", title = "Arming the guard", machine = true },
-  { name = "model", title = "Pulling model", machine = true },
-  { name = "health", title = "Verifying service health", machine = true },
+  { name = "model", title = "Pulling model" },
+  { name = "health", title = "Verifying service health" },
 }
 
 local function first_machine_step()
@@ -57,7 +57,7 @@ local function run_steps(run)
     if ok and result then return result end
     if ok then
       index = index + 1
-    elseif step.machine and fail.is(result, "machine") and run.session then
+    elseif (step.machine or result.host) and fail.is(result, "machine") and run.session then
       run.ui:fail(fail.message(result))
       local own = blame.now()
       if own then blame.raise(own) end

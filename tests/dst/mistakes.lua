@@ -153,8 +153,8 @@ local list = {
   { name = "the guard is left out of the start", parts = "crash", only = "gets no key", file = "work/deploy.lua", expects = "E1",
     find = '  { name = "guard", title = "Arming the guard", machine = true },\n', replace = "" },
   { name = "the guard comes after the model", parts = "crash", only = "gets no key", file = "work/deploy.lua", expects = "E1",
-    find = '  { name = "guard", title = "Arming the guard", machine = true },\n  { name = "model", title = "Pulling model", machine = true },\n',
-    replace = '  { name = "model", title = "Pulling model", machine = true },\n  { name = "guard", title = "Arming the guard", machine = true },\n' },
+    find = '  { name = "guard", title = "Arming the guard", machine = true },\n  { name = "model", title = "Pulling model" },\n',
+    replace = '  { name = "model", title = "Pulling model" },\n  { name = "guard", title = "Arming the guard", machine = true },\n' },
 
   -- E2: what nobody wants is ended by whatever runs next
   { name = "nothing is ever a broken start", file = "work/recover.lua", expects = "E2",
