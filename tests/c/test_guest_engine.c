@@ -38,11 +38,14 @@ static void look(void) {
 /* Ticks at `now` until the process has ended by itself. */
 static void ended(uint64_t now) {
     static const struct timespec moment = {.tv_nsec = 2000000};
+    look();
+    uint64_t before = status.restarts;
     for (int i = 0; i < 10000 && !case_bad; i++) {
         engine_tick(engine, now);
         look();
         if (!status.running)
             return;
+        expect(status.restarts == before, "it is restarted without a pause");
         nanosleep(&moment, NULL);
     }
     expect(false, "the engine does not end");
