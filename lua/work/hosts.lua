@@ -16,12 +16,20 @@ local hosts = {}
 -- What a cloud, a container runtime or a downloader says when the host is at fault (facts/additions-2026-11.md); waiting mends none of it.
 local FAULTS = {
   "no space left on device", "port is already allocated", "port already allocated", "toomanyrequests", "failed to inject cdi",
-  "error pulling image", "failed to pull image", "pull access denied", "docker_build() error", "oci runtime create failed",
+  "error pulling image", "failed to pull image", "docker_build() error", "oci runtime create failed",
   "could not select device driver", "nvidia-container-cli", "read-only file system", "input/output error", "structure needs cleaning",
 }
 
 -- The same, of a download that was tried again in vain: the host's own network.
 local NETWORK = { "no such host", "temporary failure in name resolution", "server misbehaving", "network is unreachable", "no route to host" }
+
+-- What an engine says when its machine's card or driver does not work (facts/additions-2026-11.md: error 802 beside a healthy driver). A
+-- card that is too full is none of these.
+local CARD = { "cuda error", "cudart", "no cuda-capable device", "cuda driver version is insufficient", "hip error", "failed to initialize nvml" }
+local CROWDED = { "out of memory" }
+
+-- What is said of an image that nobody has: no host's fault.
+local IMAGE = { "manifest unknown", "pull access denied", "repository does not exist", "invalid reference format" }
 
 local function holds(text, list)
   local lower = tostring(text or ""):lower()
@@ -33,6 +41,12 @@ end
 
 --- Does this text name a fault of the machine's host that no waiting mends?
 function hosts.fault(text) return holds(text, FAULTS) end
+
+--- Does an engine say that its machine's card does not work?
+function hosts.card_fault(text) return holds(text, CARD) and not holds(text, CROWDED) end
+
+--- Is it the image's name that is wrong? Then another host has it no more than this one.
+function hosts.image_fault(text) return holds(text, IMAGE) end
 
 --- The same of a download's last words, when trying again did not help.
 function hosts.download_fault(text) return holds(text, FAULTS) or holds(text, NETWORK) end

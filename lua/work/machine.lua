@@ -96,6 +96,9 @@ local DOWN_SECONDS, RESTART_SECONDS = 10, 60
 -- down: since when it has been said that the machine does not run, or nil → the same now; raises when it has been so for long enough, and
 -- at once when its cloud names a fault of its host
 local function still_hopeful(instance, down)
+  if instance.status ~= "running" and hosts.image_fault(instance.message) then
+    fail.raise("config", ("no host has the image that was asked for (%s); look at OLLAMA_VERSION"):format(instance.message))
+  end
   if instance.status ~= "running" and hosts.fault(instance.message) then
     hosts.raise("the machine's host is at fault: " .. instance.message)
   end

@@ -63,6 +63,14 @@ local function steady(f)
   end
 end
 
+-- The same of what needs the card: one that does not work is its host's fault.
+local function on_card(f)
+  local ok, result = fail.try(steady, f)
+  if ok then return result end
+  if hosts.card_fault(fail.message(result)) then hosts.raise("the GPU does not work: " .. fail.message(result)) end
+  return error(result, 0)
+end
+
 --- Is the GPU that is paid for not used? The machine was chosen so that the whole model fits its card.
 -- @param state of the engine's check
 -- @return a sentence, or nil
@@ -78,14 +86,14 @@ end
 function model.verify(engine, want, shown, warn)
   local base, name = link.engine(), want.model.name
   shown("Loading the model into the GPU")
-  steady(function() engine.load(base, name) end)
+  on_card(function() engine.load(base, name) end)
   local state = steady(function() return engine.check(base, name, want.context) end)
   for _, warning in ipairs(state.warnings or {}) do warn(warning) end
   if not state.loaded then fail.raise("refused", ("%s was loaded, but the engine does not list it"):format(name)) end
   local idle = model.gpu_idle(state, name)
   if idle then hosts.raise(idle) end
   shown("Asking for a first token")
-  local speed = steady(function() return (engine.token(base, name)) end)
+  local speed = on_card(function() return (engine.token(base, name)) end)
   return { tokens_per_second = speed, context = state.context }
 end
 

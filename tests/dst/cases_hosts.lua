@@ -60,6 +60,19 @@ local list = {
     if not p.last.out:find("the GPU is not used: only 0 %", 1, true) then broken(p, "E3", "it is not said: " .. p.last.out) end
     p:run "stop"
   end },
+  { name = "a GPU that does not work, as the engine says", foreign = false, play = function(p)
+    p:fault { name = "gpu.unused", message = "llama runner process has terminated: CUDA error: system not yet initialized (802)" }
+    moves_on(p, 240)
+    if not p.last.out:find("the GPU does not work", 1, true) then broken(p, "E3", "it is not said: " .. p.last.out) end
+    if p.name == "vast" then remembers(p) else p:run "stop" end
+  end },
+  { name = "an image that is not there is no host's fault", cloud = "vast", foreign = false, play = function(p)
+    p:fault { name = "boot.oci_failure", count = 9, message = "Error response from daemon: manifest for ollama/ollama:9.9.9 not found: manifest unknown" }
+    local code, said = scenes.up(p), p.last.out .. p.last.err
+    if code ~= 3 or not said:find("OLLAMA_VERSION", 1, true) then broken(p, "E3", ("`up` ended with %s: %s"):format(tostring(code), said)) end
+    if #p.judge.token_list ~= 1 then broken(p, "S5", ("%d machines were rented for an image that is not there"):format(#p.judge.token_list)) end
+    if p.sim.disk[p.HOME .. "/hosts"] then broken(p, "E3", "a host is blamed for it") end
+  end },
   { name = "a host that never takes the machine", cloud = "vast", foreign = false, play = function(p)
     p:fault { name = "boot.scheduling" }
     moves_on(p, 240)

@@ -260,7 +260,9 @@ function guest:engine(request, counted)
   if path == "/api/ps" then return { json = { models = json.array(self.loaded and names or {}) } } end
   if path == "/api/pull" then return pull(self, body.model) end
   if not self.models[body.model] then return { status = 404, json = { error = "model not found" } } end
-  self.no_gpu = self.no_gpu or not self.loaded and self.place.world.faults:take("gpu.unused") ~= nil
+  local unused = not self.loaded and not self.no_gpu and self.place.world.faults:take("gpu.unused")
+  if unused then self.no_gpu, self.card_says = true, unused.message end
+  if self.card_says then return { status = 500, json = { error = self.card_says } } end
   self.loaded = true
   if path == "/api/generate" then return { json = { model = body.model, done = true, done_reason = "load" }, delay = 3 } end
   return { json = { done = true, eval_count = 16, eval_duration = 3e8, message = { role = "assistant", content = "Hello" } }, delay = 1 }

@@ -132,14 +132,19 @@ function native.embedding(call)
   return reply.json(200, {embedding = json.array(text.embeddings(call.body.prompt)[1] or {})})
 end
 
---- Loads a model, waiting as long as that takes. → row, memory row; or nil when there is none
+--- Loads a model, waiting as long as that takes. → row, memory row, seconds; or nil when there is none, and what the engine says when it
+--- cannot be loaded
 function native.load(env, name, body)
   local row = env.store:find(name)
   if not row then
     return nil
   end
-  if env.fault("gpu.unused") then -- CUDA is of no use on this machine: the processor does it all
-    env.store.vram = 0
+  local unused = env.fault("gpu.unused")
+  if unused then -- CUDA is of no use on this machine: the processor does it all, or the engine says so
+    env.store.vram, env.broken_card = 0, unused.message
+  end
+  if env.broken_card then
+    return nil, nil, nil, env.broken_card
   end
   local options = type(body.options) == "table" and body.options or {}
   local known, fresh = env.store:load(row, math.tointeger(options.num_ctx), body.keep_alive)
@@ -198,9 +203,9 @@ function native.generate(call)
   local function shape(piece)
     return {response = piece}
   end
-  local row, _, loading = native.load(call.env, call.body.model, call.body)
+  local row, _, loading, problem = native.load(call.env, call.body.model, call.body)
   if not row then
-    return missing(call.body.model)
+    return problem and reply.json(500, {error = problem}) or missing(call.body.model)
   elseif call.body.prompt == nil or call.body.prompt == "" then
     return only_load(call, row, shape)
   end
@@ -237,9 +242,9 @@ function native.chat(call)
     end
     return {message = message}
   end
-  local row, _, loading = native.load(call.env, call.body.model, call.body)
+  local row, _, loading, problem = native.load(call.env, call.body.model, call.body)
   if not row then
-    return missing(call.body.model)
+    return problem and reply.json(500, {error = problem}) or missing(call.body.model)
   elseif type(call.body.messages) ~= "table" or #call.body.messages == 0 then
     return only_load(call, row, shape)
   elseif type(call.body.tools) == "table" and #call.body.tools > 0 and not row.facts.tools then
