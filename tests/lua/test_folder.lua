@@ -214,7 +214,9 @@ return function(t)
   t:case("a move that is cut off anywhere loses nothing and does nothing twice", function()
     for _, name in ipairs { "state.append", "state.write" } do
       for at = 1, 12 do
-        for _, how in ipairs { "before", "after", name == "state.append" and "torn" or nil } do
+        local torn = name == "state.append"
+        for _, kill in ipairs { { "before" }, { "after" }, torn and { "torn", 300 } or nil, torn and { "torn", 900 } or nil } do
+          local how, bytes = table.unpack(kill)
           local s = fake.new {}
           s.disk[HOME] = { dir = true, mode = 448, mtime = 0 }
           add(s, "cplz-aa-1", "intent", "sent", "bound")
@@ -224,7 +226,7 @@ return function(t)
           s.hook = function(called, _, path)
             if called ~= name or not (path == HOME .. "/history" or path == HOME .. "/journal" or count > 0) then return end
             count = count + 1
-            if count == at then return { kill = how, bytes = 300 } end
+            if count == at then return { kill = how, bytes = bytes } end
           end
           local p = s:start(function(require)
             local book = require("work.journal").open(HOME)

@@ -234,6 +234,8 @@ return function(t)
     local records = { { kind = "intent", token = "t", t = 1 }, { kind = "sent", token = "t", t = 2 }, { kind = "stopping", token = "t", t = 3 },
       { kind = "absent", token = "t", t = 10, n = 1 }, { kind = "absent", token = "t", t = 90, n = 1 }, { kind = "absent", token = "t", t = 99, n = 2 } }
     t:equal(sessions.fold(records)[1].ended, 90, "what was there again in between ended later")
+    records[#records + 1] = { kind = "unproven", token = "t", t = 120 }
+    t:equal(sessions.fold(records)[1].ended, nil, "what may be there after all is charged on")
     local stepped = { id = "6", hourly = 3.6, started = 1000, ended = 1090, plan = { minimum_seconds = 60 } }
     t:ok(math.abs(cost.so_far(stepped, 99999) - 0.12) < 1e-9, "each begun minute counts")
   end)
