@@ -51,8 +51,8 @@ demo: packages
 	@BUILD=$(BUILD) tests/demo.sh
 
 check: check-packages
-	$(MAKE) -j3 --output-sync=target all sanitized fuzzed
-	@BUILD=$(BUILD) SANITIZED=$(SANITIZED) FUZZED=$(FUZZED) tests/check
+	@began=$$(date +%s); $(MAKE) -j3 --output-sync=target all sanitized fuzzed && \
+	CHECK_BEGAN=$$began BUILD=$(BUILD) SANITIZED=$(SANITIZED) FUZZED=$(FUZZED) tests/check
 
 check-fast: check-packages
 	$(MAKE) all

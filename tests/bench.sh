@@ -58,6 +58,12 @@ echo "Size: the program after strip, with the guest in it."
 strip -o "$dir/stripped" "$bin"
 row "binary" "$(ratio "$(stat -c %s "$dir/stripped")" 1048576)" MiB 1.907 "$(stat -c %s "$dir/stripped") bytes; 2 MB is 2000000"
 
+if [ -s "$build/check.seconds" ]; then
+    echo
+    echo "The last make check of this tree that had no failure, builds included."
+    row "make check" "$(cat "$build/check.seconds")" s 720 ""
+fi
+
 [ -n "$(figure ready_own)" ] || exit 0
 echo
 echo "The main job (tests/bench/job.lua): the simulator's delays are divided by 10000, so that all time is counted as ours, its own work too; median of 7."
