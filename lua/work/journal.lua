@@ -127,6 +127,9 @@ end
 --- Was something of the record taken away (cut, rolled back, damaged)? Then what looks like a start that was cut off may be in use.
 function methods:doubtful() return #self.damaged > 0 or self.cut end
 
+--- Somebody who had read what was taken away puts it back now: the sessions are known again, though not whether that is all.
+function methods:mended() self.cut = false end
+
 --- Every session that is in the journal, oldest first (see work.sessions for their fields). Those that are over are in the history.
 function methods:sessions()
   local list = #self.records > 0 and sessions.fold(self.records) or {}

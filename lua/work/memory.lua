@@ -49,6 +49,7 @@ local function restore(book, list)
     alert.critical("The record of a machine in use is lost and cannot be written again", { token = list[1].token, reason = why },
       "record " .. list[1].token)
   end
+  if locked then book:mended() end
   for _, record in ipairs(list) do book:note(record.kind, record.token, record) end
   if locked then book:release() end
 end
