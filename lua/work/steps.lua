@@ -180,7 +180,10 @@ local function create_next(run)
       run.candidate, run.provider, run.made, run.session = candidate, provider, made, result
       return
     end
-    if result.created then run.undo(result.created, provider, "create refused: " .. fail.message(result)) end
+    if result.created then
+      run.ui:note(("the cloud refused the create, but made %s all the same; it is ended"):format(result.created.id))
+      run.undo(result.created, provider, "create refused: " .. fail.message(result))
+    end
     if HOPELESS[result.kind] and not result.created then
       give_up_on(run, provider.name, result)
     else

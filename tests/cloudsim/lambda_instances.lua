@@ -34,7 +34,8 @@ function instances.view(world, instance)
   end
   table.move(instance.file_system_names, 1, #instance.file_system_names, 1, systems)
   local url = "https://jupyter-" .. instance.id .. ".lambdaspaces.com/?token=" .. instance.jupyter_token
-  local out = {id = instance.id, name = instance.name, ip = instance.ip, private_ip = instance.ip and instance.private_ip,
+  local ip = instance.ip and (world.settings.public_ip or instance.ip)
+  local out = {id = instance.id, name = instance.name, ip = ip, private_ip = instance.ip and instance.private_ip,
     status = instance.status, ssh_key_names = json.array(instance.ssh_key_names), file_system_names = json.array(systems),
     file_system_mounts = instance.mounts, region = instance.region, hostname = instance.hostname,
     instance_type = account.type_view(world, instance.type, instance.cents), actions = actions(world, instance),

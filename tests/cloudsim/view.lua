@@ -49,10 +49,10 @@ local function money(world, instance, out)
   out.search, out.instance = prices(instance.gpu_rate, agreed), prices(gpu, disk)
 end
 
-local function place(instance, out)
+local function place(world, instance, out)
   local up = instance.actual ~= nil and instance.actual ~= "created"
   local offer = instance.offer
-  out.public_ipaddr = up and (offer.public_ipaddr or "127.0.0.1") .. "\n" or nil
+  out.public_ipaddr = up and (world.settings.public_ip or offer.public_ipaddr or "127.0.0.1") .. "\n" or nil
   out.local_ipaddrs = up and instance.local_ip .. " 172.17.0.1 \n" or nil
   out.country_code = offer.country
   out.ssh_host, out.ssh_idx, out.ssh_port = "ssh4.vast.ai", "4", 10000 + instance.id % 50000
@@ -97,7 +97,7 @@ function view.instance(world, instance, columns)
   out.image_args, out.extra_env = json.array(instance.args), json.array(instance.env)
   out.ports = ports(instance)
   money(world, instance, out)
-  place(instance, out)
+  place(world, instance, out)
   live(world, instance, out)
   out.time_remaining, out.time_remaining_isbid = "", ""
   out.jupyter_token, out.template_hash_id = instance.jupyter_token, instance.template_hash_id

@@ -21,6 +21,7 @@ local SETTINGS = {
   resume_seconds = 8,        -- from start to running when the image is there
   stop_seconds = 2,
   rate_limits = true,
+  public_ip = false,         -- or the address that every machine is said to have
   gone = "null",             -- what GET of a destroyed machine answers: "null", "no_such_instance" or "not_found"
   scoped_status = 401,       -- what a machine's own key gets elsewhere
   low_bid_status = 400,

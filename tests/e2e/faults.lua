@@ -16,6 +16,8 @@ local table_of_faults = {
   -- What was never answered nor seen is looked for again for a day, so the agent stays.
   { "create lost before it arrived", { { name = "create.lost_before", count = 1 } }, 0, {}, true },
   { "an error answer that created one", { { name = "create.error_but_created", count = 1 } }, 0 },
+  { "a refusal that created one", { { name = "create.error_but_created", count = 1, mode = "gone" } }, 0,
+    { "the cloud refused the create, but made", "it is ended" } },
   { "a create that made two: the second one is ended before READY", { { name = "create.twice", count = 1 } }, 0,
     { "made two machines", "is proven gone" } },
   { "price changed at the create", { { name = "create.price_changed", count = 1 } }, 0 },
@@ -72,6 +74,17 @@ local function case(name, run, clouds) cases[#cases + 1] = { name = name, run = 
 
 local function ready(r, ...)
   expect.ends(r:run("--cheapest", MODEL, ...), 0)
+end
+
+-- The broadcast address: this computer's own kernel refuses to connect and to send there.
+for _, cloud in ipairs { "vast", "lambda" } do
+  case("no way from this computer to the machine: one is rented, and undone", function(r)
+    r:control("POST", "/set", { public_ip = "255.255.255.255" })
+    local result = expect.ends(r:run("--cheapest", MODEL), 5, cloud == "vast" and "this computer has no way to the machine"
+      or "this computer does not send to the machine", "no other machine is rented for that")
+    expect.that(#r:control("GET", "/machines").machines == 1, "another machine was rented: " .. result.out)
+    expect.all_over(r)
+  end, { cloud })
 end
 
 case("destroy fails twice, then works", function(r)
