@@ -69,6 +69,7 @@ kinds.own = {
   { "disk full", "writes fail", "S8 E2" },
   { "beside", "another command at the same moment", "S4 S8" },
   { "offline", "this computer has no network, for minutes or hours", "S2 E2 E3" },
+  { "own network", "no way to machines, blocked ports, or something that answers in their place", "S5 E2 E3" },
   { "computer dead", "nothing of us ever runs again", "S5 E1" },
   { "machine dead", "its programs are dead, and it bills on", "S2 S9 E2" },
   { "another account", "the key of another account", "S2 S3" },
