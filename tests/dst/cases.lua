@@ -26,6 +26,7 @@ local GROUPS = {
   "proof",
   "safety",
   "signal",
+  "webhook",
 }
 
 for _, name in ipairs(GROUPS) do

@@ -16,9 +16,7 @@ local function ready(p)
 end
 
 -- Its guard has no key that its cloud takes any more.
-local function powerless(machine, guest)
-  machine.key, guest.account_key, guest.key = machine.key and "rotated", guest.account_key and "rotated", "rotated"
-end
+local function powerless(guest) guest:spoil() end
 
 local function over(p, token, limit, why)
   local _, open = bills.seconds(p, token)
@@ -64,17 +62,17 @@ local function must(p, condition, invariant, what)
 end
 
 -- The account's key is changed while a machine is in use; the old one is refused, also to a guard that holds it.
-local function rotated(p, machine, guest)
+local function rotated(p, guest)
   p:rotate()
-  powerless(machine, guest)
+  powerless(guest)
 end
 
 local function record(p, name) return p.sim.disk[p.HOME .. "/" .. name] end
 
 -- The agent lives while the record of its machine is taken away (or put back to what `back` holds): it is there again, and its limits hold.
 local function forgotten(p, back)
-  local token, machine, guest = ready(p)
-  powerless(machine, guest)
+  local token, _, guest = ready(p)
+  powerless(guest)
   for _, name in ipairs { "journal", "history", ".continueplz.state" } do p.sim.disk[p.HOME .. "/" .. name] = back and back[name] or nil end
   p.judge:forgets()
   p:pass(180)
@@ -96,8 +94,8 @@ return {
     forgotten(p, back)
   end },
   { name = "a disk that takes no writes, and a limit is over", settings = with "IDLE_MINUTES=30", play = function(p)
-    local token, machine, guest = ready(p)
-    powerless(machine, guest)
+    local token, _, guest = ready(p)
+    powerless(guest)
     p.read_only = true
     p:pass(1800 + ENDING + BOUND)
     over(p, token, 1800 + ENDING, "an agent that cannot write")
@@ -110,8 +108,8 @@ return {
     must(p, p:run "stop" == 0, "E2", "a stop after everything was over did not prove it")
   end },
   { name = "the key is changed in .env while a machine is in use", settings = with "IDLE_MINUTES=30", play = function(p)
-    local token, machine, guest = ready(p)
-    rotated(p, machine, guest)
+    local token, _, guest = ready(p)
+    rotated(p, guest)
     p:pass(1800 + ENDING + BOUND)
     over(p, token, 1800 + ENDING, "an agent that read the new key")
     must(p, not critical(p, "The key is refused"), "E4", "an agent that read the new key in time says that it is blind")
@@ -126,25 +124,25 @@ return {
     over(p, token, 5 * HOUR, "a guard that was given the new key")
   end },
   { name = "the key is changed, and nobody but stop uses the new one", settings = with "MAX_HOURS=5", play = function(p)
-    local token, machine, guest = ready(p)
+    local token, _, guest = ready(p)
     p:kill_all()
-    rotated(p, machine, guest)
+    rotated(p, guest)
     must(p, p:run "stop" == 0, "E2", "a stop with the account's new key did not prove the end")
     over(p, token, 600, "stop")
   end },
   { name = "the key is changed and the record lost", settings = with "MAX_HOURS=5", play = function(p)
     ready(p) -- so that the account is known from the history
     p:run "stop"
-    local _, machine, guest = ready(p)
+    local _, _, guest = ready(p)
     p:kill_all()
-    rotated(p, machine, guest)
+    rotated(p, guest)
     p.sim.disk[p.HOME .. "/journal"] = nil
     p.judge:forgets()
     must(p, p:run "stop" == 0, "E2", "a stop with the account's new key did not find what runs")
   end },
   { name = "the key is refused, and no other one is in .env", settings = with "MAX_HOURS=5", play = function(p)
-    local token, machine, guest = ready(p)
-    rotated(p, machine, guest)
+    local token, _, guest = ready(p)
+    rotated(p, guest)
     p:old_key()
     p:pass(600)
     must(p, critical(p, "The key is refused"), "E4", "an agent that is refused for ten minutes tells nobody")
@@ -165,15 +163,15 @@ return {
     p:run "stop"
   end },
   { name = "a guard that is ending its machine and cannot", settings = with "IDLE_MINUTES=30", play = function(p)
-    local token, machine, guest = ready(p)
-    powerless(machine, guest)
+    local token, _, guest = ready(p)
+    powerless(guest)
     p:pass(1800 + ENDING + BOUND)
     over(p, token, 1800 + ENDING, "a guard that cannot")
     p:run "stop"
   end },
   { name = "a guard that was ending its machine when the tunnel died", settings = with "IDLE_MINUTES=30", play = function(p)
     local token, machine, guest = ready(p)
-    powerless(machine, guest)
+    powerless(guest)
     p:pass(1800 + 90)
     machine.udp_blocked = true
     p:kill_all()
@@ -184,7 +182,7 @@ return {
   end },
   { name = "a silent machine, this computer is mostly off", settings = with "DEADMAN_TIMEOUT_HOURS=2", play = function(p)
     local token, machine, guest = ready(p)
-    powerless(machine, guest)
+    powerless(guest)
     machine.udp_blocked = true
     p:kill_all()
     off_and_on(p, 4)
@@ -193,7 +191,7 @@ return {
   end },
   { name = "life is over and the machine silent", settings = with "MAX_HOURS=2", play = function(p)
     local token, machine, guest = ready(p)
-    powerless(machine, guest)
+    powerless(guest)
     machine.udp_blocked = true
     p:pass(2 * HOUR + OVERDUE + BOUND)
     over(p, token, 2 * HOUR + OVERDUE, "2 h of life")
@@ -201,7 +199,7 @@ return {
   end },
   { name = "life is over and the machine silent, this computer is mostly off", settings = with "MAX_HOURS=2", play = function(p)
     local token, machine, guest = ready(p)
-    powerless(machine, guest)
+    powerless(guest)
     machine.udp_blocked = true
     p:kill_all()
     off_and_on(p, 4)

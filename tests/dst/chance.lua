@@ -257,10 +257,13 @@ function chance.told(step)
   return table.concat(parts, " ")
 end
 
+-- How the webhook is until everything works again.
+local WEBHOOK = { "down", "refuses", "hangs" }
+
 --- Plays a seed, or only its first `limit` steps. → verdict or nil, the play
 function chance.play(seed, limit, cloud)
   local steps, way = chance.steps(seed)
-  local p = plays.new { seed = seed, cloud = cloud, lent = seed % 2 == 0 }
+  local p = plays.new { seed = seed, cloud = cloud, lent = seed % 2 == 0, webhook = WEBHOOK[seed % 4] }
   local ok, verdict = fail.try(function()
     for i = 1, math.min(limit or #steps, #steps) do
       p:trace("# " .. chance.told(steps[i]))

@@ -6,7 +6,7 @@
 -- meaning(request, world) → "read" | "create", token, bid | "end", instance | "make", name | "remove", name | "other",
 -- may_hold_key(request): the account's key may stand in its body, rent(world, key, label, n) for somebody else → id,
 -- hides_loss: a machine that ended by itself looks alive,
--- happen(world, what, instance), terminate(world, instance, key) as the guard does it, texts(instance) sent to a machine,
+-- happen(world, what, instance), texts(instance) sent to a machine,
 -- restock(world)|nil when the faults are over, leftovers(world) → names of what exists around machines.
 local json = require "base.json"
 local lambda = require "cloudsim.lambda"
@@ -50,10 +50,6 @@ function clouds.vast.rent(world, key, label, n)
   local answer = call(vast.handler, world, "PUT", ("/api/v0/asks/%d/"):format(offer.id), key, { client_id = "me", image = "x", disk = 10,
     label = label, runtype = "args", args = { "a", "b" } }, "10.1.1.1")
   return json.decode(answer.body).new_contract
-end
-
-function clouds.vast.terminate(world, instance, key)
-  call(vast.handler, world, "DELETE", ("/api/v0/instances/%d/"):format(instance.id), key, nil, "10.9.9." .. instance.id % 250)
 end
 
 local ROOT = "/api/v1"
@@ -119,10 +115,6 @@ function clouds.lambda.restock(world)
   for _, row in ipairs(world.lambda.types) do
     for region, count in pairs(row.capacity) do row.capacity[region] = math.max(count, 1) end -- order: free
   end
-end
-
-function clouds.lambda.terminate(world, instance, key)
-  call(lambda.handler, world, "POST", ROOT .. "/instance-operations/terminate", key, { instance_ids = { instance.id } }, "10.9.9.9")
 end
 
 function clouds.lambda.leftovers(world)

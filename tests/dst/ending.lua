@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The second half of every history: the faults are over. What must come true then (campaign §1.5, E1 to E3).
 local scenes = require "dst.scenes"
+local sink = require "dst.sink"
 
 local SETTLE = 900 -- seconds that the agent gets
 local SILENCE = 10 * 3600 + 2 * SETTLE -- and for a machine that just does not answer any more
@@ -90,6 +91,7 @@ function ending.play(p, way)
         p.last.out, p.last.err))
     end
     p:pass(SETTLE)
+    sink.settled(p.judge)
     local left = p.judge:leftovers()
     if #left > 0 then p.judge:broken("E5", ("%d s after `stop` there still is what was made around %s"):format(SETTLE, left[1])) end
   end

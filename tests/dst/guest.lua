@@ -1,13 +1,14 @@
 -- SPDX-License-Identifier: MIT
--- The rented machine of the replaced world: the push port, the guest's control, the engine, and a guard that ends the machine by
--- itself (docs/guest.md). It lives on the cloud's clock; whatever happens to the client's clock does not reach it.
+-- The rented machine of the replaced world: how its guest comes, its control, its engine, and a guard that ends the machine by itself
+-- (docs/guest.md). It knows what was sent to it and nothing else (dst/brake.lua). It lives on the cloud's clock; whatever happens to the
+-- client's clock does not reach it. Its guest may be killed: it comes again and takes up what its record says.
+local box = require "dst.guest_box"
+local brake = require "dst.brake"
+local engine = require "dst.guest_engine"
 local json = require "base.json"
-local keys = require "base.keys"
-local models = require "cloudsim.models"
 local sorted = require "base.sorted"
 local vm = require "dst.guest_vm"
 
-local START, PUSHED = 1.0, 0.2 -- seconds until the push port listens, until the guest runs
 local NO_BIND = 1 << 20
 
 local guest = {}
@@ -39,16 +40,53 @@ local function listen(sim, name, served)
 end
 guest.listen = listen
 
---- One machine. place = { sim=, world=, cloud= (of dst/clouds.lua), pump=function() after each call of the cloud,
--- guarded=function() when the guard ends the machine, asked=function(request, taken) at its control, says=function(state) → what its guard says of itself }
+--- One machine. place = { sim=, world=, send=function(instance, request) → answer of the cloud or nil, guarded=function() when the guard ends
+-- the machine, asked=function(request, taken) at its control, says=function(state) → what its guard says of itself }
 function guest.new(place, instance)
-  return setmetatable({ place = place, sim = place.sim, instance = instance, models = {}, turn = 0, key = nil, uptime = 0 }, guest)
+  return setmetatable({ place = place, sim = place.sim, instance = instance, models = {}, listen = listen, way = instance.forwards and box or vm,
+    epoch = 0, turn = 0, lone = 0, alone = 0, attempts = 0 }, guest)
 end
 
 local function now(self) return self.sim.now end
 
---- Does the guard run?
-function guest:runs() return self.birth ~= nil and self.instance.process == true and not self.instance.destroyed end
+-- Does the machine itself run?
+local function up(self) return self.instance.process == true and not self.instance.destroyed end
+
+--- Does the guest run?
+function guest:runs() return self.alive == true and up(self) end
+
+-- What fills its requests: the environment, with the key that this attempt takes.
+local function values_of(self, attempt)
+  local values, name = self.way.environment(self), self.config["key-env"]
+  local key = name and values[name]
+  if self.key and (not key or attempt % 2 == 0) then key = self.key end
+  if key and self.spoiled then key = "rotated" end
+  values.KEY = key
+  if name then values[name] = key end
+  return values
+end
+
+local function usable(self)
+  local values = setmetatable({ ID = "1" }, { __index = values_of(self, 1) })
+  local request = self.orders.terminate
+  for _, text in ipairs { request.url, request.body or "", table.concat(request.headers, "\n") } do
+    if not brake.filled(text, values) then return false end
+  end
+  return true
+end
+
+-- The record on its disk; written at once when limits change or the end begins, else within five seconds.
+local function keep(self, at_once)
+  local function write()
+    self.record = { birth = self.birth, contact = self.contact, traffic = self.traffic, ending = self.ending, limits = self.limits, key = self.key }
+    self.kept_at = now(self)
+  end
+  if at_once or now(self) - self.kept_at >= 5 then return write() end
+  local epoch = self.epoch
+  self.sim:at(5, function()
+    if self.epoch == epoch and self:runs() and now(self) - self.kept_at >= 5 then write() end
+  end)
+end
 
 -- Seconds left until the guard ends the machine; nil: never.
 local function left(self)
@@ -62,24 +100,18 @@ local function left(self)
   return least
 end
 
-local function terminate(self, key)
-  self.place.guarded(self.instance)
-  self.place.cloud.terminate(self.place.world, self.instance, key)
-  self.place.pump()
-end
-
-local function key_of(self) return self.instance.key or self.account_key or self.key end
-
--- Every other attempt takes the pushed key, when there is one.
-local function keep_ending(self, pause, turn, spare)
+local function keep_ending(self, pause, turn)
   if self.turn ~= turn or not self:runs() then return end
-  terminate(self, spare and self.key or key_of(self))
-  self.sim:at(pause, function() keep_ending(self, math.min(pause * 2, 60), turn, not spare) end)
+  self.attempts = self.attempts + 1
+  self.place.guarded(self.instance)
+  brake.attempt(self.place, self.instance, self.orders, values_of(self, self.attempts), function() return self.turn == turn and self:runs() end)
+  self.sim:at(pause, function() keep_ending(self, math.min(pause * 2, math.max(60, self.retry)), turn) end)
 end
 
 --- Begins the end.
 function guest:finish()
   self.ending = self.ending or now(self)
+  keep(self, true)
   self.turn = self.turn + 1
   keep_ending(self, self.retry, self.turn)
 end
@@ -97,69 +129,83 @@ function guest:watch()
   look()
 end
 
---- The guest runs, with this configuration.
-function guest:born(text)
-  self.limits, self.retry, self.token = {}, tonumber(text:match("\nretry (%d+)")), text:match("\ntoken (%S+)")
-  for _, name in ipairs { "silence", "idle", "life" } do self.limits[name] = tonumber(text:match("\n" .. name .. " (%d+)")) end
-  self.life_max = tonumber(text:match("\nlife%-max (%d+)"))
-  self.birth, self.contact = now(self), now(self)
-  self:watch()
-end
-
--- The start script's own timer, when no guest came (docs/guest.md, "How it gets there").
-local function last_resort(self)
-  local turn, pause = self.turn, self.retry or 5
-  local function fire()
-    if self.turn ~= turn or self.birth or not self.instance.process or self.instance.destroyed then return end
-    terminate(self, self.instance.key)
-    self.sim:at(pause, fire)
-    if pause <= 30 then pause = pause * 2 end
-  end
-  self.sim:at(self.script.last_resort, fire)
-end
-
-local function accept_push(self, text, socket)
-  local script = self.script
-  if #text < script.total or self.birth then return end
-  local good = keys.sha256_hex(text) == script.sha256
-  self.sim:at(PUSHED, function()
-    if socket.closed then return end
-    socket:write(good and "ok\n" or "no\n")
-    socket:close()
-    if not good or not self.instance.process then return end
-    self:born(text)
+-- The harmless half of the end, until it was answered. fresh: a new key was pushed
+local function rehearse(self, pause, fresh)
+  self.rehearsals = (self.rehearsals or 0) + 1
+  local number = self.rehearsals
+  if not self:runs() or not usable(self) then return end
+  self.rehearsed = brake.rehearsed(self.place, self.instance, self.orders, values_of(self, fresh and 2 or number))
+  if self.rehearsed ~= false then return end
+  self.sim:at(pause, function()
+    if self.rehearsals == number then rehearse(self, math.min(pause * 2, 60), false) end
   end)
 end
 
-local function read_script(instance)
-  local text = instance.args[2]
-  return { sha256 = text:match(("%x"):rep(64)), total = tonumber(text:match("length %$b < (%d+)")), last_resort = 1800 }
+-- The machine's own timer: counts while no guest runs, and ends the machine when that was too long.
+local function lonely(self)
+  self.lone = self.lone + 1
+  local lone, epoch, resort = self.lone, self.epoch, self.resort
+  if not resort or not resort.terminate then return end
+  local function fire(pause)
+    if self.epoch ~= epoch or not up(self) then return end
+    brake.attempt(self.place, self.instance, resort, self.way.environment(self), function() return self.epoch == epoch and up(self) end)
+    self.sim:at(pause, function() fire(self.way == box and pause <= 30 and pause * 2 or pause) end)
+  end
+  self.lone_since = now(self)
+  self.sim:at(resort.seconds - self.alone, function()
+    if self.lone == lone and self.epoch == epoch and up(self) then fire(resort.retry) end
+  end)
 end
 
---- The machine's processes start, for the first time or again. → ports
-function guest:start(random)
-  local instance, ports = self.instance, {}
-  if not instance.forwards then return vm.start(self) end
-  for _, forward in ipairs(instance.forwards) do ports[forward.port .. "/" .. forward.protocol] = random:int(40000, 65000) end
-  self.ports = ports
-  self.script = self.script or read_script(instance)
-  if self.birth then
-    self:watch()
-    return ports
-  end
+--- What watches over the guest: { seconds, retry, find, terminate }, as it was sent.
+function guest:watch_over(resort)
+  self.epoch, self.resort = self.epoch + 1, resort
   self.turn = self.turn + 1
-  for name, port in pairs(ports) do -- order: free
-    if name:find("/tcp") and not instance.tcp_blocked then
-      self.sim:at(START, function()
-        if instance.process then
-          self.door = listen(self.sim, "127.0.0.1:" .. port, function(text, socket) accept_push(self, text, socket) end)
-        end
-      end)
-    end
-  end
-  last_resort(self)
-  return ports
+  lonely(self)
 end
+
+--- The guest runs for the first time, with this configuration.
+function guest:born(text)
+  local config = brake.read(text)
+  if not config then return end -- it refuses what it does not know
+  self.config, self.orders, self.token, self.retry = config, brake.orders(config), config.token, tonumber(config.retry) or 5
+  self.limits = {}
+  for _, name in ipairs { "silence", "idle", "life" } do self.limits[name] = tonumber(config[name]) or 0 end
+  self.birth, self.contact = now(self), now(self)
+  self.alive, self.lone, self.alone = true, self.lone + 1, 0
+  keep(self, true)
+  self:watch()
+  rehearse(self, self.retry, false)
+end
+
+--- A guest that was killed, or whose machine was started again, takes up its record.
+function guest:again()
+  if self.broken or not up(self) then return end
+  local record = self.record
+  self.birth, self.contact, self.traffic, self.ending = record.birth, record.contact, record.traffic, record.ending
+  self.limits, self.key = record.limits, record.key
+  self.alive, self.lone, self.alone = true, self.lone + 1, 0
+  if self.ending then return self:finish() end
+  self:watch()
+  if self.rehearsed ~= true then rehearse(self, self.retry, false) end
+end
+
+--- The guest is killed, and starts again a second later; for_ever: its program is gone.
+function guest:kill(for_ever)
+  if not self:runs() then return end
+  self.alive, self.turn, self.broken = false, self.turn + 1, for_ever
+  local epoch = self.epoch
+  lonely(self)
+  self.sim:at(1, function()
+    if self.epoch == epoch then self:again() end
+  end)
+end
+
+--- From now on no key that it has is good.
+function guest:spoil() self.spoiled = true end
+
+--- The machine's processes start, for the first time or again. → ports
+function guest:start(random) return self.way.start(self, random) end
 
 --- The host maps its ports anew. → ports
 function guest:remap(random)
@@ -169,48 +215,77 @@ end
 
 --- The machine's processes are dead.
 function guest:stop()
-  self.turn = self.turn + 1
+  if not self.alive and self.lone_since then self.alone = self.alone + now(self) - self.lone_since end
+  self.alive, self.lone_since = false, nil
+  self.epoch, self.turn = self.epoch + 1, self.turn + 1
   if self.door then self.door:close() end
 end
 
 --- Does a handshake with this peer's address succeed now?
 function guest:reachable(port)
   if not self:runs() or self.instance.udp_blocked then return false end
-  if self.inner then return vm.open(self, port) end
-  for name, number in pairs(self.ports or {}) do -- order: free
-    if name:find("/udp") and number == port then return true end
+  if (self.way.environment(self)[self.config["private-key-env"]] or "") == "" then return false end
+  return self.way.open(self, port)
+end
+
+--- Where an inner port of the tunnel leads: "control", "counted", "uncounted" or nil.
+function guest:inner(port)
+  if port == tonumber(self.config["control-port"] or 8571) then return "control" end
+  for _, line in ipairs(self.config.expose) do
+    local from, counted = line:match("^(%d+) %d+ (%l+)$")
+    if tonumber(from) == port then return counted end
   end
-  return false
+end
+
+local function guard_of(self)
+  local ready, rehearsed = usable(self), self.rehearsed
+  if not self.orders.rehearse then rehearsed = json.null elseif self.rehearsed == nil then rehearsed = false end
+  return { persisted = self.record ~= nil, rehearsed = rehearsed, rehearsal = json.null, ready = ready, attempts = self.attempts }
 end
 
 local function state_of(self)
   local limits = self.limits
   local function rest(limit, from) return limit > 0 and math.max(0, from + limit - now(self)) or json.null end
-  return { version = "0.1.0", token = self.token, state = self.ending and "ending" or "armed", key = key_of(self) ~= nil, silence = limits.silence,
-    idle = limits.idle, life = limits.life, life_max = self.life_max or limits.life, silence_left = rest(limits.silence, self.contact),
-    idle_left = rest(limits.idle, self.traffic or self.birth + limits.idle), life_left = rest(limits.life, self.birth),
-    age = now(self) - self.birth, ending_age = self.ending and now(self) - self.ending or json.null, engine = { running = not self.ending, restarts = 0 },
-    guard = self.place.says { persisted = true, rehearsed = key_of(self) ~= nil, ready = key_of(self) ~= nil, attempts = 0 } }
+  return { version = "0.1.0", token = self.token, state = self.ending and "ending" or "armed", key = values_of(self, 1).KEY ~= nil,
+    silence = limits.silence, idle = limits.idle, life = limits.life, life_max = tonumber(self.config["life-max"]) or 0,
+    silence_left = rest(limits.silence, self.contact), idle_left = rest(limits.idle, self.traffic or self.birth + limits.idle),
+    life_left = rest(limits.life, self.birth), age = now(self) - self.birth, ending_age = self.ending and now(self) - self.ending or json.null,
+    engine = { running = not self.ending, restarts = 0 }, guard = self.place.says(guard_of(self)) }
 end
+
+local function lease(self, wanted)
+  if self.ending then return { status = 409, json = { error = "it is ending" } } end
+  local limits, most = {}, tonumber(self.config["life-max"]) or 0
+  for _, name in ipairs { "silence", "idle", "life" } do limits[name] = wanted[name] or self.limits[name] end
+  if most > 0 and (limits.life == 0 or limits.life > most) then limits.life = most end
+  self.limits, self.traffic = limits, self.traffic or now(self)
+  keep(self, true)
+  self:watch()
+end
+
+local DO = {
+  ["/end"] = function(self) self:finish() end,
+  ["/key"] = function(self, wanted)
+    self.key = wanted.key
+    keep(self, true)
+    rehearse(self, self.retry, true)
+  end,
+  ["/lease"] = lease,
+}
 
 local function answered(self, request)
   local wanted = request.method ~= "GET" and (json.decode(request.body or "") or {}) or nil
   if wanted and type(wanted.token) ~= "string" then return { status = 400, json = { error = "the body must name the session's token" } } end
   if wanted and wanted.token ~= self.token then return { status = 409, json = { error = "this machine belongs to another session" } } end
   self.contact = now(self)
-  if request.path == "/end" then
-    self:finish()
-  elseif request.path == "/key" then
-    self.key = wanted.key
-  elseif request.path == "/lease" then
-    if self.ending then return { status = 409, json = { error = "it is ending" } } end
-    for _, name in ipairs { "silence", "idle", "life" } do self.limits[name] = wanted[name] or self.limits[name] end
-    self.traffic = self.traffic or now(self)
-    self:watch()
+  keep(self, false)
+  local refusal
+  if DO[request.path] then
+    refusal = DO[request.path](self, wanted)
   elseif request.path ~= "/status" and request.path ~= "/heartbeat" then
-    return { status = 404, json = { error = "unknown" } }
+    refusal = { status = 404, json = { error = "unknown" } }
   end
-  return { status = 200, json = state_of(self) }
+  return refusal or { status = 200, json = state_of(self) }
 end
 
 --- The guest's control: → response of the replaced HTTP, or nil when the machine is silent.
@@ -221,51 +296,14 @@ function guest:control(request)
   return answer
 end
 
--- The machine fetches something from the Internet.
-local function fetched(self, bytes)
-  if self:runs() then self.place.world.ledger:traffic(self.instance.id, "bwd", bytes) end
-end
-
-local function pull(self, name)
-  local faults = self.place.world.faults
-  local known = models.find(name)
-  local digest, total, list, bytes = "sha256:" .. ("ab"):rep(32), 18e9, {}, known and known.bytes or 18e9
-  local function add(value, after) list[#list + 1] = { data = json.encode(value) .. "\n", after = after or 0 } end
-  add { status = "pulling manifest" }
-  if faults:take("pull.error") then
-    add({ error = "max retries exceeded: unexpected EOF" }, 2)
-    return { status = 200, pieces = list }
-  end
-  if faults:take("pull.stall") then return { hang = true } end
-  for part = 1, 4 do
-    add({ status = "pulling ab", digest = digest, total = total, completed = total * part / 4 }, 5)
-    self.sim:at(5 * part, function() fetched(self, bytes / 4) end)
-  end
-  add({ status = "success" }, 2)
-  self.models[name] = true
-  return { status = 200, pieces = list }
-end
-
---- The engine behind the tunnel.
+--- The engine behind the tunnel. counted: over a port whose traffic counts
 function guest:engine(request, counted)
   if not self:runs() or self.ending then return nil end
-  if counted then self.traffic = now(self) end
-  local body = request.body ~= "" and json.decode(request.body) or {}
-  local path, names = request.path, {}
-  for name in pairs(self.models) do -- order: free
-    names[#names + 1] = { name = name, model = name, size = 1, size_vram = self.no_gpu and 0 or 1, context_length = 32768 }
+  if counted then
+    self.traffic = now(self)
+    keep(self, false)
   end
-  if path == "/api/version" then return { json = { version = "0.33.0" } } end
-  if path == "/api/tags" then return { json = { models = json.array(names) } } end
-  if path == "/api/ps" then return { json = { models = json.array(self.loaded and names or {}) } } end
-  if path == "/api/pull" then return pull(self, body.model) end
-  if not self.models[body.model] then return { status = 404, json = { error = "model not found" } } end
-  local unused = not self.loaded and not self.no_gpu and self.place.world.faults:take("gpu.unused")
-  if unused then self.no_gpu, self.card_says = true, unused.message end
-  if self.card_says then return { status = 500, json = { error = self.card_says } } end
-  self.loaded = true
-  if path == "/api/generate" then return { json = { model = body.model, done = true, done_reason = "load" }, delay = 3 } end
-  return { json = { done = true, eval_count = 16, eval_duration = 3e8, message = { role = "assistant", content = "Hello" } }, delay = 1 }
+  return engine(self, request)
 end
 
 return guest

@@ -7,35 +7,42 @@ local CLOUD_INIT = 12 -- seconds from the machine's programs to runcmd
 
 local vm = {}
 
--- The files of the user data by their name below /opt/continueplz.
-local function files_of(text)
-  local document, found = json.decode(text:match("^#cloud%-config\n(.*)$") or "") or {}, {}
+-- The files of the user data by their name below /opt/continueplz, and the units that are started.
+local function sent_to(instance)
+  local document, found = json.decode((instance.user_data or ""):match("^#cloud%-config\n(.*)$") or "") or {}, {}
   for _, file in ipairs(document.write_files or {}) do found[file.path:match("^/opt/continueplz/(.*)$") or file.path] = file.content end
-  return found
+  return found, json.encode(document.runcmd or {})
+end
+
+--- The variables of its services: systemd's EnvironmentFile.
+function vm.environment(self)
+  local values = {}
+  for name, value in ("\n" .. (self.sent.environment or "")):gmatch("\n([%w_]+)=([^\n]*)") do values[name] = value:match('^"(.*)"$') or value end
+  return values
 end
 
 --- The machine's system comes up, for the first time or again.
 function vm.start(self)
   local instance = self.instance
-  local sent = files_of(instance.user_data or "")
-  if not sent.config then return {} end
-  self.inner = math.tointeger(tonumber(sent.config:match("listen%-port (%d+)\n")))
-  self.account_key = sent.environment:match("CPLZ_ACCOUNT_KEY=(%S+)")
-  if self.birth then
-    self:watch()
+  local sent, started = sent_to(instance)
+  self.sent = sent
+  local resort = started:find('"continueplz-last-resort.service"', 1, true) and sent["last_resort.py"] and json.decode(sent["last_resort.json"] or "")
+  self:watch_over(resort or nil)
+  if self.config then
+    self:again()
     return {}
   end
-  self.turn = self.turn + 1
+  if not sent.config or not sent.guest or not started:find('"continueplz-guest.service"', 1, true) then return {} end
   local turn = self.turn
   self.sim:at(CLOUD_INIT, function()
-    if self.turn == turn and instance.process and not instance.destroyed then self:born(sent.config) end
+    if self.turn == turn and instance.process and not instance.destroyed then self:born(self.sent.config) end
   end)
   return {}
 end
 
---- Does the ruleset let a packet to this port in?
+--- Does the ruleset let a packet to this port in, and does the guest listen there?
 function vm.open(self, port)
-  if port ~= self.inner then return false end
+  if port ~= tonumber(self.config["listen-port"]) then return false end
   for _, each in ipairs(firewall.open(self.place.world, self.instance).udp) do
     if port >= each[1] and port <= each[2] then return true end
   end

@@ -5,6 +5,7 @@ local cost = require "dst.judge_cost"
 local fence = require "dst.judge_fence"
 local books = require "dst.books"
 local json = require "base.json"
+local sink = require "dst.sink"
 
 local judge = {}
 local records = books.records
@@ -12,7 +13,7 @@ judge.__index = judge
 
 function judge.new(play)
   return setmetatable({ play = play, world = play.world, sim = play.sim, tokens = {}, token_list = {}, written = books.new(), broken_list = {},
-    creates = {}, around = {}, critical = 0, sums = 0, vague = 0 }, judge)
+    creates = {}, around = {}, alerts = {}, critical = 0, sums = 0, vague = 0 }, judge)
 end
 
 --- Notes a violation; the first one counts.
@@ -136,6 +137,9 @@ end
 --- A request that the guard of a machine answered. taken: it did as it was told
 function judge:control(instance, request, taken) fence.control(self, instance, request, taken) end
 
+--- A request of a machine reaches its cloud.
+function judge:by_machine(instance, request) fence.by_machine(self, instance, request) end
+
 --- A request to anything but the cloud.
 function judge:foreign(request)
   local text = json.encode { request.url, request.headers, request.body or "" }
@@ -205,7 +209,10 @@ end
 
 --- A command ended with this exit code.
 function judge:ended(process, code)
-  if process.state ~= "done" then return end
+  if process.state ~= "done" then
+    self.lost_process = true
+    return
+  end
   cost.ended(self, process)
   cost.state_file(self)
   local claim = says_nothing(process, code)
@@ -244,6 +251,7 @@ function judge:finish()
     local _, lives = cloud.find(self.world, id)
     if not lives then self:broken("S3", "the foreign machine " .. id .. " is gone") end
   end
+  sink.judged(self)
   for _, name in ipairs { "journal", "history" } do
     local wrong = books.unchained(data_of(self, name), name)
     if wrong then self:broken("S8", wrong) end

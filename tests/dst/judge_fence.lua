@@ -40,6 +40,20 @@ function fence.destroy(self, token)
   end
 end
 
+--- A machine asks its cloud: it may look, and end what has its own token.
+function fence.by_machine(self, instance, request)
+  local cloud = self.play.cloud
+  local meaning, what = cloud.meaning(request, self.world)
+  if meaning == "read" then return end
+  local token = cloud.label(instance)
+  if meaning ~= "end" then
+    return self:broken("S3", ("the machine of %s asked for a change: %s %s"):format(token, request.method, request.path))
+  end
+  if what and cloud.label(what) ~= token then
+    self:broken("S3", ("the machine of %s would have ended that of %s"):format(token, tostring(cloud.label(what))))
+  end
+end
+
 --- A record is about to be appended.
 function fence.record(self, record)
   if record.kind == "stopping" and record.reason == "unfinished start" and self:wanted(record.token) then

@@ -9,6 +9,7 @@ local inprocess = require "cloudsim.inprocess"
 local judges = require "dst.judge"
 local loader = require "base.world"
 local roads = require "dst.roads"
+local sink = require "dst.sink"
 local sorted = require "base.sorted"
 local worlds = require "cloudsim.world"
 
@@ -53,10 +54,22 @@ local function pump(self)
   end)
 end
 
+-- A machine asks its cloud. → the answer, or nil when none comes
+local function by_machine(self, instance, request)
+  self:trace(("machine %s %s %s:%s%s"):format(instance.id, request.method, request.host, tostring(request.port), request.path))
+  local face = PORTS[request.port]
+  if not face then return nil end
+  self.judge:by_machine(instance, request)
+  local answer = inprocess.answer(face, request, self.world)
+  for _, each in sorted(self.family) do each.judge:billing() end
+  pump(self)
+  return answer.status and answer or nil
+end
+
 local function machine(self, instance)
   local made = self.guests[instance.id]
   if not made then
-    made = guests.new({ sim = self.sim, world = self.world, cloud = self.cloud, pump = function() pump(self) end,
+    made = guests.new({ sim = self.sim, world = self.world, send = function(...) return by_machine(self, ...) end,
       guarded = function() self:trace("guard ends " .. instance.id) end,
       asked = function(request, taken)
         for _, each in sorted(self.family) do each.judge:control(instance, request, taken) end
@@ -92,10 +105,17 @@ local function http(self, request, process)
     return answer
   end
   self.judge:foreign(request)
+  if request.port == sink.PORT and not self.offline then
+    local answer = sink.answer(self)
+    sink.posted(self.judge, request, answer)
+    return answer
+  end
   local road = self.roads[request.port]
   if not road then return { error = "connection refused", code = "connect", sent = false } end
-  local guest = road.guest()
-  return guest and guest:engine(request, true) or { hang = true }
+  local guest = road.handle.guest()
+  local inner = guest and guest:inner(road.remote_port)
+  if not inner or inner == "control" then return { hang = true } end
+  return guest:engine(request, inner == "counted") or { hang = true }
 end
 
 -- A call's arguments in one line that is the same in every run.
@@ -108,13 +128,16 @@ end
 local WRITES = { ["state.append"] = true, ["state.write"] = true, ["state.lock"] = true, ["state.remove"] = true, ["state.mkdir"] = true }
 
 local function hook(self, name, process, ...)
-  if self.read_only and WRITES[name] then return { code = "permissions", error = tostring((...)) .. ": Read-only file system" } end
+  if self.read_only and WRITES[name] then
+    self.judge.was_unwritable = true
+    return { code = "permissions", error = tostring((...)) .. ": Read-only file system" }
+  end
   if not ACTS[name] then return end
   self:trace(("%s %s %s"):format(process.name, name, told(...)))
   self.judge:primitive(name, process, ...)
   local full = self.full
   if full and full > 0 and (name == "state.append" or name == "state.write") then
-    self.full = full - 1
+    self.full, self.judge.was_unwritable = full - 1, true
     return { code = "full", error = tostring((...)) .. ": No space left on device" }
   end
   local aim = self.aim
@@ -143,7 +166,7 @@ local function settings(self, key)
     end
     lines[#lines + 1] = line
   end
-  table.move({ "REGISTRY_URL=http://127.0.0.1:7002", "" }, 1, 2, #lines + 1, lines)
+  table.move({ "REGISTRY_URL=http://127.0.0.1:7002", "ALERT_WEBHOOK_URL=" .. sink.URL, "" }, 1, 3, #lines + 1, lines)
   self.sim.disk[self.HOME .. "/.env"] = { data = table.concat(lines, "\n"), mode = 384, mtime = 0 }
 end
 
@@ -191,10 +214,11 @@ end
 local SHARED = { "sim", "world", "lines", "guests", "guest_order", "roads", "orders", "foreign", "family", "seed", "name", "cloud" }
 
 --- A fresh world. options: seed, cloud ("vast"), foreign (other people's machines in the account), lent (the key is in the
--- environment of the commands and not in .env), settings (lines of .env, instead of those of the same names), credit (dollars)
+-- environment of the commands and not in .env), settings (lines of .env, instead of those of the same names), credit (dollars),
+-- webhook (how it is until everything works again: "down", "refuses" or "hangs")
 function play.new(options)
   local self = setmetatable({ seed = options.seed, lines = {}, guests = {}, guest_order = {}, roads = {}, orders = {}, foreign = {}, slept = 0,
-    family = {}, key = KEY, lent = options.lent, more = options.settings or {}, HOME = HOME, name = options.cloud or "vast",
+    family = {}, key = KEY, lent = options.lent, more = options.settings or {}, HOME = HOME, webhook = options.webhook, name = options.cloud or "vast",
     cloud = clouds[options.cloud or "vast"] }, play)
   open_world(self, options)
   self.judge = judges.new(self)
@@ -274,7 +298,7 @@ function methods:heal()
   settings(self, self.key)
   self.world.faults:clear()
   if self.cloud.restock then self.cloud.restock(self.world) end
-  self.full, self.aim, self.offline, self.read_only = nil, nil, nil, nil
+  self.full, self.aim, self.offline, self.read_only, self.webhook = nil, nil, nil, nil, nil
 end
 
 -- Judged at the very moment, for others go on.

@@ -11,7 +11,6 @@ local function far_end(self, port)
   end
 end
 
-
 -- A unix socket that the tunnel offers: HTTP to the machine.
 local function road_unix(self, road, handle)
   return guests.listen(self.sim, road.unix, function(text, socket)
@@ -21,7 +20,8 @@ local function road_unix(self, road, handle)
     if not body or #body < length then return end
     local guest = handle.guest()
     local request = { method = method, path = path, body = body }
-    local answer = guest and (road.remote_port == 8571 and guest:control(request) or road.remote_port ~= 8571 and guest:engine(request, false))
+    local inner = guest and guest:inner(road.remote_port)
+    local answer = inner and (inner == "control" and guest:control(request) or inner ~= "control" and guest:engine(request, inner == "counted"))
     if not answer then return end -- nothing comes back through a dead tunnel
     self.sim:at(self.sim.latency + (answer.delay or 0), function()
       if socket.closed or not socket.other or socket.other.closed then return end
@@ -52,7 +52,7 @@ function roads.open(self, options, process)
       listener = road_unix(self, road, handle)
     else
       listener = guests.listen(sim, ("%s:%d"):format(road.host, road.port), function() end)
-      if listener then self.roads[road.port] = handle end
+      if listener then self.roads[road.port] = { handle = handle, remote_port = road.remote_port } end
     end
     if not listener then return nil, "Address already in use", "busy" end
     listeners[#listeners + 1] = listener
@@ -68,7 +68,7 @@ function roads.open(self, options, process)
     open = false
     for _, listener in ipairs(listeners) do listener:close() end
     for port, other in pairs(self.roads) do -- order: free
-      if other == handle then self.roads[port] = nil end
+      if other.handle == handle then self.roads[port] = nil end
     end
   end
   table.insert(process.at_end, handle.close)

@@ -1,0 +1,75 @@
+-- SPDX-License-Identifier: MIT
+-- A container's way to its guest: the start script that takes it, as it was rendered (lua/templates/start.sh). The rest is dst/guest.lua.
+local keys = require "base.keys"
+local sorted = require "base.sorted"
+
+local START, PUSHED = 1.0, 0.2 -- seconds until the push port listens, until the guest runs
+
+local box = {}
+
+local function unquoted(text) return (text:gsub("'\\''", "'")) end
+
+-- What the script's own request asks, or nil when it can only end itself.
+local function own_request(text)
+  local head, body = text:match("export Q='(.-)' B='(.-)'\nask%(%)")
+  if not head or not text:match("\nfire%(%) { ask ") then return nil end
+  head = unquoted(head)
+  local method, path = head:match("^(%u+) (%S+) HTTP/1.1\n")
+  local port, lines = text:match('IO::Socket::INET%->new%("127.0.0.1:(%d+)"%)'), {}
+  for line in head:gmatch("\n([^\n]+)") do lines[#lines + 1] = line end
+  return { method = method, url = ("http://127.0.0.1:%s%s"):format(port, path), headers = lines, body = unquoted(body) }
+end
+
+local function read(text)
+  local at, length = text:match("tail %-c %+(%d+) blob | head %-c (%d+) >config")
+  return { sha256 = text:match(("%x"):rep(64)), total = tonumber(text:match("length %$b < (%d+)")), at = tonumber(at), length = tonumber(length),
+    last_resort = tonumber(text:match('%[ "%$t" %-lt (%d+) %]')), retry = tonumber(text:match("\ns=(%d+)\n")), request = own_request(text) }
+end
+
+local function accept(self, text, socket)
+  local script = self.script
+  if #text < script.total or self.config then return end
+  local good = keys.sha256_hex(text) == script.sha256
+  self.sim:at(PUSHED, function()
+    if socket.closed then return end
+    socket:write(good and "ok\n" or "no\n")
+    socket:close()
+    if good and self.instance.process then self:born(text:sub(script.at, script.at + script.length - 1)) end
+  end)
+end
+
+--- The variables of the container: what was ordered, and what its host adds.
+function box.environment(self)
+  local values = { CONTAINER_ID = tostring(self.instance.id), CONTAINER_API_KEY = self.instance.key }
+  for _, pair in ipairs(self.instance.env or {}) do values[pair[1]] = pair[2] end
+  return values
+end
+
+--- The script starts, for the first time or again. → ports
+function box.start(self, random)
+  local instance, ports = self.instance, {}
+  for _, forward in ipairs(instance.forwards) do ports[forward.port .. "/" .. forward.protocol] = random:int(40000, 65000) end
+  self.ports = ports
+  self.script = self.script or read(instance.args[2])
+  local script = self.script
+  self:watch_over { seconds = script.last_resort, retry = script.retry, terminate = script.request }
+  if self.config then
+    self:again()
+    return ports
+  end
+  for name, port in sorted(ports) do
+    if name:find("/tcp") and not instance.tcp_blocked then
+      self.sim:at(START, function()
+        if instance.process then
+          self.door = self.listen(self.sim, "127.0.0.1:" .. port, function(text, socket) accept(self, text, socket) end)
+        end
+      end)
+    end
+  end
+  return ports
+end
+
+--- Does the host lead this outer port to the one where the guest listens?
+function box.open(self, port) return self.ports ~= nil and self.ports[self.config["listen-port"] .. "/udp"] == port end
+
+return box
