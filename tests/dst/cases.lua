@@ -16,6 +16,7 @@ local GROUPS = {
   "create",
   "fence",
   "guardless",
+  "guest",
   "hosts",
   "kinds",
   "limits",

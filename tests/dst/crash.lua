@@ -13,8 +13,10 @@ local function one(scene, point)
   local ok, verdict = fail.try(function()
     scene.prepare(p)
     p.aim = { name = scene.aim, at = point.at, how = point.how, all = point.all }
+    p:ordered "kill"
     scene.act(p)
     point.hit = p.aim and p.aim.hit
+    if point.hit then p:happened "kill" end
     p:trace("the end begins")
     return ending.play(p, point.way)
   end)

@@ -41,7 +41,7 @@ end
 guest.listen = listen
 
 --- One machine. place = { sim=, world=, send=function(instance, request) → answer of the cloud or nil, guarded=function() when the guard ends
--- the machine, asked=function(request, taken) at its control, says=function(state) → what its guard says of itself }
+-- the machine, killed=function() when it is killed, asked=function(request, taken) at its control, says=function(state) → what its guard says of itself }
 function guest.new(place, instance)
   return setmetatable({ place = place, sim = place.sim, instance = instance, models = {}, listen = listen, way = instance.forwards and box or vm,
     epoch = 0, turn = 0, lone = 0, alone = 0, attempts = 0 }, guest)
@@ -193,11 +193,12 @@ end
 --- The guest is killed, and starts again a second later; for_ever: its program is gone.
 function guest:kill(for_ever)
   if not self:runs() then return end
+  self.place.killed()
   self.alive, self.turn, self.broken = false, self.turn + 1, for_ever
   local epoch = self.epoch
   lonely(self)
   self.sim:at(1, function()
-    if self.epoch == epoch then self:again() end
+    if self.epoch == epoch and self.restarts then self:again() end
   end)
 end
 

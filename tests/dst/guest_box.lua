@@ -52,6 +52,7 @@ function box.start(self, random)
   self.ports = ports
   self.script = self.script or read(instance.args[2])
   local script = self.script
+  self.restarts = instance.args[2]:find("while :; do\n    ./guest config & ", 1, true) ~= nil
   self:watch_over { seconds = script.last_resort, retry = script.retry, terminate = script.request }
   if self.config then
     self:again()

@@ -26,6 +26,7 @@ function vm.start(self)
   local instance = self.instance
   local sent, started = sent_to(instance)
   self.sent = sent
+  self.restarts = (sent["/etc/systemd/system/continueplz-guest.service"] or ""):find("\nRestart=always\n", 1, true) ~= nil
   local resort = started:find('"continueplz-last-resort.service"', 1, true) and sent["last_resort.py"] and json.decode(sent["last_resort.json"] or "")
   self:watch_over(resort or nil)
   if self.config then

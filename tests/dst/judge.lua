@@ -43,6 +43,7 @@ judge.journal = journal
 
 --- The record was changed by somebody else: what stands there now is what must not be lost.
 function judge:forgets()
+  self.play:met "record lost"
   self.written = books.new()
   books.lost(self.written, data_of(self, "history"), data_of(self, "journal"))
 end

@@ -200,9 +200,11 @@ local list = {
     find = "keys.random_hex(6)", replace = 'tostring({}):match("0x(%x+)"):sub(-12)' },
 }
 
-for _, mistake in ipairs(require "dst.mistakes_cases") do
-  mistake.parts = mistake.parts or "cases"
-  list[#list + 1] = mistake
+for _, name in ipairs { "dst.mistakes_cases", "dst.mistakes_world" } do
+  for _, mistake in ipairs(require(name)) do
+    mistake.parts = mistake.parts or "cases"
+    list[#list + 1] = mistake
+  end
 end
 
 for _, subject in ipairs { "money", "clouds", "record", "machine", "around", "watch", "text" } do
@@ -210,6 +212,6 @@ for _, subject in ipairs { "money", "clouds", "record", "machine", "around", "wa
 end
 
 -- What must be shown to be able to fail.
-local invariants = { "S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10", "E", "E1", "E2", "E3", "E5", "bug" }
+local invariants = { "S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10", "E", "E1", "E2", "E3", "E4", "E5", "bug" }
 
 return { list = list, invariants = invariants }

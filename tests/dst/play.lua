@@ -70,6 +70,7 @@ local function machine(self, instance)
   local made = self.guests[instance.id]
   if not made then
     made = guests.new({ sim = self.sim, world = self.world, send = function(...) return by_machine(self, ...) end,
+      killed = function() self:met "guard killed" end,
       guarded = function() self:trace("guard ends " .. instance.id) end,
       asked = function(request, taken)
         for _, each in sorted(self.family) do each.judge:control(instance, request, taken) end
@@ -108,6 +109,7 @@ local function http(self, request, process)
   if request.port == sink.PORT and not self.offline then
     local answer = sink.answer(self)
     sink.posted(self.judge, request, answer)
+    self.hook_failed = self.hook_failed or answer.status ~= 204
     return answer
   end
   local road = self.roads[request.port]
@@ -129,7 +131,7 @@ local WRITES = { ["state.append"] = true, ["state.write"] = true, ["state.lock"]
 
 local function hook(self, name, process, ...)
   if self.read_only and WRITES[name] then
-    self.judge.was_unwritable = true
+    self.judge.was_unwritable, self.was_read_only = true, true
     return { code = "permissions", error = tostring((...)) .. ": Read-only file system" }
   end
   if not ACTS[name] then return end
@@ -205,13 +207,20 @@ local function open_world(self, options)
     if instance.args and instance.args[1] ~= "-c" then return {} end
     return machine(self, instance):start(world.random)
   end
-  hooks.remap = function(instance) return machine(self, instance):remap(world.random) end
+  hooks.remap = function(instance)
+    self:met "ports moved"
+    return machine(self, instance):remap(world.random)
+  end
   hooks.stop = function(instance)
+    if not instance.destroyed then self:met "machine dead" end
     if self.guests[instance.id] then self.guests[instance.id]:stop() end
   end
 end
 
 local SHARED = { "sim", "world", "lines", "guests", "guest_order", "roads", "orders", "foreign", "family", "seed", "name", "cloud" }
+
+--- Counts what is ordered in every history (dst/tally.lua), or nil.
+play.total = nil
 
 --- A fresh world. options: seed, cloud ("vast"), foreign (other people's machines in the account), lent (the key is in the
 -- environment of the commands and not in .env), settings (lines of .env, instead of those of the same names), credit (dollars),
@@ -225,6 +234,8 @@ function play.new(options)
   self.family[HOME] = self
   self.sim.disk[HOME] = { dir = true }
   settings(self, KEY)
+  self.poor = options.credit
+  if play.total then play.total:next(self) end
   if options.foreign ~= false then foreign_machines(self, { "somebody else's", "cplz-00000000-0123456789ab" }) end
   pump(self)
   return self
@@ -256,6 +267,9 @@ function methods:fault(order)
   self:trace("fault " .. order.name)
 end
 
+--- Counts what just happens.
+function methods:met(name) self.orders[#self.orders + 1] = { name = name, happened = true } end
+
 --- Counts what is to happen to a command besides the cloud's faults, and that it did.
 function methods:ordered(name) self.orders[#self.orders + 1] = { name = name } end
 
@@ -277,12 +291,14 @@ end
 
 --- From now on .env has the key of another account.
 function methods:other_account()
+  self:met "another account"
   self.world:account { id = 777, username = "eve", email = "eve@example.org", credit = 500, keys = { OTHER_KEY } }
   settings(self, OTHER_KEY)
 end
 
 --- The account gets another key; the old one is refused from now on, also when a machine holds it.
 function methods:rotate()
+  self:met "key changed"
   local world = self.world
   self.key = KEY .. "-rotated"
   world:add_key(world.accounts[48211], self.key, { kind = "account" })
@@ -381,6 +397,7 @@ end
 
 --- Kills every process of ours.
 function methods:kill_all()
+  self:met "computer dead"
   for _, process in ipairs(self.sim.processes) do process:kill() end
 end
 

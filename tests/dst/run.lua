@@ -19,6 +19,7 @@ local clouds = require "dst.clouds"
 local crash = require "dst.crash"
 local fail = require "base.fail"
 local kinds = require "dst.safety_kinds"
+local plays = require "dst.play"
 local policies = require "dst.policies"
 local scenes = require "dst.scenes"
 local several = require "dst.several"
@@ -155,6 +156,16 @@ end
 
 local PARTS = { "policies", "consent", "workday", "determinism", "cases", "random", "homes", "crash" }
 
+-- What was ordered in all histories, and whether it happened: the table of docs/safety.md. A kind that never happened is a failure of a run
+-- of everything at both clouds.
+local function table_of_kinds(total, everything)
+  total:next(nil)
+  local function of(name) return total:of(name) end
+  term.out("# what was ordered, and what happened:\n" .. table.concat(kinds.lines(of), "\n") .. "\n")
+  local never = everything and kinds.never(of) or {}
+  report("every kind of fault happens", #never > 0 and { { replay = "all", verdict = table.concat(never, ", ") .. " never happened" } } or {})
+end
+
 -- The parts to play. text: names with commas, or nil for all. → set
 local function parts_of(text)
   local set = {}
@@ -208,12 +219,14 @@ local function main(...)
   local started = clock.now()
   first_only, sought = options.first ~= nil, options.first ~= "" and options.first or nil
   local parts = parts_of(options.parts)
+  if not sought then plays.total = tally.new() end
   if not options.cloud or options.cloud == "vast" then
     if parts.policies then random_policies() end
     if parts.consent then consent() end
     if parts.workday then report("examples/workday.lua keeps working hours", workday.run()) end
   end
   for _, cloud in ipairs(options.cloud and { options.cloud } or clouds.list) do at_cloud(cloud, parts, options) end
+  if not sought and not options.only then table_of_kinds(plays.total, not (options.cloud or options.parts or options.seeds)) end
   term.err(("%s\n"):format(clock.duration(clock.now() - started)))
   return failed == 0 and 0 or 1
 end

@@ -77,6 +77,11 @@ kinds.own = {
   { "no credit", "the account is empty, before or in use", "S5 E2" },
   { "no guard", "rented without a guard", "S2 S5 E2" },
   { "limit off", "limits switched off, all but one or all", "S5 E1 E3" },
+  { "key changed", "the account gets another key, the old one is refused", "E2 E4" },
+  { "record lost", "journal or all records are deleted, or put back to before the rent, beside an agent or without", "S2 S3 E2" },
+  { "read only", "the home cannot be written", "S8 E2 E4" },
+  { "webhook", "the webhook is down, refuses or never answers", "E4" },
+  { "guard killed", "the guest is killed, or its program is gone", "S5 E1" },
   { "guard unfit", "a guard that keeps nothing, or whose brake was refused when it was tried", "E1" },
 }
 
@@ -94,17 +99,32 @@ kinds.elsewhere = {
   ["pull.slow"] = "tests/lua/test_cloudsim_ollama.lua",
 }
 
---- The table as lines of Markdown. fired: { [name] = how often } or nil: without that column
-function kinds.lines(fired)
-  local lines = { fired and "| fault | what happens | fired | judged by |" or "| fault | what happens | judged by |",
-    fired and "|---|---|---|---|" or "|---|---|---|" }
+--- The table as lines of Markdown.
+-- @param of function(name) → how often ordered, how often it happened; nil: what stands for the numbers in a pattern of Lua
+function kinds.lines(of)
+  local lines = { "| fault | what happens | ordered | happened | judged by |", "|---|---|---|---|---|" }
   for _, list in ipairs { kinds.clouds, kinds.own } do
     for _, row in ipairs(list) do
-      local count = fired and (" %s |"):format(fired[row[1]] or "") or ""
-      lines[#lines + 1] = ("| %s | %s |%s %s |"):format(row[1], row[2], count, row[3])
+      local ordered, happened = "%d+", "[1-9]%d*"
+      if of then ordered, happened = of(row[1]) end
+      local function plain(text) return of and text or text:gsub("%p", "%%%0") end
+      local form = of and "| %s | %s | %s | %s | %s |" or "%%| %s %%| %s %%| %s %%| %s %%| %s %%|"
+      lines[#lines + 1] = form:format(plain(row[1]), plain(row[2]), ordered, happened, plain(row[3]))
     end
   end
   return lines
+end
+
+--- Names of what never happened. of: as of kinds.lines
+function kinds.never(of)
+  local names = {}
+  for _, list in ipairs { kinds.clouds, kinds.own } do
+    for _, row in ipairs(list) do
+      local _, happened = of(row[1])
+      if happened == 0 then names[#names + 1] = row[1] end
+    end
+  end
+  return names
 end
 
 return kinds

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- How often each kind of fault was ordered in the random histories, and how often it happened.
+-- How often each kind of fault was ordered in histories, and how often it happened.
 local sorted = require "base.sorted"
 
 local tally = {}
@@ -7,14 +7,43 @@ tally.__index = tally
 
 function tally.new() return setmetatable({ ordered = {}, happened = {} }, tally) end
 
+local OTHERWISE = { jump = "clock" } -- what an order is called in the table, where a way of the whole history is counted
+
+local function more(self, name, happened)
+  self.ordered[name] = (self.ordered[name] or 0) + 1
+  self.happened[name] = (self.happened[name] or 0) + (happened and 1 or 0)
+end
+
 --- Adds what one history ordered.
 function tally:add(play)
+  for _, order in ipairs(play.orders) do more(self, order.name, order.happened) end
+end
+
+-- What is no order, but the way a whole history is. → { name = is it so }
+local function ways(play)
+  local settings = table.concat(play.more, "\n")
+  return { clock = play.sim.jumped, ["no credit"] = play.poor, ["limit off"] = settings:find("=off", 1, true),
+    ["no guard"] = settings:find("GUARD_ACCOUNT_KEY=no", 1, true), ["guard unfit"] = play.guard_says,
+    ["read only"] = play.was_read_only, webhook = play.hook_failed }
+end
+
+local function whole(self, play)
   for _, order in ipairs(play.orders) do
-    local name = order.name
-    self.ordered[name] = (self.ordered[name] or 0) + 1
-    self.happened[name] = (self.happened[name] or 0) + (order.happened and 1 or 0)
+    if not OTHERWISE[order.name] then more(self, order.name, order.happened) end
+  end
+  for name, is in sorted(ways(play)) do
+    if is then more(self, name, true) end
   end
 end
+
+--- The next history begins: the one before is over and counted.
+function tally:next(play)
+  if self.last then whole(self, self.last) end
+  self.last = play
+end
+
+--- What the table says of a kind. → how often ordered, how often it happened
+function tally:of(name) return self.ordered[name] or 0, self.happened[name] or 0 end
 
 --- names: set of what should have happened. → lines of the table, array of the names of what never happened
 function tally:report(names)

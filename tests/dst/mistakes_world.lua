@@ -1,0 +1,27 @@
+-- SPDX-License-Identifier: MIT
+-- More of dst/mistakes.lua: in what is sent to a machine, and in alerts.
+return {
+  { name = "the guard of a container only looks", file = "providers/vast.lua", expects = "E1", only = "limits: life alone, this computer is dead",
+    find = 'return { method = "DELETE", url = url,', replace = 'return { method = "GET", url = url,' },
+  { name = "the guard of a virtual machine asks at the wrong place", file = "providers/lambda.lua", expects = "E1", cloud = "lambda",
+    only = "limits: life alone, this computer is dead",
+    find = 'method = "POST", url = base .. TERMINATE', replace = 'method = "POST", url = base .. INSTANCES' },
+  { name = "a guard ends what other homes have", file = "providers/lambda.lua", expects = "S3", cloud = "lambda",
+    only = "limits: life alone, this computer is dead", find = "token = token, pause", replace = 'token = "cplz-", pause' },
+  { name = "a guard that was killed does not come again", file = "templates/cloud_init.lua", expects = "E1", cloud = "lambda",
+    only = "guest: is killed every", find = '"Restart=always"', replace = '"Restart=no"' },
+  { name = "a guard in a container that was killed does not come again", file = "templates/start.sh", expects = "E1",
+    only = "guest: is killed every", find = "  while :; do\n    ./guest config & echo", replace = "  if :; then\n    ./guest config & echo" },
+  { name = "the last resort of a container waits for days", file = "templates/start.sh", expects = "E1", only = "guest: its program",
+    find = '-lt {{last_resort:raw}} ]', replace = '-lt {{last_resort:raw}}000 ]' },
+  { name = "the last resort of a virtual machine shows no key", file = "work/delivery_user_data.lua", expects = "E1", cloud = "lambda",
+    only = "guest: its program", find = "url = terminate.url, headers = terminate.headers,", replace = "url = terminate.url, headers = {}," },
+  { name = "one cause floods the webhook", file = "work/alert.lua", expects = "E4", only = "webhook: four",
+    find = "  if age and age >= 0 and age < pace.seconds(CAUSE_SECONDS) then return true end\n", replace = "" },
+  { name = "an alert that the webhook refused is lost", file = "work/alert.lua", expects = "E4", only = "webhook: down",
+    find = "    if ok then\n      files.remove(path)\n", replace = "    files.remove(path)\n    if ok then\n" },
+  { name = "nothing CRITICAL reaches the webhook", file = "work/alert.lua", expects = "E4", only = "webhook: four",
+    find = '  fail.try(send, "CRITICAL", message, context, keys', replace = '  fail.try(function() end, "CRITICAL", message, context, keys' },
+  { name = "what waits for the webhook is never posted again", file = "work/agent.lua", expects = "E4", only = "webhook: down",
+    find = "  alert.deliver()\n", replace = "", also = { file = "work/recover.lua", find = "  alert.deliver()\n", replace = "" } },
+}
