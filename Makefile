@@ -4,6 +4,7 @@
 # make demo   the main job against the simulator, from a bare machine
 # make check  every test (about ten minutes); make check-fast, the quick ones (less than two); make lint, make bench, make fuzz, make clean
 # make cross  other flags (-O3, -march), 64-bit ARM and musl: built, and run under qemu where need be; part of CI
+# make dst    the long campaign: every crash point in every way, the long cases, the tables of docs/safety.md; hours
 # make mutants  can the money campaign and the guest's tests fail? Some minutes; not part of make check
 # make vm     the delivery on a real virtual machine, emulated; not part of check (VM=PATTERN: only some cases)
 PREFIX ?= /usr/local
@@ -16,7 +17,7 @@ FUZZ_SECONDS ?= 60
 JOBS := $(shell getconf _NPROCESSORS_ONLN)
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all install uninstall packages check-packages sanitized fuzzed demo check check-fast cross mutants bench fuzz vm lint clean
+.PHONY: all install uninstall packages check-packages sanitized fuzzed demo check check-fast cross dst mutants bench fuzz vm lint clean
 
 all:
 	cmake -S . -B $(BUILD)
@@ -61,6 +62,11 @@ check-fast: check-packages
 cross:
 	vendor/bootstrap cross
 	@BUILD=$(BUILD) CROSS=$(CROSS) tests/check cross
+
+# Each cloud's largest bills are played by the long cases; what was ordered and happened is printed for both together.
+dst: check-packages
+	$(MAKE) all
+	CONTINUEPLZ_SCRIPTS=tests $(BUILD)/continueplz tests/dst/run.lua --long --crash
 
 mutants: check-packages
 	$(MAKE) all

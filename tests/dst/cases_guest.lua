@@ -30,9 +30,10 @@ return {
   { name = "is killed every ten minutes, and this computer is dead", settings = off "MAX_HOURS=2", play = function(p)
     local token, guest = ready(p)
     p:kill_all()
-    for _ = 1, 13 do
+    for i = 1, 13 do
       p:pass(600)
       guest:kill()
+      if i == 11 then lives(p, token, "its 2 h were not over") end
     end
     over(p, token, 2 * HOUR, "2 h of life")
     p:run "stop"

@@ -95,5 +95,6 @@ return {
   { name = "its cloud refuses the guard's key six times", play = badly { name = "api.auth", count = 6 } },
   { name = "its cloud is too busy for the guard six times", play = badly { name = "destroy.429", count = 6 } },
   { name = "its guard's brake was refused when it was tried", play = not_relied_on { rehearsed = false, rehearsal = "HTTP 403: error code: 1010" } },
+  { name = "its guard has no key that could end it", play = not_relied_on { ready = false, missing = "no key" } },
   { name = "its guard keeps nothing on the disk", play = not_relied_on { persisted = false } },
 }

@@ -59,8 +59,8 @@ function guest:runs() return self.alive == true and up(self) end
 local function values_of(self, attempt)
   local values, name = self.way.environment(self), self.config["key-env"]
   local key = name and values[name]
-  if self.key and (not key or attempt % 2 == 0) then key = self.key end
   if key and self.spoiled then key = "rotated" end
+  if self.key and (not key or attempt % 2 == 0) then key = self.key end
   values.KEY = key
   if name then values[name] = key end
   return values
@@ -202,8 +202,8 @@ function guest:kill(for_ever)
   end)
 end
 
---- From now on no key that it has is good.
-function guest:spoil() self.spoiled = true end
+--- No key that it has is good any more; another may be pushed.
+function guest:spoil() self.spoiled, self.key = true, self.key and "rotated" end
 
 --- The machine's processes start, for the first time or again. → ports
 function guest:start(random) return self.way.start(self, random) end

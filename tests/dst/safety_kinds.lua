@@ -100,16 +100,14 @@ kinds.elsewhere = {
 }
 
 --- The table as lines of Markdown.
--- @param of function(name) → how often ordered, how often it happened; nil: what stands for the numbers in a pattern of Lua
+-- @param of function(name) → how often ordered, how often it happened; nil: without these columns
 function kinds.lines(of)
-  local lines = { "| fault | what happens | ordered | happened | judged by |", "|---|---|---|---|---|" }
+  local lines = { "| fault | what happens | judged by |", "|---|---|---|" }
+  if of then lines = { "| fault | what happens | ordered | happened | judged by |", "|---|---|---|---|---|" } end
   for _, list in ipairs { kinds.clouds, kinds.own } do
     for _, row in ipairs(list) do
-      local ordered, happened = "%d+", "[1-9]%d*"
-      if of then ordered, happened = of(row[1]) end
-      local function plain(text) return of and text or text:gsub("%p", "%%%0") end
-      local form = of and "| %s | %s | %s | %s | %s |" or "%%| %s %%| %s %%| %s %%| %s %%| %s %%|"
-      lines[#lines + 1] = form:format(plain(row[1]), plain(row[2]), ordered, happened, plain(row[3]))
+      local counts = of and ("%d | %d | "):format(of(row[1])) or ""
+      lines[#lines + 1] = ("| %s | %s | %s%s |"):format(row[1], row[2], counts, row[3])
     end
   end
   return lines

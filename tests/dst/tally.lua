@@ -24,7 +24,7 @@ local function ways(play)
   local settings = table.concat(play.more, "\n")
   return { clock = play.sim.jumped, ["no credit"] = play.poor, ["limit off"] = settings:find("=off", 1, true),
     ["no guard"] = settings:find("GUARD_ACCOUNT_KEY=no", 1, true), ["guard unfit"] = play.guard_says,
-    ["read only"] = play.was_read_only, webhook = play.hook_failed }
+    ["own network"] = play.no_way, ["read only"] = play.was_read_only, webhook = play.hook_failed }
 end
 
 local function whole(self, play)

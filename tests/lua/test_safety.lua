@@ -12,11 +12,7 @@ return function(t)
   local page = assert(files.read(files.join(files.dirname(files.dirname(files.absolute(loader.script))), "docs/safety.md")))
 
   t:case("the page holds the table of faults, line by line", function()
-    local head = table.move(kinds.lines(function() return 1, 1 end), 1, 2, 1, {})
-    t:ok(page:find(table.concat(head, "\n"), 1, true) ~= nil, "docs/safety.md must hold:\n" .. table.concat(head, "\n"))
-    for _, line in ipairs(table.move(kinds.lines(), 3, 200, 1, {})) do
-      t:ok(page:find("\n" .. line .. "\n") ~= nil, "docs/safety.md must hold what `make dst` prints: " .. line)
-    end
+    t:ok(page:find(table.concat(kinds.lines(), "\n"), 1, true) ~= nil, "docs/safety.md must hold:\n" .. table.concat(kinds.lines(), "\n"))
   end)
 
   t:case("every kind of the simulator is in it, or played elsewhere", function()
