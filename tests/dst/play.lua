@@ -27,7 +27,7 @@ local function load(name)
 end
 local fake = load "fakehost"
 
-local play = { HOME = HOME, KEY = KEY }
+local play = { HOME = HOME, KEY = KEY, total = nil } -- total: counts what is ordered in every history (dst/tally.lua)
 local methods = {}
 play.__index = methods
 methods.KEY = KEY
@@ -219,9 +219,6 @@ end
 
 local SHARED = { "sim", "world", "lines", "guests", "guest_order", "roads", "orders", "foreign", "family", "seed", "name", "cloud" }
 
---- Counts what is ordered in every history (dst/tally.lua), or nil.
-play.total = nil
-
 --- A fresh world. options: seed, cloud ("vast"), foreign (other people's machines in the account), lent (the key is in the
 -- environment of the commands and not in .env), settings (lines of .env, instead of those of the same names), credit (dollars),
 -- webhook (how it is until everything works again: "down", "refuses" or "hangs")
@@ -267,10 +264,8 @@ function methods:fault(order)
   self:trace("fault " .. order.name)
 end
 
---- Counts what just happens.
+--- Counts what just happens, and what is to happen to a command besides the cloud's faults, and that it did.
 function methods:met(name) self.orders[#self.orders + 1] = { name = name, happened = true } end
-
---- Counts what is to happen to a command besides the cloud's faults, and that it did.
 function methods:ordered(name) self.orders[#self.orders + 1] = { name = name } end
 
 function methods:happened(name)
