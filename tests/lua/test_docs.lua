@@ -252,5 +252,6 @@ return function(t)
     end
     t:equal(listed "To build and run", installed "build_apt")
     t:equal(listed "To test", installed "check_apt")
+    t:equal(listed "For `make cross`", installed "cross_apt")
   end)
 end
