@@ -224,6 +224,9 @@ local function perform(spec)
   if event.error then
     note(spec, shown, started, { error = event.code or event.error })
     local text = log.redact(event.error)
+    if event.code == "tls" and text:find "not yet valid" or event.code == "tls" and text:find "expired" then
+      text = ("%s; this computer's clock says %s, is that right?"):format(text, clock.iso())
+    end
     local named = text:sub(1, #spec.method + 1) == spec.method .. " " -- the host says already which request it was
     fail.raise(CODES[event.code] or "transient", named and text or ("%s %s: %s"):format(spec.method, shown, text),
       { url = shown, method = spec.method, code = event.code, sent = event.sent ~= false })

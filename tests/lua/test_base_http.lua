@@ -35,6 +35,48 @@ return function(t)
     running.stop()
   end)
 
+  -- What fn(require) gives in a replaced world whose answers are those of `answer`.
+  local function replaced(answer, fn)
+    local s = fake.new { http = answer }
+    local p = s:start(fn)
+    s:run()
+    return p:result()
+  end
+
+  t:case("the clock is compared with the answer that agrees best", function()
+    local function ahead(...)
+      local offs = { ... }
+      return replaced(function(request)
+        local off = offs[tonumber(request.path:sub(2))]
+        local iso = off and require("base.clock").iso(fake.EPOCH + off)
+        return { body = "", headers = { Date = off and ("Fri, %s Nov 2026 %s GMT"):format(iso:sub(9, 10), iso:sub(12, 19)) or "yesterday" } }
+      end, function(require)
+        for index in ipairs(offs) do require("base.http").request { url = "https://example.org/" .. index } end
+        local seconds, host = require("base.http").clock_ahead()
+        return seconds and math.floor(seconds + 0.5), host
+      end)
+    end
+    t:equal({ ahead(false) }, {})
+    t:equal({ ahead(0) }, { 0, "example.org" })
+    t:equal({ ahead(-7200) }, { 7199, "example.org" }, "a second is no more than the header tells")
+    t:equal((ahead(7200)) <= -7199, true, "behind")
+    t:equal({ ahead(-7200, 0, 90000, false) }, { 0, "example.org" })
+  end)
+
+  t:case("a certificate that is not valid yet or any more names this computer's clock", function()
+    local function said(text, code)
+      return replaced(function() return { error = text, code = code, sent = false } end, function(require)
+        local _, failure = require("base.fail").try(require("base.http").request, { url = "https://example.org/" })
+        return failure.message
+      end)
+    end
+    local early = said("SSL certificate problem: certificate is not yet valid", "tls")
+    t:ok(early:find("not yet valid; this computer's clock says 2026-11-20T08:00:0", 1, true) and early:find("Z, is that right?", 1, true), early)
+    t:ok(said("SSL certificate problem: certificate has expired", "tls"):find("expired; this computer's clock says 2026", 1, true))
+    t:ok(not said("SSL certificate problem: self-signed certificate", "tls"):find("clock", 1, true))
+    t:ok(not said("the token has expired", "reset"):find("clock", 1, true))
+  end)
+
   t:case("statuses become kinds, with status, address and body", function()
     local base, running = serve(function(request)
       return { status = tonumber(request.path:sub(2)), body = '{"why":"told"}', headers = { ["Retry-After"] = "7" } }
