@@ -36,7 +36,8 @@ local function unreadable(status, text)
   if status >= 500 then
     return { kind = "transient", message = ("Lambda answered HTTP %d"):format(status) }
   end
-  local what = text:match("^%s*<") and "a web page instead of data (from a proxy, or a network that wants a login first?)" or text == "" and "nothing" or "something that is no JSON object"
+  local what = text:match("^%s*<") and "a web page instead of data (from a proxy, or a network that wants a login first?)"
+    or text == "" and "nothing" or "something that is no JSON object"
   return { kind = "broken", message = ("Lambda answered HTTP %d with %s"):format(status, what) }
 end
 
