@@ -65,6 +65,16 @@ return {
     p:pass(900)
     must(p, #p.judge:open() == 0, "E2", "it bills on although the cloud works again")
   end },
+  { name = "the journal is deleted, and the list hides the machine once", settings = OFF, play = function(p)
+    scenes.up(p)
+    p:kill_all()
+    p.sim.disk[p.HOME .. "/journal"] = nil
+    p.judge:forgets()
+    p:fault { name = "list.empty", count = 1 }
+    p:run "stop" -- the judge says whether what it said was true
+    p:run "stop"
+    must(p, #p.judge:open() == 0, "E2", "it bills on although two stops looked for it")
+  end },
   { name = "a machine shows forty seconds after its create", play = function(p)
     p:fault { name = "create.slow_appear", seconds = 40, get = true }
     must(p, scenes.up(p) == 0, "E3", "no machine was had: " .. p.last.err)
