@@ -45,7 +45,7 @@ local table_of_faults = {
     { "Vast takes no more searches of this account until 20", "T00:00:00Z (in ", "only another cloud can be searched" }, clouds = VAST },
   { "registry down", { { name = "registry.down", sticky = true } }, 5 },
   { "a machine that says it is unhealthy serves all the same", { { name = "boot.unhealthy", count = 1 } }, 0, clouds = LAMBDA },
-  { "the model server cannot be fetched", { { name = "download.404", sticky = true } }, 4, { "3 machines failed", "could not be fetched" }, clouds = LAMBDA },
+  { "the model server cannot be fetched", { { name = "download.404", sticky = true } }, 1, { "could not be fetched" }, clouds = LAMBDA },
   { "the model server comes as a web page first", { { name = "download.html", count = 1 } }, 0, clouds = LAMBDA },
   { "too many requests now and then", { { name = "api.429", count = 3 } }, 0 },
 }
