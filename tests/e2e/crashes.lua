@@ -22,7 +22,8 @@ end
 local function first_word(r, word)
   return rig.wait_for("the end of what is under way", 60, function()
     local result = r:run(word)
-    return (word == "stop" or not result.out:find("Instance: +●")) and result
+    local over = not result.out:find("Instance: +●") or result.out:find("no answer is known", 1, true)
+    return (word == "stop" or over) and result
   end)
 end
 
