@@ -113,11 +113,14 @@ end
 -- something of its record was cut or damaged.
 function cost.reckonable(session) return not session.found and not session.doubtful end
 
+-- What second machines of its create ran for; a cloud's charges are those of the session's own one.
+local function twins(session) return cost.hourly(session) * (session.twin_seconds or 0) / 3600 end
+
 -- What the cloud says it charged, if that already covers the session's end.
 local function charged(session, ended, provider)
   local charges = provider and provider.charges and session.id and provider.charges(session)
   if charges and charges.amount > 0 and charges.upto >= ended - 60 then
-    return charges.amount
+    return charges.amount + twins(session)
   end
   return nil
 end

@@ -86,12 +86,13 @@ local function recognised(journal, provider, session)
 end
 
 -- Machines that carry our token although we never knew their id (a create that worked twice) are ours to end.
-local function end_twins(provider, session)
+local function end_twins(provider, session, twin)
   local twins = 0
   for _, instance in ipairs(provider.list()) do
     if instance.token == session.token and tostring(instance.id) ~= tostring(session.id) then
       twins = twins + 1
       log.error("a second machine carries the token of this session; destroying it", { instance_id = instance.id, token = session.token })
+      if twin then twin(tostring(instance.id)) end
       provider.destroy(instance.id)
     end
   end
@@ -99,18 +100,18 @@ local function end_twins(provider, session)
 end
 
 -- → true and the evidence; or false, nil and whether the cloud says that it is ending the machine
-local function absent_once(provider, session)
-  if end_twins(provider, session) > 0 then return false end
+local function absent_once(provider, session, twin)
+  if end_twins(provider, session, twin) > 0 then return false end
   local verdict = provider.proof(session)
   if verdict.state ~= "stopped" then return false, nil, verdict.state == "ending" end
   return true, verdict.evidence
 end
 
 -- A cloud that says it is ending the machine is given the time that its `timing.ending` states; nothing is asked of it again meanwhile.
-local function absent_or_given_up(provider, session, waiting)
+local function absent_or_given_up(provider, session, waiting, twin)
   local until_ = clock.now() + (provider.timing.ending and pace.of(provider, "ending") or 0)
   while true do
-    local absent, evidence, ending = absent_once(provider, session)
+    local absent, evidence, ending = absent_once(provider, session, twin)
     if not ending or clock.now() >= until_ then return absent, evidence end
     waiting()
     task.sleep(math.min(pace.of(provider, "poll"), pace.seconds(5)))
@@ -122,14 +123,15 @@ end
 -- @param gap seconds between the two absences
 -- @param seen called with the count and the evidence after each absence
 -- @param waiting called while the cloud is ending the machine
+-- @param twin nil, or function(id) told of each other machine of the token, before it is destroyed
 -- @return true, or false and a reason
-function proof.verify(provider, session, attempts, gap, seen, waiting)
+function proof.verify(provider, session, attempts, gap, seen, waiting, twin)
   local count, first = 0, true
   return persist(attempts, function()
     if first then same_account(provider, session) end
     first = false
     while count < ABSENCES do
-      local absent, evidence = absent_or_given_up(provider, session, waiting)
+      local absent, evidence = absent_or_given_up(provider, session, waiting, twin)
       if not absent then
         if count == 0 then
           -- It is still there: the request may have been swallowed, so it is sent again before the next look.
@@ -173,9 +175,15 @@ function proof.finish(journal, provider, session, reason, hooks, attempts)
     local known = journal:session(session.token) or session
     local age = clock.wall() - (known.started or 0)
     if not known.seen then gap = math.max(gap, pace.of(provider, "consistency") - (age >= 0 and age or 0)) end
+    local twin_id
+    local function twin(id)
+      if id ~= twin_id then journal:note("twin", session.token, { id = id }) end
+      twin_id = id
+    end
     local absent, doubt = proof.verify(provider, session, attempts, gap, function(count, evidence)
       journal:note("absent", session.token, { evidence = evidence, n = count })
-    end, hooks.waiting)
+    end, hooks.waiting, twin)
+    if absent and twin_id then journal:note("twin_gone", session.token, { id = twin_id }) end
     if absent and provider.capabilities.billing == "none" then
       if acknowledged then
         hooks.verified("unverifiable")

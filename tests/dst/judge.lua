@@ -268,6 +268,15 @@ function judge:kinds(token)
   return list
 end
 
+--- Every token that was to be rented with, also those whose create never left.
+function judge:intents()
+  local list = {}
+  for _, record in ipairs(records(journal(self))) do
+    if record.kind == "intent" then list[#list + 1] = record.token end
+  end
+  return list
+end
+
 --- Was work begun on the machine of this token, which its guard must be ready for?
 function judge:relied_on(token)
   for _, kind in ipairs(self:kinds(token)) do

@@ -67,7 +67,7 @@ local function in_text(self, text, where)
   for _, pattern in ipairs { "Cost so far:? +(%l*%s?%l*%s?)%$(%d+%.%d+)", "Session cost: +(%l*%s?%l*%s?)%$(%d+%.%d+)" } do
     for most, amount in text:gmatch(pattern) do count, sum, vague = count + 1, tonumber(amount), most == "at most " end
   end
-  if count == 1 and #self.token_list == 1 and token then cost.said(self, token, sum, where, vague, CENT) end
+  if count == 1 and #self.token_list == 1 and #self:intents() == 1 and token then cost.said(self, token, sum, where, vague, CENT) end
 end
 
 --- A command ended: its sums are compared.

@@ -141,4 +141,6 @@ return {
     find = 'return files.join(config.home(), name .. ".sock")', replace = 'return files.join("/home/user", name .. ".sock")' },
   { name = "one's own machines are those of any home", file = "work/rent.lua", expects = "S3", parts = "homes", seeds = 8,
     find = "if instance.token == token then", replace = 'if instance.token and instance.token:find("^cplz%-") then' },
+  { name = "what a second machine cost is left out where its cloud tells charges", file = "work/cost.lua", expects = "S9", parts = "random",
+    from = 93, seeds = 1, find = "return charges.amount + twins(session)", replace = "return charges.amount" },
 }

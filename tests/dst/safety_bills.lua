@@ -22,7 +22,9 @@ safety.events = {
   end },
   { "key revoked", "the account's key is refused from now on, to everybody who has it", function(p)
     p:rotate()
-    p.sim.disk[p.HOME .. "/.env"].data = p.sim.disk[p.HOME .. "/.env"].data:gsub(p.key, "revoked-" .. p.KEY)
+    local file = p.sim.disk[p.HOME .. "/.env"]
+    local first, last = file.data:find(p.key, 1, true)
+    file.data = file.data:sub(1, first - 1) .. p.KEY .. file.data:sub(last + 1) -- nobody has the new one
   end },
   { "home deleted", "the folder and this computer's processes are gone", function(p)
     p:kill_all()
