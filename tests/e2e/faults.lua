@@ -168,7 +168,7 @@ case("the cloud maps the ports anew: the agent follows, the model answers again"
 end, VAST)
 
 case("client killed for good: the guard ends the machine", function(r)
-  ready(r, "--timeout=4s")
+  ready(r, "--timeout=15s")
   require("base.process").kill(r:agent(), "KILL")
   rig.wait_for("the guard to end the machine", 60, function() return #r:billing() == 0 end)
 end)
@@ -181,8 +181,8 @@ case("idle: the guard ends a machine that nobody asks", function(r)
 end)
 
 case("hard life: the guard ends the machine beside a running agent", function(r)
-  ready(r, "--max-hours=6s")
-  rig.wait_for("the guard to end the machine", 60, function() return #r:billing() == 0 end)
+  ready(r, "--max-hours=25s")
+  rig.wait_for("the guard to end the machine", 120, function() return #r:billing() == 0 end)
 end)
 
 case("outbid and resumed by itself while nobody watches: the next command ends it", function(r)
