@@ -12,6 +12,7 @@ local GROUPS = {
   "after",
   "agent",
   "clock",
+  "copy",
   "cost",
   "create",
   "fence",

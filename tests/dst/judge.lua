@@ -6,6 +6,7 @@ local fence = require "dst.judge_fence"
 local books = require "dst.books"
 local json = require "base.json"
 local sink = require "dst.sink"
+local sorted = require "base.sorted"
 
 local judge = {}
 local records = books.records
@@ -14,6 +15,15 @@ judge.__index = judge
 function judge.new(play)
   return setmetatable({ play = play, world = play.world, sim = play.sim, tokens = {}, token_list = {}, written = books.new(), broken_list = {},
     creates = {}, around = {}, alerts = {}, critical = 0, sums = 0, vague = 0 }, judge)
+end
+
+--- What another judge saw being rented and made is this one's too, from now on.
+function judge:shares(other)
+  for _, token in ipairs(other.token_list) do
+    if not self.tokens[token] then table.insert(self.token_list, token) end
+    self.tokens[token], self.creates[token] = true, true
+  end
+  for token in sorted(other.around) do self.around[token] = true end
 end
 
 --- Notes a violation; the first one counts.

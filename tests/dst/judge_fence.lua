@@ -5,7 +5,7 @@ local fence = {}
 -- Does somebody type `stop`? One that was killed while this was the machine in use may have told the agent before it died.
 local function stopping(self, token)
   for _, process in ipairs(self.sim.processes) do
-    local ours = process.name == "stop" and process.home == self.play.HOME
+    local ours = process.name == "stop" and self.play.same[process.home]
     if ours and process.state ~= "done" and (process.state ~= "killed" or process.about == token) then return true end
   end
   return false

@@ -224,7 +224,7 @@ local SHARED = { "sim", "world", "lines", "guests", "guest_order", "roads", "ord
 -- webhook (how it is until everything works again: "down", "refuses" or "hangs")
 function play.new(options)
   local self = setmetatable({ seed = options.seed, lines = {}, guests = {}, guest_order = {}, roads = {}, orders = {}, foreign = {}, slept = 0,
-    family = {}, key = KEY, lent = options.lent, more = options.settings or {}, HOME = HOME, webhook = options.webhook, name = options.cloud or "vast",
+    family = {}, same = { [HOME] = true }, key = KEY, lent = options.lent, more = options.settings or {}, HOME = HOME, webhook = options.webhook, name = options.cloud or "vast",
     cloud = clouds[options.cloud or "vast"] }, play)
   open_world(self, options)
   self.judge = judges.new(self)
@@ -240,12 +240,27 @@ end
 
 --- Another home of the same user, on the same computer and account. Its judge is its own: what the other homes own is foreign to it.
 function play.beside(first, home)
-  local self = setmetatable({ slept = 0, key = KEY, more = first.more, HOME = home }, play)
+  local self = setmetatable({ slept = 0, key = KEY, more = first.more, HOME = home, same = { [home] = true } }, play)
   for _, name in ipairs(SHARED) do self[name] = first[name] end
   self.judge = judges.new(self)
   self.family[home] = self
   self.sim.disk[home] = { dir = true }
   settings(self, KEY)
+  return self
+end
+
+--- The home copied to another place, file by file. Its judge knows the same tokens, and either home may end what bears them.
+function play.copied(first, home)
+  first:met "home copied"
+  local self = play.beside(first, home)
+  for path, file in sorted(first.sim.disk) do
+    local name = path:match("^" .. first.HOME:gsub("%p", "%%%0") .. "/(.*)$")
+    if name and file.data then self.sim.disk[home .. "/" .. name] = { data = file.data, mode = file.mode, mtime = file.mtime } end
+  end
+  self.same = first.same
+  self.same[home] = true
+  self.judge:shares(first.judge)
+  self.judge:forgets()
   return self
 end
 

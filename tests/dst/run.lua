@@ -189,13 +189,17 @@ local function at_cloud(cloud, parts, options)
   if parts.crash and options.only ~= "" and not over() then crash_points(options, cloud) end
 end
 
+local OPTIONS = {}
+for name in ("seeds from crash first parts long case only cloud replay homes policy"):gmatch("%a+") do OPTIONS[name] = true end
+
 local function options_of(...)
   local options = {}
   for _, word in ipairs { ... } do
     local name, value = word:match("^%-%-(%a+)=?(.*)$")
-    if not name then fail.raise("usage", "dst does not know " .. word) end
+    if not OPTIONS[name] then fail.raise("usage", "dst does not know " .. word) end
     options[name] = value
   end
+  if options.cloud and not clouds[options.cloud] then fail.raise("usage", "dst has no cloud " .. options.cloud) end
   return options
 end
 

@@ -79,6 +79,7 @@ kinds.own = {
   { "limit off", "limits switched off, all but one or all", "S5 E1 E3" },
   { "key changed", "the account gets another key, the old one is refused", "E2 E4" },
   { "record lost", "journal or all records are deleted, or put back to before the rent, beside an agent or without", "S2 S3 E2" },
+  { "home copied", "the home is copied with its name for machines, beside a machine or before one is rented", "S2 S4 S7 E2" },
   { "read only", "the home cannot be written", "S8 E2 E4" },
   { "webhook", "the webhook is down, refuses or never answers", "E4" },
   { "guard killed", "the guest is killed, or its program is gone", "S5 E1" },
