@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -27,9 +28,11 @@ class Machine:
                     f"terminate-url {base}/end\nterminate-header Authorization: Bearer ${{KEY}}\nterminate-body {{\"id\":\"${{ID}}\"}}\n"
                     f"find-url {base}/list\nfind-header Authorization: Bearer ${{KEY}}\nfind-token {TOKEN}\nstate-dir state\n{more}")
         self.env = {"PATH": os.environ["PATH"], "CPLZ_KEY": lib.wireguard_key(), "TEST_KEY": lib.KEY}
-        if user:
+        guest = GUEST
+        if user: # who may not be able to reach ours
+            guest = shutil.copy(GUEST, self.dir)
             os.chown(self.dir, user, user)
-        self.process = lib.start([*wrap, GUEST, "config"], self.env, self.dir, f"{self.dir}/out", user=user)
+        self.process = lib.start([*wrap, guest, "config"], self.env, self.dir, f"{self.dir}/out", user=user)
 
     def appear(self, port=0):
         self.cloud = lib.Cloud(port=port)

@@ -23,6 +23,18 @@ failures = 0
 groups, folders = [], []
 
 
+def local_name():
+    """The name by which a small cloud on loopback is called. A bare root without /etc/hosts knows no localhost."""
+    try:
+        with open("/etc/hosts", encoding="utf-8") as f:
+            return "localhost" if re.search(r"^127\.0\.0\.1\s.*\blocalhost\b", f.read(), re.M) else "127.0.0.1"
+    except OSError:
+        return "127.0.0.1"
+
+
+LOCAL = local_name()
+
+
 def report(name, problem=None):
     global failures
     if problem is None:
@@ -176,6 +188,11 @@ commonName = supplied
 """
 
 
+def alternative(host):
+    """The extension that names a host: as a name, which is all that the guest compares, and as an address where it is one."""
+    return f"subjectAltName=DNS:{host}" + (f",IP:{host}" if re.fullmatch(r"[0-9.]+", host) else "")
+
+
 class Authority:
     """A certificate authority of its own, made by the openssl program."""
 
@@ -190,8 +207,8 @@ class Authority:
                 f"/CN={name}", "-addext", "basicConstraints=critical,CA:TRUE", cwd=self.dir)
         self.pem = f"{self.dir}/ca.pem"
 
-    def issue(self, name, host="localhost", ca=False, kind=("rsa:2048",), dates=("-days", "10"), by=None):
-        extra = ["-addext", "basicConstraints=critical,CA:TRUE"] if ca else ["-addext", f"subjectAltName=DNS:{host}"]
+    def issue(self, name, host=LOCAL, ca=False, kind=("rsa:2048",), dates=("-days", "10"), by=None):
+        extra = ["-addext", "basicConstraints=critical,CA:TRUE"] if ca else ["-addext", alternative(host)]
         openssl("req", "-new", "-newkey", *kind, "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={host}", *extra,
                 cwd=self.dir)
         signer = by or "ca"

@@ -232,7 +232,7 @@ def test_last_resort_tls():
     ours.issue("named", host="example.org")
     foreign.issue("stranger")
     good, named, stranger = (lib.Cloud(c) for c in (ours.context("good"), ours.context("named"), foreign.context("stranger")))
-    machines = [Machine(cloud, scheme="https", host="localhost", last_resort=2) for cloud in (good, named, stranger)]
+    machines = [Machine(cloud, scheme="https", host=lib.LOCAL, last_resort=2) for cloud in (good, named, stranger)]
     for machine in machines:
         machine.boot(SSL_CERT_FILE=ours.pem)
     machines[0].terminated(2)

@@ -8,7 +8,7 @@ import lib
 GUEST = sys.argv[1]
 
 
-def config(folder, port, ca, scheme="https", host="localhost", more=""):
+def config(folder, port, ca, scheme="https", host=lib.LOCAL, more=""):
     text = f"""listen-port {lib.free_port(lib.socket.SOCK_DGRAM)}
 peer-public {lib.wireguard_key()}
 token cplz-home-1a2b
@@ -71,7 +71,7 @@ def main():
     ours.issue("leafsigned", by="good")
     foreign.issue("stranger")
     lib.openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "self.key", "-out", "self.pem", "-days", "10", "-subj",
-                "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", cwd=ours.dir)
+                f"/CN={lib.LOCAL}", "-addext", lib.alternative(lib.LOCAL), cwd=ours.dir)
     bundle = f"{ours.dir}/bundle.pem"
     with open(bundle, "w", encoding="ascii") as f:
         f.write("a line of prose\n" + lib.read(ours.pem) + "-----BEGIN CERTIFICATE-----\nbroken!\n-----END CERTIFICATE-----\n")
