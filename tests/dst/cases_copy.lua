@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- A home that was copied, with its name for machines: two folders that may both end what bears it. Neither says that nothing runs while
 -- the other's machine bills, before it asked; neither rents beside it; and neither ends what the other uses unless somebody types `stop`.
-local plays = require "dst.play"
+local copied = require "dst.copied"
 local scenes = require "dst.scenes"
 
 local COPY = "/home/user/copy"
@@ -44,14 +44,14 @@ end
 return {
   { name = "copied beside a machine in use, ended from the copy", play = function(p)
     scenes.up(p)
-    local copy = plays.copied(p, COPY)
+    local copy = copied(p, COPY)
     beside(p, copy)
     stopped_by(copy, p)
     over(p, copy)
   end },
   { name = "copied beside a machine in use, ended from the original", play = function(p)
     scenes.up(p)
-    local copy = plays.copied(p, COPY)
+    local copy = copied(p, COPY)
     beside(p, copy)
     stopped_by(p, p)
     over(p, copy)
@@ -59,7 +59,7 @@ return {
   { name = "copied before the rent: the copy looks before it says anything", play = function(p)
     scenes.up(p)
     stopped_by(p, p)
-    local copy = plays.copied(p, COPY)
+    local copy = copied(p, COPY)
     scenes.up(p)
     copy.judge:shares(p.judge)
     beside(p, copy)
@@ -68,7 +68,7 @@ return {
   end },
   { name = "copied, the original is deleted, the computer is off for a night", play = function(p)
     scenes.up(p)
-    local copy = plays.copied(p, COPY)
+    local copy = copied(p, COPY)
     p:kill_all()
     for path in pairs(p.sim.disk) do -- order: free
       if path:find(p.HOME .. "/", 1, true) == 1 then p.sim.disk[path] = nil end
