@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The globals are those that lua/base/loader.lua gives to every script: no os, io, debug, load, package.
+-- The globals are those that lua/sandbox/loader.lua gives to every script: no os, io, debug, load, package.
 stds.world = {
   read_globals = {
     "assert", "error", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget", "rawlen", "rawset", "require", "lazy", "select",

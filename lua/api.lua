@@ -13,7 +13,7 @@ local sorted = require "base.sorted"
 local suggest = lazy "facts.suggest"
 local task = lazy "base.task"
 local term = require "base.term"
-local world = require "base.world"
+local world = require "sandbox.world"
 local calendar = lazy "facts.calendar"
 local exitcodes = lazy "facts.exitcodes"
 
@@ -176,7 +176,7 @@ function M.ask(question, on_text)
     fail.raise("usage", "ask needs a question: ask(\"Why is the sky blue?\")")
   end
   local found = M.endpoint()
-  return world.require("engines.ollama").ask(require("work.link").engine(), found.model, question, on_text or function() end)
+  return world.require("engines.ollama").ask(require("home.agent_client").engine(), found.model, question, on_text or function() end)
 end
 
 --- Is money running? → the sentence that commands end with
@@ -186,7 +186,7 @@ end
 
 --- Tells the log and the webhook.
 function M.alert(message, context)
-  require("work.alert").error(tostring(message), context or { script = world.script, home = world.home })
+  require("home.alert").error(tostring(message), context or { script = world.script, home = world.home })
 end
 
 --- A line on stdout.

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The command line: reads the words, loads the settings, runs one command, turns what happens into sentences and an exit code.
-local world = require "base.world"
+local world = require "sandbox.world"
 pcall(world.run_home, "init.lua") -- before anything that it may change; what is wrong with it cli.run tells
 local args = lazy "cli.args"
 local run = lazy "cli.run"
@@ -97,6 +97,13 @@ local function load(name)
   return fail.raise("usage", ("unknown command '%s'%s"):format(name, suggest.command(name, args.commands)))
 end
 
+-- The commands that there are, for those that show or run others.
+local known = {
+  load = load, names = args.commands,
+  source = function(name) return world.source("commands." .. name) end,
+  is_builtin = function(name) return world.builtin("commands." .. name) ~= nil end,
+}
+
 -- Without a command: status when something runs, else the short help. Where a command's name was taken for the folder, the folder's own
 -- name was lost on the way (continueplz -C $UNSET stop).
 local function bare_command(options)
@@ -109,7 +116,7 @@ local function bare_command(options)
   end
   local ok, open = fail.try(function()
     local home = world.home
-    return home and files.exists(files.join(home, "journal")) and #require("work.journal").open(home):open_sessions() > 0
+    return home and files.exists(files.join(home, "journal")) and #require("home.journal").open(home):open_sessions() > 0
   end)
   return (not ok or open) and "status" or "help"
 end
@@ -147,7 +154,7 @@ end
 
 local STOP = "POST /terminate?home=%s&token=%s HTTP/1.1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
--- The line and the settings are accepted, and it is the built-in stop that will run: the agent sends the first terminate (work.ahead) while this process
+-- The line and the settings are accepted, and it is the built-in stop that will run: the agent sends the first terminate (agent.early_stop) while this process
 -- loads the rest. The token is by the state file, which may be old or missing: the agent refuses another's, and the stop itself does without.
 local function stop_ahead(command)
   if command.name ~= "stop" or not world.home or command ~= world.builtin "commands.stop" then
@@ -187,7 +194,7 @@ function M.main(argv)
   if not fits then
     return usage(argv, sentence)
   end
-  return run.command(command, parsed, load, problem, ENDURING[command.name] and world.builtin("commands." .. command.name), stop_ahead)
+  return run.command(command, parsed, known, problem, ENDURING[command.name] and world.builtin("commands." .. command.name), stop_ahead)
 end
 
 return M

@@ -69,12 +69,12 @@ end
 local function load_loader(dirs)
   local globals = setmetatable({}, { __index = _G, __newindex = function(_, name) error("global " .. name, 2) end })
   for _, dir in ipairs(dirs) do
-    local path = dir .. "/base/loader.lua"
+    local path = dir .. "/sandbox/loader.lua"
     local text, sentence, code = host.script.read(path)
     if text then return assert(host.script.compile(text, "@" .. path, globals)) end
     if code ~= "missing" then error(sentence, 0) end
   end
-  return assert(host.script.load("lua/base/loader.lua", globals))
+  return assert(host.script.load("lua/sandbox/loader.lua", globals))
 end
 
 local found = scan(argv)

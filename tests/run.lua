@@ -11,7 +11,7 @@ local process = require "base.process"
 local sorted = require "base.sorted"
 local task = require "base.task"
 local term = require "base.term"
-local world = require "base.world"
+local world = require "sandbox.world"
 
 local HANG = 120 -- seconds after which a case counts as hanging
 

@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- Failures: what the world refused, as a table {kind, message, …} that is raised and kept.
 
+local _, tools = ...
+
 local clean = lazy "base.clean"
-local world = require "base.world"
 
 local fail = {}
 
@@ -53,7 +54,7 @@ end
 -- The handler behind fail.try and tasks: failures stay, all else becomes kind `internal` with its `trace`.
 function fail.bug(x)
   if fail.is(x) then return x end
-  local trace = world.traceback and world.traceback(nil, 2) or nil
+  local trace = tools.traceback and tools.traceback(nil, 2) or nil
   return fail.new { kind = "internal", message = fail.message(x), trace = trace }
 end
 

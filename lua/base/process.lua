@@ -4,7 +4,6 @@
 local host = ...
 
 local fail = require "base.fail"
-local world = require "base.world"
 
 local process = { exe = host.exe, platform = host.platform }
 
@@ -55,14 +54,6 @@ function process.kill(pid, signal, group) return host.process.kill(pid, signal o
 function process.alive(pid)
   local ok, _, code = host.process.kill(pid, 0)
   return ok ~= nil or code == "permissions"
-end
-
--- The words that start this program in the same world; the command follows.
-function process.self_argv()
-  local argv = { host.exe }
-  if world.home then argv[2], argv[3] = "-C", world.home end
-  if not world.user then argv[#argv + 1] = "--no-user" end
-  return argv
 end
 
 return process

@@ -1,12 +1,11 @@
 -- SPDX-License-Identifier: MIT
 -- What is under base.task: coroutines that wait for events, timers and each other, and the loop that resumes them.
 
-local host = ...
+local host, tools = ...
 
 local clock = require "base.clock"
 local fail = require "base.fail"
 local queue = require "base.queue"
-local world = require "base.world"
 
 local scheduler = {}
 
@@ -35,7 +34,7 @@ end
 
 local function check_place()
   if not current then error("this waits, and waiting needs a task around it: task.run(function() … end)", 0) end
-  local script = world.loading()
+  local script = tools.loading()
   if script then error(script .. " waits while it is being loaded; move that into a function", 0) end
   if coroutine.running() ~= current.co then error("a coroutine inside a task cannot wait; use task.spawn", 0) end
   if not coroutine.isyieldable() then

@@ -7,7 +7,7 @@ local files = require "base.files"
 local json = require "base.json"
 local process = require "base.process"
 local term = require "base.term"
-local jsontext = require "facts.jsontext"
+local jsontext = require "base.jsontext"
 local clients = require "ui.clients"
 
 local M = {}

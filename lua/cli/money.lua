@@ -9,14 +9,14 @@ local M = {}
 --- Is money running for a home directory, by its journal? → true, false, or nil when that is not known
 function M.running(home)
   local ok, shown = fail.try(function()
-    return require("work.journal").open(home):shown()
+    return require("home.journal").open(home):shown()
   end)
   if not ok then
     return nil
   end
-  local doubt = not require("work.folder").intact(home)
+  local doubt = not require("home.folder").intact(home)
   for _, session in ipairs(shown) do
-    local one = require("work.sessions").bills(session)
+    local one = require("home.sessions").bills(session)
     if one then
       return true
     end

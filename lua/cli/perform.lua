@@ -4,7 +4,7 @@ local clock = require "base.clock"
 local fail = require "base.fail"
 local task = require "base.task"
 local term = require "base.term"
-local world = require "base.world"
+local world = require "sandbox.world"
 local exitcodes = require "facts.exitcodes"
 
 local M = {}
@@ -82,7 +82,7 @@ function M.alarm(ctx, code)
   end
   local ok, problem = fail.try(task.run, function()
     local sentence = ctx.sentence or "money: " .. require("ui.money").line(ctx.home)
-    require("work.alert").run_failed(ctx.command.name, code, sentence, ctx.home)
+    require("home.alert").run_failed(ctx.command.name, code, sentence, ctx.home)
   end)
   if not ok then
     term.err("continueplz: the alert could not be sent: " .. fail.message(problem) .. "\n")
@@ -95,7 +95,7 @@ function M.call(command, ctx, builtin)
   local fine, result = fail.try(command.run, ctx)
   if fine and not (math.type(result) == "integer" and result >= 0 and result <= 255) then
     fine, result = false, fail.new { kind = "internal", message = ("%s: run must return an exit code from 0 to 255, not %s"):format(
-      world.source("commands." .. command.name) or command.name, tostring(result)) }
+      ctx.commands and ctx.commands.source(command.name) or command.name, tostring(result)) }
   end
   if fine or not builtin or builtin == command or not fail.is(result, "internal") then
     return fine, result
@@ -113,7 +113,7 @@ function M.in_task(command, ctx, builtin)
         ctx.screen:close()
       end
       if command.logged then -- what the webhook did not take before
-        fail.try(require("work.alert").deliver)
+        fail.try(require("home.alert").deliver)
       end
       if not fine then
         return M.failed(ctx, result)

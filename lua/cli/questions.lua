@@ -3,11 +3,11 @@
 local clock = require "base.clock"
 local fail = require "base.fail"
 local term = require "base.term"
-local config = require "facts.config"
+local config = require "config.effective"
 local models = require "facts.models"
-local shown = require "facts.shown"
-local account = require "work.account"
-local setup = require "work.setup"
+local shown = require "config.shown"
+local account = require "admin.account"
+local setup = require "admin.setup"
 local format = require "ui.format"
 
 local M = {}
@@ -265,7 +265,7 @@ local function approve(ctx, plan)
   end
 end
 
---- Asks a person. list: rows of facts.clouds to choose from. → plan for work.setup, with `results` of the checks
+--- Asks a person. list: rows of facts.clouds to choose from. → plan for admin.setup, with `results` of the checks
 -- @raise `interrupted` when the input ends, `config` when no cloud has a key in the end
 function M.ask(ctx, list)
   local path, text = config.file()

@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- How far a change of a setting reaches: a limit of time goes to the guard of the machine in use, what a machine is made of holds from the
 -- next start, and everything else is read when it is needed.
-local config = require "facts.config"
+local config = require "config.effective"
 local format = require "ui.format"
-local limits = require "work.limits"
+local limits = require "money.limits"
 
 local M = {}
 
@@ -36,7 +36,7 @@ end
 -- @return nil: it is no matter of a machine's, or none is in use; or { sentence =, changed = true|nil, warning = sentence|nil }
 function M.machine(ctx, row, reaches)
   local field, part = limits.FIELDS[row.name], MADE_OF[row.name]
-  local session = (field or part) and require("work.journal").open(ctx.home):current()
+  local session = (field or part) and require("home.journal").open(ctx.home):current()
   if not session or not session.plan or session.plan[field or part] == nil then
     return nil
   elseif field then

@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: MIT
 -- What the commands that use the model begin with.
 local exitcodes = require "facts.exitcodes"
-local journal = require "work.journal"
+local journal = require "home.journal"
 
 local function why_not(session, home)
   if not session then
-    return require("work.folder").missing(home) or ("no model is ready in %s; start one with continueplz --cheapest"):format(home)
+    return require("home.folder").missing(home) or ("no model is ready in %s; start one with continueplz --cheapest"):format(home)
   end
   local name = ("%s on %s"):format(session.id, session.provider)
   if session.unproven then

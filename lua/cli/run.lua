@@ -4,9 +4,9 @@ local fail = require "base.fail"
 local files = lazy "base.files"
 local log = lazy "base.log"
 local term = require "base.term"
-local world = require "base.world"
+local world = require "sandbox.world"
 local perform = lazy "cli.perform"
-local config = lazy "facts.config"
+local config = lazy "config.effective"
 local format = lazy "ui.format"
 
 local M = {}
@@ -100,16 +100,16 @@ end
 --- Settings and log for a command; ctx: what is told of the settings, if anybody wants to know. → nil, or a failure
 function M.prepare(command, parsed, ctx)
   if parsed.options.alert and world.home then
-    require("work.unattended").adopt(world.home)
+    require("schedule.unattended").adopt(world.home)
   end
   return settle(command, parsed, ctx) or open_log(command, parsed)
 end
 
---- What a command gets: its words and options, and ways to tell.
-function M.context(command, parsed, load)
+--- What a command gets: its words and options, and ways to tell. known: the commands that there are (cli.lua)
+function M.context(command, parsed, known)
   local ctx = {
     command = command, args = parsed.words, options = parsed.options, settings = parsed.settings, script = parsed.script,
-    load = load, home = world.home, json = parsed.options.output == "json" or parsed.options.json == true,
+    commands = known, home = world.home, json = parsed.options.output == "json" or parsed.options.json == true,
     yes = parsed.options.yes == true,
   }
   ctx.alone = ctx.yes -- nobody is asked about a sum, even at a terminal
@@ -199,8 +199,8 @@ end
 
 --- Runs a command table with a parsed command line. broken: why the user's own one could not be loaded; builtin: what takes
 -- over from the user's own one that breaks; ahead(command): what may act once nothing is refused any more. → exit code.
-function M.command(command, parsed, load, broken, builtin, ahead)
-  local ctx = M.context(command, parsed, load)
+function M.command(command, parsed, known, broken, builtin, ahead)
+  local ctx = M.context(command, parsed, known)
   if command.offline then
     local ok, result = fail.try(command.run, ctx)
     if not ok then

@@ -2,7 +2,7 @@
 -- `continueplz FILE.lua [ARGS]`: the user's script, run as a task, with what its room may use (docs/scripts.md).
 local fail = require "base.fail"
 local files = require "base.files"
-local world = require "base.world"
+local world = require "sandbox.world"
 local exitcodes = lazy "facts.exitcodes"
 
 local M = {

@@ -4,10 +4,10 @@ local fail = require "base.fail"
 local json = require "base.json"
 local process = require "base.process"
 local term = require "base.term"
-local config = require "facts.config"
-local shown = require "facts.shown"
+local config = require "config.effective"
+local shown = require "config.shown"
 local suggest = require "facts.suggest"
-local envfile = require "work.envfile"
+local envfile = require "admin.envfile"
 local format = require "ui.format"
 
 local M = {}
@@ -112,7 +112,7 @@ end
 -- The key of a cloud that still has a machine of ours is not exchanged unseen.
 local function check_stranded(row)
   for _, cloud in ipairs(require "facts.clouds") do
-    local stranded = cloud.key == row.name and require("work.setup").stranded(cloud)
+    local stranded = cloud.key == row.name and require("admin.setup").stranded(cloud)
     if stranded then
       fail.raise("busy", stranded .. ". Nothing was changed; continueplz init takes another key of the same account")
     end
@@ -123,7 +123,7 @@ end
 local function changes_for(row, text)
   local changes = { { name = row.name, value = text } }
   if row.name == "WIREGUARD_PRIVATE_KEY" then
-    local tunnel, why = require("work.setup").other_tunnel_key(text)
+    local tunnel, why = require("admin.setup").other_tunnel_key(text)
     if not tunnel then
       usage("WIREGUARD_PRIVATE_KEY: %s; nothing was changed", why)
     end

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The user's own screens, held so that one that breaks gives way to the built-in one: what ends a machine must not stop for a picture.
 local fail = require "base.fail"
-local world = require "base.world"
+local world = require "sandbox.world"
 
 local M = {}
 

@@ -11,7 +11,7 @@ return {
   run = function(ctx)
     local fail = require "base.fail"
     local term = require "base.term"
-    local journal = require("work.journal").open(ctx.home)
+    local journal = require("home.journal").open(ctx.home)
     local waiting = {}
     for _, session in ipairs(journal:shown()) do
       local wanted = ctx.args[1]
@@ -55,7 +55,7 @@ return {
     if not done then
       error(problem, 0)
     end
-    require("work.link").reload()
+    require("home.agent_client").reload()
     ctx.print(("The record of %s is closed."):format(name))
     ctx.emit { status = "acknowledged", id = session.id, token = session.token }
     return 0

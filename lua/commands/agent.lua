@@ -12,9 +12,9 @@ return {
       for piece in function() return term.read(65536, 5) end do
         pieces[#pieces + 1] = piece
       end
-      require("facts.config").borrow(table.concat(pieces))
+      require("config.effective").borrow(table.concat(pieces))
     end
-    local code = require("work.agent").run()
+    local code = require("agent.main").run()
     ctx.emit { status = code == 0 and "ended" or "busy" }
     return code
   end,

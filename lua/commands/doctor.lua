@@ -9,7 +9,7 @@ return {
   inspects = true,
   run = function(ctx)
     local view = require "ui.doctor"
-    local rows = require("work.doctor").examine(ctx.wrong)
+    local rows = require("admin.doctor").examine(ctx.wrong)
     local worst = view.worst(rows)
     ctx.print(table.concat(view.lines(rows), "\n"))
     ctx.emit(view.object(rows, ctx.home))

@@ -2,7 +2,7 @@
 local function address(session)
   local surroundings = require "base.surroundings"
   local plan = session.plan
-  local url = require("work.link").engine().url
+  local url = require("home.agent_client").engine().url
   return {
     url = url, openai = url .. "/v1", model = plan.model, context = session.context or plan.context, host = "127.0.0.1",
     port = math.tointeger(tonumber(url:match(":(%d+)$"))), wireguard_ip = "10.13.37.1", no_proxy = surroundings.no_proxy(),
@@ -48,7 +48,7 @@ return {
     if not session then
       return code
     end
-    require("work.link").ensure()
+    require("home.agent_client").ensure()
     local endpoint = address(session)
     local config = client and table.concat(clients.find(client)(endpoint), "\n") or nil
     local done = 0

@@ -24,11 +24,11 @@ return {
     local help = require "ui.help"
     local lines
     if ctx.options.all then
-      lines = help.all(ctx.load)
+      lines = help.all(ctx.commands)
     elseif ctx.args[1] then
-      lines = help.command(ctx.load(ctx.args[1]))
+      lines = help.command(ctx.commands.load(ctx.args[1]))
     else
-      lines = help.short(ctx.load, nil, is_new(ctx.home))
+      lines = help.short(ctx.commands, nil, is_new(ctx.home))
     end
     ctx.print(table.concat(lines, "\n"))
     ctx.emit { status = "help", lines = require("base.json").array(lines) }

@@ -23,7 +23,7 @@ local function from_guest(part)
   return function(ctx)
     local fail = require "base.fail"
     local http = require "base.http"
-    local link = require "work.link"
+    local link = require "home.agent_client"
     link.ensure()
     local request = link.guest("/log")
     request.query = { name = part, bytes = (ctx.options.lines or 40) * 200 }
@@ -60,8 +60,8 @@ return {
       fail.raise("usage", ("there is no log named '%s'%s"):format(part,
         require("facts.suggest").hint(part, names, "; there are " .. table.concat(names, ", "))))
     end
-    local missing = require("work.folder").missing(ctx.home)
-    if missing or part ~= "tool" and not require("work.journal").open(ctx.home):current() then
+    local missing = require("home.folder").missing(ctx.home)
+    if missing or part ~= "tool" and not require("home.journal").open(ctx.home):current() then
       ctx.problem(missing or "nothing is running in " .. ctx.home .. ", so there is no log of a machine")
       ctx.emit { status = "none" }
       return 7

@@ -24,21 +24,21 @@ end
 
 -- Only when it was typed: a tier from .env says what to rent, not what to look at.
 local function typed_tier(ctx)
-  return ctx.options.tier and require("facts.config").get("DEFAULT_TIER")
+  return ctx.options.tier and require("config.effective").get("DEFAULT_TIER")
 end
 
 function parts.list(ctx, names)
   if names[1] then
     usage("models list takes no '%s'; models info %s tells of one model", names[1], names[1])
   end
-  local asked = require("facts.config").get("CONTEXT_LENGTH")
+  local asked = require("config.effective").get("CONTEXT_LENGTH")
   local view = require "ui.models"
-  local entries = require("work.catalog").list(asked, typed_tier(ctx))
+  local entries = require("start.catalog").list(asked, typed_tier(ctx))
   return show(ctx, view.list(entries, asked), view.list_object(entries, asked))
 end
 
 function parts.info(ctx, names)
-  local sizing, catalog, view = require "work.sizing", require "work.catalog", require "ui.models"
+  local sizing, catalog, view = require "start.sizing", require "start.catalog", require "ui.models"
   if names[2] then
     usage("models info tells of one model, and %s is a second one", names[2])
   elseif names[1] and ctx.options.tier then
@@ -58,7 +58,7 @@ end
 
 -- The machine that is meant: --vram or --gpu, else DEFAULT_GPU; nil when none is.
 local function machine(ctx)
-  local config, gpus = require "facts.config", require "facts.gpus"
+  local config, gpus = require "config.effective", require "facts.gpus"
   local count, vram, name = config.get("GPUS") or 1, ctx.options.vram, config.get("DEFAULT_GPU")
   if vram then
     return { vram_gb = gpus.gb_of_mib(vram * 1024), gpus = count, sold = vram }
@@ -73,7 +73,7 @@ end
 
 -- The named models, sized by the registry where that answers; without names those of the table.
 local function wanted(ctx, names, asked, notes)
-  local catalog = require "work.catalog"
+  local catalog = require "start.catalog"
   if not names[1] then
     return catalog.list(asked, typed_tier(ctx))
   elseif ctx.options.tier then
@@ -81,7 +81,7 @@ local function wanted(ctx, names, asked, notes)
   end
   local entries = {}
   for index, name in ipairs(names) do
-    entries[index] = catalog.entry(require("work.sizing").model(name, { strict = false, notes = notes }), asked)
+    entries[index] = catalog.entry(require("start.sizing").model(name, { strict = false, notes = notes }), asked)
   end
   return entries
 end
@@ -100,7 +100,7 @@ local function nothing_fits(found, asked)
 end
 
 function parts.fit(ctx, names)
-  local config, catalog, view = require "facts.config", require "work.catalog", require "ui.models"
+  local config, catalog, view = require "config.effective", require "start.catalog", require "ui.models"
   local asked, notes, card = config.get("CONTEXT_LENGTH"), {}, machine(ctx)
   local entries = wanted(ctx, names, asked, notes)
   tell(notes)

@@ -5,12 +5,12 @@ return {
   options = { "cheapest", "provider", "gpu", "gpus", "model", "tier", "engine", "context", "spot", "on-demand", "region", "hours",
   "max-price", "accept-no-guard", "all" },
   run = function(ctx)
-    local config = require "facts.config"
-    local offers = require "work.offers"
+    local config = require "config.effective"
+    local offers = require "start.offers"
     local term = require "base.term"
     local format = require "ui.format"
     local view = require "ui.offers"
-    local want = require("work.want").make { strict = false, accept_no_guard = ctx.options["accept-no-guard"] }
+    local want = require("start.want").make { strict = false, accept_no_guard = ctx.options["accept-no-guard"] }
     for _, note in ipairs(want.notes) do
       term.err("continueplz: " .. note .. "\n")
     end

@@ -9,8 +9,8 @@ return {
     local clean = require "base.clean"
     local clock = require "base.clock"
     local term = require "base.term"
-    local world = require "base.world"
-    local link = require "work.link"
+    local world = require "sandbox.world"
+    local link = require "home.agent_client"
     local session, code = require "cli.ready"(ctx)
     if not session then
       return code

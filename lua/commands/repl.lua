@@ -10,13 +10,13 @@ return {
   tolerant = true,
   data = true,
   run = function(ctx)
-    local config = require "facts.config"
+    local config = require "config.effective"
     local process = require "base.process"
     local term = require "base.term"
-    local scope = require "cli.repl.scope"
+    local scope = require "repl.scope"
     local name = ctx.args[1] or config.get("DEFAULT_PROVIDER")
     for _, cloud in ipairs(require "facts.clouds") do
-      if not name and config.secret(cloud.key) and require("base.world").source("providers." .. cloud.name) then
+      if not name and config.secret(cloud.key) and require("sandbox.world").source("providers." .. cloud.name) then
         name = cloud.name
       end
     end
@@ -26,7 +26,7 @@ return {
       require("cli.run").load_settings(ctx)
     end
     local typed = term.is("in") and (term.is("out") or term.is("err"))
-    local session = require("cli.repl.session").new {
+    local session = require("repl.session").new {
       ctx = ctx, provider = name, out = term.out, err = term.err,
       width = function() return term.is("out") and math.max(40, (term.size())) or 100 end,
     }
@@ -34,13 +34,13 @@ return {
       session:trace(true)
     end
     if not typed then
-      return require("cli.repl.lines").run(session, false)
+      return require("repl.lines").run(session, false)
     end
     local hello = ("Cloud: %s. Folder: %s. :help explains, Ctrl-D leaves; nothing can be rented here."):format(session.provider, ctx.home)
     session:note(table.concat(require("ui.format").wrap(hello, session.width() - 1), "\n"))
     if process.getenv("TERM") == "dumb" then
-      return require("cli.repl.lines").run(session, true)
+      return require("repl.lines").run(session, true)
     end
-    return require("cli.repl.prompt").run(session, ctx.home)
+    return require("repl.prompt").run(session, ctx.home)
   end,
 }

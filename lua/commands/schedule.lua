@@ -28,7 +28,7 @@ end
 
 local function plan_of(ctx)
   local fail = require "base.fail"
-  local schedule = require "work.schedule"
+  local schedule = require "schedule.main"
   local options = ctx.options
   local useless = not options.start and given(ctx, START)
   if useless and options.stop then
@@ -45,8 +45,8 @@ end
 -- What a user should know before he relies on it.
 local function advice(ctx, plan, backend, kept)
   local clock = require "base.clock"
-  local config = require "facts.config"
-  local schedule = require "work.schedule"
+  local config = require "config.effective"
+  local schedule = require "schedule.main"
   local notes, env = {}, ctx.home .. "/.env"
   for _, row in ipairs(config.settings) do
     if config.origin(row.name) == "environment" then
@@ -55,7 +55,7 @@ local function advice(ctx, plan, backend, kept)
   end
   if #kept > 0 then
     notes[#notes + 1] = ("the runs have %s of this shell, kept in %s; add the schedule again when they change"):format(
-      table.concat(kept, ", "), require("work.unattended").path(ctx.home))
+      table.concat(kept, ", "), require("schedule.unattended").path(ctx.home))
   end
   local zone = require "base.zone"
   local now = clock.wall()
@@ -91,7 +91,7 @@ end
 local function object(ctx, status, plan, backend, more)
   local clock = require "base.clock"
   local json = require "base.json"
-  local schedule = require "work.schedule"
+  local schedule = require "schedule.main"
   local result = { status = status, home = ctx.home, backend = backend and backend.name }
   if plan then
     local start, stop = schedule.next(plan, "start"), schedule.next(plan, "stop")
@@ -106,7 +106,7 @@ end
 
 local function show(ctx, plan)
   local clock = require "base.clock"
-  local schedule = require "work.schedule"
+  local schedule = require "schedule.main"
   for _, which in ipairs { "start", "stop" } do
     if plan[which] then
       ctx.print(("  %-6s %s %s, next on %s"):format(which, plan[which], plan.days, clock.local_time(schedule.next(plan, which))))
@@ -121,7 +121,7 @@ local actions = {}
 
 function actions.add(ctx)
   local json = require "base.json"
-  local schedule = require "work.schedule"
+  local schedule = require "schedule.main"
   local plan = plan_of(ctx)
   local backend = schedule.choose(ctx.options.cron and "cron" or ctx.options.systemd and "systemd" or nil, ctx.options.print)
   if ctx.options.print then
@@ -131,7 +131,7 @@ function actions.add(ctx)
     return 0
   end
   if plan.start then
-    require("work.offers").configured(require("facts.config").get("DEFAULT_PROVIDER"))
+    require("start.offers").configured(require("config.effective").get("DEFAULT_PROVIDER"))
   end
   local before, kept = schedule.write(ctx.home, backend, plan)
   local notes = advice(ctx, plan, backend, kept)
@@ -145,7 +145,7 @@ function actions.add(ctx)
 end
 
 function actions.list(ctx)
-  local found = require("work.schedule").find(ctx.home)
+  local found = require("schedule.main").find(ctx.home)
   local first, code = found[1], 0
   if not first then
     ctx.print("Nothing is scheduled for " .. ctx.home .. ".")
@@ -167,7 +167,7 @@ function actions.list(ctx)
 end
 
 function actions.remove(ctx)
-  local done = require("work.schedule").remove(ctx.home)
+  local done = require("schedule.main").remove(ctx.home)
   if #done == 0 then
     ctx.problem("nothing is scheduled for " .. ctx.home)
     ctx.emit(object(ctx, "none"))

@@ -11,7 +11,7 @@ return {
   options = {},
   tolerant = true,
   at_once = function(ctx)
-    local folder = require "work.folder"
+    local folder = require "home.folder"
     if ctx.json or not folder.at_rest(ctx.home) then
       return nil
     end
@@ -20,7 +20,7 @@ return {
   end,
   run = function(ctx)
     local steady = require "cli.steady"
-    local model = require("work.report").status()
+    local model = require("start.report").status()
     ctx.emit(steady.call(ctx, "ui.status", function(view)
       return view.object(model)
     end))

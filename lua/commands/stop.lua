@@ -7,7 +7,7 @@ return {
   tolerant = true,
   logged = true,
   at_once = function(ctx)
-    local folder = require "work.folder"
+    local folder = require "home.folder"
     local files = require "base.files"
     local function held(name)
       return files.owner(files.join(ctx.home, name)) ~= nil
@@ -22,12 +22,12 @@ return {
     return 0
   end,
   run = function(ctx)
-    local config = require "facts.config"
+    local config = require "config.effective"
     local files = require "base.files"
     local steady = require "cli.steady"
     local screen = steady.screen(ctx)
     screen:title("Stopping instance")
-    local results, more = require("work.stop").run(screen)
+    local results, more = require("money.stop").run(screen)
     screen:close()
     local shown = {}
     for _, result in ipairs(type(screen.ended_sessions) == "table" and screen.ended_sessions or {}) do
@@ -43,7 +43,7 @@ return {
         return table.concat(view.lines(told, config.rate(), files.join(ctx.home, "continueplz.log")), "\n")
       end))
     end
-    local missing = #results == 0 and require("work.folder").missing(ctx.home) or nil
+    local missing = #results == 0 and require("home.folder").missing(ctx.home) or nil
     if more.doubt then
       ctx.problem("it is not known whether a machine of this folder runs: " .. more.doubt)
     elseif #results == 0 then

@@ -25,12 +25,12 @@ local function sum_of(candidate, agreed, credit, want, rate, unseen)
   elseif unseen then
     table.insert(lines, 1, machine .. ", for " .. want.model.name .. ".")
   end
-  local provider = require("base.world").require("providers." .. offer.provider)
+  local provider = require("sandbox.world").require("providers." .. offer.provider)
   if credit and (not agreed or credit < candidate.total) then
     add(("Credit at %s: %s, enough for %s of it."):format(provider.title or provider.name, money(credit),
       clock.duration(credit / candidate.hourly * 3600)))
   end
-  if require("work.guarding").kind(provider, want.accept_no_guard) == "none" then
+  if require("money.guard_policy").kind(provider, want.accept_no_guard) == "none" then
     lines[#lines + 1] = "NO GUARD: this machine would not end itself."
   end
   if want.ask_above and candidate.hourly > want.ask_above and not want.max_price then
@@ -44,7 +44,7 @@ local function asker(ctx, want, rate)
   return function(candidate, agreed, credit)
     local format = require "ui.format"
     ctx.screen:close()
-    local asking = require("base.world").builtin("ui.progress").new { json = ctx.json }
+    local asking = require("sandbox.world").builtin("ui.progress").new { json = ctx.json }
     local term = require "base.term"
     local lines = sum_of(candidate, agreed, credit, want, rate, ctx.json or not term.is("out"))
     return term.agrees(asking:ask(lines, ("Rent it for %s? [y/N] "):format(format.hourly(candidate.hourly))))
@@ -70,7 +70,7 @@ end
 -- What a day may cost is warned about, once, by the first choice.
 local function warn_of_budget(ctx, candidate, rate)
   local format = require "ui.format"
-  local budget = require("facts.config").get("DAILY_BUDGET_EUR")
+  local budget = require("config.effective").get("DAILY_BUDGET_EUR")
   if budget and candidate.total * rate.per_dollar > budget then
     ctx.screen:warn(("%s, at %s, is more than DAILY_BUDGET_EUR (€%.2f)"):format(format.dollars(candidate.total), format.rate(rate), budget))
   end
@@ -80,11 +80,11 @@ end
 -- when the start is to go its way (which knows what to do with whatever is there)
 local function running(ctx)
   local fail = require "base.fail"
-  local report = require("work.report").status()
+  local report = require("start.report").status()
   if report.state ~= "ready" then
     return nil
   end
-  local wanted = require("work.sizing").chosen()
+  local wanted = require("start.sizing").chosen()
   if report.model.name ~= wanted then
     fail.raise("busy", ("a machine of %s is running already, but it serves %s, not %s; stop it first"):format(ctx.home, report.model.name,
       wanted))
@@ -98,7 +98,7 @@ end
 
 local function show_dry(ctx, run, want, rate)
   local view = require "ui.offers"
-  local offers = require "work.offers"
+  local offers = require "start.offers"
   local model = {
     want = want, ordered = run.ordered, rejected = run.rejected, results = run.collected.results,
     reasons = offers.reasons(run.rejected), rate = rate, room = require("ui.format").room(4), -- a blank, two lines below, the prompt
@@ -123,7 +123,7 @@ return {
   writes = true,
   logged = true,
   run = function(ctx)
-    local config = require "facts.config"
+    local config = require "config.effective"
     local steady = require "cli.steady"
     local screen = steady.screen(ctx)
     local rate = config.rate()
@@ -138,13 +138,13 @@ return {
     end
     screen:title("Starting deployment")
     if not ctx.options["dry-run"] then
-      require("work.recover").refuse_second(require("work.journal").open(config.home()))
+      require("money.recover").refuse_second(require("home.journal").open(config.home()))
     end
-    local want = require("work.want").make { strict = true, accept_no_guard = ctx.options["accept-no-guard"] }
+    local want = require("start.want").make { strict = true, accept_no_guard = ctx.options["accept-no-guard"] }
     for _, note in ipairs(want.notes) do
       screen:note(note)
     end
-    local result, report = require("work.deploy").up(want, screen, {
+    local result, report = require("start.deploy").up(want, screen, {
       dry_run = ctx.options["dry-run"], keep_on_failure = ctx.options["keep-on-failure"],
       person = not ctx.options["dry-run"] and person(ctx), ask = asker(ctx, want, rate),
       chosen = function(candidate) warn_of_budget(ctx, candidate, rate) end,

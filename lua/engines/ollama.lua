@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Ollama (facts/serving.md §1): what is started on the machine, how big a model is, and the ladder from a server that answers to
 -- a real token.
--- base: { url=, unix=|nil } of the server, as work.link gives it.
-local assets = require "base.assets"
+-- base: { url=, unix=|nil } of the server, as home.agent_client gives it.
+local assets = require "sandbox.assets"
 local clean = require "base.clean"
 local clock = require "base.clock"
 local fail = require "base.fail"
@@ -10,9 +10,9 @@ local http = require "base.http"
 local json = require "base.json"
 local template = require "base.template"
 local version = require "base.version"
-local config = require "facts.config"
-local pull = require "engines.ollama_pull"
-local registry = require "engines.ollama_registry"
+local config = require "config.effective"
+local pull = require "engines.ollama.pull"
+local registry = require "engines.ollama.registry"
 
 local ollama = { name = "ollama" }
 
@@ -52,7 +52,7 @@ function ollama.start(options)
   }
 end
 
--- How big a model is, and what its weights say about the memory of its context; see engines.ollama_registry.
+-- How big a model is, and what its weights say about the memory of its context; see engines.ollama.registry.
 ollama.size, ollama.describe = registry.size, registry.describe
 
 local function call(base, method, path, options)
@@ -100,7 +100,7 @@ local function same(row, name)
   return row.name == name or row.model == name or row.name == full(name) or row.model == full(name)
 end
 
---- Downloads a model onto the machine; see engines.ollama_pull. on_progress{ status=, fraction=, bytes=, total=, rate=, eta= }
+--- Downloads a model onto the machine; see engines.ollama.pull. on_progress{ status=, fraction=, bytes=, total=, rate=, eta= }
 function ollama.pull(base, name, on_progress)
   local ok, size = fail.try(ollama.size, name)
   if not ok and fail.is(size, "interrupted") then

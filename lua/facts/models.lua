@@ -93,7 +93,7 @@ function M.guess_kv(bytes)
   return 360 * 1024
 end
 
---- Memory that a row (or what work.sizing makes of one) needs at a context, in GB; context memory is guessed when not known.
+--- Memory that a row (or what start.sizing makes of one) needs at a context, in GB; context memory is guessed when not known.
 function M.need(model, context)
   return M.vram_gb(model.bytes, model.kv_bytes_per_token or M.guess_kv(model.bytes), context, model.kv_fixed_bytes)
 end

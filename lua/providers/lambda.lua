@@ -10,8 +10,8 @@ local keys = require "base.keys"
 local log = require "base.log"
 local sorted = require "base.sorted"
 local task = require "base.task"
-local config = require "facts.config"
-local facts = require "facts.lambda"
+local config = require "config.effective"
+local facts = require "providers.lambda.parse"
 
 local lambda = {
   name = "lambda", title = "Lambda", console = "https://cloud.lambda.ai/instances",

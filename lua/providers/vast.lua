@@ -6,8 +6,8 @@ local fail = require "base.fail"
 local http = require "base.http"
 local json = require "base.json"
 local log = require "base.log"
-local config = require "facts.config"
-local facts = require "facts.vast"
+local config = require "config.effective"
+local facts = require "providers.vast.parse"
 
 local vast = {
   name = "vast", title = "Vast.ai", console = "https://cloud.vast.ai/instances/", credit_page = "https://cloud.vast.ai/billing/", key_setting = "VAST_API_KEY",

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What must not be overlooked: CRITICAL and manual checks. session: of work.journal; pure: → lines.
+-- What must not be overlooked: CRITICAL and manual checks. session: of home.journal; pure: → lines.
 local format = require "ui.format"
 
 local M = {}

@@ -1,34 +1,33 @@
 -- SPDX-License-Identifier: MIT
 -- Help texts, made from the tables of commands, options, settings and exit codes, so that they cannot lie. Pure: → lines.
-local args = require "cli.args"
 local fail = require "base.fail"
 local sorted = require "base.sorted"
-local world = require "base.world"
+local world = require "sandbox.world"
 local flags = require "facts.flags"
 local habits = lazy "facts.words"
 local format = require "ui.format"
 
 local M = {}
 
--- The user's own commands; one that cannot be used is told instead of hidden.
-local function add_own(commands, load)
-  for _, name in ipairs(world.own("commands")) do
-    if not world.builtin("commands." .. name) then
-      local ok, command = fail.try(load, name)
-      commands[#commands + 1] = ok and type(command) == "table" and { name = name, summary = tostring(command.summary or "a command of your own"),
-        options = command.options, args = command.args } or { name = name, summary = "cannot be used: " .. fail.message(command) }
-    end
+-- A command of the user's own; one that cannot be used is told instead of hidden.
+local function own(known, name)
+  local ok, command = fail.try(known.load, name)
+  if not ok or type(command) ~= "table" then
+    return { name = name, summary = "cannot be used: " .. fail.message(command) }
   end
+  return { name = name, summary = tostring(command.summary or "a command of your own"), options = command.options, args = command.args }
 end
 
 -- The commands of these names, then the user's own.
-local function each_command(load, names)
+local function each_command(known, names)
   local commands = {}
   for index, name in ipairs(names) do
-    commands[index] = load(name)
+    commands[index] = known.load(name)
   end
-  if #world.own("commands") > 0 then
-    add_own(commands, load)
+  for _, name in ipairs(world.own("commands")) do
+    if not known.is_builtin(name) then
+      commands[#commands + 1] = own(known, name)
+    end
   end
   return ipairs(commands)
 end
@@ -107,8 +106,9 @@ local function everywhere()
 end
 
 --- The short help, which fits a terminal of 24 lines: what it is, the daily commands (or those named, and the options in full).
--- `load(name)` → command table; new: nothing is set up yet.
-function M.short(load, commands, new)
+-- known: of cli.lua, { load(name) → command table, names = all that are shown, is_builtin(name) }; commands: names, or nil for the daily
+-- ones; new: nothing is set up yet.
+function M.short(known, commands, new)
   local lines = {
     "continueplz: rent the cheapest GPU that fits a coding model, reach it through a",
     "private tunnel, give it back, proven.",
@@ -119,7 +119,7 @@ function M.short(load, commands, new)
     "",
     "Commands:",
   }
-  for _, command in each_command(load, commands or DAILY) do
+  for _, command in each_command(known, commands or DAILY) do
     add(lines, two_columns(command.name, command.summary, NAMES))
   end
   add(lines, two_columns("FILE.lua", "run a script of yours that rents, waits, asks and stops", NAMES))
@@ -179,10 +179,10 @@ local function default_text(row)
 end
 
 --- Everything: commands with their options, settings, exit codes.
-function M.all(load)
-  local lines = M.short(load, args.commands)
+function M.all(known)
+  local lines = M.short(known, known.names)
   lines[#lines] = nil
-  for _, command in each_command(load, args.commands) do
+  for _, command in each_command(known, known.names) do
     local takes = taken(command)
     add(lines, { usage(command), "  " .. command.summary })
     option_lines(lines, function(row)
@@ -191,7 +191,7 @@ function M.all(load)
     lines[#lines + 1] = ""
   end
   lines[#lines + 1] = "Settings, in .env or in the environment (in brackets: what holds without them):"
-  for _, row in ipairs(require "facts.settings") do
+  for _, row in ipairs(require "config.settings") do
     if row.section then
       add(lines, { "", "  " .. row.section })
     else

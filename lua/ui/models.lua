@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What `models` shows: entries of work.catalog → lines, and the same as JSON objects.
+-- What `models` shows: entries of start.catalog → lines, and the same as JSON objects.
 local json = lazy "base.json"
 local models = require "facts.models"
 local format = require "ui.format"
@@ -199,7 +199,7 @@ local function machine_name(machine)
   return machine.gpus > 1 and ("%d × %d GB"):format(machine.gpus, machine.sold) or ("%d GB"):format(machine.sold)
 end
 
---- What one machine holds. found: of work.catalog.fit; strict: as it was told.
+--- What one machine holds. found: of start.catalog.fit; strict: as it was told.
 function M.fit(found, machine, asked, strict)
   local lines = {}
   add(lines, ("%s: %.1f GB of memory%s; %d tokens of context%s."):format(machine_name(machine), found.room,

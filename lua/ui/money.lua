@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The last line of every command: is money running? sentence(sessions, now) is pure; the sessions are those of work.journal.
+-- The last line of every command: is money running? sentence(sessions, now) is pure; the sessions are those of home.journal.
 local format = lazy "ui.format"
 local idle = require "ui.idle"
 
@@ -70,9 +70,9 @@ end
 
 --- The sentence for a home directory, read from its journal. discreet: nil when nothing is running
 function M.line(home, discreet)
-  local shown = require("work.journal").open(home):shown()
-  if #shown == 0 and not require("work.folder").intact(home) then
-    return M.unknown(require("work.look").unasked(home))
+  local shown = require("home.journal").open(home):shown()
+  if #shown == 0 and not require("home.folder").intact(home) then
+    return M.unknown(require("money.look").unasked(home))
   end
   return (#shown > 0 or not discreet) and M.sentence(shown) or nil
 end

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What is running. The model (made by work.report) and its screens, as lines, and as the JSON of PRD §3.2.
+-- What is running. The model (made by start.report) and its screens, as lines, and as the JSON of PRD §3.2.
 --
 -- model: {
 --   last = { id=, provider=, reason = "interrupted"|"gone", spot=, cost=, seconds=, ended= }|nil,   with "none": a machine that ended by itself

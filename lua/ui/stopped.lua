@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- How a session ended. result: { session=, outcome = "proven"|"unverifiable"|"unproven", cost = {amount=, source=}, duration=
 -- seconds, provider=,
--- doubt= } as work.stop tells it → lines; `object` → JSON of all of them.
+-- doubt= } as money.stop tells it → lines; `object` → JSON of all of them.
 local clock = require "base.clock"
 local boxes = require "ui.boxes"
 local format = require "ui.format"

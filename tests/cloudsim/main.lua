@@ -21,7 +21,7 @@ local task = require "base.task"
 local toy = require "cloudsim.toy"
 local term = require "base.term"
 local vast = require "cloudsim.vast"
-local scripts = require "base.world"
+local scripts = require "sandbox.world"
 local world = require "cloudsim.world"
 
 local KNOWN = {port = true, ["lambda-port"] = true, ["control-port"] = true, ["registry-port"] = true, dir = true, world = true,

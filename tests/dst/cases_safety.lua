@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The largest bills of docs/safety.md, each played and reckoned from the ledger.
 local files = require "base.files"
-local loader = require "base.world"
+local loader = require "sandbox.world"
 local safety = require "dst.safety_bills"
 
 local PAGE = files.join(files.dirname(files.dirname(files.dirname(files.absolute(loader.script)))), "docs/safety.md")

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Plants one mistake of dst/mistakes.lua in a text.
-local chunk = require "base.chunk"
+local chunk = require "sandbox.chunk"
 local fail = require "base.fail"
 
 --- Replaces what must stand in `text` exactly once.

@@ -7,7 +7,7 @@ local files = require "base.files"
 local guests = require "dst.guest"
 local inprocess = require "cloudsim.inprocess"
 local judges = require "dst.judge"
-local loader = require "base.world"
+local loader = require "sandbox.world"
 local roads = require "dst.roads"
 local sink = require "dst.sink"
 local sorted = require "base.sorted"
@@ -224,8 +224,8 @@ local SHARED = { "sim", "world", "lines", "guests", "guest_order", "roads", "ord
 -- webhook (how it is until everything works again: "down", "refuses" or "hangs")
 function play.new(options)
   local self = setmetatable({ seed = options.seed, lines = {}, guests = {}, guest_order = {}, roads = {}, orders = {}, foreign = {}, slept = 0,
-    family = {}, same = { [HOME] = true }, key = KEY, lent = options.lent, more = options.settings or {}, HOME = HOME, webhook = options.webhook, name = options.cloud or "vast",
-    cloud = clouds[options.cloud or "vast"] }, play)
+    family = {}, same = { [HOME] = true }, key = KEY, lent = options.lent, more = options.settings or {}, HOME = HOME,
+    webhook = options.webhook, name = options.cloud or "vast", cloud = clouds[options.cloud or "vast"] }, play)
   open_world(self, options)
   self.judge = judges.new(self)
   self.family[HOME] = self

@@ -34,8 +34,8 @@ local FORGERIES = {
 local MISCHIEF = {
   "math.min = function() return 0 end math.max = math.min math.huge = 0", "table.sort = function() end table.concat = error",
   "string.format = function() return '' end", "local m = getmetatable('') if type(m) == 'table' then m.__index = nil end",
-  "ipairs = nil", "x = 1", "local y = os.time()", "io.write('x')", "require 'base.http'", "require('work.rent').create()", "require 'base.ticket'",
-  "require 'work.journal'", "require 'base.host'", "require 'base.world'", "lazy('base.http').request { url = 'http://127.0.0.1:7001/' }",
+  "ipairs = nil", "x = 1", "local y = os.time()", "io.write('x')", "require 'base.http'", "require('money.rent').create()", "require 'base.ticket'",
+  "require 'home.journal'", "require 'sandbox.host'", "require 'sandbox.world'", "lazy('base.http').request { url = 'http://127.0.0.1:7001/' }",
   "require('builtin.policies.cheapest')({}, {})", "b(nil, nil)", "b({ {} }, w)", "b(c, {})", "coroutine.yield()", "coroutine.yield(c)",
   "error('no')", "error({})", "error(nil)", "error(setmetatable({}, { __tostring = function() error('deeper') end }))",
   "setmetatable({}, { __gc = function() while true do end end })", "local function f() return f() + 1 end f()", "rawset(w, 1, w)",

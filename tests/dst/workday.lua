@@ -2,7 +2,7 @@
 -- Two working days of examples/workday.lua in the replaced world: the machine bills from half past eight to five and at no other time.
 -- The world begins at 08:00 UTC on Friday, 20 November 2026.
 local files = require "base.files"
-local loader = require "base.world"
+local loader = require "sandbox.world"
 local plays = require "dst.play"
 
 local SCRIPT = files.join(files.dirname(files.dirname(files.dirname(files.absolute(loader.script)))), "examples/workday.lua")

@@ -3,7 +3,7 @@
 -- The simulator's totals for 8 hours begin $1.70 $1.81 $1.97 $2.49 $2.58 $2.67 $2.84 $3.02 $3.20 $3.42.
 local expect = require "e2e.expect"
 local files = require "base.files"
-local host = require "base.host"
+local host = require "sandbox.host"
 local process = require "base.process"
 local pty = require "e2e.pty"
 

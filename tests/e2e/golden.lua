@@ -4,7 +4,7 @@
 local clients = require "ui.clients"
 local expect = require "e2e.expect"
 local files = require "base.files"
-local host = require "base.host"
+local host = require "sandbox.host"
 local json = require "base.json"
 local process = require "base.process"
 local pty = require "e2e.pty"

@@ -165,7 +165,7 @@ case("a journal of a newer version: stop ends what it still tells of, up refuses
   up(r)
   kill_agent(r)
   local path = files.join(r.home, "journal")
-  local chain = require "work.chain"
+  local chain = require "home.chain"
   local last = files.read(path):match("([^\n]*)\n$"):match("^%x+")
   assert(files.append(path, (chain.line(last, { kind = "journal", version = 99 }))))
   local text = files.read(path)

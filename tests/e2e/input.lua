@@ -130,8 +130,8 @@ cases[#cases + 1] = { name = "broken scripts of the user's keep stop from nothin
   local function put(name, text) assert(files.write(files.join(r.home, name), text .. "\n")) end
   for _, room in ipairs { "facts", "ui", "commands", "providers" } do assert(files.mkdir(files.join(r.home, room))) end
   put("facts/flags.lua", "return function( end")
-  put("facts/vast.lua", "return {}")
-  files.chmod(files.join(r.home, "facts/vast.lua"), 438)
+  put("providers/vast/parse.lua", "return {}")
+  files.chmod(files.join(r.home, "providers/vast/parse.lua"), 438)
   put("ui/format.lua", "error('format')")
   put("ui/progress.lua", "local s = setmetatable({}, { __index = function() return function() error('screen') end end })\n"
     .. "return { new = function() return s end }")

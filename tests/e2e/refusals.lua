@@ -44,7 +44,7 @@ local ways = {
     local dir = files.dirname(put(r, name, text))
     if dir ~= r.home then files.chmod(dir, 511) end
   end, rooms = true },
-  { "may not require", function(r, name) put(r, name, "return require 'work.journal'") end },
+  { "may not require", function(r, name) put(r, name, "return require 'home.journal'") end },
   { "loop without an end", function(r, name) put(r, name, "while true do pcall(function() while true do end end) end") end, slow = true },
 }
 
@@ -86,13 +86,13 @@ local misuse = {
   { "override(7, 'lines', function() end)", "init.lua:1: override: the module must be a name" },
   { "override('ui.status', nil, function() end)", "init.lua:1: override: the function of ui.status" },
   { "override('policies.cheapest', 'x', function() end)", "one function; put a file" },
-  { "override('work.journal', 'open', function() end)", "work.journal cannot be replaced: it keeps the rules about money" },
-  { "override('work.rent', 'create', function() end)", "work.rent cannot be replaced" },
-  { "override('work.proof', 'verify', function() end)", "work.proof cannot be replaced" },
-  { "override('work.offers', 'rank', function() end)", "work.offers cannot be replaced" },
+  { "override('home.journal', 'open', function() end)", "home.journal cannot be replaced: it keeps the rules about money" },
+  { "override('money.rent', 'create', function() end)", "money.rent cannot be replaced" },
+  { "override('money.proof', 'verify', function() end)", "money.proof cannot be replaced" },
+  { "override('start.offers', 'rank', function() end)", "start.offers cannot be replaced" },
   { "override('base.ticket', 'use', function() end)", "base.ticket cannot be replaced: every rule about money" },
   { "override('base.http', 'request', function() end)", "base.http cannot be replaced" },
-  { "override('facts.config', 'get', function() end)", "facts.config cannot be replaced: every limit is read there" },
+  { "override('config.effective', 'get', function() end)", "config.effective cannot be replaced: every limit is read there" },
   { "override('cli', 'main', function() end)", "cli cannot be replaced" },
   { "return 7", "init.lua must return a table of settings" },
   { "return { MAX_PRICE = 'much' }", "init.lua: MAX_PRICE: 'much' is not a number" },
@@ -135,7 +135,7 @@ end
 
 local RAW = [[
   local http, term = require "base.http", require "base.term"
-  local key = require("facts.config").secret "VAST_API_KEY"
+  local key = require("config.effective").secret "VAST_API_KEY"
   local order, path = { client_id = "me", image = "ollama/ollama:0.33.0", disk = 44, label = "mine", runtype = "args", onstart = "/bin/sh",
     args = { "-c", "sleep 9" } }, ...
   local headers = { Authorization = "Bearer " .. key }
@@ -152,7 +152,7 @@ local RAW = [[
 ]]
 
 cases[#cases + 1] = { name = "a script cannot rent past the journal: no module, no raw request, nothing is rented", run = function(r)
-  for _, name in ipairs { "base.ticket", "work.journal", "base.host" } do
+  for _, name in ipairs { "base.ticket", "home.journal", "sandbox.host" } do
     local result = expect.ends(runs(r, ("local x = require %q\n"):format(name)), 3, "mine.lua:1: a script may not require \"" .. name .. "\"", "\"api\"")
     expect.lacks(result, "traceback", "attempt to")
   end

@@ -3,7 +3,7 @@
 local expect = require "e2e.expect"
 local fail = require "base.fail"
 local files = require "base.files"
-local host = require "base.host"
+local host = require "sandbox.host"
 local json = require "base.json"
 local process = require "base.process"
 

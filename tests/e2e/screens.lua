@@ -4,7 +4,7 @@
 -- between two carriage returns one picture of it.
 local expect = require "e2e.expect"
 local files = require "base.files"
-local host = require "base.host"
+local host = require "sandbox.host"
 local process = require "base.process"
 local pty = require "e2e.pty"
 local term = require "base.term"

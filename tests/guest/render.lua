@@ -2,7 +2,7 @@
 -- Run by the program itself for start.py: renders the payload of a JSON order into a directory.
 local files = require "base.files"
 local json = require "base.json"
-local payload = require "work.payload"
+local payload = require "start.bootstrap.bundle"
 
 local order, into = ...
 local built = payload.build(json.decode(assert(files.read(order))))

@@ -5,9 +5,9 @@
 local load = ...
 
 local queue = require "base.queue"
-local loader = require "base.loader"
-local outer = require "base.world"
-local real = require "base.host"
+local loader = require "sandbox.loader"
+local outer = require "sandbox.world"
+local real = require "sandbox.host"
 
 local fake = { START = 1000.0, EPOCH = 1795161600.0 } -- monotonic and unix seconds at the start
 

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Calls of the simulated Lambda in process, for the tests of it: t:load("lambda_calls")(t) → table.
-local host = require "base.host"
-local loader = require "base.loader"
+local host = require "sandbox.host"
+local loader = require "sandbox.loader"
 local sorted = require "base.sorted"
 
 local calls = {PUBLIC = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0Zp0wq1mVxk9c5J3uS2o8bq7tQe4n6fYhR2aLwK1dX me",

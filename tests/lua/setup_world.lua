@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- What tests of init, config and doctor share: a Vast that knows one key, and the whole program run in a replaced world.
-local dotenv = require "facts.dotenv"
+local dotenv = require "config.dotenv"
 
 local load = ...
 

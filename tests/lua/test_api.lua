@@ -90,7 +90,7 @@ return function(t)
   -- Commands of the user's own that tell what they were called with.
   local UP = [[
     return { name = "up", summary = "up", options = { "model", "max-hours", "ensure" }, run = function(ctx)
-      local config, clock, task = require "facts.config", require "base.clock", require "base.task"
+      local config, clock, task = require "config.effective", require "base.clock", require "base.task"
       task.sleep(60)
       ctx.print("up at " .. clock.local_time() .. " " .. tostring(config.get("MAX_HOURS")))
       ctx.emit { status = "ready", model = config.get("DEFAULT_MODEL"), asks = ctx.asks }
@@ -104,7 +104,7 @@ return function(t)
 
   t:case("a call gives what the command tells in JSON; its options end with it", function()
     local code, out = run([[
-      local config = require "facts.config"
+      local config = require "config.effective"
       local ready = cplz.up { model = "m", max_hours = 5.0 }
       cplz.print(ready.status, ready.model, tostring(ready.asks), tostring(config.get("MAX_HOURS")))
       cplz.up { quiet = true }]], { files = { ["commands/up.lua"] = UP } })

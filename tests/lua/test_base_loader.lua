@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 local fail = require "base.fail"
-local real = require "base.host"
+local real = require "sandbox.host"
 
 local HOME = "/home/user/.continueplz"
 
@@ -108,21 +108,21 @@ return function(t)
   t:case("rooms limit what the user's files may require", function()
     local function try(path, name)
       local w = world_of { [HOME .. "/" .. path] = ("return require %q"):format(name), ["lua/facts/gpus.lua"] = "return {}",
-        ["lua/work/stop.lua"] = "return {}" }
+        ["lua/money/stop.lua"] = "return {}" }
       return pcall(w.require, (path == "policy.lua" and "policies/user.lua" or path):gsub("/", "."):gsub("%.lua$", ""))
     end
     t:equal(try("providers/mine.lua", "base.http"), true)
     t:equal(try("providers/mine.lua", "facts.gpus"), true)
-    for _, case in ipairs { { "providers/mine.lua", "base.files" }, { "providers/mine.lua", "base.host" }, { "providers/mine.lua", "work.stop" },
+    for _, case in ipairs { { "providers/mine.lua", "base.files" }, { "providers/mine.lua", "sandbox.host" }, { "providers/mine.lua", "money.stop" },
       { "providers/mine.lua", "base.process" }, { "policy.lua", "base.http" }, { "policies/mine.lua", "facts.gpus" } } do
       local ok, failure = try(case[1], case[2])
       t:equal({ ok, failure.kind }, { false, "config" })
       t:ok(failure.message:find("may not require", 1, true), failure.message)
     end
     t:equal(try("engines/mine.lua", "base.http"), true)
-    t:equal(try("commands/mine.lua", "work.history"), true)
-    for _, name in ipairs { "base.host", "base.world", "base.loader", "base.ticket", "base.client", "work.journal", "work.rent", "work.deploy",
-      "work.steps", "work.stop", "providers.vast", "builtin.work.journal" } do
+    t:equal(try("commands/mine.lua", "money.history"), true)
+    for _, name in ipairs { "sandbox.host", "sandbox.world", "sandbox.loader", "base.ticket", "base.client", "home.journal", "money.rent", "start.deploy",
+      "start.steps", "money.stop", "providers.vast", "builtin.home.journal" } do
       for _, room in ipairs { "engines", "commands", "ui", "facts", "templates", "policies" } do
         t:equal(try(room .. "/mine.lua", name), false, room .. " may require " .. name)
       end

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The first script (lua/main.lua) and the replaced world itself.
-local real = require "base.host"
+local real = require "sandbox.host"
 
 return function(t)
   local fake = t:load("fakehost")
@@ -13,7 +13,7 @@ return function(t)
     local host = s:start(function() end, { cwd = options.cwd or "/work" }).host
     local seen = {}
     local before, module = host.script.load, host.script.module
-    local stub = "return { main = function(argv) return { world = require 'base.world', argv = argv } end }"
+    local stub = "return { main = function(argv) return { world = require 'sandbox.world', argv = argv } end }"
     host.script.module = function(name, env)
       if name ~= "cli" then return module(name, env) end
       return host.script.compile(stub, "@lua/cli.lua", env), "lua/cli.lua"

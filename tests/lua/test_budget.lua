@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
-local budget = require "work.budget"
+local budget = require "money.budget"
 local zone = require "base.zone"
 
 return function(t)
@@ -25,7 +25,7 @@ return function(t)
     local west = fake.new({ env = { TZ = "EST5" } }):world()
     local evening = west.require("base.clock").parse_iso "2026-11-21T03:00:00Z" -- ten at night, three hours into Greenwich's next day
     local session = { id = "1", started = evening - 5 * 3600, hourly = 1, plan = {} }
-    t:ok(math.abs(west.require("work.budget").spent({ session }, evening) - 5) < 1e-6, "all five hours are of this day")
+    t:ok(math.abs(west.require("money.budget").spent({ session }, evening) - 5) < 1e-6, "all five hours are of this day")
   end)
 
   t:case("budget: warned about once a day, in euros at the rate that is set", function()
@@ -35,10 +35,10 @@ return function(t)
     -- Somebody looks, with a minute behind him that cost so many dollars. → how many warnings there are
     local function look(dollars)
       local p = sim:start(function(require)
-        require("facts.config").load(HOME)
+        require("config.effective").load(HOME)
         local now = require("base.clock").wall()
         local session = { id = "1", started = now - 60, hourly = dollars * 60, plan = {} }
-        return require("work.budget").watch({ session }, warned)
+        return require("money.budget").watch({ session }, warned)
       end, { bare = true })
       sim:run()
       warned = p:result()

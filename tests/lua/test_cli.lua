@@ -4,7 +4,7 @@ local args = require "cli.args"
 local files = require "base.files"
 local flags = require "facts.flags"
 local json = require "base.json"
-local settings = require "facts.settings"
+local settings = require "config.settings"
 
 local HOME = "/home/user/.continueplz"
 
@@ -191,7 +191,7 @@ return function(t)
   t:case("words of habit are known, and no short word is taken for one that rents or ends", function()
     local suggest, habit = require "facts.suggest", require "facts.words"
     local function known(word, name)
-      local source = require("base.world").source
+      local source = require("sandbox.world").source
       t:ok(source("commands." .. name) and not source("commands." .. word), word)
     end
     local function told(code, out, err) return code, out, err end
@@ -305,8 +305,8 @@ return function(t)
     for _, name in ipairs(args.commands) do
       listed[name] = true
     end
-    for _, name in ipairs(assert(files.list(dir))) do
-      name = name:gsub("%.lua$", "")
+    for _, file in ipairs(assert(files.list(dir))) do
+      local name = file:match("^(.*)%.lua$") or "help"
       local command = require("commands." .. name)
       t:equal(command.name, name)
       t:ok(command.summary and type(command.run) == "function", name)
@@ -316,7 +316,7 @@ return function(t)
       end
     end
     for _, row in ipairs(flags.list) do
-      t:ok(not row.setting or (pcall(require("facts.config").get, row.setting)), row.name .. " sets a setting")
+      t:ok(not row.setting or (pcall(require("config.effective").get, row.setting)), row.name .. " sets a setting")
     end
   end)
 

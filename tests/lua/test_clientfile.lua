@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The configuration that is put into a client's own file: nothing of the user's is lost, nothing is replaced unasked.
 local json = require "base.json"
-local jsontext = require "facts.jsontext"
+local jsontext = require "base.jsontext"
 local keys = require "base.keys"
 
 local HOME = "/home/user/.continueplz"
@@ -74,7 +74,7 @@ return function(t)
     end
     local said = {}
     local p = s:start(function(require)
-      require("facts.config").load(HOME)
+      require("config.effective").load(HOME)
       require("base.term").ask = function(prompt)
         said[#said + 1] = prompt
         return how.answer

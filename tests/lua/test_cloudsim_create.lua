@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Creating an instance (facts/vast.md §1.7): the rule of every field, and the ways a create goes wrong.
-local host = require "base.host"
-local loader = require "base.loader"
+local host = require "sandbox.host"
+local loader = require "sandbox.loader"
 
 return function(t)
   local simulated = loader.new{host = host, scripts = {t.root}, user = false}

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Faults of boot, list, get, destroy and of the whole service; the control address; the registry.
-local host = require "base.host"
-local loader = require "base.loader"
+local host = require "sandbox.host"
+local loader = require "sandbox.loader"
 
 return function(t)
   local simulated = loader.new{host = host, scripts = {t.root}, user = false}

@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- The simulator inside a replaced world, and the same story over sockets: one ledger.
 local clock = require "base.clock"
-local host = require "base.host"
+local host = require "sandbox.host"
 local http = require "base.http"
-local loader = require "base.loader"
+local loader = require "sandbox.loader"
 local net = require "base.net"
 local server = require "base.server"
 local sorted = require "base.sorted"

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The paged list of instances (facts/vast.md §1.8).
-local host = require "base.host"
-local loader = require "base.loader"
+local host = require "sandbox.host"
+local loader = require "sandbox.loader"
 
 return function(t)
   local testing = loader.new{host = host, scripts = {t.root}, user = false}.require("cloudsim.testing")

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The simulator's ledger and what Vast shows of it (facts/vast.md §1.10, §1.11), to the second.
-local host = require "base.host"
-local loader = require "base.loader"
+local host = require "sandbox.host"
+local loader = require "sandbox.loader"
 
 return function(t)
   local simulated = loader.new{host = host, scripts = {t.root}, user = false}

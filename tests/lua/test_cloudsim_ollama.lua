@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The simulated Ollama by its pure handler (facts/serving.md §1.1, §1.2, §1.5).
-local host = require "base.host"
-local loader = require "base.loader"
+local host = require "sandbox.host"
+local loader = require "sandbox.loader"
 
 return function(t)
   local simulated = loader.new{host = host, scripts = {t.root}, user = false}

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Search of offers (facts/vast.md §1.5): filters really evaluated, prices as asked for.
-local host = require "base.host"
-local loader = require "base.loader"
+local host = require "sandbox.host"
+local loader = require "sandbox.loader"
 
 return function(t)
   local simulated = loader.new{host = host, scripts = {t.root}, user = false}

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The Vast face against facts/vast.md §1.1–1.4, §1.8, §1.9, §1.12, by its pure handler.
-local host = require "base.host"
-local loader = require "base.loader"
+local host = require "sandbox.host"
+local loader = require "sandbox.loader"
 
 return function(t)
   local testing = loader.new{host = host, scripts = {t.root}, user = false}.require("cloudsim.testing")

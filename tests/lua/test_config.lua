@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Settings: the file, the authorities, and what is said about every bad value.
-local dotenv = require "facts.dotenv"
+local dotenv = require "config.dotenv"
 local files = require "base.files"
-local settings = require "facts.settings"
+local settings = require "config.settings"
 
 local HOME = "/home/user/.continueplz"
 
@@ -17,7 +17,7 @@ return function(t)
       s.disk[HOME .. "/.env"] = { data = text, mode = options.mode or 384, mtime = 0 }
     end
     local world = s:world()
-    local config = world.require "facts.config"
+    local config = world.require "config.effective"
     local problems = config.load(HOME, { flags = options.flags, init = options.init })
     local sentences = {}
     for index, problem in ipairs(problems) do

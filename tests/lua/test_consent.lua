@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- What one yes covers, at its edges.
-local consent = require "work.consent"
+local consent = require "money.consent"
 
 return function(t)
   local function candidate(total, hourly) return { total = total, hourly = hourly or total / 8 } end

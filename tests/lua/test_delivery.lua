@@ -5,7 +5,7 @@ local clock = require "base.clock"
 local files = require "base.files"
 local json = require "base.json"
 local keys = require "base.keys"
-local assets = require "base.assets"
+local assets = require "sandbox.assets"
 local net = require "base.net"
 local process = require "base.process"
 local server = require "base.server"
@@ -48,8 +48,8 @@ return function(t)
       s.disk[HOME .. "/" .. path] = { data = text, mode = 384, mtime = 0 }
     end
     local p = s:start(function(require)
-      require("facts.config").load(HOME)
-      local machine = require "work.machine"
+      require("config.effective").load(HOME)
+      local machine = require "start.machine"
       local made = machine.prepare(require "providers.lambda", require "engines.ollama", keys.fresh():public(), guard)
       local order = machine.order(made, {}, { context = 32768, model = { name = "m" }, disk_gb = 40 }, TOKEN)
       return order, made.key:secret(), made.ports.listen
@@ -156,8 +156,8 @@ return function(t)
       local s = fake.new { env = env }
       for path, text in pairs(row[2]) do s.disk[path] = { data = text, mode = 420, mtime = 0 } end -- order: free
       local p = s:start(function(require)
-        require("facts.config").load(HOME)
-        local machine = require "work.machine"
+        require("config.effective").load(HOME)
+        local machine = require "start.machine"
         local made = machine.prepare(require "providers.lambda", require "engines.ollama", keys.fresh():public(), "none")
         return machine.order(made, {}, { context = 1, model = { name = "m" }, disk_gb = 40 }, TOKEN)
       end)
@@ -172,8 +172,8 @@ return function(t)
     local s = fake.new { env = { HOME = "/home/user", LAMBDA_API_KEY = KEY, CA_FILE = "/ca.pem" } }
     s.disk["/ca.pem"] = { data = ("x"):rep(900000), mode = 420, mtime = 0 }
     local p = s:start(function(require)
-      require("facts.config").load(HOME)
-      local machine = require "work.machine"
+      require("config.effective").load(HOME)
+      local machine = require "start.machine"
       local made = machine.prepare(require "providers.lambda", require "engines.ollama", keys.fresh():public(), "none")
       return require("base.fail").try(machine.order, made, {}, { context = 1, model = {}, disk_gb = 40 }, TOKEN)
     end)
@@ -272,7 +272,7 @@ return function(t)
     t:ok(config:find("\nexpose 11434 %d+ counted\n") and config:find("\nexpose 11435 %d+ uncounted\n"), config)
     t:ok(config:find("\nlife (%d+)\n") == nil or config:match("\nlife (%d+)\n") == config:match("\nlife%-max (%d+)\n"), config)
     t:ok(tonumber(config:match("\nlife%-max (%d+)\n")) > 0, config)
-    local payload = require "work.payload"
+    local payload = require "start.bootstrap.bundle"
     local rehearsed = payload.config { token = TOKEN, client_public = keys.fresh():public(), listen_port = 1, push_port = 2, engine_port = 3,
       retry_seconds = 1, limits = { silence = 1, idle = 1, life = 1 }, engine = { argv = { "x" }, env = {} },
       terminate = { method = "DELETE", url = "https://x/1", headers = { "A: b" }, rehearse = { url = "https://x/2", headers = { "A: c" } } } }

@@ -1,14 +1,14 @@
 -- SPDX-License-Identifier: MIT
 -- The pages say what is: primitives, exit codes, settings, flags, files and packages are compared with the program itself.
 local args = require "cli.args"
-local config = require "facts.config"
-local dotenv = require "facts.dotenv"
+local config = require "config.effective"
+local dotenv = require "config.dotenv"
 local exitcodes = require "facts.exitcodes"
 local files = require "base.files"
 local flags = require "facts.flags"
 local help = require "ui.help"
-local host = require "base.host"
-local settings = require "facts.settings"
+local host = require "sandbox.host"
+local settings = require "config.settings"
 local sorted = require "base.sorted"
 local term = require "base.term"
 
@@ -128,7 +128,7 @@ return function(t)
   local function load(name) return require("commands." .. name) end
 
   t:case("help --all has every command, flag, setting and exit code, in 80 columns", function()
-    local lines = help.all(load)
+    local lines = help.all { load = load, names = require("cli.args").commands, is_builtin = function() return true end }
     local text = table.concat(lines, "\n")
     local function has(words, what) t:ok(text:find(words, 1, true), ("%s %s in the help"):format(what, words)) end
     for _, row in ipairs(flags.list) do
@@ -214,7 +214,7 @@ return function(t)
   end)
 
   t:case("docs/overrides.md: the rooms and the events are those in use", function()
-    local rooms, events, text = require "base.rooms", require("work.reactions").events, page "docs/overrides.md"
+    local rooms, events, text = require "sandbox.rooms", require("agent.reactions").events, page "docs/overrides.md"
     local told, plain = {}, { templates = true }
     for names, cell in section(text, "What a script may use"):gmatch("\n| ([%a, ]+) | (`[^\n]+) |") do
       for name in names:gmatch("%a+") do

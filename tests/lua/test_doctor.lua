@@ -110,7 +110,7 @@ return function(t)
 
   t:case("machines in the account against the records", function()
     local function prepare(require)
-      local book = require("work.journal").open(HOME)
+      local book = require("home.journal").open(HOME)
       assert(book:acquire())
       for index, token in ipairs { "cplz-0a-open", "cplz-0a-over", "cplz-0a-intent" } do
         book:append("intent", token, { provider = "vast" })

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Changing the text of an .env file.
-local dotenv = require "facts.dotenv"
+local dotenv = require "config.dotenv"
 local keys = require "base.keys"
 
 return function(t)

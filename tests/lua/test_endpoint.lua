@@ -70,7 +70,7 @@ return function(t)
   end)
 
   t:case("the window that clients are told is the one that the server gave, not the one that was wished", function()
-    local sessions = require "work.sessions"
+    local sessions = require "home.sessions"
     local folded = sessions.fold { { kind = "intent", token = "a", t = 1, context = 65536, model = "m" },
       { kind = "ready", token = "a", t = 2, speed = 9, context = 32768 } }
     t:equal({ #folded, folded[1].plan.context, folded[1].context }, { 1, 65536, 32768 })
@@ -197,7 +197,7 @@ return function(t)
   end)
 
   t:case("a machine that could not be proven ended may be running while another attempt is under way", function()
-    local fold = require("work.sessions").fold
+    local fold = require("home.sessions").fold
     local function open_of(list) return list[1].closed and {} or list end
     local function records(...)
       local list = {}

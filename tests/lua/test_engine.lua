@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The Ollama engine: sizes, the download with its troubles, the ladder to a real token.
 local json = require "base.json"
-local pull = require "engines.ollama_pull"
+local pull = require "engines.ollama.pull"
 
 local HOME = "/home/user/.continueplz"
 local BASE = { url = "http://127.0.0.1:1" }
@@ -13,7 +13,7 @@ return function(t)
   local function run(http, fn)
     local s = fake.new { http = http }
     local p = s:start(function(require)
-      require("facts.config").load(HOME)
+      require("config.effective").load(HOME)
       local results = table.pack(require("base.fail").try(fn, require "engines.ollama", require))
       if results[1] then
         return table.unpack(results, 2, results.n)

@@ -36,7 +36,7 @@ return function(t)
     for _, row in ipairs(rows) do
       for _, word in ipairs(row) do
         t:equal((gpus.meant(word) or {}).name, row[1], word)
-        t:equal(require("facts.config").parse("DEFAULT_GPU", word), row[1], word)
+        t:equal(require("config.effective").parse("DEFAULT_GPU", word), row[1], word)
       end
     end
     t:equal({ gpus.is("a100", "a100-40"), gpus.is("a100", "a100-80"), gpus.is("a100", "h100"), gpus.is("a100-40", "a100-80"),
@@ -44,7 +44,7 @@ return function(t)
     for word, names in pairs { ["RTX 6000"] = { "a6000", "rtx6000-ada", "rtx-pro-6000" } } do -- order: free
       local row, several = gpus.meant(word)
       t:equal({ row, #several }, { nil, #names }, word)
-      local _, why = require("facts.config").parse("DEFAULT_GPU", word)
+      local _, why = require("config.effective").parse("DEFAULT_GPU", word)
       for index, name in ipairs(names) do
         t:ok(several[index].name == name and why:find(name, 1, true), why)
       end

@@ -16,18 +16,18 @@ return function(t)
   end
 
   local function holds(s)
-    return within(s, function(require) return require("work.folder").at_rest(HOME) end)
+    return within(s, function(require) return require("home.folder").at_rest(HOME) end)
   end
 
   local function intact(s)
-    return within(s, function(require) return require("work.folder").intact(HOME) end)
+    return within(s, function(require) return require("home.folder").intact(HOME) end)
   end
 
   -- A record of a home, the lock taken and released as a command does.
   local function add(s, token, ...)
     local kinds = { ... }
     return within(s, function(require)
-      local book = require("work.journal").open(HOME)
+      local book = require("home.journal").open(HOME)
       assert(book:acquire("test"))
       for _, kind in ipairs(kinds) do
         local extra = kind == "stopping" and { reason = "stop" } or kind == "lost-one" and { reason = "gone" } or { id = "7", outcome = "proven" }
@@ -64,8 +64,8 @@ return function(t)
   t:case("a folder that does not exist: the way out is by where its name came from", function()
     local function told(s, origin)
       return within(s, function(require)
-        require("base.world").home_origin = origin
-        return require("work.folder").missing(HOME) or "it exists"
+        require("sandbox.world").home_origin = origin
+        return require("home.folder").missing(HOME) or "it exists"
       end)
     end
     t:equal(told(home("intent")), "it exists")
@@ -85,12 +85,12 @@ return function(t)
   t:case("a machine whose end no cloud could prove is told of until it is acknowledged", function()
     local s = home("intent", "sent", "bound", "stopping", "destroyed", "absent")
     within(s, function(require)
-      local book = require("work.journal").open(HOME)
+      local book = require("home.journal").open(HOME)
       assert(book:acquire("test"))
       book:append("closed", "cplz-aa-1", { outcome = "unverifiable" })
       book:release()
     end)
-    local function shown() return within(s, function(require) return #require("work.journal").open(HOME):shown() end) end
+    local function shown() return within(s, function(require) return #require("home.journal").open(HOME):shown() end) end
     t:equal({ shown(), holds(s) }, { 1, false })
     add(s, "cplz-aa-1", "ack")
     t:equal({ shown(), holds(s) }, { 0, true })
@@ -99,7 +99,7 @@ return function(t)
   t:case("what cannot be looked at never fits its seal", function()
     local s = home("intent", "sent")
     t:equal(within(s, function(require)
-      local blind, book = require "base.files", require("work.journal").open(HOME)
+      local blind, book = require "base.files", require("home.journal").open(HOME)
       local stat = blind.stat
       function blind.stat(path)
         if path == HOME .. "/history" then return nil, "refused", "denied" end
@@ -108,7 +108,7 @@ return function(t)
       assert(book:acquire("test"))
       book.intact = true
       book:append("bound", "cplz-aa-1", { id = "7" })
-      local fits = require("work.folder").intact(HOME)
+      local fits = require("home.folder").intact(HOME)
       blind.stat = stat
       return fits
     end), false)
@@ -151,8 +151,8 @@ return function(t)
     local function heard(while_locked)
       return within(s, function(require)
         local lock = while_locked and assert(require("base.files").lock(HOME .. "/state.lock", "state"))
-        local book = require("work.journal").open(HOME)
-        require("work.statefile").heard(HOME, 1e9, function() return book:refresh():current() end)
+        local book = require("home.journal").open(HOME)
+        require("home.statefile").heard(HOME, 1e9, function() return book:refresh():current() end)
         if lock then lock:release() end
         return s.disk[STATE].data
       end)
@@ -164,11 +164,11 @@ return function(t)
     local broken = home("intent", "sent", "bound")
     broken.disk[HOME .. "/journal"] = { data = broken.disk[HOME .. "/journal"].data, mode = 384, mtime = 0 }
     within(broken, function(require)
-      local read = require("work.journal").open(HOME)
-      require("work.statefile").heard(HOME, 1e9, function() return read:current() end)
+      local read = require("home.journal").open(HOME)
+      require("home.statefile").heard(HOME, 1e9, function() return read:current() end)
     end)
     t:equal(intact(broken), false, "a heartbeat mends no seal")
-    local book = within(s, function(require) return require("work.journal").open(HOME) end)
+    local book = within(s, function(require) return require("home.journal").open(HOME) end)
     add(s, "cplz-aa-1", "stopping", "destroyed", "absent", "closed")
     before = s.disk[STATE].data
     t:ok(book:current(), "an agent that read the records before the end")
@@ -206,7 +206,7 @@ return function(t)
     add(s, "cplz-aa-2", "stopping", "destroyed", "absent", "closed")
     t:equal({ records(s, "journal"), records(s, "history") }, { 1, 2 + 3 * #WHOLE + 1 })
     t:equal(within(s, function(require)
-      local book, past = require("work.journal").open(HOME), require("work.past").all(HOME)
+      local book, past = require("home.journal").open(HOME), require("home.past").all(HOME)
       return { #book:sessions(), #past.sessions, #past.damaged, book:session("cplz-aa-2").closed, book:session("cplz-aa-9") == nil, #book:recent(3600) }
     end), { 0, 3, 0, "proven", true, 3 })
   end)
@@ -229,7 +229,7 @@ return function(t)
             if count == at then return { kill = how, bytes = bytes } end
           end
           local p = s:start(function(require)
-            local book = require("work.journal").open(HOME)
+            local book = require("home.journal").open(HOME)
             assert(book:acquire("test"))
             for _, kind in ipairs { "stopping", "absent", "closed" } do book:append(kind, "cplz-aa-1", { outcome = "proven" }) end
             book:release()
@@ -239,7 +239,7 @@ return function(t)
           add(s, "cplz-aa-1", "absent", "closed")
           add(s, "cplz-aa-2", table.unpack(WHOLE))
           local got = within(s, function(require)
-            local book, over = require("work.journal").open(HOME), require("work.past").all(HOME)
+            local book, over = require("home.journal").open(HOME), require("home.past").all(HOME)
             local list = {}
             for _, session in ipairs(over.sessions) do list[#list + 1] = session.token .. " " .. tostring(session.closed) .. " " .. tostring(session.id) end
             return { list, #book:sessions(), #over.damaged, math.floor(over.sessions[1].twin_seconds / 60) }
@@ -254,7 +254,7 @@ return function(t)
     local s = fake.new {}
     s.disk[HOME] = { dir = true, mode = 448, mtime = 0 }
     within(s, function(require)
-      local chain, lines, last = require "work.chain", {}, "continueplz journal"
+      local chain, lines, last = require "home.chain", {}, "continueplz journal"
       local function put(record)
         local line
         line, last = chain.line(last, record)
@@ -268,7 +268,7 @@ return function(t)
       s.disk[HOME .. "/.continueplz.state"] = { data = '{"instance":null,"seal":"99-abc","version":1}\n', mode = 384, mtime = 0 }
     end)
     t:equal({ holds(s), intact(s) }, { false, false })
-    t:equal(within(s, function(require) return require("work.journal").open(HOME):known_prefix() end), "cplz-0011aabb-")
+    t:equal(within(s, function(require) return require("home.journal").open(HOME):known_prefix() end), "cplz-0011aabb-")
     add(s, "cplz-0011aabb-x", table.unpack(WHOLE))
     t:equal({ records(s, "journal"), records(s, "history") }, { 1, 2 + 301 * #WHOLE })
     t:equal(intact(s), false, "moved is not known to be complete")
@@ -277,7 +277,7 @@ return function(t)
   t:case("a history of a newer version is not written", function()
     local s = closed()
     within(s, function(require)
-      local chain = require "work.chain"
+      local chain = require "home.chain"
       local line = chain.line("continueplz history", { kind = "moved", records = 0, version = 9, t = 1 })
       s.disk[HOME .. "/history"] = { data = line, mode = 384, mtime = 0 }
     end)

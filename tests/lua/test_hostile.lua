@@ -136,7 +136,7 @@ return function(t)
   end)
 
   t:case("every setting × every hostile value, by config set, .env and environment: refused, or what is read is sane", function()
-    local config = require "facts.config"
+    local config = require "config.effective"
     local taken = 0
     for _, row in ipairs(config.settings) do
       for _, value in ipairs(VALUES) do

@@ -2,7 +2,7 @@
 -- The Lambda provider: what its fake.answers mean, and what it sends, against scripted answers.
 local json = require "base.json"
 local keys = require "base.keys"
-local facts = require "facts.lambda"
+local facts = require "providers.lambda.parse"
 
 local HOME = "/home/user/.continueplz"
 local KEY = "secret_continueplz_0123456789abcdef"
@@ -23,7 +23,7 @@ return function(t)
   local function run(http, fn, env)
     local s = fake.new { http = http, env = { HOME = "/home/user", LAMBDA_API_KEY = env or KEY } }
     local p = s:start(function(require)
-      require("facts.config").load(HOME)
+      require("config.effective").load(HOME)
       return fn(require "providers.lambda", require)
     end)
     s:run()

@@ -1,11 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- Rules about the source itself: layers, who sees the host, order, and budgets.
+-- Rules about the source itself: rooms (docs/architecture.md), who sees the host, order, and budgets.
 local files = require "base.files"
 local sorted = require "base.sorted"
 
-local RANK = {
-  base = 1, facts = 2, providers = 3, policies = 3, templates = 3, engines = 3, work = 4, cli = 5, api = 5, commands = 5, ui = 5, main = 5,
-}
 local FILE_LINES, FUNCTION_LINES = 400, 60
 
 -- All .lua files under `dir`: path → text.
@@ -54,9 +51,34 @@ local function lines_of(text)
   return list
 end
 
-local function layer(path)
-  return path:match("^([^/]+)/") or path:match("^(.-)%.lua$")
+-- The room of a path or of a module's name; what lies above the rooms is "top".
+local function room(path)
+  return path:match("^([^/.]+)[/.].") and not path:find("^[^/.]+%.lua$") and path:match("^[^/.]+") or "top"
 end
+
+-- The rooms in the order of the table in docs/architecture.md: name → rank.
+local function ranks(page)
+  local rank, count = {}, 0
+  for name in page:gmatch("\n| `lua/([^`/]+)/?` |") do
+    count = count + 1
+    rank[name == "*.lua" and "top" or name] = count
+  end
+  return rank, count
+end
+
+-- Names of modules that a text asks for: as they are, or "providers." where only their beginning is.
+local function asked(text)
+  local names = {}
+  for name in text:gsub("%f[%w]lazy%f[%W]", "require"):gmatch("%f[%w_]require%s*%(?%s*[\"']([%w_.-]+)[\"']") do names[#names + 1] = name end
+  for name in text:gmatch("[\"'](%l+%.)[\"']%s*%.%.") do names[#names + 1] = name ~= "builtin." and name or nil end
+  for _, call in ipairs { "builtin", "require_safe", "forget", "source" } do
+    for name in text:gmatch("%." .. call .. "%s*%(?%s*[\"']([%w_.-]+)[\"']") do names[#names + 1] = name end
+  end
+  return names
+end
+
+-- The text without its comments, strings as they are.
+local function uncommented(text) return (text:gsub("%-%-[^\n]*", "")) end
 
 -- Length in lines of each function: {first line, count}.
 local function functions_of(code)
@@ -90,25 +112,38 @@ return function(t)
     t:ok(lua["base/task.lua"] and lua["main.lua"] and tests["run.lua"], "the sources")
   end)
 
-  t:case("a file requires only its own layer or lower ones", function()
-    local problems = {}
+  t:case("a file requires only from its own room and those above it", function()
+    local problems, rank = {}, ranks(assert(files.read(files.join(files.dirname(t.root), "docs/architecture.md"))))
     for path, text in sorted(lua) do
-      local mine = RANK[layer(path)]
-      if not mine then problems[#problems + 1] = path .. " is in no layer" end
-      for name in text:gsub("%f[%w]lazy%f[%W]", "require"):gmatch("require%s*%(?%s*[\"']([%w_.-]+)[\"']") do
-        local theirs = RANK[name:gsub("^builtin%.", ""):match("^[^.]+")]
-        if not theirs then
-          problems[#problems + 1] = ("%s requires %s, which is in no layer"):format(path, name)
-        elseif mine and theirs > mine then
-          problems[#problems + 1] = ("%s requires %s from a higher layer"):format(path, name)
+      local mine = rank[room(path)]
+      if not mine then problems[#problems + 1] = path .. " is in no room" end
+      for _, name in ipairs(asked(uncommented(text))) do
+        local theirs = rank[room((name:gsub("^builtin%.", "") .. "x"))]
+        if mine and theirs and theirs > mine then
+          problems[#problems + 1] = ("%s asks for %s, which is of a room below it"):format(path, name)
         end
       end
     end
     none(problems)
   end)
 
+  t:case("each room has a README of five lines, and nothing else is one", function()
+    local problems, rank = {}, ranks(assert(files.read(files.join(files.dirname(t.root), "docs/architecture.md"))))
+    for _, name in ipairs(assert(files.list(files.join(files.dirname(t.root), "lua")))) do
+      local text = files.read(files.join(files.dirname(t.root), "lua", name, "README.md"))
+      if not name:find("%.lua$") then
+        if not rank[name] then problems[#problems + 1] = "lua/" .. name .. " is not in the table of docs/architecture.md" end
+        if not text or select(2, text:gsub("\n", "\n")) ~= 5 then problems[#problems + 1] = "lua/" .. name .. " has no README of five lines" end
+        rank[name] = nil
+      end
+    end
+    rank.top = nil
+    for name in sorted(rank) do problems[#problems + 1] = "docs/architecture.md tells of lua/" .. name .. ", which is not there" end
+    none(problems)
+  end)
+
   t:case("required modules exist", function()
-    local problems, made = {}, { ["base.world"] = true, ["policies.user"] = true }
+    local problems, made = {}, { ["policies.user"] = true }
     for path, text in sorted(lua) do
       for name in text:gsub("%f[%w]lazy%f[%W]", "require"):gmatch("require%s*%(?%s*[\"']([%w_.-]+)[\"']") do
         local plain = name:gsub("^builtin%.", "")
@@ -120,11 +155,11 @@ return function(t)
     none(problems)
   end)
 
-  t:case("only base and main see the host", function()
+  t:case("only base, sandbox and main see the host", function()
     local problems = {}
     for path, text in sorted(lua) do
-      if text:find("base.host", 1, true) and path ~= "base/host.lua" then problems[#problems + 1] = path .. " takes base.host" end
-      if layer(path) ~= "base" and path ~= "main.lua" then
+      if text:find("sandbox.host", 1, true) then problems[#problems + 1] = path .. " takes sandbox.host" end
+      if room(path) ~= "base" and room(path) ~= "sandbox" and path ~= "main.lua" then
         for number, line in ipairs(lines_of(bare(text))) do
           local name = line:match("%f[%w_]host%.(%a+)%.%a+%s*[%({]")
           if line:find("local%s+host%s*=%s*%.%.%.") or name then
@@ -159,11 +194,28 @@ return function(t)
     for path, text in sorted(lua) do
       local code = bare(text)
       if code:find("http%.start") and path ~= "base/http.lua" then problems[#problems + 1] = path .. " starts transfers" end
-      if code:find("ticket%.new") and path ~= "work/journal.lua" and path ~= "base/ticket.lua" then
+      if code:find("ticket%.new") and path ~= "home/journal.lua" and path ~= "base/ticket.lua" then
         problems[#problems + 1] = path .. " makes tickets"
       end
       if code:find("loop%.wait") and path ~= "base/scheduler.lua" then problems[#problems + 1] = path .. " waits" end
     end
+    none(problems)
+  end)
+
+  t:case("no file of the runtime is too long", function()
+    local problems, src = {}, {}
+    local function walk(dir, prefix)
+      for _, name in ipairs(assert(files.list(dir))) do
+        local path = files.join(dir, name)
+        if files.stat(path).kind == "dir" then walk(path, prefix .. name .. "/") else src[prefix .. name] = assert(files.read(path)) end
+      end
+    end
+    walk(files.join(files.dirname(t.root), "src"), "src/")
+    for path, text in sorted(src) do
+      local lines = select(2, text:gsub("\n", "\n"))
+      if lines > FILE_LINES then problems[#problems + 1] = ("%s has %d lines"):format(path, lines) end
+    end
+    t:ok(#sorted.keys(src) > 50, "the sources in C")
     none(problems)
   end)
 

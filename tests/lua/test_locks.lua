@@ -56,9 +56,9 @@ return function(t)
     prepare(s, holder)
     local said = {}
     local p = s:start(function(require)
-      require("facts.config").load(HOME, {})
+      require("config.effective").load(HOME, {})
       local ui = setmetatable({}, { __index = function() return function(_, text) said[#said + 1] = text end end })
-      local ok, problem = require("base.fail").try(require("work.stop").run, ui)
+      local ok, problem = require("base.fail").try(require("money.stop").run, ui)
       return ok or problem.message
     end, { home = HOME })
     s:run()

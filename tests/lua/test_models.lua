@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- What models need and what holds them: the beginning of the weights, the table against the facts.
-local host = require "base.host"
-local loader = require "base.loader"
-local gguf = require "facts.gguf"
+local host = require "sandbox.host"
+local loader = require "sandbox.loader"
+local gguf = require "engines.ollama.gguf"
 local gpus = require "facts.gpus"
 local models = require "facts.models"
 

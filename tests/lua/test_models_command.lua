@@ -148,13 +148,13 @@ return function(t)
   t:case("candidates: the cloud's bandwidth, else the table's; dollars per million tokens", function()
     local s = fake.new { env = { HOME = "/home/user", VAST_API_KEY = "key-of-a-test" }, http = one(18556700761, "", {}) }
     local p = s:start(function(require)
-      require("facts.config").load(HOME)
-      local want = require("work.want").make { strict = true }
+      require("config.effective").load(HOME)
+      local want = require("start.want").make { strict = true }
       local list = {}
       for index, bandwidth in ipairs { 500, 0 } do
         local offer = { id = index, provider = "vast", gpu = "a6000", gpus = 1, vram_gb = 51, on_demand = 0.5,
           gpu_bandwidth = bandwidth > 0 and bandwidth or nil }
-        local candidate = require("work.cost").candidates(offer, want)[1]
+        local candidate = require("home.cost").candidates(offer, want)[1]
         list[index] = { candidate.tokens_per_second, candidate.usd_per_million_tokens }
       end
       return list

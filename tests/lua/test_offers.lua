@@ -25,7 +25,7 @@ return function(t)
       s.disk[HOME .. "/" .. path] = { data = text, mode = 384, mtime = 0 }
     end
     local p = s:start(function(require)
-      require("facts.config").load(HOME, { flags = options.flags })
+      require("config.effective").load(HOME, { flags = options.flags })
       local results = table.pack(require("base.fail").try(fn, require))
       if results[1] then
         return table.unpack(results, 2, results.n)
@@ -38,7 +38,7 @@ return function(t)
 
   local function make(options)
     return run(options, function(require)
-      return require("work.want").make { strict = options.strict }
+      return require("start.want").make { strict = options.strict }
     end)
   end
 
@@ -96,7 +96,7 @@ return function(t)
   t:case("keys: none, one of a cloud that is not supported, a cloud by name", function()
     local function configured(env, name)
       return run({ env = env }, function(require)
-        return require("work.offers").configured(name)
+        return require("start.offers").configured(name)
       end)
     end
     t:equal({ configured({}) }, { { "vast" }, {} })
@@ -126,7 +126,7 @@ return function(t)
   local function collect(files, env, name)
     return run({ files = files, env = env }, function(require)
       local told = {}
-      local collected = require("work.offers").collect({ hours = 1, download_gb = 1, spot = true, provider = name },
+      local collected = require("start.offers").collect({ hours = 1, download_gb = 1, spot = true, provider = name },
         function(each, result)
         told[#told + 1] = { each, result.ok, result.count }
       end)
@@ -161,7 +161,7 @@ return function(t)
   t:case("a cloud whose guard needs the account's key is asked only with consent, and named with the way out", function()
     local function asked(env, accept)
       return run({ env = env }, function(require)
-        local names, skipped = require("work.offers").configured(nil, accept)
+        local names, skipped = require("start.offers").configured(nil, accept)
         return names, skipped[1] and skipped[1].message or ""
       end)
     end
@@ -186,7 +186,7 @@ return function(t)
         for name, value in pairs(more or {}) do -- order: free
           want[name] = value
         end
-        require("work.offers").explain_nothing({ results = results }, rejected, want)
+        require("start.offers").explain_nothing({ results = results }, rejected, want)
       end)
       return kind, message
     end

@@ -54,8 +54,8 @@ return function(t)
   end)
 
   t:case("modules of which scripts see a part", function()
-    local w = world_of { ["commands/x.lua"] = "return { http = require 'base.http', config = require 'facts.config', task = require 'base.task',\n"
-      .. "link = require 'work.link', log = require 'base.log' }", ["providers/x.lua"] = "return require 'base.http'" }
+    local w = world_of { ["commands/x.lua"] = "return { http = require 'base.http', config = require 'config.effective', task = require 'base.task',\n"
+      .. "link = require 'home.agent_client', log = require 'base.log' }", ["providers/x.lua"] = "return require 'base.http'" }
     local seen = w.require("commands.x")
     t:equal({ seen.http.client, seen.config.load, seen.config.borrow, seen.task.run, seen.link.end_machine, seen.log.open }, {})
     t:ok(seen.http.request and seen.config.get and seen.task.sleep and seen.link.engine and seen.log.info, "the other parts")
@@ -114,7 +114,7 @@ return function(t)
     local function load(text, env)
       local _, s = world_of { ["providers/toy.lua"] = text, [".env"] = env }
       local p = s:start(function(require)
-        local config = require "facts.config"
+        local config = require "config.effective"
         local problems = config.load(HOME)
         return problems[1] and problems[1].message or "", pcall(config.get, "TOY_API_KEY")
       end)
@@ -134,10 +134,10 @@ return function(t)
 
   t:case("reactions: once for each thing that happens, within bounds, and only what may be asked for", function()
     local _, s = world_of { ["reactions.lua"] = "return { ready = function(e, act) for i = 1, 9 do act.alert(e.model .. i) end act.stop() act.restart() end,\n"
-      .. "idle = function() while true do pcall(function() while true do end end) end end, price = function(e) return require 'work.rent' end }" }
+      .. "idle = function() while true do pcall(function() while true do end end) end end, price = function(e) return require 'money.rent' end }" }
     local p = s:start(function(require)
-      require("facts.config").load(HOME)
-      local reactions = require "work.reactions"
+      require("config.effective").load(HOME)
+      local reactions = require "agent.reactions"
       local session = { token = "t", id = "5", provider = "vast", model = "m", hourly = 0.5, plan = { idle = 3600 }, ready_at = 5, started = 1 }
       local memory, news = {}, {}
       local function look(guest, instance)
@@ -162,7 +162,7 @@ return function(t)
     t:equal({ ready.alerts, ready.stop, ready.restart, before }, { { "m1", "m2", "m3" }, "a reaction asked for it", true, nil })
     t:equal({ idle, price }, { 0, 0 })
     t:ok(why:find("reactions.lua failed at idle", 1, true) and why:find("loop", 1, true), why)
-    t:ok(last:find("may not require \"work.rent\"", 1, true), last)
+    t:ok(last:find("may not require \"money.rent\"", 1, true), last)
   end)
 
   t:case("examples/templates/start.sh is the built-in script with one line more", function()

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Keys as people paste them and as editors save them: cleaned where there is no doubt, else a sentence that shows nothing of the key.
-local config = require "facts.config"
-local dotenv = require "facts.dotenv"
-local pasted = require "facts.pasted"
+local config = require "config.effective"
+local dotenv = require "config.dotenv"
+local pasted = require "config.pasted"
 
 local KEY = "sk_0123456789abcdef.XYZ-9"
 local HOME = "/home/user/.continueplz"
@@ -45,10 +45,10 @@ return function(t)
     s.env.HOME = "/home/user"
     if env_text then s.disk[HOME .. "/.env"] = { data = env_text, mode = 384, mtime = 0 } end
     local require = s:world().require
-    local problems = require("facts.config").load(HOME)
+    local problems = require("config.effective").load(HOME)
     local messages = {}
     for index, each in ipairs(problems) do messages[index] = each.message end
-    return require("facts.config").secret "VAST_API_KEY", table.concat(messages, "\n")
+    return require("config.effective").secret "VAST_API_KEY", table.concat(messages, "\n")
   end
 
   t:case("from the environment, and from the file, the same", function()

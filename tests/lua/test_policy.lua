@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The selection policy, the user's own one, and what no policy may decide.
-local cost = require "work.cost"
+local cost = require "home.cost"
 local cheapest = require "policies.cheapest"
 local files = require "base.files"
 
@@ -128,7 +128,7 @@ return function(t)
       s.disk[HOME .. "/policy.lua"] = { data = policy, mode = mode or 384, mtime = 0 }
     end
     local p = s:start(function(require)
-      local ok, ordered, rejected = require("base.fail").try(require("work.offers").rank, { candidates = list, results = {} },
+      local ok, ordered, rejected = require("base.fail").try(require("start.offers").rank, { candidates = list, results = {} },
         wanted)
       if not ok then
         return nil, nil, ordered.kind, ordered.message
@@ -177,7 +177,7 @@ return function(t)
     local s = fake.new()
     s.disk[HOME .. "/policy.lua"] = { data = "return function(c) return {}, { { candidate = c[2], reason = 'mine: b' } } end\n", mode = 384, mtime = 0 }
     local p = s:start(function(require)
-      local offers, wanted = require "work.offers", want { model = { name = "m" }, context = 1, vram_gb = 1, disk_gb = 1 }
+      local offers, wanted = require "start.offers", want { model = { name = "m" }, context = 1, vram_gb = 1, disk_gb = 1 }
       local _, rejected = offers.rank({ candidates = list, results = {} }, wanted)
       local _, problem = require("base.fail").try(offers.explain_nothing, { results = { { ok = true } } }, rejected, wanted)
       return offers.reasons(rejected), problem.kind, problem.message
@@ -230,7 +230,7 @@ return function(t)
     t:equal(cost.at_most(pulling), true, "not all of the download may have come")
     pulling.ready_at = 80
     t:equal(cost.at_most(pulling), false, "all of it came")
-    local sessions = require "work.sessions"
+    local sessions = require "home.sessions"
     local records = { { kind = "intent", token = "t", t = 1 }, { kind = "sent", token = "t", t = 2 }, { kind = "stopping", token = "t", t = 3 },
       { kind = "absent", token = "t", t = 10, n = 1 }, { kind = "absent", token = "t", t = 90, n = 1 }, { kind = "absent", token = "t", t = 99, n = 2 } }
     t:equal(sessions.fold(records)[1].ended, 90, "what was there again in between ended later")

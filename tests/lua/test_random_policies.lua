@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Ten thousand random policies: whatever policy.lua is, only what was offered is chosen, at its true price, within the limits, and
 -- nothing leaves this computer.
-local host = require "base.host"
-local loader = require "base.loader"
+local host = require "sandbox.host"
+local loader = require "sandbox.loader"
 
 local HOME = "/home/user/.continueplz"
 local CASES, MANY = 10, 1000
@@ -13,7 +13,7 @@ return function(t)
   local random, source = simulated.require("cloudsim.random"), simulated.require("dst.policy")
 
   local function market(rng, require, want)
-    local cost, candidates = require "work.cost", {}
+    local cost, candidates = require "home.cost", {}
     for i = 1, rng:int(1, 8) do
       local offer = { provider = "vast", id = tostring(i), gpu = "a6000", gpus = 1, vram_gb = rng:int(10, 80), region = "eu-west", currency = "USD",
         on_demand = rng:int(1, 500) / 100, min_bid = rng:int(0, 2) > 0 and rng:int(1, 300) / 100 or nil, disk_hour = rng:int(0, 20) / 1000,
@@ -71,7 +71,7 @@ return function(t)
       local candidates, before = market(rng, require, want), {}
       for index, candidate in ipairs(candidates) do before[index] = told(candidate) end
       local limits = { want.max_price, want.ask_above, want.vram_gb }
-      local ok, ordered = require("base.fail").try(require("work.offers").rank, { candidates = candidates, results = {} }, want)
+      local ok, ordered = require("base.fail").try(require("start.offers").rank, { candidates = candidates, results = {} }, want)
       local wrong = judge(candidates, before, want, limits, ok and ordered or {})
       if not ok and not ordered.message:find("policy", 1, true) then wrong = wrong or "a failure that does not name it: " .. ordered.message end
       return wrong, ok and #ordered > 0, not ok and ordered.kind or nil

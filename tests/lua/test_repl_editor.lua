@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
 -- The line editor without a terminal: bytes in, text and screen out.
-local buffer = require "cli.repl.buffer"
-local complete = require "cli.repl.complete"
-local editor = require "cli.repl.editor"
-local keys = require "cli.repl.keys"
-local layout = require "cli.repl.layout"
+local buffer = require "repl.buffer"
+local complete = require "repl.complete"
+local editor = require "repl.editor"
+local keys = require "repl.keys"
+local layout = require "repl.layout"
 
 local LEFT, RIGHT, UP, DOWN = "\27[D", "\27[C", "\27[A", "\27[B"
 

@@ -59,13 +59,13 @@ return function(t)
     "http.request { method = setmetatable({}, { __eq = function() return true end, __tostring = function() return 'PUT' end }), url = URL }",
     "http.client { base = 'https://console.vast.ai', writes = { 'PUT ^/' } }:put('/api/v0/asks/1/')",
     "http.retry(function() return http.request { method = 'PUT', url = URL } end)",
-    "require 'base.ticket'.new(function() end)", "require 'base.host'", "require 'base.world'", "require 'base.client'", "require 'base.chunk'",
-    "require 'work.journal'", "require 'work.rent'", "require 'builtin.base.http'", "require 'engines.ollama'", "require 'commands.up'",
+    "require 'base.ticket'.new(function() end)", "require 'sandbox.host'", "require 'sandbox.world'", "require 'base.client'", "require 'sandbox.chunk'",
+    "require 'home.journal'", "require 'money.rent'", "require 'builtin.base.http'", "require 'engines.ollama'", "require 'commands.up'",
     "require 'base.http'.request { method = 'PUT', url = URL }", "require 'providers.vast'.create(ORDER, {})",
-    "require 'builtin.providers.vast'.create(ORDER, {})", "require 'builtin.facts.config'", "require { 'base.host' }",
+    "require 'builtin.providers.vast'.create(ORDER, {})", "require 'builtin.config.effective'", "require { 'sandbox.host' }",
     "getmetatable('').__index.find = function() return 1 end", "rawset(getmetatable('').__index, 'find', function() return 1 end)",
     "require 'base.url'.with_query = function() return URL end vast.offers(WANT)", "json.encode = function() return '' end vast.offers(WANT)",
-    "require 'facts.vast'.search = function() return {} end vast.offers(WANT)", "string.find = function() return 1 end vast.list()",
+    "require 'providers.vast.parse'.search = function() return {} end vast.offers(WANT)", "string.find = function() return 1 end vast.list()",
     "fail.is = function() return false end vast.destroy(1)", "task.run(print)", "task.spawn(function() vast.create(ORDER, {}) end)",
     "getmetatable(_G)", "load('return 1')", "os.execute 'true'", "io.open '/etc/passwd'", "debug.getregistry()", "setmetatable(vast, nil)",
   }
@@ -129,7 +129,7 @@ return function(t)
         .. "query = { token = 'canary-q2' } }",
       "r.body", "r.headers", "r", "http.request { url = 'https://x.test/other' }.json()", "config.get 'VAST_API_KEY'", "config.all()",
       "config.secret 'VAST_API_KEY'",
-      "require 'facts.config'.get 'VAST_API_KEY'",
+      "require 'config.effective'.get 'VAST_API_KEY'",
       "{ api_key = 'canary-own', 'canary-instance-key' }", "print('it is canary-jupyter')",
       "http.request { url = 'https://x.test/refused' }" }, "\n") .. "\n"
     for _, words in ipairs { {}, { "--output=json" }, { "--trace" } } do

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- docs/safety.md says what the campaign plays and judges; it cannot rot.
 local files = require "base.files"
-local loader = require "base.world"
+local loader = require "sandbox.world"
 local sorted = require "base.sorted"
 local faults = require "cloudsim.faults"
 local kinds = require "dst.safety_kinds"

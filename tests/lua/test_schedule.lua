@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: MIT
 -- Times of day and what is written for cron and systemd.
 local calendar = require "facts.calendar"
-local crontab = require "work.crontab"
+local crontab = require "schedule.crontab"
 local files = require "base.files"
 local process = require "base.process"
-local schedule = require "work.schedule"
-local timers = require "work.timers"
+local schedule = require "schedule.main"
+local timers = require "schedule.timers"
 
 local HOME = "/home/user/.continueplz"
 
@@ -165,9 +165,9 @@ return function(t)
       s.disk["/etc/localtime"] = { data = files.read_system "/usr/share/zoneinfo/Europe/Amsterdam" or t:skip "no time zones installed", mode = 420, mtime = 0 }
       local require = s:world().require
       s:jump(require("base.clock").parse_iso(start or "2026-11-20T08:00:00Z") - require("base.clock").wall())
-      local plan = require("work.schedule").new(from, time, days, {})
+      local plan = require("schedule.main").new(from, time, days, {})
       local lines = {}
-      for line in require("work.timers").units(HOME, plan)[2][2]:gmatch "OnCalendar=([^\n]+)" do lines[#lines + 1] = line end
+      for line in require("schedule.timers").units(HOME, plan)[2][2]:gmatch "OnCalendar=([^\n]+)" do lines[#lines + 1] = line end
       return lines
     end
     local lines = timer_of(nil, "02:30", "daily")
@@ -189,7 +189,7 @@ return function(t)
     assert(files.write(program, "#!/bin/sh\n", 493))
     local there = fake.new {}:world()
     there.require("base.process").exe = program
-    local units = there.require("work.timers").units(AWKWARD .. "\xe9", schedule.new("08:30", "17:00", "mon,sun", {}))
+    local units = there.require("schedule.timers").units(AWKWARD .. "\xe9", schedule.new("08:30", "17:00", "mon,sun", {}))
     for _, each in ipairs(units) do t:ok(utf8.len(each[2]), "systemd leaves out lines that are no UTF-8") end
     t:equal(units[1][2]:find("\nExecStart=/bin/sh -c \"exec \\\"$$0\\\" \\\"$$@\\\"\" \"/", 1, true) ~= nil, true, units[1][2])
     table.move(timers.units(AWKWARD, schedule.new("08:30", "17:00", "mon,sun", {})), 1, 4, #units + 1, units)

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- What a script that is run (`continueplz FILE.lua`) may use: no way past the journal's tickets, and one sentence where it is refused.
-local host = require "base.host"
+local host = require "sandbox.host"
 local json = require "base.json"
 
 local HOME = "/home/user/.continueplz"
@@ -23,9 +23,9 @@ return function(t)
   end
 
   t:case("modules that could rent past the journal are refused by file, line and name, with the way out", function()
-    for _, name in ipairs { "base.ticket", "base.host", "base.world", "base.net", "base.client", "base.loader", "base.rooms", "base.chunk", "cli.script",
-      "cli.run", "work.journal", "work.rent", "work.deploy", "work.steps", "work.stop", "providers.vast", "builtin.providers.vast",
-      "builtin.facts.config", "builtin.work.journal", "builtin.base.ticket", "builtin.builtin.base.ticket", "policies.cheapest" } do
+    for _, name in ipairs { "base.ticket", "sandbox.host", "sandbox.world", "base.net", "base.client", "sandbox.loader", "sandbox.rooms", "sandbox.chunk",
+      "cli.script", "cli.run", "home.journal", "money.rent", "start.deploy", "start.steps", "money.stop", "providers.vast", "builtin.providers.vast",
+      "builtin.config.effective", "builtin.home.journal", "builtin.base.ticket", "builtin.builtin.base.ticket", "policies.cheapest" } do
       for _, way in ipairs { "local x = require", "local x = lazy" } do
         local code, out, err, s = run(("\n%s %q\n"):format(way, name))
         t:equal({ code, out, #s.requests }, { 3, "", 0 }, name .. ": " .. err)
@@ -68,7 +68,7 @@ return function(t)
   t:case("no field and no metatable of what a script may require leads to a ticket, the journal, a client or the host", function()
     local s = fake.new()
     s.disk[SCRIPT] = file "return require, lazy, _ENV"
-    local p = s:start(function(require) require("facts.config").load(HOME) end)
+    local p = s:start(function(require) require("config.effective").load(HOME) end)
     s:run()
     local require, lazy, env = p.world.run_file(SCRIPT)
     local seen, modules = {}, 0
@@ -94,11 +94,11 @@ return function(t)
         if type(each) == "function" then closed[each] = what .. "." .. tostring(key) end
       end
     end
-    for _, name in ipairs { "base.ticket", "base.client", "base.net", "work.journal", "work.rent", "work.deploy", "work.stop", "providers.vast",
+    for _, name in ipairs { "base.ticket", "base.client", "base.net", "home.journal", "money.rent", "start.deploy", "money.stop", "providers.vast",
       "providers.lambda", "cli.script" } do
       close(own(name), name)
     end
-    close(getmetatable(own("work.journal").open(HOME)).__index, "the journal's methods")
+    close(getmetatable(own("home.journal").open(HOME)).__index, "the journal's methods")
     close(own("base.http").client, "http.client")
     close(own("base.http").request, "http.request")
     close(p.world, "the world")
@@ -145,7 +145,7 @@ return function(t)
   t:case("what a script changes in the modules it gets, nobody else sees", function()
     local code, out, err = run([[
       local fail, term, cplz = require "base.fail", require "base.term", require "api"
-      require("base.json").encode, require("work.report").status, fail.new, string.format = nil, nil, nil, nil
+      require("base.json").encode, require("start.report").status, fail.new, string.format = nil, nil, nil, nil
       require("base.http").request, cplz.stop = nil, nil
       term.out(tostring(fail.new) .. " " .. require("commands.status").name .. " " .. cplz.status().status .. "\n")
     ]])

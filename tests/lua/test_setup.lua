@@ -10,7 +10,7 @@ local PAGE = "<!DOCTYPE html><html>sign in</html>"
 -- A second cloud, whose machines need the account's key; its adapter is a script of the user's.
 local TOY = [[
 local fail = require "base.fail"
-local config = require "facts.config"
+local config = require "config.effective"
 return { name = "lambda", title = "Lambda", console = "https://cloud.lambda.ai/instances", key_setting = "LAMBDA_API_KEY",
   capabilities = { guard = "account-key" }, timing = {},
   account = function()
@@ -192,7 +192,7 @@ return function(t)
       local s = fake.new { env = { HOME = "/home/user" }, http = vast() }
       s.disk[HOME .. "/.env"] = { data = "MAX_PRICE=2\n", mode = 384, mtime = 0 }
       s:start(function(require)
-        local book = require("work.journal").open(HOME)
+        local book = require("home.journal").open(HOME)
         assert(book:acquire())
         book:append("intent", "cplz-0a-1", { provider = "vast", account = account })
         book:append("sent", "cplz-0a-1")

@@ -44,8 +44,8 @@ return function(t)
     for _, name in ipairs(names) do env[name] = "/v-" .. name end
     local s = fake.new { env = env, spawn = function() return function() end end }
     s:start(function(require)
-      require("facts.config").load(HOME)
-      require("base.fail").try(require("work.link").ensure)
+      require("config.effective").load(HOME)
+      require("base.fail").try(require("home.agent_client").ensure)
     end)
     s:run(1)
     local given = "\n" .. table.concat(s.spawned[1].options.env, "\n") .. "\n"
@@ -59,7 +59,7 @@ return function(t)
       SSL_CERT_FILE = "/corp ca.pem" } }
     local p = s:start(function(require)
       require("base.files").mkdir(HOME)
-      return require("work.unattended").keep(HOME)
+      return require("schedule.unattended").keep(HOME)
     end)
     s:run()
     t:equal(p:result(), { "https_proxy", "NO_PROXY", "SSL_CERT_FILE" })
@@ -69,7 +69,7 @@ return function(t)
       local found, later = options_of(env, function(require)
         require("base.files").mkdir(HOME)
         assert(require("base.files").write(HOME .. "/schedule.env", kept.data))
-        require("work.unattended").adopt(HOME)
+        require("schedule.unattended").adopt(HOME)
       end)
       return found, later
     end
@@ -77,7 +77,7 @@ return function(t)
     t:equal(run { https_proxy = "http://mine:1" }.proxy, "http://mine:1", "what the run itself has goes before")
     t:equal(run { https_proxy = "" }.proxy, nil, "nothing is something as well")
     s.env.https_proxy, s.env.NO_PROXY, s.env.SSL_CERT_FILE = nil, nil, nil
-    p = s:start(function(require) return #require("work.unattended").keep(HOME) end)
+    p = s:start(function(require) return #require("schedule.unattended").keep(HOME) end)
     s:run()
     t:equal({ p:result(), s.disk[HOME .. "/schedule.env"] }, { 0 }, "a schedule without any leaves no file")
   end)

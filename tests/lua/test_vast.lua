@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- The Vast provider: what its fake.answers mean, and what it sends, against scripted fake.answers and against the simulator's pure handler.
-local host = require "base.host"
-local loader = require "base.loader"
+local host = require "sandbox.host"
+local loader = require "sandbox.loader"
 local json = require "base.json"
-local facts = require "facts.vast"
+local facts = require "providers.vast.parse"
 
 local HOME = "/home/user/.continueplz"
 
@@ -26,7 +26,7 @@ return function(t)
   local function run(http, fn)
     local s = fake.new { http = http, env = { HOME = "/home/user", VAST_API_KEY = "account-key-1" } }
     local p = s:start(function(require)
-      require("facts.config").load(HOME)
+      require("config.effective").load(HOME)
       return fn(require "providers.vast", require)
     end)
     s:run()

@@ -1,0 +1,68 @@
+-- SPDX-License-Identifier: MIT
+-- Settings that the user's own providers declare: `settings = { { name = "TOY_API_KEY", type = "secret", doc = "…" }, … }`.
+local fail = require "base.fail"
+local world = require "sandbox.world"
+local clouds = require "facts.clouds"
+
+local TYPES = { secret = true, url = true, string = true, number = true, integer = true, bool = true, hours = true, minutes = true }
+
+local M = {}
+
+--- Is this one of the clouds we know?
+function M.known(name)
+  for _, cloud in ipairs(clouds) do
+    if cloud.name == name then
+      return true
+    end
+  end
+  return false
+end
+
+--- Names of the user's providers for clouds that we do not know.
+function M.providers()
+  local names = {}
+  for _, name in ipairs(world.own("providers")) do
+    if not M.known(name) then
+      names[#names + 1] = name
+    end
+  end
+  return names
+end
+
+-- → a row like those of config.settings, or nil and what is wrong
+local function read(each, provider)
+  if type(each) ~= "table" or type(each.name) ~= "string" or not each.name:find("^%u[%u%d_]*$") then
+    return nil, "needs a name in capitals, like TOY_API_KEY"
+  end
+  if not TYPES[each.type] then
+    return nil, each.name .. " needs a type: secret, url, string, number, integer, bool, hours or minutes"
+  end
+  return {
+    name = each.name, type = each.type, default = each.default, doc = type(each.doc) == "string" and each.doc or "", provider = provider,
+    secret = each.type == "secret",
+  }
+end
+
+--- The settings that the user's providers declare. → rows, problems {{message=}, …}
+function M.rows()
+  local rows, problems = {}, {}
+  for _, name in ipairs(M.providers()) do
+    local path = ("%s/providers/%s.lua"):format(world.home, name)
+    local ok, module = fail.try(world.require_own, "providers", name)
+    local list = ok and type(module) == "table" and module.settings or {}
+    if not ok then
+      problems[#problems + 1] = { message = fail.message(module) }
+    end
+    for index, each in ipairs(type(list) == "table" and list or {}) do
+      local row, why = read(each, name)
+      if row then
+        rows[#rows + 1] = row
+      else
+        problems[#problems + 1] = { message = ("%s: setting %d %s"):format(path, index, why) }
+      end
+    end
+  end
+  return rows, problems
+end
+
+return M

@@ -1,0 +1,47 @@
+-- SPDX-License-Identifier: MIT
+-- The day's spending of this home against DAILY_BUDGET_EUR: warned about, once a day, never enforced (PRD §10.1).
+local clock = require "base.clock"
+local zone = require "base.zone"
+local config = require "config.effective"
+local alert = require "home.alert"
+local cost = require "home.cost"
+
+local DAY = 86400
+
+--- SECONDS: sessions that ended longer ago cost nothing today.
+local budget = { SECONDS = 2 * DAY }
+
+-- The unix second at which the local day of `now` began.
+local function day_began(now)
+  local here = now + zone.offset(now)
+  return now - here % DAY
+end
+
+--- What the sessions cost since the local midnight, in dollars: agreed prices × time, our own reckoning. Pure but for the time zone.
+function budget.spent(sessions, now)
+  local midnight, sum = day_began(now), 0
+  for _, session in ipairs(sessions) do
+    local from, to = session.started, session.ended or now
+    if from and session.closed ~= "never" and to > midnight then
+      local whole = to - from
+      local today = to - math.max(from, midnight)
+      sum = sum + (whole > 0 and cost.so_far(session, to) * today / whole or 0)
+    end
+  end
+  return sum
+end
+
+--- Warns when the day's spending passed the budget. → the day it warned for, to be handed in again as `warned`
+function budget.watch(sessions, warned)
+  local limit = config.get("DAILY_BUDGET_EUR")
+  if not limit then return warned end
+  local now = clock.wall()
+  local rate = config.rate()
+  local day, euros = day_began(now), budget.spent(sessions, now) * rate.per_dollar
+  if euros <= limit or warned == day then return warned end
+  alert.warn(("today's spending of about €%.2f is above DAILY_BUDGET_EUR (€%.2f)%s"):format(euros, limit,
+    rate.assumed and ("; no rate is set (EUR_RATE), so a dollar counts as €%.2f"):format(rate.per_dollar) or ""), { action = "budget" })
+  return day
+end
+
+return budget

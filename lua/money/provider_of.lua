@@ -1,0 +1,64 @@
+-- SPDX-License-Identifier: MIT
+-- Providers as those use them who must end a machine: a user's script that breaks gives way to the built-in one.
+local fail = require "base.fail"
+local loader = require "sandbox.world"
+local log = require "base.log"
+
+local NEEDED = { "account", "create", "destroy", "get", "list", "offers", "proof", "terminate_request" }
+local ENDING = { "destroy", "list", "get", "proof", "account" }
+
+local trusted = {}
+
+--- A provider as it is, whole.
+-- @raise `config` when the user's script is broken or lacks a function
+function trusted.strict(name)
+  local where = loader.source("providers." .. name)
+  if not where then fail.raise("config", ("there is no script for the cloud %s: %s/providers/%s.lua is missing, or --no-user hides it")
+    :format(name, loader.home or "", name)) end
+  local provider = loader.require("providers." .. name)
+  if type(provider) ~= "table" then fail.raise("config", ("%s must return a table, not a %s"):format(where, type(provider))) end
+  for _, call in ipairs(NEEDED) do
+    if type(provider[call]) ~= "function" then fail.raise("config", ("%s has no function %s"):format(where, call)) end
+  end
+  for _, part in ipairs { "capabilities", "timing" } do
+    if type(provider[part]) ~= "table" then fail.raise("config", ("%s has no table %s"):format(where, part)) end
+  end
+  return provider
+end
+
+-- What the cloud says counts; a mistake of the script does not.
+local function guarded(name, call, own, builtin)
+  return function(...)
+    local ok, result = fail.try(own, ...)
+    if ok then return result end
+    if not fail.is(result, "internal") then error(result, 0) end
+    log.error("your provider script failed; the built-in one takes over", { provider = name, call = call, error = fail.message(result) })
+    return builtin(...)
+  end
+end
+
+--- A provider whose calls that end and prove survive a mistake of the user's script, as far as there is a built-in one. A destroy that
+-- has to be said again is said by the built-in one.
+-- @raise `config` when the script cannot be loaded and nothing built-in is there
+function trusted.provider(name)
+  local builtin = loader.builtin("providers." .. name)
+  if not builtin then return trusted.strict(name) end
+  local own = loader.require_safe("providers." .. name)
+  if builtin == own then return own end
+  own = type(own) == "table" and own or {}
+  local both, asked = setmetatable({ name = name }, { __index = own }), {}
+  for _, part in ipairs { "capabilities", "timing" } do
+    if type(own[part]) ~= "table" then both[part] = builtin[part] end
+  end
+  for _, call in ipairs(ENDING) do both[call] = guarded(name, call, own[call], builtin[call]) end
+  both.tidy = builtin.tidy and guarded(name, "tidy", own.tidy or builtin.tidy, builtin.tidy) or own.tidy
+  local first = both.destroy
+  function both.destroy(id)
+    if asked[id] then return builtin.destroy(id) end
+    asked[id] = true
+    return first(id)
+  end
+  return both
+end
+
+return trusted

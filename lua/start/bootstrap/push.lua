@@ -1,0 +1,76 @@
+-- SPDX-License-Identifier: MIT
+-- Containers (facts/vast.md §1.7): a start script takes the program on a mapped TCP port, pinned by its hash.
+local clock = require "base.clock"
+local fail = require "base.fail"
+local net = require "base.net"
+local task = require "base.task"
+local blame = require "start.blame"
+local pace = require "home.timing"
+local payload = require "start.bootstrap.bundle"
+
+local push = { handshake = 90, engine = { boot = "container" } }
+
+function push.build(_, guest)
+  return payload.build(guest)
+end
+
+function push.order(made)
+  return {
+    script = made.payload.script, env = { [payload.private_env] = made.key:secret() },
+    ports = { { port = made.ports.listen, protocol = "udp" }, { port = made.ports.push, protocol = "tcp" } },
+  }
+end
+
+function push.endpoint(instance, inner)
+  local ports = instance.ports or {}
+  local udp, tcp = ports[inner.listen .. "/udp"], ports[inner.push .. "/tcp"]
+  if instance.status == "running" and instance.ip and udp and tcp then
+    return { host = instance.ip, port = udp, push = tcp }
+  end
+end
+
+local SHORTEST = 8 -- seconds; the program does not travel faster for simulators
+
+local function patience(seconds) return math.max(pace.seconds(seconds), SHORTEST) end
+
+local function push_once(endpoint, blob)
+  local conn = net.connect { host = endpoint.host, port = endpoint.push, timeout = 10 }
+  local ok, answer = fail.try(function()
+    conn:write(blob, patience(120))
+    return conn:read_line(64, patience(60))
+  end)
+  conn:close()
+  if not ok then error(answer, 0) end
+  return answer
+end
+
+-- Raises what ends the start when the fault was this computer's or its network's for long enough. since: when it began to be, or nil
+-- → the same now
+local function own_fault(since, ok, answer)
+  local own
+  if ok then own = blame.stranger(answer) else own = blame.no_way(answer) end
+  if not own then return nil end
+  since = since or clock.now()
+  if clock.now() - since >= pace.seconds(blame.OWN_SECONDS) then blame.raise(own) end
+  return since
+end
+
+--- Pushes the hash-pinned program until the machine says that it took it.
+-- @raise kind `machine` when it never does, with `unreached` when it never answered; `refused` when this computer is at fault
+function push.deliver(endpoint, made)
+  local limit = pace.seconds(300)
+  local until_ = clock.now() + limit
+  local last, unreached, own
+  repeat
+    local ok, answer = fail.try(push_once, endpoint, made.payload.blob)
+    if ok and answer == "ok" then return end
+    own = own_fault(own, ok, answer)
+    last = ok and ("it answered %q"):format(tostring(answer)) or fail.message(answer)
+    unreached = not ok
+    task.sleep(pace.seconds(3))
+  until clock.now() > until_
+  fail.raise("machine", ("the machine did not take the guard program on port %d within %s: %s")
+    :format(endpoint.push, clock.duration(limit), last), { unreached = unreached })
+end
+
+return push

@@ -1,0 +1,72 @@
+-- SPDX-License-Identifier: MIT
+-- Virtual machines with cloud-init: the program, its configuration and its keys travel in the user data, so nothing is left to push,
+-- and the tunnel's port is reached as it is (facts/lambda.md §2.4, §2.9).
+local assets = require "sandbox.assets"
+local json = require "base.json"
+local keys = require "base.keys"
+local world = require "sandbox.world"
+local payload = require "start.bootstrap.bundle"
+
+local DIRECTORY = "/opt/continueplz"
+local LIMIT = 1000000 -- bytes of user data: the least that a cloud of this kind takes
+
+local user_data = { handshake = 300, engine = { boot = "cloud-init", directory = DIRECTORY } }
+
+-- One line of systemd's EnvironmentFile.
+local function assignment(name, value)
+  if not value:match("^[%w+/=._-]+$") then value = '"' .. value:gsub('["\\$`]', "\\%0") .. '"' end
+  return name .. "=" .. value .. "\n"
+end
+
+-- What ends the machine when the guest never runs. It can do nothing without the account's key, so it comes only with it.
+local function last_resort(guest)
+  local terminate = guest.terminate
+  return {
+    { name = "last_resort.py", content = assert(assets.template("last_resort.py")), mode = "0600" },
+    { name = "last_resort.json", mode = "0600", content = json.encode {
+      seconds = guest.last_resort_seconds, retry = math.max(guest.retry_seconds, 60), find = terminate.find, agent = payload.AGENT,
+      terminate = { method = terminate.method, url = terminate.url, headers = terminate.headers, body = terminate.body },
+    } },
+  }
+end
+
+local function packed_guest()
+  local program, problem = assets.guest()
+  if not program or program == "" then error("there is no guest program to send: " .. tostring(problem), 2) end
+  return { name = "guest", content = keys.base64(program), encoding = "gz+b64", mode = "0700" }
+end
+
+--- made: of start.machine, with `account_key` only under consent. → { user_data=, config= }
+function user_data.build(made, guest)
+  local config = payload.config(guest)
+  local environment = assignment(payload.private_env, made.key:secret())
+  local files = { packed_guest(), { name = "config", content = config, mode = "0600" } }
+  if guest.ca_pem then files[#files + 1] = { name = "ca.pem", content = guest.ca_pem, mode = "0600" } end
+  table.move(guest.engine.files or {}, 1, #(guest.engine.files or {}), #files + 1, files)
+  local services = { { name = "continueplz-guest", about = "guard and tunnel of continueplz", environment = { "HOME=" .. DIRECTORY },
+    command = { DIRECTORY .. "/guest", "config" } } }
+  if made.account_key then
+    environment = environment .. assignment(guest.terminate.key_env, made.account_key)
+    local more = last_resort(guest)
+    table.move(more, 1, #more, #files + 1, files)
+    services[2] = { name = "continueplz-last-resort", about = "ends the machine when its guard never runs",
+      command = { "/usr/bin/python3", "last_resort.py" } }
+  end
+  files[#files + 1] = { name = "environment", content = environment, mode = "0600" }
+  local document = world.require("templates.cloud_init") { directory = DIRECTORY, files = files, services = services }
+  local text = "#cloud-config\n" .. json.encode(document) .. "\n"
+  if #text > LIMIT then error(("the user data has %d bytes; %d are taken"):format(#text, LIMIT)) end
+  return { user_data = text, config = config }
+end
+
+function user_data.order(made)
+  return { user_data = made.payload.user_data, ports = { { port = made.ports.listen, protocol = "udp" } } }
+end
+
+function user_data.endpoint(instance, inner)
+  if instance.status == "running" and instance.ip then return { host = instance.ip, port = inner.listen } end
+end
+
+function user_data.deliver() end -- it came with the machine
+
+return user_data

@@ -1,0 +1,160 @@
+-- SPDX-License-Identifier: MIT
+-- From a wish to a model that answers: eight named steps. A machine that fails is destroyed and proven gone before the next is tried;
+-- whatever ends the start early undoes it (DESIGN §1.7).
+local fail = require "base.fail"
+local log = require "base.log"
+local loader = require "sandbox.world"
+local task = require "base.task"
+local config = require "config.effective"
+local blame = require "start.blame"
+local consent = require "money.consent"
+local hosts = require "start.hosts"
+local identity = require "home.identity"
+local journal = require "home.journal"
+local link = require "home.agent_client"
+local machine = require "start.machine"
+local recover = require "money.recover"
+local report = require "start.report"
+local steps = require "start.steps"
+local stop = require "money.stop"
+
+local MACHINES = 3 -- machines tried in one start
+
+local deploy = {}
+
+--- The plan of a start. `machine` steps belong to one machine: failing as kind `machine` they begin again with the next offer, on another
+-- host. The others do so only when it is the host's fault: what the model server lacks would be lacking on every machine.
+deploy.steps = {
+  { name = "prices", title = "Fetching prices" },
+  { name = "choose", title = "Selecting cheapest compatible option" },
+  { name = "create", title = "Creating instance", machine = true },
+  { name = "boot", title = "Waiting for instance to boot", machine = true },
+  { name = "tunnel", title = "Configuring WireGuard tunnel", machine = true },
+  { name = "guard", title = "Arming the guard", machine = true },
+  { name = "model", title = "Pulling model" },
+  { name = "health", title = "Verifying service health" },
+}
+
+local function first_machine_step()
+  for index, step in ipairs(deploy.steps) do
+    if step.machine then return index end
+  end
+end
+
+-- No other slice of the host on which a machine failed is taken in this start, nor within a day when the host is at fault.
+local function give_up_host(run, problem)
+  local offer = run.candidate.offer
+  if offer.host then run.failed_hosts[offer.provider .. " " .. offer.host] = true end
+  if problem.host then hosts.shun(offer, fail.message(problem)) end
+end
+
+local function run_steps(run)
+  local index, machines = 1, 1
+  while index <= #deploy.steps do
+    local step = deploy.steps[index]
+    run.ui:step(index, #deploy.steps, step.title)
+    local ok, result = fail.try(steps[step.name], run)
+    if ok and result then return result end
+    if ok then
+      index = index + 1
+    elseif (step.machine or result.host) and fail.is(result, "machine") and run.session then
+      run.ui:fail(fail.message(result))
+      local own = blame.now()
+      if own then blame.raise(own) end
+      give_up_host(run, result)
+      local own_script = run.made.payload.own
+      run.undo(run.session, run.provider, fail.message(result))
+      if own_script then
+        fail.raise("config", ("the machine did not come up with your %s: %s; it was destroyed, and no other one is tried with that script")
+          :format(own_script, fail.message(result)))
+      end
+      machines = machines + 1
+      if machines > MACHINES or run.next > #run.ordered then
+        fail.raise("capacity", ("%d machines failed to come up, the last because: %s"):format(machines - 1, fail.message(result)))
+      end
+      index = first_machine_step()
+    else
+      run.ui:fail(fail.message(result))
+      error(result, 0)
+    end
+  end
+  return "ready"
+end
+
+-- Undoes one session: destroyed and proven, or CRITICAL.
+local function undo_with(run)
+  return function(session, provider, reason)
+    log.warn("undoing an instance", { instance_id = session.id, reason = reason })
+    local outcome, doubt = task.shield(stop.session, run.journal, provider, session, reason, run.ui)
+    if run.session == session then run.session = nil end
+    if outcome == "unproven" then
+      fail.raise("unproven", ("%s on %s may still bill: %s"):format(session.id, session.provider, doubt), { session = session })
+    end
+  end
+end
+
+local function new_run(want, ui, options, book)
+  local terms = { person = options.person, wall = want.max_price, limit = want.ask_above, hours = want.hours }
+  local run = { want = want, ui = ui, options = options, consent = consent.new(terms), journal = book, accounts = {}, balances = {}, refusals = {},
+    next = 1, silent = 0, rated = 0, odd = 0, dead = {}, failed_hosts = {},
+    engine = loader.require("engines." .. want.engine), client_public = identity.key():public() }
+  run.undo = undo_with(run)
+  return run
+end
+
+-- Whatever ended the start, what it rented is undone, unless it is to be kept.
+local function undo_rest(run, problem)
+  local session = run.session
+  if not session or fail.is(problem, "unproven") then return end
+  if run.options.keep_on_failure and not fail.is(problem, "interrupted") then
+    run.journal:append("kept", session.token, { reason = fail.message(problem) })
+    local guarded = (run.journal:session(session.token) or session).guarded_at ~= nil
+    run.ui:note(("kept as asked: %s on %s bills on; %s; end it with `continueplz --stop`"):format(session.id, session.provider,
+      guarded and "its guard ends it at its limits" or report.UNGUARDED))
+    return
+  end
+  run.ui:note("undoing the start: " .. fail.message(problem))
+  run.undo(session, run.provider, fail.message(problem))
+end
+
+--- Starts a machine that serves `want`.
+-- @param want see docs/lua.md
+-- @param ui progress screen (ui.progress)
+-- @param options { dry_run, keep_on_failure, person = somebody can be asked, ask = function(candidate, agreed total|nil,
+--   credit|nil) → bool, chosen = function(candidate, credit|nil): told of the first choice }
+-- @return "ready" and the report, "dry-run", or "declined": a person said no
+-- @raise a failure; everything rented was undone, or its kind is `unproven`
+function deploy.up(want, ui, options)
+  machine.check()
+  local book = journal.open(config.home())
+  if options.dry_run then -- looks at prices only, beside whatever runs
+    local run = new_run(want, ui, options, book)
+    return run_steps(run), run
+  end
+  local ok, message = book:acquire("up")
+  if not ok then fail.raise("busy", message) end
+  if #book.damaged > 0 then
+    book:release()
+    fail.raise("config", ("%s is damaged at line %d; run `continueplz stop`, which ends what is there and sets it aside")
+      :format(book.path, book.damaged[1]))
+  end
+  local run = new_run(want, ui, options, book)
+  local done, result = fail.try(function()
+    recover.before_start(book, ui)
+    link.reload() -- an agent that outlived its machine lets go of the port
+    identity.check_port()
+    return run_steps(run)
+  end)
+  local undone, trouble = true, nil
+  if not done then undone, trouble = fail.try(undo_rest, run, result) end
+  book:release()
+  if not done then
+    if #book:open_sessions() > 0 then fail.try(link.ensure) end -- what could not be undone yet is the agent's from now on
+    error(undone and result or trouble, 0)
+  end
+  link.reload()
+  if result ~= "ready" then return result, run end
+  return result, report.ready(run)
+end
+
+return deploy
