@@ -8,6 +8,7 @@ local keys = require "base.keys"
 local surroundings = require "base.surroundings"
 local task = require "base.task"
 local config = require "config.effective"
+local identity = require "home.identity"
 local delivery = require "start.bootstrap"
 local hosts = require "start.hosts"
 local pace = require "home.timing"
@@ -23,9 +24,9 @@ function machine.limits()
   return { silence = seconds("DEADMAN_TIMEOUT_HOURS"), idle = seconds("IDLE_MINUTES"), life = seconds("MAX_HOURS") }
 end
 
--- Chosen per rental, below the ports that systems give to outgoing connections.
-local function fresh_ports()
-  local first = keys.random_int(20000, 23999)
+-- The same for every machine of a home (by its own local port), and below the ports that systems give to outgoing connections.
+local function ports_of_home()
+  local first = 20000 + identity.port() % 4000
   return { listen = first, push = first + 4000, engine = first + 8000 }
 end
 
@@ -55,7 +56,7 @@ end
 -- @param guard how it will be guarded, of money.guard_policy
 -- @return { key, server_public, ports, limits, guard, account_key (only for guard "account-key"), image, way, payload (by machine.order) }
 function machine.prepare(provider, engine, client_public, guard)
-  local key, ports, limits = keys.fresh(), fresh_ports(), machine.limits()
+  local key, ports, limits = keys.fresh(), ports_of_home(), machine.limits()
   return {
     key = key, server_public = key:public(), ports = ports, limits = limits, guard = guard, image = engine.image(), provider = provider,
     way = delivery.of(provider), account_key = guard == "account-key" and config.secret(provider.key_setting) or nil,

@@ -2,6 +2,7 @@
 --- Port mapping of one machine: a random port outside, the machine's own port on loopback inside. What passes is counted, and
 --- can be blocked: a blocked stream stands still, a blocked datagram is lost.
 local fail = require "base.fail"
+local keys = require "base.keys"
 local net = require "base.net"
 local task = require "base.task"
 
@@ -10,6 +11,7 @@ relay.__index = relay
 
 local SESSIONS = 64
 local BURST = 64
+local LOWEST, PORTS, TRIES = 10000, 6000, 100 -- of free_port; homes and their machines take theirs from 16000 to 31999
 
 -- Calls fn; a closed or broken connection is an ordinary end (nil), anything else is raised.
 local function attempt(fn, ...)
@@ -149,12 +151,18 @@ function relay:close()
   self.handles = {}
 end
 
---- A port that is free now, for mappings where inside and outside are the same number.
+--- A port that is free now and that nobody gets by chance, for mappings where inside and outside are the same number and something
+--- listens there a while later: it lies below those that the system gives to whoever connects.
 function relay.free_port(protocol)
-  local socket = (protocol == "udp" and net.udp or net.listen){host = "127.0.0.1", port = 0}
-  local _, port = socket:name()
-  socket:close()
-  return port
+  for _ = 1, TRIES do
+    local port = LOWEST + tonumber(keys.random_hex(4), 16) % PORTS
+    local ok, socket = fail.try(protocol == "udp" and net.udp or net.listen, {host = "127.0.0.1", port = port})
+    if ok then
+      socket:close()
+      return port
+    end
+  end
+  error("no port is free")
 end
 
 return relay
