@@ -75,6 +75,15 @@ return {
     p:run "stop"
     must(p, #p.judge:open() == 0, "E2", "it bills on although two stops looked for it")
   end },
+  { name = "what a stop could not remove, the next stop does at once", cloud = "lambda", play = function(p)
+    scenes.up(p)
+    p:fault { name = "api.down", sticky = true, match = { path = "/firewall%-rulesets/%w" } }
+    p:run "stop"
+    must(p, #p.judge:leftovers() == 1, "E3", #p.judge:leftovers() .. " things were left behind, and one was to be")
+    p.world.faults:clear()
+    must(p, p:run "stop" == 0, "E2", "the next stop failed: " .. p.last.err)
+    must(p, #p.judge:leftovers() == 0, "E5", "the next stop left behind what the cloud would have removed")
+  end },
   { name = "a machine shows forty seconds after its create", play = function(p)
     p:fault { name = "create.slow_appear", seconds = 40, get = true }
     must(p, scenes.up(p) == 0, "E3", "no machine was had: " .. p.last.err)

@@ -194,7 +194,7 @@ local list = {
   { name = "what could not be tidied is not tried again", file = "money/resources.lua", expects = "E5", cloud = "lambda",
     find = "  for _, session in ipairs(book:untidy()) do\n    if due", replace = "  for _, session in ipairs {} do\n    if due" },
 
-  { name = "stop leaves what was tried a moment ago", file = "money/stop.lua", expects = "E5", cloud = "lambda", parts = "crash", only = "cannot be made",
+  { name = "stop leaves what was tried a moment ago", file = "money/stop.lua", expects = "E5", cloud = "lambda", parts = "cases", only = "the next stop does",
     find = "  tidy.rest(book, began) -- nobody", replace = "  -- nobody" },
 
   -- and the rest that the campaign holds

@@ -43,6 +43,7 @@ return function(t)
       all[name] = value
     end
     local s = fake.new { env = all }
+    s.disk[HOME] = { dir = true }
     s.disk["/ca.pem"] = { data = "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n", mode = 420, mtime = 0 }
     for path, text in pairs(disk or {}) do -- order: free
       s.disk[HOME .. "/" .. path] = { data = text, mode = 384, mtime = 0 }
@@ -154,6 +155,7 @@ return function(t)
       local env = { HOME = "/home/user", LAMBDA_API_KEY = KEY }
       for name, value in pairs(row[1]) do env[name] = value end -- order: free
       local s = fake.new { env = env }
+      s.disk[HOME] = { dir = true }
       for path, text in pairs(row[2]) do s.disk[path] = { data = text, mode = 420, mtime = 0 } end -- order: free
       local p = s:start(function(require)
         require("config.effective").load(HOME)
@@ -170,6 +172,7 @@ return function(t)
 
   t:case("user data that is too big is refused before anything is sent", function()
     local s = fake.new { env = { HOME = "/home/user", LAMBDA_API_KEY = KEY, CA_FILE = "/ca.pem" } }
+    s.disk[HOME] = { dir = true }
     s.disk["/ca.pem"] = { data = ("x"):rep(900000), mode = 420, mtime = 0 }
     local p = s:start(function(require)
       require("config.effective").load(HOME)
