@@ -98,7 +98,7 @@ local function with_options(name, command, parsed, fn)
   end
   under_way = name
   local refusal = run.prepare(command, parsed)
-  local ok, result = fail.try(function()
+  local ok, result = fail.settle(function()
     return refusal and error(refusal, 0) or fn()
   end)
   run.load_settings { settings = running.settings or {} }
@@ -152,7 +152,7 @@ end
 --- Ends the machine and proves it. → object; raises kind `unproven` when something may still bill
 function M.stop(options)
   world.forgive(true)
-  local ok, result = fail.try(call, "stop", options, nil, world.builtin("commands.stop"))
+  local ok, result = fail.settle(call, "stop", options, nil, world.builtin("commands.stop"))
   world.forgive(false)
   if not ok then
     error(result, 0)
@@ -266,11 +266,7 @@ end
 
 --- Calls fn(...). → true, results…; or false, the failure. Ctrl-C and exit() pass through.
 function M.try(fn, ...)
-  local results = table.pack(fail.try(fn, ...))
-  if not results[1] and fail.is(results[2], "interrupted") then
-    error(results[2], 0)
-  end
-  return table.unpack(results, 1, results.n)
+  return fail.try(fn, ...)
 end
 
 --- Ends the script with an exit code: a number from 0 to 255 or a name of the table, like "capacity".

@@ -109,7 +109,7 @@ function account.check(cloud)
   local result = { cloud = cloud, title = cloud.title, ok = true, state = "good" }
   local fine, who, machines = fail.try(ask, cloud.name)
   if not fine then
-    if fail.is(who, "interrupted") or fail.is(who, "internal") then error(who, 0) end
+    if fail.is(who, "internal") then error(who, 0) end
     return judge(result, who)
   end
   result.id, result.name, result.balance, result.currency, result.machines = who.id, who.name, who.balance, who.currency, machines

@@ -53,7 +53,7 @@ end
 -- @raise `config` when the file cannot be used, a value cannot be written, or the disk refuses; the old file stays then
 function envfile.change(changes)
   local lock = locked()
-  local ok, path, created = fail.try(function()
+  local ok, path, created = fail.settle(function()
     local where, text, why = config.file()
     if why then refuse(why) end
     local merged, trouble = dotenv.merge(text or fresh(changes), changes)

@@ -29,7 +29,7 @@ function ahead.send(state, session)
   if ahead.about(state, session) and state.acknowledged ~= false then return end
   state.session, state.at, state.acknowledged, state.done = session.token, clock.now(), nil, task.channel()
   local done = state.done
-  local ok, problem = fail.try(function() return trusted.provider(session.provider).destroy(session.id) end)
+  local ok, problem = fail.settle(function() return trusted.provider(session.provider).destroy(session.id) end)
   state.acknowledged = ok
   log.info("Terminate sent for a stop", { instance_id = session.id, acknowledged = ok, error = not ok and fail.message(problem) or nil })
   done.put(true)

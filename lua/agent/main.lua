@@ -105,7 +105,7 @@ function end_session(self, session, provider, reason, message)
   if not current.closed then
     if not over then alert.warn(message, { instance_id = session.id, provider = session.provider }) end
     local ok
-    ok, outcome, doubt = fail.try(stop.session, self.book, provider, current, reason, silent)
+    ok, outcome, doubt = fail.settle(stop.session, self.book, provider, current, reason, silent)
     if not ok then log.error("ending the machine failed", { error = fail.message(outcome) }) end
     self.over[session.token] = ok and outcome ~= "unproven" and self.book.unrecorded and reason or nil
   end
@@ -178,7 +178,7 @@ local function leftovers(self)
       local locked = hold(self)
       if locked == nil then return end
       local current = self.book:session(session.token) or session
-      local ok, results = fail.try(stop.all, self.book, { current }, "unfinished start", silent, not session.id and 1 or nil)
+      local ok, results = fail.settle(stop.all, self.book, { current }, "unfinished start", silent, not session.id and 1 or nil)
       if not ok then log.error("a leftover could not be ended", { error = fail.message(results) }) end
       if locked then self.book:release() end
       local last = ok and results[1]
@@ -228,7 +228,6 @@ local function duty(self, round)
     while true do
       local ok, problem = fail.try(round, self)
       if not ok then
-        if fail.is(problem, "interrupted") then error(problem, 0) end
         log.error("a duty of the agent failed; it is taken up again", { error = fail.message(problem), trace = problem.trace })
         task.sleep(pace.seconds(HEARTBEAT_SOON))
       end
@@ -275,7 +274,7 @@ end
 local function tear_down(self, reason, jobs)
   log.info("Agent ends", { reason = reason })
   for _, job in ipairs(jobs) do task.cancel(job, fail.new { kind = "interrupted", message = reason }) end
-  for _, job in ipairs(jobs) do fail.try(task.await, job) end
+  for _, job in ipairs(jobs) do fail.settle(task.await, job) end
   tunnel.close(self)
   for _, name in ipairs { "agent", "guest", "engine" } do files.remove(link.socket(name)) end
 end

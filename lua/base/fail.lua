@@ -58,9 +58,21 @@ function fail.bug(x)
   return fail.new { kind = "internal", message = fail.message(x), trace = trace }
 end
 
--- Calls f(...). → true, results…; or false, failure.
-function fail.try(f, ...)
+-- Calls f(...) and takes whatever comes of it, an interruption too: for what has to clean up, record or tell before it goes on, and
+-- raises that itself then. → true, results…; or false, failure.
+function fail.settle(f, ...)
   return xpcall(f, fail.bug, ...)
+end
+
+local function passing(ok, first, ...)
+  if not ok and first.kind == "interrupted" then error(first, 0) end
+  return ok, first, ...
+end
+
+-- Calls f(...). An interruption (a signal, a cancelled task) is nothing that one could try: it goes on its way.
+-- → true, results…; or false, failure.
+function fail.try(f, ...)
+  return passing(xpcall(f, fail.bug, ...))
 end
 
 return fail

@@ -135,7 +135,6 @@ local function exchange(conn, handler, limits)
   if not request then return false end
   local ok, response = fail.try(handler, request, conn)
   if not ok then
-    if response.kind == "interrupted" then error(response, 0) end
     log.error("a request handler failed", { error = response.message, path = request.path, trace = response.trace })
     response = { status = 500, json = { error = response.message } }
   end
@@ -156,7 +155,7 @@ local function converse(conn, handler, limits)
     repeat until not exchange(conn, handler, limits)
   end)
   if ok then return end
-  if problem.kind == "interrupted" or problem.kind == "internal" then error(problem, 0) end
+  if problem.kind == "internal" then error(problem, 0) end
   local status = problem.answer or problem.code == "toolarge" and 431
   if not status then return end -- the client is gone
   fail.try(function()
@@ -177,15 +176,13 @@ function server.serve(listener, handler, opts)
       local ok, conn = fail.try(listener.accept, listener)
       if ok then
         task.spawn(function()
-          local fine, problem = fail.try(converse, conn, handler, limits)
+          local fine, problem = fail.settle(converse, conn, handler, limits)
           if not fine and problem.kind ~= "interrupted" then
             log.error("a connection failed", { error = problem.message, trace = problem.trace })
           end
         end)
       elseif conn.code == "closed" then
         return
-      elseif conn.kind == "interrupted" then
-        error(conn, 0)
       else
         log.warn("no connection accepted", { error = conn.message })
         task.sleep(0.1)
@@ -196,7 +193,7 @@ function server.serve(listener, handler, opts)
     -- Stops listening and ends the open connections.
     stop = function()
       task.cancel(acceptor, fail.new { kind = "interrupted", message = "the server was stopped" })
-      fail.try(task.await, acceptor)
+      fail.settle(task.await, acceptor)
     end,
   }
 end

@@ -77,7 +77,7 @@ function task.map(items, fn, options)
     while at < #keys do
       at = at + 1
       local key = keys[at]
-      local ok, value = fail.try(one, key)
+      local ok, value = fail.settle(one, key)
       found[key] = ok and { ok = true, value = value } or { ok = false, error = value }
       if scheduler.interrupted(scheduler.current()) then error(scheduler.current().cancelled, 0) end
     end

@@ -80,7 +80,7 @@ function M.alarm(ctx, code)
   if not ctx.options.alert then
     return
   end
-  local ok, problem = fail.try(task.run, function()
+  local ok, problem = fail.settle(task.run, function()
     local sentence = ctx.sentence or "money: " .. require("ui.money").line(ctx.home)
     require("home.alert").run_failed(ctx.command.name, code, sentence, ctx.home)
   end)
@@ -92,7 +92,7 @@ end
 --- Runs a command in its context. A user's own command that breaks gives way to the built-in one, where there is one that must work.
 -- → as fail.try
 function M.call(command, ctx, builtin)
-  local fine, result = fail.try(command.run, ctx)
+  local fine, result = fail.settle(command.run, ctx)
   if fine and not (math.type(result) == "integer" and result >= 0 and result <= 255) then
     fine, result = false, fail.new { kind = "internal", message = ("%s: run must return an exit code from 0 to 255, not %s"):format(
       ctx.commands and ctx.commands.source(command.name) or command.name, tostring(result)) }
@@ -101,19 +101,19 @@ function M.call(command, ctx, builtin)
     return fine, result
   end
   ctx.problem("your own command failed: " .. fail.message(result) .. "; the built-in one is used")
-  return fail.try(builtin.run, ctx)
+  return fail.settle(builtin.run, ctx)
 end
 
 --- The same in the main task: signals end it. → exit code
 function M.in_task(command, ctx, builtin)
-  local ok, code = fail.try(task.run, function()
+  local ok, code = fail.settle(task.run, function()
     local worker = task.spawn(function()
       local fine, result = M.call(command, ctx, builtin)
       if ctx.screen then
         ctx.screen:close()
       end
       if command.logged then -- what the webhook did not take before
-        fail.try(require("home.alert").deliver)
+        fail.settle(require("home.alert").deliver)
       end
       if not fine then
         return M.failed(ctx, result)

@@ -202,7 +202,7 @@ end
 function M.command(command, parsed, known, broken, builtin, ahead)
   local ctx = M.context(command, parsed, known)
   if command.offline then
-    local ok, result = fail.try(command.run, ctx)
+    local ok, result = fail.settle(command.run, ctx)
     if not ok then
       result = perform.failed(ctx, result)
       term.err("Money: " .. require("cli.money").told(world.home) .. "\n")

@@ -46,7 +46,7 @@ end
 function M.run(ctx)
   local path = files.absolute(ctx.script)
   M.running = ctx
-  local ok, result = fail.try(world.run_file, path, ctx.args)
+  local ok, result = fail.settle(world.run_file, path, ctx.args)
   local code, why
   if not ok then
     code = result.leave

@@ -112,13 +112,10 @@ local function show_offers(ctx)
   local object
   local inner = setmetatable({ below = 4, emit = function(value) object = value end }, { __index = ctx })
   local ok, problem = fail.try(function()
-    return ctx.load("offers").run(inner)
+    return ctx.commands.load("offers").run(inner)
   end)
   if ok then
     return object
-  end
-  if fail.is(problem, "interrupted") then
-    error(problem, 0)
   end
   return nil, fail.message(problem)
 end
@@ -179,7 +176,7 @@ end
 -- @raise `config`, `auth` or `transient` when it cannot be done; `interrupted` when a prompt is left. Nothing is written then.
 function M.run(ctx)
   local list = offered()
-  local ok, plan = fail.try(ctx.asks and questions.ask or unattended, ctx, list)
+  local ok, plan = fail.settle(ctx.asks and questions.ask or unattended, ctx, list)
   if not ok then
     if fail.is(plan, "interrupted") then
       if ctx.asks then

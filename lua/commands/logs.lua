@@ -32,9 +32,6 @@ local function from_guest(part)
     if ok then
       return require("base.clean").lines(response.body)
     end
-    if fail.is(response, "interrupted") then
-      error(response, 0)
-    end
     return nil, fail.message(response)
   end
 end

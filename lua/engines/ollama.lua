@@ -103,9 +103,6 @@ end
 --- Downloads a model onto the machine; see engines.ollama.pull. on_progress{ status=, fraction=, bytes=, total=, rate=, eta= }
 function ollama.pull(base, name, on_progress)
   local ok, size = fail.try(ollama.size, name)
-  if not ok and fail.is(size, "interrupted") then
-    error(size, 0)
-  end
   pull.run(base, name, ok and size.layers or nil, on_progress)
   for _, each in ipairs(ollama.list(base)) do
     if each == name or each == full(name) then

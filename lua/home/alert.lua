@@ -94,7 +94,7 @@ function alert.deliver()
   for _, name in ipairs(names) do
     local path = files.join(folder(), name)
     local text = files.read(path)
-    local ok, problem = fail.try(function() return not text or post(text, POST_SECONDS) end)
+    local ok, problem = fail.settle(function() return not text or post(text, POST_SECONDS) end)
     if ok then
       files.remove(path)
     else
@@ -133,7 +133,7 @@ local function send(level, message, context, cause)
   if lock then lock:release() end
   if again then return end
   if stored then return alert.deliver() end
-  local ok, problem = fail.try(post, text, POST_SECONDS)
+  local ok, problem = fail.settle(post, text, POST_SECONDS)
   if not ok then log.error("the alert webhook did not take the alert, and it cannot be kept", { error = fail.message(problem) }) end
 end
 
@@ -144,13 +144,13 @@ function alert.critical(message, context, cause)
   told = true
   log.error("CRITICAL: " .. message, context)
   cause = cause or ("%s %s"):format(message, tostring(context.instance_id or context.token))
-  fail.try(send, "CRITICAL", message, context, keys.sha256_hex(cause):sub(1, 12))
+  fail.settle(send, "CRITICAL", message, context, keys.sha256_hex(cause):sub(1, 12))
 end
 
 --- An unattended run did not do what it was to do; nothing bills unknown.
 function alert.error(message, context)
   log.error(message, context)
-  fail.try(send, "ERROR", message, context)
+  fail.settle(send, "ERROR", message, context)
 end
 
 --- A run that nobody watched ended with an exit code. Silent when a CRITICAL alert of this run said it already; a stop that failed
@@ -164,7 +164,7 @@ end
 --- Something changed that the user should know, but nothing bills unknown.
 function alert.warn(message, context)
   log.warn(message, context)
-  fail.try(send, "WARN", message, context)
+  fail.settle(send, "WARN", message, context)
 end
 
 return alert

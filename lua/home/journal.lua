@@ -235,7 +235,7 @@ function methods:acquire(word)
     return nil, pid and ("another continueplz (process %d) is at work in %s"):format(pid, self.home) or message, code
   end
   self.lock = lock
-  local ok, problem = fail.try(self.refresh, self)
+  local ok, problem = fail.settle(self.refresh, self)
   if not ok then
     self.lock = nil
     lock:release()
@@ -312,7 +312,7 @@ end
 --- Lets go of home.lock. A home where nothing is open is brought to rest first.
 function methods:release()
   if self.lock then
-    local ok, problem = fail.try(settle, self)
+    local ok, problem = fail.settle(settle, self)
     if not ok then log.warn("the folder could not be brought to rest", { error = fail.message(problem) }) end
     self.lock:release()
   end

@@ -69,7 +69,7 @@ local function in_turn(home, tries, write)
     if code ~= "busy" then break end
   end
   if code == "busy" and tries == 1 then return end
-  local ok, problem = fail.try(write)
+  local ok, problem = fail.settle(write)
   if lock then lock:release() end
   if not ok then error(problem, 0) end
 end

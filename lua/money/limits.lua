@@ -66,7 +66,7 @@ function limits.change(home, token, field, seconds)
   if not held then
     return nil, why
   end
-  local ok, result = fail.try(change, book, token, field, seconds)
+  local ok, result = fail.settle(change, book, token, field, seconds)
   book:release()
   if not ok then
     return nil, fail.message(result)

@@ -92,7 +92,7 @@ function recover.any(ui)
   alert.deliver()
   if #book:open_sessions() == 0 and #book:untidy() == 0 then return book, finished end
   if book:acquire("recovery") then
-    local ok, results = fail.try(function()
+    local ok, results = fail.settle(function()
       tidy.rest(book)
       return finish(book, ui, 1, what_may_be_undone(book))
     end)
@@ -112,7 +112,7 @@ function recover.unknown(book, ui)
   if told or not look.needed(book) then return nil end
   local ok, locked = fail.try(book.acquire, book, "recovery")
   if ok and locked and not look.needed(book) then return book:release() end -- somebody else's look was faster
-  local done, known, doubt = fail.try(look.run, book, ui)
+  local done, known, doubt = fail.settle(look.run, book, ui)
   if ok and locked then
     book:release()
     fail.try(book.refresh, book)

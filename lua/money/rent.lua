@@ -66,7 +66,7 @@ local function resolve_unknown(journal, provider, session, problem, note)
   journal:append("lost", session.token, { reason = fail.message(problem) })
   local window = pace.of(provider, "consistency")
   note(("what became of the create is not known (%s); looking for %s for %s"):format(fail.message(problem), session.token, clock.duration(window)))
-  local ok, found = fail.try(rent.find, provider, session.token, window)
+  local ok, found = fail.settle(rent.find, provider, session.token, window)
   if ok and #found > 0 then
     bind(journal, session, found[1].id, true)
     return session
@@ -80,7 +80,7 @@ end
 -- → whether it made nothing; false: no such list could be had
 local function made_nothing(journal, provider, session, problem)
   if fail.is(problem, "auth") then return true end -- nothing would be shown either
-  local ok, found = fail.try(rent.find, provider, session.token, 0)
+  local ok, found = fail.settle(rent.find, provider, session.token, 0)
   if not ok then return false end
   if #found == 0 then return true end
   log.error("the cloud refused a create and made a machine all the same", { instance_id = found[1].id, token = session.token })
@@ -99,13 +99,13 @@ function rent.create(journal, provider, plan, build, note)
     local token, ticket = journal:intend(plan)
     local session = { token = token, provider = provider.name, account = plan.account, plan = plan, absences = 0,
       hourly = plan.hourly, disk_hour = plan.disk_hour, started = clock.wall() }
-    local built, order = fail.try(function()
+    local built, order = fail.settle(function()
       local made = build(token)
       tidy.prepare(journal, provider, made)
       return made
     end)
     if not built then never(journal, provider, token, order) end
-    local ok, result = fail.try(provider.create, order, ticket)
+    local ok, result = fail.settle(provider.create, order, ticket)
     if ok then
       bind(journal, session, result.id)
       session.guard_key = result.guard_key

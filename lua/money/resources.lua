@@ -28,7 +28,6 @@ function tidy.away(book, provider, token)
     book:note("tidied", token)
     return true
   end
-  if fail.is(problem, "interrupted") then error(problem, 0) end
   local reason = fail.message(problem)
   book:note("untidied", token, { reason = reason })
   log.warn("what was made around a machine could not be removed yet", { token = token, provider = provider.name, reason = reason })

@@ -72,7 +72,7 @@ end
 local function close(book, provider, session, outcome, ui)
   local current = book:session(session.token) or session
   local ended = proof.ended(current)
-  local asked, bill = fail.try(cost.final, current, ended, provider)
+  local asked, bill = fail.settle(cost.final, current, ended, provider)
   if not asked then bill = cost.final(current, ended) end
   if outcome ~= "unproven" then
     if not book:note("closed", session.token, { outcome = outcome, cost = bill.amount, at_most = bill.at_most, source = bill.source, ended = ended }) then
@@ -203,7 +203,6 @@ function stop.all(book, list, reason, ui, attempts)
       results[#results + 1] = { session = session, outcome = outcome, doubt = doubt }
     end)
     if not ok then
-      if fail.is(problem, "interrupted") then error(problem, 0) end
       remember_failure(book, session, reason, fail.message(problem))
       results[#results + 1] = { session = session, outcome = "unproven", doubt = fail.message(problem) }
       alert.critical("A machine could not be ended", { provider = session.provider, token = session.token, reason = fail.message(problem) },
@@ -291,7 +290,7 @@ function stop.run(ui)
   local locked, why = takeover.of(book, ui)
   why = why or book.trouble
   if why then ui:warn(why .. "; what runs is ended all the same, without a record of it") end
-  local ok, results, doubt = fail.try(finish, book, before, began, ui)
+  local ok, results, doubt = fail.settle(finish, book, before, began, ui)
   local unrecorded = book.unrecorded and (why or book.unrecorded) or nil
   if locked then book:release() end
   if not ok then error(results, 0) end

@@ -95,7 +95,7 @@ function commands.offers.run(session, rest)
   end
   local problems = runner.load_settings { settings = merged }
   local outcome = problems[1] and { false, fail.new { kind = "usage", message = problems[1].message } }
-    or table.pack(session:call(function() return fail.try(offers.run, ctx) end))
+    or table.pack(session:call(function() return fail.settle(offers.run, ctx) end))
   runner.load_settings { settings = session.ctx.settings }
   if outcome[1] and not outcome[2] then
     outcome = { false, outcome[3] }

@@ -35,7 +35,7 @@ end
 -- Waits for keys. → bytes; false at the end of the input; or nil, the name of a signal
 local function bytes(self)
   self.reader = task.spawn(term.read, 4096)
-  local ok, piece = fail.try(task.await, self.reader)
+  local ok, piece = fail.settle(task.await, self.reader)
   self.reader = nil
   if ok then
     return piece or false

@@ -174,7 +174,7 @@ function M:call(fn)
     end
     return run()
   end)
-  local results = table.pack(fail.try(task.await, self.running))
+  local results = table.pack(fail.settle(task.await, self.running))
   self.running, self.seconds = nil, clock.now() - started
   local failure = not results[1] and results[2]
   if failure and fail.is(failure, "interrupted") and failure.signal and failure ~= self.stopped then
@@ -206,7 +206,7 @@ function M:evaluate(text, name)
   if not results[1] then
     return self:failed(results[2])
   end
-  local ok, problem = fail.try(show, self, results, 2)
+  local ok, problem = fail.settle(show, self, results, 2)
   return ok and 0 or self:failed(problem)
 end
 
@@ -216,7 +216,7 @@ function M:run(text, name)
   if not word then
     return self:evaluate(text, name)
   end
-  local ok, code = fail.try(commands.run, self, word, rest, name)
+  local ok, code = fail.settle(commands.run, self, word, rest, name)
   return ok and (code or 0) or self:failed(code)
 end
 

@@ -219,10 +219,10 @@ end
 function timers.write(home, plan)
   local units = timers.units(home, plan)
   local old = clear(home)
-  local ok, problem = fail.try(put, units)
+  local ok, problem = fail.settle(put, units)
   if ok then return end
-  fail.try(clear, home)
-  if #old > 0 then fail.try(put, old) end
+  fail.settle(clear, home)
+  if #old > 0 then fail.settle(put, old) end
   error(problem, 0)
 end
 

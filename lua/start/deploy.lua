@@ -139,17 +139,17 @@ function deploy.up(want, ui, options)
       :format(book.path, book.damaged[1]))
   end
   local run = new_run(want, ui, options, book)
-  local done, result = fail.try(function()
+  local done, result = fail.settle(function()
     recover.before_start(book, ui)
     link.reload() -- an agent that outlived its machine lets go of the port
     identity.check_port()
     return run_steps(run)
   end)
   local undone, trouble = true, nil
-  if not done then undone, trouble = fail.try(undo_rest, run, result) end
+  if not done then undone, trouble = fail.settle(undo_rest, run, result) end
   book:release()
   if not done then
-    if #book:open_sessions() > 0 then fail.try(link.ensure) end -- what could not be undone yet is the agent's from now on
+    if #book:open_sessions() > 0 then fail.settle(link.ensure) end -- what could not be undone yet is the agent's from now on
     error(undone and result or trouble, 0)
   end
   link.reload()

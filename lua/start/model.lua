@@ -48,7 +48,7 @@ function model.pull(engine, name, shown)
     shown(progress)
   end)
   if ok then return end
-  if not fail.is(problem, "interrupted") and hosts.download_fault(fail.message(problem)) then
+  if hosts.download_fault(fail.message(problem)) then
     hosts.raise("the machine's host is at fault: " .. fail.message(problem))
   end
   error(problem, 0)

@@ -30,7 +30,7 @@ local function patiently(state, name, fn)
     task.cancel(worker, fail.new { kind = "transient", code = "deadline",
       message = ("%s did not answer within %.0f s"):format(name, clock.now() - began) })
   end)
-  local ok, result = fail.try(task.await, worker)
+  local ok, result = fail.settle(task.await, worker)
   task.cancel(watch, fail.new { kind = "interrupted", message = "it has answered" })
   if not ok then
     task.cancel(worker, result) -- an interrupted wait leaves it running
@@ -64,9 +64,6 @@ local function ask(name, want, on, state)
       return provider.offers(want)
     end))
   end)
-  if not ok and fail.is(result, "interrupted") then
-    error(result, 0)
-  end
   local answer = ok and { ok = true, offers = result, count = #result }
     or { ok = false, error = result, message = fail.message(result), count = 0 }
   if answer.count > 0 then

@@ -59,7 +59,7 @@ local function measure(engine, name, strict, notes)
   if fail.is(size) and size.code == "no_such_model" then
     return unknown(name)
   end
-  if strict or not row or not fail.is(size) or fail.is(size, "interrupted") then
+  if strict or not row or not fail.is(size) then
     error(size, 0)
   end
   notes[#notes + 1] = ("%s; the built-in table says that %s has %.1f GB"):format(fail.message(size), name, row.bytes / 1e9)
@@ -75,7 +75,7 @@ local function read_weights(engine, name, size)
   if ok then
     return told
   end
-  if not fail.is(told) or fail.is(told, "interrupted") or fail.is(told, "internal") then
+  if not fail.is(told) or fail.is(told, "internal") then
     error(told, 0)
   end
   return nil, fail.message(told)

@@ -140,7 +140,6 @@ local function next_candidate(run)
       local provider = trusted.provider(name)
       local ok, guard = fail.try(ready_to_rent, run, provider, candidate)
       if ok then return candidate, provider, guard end
-      if fail.is(guard, "interrupted") then error(guard, 0) end
       give_up_on(run, name, guard)
     end
   end
@@ -173,7 +172,7 @@ local function create_next(run)
     if not consented(run, candidate) then return "declined" end
     run.ui:progress { text = "Asking for " .. name_of(candidate), passing = true }
     local made = machine.prepare(provider, run.engine, run.client_public, guard)
-    local ok, result = fail.try(rent.create, run.journal, provider, plan_of(run, candidate, made), function(token)
+    local ok, result = fail.settle(rent.create, run.journal, provider, plan_of(run, candidate, made), function(token)
       return machine.order(made, candidate, run.want, token)
     end, function(text) run.ui:note(text) end)
     if ok then

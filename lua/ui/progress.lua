@@ -253,7 +253,7 @@ function Screen:ask(lines, question)
   local answered
   local _ <close> = setmetatable({}, { __close = function()
     if not answered then
-      fail.try(person.write, person, "\n")
+      fail.settle(person.write, person, "\n")
     end
     person:close()
   end })

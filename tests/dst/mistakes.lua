@@ -135,7 +135,7 @@ local list = {
     find = "data:sub(1, #data - #self.torn)", replace = "data:sub(1, #data - #self.torn - 40)" },
   { name = "records are not chained", file = "home/journal.lua", expects = "S8", find = "  self.last = sum\n", replace = "" },
   { name = "what others appended is not read under the lock", file = "home/journal.lua", expects = "S8",
-    find = "fail.try(self.refresh, self)", replace = "true, nil" },
+    find = "fail.settle(self.refresh, self)", replace = "true, nil" },
   { name = "a closed journal begins anew", file = "home/journal.lua", expects = "S8",
     find = "  write_line(self, record)\n  statefile.write",
     replace = '  if kind == "intent" then files.write(self.path, "") end\n  write_line(self, record)\n  statefile.write' },

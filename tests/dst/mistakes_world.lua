@@ -21,7 +21,7 @@ return {
   { name = "an alert that the webhook refused is lost", file = "home/alert.lua", expects = "E4", only = "webhook: down",
     find = "    if ok then\n      files.remove(path)\n", replace = "    files.remove(path)\n    if ok then\n" },
   { name = "nothing CRITICAL reaches the webhook", file = "home/alert.lua", expects = "E4", only = "webhook: four",
-    find = '  fail.try(send, "CRITICAL", message, context, keys', replace = '  fail.try(function() end, "CRITICAL", message, context, keys' },
+    find = '  fail.settle(send, "CRITICAL", message, context, keys', replace = '  fail.settle(function() end, "CRITICAL", message, context, keys' },
   { name = "what waits for the webhook is never posted again", file = "agent/main.lua", expects = "E4", only = "webhook: down",
     find = "  alert.deliver()\n", replace = "", also = { file = "money/recover.lua", find = "  alert.deliver()\n", replace = "" } },
 }

@@ -14,13 +14,17 @@ local GIVE_UP = 120
 
 -- The local port of a home decides on the ports of its machines, and here all machines are this computer: no two homes have the same.
 local slot = keys.random_int(0, 3999)
-local function settle_port(home)
-  slot = (slot + 1) % 4000
-  assert(files.write(files.join(home, "local.port"), 16000 + slot .. "\n"))
-end
 
 local rig = { account_key = ACCOUNT_KEY }
 rig.__index = rig
+
+--- A local port that no other home of this run has.
+function rig.next_port()
+  slot = (slot + 1) % 4000
+  return 16000 + slot
+end
+
+function rig.settle_port(home) assert(files.write(files.join(home, "local.port"), rig.next_port() .. "\n")) end
 
 local function plain_environment(extra)
   local env = {}
@@ -53,7 +57,7 @@ function rig.new(options)
     cloud = options.cloud or "vast", patience = options.patience or GIVE_UP }, rig)
   assert(files.mkdir(files.join(self.dir, "home")))
   self.home = files.join(self.dir, "home")
-  settle_port(self.home)
+  rig.settle_port(self.home)
   local root = process.cwd()
   local env = plain_environment { "CONTINUEPLZ_SCRIPTS=" .. root .. "/tests", "CONTINUEPLZ_HOME=" .. files.join(self.dir, "simhome"), "HOME=" .. self.dir }
   self.sim = process.spawn { cwd = root, env = env, stdout = "null", stderr = "file:" .. files.join(self.dir, "sim.err"), stdin = "null", session = true,
@@ -183,7 +187,7 @@ function rig:on_small_disk(kilobytes, fn)
   if not tool("mount", "-t", "tmpfs", "-o", ("size=%dk,mode=700"):format(kilobytes), "tmpfs", small) then return "mount is not allowed here" end
   assert(files.write(files.join(small, ".env"), assert(files.read(files.join(home, ".env"))), 384))
   self.home = small
-  settle_port(small)
+  rig.settle_port(small)
   local ok, problem = fail.try(fn)
   local pid = self:agent()
   if pid then process.kill(pid, "KILL") end

@@ -5,6 +5,7 @@ local files = require "base.files"
 local json = require "base.json"
 local process = require "base.process"
 local pty = require "e2e.pty"
+local rig = require "e2e.rig"
 local sorted = require "base.sorted"
 
 local MODEL = "--model=qwen3-coder:30b"
@@ -65,6 +66,7 @@ case("a newcomer: init in three prompts at most, start, endpoint, stop", functio
   expect.that(#set.typed <= 3, ("init asked %d times"):format(#set.typed))
   local stat = files.stat(files.join(r.home, ".env"))
   expect.that(stat and stat.mode == 384, ".env is not there, or not 0600")
+  rig.settle_port(r.home)
   local up = expect.ends(typed(r, env, { { "[y/N]", "y\r" } }, "--cheapest", MODEL), 0, "READY")
   expect.that(#up.typed == 1, "--cheapest did not ask once")
   expect.machines(r, 1)
@@ -125,6 +127,7 @@ end)
 case("doctor: one line per check, machines that no record knows, nothing changed", function(r, env)
   r.home = files.join(r.dir, "home")
   assert(files.mkdir(r.home))
+  rig.settle_port(r.home)
   r:write_env()
   expect.ends(r:run("--cheapest", MODEL), 0, "READY")
   -- Names in a folder, without what the agent is writing beside a file that it replaces.

@@ -240,7 +240,7 @@ return function(t)
     local p = s:start(function(require)
       local task, fail = require "base.task", require "base.fail"
       local command = { name = "long", run = function()
-        local ok = fail.try(task.sleep, 1000)
+        local ok = fail.settle(task.sleep, 1000)
         task.shield(task.sleep, 60)
         undone = true
         return ok and 0 or 130

@@ -194,7 +194,7 @@ local function watched(base, name, meter, on_progress)
     end
     task.cancel(worker, fail.new { kind = "transient", message = stall, code = "stall" })
   end)
-  local ok, problem = fail.try(task.await, worker)
+  local ok, problem = fail.settle(task.await, worker)
   task.cancel(watch, fail.new { kind = "interrupted", message = "the download is over" })
   if not ok then
     task.cancel(worker, problem)
@@ -216,7 +216,7 @@ function pull.run(base, name, layers, on_progress)
     local again = fail.is(problem, "transient") or (fail.is(problem,
       "refused") and problem.status ~= nil and problem.status >= 500)
     if not again or try == TRIES then
-      if fail.is(problem) and not fail.is(problem, "interrupted") then
+      if fail.is(problem) then
         problem.exit = "failed"
       end
       error(problem, 0)

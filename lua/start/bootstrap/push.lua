@@ -35,7 +35,7 @@ local function patience(seconds) return math.max(pace.seconds(seconds), SHORTEST
 
 local function push_once(endpoint, blob)
   local conn = net.connect { host = endpoint.host, port = endpoint.push, timeout = 10 }
-  local ok, answer = fail.try(function()
+  local ok, answer = fail.settle(function()
     conn:write(blob, patience(120))
     return conn:read_line(64, patience(60))
   end)
