@@ -116,14 +116,14 @@ function link.heard()
 end
 
 --- Tells the agent to read the journal again. Silent when none runs.
-function link.reload() fail.try(call, "POST", "/reload") end
+function link.reload() fail.settle(call, "POST", "/reload") end
 
 --- Ends the agent and waits until it is gone. Returns true, or nil and a sentence. The agent itself ends by its own watch.
 function link.quit()
   local pid = link.pid()
   if not pid or ourselves() then return true end
   link.wake()
-  fail.try(call, "POST", "/quit")
+  fail.settle(call, "POST", "/quit")
   local until_ = clock.now() + START_SECONDS
   while link.pid() == pid and clock.now() < until_ do task.sleep(0.01) end
   if link.pid() ~= pid then return true end
