@@ -13,11 +13,11 @@ local config = require "config.effective"
 local alert = require "home.alert"
 local cost = require "home.cost"
 local pace = require "home.timing"
+local price_limit = require "money.price_limit"
 local trusted = require "money.provider_of"
 
 local INSTRUCTIONS = 10000000 -- of Lua; a tenth of a second
 local IDLE_SHARE = 4          -- `idle` is told when a quarter of the limit is left
-local PRICE_CHANGE = 0.001    -- as a fraction
 local RESTART_AFTER = 600     -- seconds that a machine must have served before its successor is started unattended
 local MOST_ALERTS = 3         -- of one reaction
 
@@ -92,10 +92,10 @@ function reactions.news(memory, session, guest, instance)
     local left, limit = guest.idle_left, plan.idle or 0
     once("idle", left and limit > 0 and left < limit / IDLE_SHARE or false, { idle_left = left })
   end
-  local now, agreed = instance and tostring(instance.id) == tostring(session.id) and instance.hourly, session.hourly
-  if now and agreed and math.abs(now - agreed) > agreed * PRICE_CHANGE and memory["price " .. token] ~= now then
+  local now = instance and tostring(instance.id) == tostring(session.id) and price_limit.changed(session, instance)
+  if now and memory["price " .. token] ~= now then
     memory["price " .. token] = now
-    list[#list + 1] = { "price", { agreed = agreed, price = now } }
+    list[#list + 1] = { "price", { agreed = session.hourly, price = now } }
   end
   return list
 end

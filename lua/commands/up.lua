@@ -33,7 +33,7 @@ local function sum_of(candidate, agreed, credit, want, rate, unseen)
   if require("money.guard_policy").kind(provider, want.accept_no_guard) == "none" then
     lines[#lines + 1] = "NO GUARD: this machine would not end itself."
   end
-  if want.ask_above and candidate.hourly > want.ask_above and not want.max_price then
+  if require("money.price_limit").above_question(candidate, want) then
     add(("That is %s, ABOVE your limit MAX_PRICE of %s/h."):format(format.hourly(candidate.hourly), money(want.ask_above)))
   end
   return lines
@@ -70,8 +70,8 @@ end
 -- What a day may cost is warned about, once, by the first choice.
 local function warn_of_budget(ctx, candidate, rate)
   local format = require "ui.format"
-  local budget = require("config.effective").get("DAILY_BUDGET_EUR")
-  if budget and candidate.total * rate.per_dollar > budget then
+  local budget = require("money.budget").passed(candidate.total, rate)
+  if budget then
     ctx.screen:warn(("%s, at %s, is more than DAILY_BUDGET_EUR (€%.2f)"):format(format.dollars(candidate.total), format.rate(rate), budget))
   end
 end

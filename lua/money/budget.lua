@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The day's spending of this home against DAILY_BUDGET_EUR: warned about, once a day, never enforced (PRD §10.1).
+-- The day's spending of this home against DAILY_BUDGET_EUR: warned about, once a day, never enforced (PRD
+-- §10.1).
 local clock = require "base.clock"
 local zone = require "base.zone"
 local config = require "config.effective"
@@ -17,7 +18,8 @@ local function day_began(now)
   return now - here % DAY
 end
 
---- What the sessions cost since the local midnight, in dollars: agreed prices × time, our own reckoning. Pure but for the time zone.
+--- What the sessions cost since the local midnight, in dollars: agreed prices × time, our own reckoning. Pure
+-- but for the time zone.
 function budget.spent(sessions, now)
   local midnight, sum = day_began(now), 0
   for _, session in ipairs(sessions) do
@@ -31,16 +33,23 @@ function budget.spent(sessions, now)
   return sum
 end
 
---- Warns when the day's spending passed the budget. → the day it warned for, to be handed in again as `warned`
+--- Is a sum above the budget of a day? rate: of config.rate. → the budget and the sum, in euros; or nil
+function budget.passed(dollars, rate)
+  local limit, euros = config.get("DAILY_BUDGET_EUR"), dollars * rate.per_dollar
+  if not limit or euros <= limit then return nil end
+  return limit, euros
+end
+
+--- Warns when the day's spending passed the budget. → the day it warned for, to be handed in again as
+-- `warned`
 function budget.watch(sessions, warned)
-  local limit = config.get("DAILY_BUDGET_EUR")
-  if not limit then return warned end
-  local now = clock.wall()
-  local rate = config.rate()
-  local day, euros = day_began(now), budget.spent(sessions, now) * rate.per_dollar
-  if euros <= limit or warned == day then return warned end
+  local now, rate = clock.wall(), config.rate()
+  local day = day_began(now)
+  local limit, euros = budget.passed(budget.spent(sessions, now), rate)
+  if not limit or warned == day then return warned end
+  local assumed = "; no rate is set (EUR_RATE), so a dollar counts as €%.2f"
   alert.warn(("today's spending of about €%.2f is above DAILY_BUDGET_EUR (€%.2f)%s"):format(euros, limit,
-    rate.assumed and ("; no rate is set (EUR_RATE), so a dollar counts as €%.2f"):format(rate.per_dollar) or ""), { action = "budget" })
+    rate.assumed and assumed:format(rate.per_dollar) or ""), { action = "budget" })
   return day
 end
 

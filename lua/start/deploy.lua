@@ -7,12 +7,12 @@ local loader = require "sandbox.world"
 local task = require "base.task"
 local config = require "config.effective"
 local blame = require "start.blame"
-local consent = require "money.consent"
 local hosts = require "start.hosts"
 local identity = require "home.identity"
 local journal = require "home.journal"
 local link = require "home.agent_client"
 local machine = require "start.machine"
+local price_limit = require "money.price_limit"
 local recover = require "money.recover"
 local report = require "start.report"
 local steps = require "start.steps"
@@ -94,8 +94,8 @@ local function undo_with(run)
 end
 
 local function new_run(want, ui, options, book)
-  local terms = { person = options.person, wall = want.max_price, limit = want.ask_above, hours = want.hours }
-  local run = { want = want, ui = ui, options = options, consent = consent.new(terms), journal = book, accounts = {}, balances = {}, refusals = {},
+  local run = { want = want, ui = ui, options = options,
+    consent = price_limit.consent(options.person, want), journal = book, accounts = {}, balances = {}, refusals = {},
     next = 1, silent = 0, rated = 0, odd = 0, dead = {}, failed_hosts = {},
     engine = loader.require("engines." .. want.engine), client_public = identity.key():public() }
   run.undo = undo_with(run)

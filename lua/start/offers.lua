@@ -11,12 +11,11 @@ local asked = require "money.clouds"
 local choice = require "start.choice"
 local cost = require "home.cost"
 local hosts = require "start.hosts"
+local price_limit = require "money.price_limit"
 local trusted = require "money.provider_of"
 
 local PROVIDER_SECONDS = 60
 local PATIENCE = 20 -- seconds for the others, once a cloud has offers
--- With the first choice above the limit that is asked about, later choices may be this much dearer than what was agreed to.
-local FAILOVER_MARGIN = 1.10
 
 local offers = { configured = asked.configured }
 
@@ -114,10 +113,7 @@ local function wall_reason(candidate, want, shunned)
     return ("too small: %.1f GB of memory, and %.1f GB are needed"):format(candidate.offer.vram_gb * candidate.offer.gpus,
       want.vram_gb)
   end
-  if want.max_price and candidate.hourly > want.max_price then
-    return ("too dear: $%.3f/h, and the limit is $%.3f/h"):format(candidate.hourly, want.max_price)
-  end
-  return shunned(candidate.offer)
+  return price_limit.beyond_wall(candidate, want) or shunned(candidate.offer)
 end
 
 local function enforce(chosen, want, rejected, shunned)
@@ -134,37 +130,13 @@ local function enforce(chosen, want, rejected, shunned)
   return ordered
 end
 
--- Nothing dearer than the limit that is asked about is taken silently; and a question about one price answers no other.
-local function within_question(ordered, want, rejected)
-  if not want.ask_above or not ordered[1] then
-    return ordered
-  end
-  local least = math.huge
-  for _, candidate in ipairs(ordered) do
-    least = math.min(least, candidate.hourly)
-  end
-  local ceiling = want.ask_above
-  if least > want.ask_above then
-    ceiling = ordered[1].hourly * FAILOVER_MARGIN
-  end
-  local kept = {}
-  for _, candidate in ipairs(ordered) do
-    if candidate.hourly <= ceiling then
-      kept[#kept + 1] = candidate
-    else
-      rejected[#rejected + 1] = { candidate = candidate,
-        reason = ("above MAX_PRICE: $%.3f/h, and it is $%.2f/h"):format(candidate.hourly, want.ask_above) }
-    end
-  end
-  return kept
-end
-
 --- Puts what was collected in the policy's order. → candidates to try, rejected = {{candidate=, reason=}, …}
 -- @raise `config` when the user's policy is broken or returns what it was not given
 function offers.rank(collected, want)
   local chosen, rejected = choice.run(collected.candidates, want)
-  local ordered = enforce(chosen, want, rejected, collected.shunned or function() end)
-  return within_question(ordered, want, rejected), rejected
+  local ordered, beyond = price_limit.within_question(enforce(chosen, want, rejected, collected.shunned or function() end), want)
+  table.move(beyond, 1, #beyond, #rejected + 1, rejected)
+  return ordered, rejected
 end
 
 -- How often each reason was given, most frequent first. → array of { text, count }

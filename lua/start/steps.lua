@@ -2,7 +2,7 @@
 -- The eight steps of a start, each a function(run); start.deploy puts them in order and undoes them. What they may raise of kind `machine`
 -- means: this machine is of no use, another may be.
 --
--- run: { want, ui, options, consent (money.consent), journal, engine, client_public, accounts, balances, refusals, next, silent, rated, odd,
+-- run: { want, ui, options, consent (money.price_limit), journal, engine, client_public, accounts, balances, refusals, next, silent, rated, odd,
 -- dead } and what the steps add: collected, ordered, rejected, candidate, provider, made (start.machine), session (money.rent), endpoint, guard, health.
 local clock = require "base.clock"
 local fail = require "base.fail"
@@ -10,7 +10,6 @@ local log = require "base.log"
 local task = require "base.task"
 local config = require "config.effective"
 local blame = require "start.blame"
-local consent = require "money.consent"
 local gpus = require "facts.gpus"
 local guarding = require "money.guard_policy"
 local identity = require "home.identity"
@@ -18,6 +17,7 @@ local link = require "home.agent_client"
 local machine = require "start.machine"
 local model = require "start.model"
 local offers = require "start.offers"
+local price_limit = require "money.price_limit"
 local pace = require "home.timing"
 local rent = require "money.rent"
 local report = require "start.report"
@@ -29,15 +29,12 @@ local RATE_TRIES, RATE_PAUSE = 5, 15 -- creates that came too fast; seconds
 local ODD_REFUSALS = 3       -- creates refused for other reasons than capacity
 local SHORTEST_HANDSHAKE = 8 -- seconds; the tunnel's own timers do not run faster for simulators
 local SHORTEST_GUARD = 8     -- seconds, for the same reason: its second rehearsal comes after some
-local PRICE_TOLERANCE = 1.02
-
-local function money(amount) return ("$%.3f/h"):format(amount) end
 
 local function name_of(candidate)
   local offer = candidate.offer
   local gpu = gpus.find(offer.gpu)
-  return ("%s %s %s @ %s %s"):format(offer.provider, gpu and gpu.title or offer.gpu, offer.region or "?", money(candidate.hourly),
-    candidate.spot and "spot" or "on-demand")
+  return ("%s %s %s @ $%.3f/h %s"):format(offer.provider, gpu and gpu.title or offer.gpu, offer.region or "?",
+    candidate.hourly, candidate.spot and "spot" or "on-demand")
 end
 
 local steps = {}
@@ -63,17 +60,13 @@ local function plan_of(run, candidate, made)
   }
 end
 
--- Also: is there credit for what `candidate` costs in its first hour? An empty account gets machines stopped, and billed.
+-- The account in use at a cloud is looked at once; its credit is compared with what each candidate costs.
 local function account_of(run, provider, candidate)
   if not run.accounts[provider.name] then
     local account = provider.account()
     run.accounts[provider.name], run.balances[provider.name] = tostring(account.id), account.balance
   end
-  local balance, need = run.balances[provider.name], candidate.hourly * math.min(1, run.want.hours) + candidate.parts.download
-  if balance and balance < need then
-    fail.raise("funds", ("the credit at %s is $%.2f, and the first hour of this machine with its download costs $%.2f; add credit at %s")
-      :format(provider.title or provider.name, balance, need, provider.credit_page or provider.console or "its console"))
-  end
+  price_limit.need_credit(provider, run.balances[provider.name], candidate, run.want.hours)
 end
 
 -- What a refusal of `candidate` means for the next try: too fast → the same offer after a pause; gone or too dear → the next one, with the
@@ -147,7 +140,7 @@ end
 
 -- Does the yes cover it? A person is told the credit that is there as well.
 local function consented(run, candidate)
-  return consent.given(run.consent, candidate, function(each, before)
+  return price_limit.given(run.consent, candidate, function(each, before)
     return run.options.ask(each, before, run.balances[each.offer.provider])
   end)
 end
@@ -156,7 +149,7 @@ end
 function steps.choose(run)
   run.ordered, run.rejected = offers.rank(run.collected, run.want)
   if #run.ordered == 0 then offers.explain_nothing(run.collected, run.rejected, run.want) end
-  consent.first(run.consent, run.ordered[1])
+  price_limit.first(run.consent, run.ordered[1])
   run.ui:progress { text = "Looking at the account", passing = true }
   run.candidate = run.options.dry_run and run.ordered[1] or next_candidate(run)
   run.next = run.next - 1 -- it is tried first
@@ -202,21 +195,11 @@ function steps.create(run)
   run.ui:done(("Instance %s created (%s)"):format(run.session.id, name_of(run.candidate)))
 end
 
--- Is it what was agreed? Told at the first look that shows a price.
+-- Is it what was agreed? Looked at once, at the first look that shows a price.
 local function check_price(run, instance)
   if not instance.hourly or run.priced then return end
   run.priced = true
-  local agreed = run.candidate.hourly - (run.candidate.offer.disk_hour or 0)
-  -- First the record: a machine that is given up for its price is billed by it all the same.
-  run.session.hourly, run.session.disk_hour = instance.hourly, instance.disk_hour or run.session.disk_hour
-  run.journal:append("repriced", run.session.token, { hourly = run.session.hourly, disk_hour = run.session.disk_hour })
-  if instance.spot ~= nil and instance.spot ~= run.candidate.spot then
-    fail.raise("machine", ("%s was rented as %s, but the cloud made it %s"):format(run.session.id,
-      run.candidate.spot and "spot" or "on-demand", instance.spot and "spot" or "on-demand"))
-  end
-  if instance.hourly > agreed * PRICE_TOLERANCE then
-    fail.raise("machine", ("%s costs %s, but %s was agreed"):format(run.session.id, money(instance.hourly), money(agreed)))
-  end
+  price_limit.check_made(run.journal, run.session, run.candidate, instance)
 end
 
 function steps.boot(run)

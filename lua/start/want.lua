@@ -5,17 +5,10 @@ local config = require "config.effective"
 local gpus = require "facts.gpus"
 local models = require "facts.models"
 local offers = require "start.offers"
+local price_limit = require "money.price_limit"
 local sizing = require "start.sizing"
 
 local want = {}
-
--- A limit that the user typed on the command line is a wall; one from elsewhere is asked about (start.offers, commands.up).
-local function wall()
-  if config.origin("MAX_PRICE") == "--max-price" then
-    return config.get("MAX_PRICE") or nil
-  end
-  return nil
-end
 
 --- Makes the want of this run. options: `strict` (renting: the registry must answer), `accept_no_guard`. Waits.
 -- @raise `config` without a key, `usage` for a model that does not exist or runs at ollama.com only, other kinds when the
@@ -26,13 +19,15 @@ function want.make(options)
   local model = sizing.model(sizing.chosen(), { strict = options.strict, notes = notes })
   local context = sizing.context(model, notes)
   local region = config.get("DEFAULT_REGION")
+  local max_price, ask_above = price_limit.in_force()
   return {
     model = model, context = context, engine = config.get("DEFAULT_ENGINE"),
     vram_gb = models.need(model, context),
     disk_gb = math.ceil(model.bytes * 1.25 / 1e9 + 20), download_gb = model.bytes / 1e9,
     hours = config.get("DAY_HOURS"), spot = config.get("PREFER_SPOT"), bid_margin = config.get("BID_MARGIN"),
     region = region ~= "any" and region or nil, gpu = config.get("DEFAULT_GPU"), gpus = config.get("GPUS"),
-    provider = config.get("DEFAULT_PROVIDER"), accept_no_guard = options.accept_no_guard, max_price = wall(), ask_above = config.get("MAX_PRICE") or nil,
+    provider = config.get("DEFAULT_PROVIDER"), accept_no_guard = options.accept_no_guard,
+    max_price = max_price, ask_above = ask_above,
     min_reliability = config.get("MIN_RELIABILITY"), datacenter = config.get("DATACENTER_ONLY"), notes = notes,
     speed = function(offer)
       local gpu = gpus.find(offer.gpu)

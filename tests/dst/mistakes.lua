@@ -98,15 +98,15 @@ local list = {
     parts = "crash", only = "two machines from one", find = "local found = others(list, session)", replace = "local found = {}" },
 
   -- S5: no more than was agreed
-  { name = "MAX_PRICE is ignored without a terminal", file = "money/consent.lua", expects = "S5", parts = "policies",
+  { name = "MAX_PRICE is ignored without a terminal", file = "money/price_limit.lua", expects = "S5", parts = "policies",
     find = '  above_price(self, candidate, self.limit, "MAX_PRICE")\n', replace = "" },
   { name = "a screen of the user's own may agree to a sum", file = "commands/up.lua", expects = "S5", parts = "consent",
     find = 'local asking = require("sandbox.world").builtin("ui.progress").new { json = ctx.json }', replace = "local asking = ctx.screen" },
-  { name = "a line without anybody to ask covers any sum below MAX_PRICE", file = "money/consent.lua", expects = "S5", parts = "consent",
+  { name = "a line without anybody to ask covers any sum below MAX_PRICE", file = "money/price_limit.lua", expects = "S5", parts = "consent",
     find = "  if candidate.total > bound * NOISE then", replace = "  if false then" },
-  { name = "one yes covers every sum", file = "money/consent.lua", expects = "S5", parts = "consent",
+  { name = "one yes covers every sum", file = "money/price_limit.lua", expects = "S5", parts = "consent",
     find = "  if self.agreed and candidate.total <= self.agreed * PERSON * NOISE then", replace = "  if self.agreed then" },
-  { name = "the price after the create is not compared", file = "start/steps.lua", expects = "S5",
+  { name = "the price after the create is not compared", file = "money/price_limit.lua", expects = "S5",
     find = "  if instance.hourly > agreed * PRICE_TOLERANCE then", replace = "  if false then" },
 
   -- S6: the account's key stays where it is

@@ -58,7 +58,7 @@ return {
     replace = '  if not done and not fail.is(result, "interrupted") then undone, trouble = fail.settle(undo_rest, run, result) end' },
   { name = "more is bid than was agreed", file = "providers/vast.lua", expects = "S5", only = "price: ",
     find = "price = candidate.spot and candidate.bid or nil", replace = "price = candidate.spot and candidate.bid * 1.05 or nil" },
-  { name = "an account without credit rents", file = "start/steps.lua", expects = "S5", only = "price: no credit",
+  { name = "an account without credit rents", file = "money/price_limit.lua", expects = "S5", only = "price: no credit",
     find = "  if balance and balance < need then", replace = "  if false then" },
   { name = "the agent sends no heartbeats",
     file = "agent/main.lua", expects = "E3", only = "limits: silence alone, this computer lives", long = true,

@@ -22,11 +22,11 @@ return {
   { name = "a start that could not be undone leaves nobody to try again", file = "start/deploy.lua",
     expects = "E2", parts = "cases", only = "after: nobody types anything after a start",
     find = "    if #book:open_sessions() > 0 then fail.settle(link.ensure) end", replace = "    link.reload()" },
-  { name = "a machine given up for its price is billed by the agreed one", file = "start/steps.lua",
+  { name = "a machine given up for its price is billed by the agreed one", file = "money/price_limit.lua",
     expects = "S9", parts = "cases", cloud = "lambda", only = "after: nobody types anything after a start",
-    find = '  run.journal:append("repriced", run.session.token, {',
-    replace = '  local note = instance.hourly <= agreed and run.journal.append or function() end\n'
-      .. '  note(run.journal, "repriced", run.session.token, {' },
+    find = '  journal:append("repriced", session.token, {',
+    replace = '  local note = instance.hourly <= agreed and journal.append or function() end\n'
+      .. '  note(journal, "repriced", session.token, {' },
   { name = "a twin is counted and left", file = "money/proof.lua", expects = "E2", parts = "crash",
     only = "two machines from one",
     find = "      provider.destroy(instance.id)\n    end\n  end\n  return twins",

@@ -1,15 +1,18 @@
 -- SPDX-License-Identifier: MIT
 -- What one yes covers, at its edges.
-local consent = require "money.consent"
+local price_limit = require "money.price_limit"
 
 return function(t)
+  local function consent(terms)
+    return price_limit.consent(terms.person, { max_price = terms.wall, ask_above = terms.limit, hours = terms.hours })
+  end
   local function candidate(total, hourly) return { total = total, hourly = hourly or total / 8 } end
 
   t:case("a person: the first sum is asked, up to a tenth more is covered, more is asked with what was agreed", function()
     local asked, answer = {}, true
-    local self = consent.new { person = true, limit = 3, hours = 8 }
+    local self = consent { person = true, limit = 3, hours = 8 }
     local function given(total, hourly)
-      return consent.given(self, candidate(total, hourly), function(each, agreed)
+      return price_limit.given(self, candidate(total, hourly), function(each, agreed)
         asked[#asked + 1] = { each.total, agreed }
         return answer
       end)
@@ -26,21 +29,21 @@ return function(t)
   t:case("nobody: twice the first sum within MAX_PRICE; --max-price replaces both", function()
     local function never() error "somebody was asked" end
     local function new(terms)
-      local self = consent.new(terms)
-      consent.first(self, candidate(10))
+      local self = consent(terms)
+      price_limit.first(self, candidate(10))
       return self
     end
     local self = new { limit = 3, hours = 8 }
-    t:ok(consent.given(self, candidate(10), never))
-    t:ok(consent.given(self, candidate(20), never))
-    local why = t:raises("limit", consent.given, self, candidate(20.01), never)
+    t:ok(price_limit.given(self, candidate(10), never))
+    t:ok(price_limit.given(self, candidate(20), never))
+    local why = t:raises("limit", price_limit.given, self, candidate(20.01), never)
     t:ok(tostring(why):find("$20.01 for 8h 00m, $0.01 above twice the $10.00", 1, true), tostring(why))
-    t:raises("limit", consent.given, self, candidate(15, 3.01), never)
-    t:raises("limit", consent.given, new { limit = 3, hours = 8 }, candidate(15, 3.01), never)
-    t:ok(consent.given(new { hours = 8 }, candidate(15, 300), never), "MAX_PRICE=off")
+    t:raises("limit", price_limit.given, self, candidate(15, 3.01), never)
+    t:raises("limit", price_limit.given, new { limit = 3, hours = 8 }, candidate(15, 3.01), never)
+    t:ok(price_limit.given(new { hours = 8 }, candidate(15, 300), never), "MAX_PRICE=off")
     self = new { wall = 5, limit = 3, hours = 8 }
-    t:ok(consent.given(self, candidate(1), never))
-    t:ok(consent.given(self, candidate(40, 5), never))
-    t:raises("limit", consent.given, self, candidate(40, 5.01), never)
+    t:ok(price_limit.given(self, candidate(1), never))
+    t:ok(price_limit.given(self, candidate(40, 5), never))
+    t:raises("limit", price_limit.given, self, candidate(40, 5.01), never)
   end)
 end
