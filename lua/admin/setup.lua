@@ -12,6 +12,7 @@ local envfile = require "admin.envfile"
 local folder = require "home.folder"
 local journal = require "home.journal"
 local statefile = require "home.statefile"
+local guard_policy = require "money.guard_policy"
 
 local setup = {}
 
@@ -25,7 +26,7 @@ function setup.without_consent(list)
   local needing = {}
   for _, cloud in ipairs(list) do
     local provider = world.require("providers." .. cloud.name)
-    if provider.capabilities.guard == "account-key" and not config.get("GUARD_ACCOUNT_KEY") then needing[#needing + 1] = cloud end
+    if guard_policy.key_missing(provider) then needing[#needing + 1] = cloud end
   end
   return needing
 end

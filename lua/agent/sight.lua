@@ -7,6 +7,7 @@ local log = require "base.log"
 local config = require "config.effective"
 local alert = require "home.alert"
 local link = require "home.agent_client"
+local guard_policy = require "money.guard_policy"
 local proof = require "money.proof"
 
 local REFUSED = 3  -- looks in a row that a cloud refused for the key's sake, before that is CRITICAL
@@ -27,8 +28,9 @@ end
 -- A guard that holds the account's key by consent gets the one that just worked, for its own may be refused now. It travels inside the
 -- tunnel; a machine that does not answer is told at the next look.
 local function hand_over(memory, session, provider)
-  if not memory.owed or session.plan.guard ~= "account-key" or not config.get("GUARD_ACCOUNT_KEY") then return end
-  local ok, problem = fail.try(link.tell, session.token, "/key", { key = config.secret(provider.key_setting) }, "PUT")
+  local key = memory.owed and guard_policy.account_key(provider, session.plan.guard)
+  if not key then return end
+  local ok, problem = fail.try(link.tell, session.token, "/key", { key = key }, "PUT")
   if not ok then return log.warn("the guard did not get the changed key yet", { error = fail.message(problem) }) end
   memory.owed = nil
   log.info("The guard on the machine has the changed key too", { instance_id = session.id })

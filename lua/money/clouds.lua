@@ -6,7 +6,7 @@ local clouds = require "facts.clouds"
 local config = require "config.effective"
 local declared = require "config.declared"
 local suggest = require "facts.suggest"
-local guarding = require "money.guard_policy"
+local guard_policy = require "money.guard_policy"
 local trusted = require "money.provider_of"
 
 local asked = {}
@@ -51,7 +51,7 @@ local function why_skipped(name, accept_no_guard)
     return "has a key, but is not supported yet"
   end
   local ok, kind, why = fail.try(function()
-    return guarding.kind(world.require("providers." .. name), accept_no_guard)
+    return guard_policy.kind(world.require("providers." .. name), accept_no_guard)
   end)
   return ok and not kind and why or nil
 end

@@ -10,6 +10,7 @@ local task = require "base.task"
 local config = require "config.effective"
 local identity = require "home.identity"
 local delivery = require "start.bootstrap"
+local guard_policy = require "money.guard_policy"
 local hosts = require "start.hosts"
 local pace = require "home.timing"
 
@@ -59,7 +60,7 @@ function machine.prepare(provider, engine, client_public, guard)
   local key, ports, limits = keys.fresh(), ports_of_home(), machine.limits()
   return {
     key = key, server_public = key:public(), ports = ports, limits = limits, guard = guard, image = engine.image(), provider = provider,
-    way = delivery.of(provider), account_key = guard == "account-key" and config.secret(provider.key_setting) or nil,
+    way = delivery.of(provider), account_key = guard_policy.account_key(provider, guard),
     engine = engine, client_public = client_public,
   }
 end

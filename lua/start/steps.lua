@@ -11,7 +11,7 @@ local task = require "base.task"
 local config = require "config.effective"
 local blame = require "start.blame"
 local gpus = require "facts.gpus"
-local guarding = require "money.guard_policy"
+local guard_policy = require "money.guard_policy"
 local identity = require "home.identity"
 local link = require "home.agent_client"
 local machine = require "start.machine"
@@ -117,8 +117,7 @@ local HOPELESS = { auth = true, funds = true, quota = true }
 
 -- What renting at a cloud takes besides an offer: an account with credit, and a guard. → how machines there are guarded
 local function ready_to_rent(run, provider, candidate)
-  local guard, why = guarding.kind(provider, run.want.accept_no_guard)
-  if not guard then fail.raise("config", (provider.title or provider.name) .. ": " .. why) end
+  local guard = guard_policy.demand(provider, run.want.accept_no_guard)
   account_of(run, provider, candidate)
   return guard
 end

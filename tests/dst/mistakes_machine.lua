@@ -69,7 +69,7 @@ return {
     replace = "if row and model.bytes - row.bytes > SAME * row.bytes then" },
   { name = "the account's key goes on a machine without consent", file = "money/guard_policy.lua", by = "lua",
     tests = "offers lambda doctor setup",
-    find = 'if kind == "account-key" and config.get("GUARD_ACCOUNT_KEY") then',
+    find = 'if kind == "account-key" and key_allowed() then',
     replace = 'if kind == "account-key" then' },
   { name = "a guard that ended is not started again", file = "templates/cloud_init.lua", by = "lua",
     tests = "delivery",

@@ -38,7 +38,8 @@ return function(t)
 
   -- The order for a machine of Lambda in a replaced world. → order, its parts by path, the document, the made machine's secrets
   local function render(guard, env, disk)
-    local all = { HOME = "/home/user", LAMBDA_API_KEY = KEY, CA_FILE = "/ca.pem" }
+    local all = { HOME = "/home/user", LAMBDA_API_KEY = KEY, CA_FILE = "/ca.pem",
+      GUARD_ACCOUNT_KEY = guard == "account-key" and "yes" or nil }
     for name, value in pairs(env or {}) do -- order: free
       all[name] = value
     end
