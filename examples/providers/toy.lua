@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- A cloud of your own: copy this file to providers/toy.lua in your folder (~/.continueplz), put its key and address into .env
--- (TOY_API_KEY, TOY_BASE_URL), and it is asked beside the others. The toy cloud is the one of tests/cloudsim/toy.lua: containers with
+-- (TOY_API_KEY, TOY_BASE_URL), and it is asked beside the others. The toy cloud is the one of tests/cloudsim/toy/: containers with
 -- mapped ports, prices by the hour, no spot. docs/lua.md tells what a provider must have.
 local clock = require "base.clock"
 local fail = require "base.fail"

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
---- Faults ordered by name: {name=, once=true | count=n | sticky=true, after=n, match={field=value}, …extra fields}.
---- Without once/count/sticky a fault happens once. `after=n` lets the first n chances pass.
+--- Faults ordered by name: {name=, once=true | count=n | sticky=true, after=n, match={field=value}, …extra
+--- fields}. Without once/count/sticky a fault happens once. `after=n` lets the first n chances pass.
 local sorted = require "base.sorted"
 
 local faults = {}
@@ -10,24 +10,28 @@ faults.__index = faults
 faults.names = {
   ["download.down"] = true, ["download.404"] = true, ["download.html"] = true, ["download.broken"] = true,
   ["api.500"] = true, ["api.answer_lost"] = true, ["boot.unhealthy"] = true,
-  ["api.down"] = true, ["api.429"] = true, ["api.auth"] = true, ["api.html"] = true, ["api.endless_body"] = true,
-  ["api.slow"] = true, ["offers.nulls"] = true, ["offers.empty"] = true, ["offers.html"] = true, ["offers.quota"] = true,
+  ["api.down"] = true, ["api.429"] = true, ["api.auth"] = true, ["api.html"] = true,
+    ["api.endless_body"] = true,
+  ["api.slow"] = true, ["offers.nulls"] = true, ["offers.empty"] = true, ["offers.html"] = true,
+    ["offers.quota"] = true,
   ["create.no_capacity"] = true, ["create.answer_lost"] = true, ["create.lost_before"] = true,
   ["create.error_but_created"] = true, ["create.price_changed"] = true, ["create.slow_appear"] = true,
   ["create.stopped"] = true, ["create.twice"] = true, ["create.forbidden"] = true, ["create.no_key"] = true,
   ["boot.stuck"] = true, ["boot.oci_failure"] = true, ["boot.exited"] = true, ["boot.no_udp"] = true,
   ["boot.no_push"] = true, ["boot.slow"] = true, ["boot.scheduling"] = true, ["gpu.unused"] = true,
-  ["list.empty"] = true, ["list.partial"] = true, ["list.html"] = true, ["list.stale"] = true, ["list.500"] = true,
+  ["list.empty"] = true, ["list.partial"] = true, ["list.html"] = true, ["list.stale"] = true,
+    ["list.500"] = true,
   ["get.500"] = true, ["get.html"] = true, ["get.null_fields"] = true, ["get.false_null"] = true,
   ["get.unknown_status"] = true, ["get.hang"] = true, ["get.stopped"] = true,
-  ["destroy.500"] = true, ["destroy.accepted_not_done"] = true, ["destroy.hang"] = true, ["destroy.429"] = true,
+  ["destroy.500"] = true, ["destroy.accepted_not_done"] = true, ["destroy.hang"] = true,
+    ["destroy.429"] = true,
   ["guard.refused"] = true,
   ["pull.stall"] = true, ["pull.error"] = true, ["pull.slow"] = true,
   ["registry.down"] = true, ["registry.html"] = true, ["spot.outbid"] = true, ["spot.resume"] = true,
 }
 
 function faults.new()
-  return setmetatable({orders = {}, fired = {}}, faults)
+  return setmetatable({ orders = {}, fired = {} }, faults)
 end
 
 --- Adds an order. → order, or nil and a sentence.

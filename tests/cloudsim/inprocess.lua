@@ -1,7 +1,9 @@
 -- SPDX-License-Identifier: MIT
---- The same handlers for clients that run in the same process in a replaced world: what a handler says, in the words of the
---- replaced HTTP (tests/lua/fake_http.lua): {status, headers, body | pieces, delay}, {hang=true} or {lost=true}.
-local faces = {vast = require "cloudsim.vast", lambda = require "cloudsim.lambda", registry = require "cloudsim.registry", control = require "cloudsim.control"}
+--- The same handlers for clients that run in the same process in a replaced world: what a handler says, in
+--- the words of the replaced HTTP (tests/lua/fake_http.lua): {status, headers, body | pieces, delay},
+--- {hang=true} or {lost=true}.
+local faces = { vast = require "cloudsim.vast.handler", lambda = require "cloudsim.lambda.handler",
+  registry = require "cloudsim.registry.handler", control = require "cloudsim.control" }
 
 local inprocess = {}
 
@@ -11,7 +13,7 @@ local MOST = 20 * 1024 * 1024
 local function pieces_of(stream)
   local list, size = {}, 0
   local function write(data)
-    list[#list + 1] = {data = data}
+    list[#list + 1] = { data = data }
     size = size + #data
     if size >= MOST then
       error(inprocess)
@@ -24,27 +26,29 @@ local function pieces_of(stream)
   return list
 end
 
---- → the answer of face "vast", "lambda", "registry" or "control" to a request {method, path, query, headers, body, peer}.
+--- → the answer of face "vast", "lambda", "registry" or "control" to a request {method, path, query, headers,
+--- body, peer}.
 function inprocess.answer(face, request, world)
   local response = faces[face].handler(request, world)
   if response.hang then
-    return {hang = true}
+    return { hang = true }
   elseif response.drop then
-    return {lost = true}
+    return { lost = true }
   end
-  return {status = response.status, headers = response.headers, body = response.body,
-    pieces = response.stream and pieces_of(response.stream) or nil, delay = response.delay}
+  return { status = response.status, headers = response.headers, body = response.body,
+    pieces = response.stream and pieces_of(response.stream) or nil, delay = response.delay }
 end
 
---- A function for sim.http of the replaced world: addresses are 127.0.0.1 with `ports` {vast=, lambda=, registry=, control=}.
+--- A function for sim.http of the replaced world: addresses are 127.0.0.1 with `ports` {vast=, lambda=,
+--- registry=, control=}.
 function inprocess.http(world, ports)
   return function(request)
-    for _, face in ipairs({"vast", "lambda", "registry", "control"}) do
+    for _, face in ipairs({ "vast", "lambda", "registry", "control" }) do
       if request.port == ports[face] then
         return inprocess.answer(face, request, world)
       end
     end
-    return {error = "connection refused", code = "connect", sent = false}
+    return { error = "connection refused", code = "connect", sent = false }
   end
 end
 

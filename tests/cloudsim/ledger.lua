@@ -1,17 +1,18 @@
 -- SPDX-License-Identifier: MIT
---- The ground truth about money. Rows are only ever added; a row is closed once. `gpu` and `disk` cost rate × seconds / 3600, traffic
---- costs rate × bytes / 10⁹. Billing is by the second without a minimum (facts/vast.md §1.10), or by begun steps of `step` seconds
---- (facts/lambda.md §2.8).
+--- The ground truth about money. Rows are only ever added; a row is closed once. `gpu` and `disk` cost rate ×
+--- seconds / 3600, traffic costs rate × bytes / 10⁹. Billing is by the second without a minimum
+--- (facts/vast.md §1.10), or by begun steps of `step` seconds (facts/lambda.md §2.8).
 local ledger = {}
 ledger.__index = ledger
 
-local TIMED = {gpu = true, disk = true}
+local TIMED = { gpu = true, disk = true }
 
 function ledger.new()
-  return setmetatable({rows = {}}, ledger)
+  return setmetatable({ rows = {} }, ledger)
 end
 
---- Opens a row {provider, account, id, kind, rate, token, step, marks = {[other token] = true}}; `rate` is $/hour for gpu and disk, $/GB for bwd and bwu.
+--- Opens a row {provider, account, id, kind, rate, token, step, marks = {[other token] = true}}; `rate` is
+--- $/hour for gpu and disk, $/GB for bwd and bwu.
 function ledger:start(row, at)
   assert(row.kind and row.rate and row.id, "a ledger row needs kind, rate and id")
   row.n = #self.rows + 1
@@ -80,6 +81,17 @@ function ledger:spent(account, now)
   local sum = 0.0
   for _, row in ipairs(self.rows) do
     if row.account == account then
+      sum = sum + ledger.amount(row, now)
+    end
+  end
+  return sum
+end
+
+--- What one resource has cost, in dollars.
+function ledger:cost(id, now)
+  local sum = 0.0
+  for _, row in ipairs(self.rows) do
+    if row.id == id then
       sum = sum + ledger.amount(row, now)
     end
   end

@@ -44,7 +44,7 @@ function paging.plain(list, limit, cursor)
     page[#page + 1] = list[i]
   end
   local last = start + #page
-  return page, last < #list and paging.token({from = last}) or nil
+  return page, last < #list and paging.token({ from = last }) or nil
 end
 
 return paging

@@ -4,7 +4,7 @@ local random = {}
 random.__index = random
 
 function random.new(seed)
-  return setmetatable({state = seed or 1}, random)
+  return setmetatable({ state = seed or 1 }, random)
 end
 
 function random:next()

@@ -12,15 +12,16 @@ local function endless(write)
   end
 end
 
---- The fate that comes before any look at the request. `forms`: too_many(order), bad_key(order), broken(order) → response.
---- → response or nil
+--- The fate that comes before any look at the request. `forms`: too_many(order), bad_key(order),
+--- broken(order) → response. → response or nil
 function service.fault(world, context, forms)
   local faults = world.faults
   local down = faults:take("api.down", context)
   if down then
-    return (down.mode and down.mode ~= "drop") and reply.lost(down.mode) or {drop = true}
+    return (down.mode and down.mode ~= "drop") and reply.lost(down.mode) or { drop = true }
   end
-  for _, pair in ipairs({{"api.429", forms.too_many}, {"api.auth", forms.bad_key}, {"api.500", forms.broken}}) do
+  for _, pair in ipairs({ { "api.429", forms.too_many }, { "api.auth", forms.bad_key },
+    { "api.500", forms.broken } }) do
     local order = faults:take(pair[1], context)
     if order then
       return pair[2](order)
@@ -29,7 +30,7 @@ function service.fault(world, context, forms)
   if faults:take("api.html", context) then
     return reply.html(200)
   elseif faults:take("api.endless_body", context) then
-    return {status = 200, headers = {["Content-Type"] = "application/json"}, stream = endless}
+    return { status = 200, headers = { ["Content-Type"] = "application/json" }, stream = endless }
   end
   return nil
 end

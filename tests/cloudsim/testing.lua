@@ -1,16 +1,17 @@
 -- SPDX-License-Identifier: MIT
 --- A world with a clock that a test turns, and calls as a client would make them. For tests in process.
-local faces = {vast = require "cloudsim.vast", lambda = require "cloudsim.lambda", control = require "cloudsim.control", registry = require "cloudsim.registry"}
+local faces = { vast = require "cloudsim.vast.handler", lambda = require "cloudsim.lambda.handler",
+  control = require "cloudsim.control", registry = require "cloudsim.registry.handler" }
 local json = require "base.json"
 local world = require "cloudsim.world"
 
-local testing = {START = 1786000000}
+local testing = { START = 1786000000 }
 testing.__index = testing
 
 --- options as world.new, without `now`.
 function testing.new(options)
-  local self = setmetatable({time = testing.START}, testing)
-  local wanted = {now = function() return self.time end}
+  local self = setmetatable({ time = testing.START }, testing)
+  local wanted = { now = function() return self.time end }
   for key, value in pairs(options or {}) do -- order: free
     wanted[key] = value
   end
@@ -38,11 +39,12 @@ local function split(target)
   return path, query
 end
 
---- One request. options: face ("vast"), key (false: none), headers (false: not that one), peer. → status, decoded body or nil, response
+--- One request. options: face ("vast"), key (false: none), headers (false: not that one), peer. → status,
+--- decoded body or nil, response
 function testing:send(method, target, body, options)
   options = options or {}
   local path, query = split(target)
-  local headers = {host = "127.0.0.1:1", ["user-agent"] = "tests/1"}
+  local headers = { host = "127.0.0.1:1", ["user-agent"] = "tests/1" }
   for name, value in pairs(options.headers or {}) do -- order: free
     headers[name] = value or nil
   end
@@ -50,8 +52,8 @@ function testing:send(method, target, body, options)
     headers.authorization = "Bearer " .. (options.key or self.key)
   end
   local text = type(body) == "table" and json.encode(body) or body
-  local response = faces[options.face or "vast"].handler({method = method, path = path, query = query, headers = headers,
-    body = text, peer = options.peer or "127.0.0.1"}, self.world)
+  local response = faces[options.face or "vast"].handler({ method = method, path = path, query = query,
+    headers = headers, body = text, peer = options.peer or "127.0.0.1" }, self.world)
   local value = response.body and response.body ~= "" and json.decode(response.body) or nil
   return response.status, value, response
 end
@@ -74,11 +76,12 @@ function testing:fault(order)
   return assert(self.world.faults:add(order))
 end
 
---- Rents the first offer that fits `query`; `more` changes the body. → id or nil, status, answer, response, offer
+--- Rents the first offer that fits `query`; `more` changes the body. → id or nil, status, answer, response,
+--- offer
 function testing:rent(query, more)
   local offer = assert(self:search(query)[1], "no offer fits")
-  local body = {client_id = "me", image = "ollama/ollama:0.33.0", disk = 72, label = "cplz-test-1", runtype = "args",
-    args = {"serve"}, env = {["-p 51820:51820/udp"] = "1", NAME = "value"}}
+  local body = { client_id = "me", image = "ollama/ollama:0.33.0", disk = 72, label = "cplz-test-1",
+    runtype = "args", args = { "serve" }, env = { ["-p 51820:51820/udp"] = "1", NAME = "value" } }
   for name, value in pairs(more or {}) do -- order: free
     body[name] = value ~= json.null and value or nil
   end

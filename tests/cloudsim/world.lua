@@ -1,12 +1,13 @@
 -- SPDX-License-Identifier: MIT
---- One simulated world: accounts, keys, offers, machines, money, ordered faults. It has no clock and does no I/O: `now` is
---- injected, and whoever runs real machines sets `hooks`. Everything that happens later is an event with its exact time;
---- `tick` makes due events happen in order, so the ledger does not depend on how often anybody looks.
+--- One simulated world: accounts, keys, offers, machines, money, ordered faults. It has no clock and does no
+--- I/O: `now` is injected, and whoever runs real machines sets `hooks`. Everything that happens later is an
+--- event with its exact time; `tick` makes due events happen in order, so the ledger does not depend on how
+--- often anybody looks.
 local sorted = require "base.sorted"
 local faults = require "cloudsim.faults"
-local lambda_state = require "cloudsim.lambda_state"
+local lambda_state = require "cloudsim.lambda.state"
 local ledger = require "cloudsim.ledger"
-local offers = require "cloudsim.offers"
+local offers = require "cloudsim.vast.offers"
 local random = require "cloudsim.random"
 
 local world = {}
@@ -22,7 +23,8 @@ local SETTINGS = {
   stop_seconds = 2,
   rate_limits = true,
   public_ip = false,         -- or the address that every machine is said to have
-  gone = "null",             -- what GET of a destroyed machine answers: "null", "no_such_instance" or "not_found"
+  -- what GET of a destroyed machine answers: "null", "no_such_instance" or "not_found"
+  gone = "null",
   scoped_status = 401,       -- what a machine's own key gets elsewhere
   low_bid_status = 400,
   funds_status = 400,
@@ -35,7 +37,8 @@ local SETTINGS = {
   -- Lambda: what facts/lambda.md §2.12 does not know can be had either way
   lambda_429 = "json",                    -- the body: "json", "empty" or "html"
   lambda_retry_after = false,             -- or seconds
-  lambda_burst = 5,                       -- calls that may come at once; one more each second. Unmodified clients make 4 (dstack)
+  -- calls that may come at once; one more each second. Unmodified clients make 4 (dstack)
+  lambda_burst = 5,
   lambda_extra_fields = true,             -- workspace_id, is_reserved
   lambda_architecture = true,             -- specs.architecture, on every recorded type
   lambda_missing_status = 404,            -- launch with an unknown key, type, image, ruleset: 404 or 400
@@ -55,8 +58,9 @@ local SETTINGS = {
   lambda_page = 50,                       -- audit events per page
 }
 
---- options: now = function → unix seconds (required), seed, time_scale, keys (of account 48211, good at every cloud), lambda_keys
---- (then `keys` are Vast's alone), credit, settings, offers (rows), extra_offers, lambda_types (rows), lambda_file_systems (rows).
+--- options: now = function → unix seconds (required), seed, time_scale, keys (of account 48211, good at every
+--- cloud), lambda_keys (then `keys` are Vast's alone), credit, settings, offers (rows), extra_offers,
+--- lambda_types (rows), lambda_file_systems (rows).
 function world.new(options)
   local self = setmetatable({}, world)
   self.options = options
@@ -67,7 +71,8 @@ function world.new(options)
   return self
 end
 
---- Back to the beginning: everything that existed is forgotten, but no id of a machine comes back. Machines must have been ended before.
+--- Back to the beginning: everything that existed is forgotten, but no id of a machine comes back. Machines
+--- must have been ended before.
 function world:reset()
   local options = self.options
   self.resets = (self.resets or -1) + 1
@@ -88,10 +93,10 @@ function world:reset()
   self.requests, self.request_count, self.logs, self.last_call, self.recent = {}, 0, {}, {}, {}
   self.next_id, self.next_ask = self.next_id or 30119482, 21874410
   self.ledger, self.faults = ledger.new(), faults.new()
-  self:account{id = 48211, username = "ada", email = "ada@example.org", credit = options.credit or 18.42,
-    keys = options.keys or {world.DEFAULT_KEY}, cloud = options.lambda_keys and "vast"}
+  self:account { id = 48211, username = "ada", email = "ada@example.org", credit = options.credit or 18.42,
+    keys = options.keys or { world.DEFAULT_KEY }, cloud = options.lambda_keys and "vast" }
   for _, key in ipairs(options.lambda_keys or {}) do
-    self:add_key(self.accounts[48211], key, {kind = "account", cloud = "lambda"})
+    self:add_key(self.accounts[48211], key, { kind = "account", cloud = "lambda" })
   end
   self.offers = offers.build(self, options.offers, options.extra_offers)
   self.lambda = lambda_state.new(self)
@@ -101,20 +106,21 @@ function world:reset()
   end
 end
 
---- Adds an account {id, username, email, credit, keys, cloud (the only one where the keys are good)}. → account
+--- Adds an account {id, username, email, credit, keys, cloud (the only one where the keys are good)}. →
+--- account
 function world:account(fields)
-  local account = {id = fields.id, username = fields.username, email = fields.email, deposit = fields.credit or 0,
-    ssh_keys = {}, next_ssh = 71001, next_key = 90231, since = self.time}
+  local account = { id = fields.id, username = fields.username, email = fields.email, deposit = fields.credit
+    or 0, ssh_keys = {}, next_ssh = 71001, next_key = 90231, since = self.time }
   self.accounts[account.id] = account
   for _, key in ipairs(fields.keys or {}) do
-    self:add_key(account, key, {kind = "account", cloud = fields.cloud or nil})
+    self:add_key(account, key, { kind = "account", cloud = fields.cloud or nil })
   end
   return account
 end
 
 function world:add_key(account, text, fields)
-  local row = {id = account.next_key, text = text, account = account.id, kind = fields.kind, instance = fields.instance,
-    permissions = fields.permissions, name = fields.name, cloud = fields.cloud}
+  local row = { id = account.next_key, text = text, account = account.id, kind = fields.kind,
+    instance = fields.instance, permissions = fields.permissions, name = fields.name, cloud = fields.cloud }
   account.next_key = account.next_key + 1
   self.keys[text] = row
   return row
@@ -137,7 +143,7 @@ end
 
 function world:at(when, fn, ...)
   self.event_number = self.event_number + 1
-  local event = {at = when, n = self.event_number, fn = fn, args = table.pack(...)}
+  local event = { at = when, n = self.event_number, fn = fn, args = table.pack(...) }
   local place = #self.events + 1
   while place > 1 and self.events[place - 1].at > when do
     place = place - 1

@@ -9,10 +9,10 @@
 -- happen(world, what, instance), texts(instance) sent to a machine,
 -- restock(world)|nil when the faults are over, leftovers(world) → names of what exists around machines.
 local json = require "base.json"
-local lambda = require "cloudsim.lambda"
-local lambda_control = require "cloudsim.lambda_control"
-local life = require "cloudsim.life"
-local vast = require "cloudsim.vast"
+local lambda = require "cloudsim.lambda.handler"
+local lambda_control = require "cloudsim.lambda.control"
+local life = require "cloudsim.vast.life"
+local vast = require "cloudsim.vast.handler"
 
 local function call(handler, world, method, path, key, body, peer)
   return handler({ method = method, path = path, query = {}, headers = { authorization = "Bearer " .. tostring(key), ["user-agent"] = "continueplz/1" },

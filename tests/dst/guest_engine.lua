@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The model server of a machine of the replaced world, behind the tunnel.
 local json = require "base.json"
-local models = require "cloudsim.models"
+local models = require "cloudsim.registry.models"
 
 -- The machine fetches something from the Internet.
 local function fetched(self, bytes)

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- A virtual machine's way to its guest: what cloud-init makes of the user data (docs/lua.md, delivery). The rest is dst/guest.lua.
-local firewall = require "cloudsim.lambda_firewall"
+local firewall = require "cloudsim.lambda.firewall"
 local json = require "base.json"
 
 local CLOUD_INIT = 12 -- seconds from the machine's programs to runcmd

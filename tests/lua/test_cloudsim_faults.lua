@@ -7,7 +7,7 @@ return function(t)
   local simulated = loader.new{host = host, scripts = {t.root}, user = false}
   local testing = simulated.require("cloudsim.testing")
   local faults = simulated.require("cloudsim.faults")
-  local models = simulated.require("cloudsim.models")
+  local models = simulated.require("cloudsim.registry.models")
   local sorted = simulated.require("base.sorted")
   local files = require "base.files"
 

@@ -5,11 +5,11 @@ local loader = require "sandbox.loader"
 
 return function(t)
   local simulated = loader.new{host = host, scripts = {t.root}, user = false}
-  local api = simulated.require("cloudsim.ollama.api")
+  local api = simulated.require("cloudsim.machine.ollama.api")
   local json = simulated.require("base.json")
-  local models = simulated.require("cloudsim.models")
+  local models = simulated.require("cloudsim.registry.models")
   local sorted = simulated.require("base.sorted")
-  local store = simulated.require("cloudsim.ollama.store")
+  local store = simulated.require("cloudsim.machine.ollama.store")
 
   -- An Ollama whose time passes only when it sleeps; `given` fields replace those of env.
   local function ollama(given, dir)

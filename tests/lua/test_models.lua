@@ -154,7 +154,7 @@ return function(t)
 
   t:case("the simulated registry's weights say what the table says", function()
     local simulated = loader.new { host = host, scripts = { t.root }, user = false }
-    local registry, library = simulated.require "cloudsim.registry", simulated.require "cloudsim.models"
+    local registry, library = simulated.require "cloudsim.registry.handler", simulated.require "cloudsim.registry.models"
     local world = { tick = function() end, note = function() end, faults = { take = function() end } }
     local count = 0
     for _, row in ipairs(library.list) do
