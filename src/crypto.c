@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* host.crypto: random bytes, X25519 keys that Lua cannot copy by accident, Ed25519 keys that nobody holds, hashes, encodings. */
+/* host.crypto: random bytes, X25519 keys that Lua cannot copy by accident, Ed25519 keys that nobody holds,
+ * hashes, encodings. */
 #include <sodium.h>
 #include <string.h>
 
@@ -17,16 +18,10 @@ struct key {
     unsigned char *secret; /* guarded memory of libsodium; NULL: closed */
 };
 
-static bool keys_made;
-
 /* libsodium is started by what needs its random numbers or guarded memory; hashes and encodings do not. */
 static void start_sodium(lua_State *L) {
     if (sodium_init() < 0)
         luaL_error(L, "libsodium cannot be started");
-}
-
-bool crypto_used(void) {
-    return keys_made;
 }
 
 static struct key *check_key(lua_State *L, int index) {
@@ -60,7 +55,6 @@ static bool decode(unsigned char *out, size_t most, const char *text, size_t len
 static int push_base64(lua_State *L, const unsigned char *data, size_t length) {
     size_t size = sodium_base64_encoded_len(length, sodium_base64_VARIANT_ORIGINAL);
     luaL_Buffer b;
-
     sodium_bin2base64(luaL_buffinitsize(L, &b, size), size, data, length, sodium_base64_VARIANT_ORIGINAL);
     luaL_pushresultsize(&b, size - 1);
     return 1;
@@ -70,9 +64,7 @@ static int crypto_key(lua_State *L) {
     size_t length = 0, size = 0;
     const char *text = luaL_optlstring(L, 1, NULL, &length);
     start_sodium(L);
-    keys_made = true;
     struct key *key = lua_newuserdatauv(L, sizeof *key, 0);
-
     key->secret = NULL;
     luaL_setmetatable(L, KEY);
     key->secret = sodium_malloc(KEY_LEN);
@@ -80,7 +72,8 @@ static int crypto_key(lua_State *L) {
         return host_fail(L, "full", "no memory for a key");
     if (text) {
         if (!decode(key->secret, KEY_LEN, text, length, &size) || size != KEY_LEN)
-            return host_fail(L, "invalid", "not a private key: %zu characters instead of 44 of base64", length);
+            return host_fail(L, "invalid", "not a private key: %zu characters instead of 44 of base64",
+                             length);
         return 1;
     }
     randombytes_buf(key->secret, KEY_LEN);
@@ -97,7 +90,6 @@ static int key_public(lua_State *L) {
 
 static int key_secret(lua_State *L) {
     char text[KEY_TEXT];
-
     sodium_bin2base64(text, sizeof text, check_key(L, 1)->secret, KEY_LEN, sodium_base64_VARIANT_ORIGINAL);
     log_hide(text, sizeof text - 1);
     lua_pushstring(L, text);
@@ -105,7 +97,8 @@ static int key_secret(lua_State *L) {
     return 1;
 }
 
-/* A fresh Ed25519 public key whose private half is gone when this returns: for a door that nobody is to open. */
+/* A fresh Ed25519 public key whose private half is gone when this returns: for a door that nobody is to
+ * open. */
 static int crypto_sealed(lua_State *L) {
     unsigned char public[crypto_sign_PUBLICKEYBYTES], secret[crypto_sign_SECRETKEYBYTES];
     crypto_sign_keypair(public, secret);
@@ -117,7 +110,6 @@ static int crypto_sealed(lua_State *L) {
 static int crypto_random(lua_State *L) {
     lua_Integer n = luaL_checkinteger(L, 1);
     luaL_Buffer b;
-
     luaL_argcheck(L, n >= 0 && n <= RANDOM_MOST, 1, "must be from 0 to 1048576");
     start_sodium(L);
     randombytes_buf(luaL_buffinitsize(L, &b, (size_t)n), (size_t)n);
@@ -131,7 +123,6 @@ static int crypto_digest(lua_State *L) {
     size_t length, size = 32;
     const char *data = luaL_checklstring(L, 2, &length);
     unsigned char out[64];
-
     if (which == 0) {
         crypto_hash_sha256(out, (const unsigned char *)data, length);
     } else if (which == 1) {
@@ -148,8 +139,8 @@ static int crypto_hex(lua_State *L) {
     size_t length;
     const char *data = luaL_checklstring(L, 1, &length);
     luaL_Buffer b;
-
-    sodium_bin2hex(luaL_buffinitsize(L, &b, 2 * length + 1), 2 * length + 1, (const unsigned char *)data, length);
+    sodium_bin2hex(luaL_buffinitsize(L, &b, 2 * length + 1), 2 * length + 1, (const unsigned char *)data,
+                   length);
     luaL_pushresultsize(&b, 2 * length);
     return 1;
 }
@@ -165,7 +156,6 @@ static int crypto_unbase64(lua_State *L) {
     const char *text = luaL_checklstring(L, 1, &length);
     luaL_Buffer b;
     char *out = luaL_buffinitsize(L, &b, length / 4 * 3 + 3);
-
     if (!decode((unsigned char *)out, length / 4 * 3 + 3, text, length, &size))
         return host_fail(L, "invalid", "not base64 with padding: %zu characters", length);
     luaL_pushresultsize(&b, size);
@@ -175,30 +165,19 @@ static int crypto_unbase64(lua_State *L) {
 static int crypto_equal(lua_State *L) {
     size_t a_length, b_length;
     const char *a = luaL_checklstring(L, 1, &a_length), *b = luaL_checklstring(L, 2, &b_length);
-
     lua_pushboolean(L, a_length == b_length && sodium_memcmp(a, b, a_length) == 0);
     return 1;
 }
 
 static const luaL_Reg methods[] = {
-    {"public", key_public},
-    {"secret", key_secret},
-    {"close", key_close},
-    {"__gc", key_close},
-    {"__close", key_close},
-    {NULL, NULL},
+    {"public", key_public}, {"secret", key_secret}, {"close", key_close},
+    {"__gc", key_close},    {"__close", key_close}, {NULL, NULL},
 };
 
 static const luaL_Reg functions[] = {
-    {"random", crypto_random},
-    {"key", crypto_key},
-    {"sealed", crypto_sealed},
-    {"hash", crypto_digest},
-    {"hex", crypto_hex},
-    {"base64", crypto_base64},
-    {"unbase64", crypto_unbase64},
-    {"equal", crypto_equal},
-    {NULL, NULL},
+    {"random", crypto_random},     {"key", crypto_key},     {"sealed", crypto_sealed},
+    {"hash", crypto_digest},       {"hex", crypto_hex},     {"base64", crypto_base64},
+    {"unbase64", crypto_unbase64}, {"equal", crypto_equal}, {NULL, NULL},
 };
 
 int luaopen_host_crypto(lua_State *L) {

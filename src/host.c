@@ -36,14 +36,16 @@ static const struct {
     int err;
     const char *code;
 } codes[] = {
-    {ENOENT, "missing"},        {ESRCH, "missing"},         {ENOTDIR, "missing"},       {EEXIST, "exists"},
-    {ENOTEMPTY, "exists"},      {EACCES, "permissions"},    {EPERM, "permissions"},     {EROFS, "permissions"},
-    {ELOOP, "permissions"},     {EBUSY, "busy"},            {EADDRINUSE, "busy"},       {ETXTBSY, "busy"},
-    {ENOSPC, "full"},           {EDQUOT, "full"},           {EAGAIN, "again"},          {EINTR, "again"},
-    {EINPROGRESS, "again"},     {EPIPE, "closed"},          {EBADF, "closed"},          {ECONNRESET, "reset"},
-    {ECONNABORTED, "reset"},    {ECONNREFUSED, "refused"},  {ETIMEDOUT, "timeout"},     {EFBIG, "toolarge"},
-    {EMSGSIZE, "toolarge"},     {E2BIG, "toolarge"},        {EHOSTUNREACH, "route"},    {ENETUNREACH, "route"},
-    {ENETDOWN, "route"},        {EADDRNOTAVAIL, "connect"},
+    {ENOENT, "missing"},       {ESRCH, "missing"},     {ENOTDIR, "missing"},
+    {EEXIST, "exists"},        {ENOTEMPTY, "exists"},  {EACCES, "permissions"},
+    {EPERM, "permissions"},    {EROFS, "permissions"}, {ELOOP, "permissions"},
+    {EBUSY, "busy"},           {EADDRINUSE, "busy"},   {ETXTBSY, "busy"},
+    {ENOSPC, "full"},          {EDQUOT, "full"},       {EAGAIN, "again"},
+    {EINTR, "again"},          {EINPROGRESS, "again"}, {EPIPE, "closed"},
+    {EBADF, "closed"},         {ECONNRESET, "reset"},  {ECONNABORTED, "reset"},
+    {ECONNREFUSED, "refused"}, {ETIMEDOUT, "timeout"}, {EFBIG, "toolarge"},
+    {EMSGSIZE, "toolarge"},    {E2BIG, "toolarge"},    {EHOSTUNREACH, "route"},
+    {ENETUNREACH, "route"},    {ENETDOWN, "route"},    {EADDRNOTAVAIL, "connect"},
 };
 
 int host_fail(lua_State *L, const char *code, const char *fmt, ...) {

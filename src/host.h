@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the primitive libraries share: the table of libraries, failures, ids and events. */
-#ifndef CPLZ_HOST_H
-#define CPLZ_HOST_H
+#pragma once
 
 #include <lauxlib.h>
 #include <lua.h>
@@ -10,7 +9,6 @@
 
 #include "loop.h"
 #include "version.h"
-
 
 /* Pushes nil, sentence, code and returns 3: what the world refused. */
 int host_fail(lua_State *L, const char *code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
@@ -22,8 +20,9 @@ struct loop *host_loop(void);
 /* A fresh id, never reused in this process; 0 is the id of signals. */
 lua_Integer host_next_id(void);
 
-/* To be called from loop callbacks only (that is, inside host.loop.wait): pushes {id=, kind=} on the waiting state, which is returned
- * so that the caller can set more fields; host_event_end appends it to the events of this wait. */
+/* To be called from loop callbacks only (that is, inside host.loop.wait): pushes {id=, kind=} on the waiting
+ * state, which is returned so that the caller can set more fields; host_event_end appends it to the events of
+ * this wait. */
 lua_State *host_event_begin(lua_Integer id, const char *kind);
 void host_event_end(lua_State *L);
 
@@ -33,24 +32,24 @@ const char *host_need_string(lua_State *L, int table, const char *field, size_t 
 lua_Number host_opt_number(lua_State *L, int table, const char *field, lua_Number fallback);
 bool host_opt_bool(lua_State *L, int table, const char *field, bool fallback);
 
-/* The file descriptor of a net socket userdata at `index`, raising on anything else or a closed one (net.c). */
+/* The file descriptor of a net socket userdata at `index`, raising on anything else or a closed one
+ * (net.c). */
 int net_checkfd(lua_State *L, int index);
 /* Pushes a new socket userdata that owns `fd` (already non-blocking, close-on-exec) (net.c). */
 void net_pushfd(lua_State *L, int fd);
 /* Copies the 32 private bytes of a crypto key userdata (crypto.c). */
 void crypto_checkkey(lua_State *L, int index, unsigned char out[32]);
-/* Was a key ever made? They are wiped by the end of the Lua state (crypto.c). */
-bool crypto_used(void);
 /* Registers a secret for redaction (log.c). */
 void log_hide(const char *secret, size_t len);
 /* Wipes and forgets the secrets (log.c). */
 void log_forget(void);
 /* Pushes `text` with every hidden secret replaced by [hidden] (log.c). */
 void log_push_redacted(lua_State *L, const char *text, size_t len);
-/* To be called just before a descriptor that loop.watch may know is closed: its watches fire, so that no task sleeps for ever and
- * a reused number wakes nobody (wait.c). */
+/* To be called just before a descriptor that loop.watch may know is closed: its watches fire, so that no task
+ * sleeps for ever and a reused number wakes nobody (loop_lua.c). */
 void wait_fd_closing(int fd);
-/* Collects ended children and appends their exit events; called inside host.loop.wait after SIGCHLD (process.c). */
+/* Collects ended children and appends their exit events; called inside host.loop.wait after SIGCHLD
+ * (process.c). */
 void process_reap(void);
 /* The name of a signal without SIG ("INT"), or NULL; and the number of such a name, or -1 (process.c). */
 const char *process_signal_name(int number);
@@ -59,12 +58,9 @@ const char *process_signal_name(int number);
 void terminal_restore(void);
 int process_signal_number(const char *name);
 
-/* Pushes the function of the script NAME ("main.lua"): from the directories of $CONTINUEPLZ_SCRIPTS, else the embedded lua/NAME.
- * Returns false with a sentence pushed (script.c). */
+/* Pushes the function of the script NAME ("main.lua"): from the directories of $CONTINUEPLZ_SCRIPTS, else the
+ * embedded lua/NAME. Returns false with a sentence pushed (script.c). */
 bool script_load(lua_State *L, const char *name);
-/* The allocator of the program's one Lua state. memory_ending is to be called before that is closed: nothing is reused from then on (memory.c). */
-void *memory_resize(void *unused, void *block, size_t old, size_t size);
-void memory_ending(void);
 /* Pushes the host table (host.c). */
 void host_open(lua_State *L);
 
@@ -80,5 +76,3 @@ int luaopen_host_log(lua_State *L);
 int luaopen_host_terminal(lua_State *L);
 int luaopen_host_script(lua_State *L);
 int luaopen_host_tunnel(lua_State *L);
-
-#endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* host.http: the multi interface of libcurl driven by the loop. All happens inside host.loop.wait; there is no thread of ours. */
+/* host.http: the multi interface of libcurl driven by the loop. All happens inside host.loop.wait; there is
+ * no thread of ours. */
 #include <stdlib.h>
 
 #include "http_transfer.h"
@@ -57,7 +58,6 @@ static void report_pieces(struct http *http) {
 static void report_finished(struct http *http) {
     CURLMsg *message;
     int left;
-
     while ((message = http->curl->curl_multi_info_read(http->multi, &left))) {
         struct http_transfer *t = NULL;
         CURLcode rc = message->data.result;
@@ -72,7 +72,6 @@ static void report_finished(struct http *http) {
 static void act(struct http *http, curl_socket_t fd, int ready) {
     int running;
     CURLMcode rc = http->curl->curl_multi_socket_action(http->multi, fd, ready, &running);
-
     report_pieces(http);
     report_finished(http);
     while (rc != CURLM_OK && http->transfers) { /* out of memory: libcurl would never come back to them */
@@ -84,7 +83,6 @@ static void act(struct http *http, curl_socket_t fd, int ready) {
 static void on_ready(void *arg, unsigned ready) {
     struct http_watch *w = arg;
     int bits = 0;
-
     if (ready & (LOOP_READ | LOOP_ERROR)) /* libcurl finds out about an error by reading or writing */
         bits |= CURL_CSELECT_IN;
     if (ready & (LOOP_WRITE | LOOP_ERROR))
@@ -98,7 +96,6 @@ static void on_time(void *arg) {
 
 static void on_idle(void *arg) {
     struct http_transfer *t = arg;
-
     if (loop_now() - t->active < t->idle) {
         loop_timer_set(t->idle_timer, t->active + t->idle);
         return;
@@ -118,7 +115,6 @@ static void drop_watch(struct http *http, struct http_watch *w) {
 
 static struct http_watch *add_watch(struct http *http, curl_socket_t fd, unsigned interest) {
     struct http_watch *w = malloc(sizeof *w);
-
     if (!w)
         return NULL;
     *w = (struct http_watch){.http = http, .fd = fd, .next = http->watches};
@@ -136,7 +132,6 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *at
     struct http *http = arg;
     struct http_watch *w = attached;
     unsigned interest = (what & CURL_POLL_IN ? LOOP_READ : 0u) | (what & CURL_POLL_OUT ? LOOP_WRITE : 0u);
-
     (void)easy;
     if (what == CURL_POLL_REMOVE) {
         if (w)
@@ -180,10 +175,11 @@ static bool open_all(struct http *http, const char **why) {
     *why = "no memory for HTTP";
     http->timer = loop_timer(host_loop(), on_time, http);
     http->multi = http->timer ? http->curl->curl_multi_init() : NULL;
-    if (http->multi && http->curl->curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK
-        && http->curl->curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http) == CURLM_OK
-        && http->curl->curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_timer) == CURLM_OK
-        && http->curl->curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http) == CURLM_OK)
+    if (http->multi &&
+        http->curl->curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK &&
+        http->curl->curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http) == CURLM_OK &&
+        http->curl->curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_timer) == CURLM_OK &&
+        http->curl->curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http) == CURLM_OK)
         return true;
     close_all(http);
     return false;
@@ -211,7 +207,6 @@ static int http_start(lua_State *L) {
     struct http_options options;
     const char *code, *reason;
     char why[512];
-
     http_read_options(L, &options);
     if (!open_all(http, &reason))
         return host_fail(L, "missing", "%s", reason);
@@ -229,7 +224,6 @@ static int http_start(lua_State *L) {
 static int http_cancel(lua_State *L) {
     struct http *http = lua_touserdata(L, lua_upvalueindex(1));
     lua_Integer id = luaL_checkinteger(L, 1);
-
     for (struct http_transfer *t = http->transfers; t; t = t->next) {
         if (t->id != id)
             continue;

@@ -35,10 +35,12 @@ void http_stop(struct http_transfer *t, const char *code, const char *fmt, ...) 
     t->code = code;
 }
 
-static size_t take(struct http_transfer *t, struct http_buffer *b, size_t *total, size_t most, const char *data, size_t length) {
+static size_t take(struct http_transfer *t, struct http_buffer *b, size_t *total, size_t most,
+                   const char *data, size_t length) {
     t->active = loop_now();
     if (length > most - *total) {
-        http_stop(t, "toolarge", "the answer's %s is larger than %zu bytes", b == &t->head ? "header" : "body", most);
+        http_stop(t, "toolarge", "the answer's %s is larger than %zu bytes",
+                  b == &t->head ? "header" : "body", most);
         return 0;
     }
     *total += length;
@@ -61,7 +63,8 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg) {
     return take(t, &t->body, &t->body_total, t->body_most, data, size * count);
 }
 
-static int on_progress(void *arg, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up) {
+static int on_progress(void *arg, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
+                       curl_off_t up) {
     struct http_transfer *t = arg;
     (void)down_total, (void)up_total;
     if (down + up != t->moved) {
@@ -81,11 +84,11 @@ static int on_connection(void *arg, char *ip, char *local_ip, int port, int loca
 }
 
 bool http_answer_prepare(struct http_transfer *t) {
-    return HTTP_SET(t, CURLOPT_HEADERFUNCTION, on_header) && HTTP_SET(t, CURLOPT_HEADERDATA, t)
-        && HTTP_SET(t, CURLOPT_WRITEFUNCTION, on_body) && HTTP_SET(t, CURLOPT_WRITEDATA, t)
-        && HTTP_SET(t, CURLOPT_PREREQFUNCTION, on_connection) && HTTP_SET(t, CURLOPT_PREREQDATA, t)
-        && HTTP_SET(t, CURLOPT_XFERINFOFUNCTION, on_progress) && HTTP_SET(t, CURLOPT_XFERINFODATA, t)
-        && HTTP_SET(t, CURLOPT_NOPROGRESS, 0L) && HTTP_SET(t, CURLOPT_ERRORBUFFER, t->error);
+    return HTTP_SET(t, CURLOPT_HEADERFUNCTION, on_header) && HTTP_SET(t, CURLOPT_HEADERDATA, t) &&
+           HTTP_SET(t, CURLOPT_WRITEFUNCTION, on_body) && HTTP_SET(t, CURLOPT_WRITEDATA, t) &&
+           HTTP_SET(t, CURLOPT_PREREQFUNCTION, on_connection) && HTTP_SET(t, CURLOPT_PREREQDATA, t) &&
+           HTTP_SET(t, CURLOPT_XFERINFOFUNCTION, on_progress) && HTTP_SET(t, CURLOPT_XFERINFODATA, t) &&
+           HTTP_SET(t, CURLOPT_NOPROGRESS, 0L) && HTTP_SET(t, CURLOPT_ERRORBUFFER, t->error);
 }
 
 static bool is_blank(char c) {
@@ -123,10 +126,10 @@ static void add_value(lua_State *L, const char *separator, const char *value, co
     lua_rawset(L, -4);
 }
 
-/* Pushes a table of lowercase names; repeated ones are joined, a line that starts with a blank continues the one before. */
+/* Pushes a table of lowercase names; repeated ones are joined, a line that starts with a blank continues the
+ * one before. */
 static void push_headers(lua_State *L, const char *text, size_t length) {
     const char *end = text + length;
-
     lua_newtable(L);
     lua_pushnil(L); /* the name of the line before */
     while (text < end) {
@@ -178,16 +181,29 @@ static const struct {
     CURLcode rc;
     const char *code;
 } codes[] = {
-    {CURLE_OPERATION_TIMEDOUT, "timeout"}, {CURLE_COULDNT_RESOLVE_HOST, "resolve"}, {CURLE_COULDNT_RESOLVE_PROXY, "resolve"},
-    {CURLE_COULDNT_CONNECT, "connect"},    {CURLE_PROXY, "connect"},                {CURLE_PEER_FAILED_VERIFICATION, "tls"},
-    {CURLE_SSL_CONNECT_ERROR, "tls"},      {CURLE_SSL_CACERT_BADFILE, "tls"},       {CURLE_SSL_CERTPROBLEM, "tls"},
-    {CURLE_SSL_CIPHER, "tls"},             {CURLE_SSL_ISSUER_ERROR, "tls"},         {CURLE_SSL_INVALIDCERTSTATUS, "tls"},
-    {CURLE_SSL_ENGINE_INITFAILED, "tls"},  {CURLE_SSL_SHUTDOWN_FAILED, "tls"},      {CURLE_SEND_ERROR, "reset"},
-    {CURLE_RECV_ERROR, "reset"},           {CURLE_GOT_NOTHING, "closed"},           {CURLE_PARTIAL_FILE, "closed"},
+    {CURLE_OPERATION_TIMEDOUT, "timeout"},
+    {CURLE_COULDNT_RESOLVE_HOST, "resolve"},
+    {CURLE_COULDNT_RESOLVE_PROXY, "resolve"},
+    {CURLE_COULDNT_CONNECT, "connect"},
+    {CURLE_PROXY, "connect"},
+    {CURLE_PEER_FAILED_VERIFICATION, "tls"},
+    {CURLE_SSL_CONNECT_ERROR, "tls"},
+    {CURLE_SSL_CACERT_BADFILE, "tls"},
+    {CURLE_SSL_CERTPROBLEM, "tls"},
+    {CURLE_SSL_CIPHER, "tls"},
+    {CURLE_SSL_ISSUER_ERROR, "tls"},
+    {CURLE_SSL_INVALIDCERTSTATUS, "tls"},
+    {CURLE_SSL_ENGINE_INITFAILED, "tls"},
+    {CURLE_SSL_SHUTDOWN_FAILED, "tls"},
+    {CURLE_SEND_ERROR, "reset"},
+    {CURLE_RECV_ERROR, "reset"},
+    {CURLE_GOT_NOTHING, "closed"},
+    {CURLE_PARTIAL_FILE, "closed"},
 };
 
 static const char *code_of(CURLcode rc, bool ready) {
-    if (!ready && (rc == CURLE_SEND_ERROR || rc == CURLE_RECV_ERROR || rc == CURLE_GOT_NOTHING)) /* the proxy's refusal */
+    if (!ready && (rc == CURLE_SEND_ERROR || rc == CURLE_RECV_ERROR ||
+                   rc == CURLE_GOT_NOTHING)) /* the proxy's refusal */
         return "connect";
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
         if (codes[i].rc == rc)

@@ -14,11 +14,13 @@ static const char *const names[] = {
     "/opt/homebrew/opt/curl/lib/libcurl.4.dylib",
     "/usr/local/opt/curl/lib/libcurl.4.dylib",
 #else
-    "libcurl.so.4", "libcurl-gnutls.so.4",
+    "libcurl.so.4",
+    "libcurl-gnutls.so.4",
 #endif
 };
 
-#define WAY_OUT "install it: libcurl4 (Debian, Ubuntu: apt install libcurl4), curl (Homebrew: brew install curl)"
+#define WAY_OUT \
+    "install it: libcurl4 (Debian, Ubuntu: apt install libcurl4), curl (Homebrew: brew install curl)"
 
 static char reason[512];
 
@@ -31,11 +33,11 @@ static bool find_all(struct http_curl *curl, void *library) {
         HTTP_CURL_FUNCTIONS(ROW)
 #undef ROW
     };
-
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         *(void **)wanted[i].place = dlsym(library, wanted[i].name);
         if (!*(void **)wanted[i].place) {
-            snprintf(reason, sizeof reason, "libcurl has no %s: at least 7.85 is needed; " WAY_OUT, wanted[i].name);
+            snprintf(reason, sizeof reason, "libcurl has no %s: at least 7.85 is needed; " WAY_OUT,
+                     wanted[i].name);
             return false;
         }
     }
@@ -49,11 +51,13 @@ static bool usable(const struct http_curl *curl) {
     }
     const curl_version_info_data *info = curl->curl_version_info(CURLVERSION_NOW);
     if (info->version_num < OLDEST) {
-        snprintf(reason, sizeof reason, "libcurl %s is too old: at least 7.85 is needed; " WAY_OUT, info->version);
+        snprintf(reason, sizeof reason, "libcurl %s is too old: at least 7.85 is needed; " WAY_OUT,
+                 info->version);
         return false;
     }
     if (!(info->features & CURL_VERSION_SSL) || !(info->features & CURL_VERSION_ASYNCHDNS)) {
-        snprintf(reason, sizeof reason, "libcurl %s has no TLS or no resolver that does not block; " WAY_OUT, info->version);
+        snprintf(reason, sizeof reason, "libcurl %s has no TLS or no resolver that does not block; " WAY_OUT,
+                 info->version);
         return false;
     }
     return true;
@@ -61,20 +65,19 @@ static bool usable(const struct http_curl *curl) {
 
 static bool load(struct http_curl *curl) {
     void *library = NULL;
-
     for (size_t i = 0; i < sizeof names / sizeof *names && !library; i++)
         library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
     if (!library) {
         snprintf(reason, sizeof reason, "libcurl cannot be loaded; " WAY_OUT " (%s)", dlerror());
         return false;
     }
-    return find_all(curl, library) && usable(curl); /* never unloaded: its TLS library has exit handlers and threads */
+    return find_all(curl, library) &&
+           usable(curl); /* never unloaded: its TLS library has exit handlers and threads */
 }
 
 const struct http_curl *http_curl_load(const char **why) {
     static struct http_curl curl;
     static enum { UNTRIED, LOADED, FAILED } state;
-
     if (state == UNTRIED)
         state = load(&curl) ? LOADED : FAILED;
     *why = reason;

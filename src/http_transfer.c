@@ -28,10 +28,10 @@ static lua_Number read_seconds(lua_State *L, const char *field, lua_Number fallb
     return seconds;
 }
 
-/* Raises unless every header is "Name: value" on one line; values may be secret, so only the number is told. */
+/* Raises unless every header is "Name: value" on one line; values may be secret, so only the number is
+ * told. */
 static int read_headers(lua_State *L) {
     int type = lua_getfield(L, 1, "headers"), count = 0;
-
     if (type != LUA_TNIL && type != LUA_TTABLE)
         luaL_error(L, "field 'headers': table expected");
     if (type == LUA_TTABLE)
@@ -40,7 +40,8 @@ static int read_headers(lua_State *L) {
         size_t length;
         const char *line = lua_rawgeti(L, -1, i) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
         const char *colon = line ? strchr(line, ':') : NULL;
-        if (!colon || !is_token(line, (size_t)(colon - line)) || strlen(line) != length || strpbrk(line, "\r\n"))
+        if (!colon || !is_token(line, (size_t)(colon - line)) || strlen(line) != length ||
+            strpbrk(line, "\r\n"))
             luaL_error(L, "field 'headers': number %d is not \"Name: value\"", i);
         lua_pop(L, 1);
     }
@@ -71,7 +72,8 @@ void http_read_options(lua_State *L, struct http_options *o) {
     lua_pop(L, 1);
     if (!o->url)
         luaL_error(L, "field 'url' is missing");
-    if (!is_token(o->method, strlen(o->method)) || strlen(o->method) >= sizeof ((struct http_transfer *)0)->method)
+    if (!is_token(o->method, strlen(o->method)) ||
+        strlen(o->method) >= sizeof((struct http_transfer *)0)->method)
         luaL_error(L, "field 'method': not a method");
     if (o->body && strcmp(o->method, "HEAD") == 0)
         luaL_error(L, "a HEAD request has no body");
@@ -81,13 +83,13 @@ void http_read_options(lua_State *L, struct http_options *o) {
         luaL_error(L, "field 'max_bytes': a number of bytes is required");
 }
 
-/* Loopback and the inside of the tunnel: what plain http may reach, and no proxy must. `host` is what libcurl will connect to. */
+/* Loopback and the inside of the tunnel: what plain http may reach, and no proxy must. `host` is what libcurl
+ * will connect to. */
 static bool is_local(const char *host) {
     struct in_addr v4;
     struct in6_addr v6;
     char inner[64];
     size_t length = strlen(host);
-
     if (strcmp(host, "localhost") == 0) /* libcurl itself resolves it to loopback */
         return true;
     if (inet_pton(AF_INET, host, &v4) == 1)
@@ -108,20 +110,20 @@ static char *url_part(struct http_transfer *t, CURLUPart part) {
 static void complain_url(const struct http_transfer *t, const char *url, const char *reason, char *why) {
     char shown[200];
     size_t length = strcspn(url, "?#");
-
     length = length < sizeof shown ? length : sizeof shown - 1;
     for (size_t i = 0; i < length; i++)
         shown[i] = (char)((unsigned char)url[i] < ' ' || url[i] == 127 ? '?' : url[i]);
     shown[length] = '\0';
-    snprintf(why, 512, "%s \"%s\": not a usable URL: %s", t->method, strchr(url, '@') ? "..." : shown, reason);
+    snprintf(why, 512, "%s \"%s\": not a usable URL: %s", t->method, strchr(url, '@') ? "..." : shown,
+             reason);
 }
 
 /* Parses the URL with libcurl's parser, which the transfer then uses as well. */
 static bool parse_url(struct http_transfer *t, const struct http_options *o, const char **code, char *why) {
     t->url = t->curl->curl_url();
-    CURLUcode rc = t->url ? t->curl->curl_url_set(t->url, CURLUPART_URL, o->url, CURLU_DISALLOW_USER) : CURLUE_OUT_OF_MEMORY;
+    CURLUcode rc = t->url ? t->curl->curl_url_set(t->url, CURLUPART_URL, o->url, CURLU_DISALLOW_USER)
+                          : CURLUE_OUT_OF_MEMORY;
     char *text = rc == CURLUE_OK ? url_part(t, CURLUPART_URL) : NULL;
-
     if (text) {
         text[strcspn(text, "?#")] = '\0';
         t->shown = strdup(text);
@@ -140,17 +142,18 @@ static bool admit(struct http_transfer *t, const struct http_options *o, const c
     bool local = o->unix_path || (host && is_local(host));
     bool https = scheme && strcmp(scheme, "https") == 0;
     bool good = https || (local && scheme && strcmp(scheme, "http") == 0);
-
     t->curl->curl_free(scheme);
     t->curl->curl_free(host);
     if (!good) {
         *code = "insecure";
-        snprintf(why, 512, "%s %.300s: only https is allowed beyond this machine and its tunnel", t->method, t->shown);
+        snprintf(why, 512, "%s %.300s: only https is allowed beyond this machine and its tunnel", t->method,
+                 t->shown);
         return false;
     }
     if (local)
         return HTTP_SET(t, CURLOPT_PROXY, "") && HTTP_SET(t, CURLOPT_NOPROXY, "*");
-    return (!o->proxy || HTTP_SET(t, CURLOPT_PROXY, o->proxy)) && (!o->no_proxy || HTTP_SET(t, CURLOPT_NOPROXY, o->no_proxy));
+    return (!o->proxy || HTTP_SET(t, CURLOPT_PROXY, o->proxy)) &&
+           (!o->no_proxy || HTTP_SET(t, CURLOPT_NOPROXY, o->no_proxy));
 }
 
 static long milliseconds(lua_Number seconds) {
@@ -166,14 +169,14 @@ static int on_socket(void *arg, curl_socket_t fd, curlsocktype purpose) {
 static bool set_limits(struct http_transfer *t, const struct http_options *o) {
     t->body_most = (size_t)o->max_bytes;
     t->idle = (uint64_t)(o->idle_timeout * 1e9);
-    return HTTP_SET(t, CURLOPT_TIMEOUT_MS, milliseconds(o->timeout))
-        && HTTP_SET(t, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(o->connect_timeout));
+    return HTTP_SET(t, CURLOPT_TIMEOUT_MS, milliseconds(o->timeout)) &&
+           HTTP_SET(t, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(o->connect_timeout));
 }
 
 static bool set_security(struct http_transfer *t, const struct http_options *o) {
-    bool ok = HTTP_SET(t, CURLOPT_PROTOCOLS_STR, "http,https") && HTTP_SET(t, CURLOPT_FOLLOWLOCATION, 0L)
-           && HTTP_SET(t, CURLOPT_SSL_VERIFYPEER, 1L) && HTTP_SET(t, CURLOPT_SSL_VERIFYHOST, 2L)
-           && HTTP_SET(t, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    bool ok = HTTP_SET(t, CURLOPT_PROTOCOLS_STR, "http,https") && HTTP_SET(t, CURLOPT_FOLLOWLOCATION, 0L) &&
+              HTTP_SET(t, CURLOPT_SSL_VERIFYPEER, 1L) && HTTP_SET(t, CURLOPT_SSL_VERIFYHOST, 2L) &&
+              HTTP_SET(t, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     if (ok && o->ca_file) /* only this one, not the system's directory beside it */
         ok = HTTP_SET(t, CURLOPT_CAINFO, o->ca_file) && HTTP_SET(t, CURLOPT_CAPATH, NULL);
     if (ok && o->ca_dir)
@@ -182,25 +185,27 @@ static bool set_security(struct http_transfer *t, const struct http_options *o) 
 }
 
 static bool set_manners(struct http_transfer *t, const struct http_options *o) {
-    bool fresh = o->fresh || t->via.directory >= 0; /* a path through a descriptor may mean something else later */
-    return HTTP_SET(t, CURLOPT_NOSIGNAL, 1L) && HTTP_SET(t, CURLOPT_TCP_KEEPALIVE, 1L)
-        && HTTP_SET(t, CURLOPT_SOCKOPTFUNCTION, on_socket)
-        /* HTTP/2 would share connections and resend refused streams on its own */
-        && HTTP_SET(t, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1)
-        && HTTP_SET(t, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L)
-        && HTTP_SET(t, CURLOPT_FRESH_CONNECT, (long)fresh) && HTTP_SET(t, CURLOPT_FORBID_REUSE, (long)fresh)
-        && (!o->compressed || HTTP_SET(t, CURLOPT_ACCEPT_ENCODING, ""))
+    bool fresh = o->fresh ||
+                 t->via.directory >= 0; /* a path through a descriptor may mean something else later */
+    return HTTP_SET(t, CURLOPT_NOSIGNAL, 1L) && HTTP_SET(t, CURLOPT_TCP_KEEPALIVE, 1L) &&
+           HTTP_SET(t, CURLOPT_SOCKOPTFUNCTION, on_socket)
+           /* HTTP/2 would share connections and resend refused streams on its own */
+           && HTTP_SET(t, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
+           HTTP_SET(t, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) &&
+           HTTP_SET(t, CURLOPT_FRESH_CONNECT, (long)fresh) &&
+           HTTP_SET(t, CURLOPT_FORBID_REUSE, (long)fresh) &&
+           (!o->compressed || HTTP_SET(t, CURLOPT_ACCEPT_ENCODING, ""))
 #if LIBCURL_VERSION_NUM >= 0x075700
-        /* ending a request must not wait for a resolver thread; an older library does not know the option */
-        && (HTTP_SET(t, CURLOPT_QUICK_EXIT, 1L) || true)
+           /* ending a request must not wait for a resolver thread; an older library does not know the
+            * option */
+           && (HTTP_SET(t, CURLOPT_QUICK_EXIT, 1L) || true)
 #endif
-        && (!o->unix_path || HTTP_SET(t, CURLOPT_UNIX_SOCKET_PATH, t->via.address.sun_path));
+           && (!o->unix_path || HTTP_SET(t, CURLOPT_UNIX_SOCKET_PATH, t->via.address.sun_path));
 }
 
 static bool set_request(struct http_transfer *t, const struct http_options *o) {
     static const char *const with_body[] = {"POST", "PUT", "PATCH"};
     bool body = o->body != NULL;
-
     if (strcmp(o->method, "HEAD") == 0)
         return HTTP_SET(t, CURLOPT_NOBODY, 1L);
     for (size_t i = 0; i < sizeof with_body / sizeof *with_body; i++)
@@ -213,8 +218,8 @@ static bool set_request(struct http_transfer *t, const struct http_options *o) {
         if (o->body_length)
             memcpy(t->upload.data, o->body, o->body_length);
         t->upload.data[o->body_length] = '\0';
-        if (!HTTP_SET(t, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)o->body_length)
-            || !HTTP_SET(t, CURLOPT_POSTFIELDS, t->upload.data))
+        if (!HTTP_SET(t, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)o->body_length) ||
+            !HTTP_SET(t, CURLOPT_POSTFIELDS, t->upload.data))
             return false;
     }
     return HTTP_SET(t, CURLOPT_CUSTOMREQUEST, t->method);
@@ -230,7 +235,6 @@ static bool add_header(struct http_transfer *t, const char *line) {
 static bool set_headers(lua_State *L, struct http_transfer *t, const struct http_options *o) {
     /* a name without a value takes back what libcurl would add; the caller's own lines come later */
     bool ok = add_header(t, "Expect:"), typed = false;
-
     lua_getfield(L, 1, "headers");
     for (int i = 1; ok && i <= o->headers; i++) {
         lua_rawgeti(L, -1, i);
@@ -261,8 +265,8 @@ static bool set_unix(struct http_transfer *t, const struct http_options *o, cons
     return !err;
 }
 
-struct http_transfer *http_transfer_new(lua_State *L, const struct http_curl *curl, const struct http_options *o,
-                                        const char **code, char why[512]) {
+struct http_transfer *http_transfer_new(lua_State *L, const struct http_curl *curl,
+                                        const struct http_options *o, const char **code, char why[512]) {
     struct http_transfer *t = calloc(1, sizeof *t);
 
     *code = "io";
@@ -275,9 +279,10 @@ struct http_transfer *http_transfer_new(lua_State *L, const struct http_curl *cu
     t->active = loop_now();
     memcpy(t->method, o->method, strlen(o->method) + 1);
     t->easy = curl->curl_easy_init();
-    if (t->easy && parse_url(t, o, code, why) && set_unix(t, o, code, why) && admit(t, o, code, why) && set_limits(t, o)
-        && set_security(t, o) && set_manners(t, o) && set_request(t, o) && set_headers(L, t, o) && http_answer_prepare(t)
-        && HTTP_SET(t, CURLOPT_CURLU, t->url) && HTTP_SET(t, CURLOPT_PRIVATE, t))
+    if (t->easy && parse_url(t, o, code, why) && set_unix(t, o, code, why) && admit(t, o, code, why) &&
+        set_limits(t, o) && set_security(t, o) && set_manners(t, o) && set_request(t, o) &&
+        set_headers(L, t, o) && http_answer_prepare(t) && HTTP_SET(t, CURLOPT_CURLU, t->url) &&
+        HTTP_SET(t, CURLOPT_PRIVATE, t))
         return t;
     http_transfer_free(t);
     return NULL;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One HTTP exchange of host.http: how it is set up (http_transfer.c) and what comes back (http_answer.c). */
-#ifndef CPLZ_HTTP_TRANSFER_H
-#define CPLZ_HTTP_TRANSFER_H
+#pragma once
 
 #include "host.h"
 #include "http_curl.h"
@@ -31,30 +30,32 @@ struct http_transfer {
     struct curl_slist *headers;
     struct net_unix via;
     char method[16];
-    char *shown;                   /* the URL without its query */
+    char *shown; /* the URL without its query */
     struct http_buffer upload;
     struct http_buffer head, body; /* received; with `stream`, body holds what Lua has not seen */
     size_t head_total, body_total, body_most;
     struct loop_timer *idle_timer;
-    uint64_t idle, active;         /* ns: the limit; loop_now() of the last byte either way */
-    curl_off_t moved;              /* bytes of the last progress report */
-    const char *code;              /* why we stopped it ourselves, or NULL */
+    uint64_t idle, active; /* ns: the limit; loop_now() of the last byte either way */
+    curl_off_t moved;      /* bytes of the last progress report */
+    const char *code;      /* why we stopped it ourselves, or NULL */
     bool stream;
-    bool ready;                    /* the connection stood, so that request bytes may have left */
-    char reason[96];               /* with `code`: the sentence */
+    bool ready;      /* the connection stood, so that request bytes may have left */
+    char reason[96]; /* with `code`: the sentence */
     char error[CURL_ERROR_SIZE];
 };
 
 /* Reads and checks the table at index 1; raises on misuse. */
 void http_read_options(lua_State *L, struct http_options *out);
-/* A transfer for the options, whose headers are read from the table at index 1; does not raise. NULL with *code and `why` set. */
-struct http_transfer *http_transfer_new(lua_State *L, const struct http_curl *curl, const struct http_options *o,
-                                        const char **code, char why[512]);
+/* A transfer for the options, whose headers are read from the table at index 1; does not raise. NULL with
+ * *code and `why` set. */
+struct http_transfer *http_transfer_new(lua_State *L, const struct http_curl *curl,
+                                        const struct http_options *o, const char **code, char why[512]);
 /* Frees it and wipes what it sent; it must not be in a multi handle any more. */
 void http_transfer_free(struct http_transfer *t);
 
 /* Notes that we end the exchange ourselves, and why. */
-void http_stop(struct http_transfer *t, const char *code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void http_stop(struct http_transfer *t, const char *code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 /* Sets the callbacks that collect the answer. */
 bool http_answer_prepare(struct http_transfer *t);
 /* Sets the fields of an event on the table at the top of the stack. */
@@ -64,5 +65,3 @@ void http_answer_done(lua_State *L, struct http_transfer *t);
 void http_answer_failed(lua_State *L, struct http_transfer *t, CURLcode rc);
 
 #define HTTP_SET(t, option, value) ((t)->curl->curl_easy_setopt((t)->easy, option, value) == CURLE_OK)
-
-#endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Locks that name their holder: process id, and what tells whether that number is still the same process and one of this computer. */
+/* Locks that name their holder: process id, and what tells whether that number is still the same process and
+ * one of this computer. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -18,7 +19,8 @@
 #include "host.h"
 
 #define LOCK_TYPE "host.state.lock"
-/* PID WORD BOOT SPACE START: always of one length over the old text, so that a lock works on a full disk. An older program reads the pid. */
+/* PID WORD BOOT SPACE START: always of one length over the old text, so that a lock works on a full disk. An
+ * older program reads the pid. */
 #define LOCK_TEXT "%-20ld %-11.11s %-36.36s %-20llu %-20llu\n"
 
 enum { LOCK_TRIES = 100, TEXT_MAX = 160, BOOT_MAX = 40 };
@@ -30,8 +32,8 @@ struct lock {
 /* A process as a lock names it; 0 and "-" are not known. */
 struct holder {
     long pid;
-    char word[12];          /* what it is at */
-    char boot[BOOT_MAX];    /* of the computer */
+    char word[12];            /* what it is at */
+    char boot[BOOT_MAX];      /* of the computer */
     unsigned long long space; /* its namespace of process ids */
     unsigned long long start; /* when it began, since the boot or 1970 */
 };
@@ -55,7 +57,9 @@ static void read_boot(char boot[BOOT_MAX]) {
         strcpy(boot, "-");
 }
 
-static unsigned long long space_of(void) { return 1; } /* there is only one */
+static unsigned long long space_of(void) {
+    return 1;
+} /* there is only one */
 
 static unsigned long long start_of(long pid) {
     int name[] = {CTL_KERN, KERN_PROC, KERN_PROC_PID, (int)pid};
@@ -63,7 +67,8 @@ static unsigned long long start_of(long pid) {
     size_t len = sizeof info;
     if (sysctl(name, 4, &info, &len, NULL, 0) != 0 || len != sizeof info)
         return 0;
-    return (unsigned long long)info.kp_proc.p_starttime.tv_sec * 1000000 + (unsigned long long)info.kp_proc.p_starttime.tv_usec;
+    return (unsigned long long)info.kp_proc.p_starttime.tv_sec * 1000000 +
+           (unsigned long long)info.kp_proc.p_starttime.tv_usec;
 }
 
 #else
@@ -107,7 +112,8 @@ static void read_holder(int fd, struct holder *holder) {
     ssize_t got = pread(fd, text, sizeof text - 1, 0);
     if (got <= 0)
         return;
-    if (sscanf(text, "%ld %11s %39s %llu %llu", &holder->pid, holder->word, holder->boot, &holder->space, &holder->start) != 5)
+    if (sscanf(text, "%ld %11s %39s %llu %llu", &holder->pid, holder->word, holder->boot, &holder->space,
+               &holder->start) != 5)
         memset(holder, 0, sizeof *holder), holder->pid = strtol(text, NULL, 10);
 }
 
@@ -121,7 +127,8 @@ static void write_holder(int fd, const char *word) {
         (void)errno;
 }
 
-/* Why the process that a lock names may be another one than the number here means; NULL when it is certainly that one. */
+/* Why the process that a lock names may be another one than the number here means; NULL when it is certainly
+ * that one. */
 static const char *stranger(const struct holder *holder) {
     struct holder self;
     ourselves(&self, "-");
@@ -134,7 +141,8 @@ static const char *stranger(const struct holder *holder) {
     return start_of(holder->pid) == holder->start ? NULL : "that number is another process now";
 }
 
-/* Takes the exclusive lock. Another's lock is told from the moment of an owner() look, which only shares. Returns 0 or errno. */
+/* Takes the exclusive lock. Another's lock is told from the moment of an owner() look, which only shares.
+ * Returns 0 or errno. */
 static int take(int fd) {
     for (int i = 0; i < LOCK_TRIES; i++) {
         if (flock(fd, LOCK_EX | LOCK_NB) == 0)
@@ -149,7 +157,8 @@ static int take(int fd) {
     return EWOULDBLOCK;
 }
 
-/* Opens and locks `path`, again when it was replaced meanwhile, and writes who holds it. Returns 0 or errno. */
+/* Opens and locks `path`, again when it was replaced meanwhile, and writes who holds it. Returns 0 or
+ * errno. */
 static int lock_file(struct lock *lock, const char *path, const char *word, struct holder *holder) {
     for (;;) {
         int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -230,7 +239,8 @@ static int lock_signal(lua_State *L) {
         return refused;
     const char *why = stranger(&holder);
     if (why)
-        return host_fail(L, "foreign", "%s: held by process %ld, which is not signalled: %s", path, holder.pid, why);
+        return host_fail(L, "foreign", "%s: held by process %ld, which is not signalled: %s", path,
+                         holder.pid, why);
     if (kill((pid_t)holder.pid, number) != 0)
         return host_fail_errno(L, errno, path);
     lua_pushboolean(L, true);
@@ -239,16 +249,16 @@ static int lock_signal(lua_State *L) {
 
 static const luaL_Reg methods[] = {
     {"__close", lock_release},
-    {"__gc",    lock_release},
+    {"__gc", lock_release},
     {"release", lock_release},
-    {NULL,      NULL},
+    {NULL, NULL},
 };
 
 static const luaL_Reg functions[] = {
-    {"lock",   lock_lock},
-    {"owner",  lock_owner},
+    {"lock", lock_lock},
+    {"owner", lock_owner},
     {"signal", lock_signal},
-    {NULL,     NULL},
+    {NULL, NULL},
 };
 
 void lock_functions(lua_State *L) {

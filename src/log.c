@@ -81,7 +81,8 @@ void log_push_redacted(lua_State *L, const char *text, size_t len) {
     luaL_pushresult(&out);
 }
 
-/* Adds `text` so that it stays on one line and moves no cursor; between quotes also quote and backslash are escaped. */
+/* Adds `text` so that it stays on one line and moves no cursor; between quotes also quote and backslash are
+ * escaped. */
 static void add_escaped(luaL_Buffer *out, const char *text, size_t len, bool quoted) {
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)text[i], next = i + 1 < len ? (unsigned char)text[i + 1] : 0;
@@ -164,11 +165,12 @@ static void remove_old(void) {
 /* The file at journal.path is the open one. */
 static bool still_there(void) {
     struct stat open_info, named;
-    return fstat(journal.fd, &open_info) == 0 && stat(journal.path, &named) == 0 && open_info.st_ino == named.st_ino &&
-           open_info.st_dev == named.st_dev;
+    return fstat(journal.fd, &open_info) == 0 && stat(journal.path, &named) == 0 &&
+           open_info.st_ino == named.st_ino && open_info.st_dev == named.st_dev;
 }
 
-/* Follows a rotation by another process, and rotates when the last record is of an earlier day than `today`. Returns 0 or errno. */
+/* Follows a rotation by another process, and rotates when the last record is of an earlier day than `today`.
+ * Returns 0 or errno. */
 static int follow_day(const char *today) {
     int err = still_there() ? 0 : open_file();
     struct stat info;
@@ -307,12 +309,8 @@ void log_forget(void) {
 }
 
 static const luaL_Reg functions[] = {
-    {"hide",   log_hide_secret},
-    {"level",  log_level},
-    {"open",   log_open},
-    {"redact", log_redact},
-    {"write",  log_write},
-    {NULL,     NULL},
+    {"hide", log_hide_secret}, {"level", log_level}, {"open", log_open},
+    {"redact", log_redact},    {"write", log_write}, {NULL, NULL},
 };
 
 int luaopen_host_log(lua_State *L) {

@@ -8,7 +8,8 @@
 #include <string.h>
 #include <time.h>
 
-/* poll(2) does not count the sleep of the machine, loop_now() does: a long wait is cut into pieces of this length. */
+/* poll(2) does not count the sleep of the machine, loop_now() does: a long wait is cut into pieces of this
+ * length. */
 #define LONGEST_POLL UINT64_C(5000000000)
 
 struct loop_watch {
@@ -165,7 +166,8 @@ static struct loop_timer *first_timer(const struct loop *loop, uint64_t newest) 
 
 static int run_timers(struct loop *loop) {
     int ran = 0;
-    uint64_t now = loop_now(), newest = loop->settings; /* what a callback sets anew waits for the next round */
+    uint64_t now = loop_now(),
+             newest = loop->settings; /* what a callback sets anew waits for the next round */
     struct loop_timer *timer;
     while ((timer = first_timer(loop, newest)) && timer->deadline <= now) {
         timer->deadline = 0;
@@ -219,7 +221,8 @@ static int wait_until(struct loop *loop, uint64_t deadline) {
             unsigned interest = loop->watches[i]->interest;
             loop->polled[i] = (struct pollfd){
                 .fd = interest ? loop->watches[i]->fd : -1,
-                .events = (short)((interest & LOOP_READ ? POLLIN : 0) | (interest & LOOP_WRITE ? POLLOUT : 0)),
+                .events = (short)((interest & LOOP_READ ? POLLIN : 0) |
+                                  (interest & LOOP_WRITE ? POLLOUT : 0)),
             };
         }
         uint64_t now = deadline ? loop_now() : 0;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The one place that waits: descriptors and timers over poll(2). Knows no Lua, so the guest shares it. */
-#ifndef CPLZ_LOOP_H
-#define CPLZ_LOOP_H
+#pragma once
 
 #include <stdint.h>
 
@@ -27,12 +26,12 @@ struct loop_watch *loop_watch(struct loop *loop, int fd, unsigned interest, loop
 void loop_interest(struct loop_watch *watch, unsigned interest);
 void loop_unwatch(struct loop_watch *watch);
 
-/* A timer that is off until set; fires once per setting. `deadline` is a loop_now() value, 0 switches it off. */
+/* A timer that is off until set; fires once per setting. `deadline` is a loop_now() value, 0 switches it
+ * off. */
 struct loop_timer *loop_timer(struct loop *loop, loop_timer_fn *fn, void *arg);
 void loop_timer_set(struct loop_timer *timer, uint64_t deadline);
 void loop_timer_free(struct loop_timer *timer);
 
-/* Waits once, at most `timeout_ns` (negative: for ever), runs what is due. Returns the number of callbacks run, -1 on error. */
+/* Waits once, at most `timeout_ns` (negative: for ever), runs what is due. Returns the number of callbacks
+ * run, -1 on error. */
 int loop_once(struct loop *loop, int64_t timeout_ns);
-
-#endif

@@ -9,7 +9,10 @@
 
 #include "host.h"
 
-enum { EXIT_BROKEN = 70, GC_CREDIT = 1024 /* KiB that are allocated before garbage is collected for the first time */ };
+enum {
+    EXIT_BROKEN = 70,
+    GC_CREDIT = 1024 /* KiB that are allocated before garbage is collected for the first time */
+};
 
 /* Prints the error at the top of the stack without the secrets in it. */
 static void complain(lua_State *L) {
@@ -27,11 +30,13 @@ static int traceback(lua_State *L) {
     return 1;
 }
 
-/* The libraries of Lua that scripts may have; io, os and package stay closed, as the host stands in for them. */
+/* The libraries of Lua that scripts may have; io, os and package stay closed, as the host stands in for
+ * them. */
 static void open_libraries(lua_State *L) {
     static const luaL_Reg libraries[] = {
-        {LUA_GNAME, luaopen_base},       {LUA_COLIBNAME, luaopen_coroutine}, {LUA_DBLIBNAME, luaopen_debug}, {LUA_MATHLIBNAME, luaopen_math},
-        {LUA_STRLIBNAME, luaopen_string}, {LUA_TABLIBNAME, luaopen_table},   {LUA_UTF8LIBNAME, luaopen_utf8},
+        {LUA_GNAME, luaopen_base},       {LUA_COLIBNAME, luaopen_coroutine}, {LUA_DBLIBNAME, luaopen_debug},
+        {LUA_MATHLIBNAME, luaopen_math}, {LUA_STRLIBNAME, luaopen_string},   {LUA_TABLIBNAME, luaopen_table},
+        {LUA_UTF8LIBNAME, luaopen_utf8},
     };
     for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
         luaL_requiref(L, libraries[i].name, libraries[i].func, 1);
@@ -60,7 +65,8 @@ static int run(lua_State *L) {
     }
     lua_call(L, 2, 1);
     if (!lua_isinteger(L, -1) || lua_tointeger(L, -1) < 0 || lua_tointeger(L, -1) > 255)
-        return luaL_error(L, "the main script must return an exit code from 0 to 255, not %s", luaL_tolstring(L, -1, NULL));
+        return luaL_error(L, "the main script must return an exit code from 0 to 255, not %s",
+                          luaL_tolstring(L, -1, NULL));
     return 1;
 }
 
@@ -74,24 +80,9 @@ static void open_standard(void) {
         close(fd);
 }
 
-/* Secrets are wiped; what is merely open or allocated ends with the process. */
-static void end(lua_State *L) {
-    log_forget();
-#ifndef PLAIN_MEMORY
-    if (!crypto_used())
-        return;
-    memory_ending();
-#endif
-    lua_close(L);
-}
-
 int main(int argc, char **argv) {
     open_standard();
-#ifdef PLAIN_MEMORY /* a sanitizer wants to see every block */
     lua_State *L = luaL_newstate();
-#else
-    lua_State *L = lua_newstate(memory_resize, NULL);
-#endif
     if (!L)
         return EXIT_BROKEN;
     lua_pushcfunction(L, traceback);
@@ -103,6 +94,7 @@ int main(int argc, char **argv) {
         status = (int)lua_tointeger(L, -1);
     else
         complain(L);
-    end(L);
+    log_forget();
+    lua_close(L); /* wipes the keys */
     return status;
 }

@@ -17,9 +17,9 @@
 #define READ_MOST (1 << 20) /* bytes of one read */
 
 struct net_socket {
-    int fd;       /* -1: closed */
-    int error;    /* why connecting failed: SO_ERROR tells it only once */
-    bool waits;   /* the descriptor is shared and blocking (a terminal): look before every call */
+    int fd;     /* -1: closed */
+    int error;  /* why connecting failed: SO_ERROR tells it only once */
+    bool waits; /* the descriptor is shared and blocking (a terminal): look before every call */
 };
 
 static struct net_socket *push_socket(lua_State *L) {
@@ -52,13 +52,13 @@ int net_checkfd(lua_State *L, int index) {
 /* Opens into a socket that is on the stack already, so that no later failure can leak the descriptor. */
 static int open_socket(struct net_socket *s, int family, int type) {
     int on = 1;
-
     s->fd = socket(family, type, 0);
     if (s->fd < 0)
         return errno;
     if (fcntl(s->fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(s->fd, F_SETFL, O_NONBLOCK) < 0)
         return errno;
-    if (family != AF_UNIX && type == SOCK_STREAM && setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0)
+    if (family != AF_UNIX && type == SOCK_STREAM &&
+        setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0)
         return errno;
     if (family == AF_INET6 && setsockopt(s->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0)
         return errno;
@@ -74,10 +74,10 @@ static void close_socket(struct net_socket *s) {
 }
 
 /* false when `host` is no numeric address; raises when `port` is no port. */
-static bool parse_address(lua_State *L, const char *host, lua_Number port, struct sockaddr_storage *out, socklen_t *length) {
+static bool parse_address(lua_State *L, const char *host, lua_Number port, struct sockaddr_storage *out,
+                          socklen_t *length) {
     struct sockaddr_in *v4 = (struct sockaddr_in *)out;
     struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
-
     if (!(port >= 0 && port <= 65535) || port != (lua_Number)(unsigned)port)
         luaL_error(L, "port must be an integer from 0 to 65535");
     memset(out, 0, sizeof *out);
@@ -98,7 +98,6 @@ static bool parse_address(lua_State *L, const char *host, lua_Number port, struc
 
 static int push_address(lua_State *L, const struct sockaddr_storage *address) {
     char text[INET6_ADDRSTRLEN];
-
     if (address->ss_family == AF_INET) {
         const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
         lua_pushstring(L, inet_ntop(AF_INET, &v4->sin_addr, text, sizeof text));
@@ -129,7 +128,6 @@ typedef int inet_fn(int fd, const struct sockaddr *address, socklen_t length);
 static int open_to(lua_State *L, int type, unix_fn *by_path, inet_fn *by_address, const char *verb) {
     struct sockaddr_storage address;
     socklen_t length = 0;
-
     luaL_checktype(L, 1, LUA_TTABLE);
     const char *path = by_path ? host_opt_string(L, 1, "unix", NULL) : NULL;
     if (path) {
@@ -150,9 +148,8 @@ static int open_to(lua_State *L, int type, unix_fn *by_path, inet_fn *by_address
 
 static int inet_listen(int fd, const struct sockaddr *address, socklen_t length) {
     int on = 1;
-
-    bool good = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 && bind(fd, address, length) == 0
-             && listen(fd, SOMAXCONN) == 0;
+    bool good = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+                bind(fd, address, length) == 0 && listen(fd, SOMAXCONN) == 0;
     return good ? 0 : errno;
 }
 
@@ -181,7 +178,6 @@ static int socket_accept(lua_State *L) {
     struct net_socket *s = push_socket(L);
     struct sockaddr_storage peer;
     socklen_t length = sizeof peer;
-
     s->fd = accept(listener, (struct sockaddr *)&peer, &length);
     if (s->fd < 0)
         return host_fail_errno(L, errno == ECONNABORTED ? EAGAIN : errno, "accept");
@@ -202,7 +198,6 @@ static int socket_read(lua_State *L) {
     struct net_socket *s = check_socket(L, 1);
     lua_Integer most = luaL_optinteger(L, 2, 65536);
     luaL_Buffer b;
-
     luaL_argcheck(L, most > 0, 2, "must be positive");
     if (!is_ready(s, POLLIN))
         return host_fail_errno(L, EAGAIN, "read");
@@ -220,7 +215,6 @@ static int socket_write(lua_State *L) {
     struct net_socket *s = check_socket(L, 1);
     size_t length;
     const char *data = luaL_checklstring(L, 2, &length);
-
     if (length == 0) {
         lua_pushinteger(L, 0);
         return 1;
@@ -250,7 +244,6 @@ static int socket_connected(lua_State *L) {
     struct net_socket *s = check_socket(L, 1);
     struct sockaddr_storage peer;
     socklen_t length = sizeof s->error;
-
     if (!s->error && getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &s->error, &length) < 0)
         return host_fail_errno(L, errno, "connect");
     if (s->error)
@@ -265,7 +258,6 @@ static int socket_connected(lua_State *L) {
 static int socket_name(lua_State *L) {
     struct sockaddr_storage address;
     socklen_t length = sizeof address;
-
     if (getsockname(net_checkfd(L, 1), (struct sockaddr *)&address, &length) < 0)
         return host_fail_errno(L, errno, "name");
     return push_address(L, &address);
@@ -274,7 +266,6 @@ static int socket_name(lua_State *L) {
 static int socket_peer(lua_State *L) {
     struct sockaddr_storage address;
     socklen_t length = sizeof address;
-
     if (getpeername(net_checkfd(L, 1), (struct sockaddr *)&address, &length) < 0)
         return host_fail_errno(L, errno, "peer");
     return push_address(L, &address);
@@ -286,7 +277,6 @@ static int socket_sendto(lua_State *L) {
     const char *data = luaL_checklstring(L, 2, &size), *host = luaL_checkstring(L, 3);
     struct sockaddr_storage address;
     socklen_t length = 0;
-
     if (!parse_address(L, host, luaL_checknumber(L, 4), &address, &length))
         return host_fail(L, "resolve", "%s is not a numeric address", host);
     ssize_t n = sendto(fd, data, size, 0, (struct sockaddr *)&address, length);
@@ -302,7 +292,6 @@ static int socket_recvfrom(lua_State *L) {
     struct sockaddr_storage address;
     socklen_t length = sizeof address;
     luaL_Buffer b;
-
     luaL_argcheck(L, most > 0 && most <= 65535, 2, "must be from 1 to 65535");
     memset(&address, 0, sizeof address);
     char *room = luaL_buffinitsize(L, &b, (size_t)most);
@@ -314,10 +303,18 @@ static int socket_recvfrom(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-    {"accept", socket_accept},       {"read", socket_read},         {"write", socket_write},
-    {"shutdown", socket_shutdown},   {"close", socket_close},       {"connected", socket_connected},
-    {"name", socket_name},           {"peer", socket_peer},         {"sendto", socket_sendto},
-    {"recvfrom", socket_recvfrom},   {"__gc", socket_close},        {"__close", socket_close},
+    {"accept", socket_accept},
+    {"read", socket_read},
+    {"write", socket_write},
+    {"shutdown", socket_shutdown},
+    {"close", socket_close},
+    {"connected", socket_connected},
+    {"name", socket_name},
+    {"peer", socket_peer},
+    {"sendto", socket_sendto},
+    {"recvfrom", socket_recvfrom},
+    {"__gc", socket_close},
+    {"__close", socket_close},
     {NULL, NULL},
 };
 

@@ -22,7 +22,6 @@ static int fill_through_directory(struct net_unix *out, const char *path) {
     const char *name = slash ? slash + 1 : path;
     char parent[4096], through[sizeof out->address.sun_path];
     size_t length = slash ? (size_t)(slash - path) : 0;
-
     if (length >= sizeof parent)
         return ENAMETOOLONG;
     memcpy(parent, path, length);
@@ -71,7 +70,6 @@ static int start_connect(int fd, const struct net_unix *to) {
 /* 0 when the socket file was stale and is gone now; an errno otherwise. */
 static int remove_stale(const struct net_unix *address, const char *path) {
     struct stat st;
-
     if (lstat(path, &st) != 0)
         return errno == ENOENT ? 0 : errno;
     if (!S_ISSOCK(st.st_mode))
@@ -98,7 +96,6 @@ static int bind_private(int fd, const struct net_unix *address) {
 int net_unix_listen(int fd, const char *path) {
     struct net_unix address;
     int err = net_unix_address(&address, path);
-
     if (err)
         return err;
     err = bind_private(fd, &address);
@@ -116,7 +113,6 @@ int net_unix_listen(int fd, const char *path) {
 int net_unix_connect(int fd, const char *path) {
     struct net_unix address;
     int err = net_unix_address(&address, path);
-
     if (err)
         return err;
     err = start_connect(fd, &address);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Unix socket addresses, also for paths that are longer than sun_path. */
-#ifndef CPLZ_NET_UNIX_H
-#define CPLZ_NET_UNIX_H
+#pragma once
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -12,15 +11,13 @@ struct net_unix {
     int directory; /* -1, or an open directory that `address` goes through: close after use */
 };
 
-/* Fills `out` for `path`. A path that does not fit goes through its open directory where the system can (Linux).
- * Returns 0, or an errno: ENAMETOOLONG, or why the directory cannot be opened. */
+/* Fills `out` for `path`. A path that does not fit goes through its open directory where the system can
+ * (Linux). Returns 0, or an errno: ENAMETOOLONG, or why the directory cannot be opened. */
 int net_unix_address(struct net_unix *out, const char *path);
 void net_unix_release(struct net_unix *address);
 
-/* Binds `fd` to `path`, mode 0600, and listens. A socket file that nobody listens on is replaced.
- * Returns 0 or an errno: EADDRINUSE when somebody listens, EEXIST when the path is something else. */
+/* Binds `fd` to `path`, mode 0600, and listens. A socket file that nobody listens on is replaced. Returns 0
+ * or an errno: EADDRINUSE when somebody listens, EEXIST when the path is something else. */
 int net_unix_listen(int fd, const char *path);
 /* Starts connecting; returns 0 also while in progress, or an errno. */
 int net_unix_connect(int fd, const char *path);
-
-#endif

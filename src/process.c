@@ -11,7 +11,8 @@
 
 #include "host.h"
 
-#if defined __GLIBC__ && defined __GLIBC_PREREQ /* of its own: another C library does not know what a call of it means */
+#if defined __GLIBC__ && \
+    defined __GLIBC_PREREQ /* of its own: another C library does not know what a call of it means */
 #if __GLIBC_PREREQ(2, 34)
 #define CLOSE_FROM 1
 #endif
@@ -39,10 +40,11 @@ static const struct {
     const char *name;
     int number;
 } signals[] = {
-    {"ABRT", SIGABRT}, {"ALRM", SIGALRM}, {"BUS", SIGBUS},   {"CHLD", SIGCHLD}, {"CONT", SIGCONT}, {"FPE", SIGFPE},
-    {"HUP", SIGHUP},   {"ILL", SIGILL},   {"INT", SIGINT},   {"KILL", SIGKILL}, {"PIPE", SIGPIPE}, {"QUIT", SIGQUIT},
-    {"SEGV", SIGSEGV}, {"STOP", SIGSTOP}, {"SYS", SIGSYS},   {"TERM", SIGTERM}, {"TRAP", SIGTRAP}, {"TSTP", SIGTSTP},
-    {"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {"XCPU", SIGXCPU}, {"XFSZ", SIGXFSZ}, {"WINCH", SIGWINCH},
+    {"ABRT", SIGABRT}, {"ALRM", SIGALRM}, {"BUS", SIGBUS},     {"CHLD", SIGCHLD}, {"CONT", SIGCONT},
+    {"FPE", SIGFPE},   {"HUP", SIGHUP},   {"ILL", SIGILL},     {"INT", SIGINT},   {"KILL", SIGKILL},
+    {"PIPE", SIGPIPE}, {"QUIT", SIGQUIT}, {"SEGV", SIGSEGV},   {"STOP", SIGSTOP}, {"SYS", SIGSYS},
+    {"TERM", SIGTERM}, {"TRAP", SIGTRAP}, {"TSTP", SIGTSTP},   {"USR1", SIGUSR1}, {"USR2", SIGUSR2},
+    {"XCPU", SIGXCPU}, {"XFSZ", SIGXFSZ}, {"WINCH", SIGWINCH},
 };
 
 const char *process_signal_name(int number) {
@@ -90,7 +92,8 @@ void process_reap(void) {
     }
 }
 
-/* Leaves on the stack a block with the strings of the array in `field` and a final NULL; the table keeps the strings alive. */
+/* Leaves on the stack a block with the strings of the array in `field` and a final NULL; the table keeps the
+ * strings alive. */
 static char **strings(lua_State *L, const char *field, bool needed) {
     int type = lua_getfield(L, 1, field);
     if (type != LUA_TTABLE && (needed || type != LUA_TNIL))
@@ -117,9 +120,10 @@ static const char *const stream_names[] = {"stdin", "stdout", "stderr"};
 static void check_streams(lua_State *L, const char *kinds[3]) {
     for (int i = 0; i < 3; i++) {
         kinds[i] = host_opt_string(L, 1, stream_names[i], "null");
-        if (strcmp(kinds[i], "null") != 0 && strcmp(kinds[i], "pipe") != 0 && strcmp(kinds[i], "inherit") != 0 &&
-            strncmp(kinds[i], "file:", 5) != 0)
-            luaL_error(L, "field '%s': null, pipe, inherit or file:PATH expected, got %s", stream_names[i], kinds[i]);
+        if (strcmp(kinds[i], "null") != 0 && strcmp(kinds[i], "pipe") != 0 &&
+            strcmp(kinds[i], "inherit") != 0 && strncmp(kinds[i], "file:", 5) != 0)
+            luaL_error(L, "field '%s': null, pipe, inherit or file:PATH expected, got %s", stream_names[i],
+                       kinds[i]);
     }
 }
 
@@ -158,7 +162,8 @@ static int open_stream(struct spawning *spawning, int i, const char *kind) {
 }
 
 #if !defined POSIX_SPAWN_CLOEXEC_DEFAULT && !defined CLOSE_FROM
-/* Marks, once, what this program was given when it was started: what it opens itself never reaches a child. */
+/* Marks, once, what this program was given when it was started: what it opens itself never reaches a
+ * child. */
 static void keep_inherited(void) {
     enum { LOOKED_AT = 4096 };
     static bool done;
@@ -169,7 +174,8 @@ static void keep_inherited(void) {
 }
 #endif
 
-/* The child starts with default signal handling, an empty mask and no descriptor but its three. Returns 0 or errno. */
+/* The child starts with default signal handling, an empty mask and no descriptor but its three. Returns 0 or
+ * errno. */
 static int set_attributes(struct spawning *spawning, const char *cwd, bool session) {
     short flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK;
     sigset_t set;
@@ -205,8 +211,8 @@ static void close_ends(int ends[3]) {
 }
 
 /* Starts the program; on failure *what is what was refused. Returns 0 or errno. */
-static int start(struct spawning *spawning, const char *kinds[3], const char *cwd, bool session, char **argv, char **env,
-                 pid_t *pid, const char **what) {
+static int start(struct spawning *spawning, const char *kinds[3], const char *cwd, bool session, char **argv,
+                 char **env, pid_t *pid, const char **what) {
     int err = 0;
     for (int i = 0; i < 3 && !err; i++) {
         *what = strncmp(kinds[i], "file:", 5) == 0 ? kinds[i] + 5 : stream_names[i];
@@ -328,14 +334,8 @@ static int process_environ(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"cwd",     process_cwd},
-    {"environ", process_environ},
-    {"getenv",  process_getenv},
-    {"kill",    process_kill},
-    {"pid",     process_pid},
-    {"spawn",   process_spawn},
-    {"uid",     process_uid},
-    {NULL,      NULL},
+    {"cwd", process_cwd}, {"environ", process_environ}, {"getenv", process_getenv}, {"kill", process_kill},
+    {"pid", process_pid}, {"spawn", process_spawn},     {"uid", process_uid},       {NULL, NULL},
 };
 
 int luaopen_host_process(lua_State *L) {

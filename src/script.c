@@ -13,7 +13,8 @@
 
 enum { SCRIPT_MAX = 4 << 20 };
 
-/* Written by vendor/embed.c, sorted by name: offsets into the bytes. A name ends with a zero byte; a script is bytecode. */
+/* Written by vendor/embed.c, sorted by name: offsets into the bytes. A name ends with a zero byte; a script
+ * is bytecode. */
 struct embedded {
     unsigned name, start, size;
 };
@@ -251,15 +252,9 @@ static int script_compile(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"asset",    script_asset},
-    {"compile",  script_compile},
-    {"embedded", script_embedded},
-    {"has",      script_has},
-    {"load",     script_load_embedded},
-    {"module",   script_module},
-    {"names",    script_names},
-    {"read",     script_read},
-    {NULL,       NULL},
+    {"asset", script_asset}, {"compile", script_compile},    {"embedded", script_embedded},
+    {"has", script_has},     {"load", script_load_embedded}, {"module", script_module},
+    {"names", script_names}, {"read", script_read},          {NULL, NULL},
 };
 
 int luaopen_host_script(lua_State *L) {

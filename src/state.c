@@ -81,7 +81,8 @@ static int state_read(lua_State *L) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | links);
     if (fd < 0)
         return host_fail_errno(L, errno, path);
-    if (from < 0 ? lseek(fd, from, SEEK_END) < 0 && errno != EINVAL : from > 0 && lseek(fd, from, SEEK_SET) < 0) {
+    if (from < 0 ? lseek(fd, from, SEEK_END) < 0 && errno != EINVAL
+                 : from > 0 && lseek(fd, from, SEEK_SET) < 0) {
         int err = errno;
         close(fd);
         return host_fail_errno(L, err, path);
@@ -203,7 +204,10 @@ static int state_stat(lua_State *L) {
                     (LUAI_UACINT)info.CTIME.tv_nsec, (LUAI_UACINT)info.st_size);
     lua_setfield(L, -2, "identity");
     mode_t type = info.st_mode & S_IFMT;
-    lua_pushstring(L, type == S_IFREG ? "file" : type == S_IFDIR ? "dir" : type == S_IFSOCK ? "socket" : "other");
+    lua_pushstring(L, type == S_IFREG    ? "file"
+                      : type == S_IFDIR  ? "dir"
+                      : type == S_IFSOCK ? "socket"
+                                         : "other");
     lua_setfield(L, -2, "kind");
     return 1;
 }
@@ -229,7 +233,8 @@ static int state_list(lua_State *L) {
     return 1;
 }
 
-/* Returns 0 or errno; an existing directory is fine, and is made as durable as can be: whoever made it may have died before. */
+/* Returns 0 or errno; an existing directory is fine, and is made as durable as can be: whoever made it may
+ * have died before. */
 static int make_directory(const char *path) {
     if (mkdir(path, 0700) == 0)
         return sync_parent(path);
@@ -276,15 +281,9 @@ static int state_chmod(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"append", state_append},
-    {"chmod",  state_chmod},
-    {"list",   state_list},
-    {"mkdir",  state_mkdir},
-    {"read",   state_read},
-    {"remove", state_remove},
-    {"stat",   state_stat},
-    {"write",  state_write},
-    {NULL,     NULL},
+    {"append", state_append}, {"chmod", state_chmod}, {"list", state_list},
+    {"mkdir", state_mkdir},   {"read", state_read},   {"remove", state_remove},
+    {"stat", state_stat},     {"write", state_write}, {NULL, NULL},
 };
 
 int luaopen_host_state(lua_State *L) {

@@ -22,7 +22,6 @@ static struct {
 /* From the background, changing modes would stop us with SIGTTOU unless that is blocked. */
 static int set_modes(const struct termios *wanted, int when) {
     sigset_t stop, before;
-
     sigemptyset(&stop);
     sigaddset(&stop, SIGTTOU);
     sigprocmask(SIG_BLOCK, &stop, &before);
@@ -47,11 +46,11 @@ static void on_crash(int number) {
 static void restore_always(void) {
     static const int crashes[] = {SIGQUIT, SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
     struct sigaction action = {.sa_handler = on_crash, .sa_flags = (int)SA_RESETHAND}, old;
-
     sigemptyset(&action.sa_mask);
     atexit(terminal_restore);
     for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++)
-        if (sigaction(crashes[i], NULL, &old) == 0 && !(old.sa_flags & SA_SIGINFO) && old.sa_handler == SIG_DFL)
+        if (sigaction(crashes[i], NULL, &old) == 0 && !(old.sa_flags & SA_SIGINFO) &&
+            old.sa_handler == SIG_DFL)
             sigaction(crashes[i], &action, NULL);
 }
 
@@ -86,7 +85,8 @@ static int terminal_raw(lua_State *L) {
     return apply(L, TCSADRAIN);
 }
 
-/* What was typed unseen beyond the line that was read, such as the rest of a paste, answers no later question. */
+/* What was typed unseen beyond the line that was read, such as the rest of a paste, answers no later
+ * question. */
 static int terminal_echo(lua_State *L) {
     luaL_checktype(L, 1, LUA_TBOOLEAN);
     modes.silent = !lua_toboolean(L, 1);
@@ -98,7 +98,6 @@ static int terminal_write(lua_State *L) {
     int fd = luaL_checkoption(L, 1, NULL, names) ? STDERR_FILENO : STDOUT_FILENO;
     size_t length;
     const char *text = luaL_checklstring(L, 2, &length);
-
     while (length > 0) {
         ssize_t n = write(fd, text, length);
         if (n > 0) {
@@ -131,7 +130,6 @@ static int terminal_size(lua_State *L) {
     static const int places[] = {STDOUT_FILENO, STDERR_FILENO, STDIN_FILENO};
     struct winsize size;
     int columns = 0, rows = 0;
-
     for (size_t i = 0; i < sizeof places / sizeof *places && (columns == 0 || rows == 0); i++) {
         if (ioctl(places[i], TIOCGWINSZ, &size) == 0) {
             columns = size.ws_col;
@@ -151,7 +149,8 @@ static int terminal_stdin(lua_State *L) {
     return 1;
 }
 
-/* The controlling terminal, whatever the standard streams are. From the background, reading it would stop us. */
+/* The controlling terminal, whatever the standard streams are. From the background, reading it would stop
+ * us. */
 static int terminal_tty(lua_State *L) {
     int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (fd < 0)
@@ -173,9 +172,9 @@ static int terminal_columns(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"write", terminal_write}, {"is", terminal_is},       {"size", terminal_size},     {"raw", terminal_raw},
-    {"echo", terminal_echo},   {"stdin", terminal_stdin}, {"width", terminal_columns},
-    {"tty", terminal_tty},     {NULL, NULL},
+    {"write", terminal_write},   {"is", terminal_is},     {"size", terminal_size},
+    {"raw", terminal_raw},       {"echo", terminal_echo}, {"stdin", terminal_stdin},
+    {"width", terminal_columns}, {"tty", terminal_tty},   {NULL, NULL},
 };
 
 int luaopen_host_terminal(lua_State *L) {

@@ -64,7 +64,8 @@ static _Noreturn void be_child(struct attempt *attempt, int out) {
     attempt_step();
     for (int fd = 3; fd < 1024; fd++)
         if (fd != out)
-            close(fd); /* another guest may need the tunnel's port and the claim on the directory while this one is at work */
+            close(fd); /* another guest may need the tunnel's port and the claim on the directory while this
+                          one is at work */
     attempt->work(attempt->ctx, said, sizeof said);
     _exit(write(out, said, strlen(said)) < 0);
 }

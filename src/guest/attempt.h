@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Work that may hang or crash (names, TLS, foreign answers), in a child process with a time limit; what it says comes back. */
-#ifndef CPLZ_GUEST_ATTEMPT_H
-#define CPLZ_GUEST_ATTEMPT_H
+/* Work that may hang or crash (names, TLS, foreign answers), in a child process with a time limit; what it
+ * says comes back. */
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,5 +28,3 @@ bool attempt_start(struct attempt *attempt);
 void attempt_step(void);
 /* Ends what runs without a word to `done`. */
 void attempt_stop(struct attempt *attempt);
-
-#endif

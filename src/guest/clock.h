@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The real clocks behind struct guard_now. */
-#ifndef CPLZ_GUEST_CLOCK_H
-#define CPLZ_GUEST_CLOCK_H
+#pragma once
 
 #include <stddef.h>
 
@@ -11,5 +10,3 @@
 struct guard_now clock_now(void);
 /* The name of this boot of the kernel, "" when the system has none. */
 void clock_boot(char *out, size_t size);
-
-#endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
+#include <arpa/inet.h>
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -40,7 +41,8 @@ static bool name_byte(char c) {
 }
 
 /* At "${": the value of the hole, and *after behind its "}". */
-static const char *hole(const char *at, const char **after, config_lookup_fn *lookup, void *ctx, char missing[64]) {
+static const char *hole(const char *at, const char **after, config_lookup_fn *lookup, void *ctx,
+                        char missing[64]) {
     size_t n = 0;
     for (at += 2; name_byte(*at) && n < 63; at++)
         missing[n++] = *at;
@@ -129,33 +131,22 @@ static bool set_seconds(struct parser *parser, void *field, const char *name, ch
 }
 
 static bool set_time(struct parser *parser, void *field, const char *name, char *value) {
-    return read_number(value, CONFIG_LAST_TIME, field) || refuse(parser, "%s wants unix seconds, not \"%s\"", name, value);
+    return read_number(value, CONFIG_LAST_TIME, field) ||
+           refuse(parser, "%s wants unix seconds, not \"%s\"", name, value);
 }
 
 static bool set_address(struct parser *parser, void *field, const char *name, char *value) {
-    uint32_t address = 0;
-    char *at = value;
-    for (int i = 0; i < 4; i++) {
-        char *dot = i < 3 ? strchr(at, '.') : at + strlen(at);
-        int64_t part;
-        if (!dot)
-            return refuse(parser, "%s wants an IPv4 address, not \"%s\"", name, value);
-        char saved = *dot;
-        *dot = '\0';
-        bool good = read_number(at, 255, &part);
-        *dot = saved;
-        if (!good)
-            return refuse(parser, "%s wants an IPv4 address, not \"%s\"", name, value);
-        address = address << 8 | (uint32_t)part;
-        at = dot + 1;
-    }
-    *(uint32_t *)field = address;
+    struct in_addr address;
+    if (inet_pton(AF_INET, value, &address) != 1)
+        return refuse(parser, "%s wants an IPv4 address, not \"%s\"", name, value);
+    *(uint32_t *)field = ntohl(address.s_addr);
     return true;
 }
 
 static bool set_public(struct parser *parser, void *field, const char *name, char *value) {
     size_t len = 0;
-    bool good = sodium_base642bin(field, 32, value, strlen(value), NULL, &len, NULL, sodium_base64_VARIANT_ORIGINAL) == 0;
+    bool good = sodium_base642bin(field, 32, value, strlen(value), NULL, &len, NULL,
+                                  sodium_base64_VARIANT_ORIGINAL) == 0;
     return (good && len == 32) || refuse(parser, "%s wants 32 bytes in base64, not \"%s\"", name, value);
 }
 
@@ -172,7 +163,8 @@ static bool set_token(struct parser *parser, void *field, const char *name, char
     while (name_byte(value[n]) || value[n] == '-' || value[n] == '.')
         n++;
     if (value[n] || n > CONFIG_TOKEN_MAX)
-        return refuse(parser, "%s wants at most %d letters, digits and -._, not \"%.40s\"", name, CONFIG_TOKEN_MAX, value);
+        return refuse(parser, "%s wants at most %d letters, digits and -._, not \"%.40s\"", name,
+                      CONFIG_TOKEN_MAX, value);
     return set_text(parser, field, name, value);
 }
 
@@ -187,7 +179,8 @@ static bool set_list(struct parser *parser, void *field, const char *name, char 
     return true;
 }
 
-/* A variable of the machine for the engine; one that is not set is left out, never a reason not to start the guard. */
+/* A variable of the machine for the engine; one that is not set is left out, never a reason not to start the
+ * guard. */
 static bool set_inherit(struct parser *parser, void *field, const char *name, char *value) {
     const char *found = parser->lookup(parser->ctx, value);
     if (!found)
@@ -227,7 +220,8 @@ static bool set_expose(struct parser *parser, void *field, const char *name, cha
     struct config *config = parser->config;
     struct config_expose *expose = &config->expose[config->exposes];
     char *save = NULL;
-    char *port = strtok_r(value, " ", &save), *local = strtok_r(NULL, " ", &save), *kind = strtok_r(NULL, " ", &save);
+    char *port = strtok_r(value, " ", &save), *local = strtok_r(NULL, " ", &save),
+         *kind = strtok_r(NULL, " ", &save);
     if (config->exposes == CONFIG_EXPOSES)
         return refuse(parser, "more than %d lines of %s", CONFIG_EXPOSES, name);
     if (!port || !local || !kind || strtok_r(NULL, " ", &save))
@@ -290,7 +284,8 @@ static bool parse_line(struct parser *parser, char *line) {
         char missing[64];
         char *filled = config_expand(value, parser->lookup, parser->ctx, missing);
         if (!filled)
-            return refuse(parser, "%s: %s", missing[0] ? "no usable environment variable" : "broken ${NAME} in the value of",
+            return refuse(parser, "%s: %s",
+                          missing[0] ? "no usable environment variable" : "broken ${NAME} in the value of",
                           missing[0] ? missing : line);
         bool good = keys[i].set(parser, field, line, filled);
         free(filled);
@@ -349,8 +344,8 @@ static bool complete(struct parser *parser) {
     return true;
 }
 
-bool config_parse(struct config *config, const char *text, size_t len, config_lookup_fn *lookup, void *ctx, char *why,
-                  size_t why_size) {
+bool config_parse(struct config *config, const char *text, size_t len, config_lookup_fn *lookup, void *ctx,
+                  char *why, size_t why_size) {
     struct parser parser = {.config = config, .lookup = lookup, .ctx = ctx, .why = why, .why_size = why_size};
     memset(config, 0, sizeof *config);
     config->control_port = 8571;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The guest's configuration file, described in docs/guest.md. */
-#ifndef CPLZ_GUEST_CONFIG_H
-#define CPLZ_GUEST_CONFIG_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,7 +34,7 @@ struct config {
     uint16_t listen_port, control_port, keepalive;
     uint8_t peer_public[32];
     uint32_t address, peer_address; /* host byte order */
-    char *token; /* of the session: what changes the guest must name it */
+    char *token;                    /* of the session: what changes the guest must name it */
     char *private_key_env;
     char *key_env; /* NULL: the key can only be pushed */
     struct config_expose expose[CONFIG_EXPOSES];
@@ -54,13 +53,12 @@ struct config {
 /* Looks a name up; NULL: no such value. */
 typedef const char *config_lookup_fn(void *ctx, const char *name);
 
-/* Copies `text` with every ${NAME} replaced and $$ as $. NULL when a value is missing or holds a control character
- * (`missing` gets the name), or `text` has a broken hole (`missing` gets ""). The caller frees (and wipes) it. */
+/* Copies `text` with every ${NAME} replaced and $$ as $. NULL when a value is missing or holds a control
+ * character (`missing` gets the name), or `text` has a broken hole (`missing` gets ""). The caller frees (and
+ * wipes) it. */
 char *config_expand(const char *text, config_lookup_fn *lookup, void *ctx, char missing[64]);
 
 /* Fills *config from `text`. False: refused, `why` holds one sentence, nothing is left to free. */
-bool config_parse(struct config *config, const char *text, size_t len, config_lookup_fn *lookup, void *ctx, char *why,
-                  size_t why_size);
+bool config_parse(struct config *config, const char *text, size_t len, config_lookup_fn *lookup, void *ctx,
+                  char *why, size_t why_size);
 void config_free(struct config *config);
-
-#endif

@@ -83,8 +83,8 @@ static void respond(struct conn *conn, int refused) {
         conn->control->answer(conn->control->ctx, &request, &conn->reply);
     sodium_memzero(conn->in, sizeof conn->in); /* it may have been a key */
     int n = snprintf(conn->head, sizeof conn->head,
-                     "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n", conn->reply.status,
-                     phrase(conn->reply.status), conn->reply.type, conn->reply.len);
+                     "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
+                     conn->reply.status, phrase(conn->reply.status), conn->reply.type, conn->reply.len);
     conn->head_len = (size_t)n;
     push(conn);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The guest's own HTTP control, reachable inside the tunnel only (docs/guest.md). */
-#ifndef CPLZ_GUEST_CONTROL_H
-#define CPLZ_GUEST_CONTROL_H
+#pragma once
 
 #include "../tunnel/stack.h"
 #include "wire.h"
@@ -26,5 +25,3 @@ struct control *control_new(control_fn *answer, void *ctx);
 void control_accept(void *ctx, struct flow *flow, uint16_t port);
 /* Aborts connections whose time is over. Returns whether any was: then the tunnel needs a tunnel_kick. */
 bool control_expire(struct control *control, uint64_t now);
-
-#endif

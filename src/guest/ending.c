@@ -53,8 +53,8 @@ static const char *lookup(void *ctx, const char *name) {
 
 static void read_anchors(struct ending *ending) {
     const struct config_list *files = &ending->config->ca_files;
-    static const char *const usual[] = {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
-                                        "/etc/ssl/cert.pem"};
+    static const char *const usual[] = {"/etc/ssl/certs/ca-certificates.crt",
+                                        "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"};
     size_t count = files->count ? files->count : sizeof usual / sizeof usual[0];
     for (size_t i = 0; i < count; i++) {
         size_t len;
@@ -67,12 +67,16 @@ static void read_anchors(struct ending *ending) {
     }
 }
 
-/* Answers 2xx of the terminate request, and refusals, alike: only the machine's disappearance ends the attempts. */
+/* Answers 2xx of the terminate request, and refusals, alike: only the machine's disappearance ends the
+ * attempts. */
 static void describe(const char *what, const struct answer *answer, char *out, size_t size) {
     int edge = wire_edge_code(answer->status, answer->body, answer->body_len);
     if (edge)
-        snprintf(out, size, "%s was turned away by the protection in front of the cloud (HTTP %d, error code: %d), the key was not looked at",
-                 what, answer->status, edge);
+        snprintf(
+            out, size,
+            "%s was turned away by the protection in front of the cloud (HTTP %d, error code: %d), the "
+            "key was not looked at",
+            what, answer->status, edge);
     else if (answer->status)
         snprintf(out, size, "%s answered HTTP %d", what, answer->status);
     else
@@ -104,14 +108,17 @@ static bool find_ids(struct ending *ending, int64_t when, struct json_ids *ids, 
     if (answer.status == 200) {
         hits = json_find_ids(answer.body, answer.body_len, ending->config->find_token, &own, ids);
         snprintf(out, size, "find answered HTTP 200, but %s",
-                 answer.cut ? "more than a megabyte" : hits < 0 ? "no JSON" : "nothing in it holds the token");
+                 answer.cut ? "more than a megabyte"
+                 : hits < 0 ? "no JSON"
+                            : "nothing in it holds the token");
     }
     answer_free(&answer);
     return hits > 0;
 }
 
-/* In the child: what this turn believes, so that one of them is right. The wall clock, which somebody may have stepped; the one
- * that ran since the birth; the client's. The environment's key, and the pushed one. Six turns meet each with each. */
+/* In the child: what this turn believes, so that one of them is right. The wall clock, which somebody may
+ * have stepped; the one that ran since the birth; the client's. The environment's key, and the pushed one.
+ * Six turns meet each with each. */
 static int64_t believe(struct ending *ending, uint64_t turn) {
     struct guard_now now = clock_now();
     int64_t estimate = guard_estimate(ending->guard, now);
@@ -128,7 +135,8 @@ static void end_work(void *ctx, char *said, size_t size) {
     struct ending *ending = ctx;
     const struct config *config = ending->config;
     struct json_ids ids = {.count = 1};
-    int64_t when = believe(ending, ending->attempts), pause = config->find_pause < MOST_PAUSE ? config->find_pause : MOST_PAUSE;
+    int64_t when = believe(ending, ending->attempts),
+            pause = config->find_pause < MOST_PAUSE ? config->find_pause : MOST_PAUSE;
     if (config->find.url && !find_ids(ending, when, &ids, said, size))
         return;
     said[0] = '\0';
@@ -160,7 +168,9 @@ static void rehearse_work(void *ctx, char *said, size_t size) {
     request_send(&ending->config->rehearse, lookup, ending, ending->anchors, when, &answer);
     describe("rehearse", &answer, said, size);
     if (answer.status == 200)
-        snprintf(said, size, "%s", json_object(answer.body, answer.body_len) ? REHEARSED : "rehearse answered HTTP 200, but no JSON");
+        snprintf(said, size, "%s",
+                 json_object(answer.body, answer.body_len) ? REHEARSED
+                                                           : "rehearse answered HTTP 200, but no JSON");
     answer_free(&answer);
 }
 
@@ -180,8 +190,8 @@ static void keep(char out[ATTEMPT_TEXT], const char *said) {
 static void end_done(void *ctx, const char *said) {
     struct ending *ending = ctx;
     keep(ending->last, said);
-    store_log(ending->store, "attempt %llu: %s; next in %lld s", (unsigned long long)ending->attempts, ending->last,
-              (long long)ending->pause);
+    store_log(ending->store, "attempt %llu: %s; next in %lld s", (unsigned long long)ending->attempts,
+              ending->last, (long long)ending->pause);
     loop_timer_set(ending->next, loop_now() + (uint64_t)ending->pause * SECOND);
     ending->pause = longer(ending, ending->pause);
 }
@@ -207,8 +217,8 @@ static void rehearse_done(void *ctx, const char *said) {
         return;
     }
     keep(ending->rehearsal, said);
-    store_log(ending->store, "rehearsal %llu: %s; next in %lld s", (unsigned long long)ending->rehearsals, ending->rehearsal,
-              (long long)ending->rehearsal_pause);
+    store_log(ending->store, "rehearsal %llu: %s; next in %lld s", (unsigned long long)ending->rehearsals,
+              ending->rehearsal, (long long)ending->rehearsal_pause);
     loop_timer_set(ending->again, loop_now() + (uint64_t)ending->rehearsal_pause * SECOND);
     ending->rehearsal_pause = longer(ending, ending->rehearsal_pause);
 }
@@ -248,7 +258,8 @@ static bool key_good(const char *key, size_t len) {
     return true;
 }
 
-struct ending *ending_new(struct loop *loop, const struct config *config, const struct store *store, const struct guard *guard) {
+struct ending *ending_new(struct loop *loop, const struct config *config, const struct store *store,
+                          const struct guard *guard) {
     struct ending *ending = calloc(1, sizeof *ending);
     if (!ending)
         return NULL;
@@ -288,8 +299,8 @@ void ending_begin(struct ending *ending) {
     ending->begun = true;
     attempt_stop(ending->rehearse);
     loop_timer_set(ending->again, 0);
-    store_log(ending->store, "ending the machine: %s; request: %s %s", ending->guard->reason, ending->config->terminate.method,
-              ending->config->terminate.url);
+    store_log(ending->store, "ending the machine: %s; request: %s %s", ending->guard->reason,
+              ending->config->terminate.method, ending->config->terminate.url);
     start_attempt(ending);
 }
 

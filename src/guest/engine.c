@@ -45,7 +45,8 @@ bool engine_score(long pid, const char *score) {
     return good;
 }
 
-/* When a process began, in the kernel's own count: with the pid it names one process for good. 0: no such process. */
+/* When a process began, in the kernel's own count: with the pid it names one process for good. 0: no such
+ * process. */
 static unsigned long long birth_of(pid_t pid) {
     char path[40], text[1024];
     snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
@@ -83,7 +84,8 @@ static void end_leftover(const struct engine *engine) {
     if (n <= 0)
         return;
     text[n] = '\0';
-    if (sscanf(text, "%ld %llu", &pid, &birth) == 2 && pid > 1 && birth != 0 && birth_of((pid_t)pid) == birth) {
+    if (sscanf(text, "%ld %llu", &pid, &birth) == 2 && pid > 1 && birth != 0 &&
+        birth_of((pid_t)pid) == birth) {
         send_signal((pid_t)pid, SIGKILL);
         store_log(engine->store, "ended the engine that an earlier guest had started, process %ld", pid);
     }
@@ -171,7 +173,8 @@ void engine_tick(struct engine *engine, uint64_t now) {
         return;
     if (engine->pid && waitpid(engine->pid, &status, WNOHANG) == engine->pid)
         note_exit(engine, status, now);
-    /* It tries by itself before it starts; a guest that is not root's can do it only afterwards, from outside. */
+    /* It tries by itself before it starts; a guest that is not root's can do it only afterwards, from
+     * outside. */
     if (engine->pid && !engine->scored && now - engine->started >= SECOND / 2)
         engine->scored = engine_score(engine->pid, OOM_SCORE);
     if (engine->stopping && engine->pid && now >= engine->kill_at)

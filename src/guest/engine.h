@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Keeps the model server running. */
-#ifndef CPLZ_GUEST_ENGINE_H
-#define CPLZ_GUEST_ENGINE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,7 +12,7 @@ struct engine;
 
 struct engine_status {
     bool running;
-    long pid;          /* 0 when not running */
+    long pid; /* 0 when not running */
     uint64_t restarts;
     char last_exit[48]; /* "", "status 1", "signal 9", "cannot start: ..." */
 };
@@ -27,5 +26,3 @@ void engine_stop(struct engine *engine, uint64_t now);
 /* Writes the OOM score of a process, 0: its own, with the bounds of the kernel. Whether it was allowed. */
 bool engine_score(long pid, const char *score);
 void engine_get_status(const struct engine *engine, struct engine_status *out);
-
-#endif

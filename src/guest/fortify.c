@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Debian's libsodium.a and libbearssl.a were built against glibc with fortified calls, which musl does not have. */
+/* Debian's libsodium.a and libbearssl.a were built against glibc with fortified calls, which musl does not
+ * have. */
 #include <stdlib.h>
 #include <string.h>
 

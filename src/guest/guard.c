@@ -17,7 +17,8 @@ int64_t guard_age(const struct guard_event *event, struct guard_now now) {
     return age > 0 ? age : 0;
 }
 
-void guard_arm(struct guard *guard, const struct guard_limits *limits, int64_t life_max, struct guard_now now) {
+void guard_arm(struct guard *guard, const struct guard_limits *limits, int64_t life_max,
+               struct guard_now now) {
     memset(guard, 0, sizeof *guard);
     guard->limits = *limits;
     guard->life_max = life_max;
@@ -49,7 +50,8 @@ void guard_serve(struct guard *guard, struct guard_now now) {
 static const char *lease_refusal(const struct guard *guard, const struct guard_lease *lease) {
     if (guard->ending)
         return "the machine is ending";
-    if (lease->silence > GUARD_MAX_SECONDS || lease->idle > GUARD_MAX_SECONDS || lease->life > GUARD_MAX_SECONDS)
+    if (lease->silence > GUARD_MAX_SECONDS || lease->idle > GUARD_MAX_SECONDS ||
+        lease->life > GUARD_MAX_SECONDS)
         return "a limit is longer than ten years";
     if (guard->life_max > 0 && lease->life == 0)
         return "life cannot be switched off: the configuration has a life-max";
@@ -108,7 +110,9 @@ bool guard_check(struct guard *guard, struct guard_now now) {
     if (guard_left(guard, GUARD_LIFE, now) <= 0)
         guard_end(guard, "the machine reached the end of its life", now);
     if (guard_left(guard, GUARD_SILENCE, now) <= 0)
-        guard_end(guard, guard->contacted ? "contact with the client was lost" : "the client never made contact", now);
+        guard_end(guard,
+                  guard->contacted ? "contact with the client was lost" : "the client never made contact",
+                  now);
     if (guard_left(guard, GUARD_IDLE, now) <= 0)
         guard_end(guard, "the model was not used", now);
     return guard->ending;
@@ -118,7 +122,8 @@ int64_t guard_estimate(const struct guard *guard, struct guard_now now) {
     return guard->born.wall + guard->born.age + (now.mono - guard->born.mono);
 }
 
-/* The age is stored as the larger opinion, so that it cannot shrink over a restart, whatever the clocks then say. */
+/* The age is stored as the larger opinion, so that it cannot shrink over a restart, whatever the clocks then
+ * say. */
 static struct guard_event stored(const struct guard_event *event, struct guard_now now) {
     struct guard_event out = {.age = guard_age(event, now), .mono = now.mono, .wall = event->wall};
     return out;
@@ -129,11 +134,12 @@ size_t guard_save(const struct guard *guard, const char *boot, struct guard_now 
     struct guard_event born = stored(&guard->born, now), contact = stored(&guard->contact, now);
     struct guard_event traffic = stored(&guard->traffic, now), ended = stored(&guard->ended, now);
     int n = snprintf(out, size,
-                     "guard 1\nboot %s\nmono %" PRId64 "\nlimits %" PRId64 " %" PRId64 " %" PRId64 "\nborn %" PRId64 " %" PRId64
-                     "\ncontact %" PRId64 " %" PRId64 "\ntraffic %" PRId64 " %" PRId64 "\nended %" PRId64 " %" PRId64 "\nflags %d %d %d %d\nreason %s\nend\n",
-                     boot[0] ? boot : "-", now.mono, limits->silence, limits->idle, limits->life, born.age, born.wall,
-                     contact.age, contact.wall, traffic.age, traffic.wall, ended.age, ended.wall, guard->contacted, guard->serving, guard->trafficked,
-                     guard->ending, guard->reason);
+                     "guard 1\nboot %s\nmono %" PRId64 "\nlimits %" PRId64 " %" PRId64 " %" PRId64
+                     "\nborn %" PRId64 " %" PRId64 "\ncontact %" PRId64 " %" PRId64 "\ntraffic %" PRId64
+                     " %" PRId64 "\nended %" PRId64 " %" PRId64 "\nflags %d %d %d %d\nreason %s\nend\n",
+                     boot[0] ? boot : "-", now.mono, limits->silence, limits->idle, limits->life, born.age,
+                     born.wall, contact.age, contact.wall, traffic.age, traffic.wall, ended.age, ended.wall,
+                     guard->contacted, guard->serving, guard->trafficked, guard->ending, guard->reason);
     return n > 0 && (size_t)n < size ? (size_t)n : 0;
 }
 
@@ -185,7 +191,8 @@ static void take_numbers(struct reader *reader, const char *name, size_t want, i
         reader->bad = true;
 }
 
-static void take_event(struct reader *reader, const char *name, int64_t since, int64_t mono, struct guard_event *out) {
+static void take_event(struct reader *reader, const char *name, int64_t since, int64_t mono,
+                       struct guard_event *out) {
     int64_t v[2] = {0, 0};
     take_numbers(reader, name, 2, v);
     if (v[0] < 0)
@@ -195,17 +202,18 @@ static void take_event(struct reader *reader, const char *name, int64_t since, i
     out->wall = v[1];
 }
 
-bool guard_load(struct guard *guard, const char *text, size_t len, const char *boot, int64_t life_max, struct guard_now now) {
+bool guard_load(struct guard *guard, const char *text, size_t len, const char *boot, int64_t life_max,
+                struct guard_now now) {
     struct reader reader = {.at = text, .end = text + len, .bad = false};
     const char *line;
     int64_t mono = 0, limits[3] = {0, 0, 0}, flags[4] = {0, 0, 0, 0};
-
     memset(guard, 0, sizeof *guard);
     take_numbers(&reader, "guard", 1, &mono);
     if (mono != 1)
         reader.bad = true;
     size_t n = take_line(&reader, "boot ", &line);
-    /* Another boot: its monotonic readings mean nothing here. Unknown: taking them for ours can only shorten. */
+    /* Another boot: its monotonic readings mean nothing here. Unknown: taking them for ours can only
+     * shorten. */
     bool other = n > 0 && line[0] != '-' && boot[0] && (n != strlen(boot) || memcmp(line, boot, n) != 0);
     take_numbers(&reader, "mono", 1, &mono);
     int64_t since = other || now.mono < mono ? 0 : now.mono - mono;

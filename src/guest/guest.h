@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Everything the guest is made of, for main.c and routes.c. */
-#ifndef CPLZ_GUEST_GUEST_H
-#define CPLZ_GUEST_GUEST_H
+#pragma once
 
 #include "../tunnel/tunnel.h"
 #include "../version.h"
@@ -36,9 +35,8 @@ struct guest {
 
 /* Writes the guard's record now. */
 void guest_save(struct guest *guest);
-/* Tells the guard of new traffic, ends the machine when it is time. To be called before anything reads the guard. */
+/* Tells the guard of new traffic, ends the machine when it is time. To be called before anything reads the
+ * guard. */
 void guest_check(struct guest *guest);
 /* A control_fn with ctx = the guest (routes.c). */
 void guest_answer(void *ctx, const struct wire_request *request, struct control_reply *reply);
-
-#endif

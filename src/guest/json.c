@@ -5,7 +5,8 @@
 
 #define JSON_DEPTH 64
 
-/* A strict reader over text; strings are compared and copied with their escapes undone (beyond ASCII: "?"). */
+/* A strict reader over text; strings are compared and copied with their escapes undone (beyond ASCII:
+ * "?"). */
 struct json {
     const char *at, *end;
     unsigned depth;
@@ -17,7 +18,8 @@ struct json {
 };
 
 static void blanks(struct json *json) {
-    while (json->at < json->end && (*json->at == ' ' || *json->at == '\t' || *json->at == '\n' || *json->at == '\r'))
+    while (json->at < json->end &&
+           (*json->at == ' ' || *json->at == '\t' || *json->at == '\n' || *json->at == '\r'))
         json->at++;
 }
 
@@ -42,7 +44,9 @@ static int escape(struct json *json) {
     int value = 0;
     for (int i = 0; i < 4; i++) {
         char h = *json->at++;
-        int v = h >= '0' && h <= '9' ? h - '0' : (h | 32) >= 'a' && (h | 32) <= 'f' ? (h | 32) - 'a' + 10 : -1;
+        int v = h >= '0' && h <= '9'                 ? h - '0'
+                : (h | 32) >= 'a' && (h | 32) <= 'f' ? (h | 32) - 'a' + 10
+                                                     : -1;
         if (v < 0)
             return -1;
         value = value * 16 + v;
@@ -143,7 +147,8 @@ static bool object(struct json *json, unsigned *holds) {
         if (!string(json, name, sizeof name, &whole) || !eat(json, ':'))
             return false;
         blanks(json);
-        if (whole && strcmp(name, "id") == 0 ? !id_value(json, id, sizeof id, &inside) : !value(json, &inside))
+        if (whole && strcmp(name, "id") == 0 ? !id_value(json, id, sizeof id, &inside)
+                                             : !value(json, &inside))
             return false;
     } while (eat(json, ','));
     if (!eat(json, '}'))
@@ -213,8 +218,10 @@ static bool at_end(struct json *json) {
     return json->at == json->end;
 }
 
-int json_find_ids(const char *text, size_t len, const char *token, const struct json_own *own, struct json_ids *out) {
-    struct json json = {.at = text, .end = text + len, .token = token, .own = own, .ids = out, .mine = JSON_IDS};
+int json_find_ids(const char *text, size_t len, const char *token, const struct json_own *own,
+                  struct json_ids *out) {
+    struct json json = {
+        .at = text, .end = text + len, .token = token, .own = own, .ids = out, .mine = JSON_IDS};
     unsigned holds = 0;
     memset(out, 0, sizeof *out);
     if (!value(&json, &holds) || !at_end(&json))

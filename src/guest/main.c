@@ -62,9 +62,11 @@ static void arm(struct guest *guest) {
     int saved = errno;
     if (n < 0 && saved == ENOENT) {
         guard_arm(&guest->guard, &config->limits, config->life_max, clock_now());
-        store_log(&guest->store, "armed: silence %lld, idle %lld, life %lld seconds", (long long)config->limits.silence,
-                  (long long)config->limits.idle, (long long)config->limits.life);
-    } else if (n >= 0 && guard_load(&guest->guard, text, (size_t)n, guest->boot, config->life_max, clock_now())) {
+        store_log(&guest->store, "armed: silence %lld, idle %lld, life %lld seconds",
+                  (long long)config->limits.silence, (long long)config->limits.idle,
+                  (long long)config->limits.life);
+    } else if (n >= 0 &&
+               guard_load(&guest->guard, text, (size_t)n, guest->boot, config->life_max, clock_now())) {
         store_log(&guest->store, "armed again from the record");
     } else if (guest->store.dir < 0) {
         guard_arm(&guest->guard, &config->limits, config->life_max, clock_now());
@@ -82,8 +84,10 @@ static void take_private_key(struct guest *guest) {
     char *value = getenv(name);
     size_t len = 0;
     if (value) {
-        guest->has_key = sodium_base642bin(guest->private_key, sizeof guest->private_key, value, strlen(value), NULL, &len, NULL,
-                                           sodium_base64_VARIANT_ORIGINAL) == 0 && len == sizeof guest->private_key;
+        guest->has_key = sodium_base642bin(guest->private_key, sizeof guest->private_key, value,
+                                           strlen(value), NULL, &len, NULL,
+                                           sodium_base64_VARIANT_ORIGINAL) == 0 &&
+                         len == sizeof guest->private_key;
         sodium_memzero(value, strlen(value));
         unsetenv(name);
     }
@@ -95,7 +99,8 @@ static bool serve(struct guest *guest) {
     const struct config *config = &guest->config;
     bool good = tunnel_serve(guest->tunnel, config->control_port, control_accept, guest->control);
     for (size_t i = 0; i < config->exposes; i++)
-        good &= tunnel_expose(guest->tunnel, config->expose[i].port, config->expose[i].local, config->expose[i].counted);
+        good &= tunnel_expose(guest->tunnel, config->expose[i].port, config->expose[i].local,
+                              config->expose[i].counted);
     return good;
 }
 
@@ -118,7 +123,8 @@ static void open_tunnel(struct guest *guest) {
         guest->tunnel = NULL;
     }
     if (!guest->tunnel) {
-        store_log(&guest->store, "the tunnel does not open on port %u: %s", config->listen_port, strerror(saved));
+        store_log(&guest->store, "the tunnel does not open on port %u: %s", config->listen_port,
+                  strerror(saved));
         guest->reopen = loop_now() + REOPEN;
         return;
     }

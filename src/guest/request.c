@@ -37,8 +37,8 @@ static void filled_free(struct filled *filled) {
         wipe_free(filled->headers.item[i]);
 }
 
-static bool fill(const struct config_request *request, config_lookup_fn *lookup, void *ctx, struct filled *out,
-                 struct answer *answer) {
+static bool fill(const struct config_request *request, config_lookup_fn *lookup, void *ctx,
+                 struct filled *out, struct answer *answer) {
     char missing[64];
     memset(out, 0, sizeof *out);
     out->url = config_expand(request->url, lookup, ctx, missing);
@@ -86,20 +86,22 @@ static int dial(const struct wire_url *url, struct answer *answer) {
     snprintf(port, sizeof port, "%u", url->port);
     int error = getaddrinfo(url->host, port, &hints, &list);
     if (error != 0) {
-        snprintf(answer->why, sizeof answer->why, "the name %.80s does not resolve: %.60s", url->host, gai_strerror(error));
+        snprintf(answer->why, sizeof answer->why, "the name %.80s does not resolve: %.60s", url->host,
+                 gai_strerror(error));
         return -1;
     }
     int fd = -1;
     errno = 0;
     for (struct addrinfo *at = list; at && fd < 0; at = at->ai_next) {
         if (!url->tls && !loopback(at->ai_addr)) {
-            snprintf(answer->why, sizeof answer->why, "plain http goes to loopback only, not to %.80s", url->host);
+            snprintf(answer->why, sizeof answer->why, "plain http goes to loopback only, not to %.80s",
+                     url->host);
             continue;
         }
         fd = dial_one(at);
         if (fd < 0)
-            snprintf(answer->why, sizeof answer->why, "no connection to %.80s port %s: %.60s", url->host, port,
-                     errno == EINPROGRESS ? "timed out" : strerror(errno));
+            snprintf(answer->why, sizeof answer->why, "no connection to %.80s port %s: %.60s", url->host,
+                     port, errno == EINPROGRESS ? "timed out" : strerror(errno));
     }
     freeaddrinfo(list);
     return fd;
@@ -122,9 +124,11 @@ static void add(struct text *text, const char *more) {
     text->len += n;
 }
 
-static char *compose(const struct config_request *request, const struct wire_url *url, const struct filled *filled, size_t *len) {
+static char *compose(const struct config_request *request, const struct wire_url *url,
+                     const struct filled *filled, size_t *len) {
     char line[64];
-    struct text text = {.size = 512 + strlen(filled->url) + sizeof url->host + (filled->body ? strlen(filled->body) : 0)};
+    struct text text = {.size = 512 + strlen(filled->url) + sizeof url->host +
+                                (filled->body ? strlen(filled->body) : 0)};
     for (size_t i = 0; i < filled->headers.count; i++)
         text.size += strlen(filled->headers.item[i]) + 2;
     text.data = malloc(text.size);
@@ -185,24 +189,29 @@ static void receive(int fd, struct tls *tls, struct answer *answer) {
         if (n <= 0)
             break;
         len += (size_t)n;
-        if (!wire_parse_answer(answer->data, len, false, &answer->status, &body, &answer->body_len, &complete))
+        if (!wire_parse_answer(answer->data, len, false, &answer->status, &body, &answer->body_len,
+                               &complete))
             complete = false;
     }
-    if (!answer->data || !wire_parse_answer(answer->data, len, true, &answer->status, &body, &answer->body_len, &complete)) {
+    if (!answer->data ||
+        !wire_parse_answer(answer->data, len, true, &answer->status, &body, &answer->body_len, &complete)) {
         answer->status = 0;
-        snprintf(answer->why, sizeof answer->why, "%s", len ? "the answer is no HTTP" : "the server closed without an answer");
+        snprintf(answer->why, sizeof answer->why, "%s",
+                 len ? "the answer is no HTTP" : "the server closed without an answer");
     }
     answer->cut = len == REQUEST_ANSWER_MAX && !complete;
     answer->body = body;
 }
 
-static void exchange(const struct config_request *request, const struct filled *filled, const struct wire_url *url,
-                     const struct tls_anchors *anchors, int64_t when, struct answer *answer) {
+static void exchange(const struct config_request *request, const struct filled *filled,
+                     const struct wire_url *url, const struct tls_anchors *anchors, int64_t when,
+                     struct answer *answer) {
     size_t len = 0;
     int fd = dial(url, answer);
     if (fd < 0)
         return;
-    struct tls *tls = url->tls ? tls_open(fd, anchors, url->host, when, answer->why, sizeof answer->why) : NULL;
+    struct tls *tls = url->tls ? tls_open(fd, anchors, url->host, when, answer->why, sizeof answer->why)
+                               : NULL;
     char *text = !url->tls || tls ? compose(request, url, filled, &len) : NULL;
     if (text) {
         if (tls ? tls_write(tls, text, len) : plain_write(fd, text, len))
@@ -216,8 +225,8 @@ static void exchange(const struct config_request *request, const struct filled *
     close(fd);
 }
 
-void request_send(const struct config_request *request, config_lookup_fn *lookup, void *ctx, const struct tls_anchors *anchors,
-                  int64_t when, struct answer *answer) {
+void request_send(const struct config_request *request, config_lookup_fn *lookup, void *ctx,
+                  const struct tls_anchors *anchors, int64_t when, struct answer *answer) {
     struct filled filled;
     struct wire_url url;
     memset(answer, 0, sizeof *answer);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* One HTTP request over https (verified) or, to loopback only, plain http. Blocks: made for a child process. */
-#ifndef CPLZ_GUEST_REQUEST_H
-#define CPLZ_GUEST_REQUEST_H
+/* One HTTP request over https (verified) or, to loopback only, plain http. Blocks: made for a child
+ * process. */
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,10 +22,8 @@ struct answer {
     char why[200];
 };
 
-/* Fills the holes of `request` and sends it. `when`: unix seconds that certificates must be valid at. Call answer_free after.
- * Takes as long as names and connections take, and REQUEST_SECONDS for the rest. */
-void request_send(const struct config_request *request, config_lookup_fn *lookup, void *ctx, const struct tls_anchors *anchors,
-                  int64_t when, struct answer *answer);
+/* Fills the holes of `request` and sends it. `when`: unix seconds that certificates must be valid at. Call
+ * answer_free after. Takes as long as names and connections take, and REQUEST_SECONDS for the rest. */
+void request_send(const struct config_request *request, config_lookup_fn *lookup, void *ctx,
+                  const struct tls_anchors *anchors, int64_t when, struct answer *answer);
 void answer_free(struct answer *answer);
-
-#endif

@@ -10,7 +10,8 @@
 
 #define STATUS_MAX 4096
 
-static void reply_text(struct control_reply *reply, int status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void reply_text(struct control_reply *reply, int status, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 static void reply_text(struct control_reply *reply, int status, const char *fmt, ...) {
     va_list args;
@@ -61,31 +62,38 @@ static void show_status(struct guest *guest, struct control_reply *reply) {
     char reason[400], exited[120], answer[520], rehearsal[520], missing[260], n[8][32];
     ending_get_status(guest->ending, &ending);
     engine_get_status(guest->engine, &engine);
-    reply_text(reply, 200,
-               "{\"version\":\"" CPLZ_VERSION "\",\"token\":\"%s\",\"state\":\"%s\",\"reason\":%s,\"ending_age\":%s,\"key\":%s,"
-               "\"silence\":%lld,\"idle\":%lld,\"life\":%lld,\"life_max\":%lld,"
-               "\"silence_left\":%s,\"idle_left\":%s,\"life_left\":%s,"
-               "\"age\":%s,\"contact_age\":%s,\"traffic_age\":%s,\"uptime\":%s,"
-               "\"engine\":{\"running\":%s,\"pid\":%ld,\"restarts\":%llu,\"last_exit\":%s},"
-               "\"guard\":{\"rehearsed\":%s,\"rehearsal\":%s,\"persisted\":%s,\"ready\":%s,\"missing\":%s,\"attempts\":%llu,\"last_answer\":%s}}\n",
-               guest->config.token, guard->ending ? "ending" : "armed", quoted(guard->reason, reason, sizeof reason),
-               seconds(guard->ending ? guard_age(&guard->ended, now) : GUARD_OFF, n[7]), ending.key ? "true" : "false",
-               (long long)guard->limits.silence, (long long)guard->limits.idle, (long long)guard->limits.life,
-               (long long)guard->life_max,
-               seconds(guard_left(guard, GUARD_SILENCE, now), n[0]), seconds(guard_left(guard, GUARD_IDLE, now), n[1]),
-               seconds(guard_left(guard, GUARD_LIFE, now), n[2]), seconds(guard_age(&guard->born, now), n[3]),
-               seconds(guard->contacted ? guard_age(&guard->contact, now) : GUARD_OFF, n[4]),
-               seconds(guard->trafficked ? guard_age(&guard->traffic, now) : GUARD_OFF, n[5]),
-               seconds((int64_t)((loop_now() - guest->started) / 1000000), n[6]), engine.running ? "true" : "false", engine.pid,
-               (unsigned long long)engine.restarts, quoted(engine.last_exit, exited, sizeof exited),
-               !ending.rehearses ? "null" : ending.rehearsed ? "true" : "false",
-               quoted(ending.rehearsal, rehearsal, sizeof rehearsal), guest->persisted ? "true" : "false", ending.ready ? "true" : "false",
-               quoted(ending.missing, missing, sizeof missing), (unsigned long long)ending.attempts,
-               quoted(ending.last, answer, sizeof answer));
+    reply_text(
+        reply, 200,
+        "{\"version\":\"" CPLZ_VERSION
+        "\",\"token\":\"%s\",\"state\":\"%s\",\"reason\":%s,\"ending_age\":%s,\"key\":%s,"
+        "\"silence\":%lld,\"idle\":%lld,\"life\":%lld,\"life_max\":%lld,"
+        "\"silence_left\":%s,\"idle_left\":%s,\"life_left\":%s,"
+        "\"age\":%s,\"contact_age\":%s,\"traffic_age\":%s,\"uptime\":%s,"
+        "\"engine\":{\"running\":%s,\"pid\":%ld,\"restarts\":%llu,\"last_exit\":%s},"
+        "\"guard\":{\"rehearsed\":%s,\"rehearsal\":%s,\"persisted\":%s,\"ready\":%s,\"missing\":%s,"
+        "\"attempts\":%llu,\"last_answer\":%s}}\n",
+        guest->config.token, guard->ending ? "ending" : "armed", quoted(guard->reason, reason, sizeof reason),
+        seconds(guard->ending ? guard_age(&guard->ended, now) : GUARD_OFF, n[7]),
+        ending.key ? "true" : "false", (long long)guard->limits.silence, (long long)guard->limits.idle,
+        (long long)guard->limits.life, (long long)guard->life_max,
+        seconds(guard_left(guard, GUARD_SILENCE, now), n[0]),
+        seconds(guard_left(guard, GUARD_IDLE, now), n[1]), seconds(guard_left(guard, GUARD_LIFE, now), n[2]),
+        seconds(guard_age(&guard->born, now), n[3]),
+        seconds(guard->contacted ? guard_age(&guard->contact, now) : GUARD_OFF, n[4]),
+        seconds(guard->trafficked ? guard_age(&guard->traffic, now) : GUARD_OFF, n[5]),
+        seconds((int64_t)((loop_now() - guest->started) / 1000000), n[6]), engine.running ? "true" : "false",
+        engine.pid, (unsigned long long)engine.restarts, quoted(engine.last_exit, exited, sizeof exited),
+        !ending.rehearses  ? "null"
+        : ending.rehearsed ? "true"
+                           : "false",
+        quoted(ending.rehearsal, rehearsal, sizeof rehearsal), guest->persisted ? "true" : "false",
+        ending.ready ? "true" : "false", quoted(ending.missing, missing, sizeof missing),
+        (unsigned long long)ending.attempts, quoted(ending.last, answer, sizeof answer));
 }
 
 /* Whether the request is about this machine: its body names the session's token. Otherwise it is refused. */
-static bool addressed(const struct guest *guest, const struct wire_request *request, struct control_reply *reply) {
+static bool addressed(const struct guest *guest, const struct wire_request *request,
+                      struct control_reply *reply) {
     char token[CONFIG_TOKEN_MAX + 2], why[200]; /* a longer one is cut, and still too long to be ours */
     if (json_string(request->body, request->body_len, "token", token, sizeof token) != 1) {
         refuse(reply, 400, "the body must be a JSON object that names the session's token");
@@ -102,8 +110,8 @@ static void take_lease(struct guest *guest, const struct wire_request *request, 
     struct guard_lease lease = {-1, -1, -1};
     const char *body = request->body;
     size_t len = request->body_len;
-    if (json_number(body, len, "silence", &lease.silence) < 0 || json_number(body, len, "idle", &lease.idle) < 0 ||
-        json_number(body, len, "life", &lease.life) < 0) {
+    if (json_number(body, len, "silence", &lease.silence) < 0 ||
+        json_number(body, len, "idle", &lease.idle) < 0 || json_number(body, len, "life", &lease.life) < 0) {
         refuse(reply, 400, "the body is no JSON object with silence, idle or life in seconds");
         return;
     }
@@ -114,8 +122,9 @@ static void take_lease(struct guest *guest, const struct wire_request *request, 
         return;
     }
     if (memcmp(&before.limits, &guest->guard.limits, sizeof before.limits) != 0)
-        store_log(&guest->store, "lease: silence %lld, idle %lld, life %lld seconds", (long long)guest->guard.limits.silence,
-                  (long long)guest->guard.limits.idle, (long long)guest->guard.limits.life);
+        store_log(&guest->store, "lease: silence %lld, idle %lld, life %lld seconds",
+                  (long long)guest->guard.limits.silence, (long long)guest->guard.limits.idle,
+                  (long long)guest->guard.limits.life);
     guest_save(guest);
     show_status(guest, reply);
 }
@@ -147,7 +156,8 @@ static void take_key(struct guest *guest, const struct wire_request *request, st
 
 static void show_log(struct guest *guest, const struct wire_request *request, struct control_reply *reply) {
     char name[16] = "", bytes[16] = "16384";
-    if (!wire_query(request, "name", name, sizeof name) || (strcmp(name, "engine") != 0 && strcmp(name, "guard") != 0)) {
+    if (!wire_query(request, "name", name, sizeof name) ||
+        (strcmp(name, "engine") != 0 && strcmp(name, "guard") != 0)) {
         refuse(reply, 400, "name must be engine or guard");
         return;
     }
@@ -164,7 +174,8 @@ static void show_log(struct guest *guest, const struct wire_request *request, st
     reply->type = "text/plain; charset=utf-8";
     reply->data = malloc(want);
     if (reply->data)
-        reply->len = store_tail(&guest->store, name[0] == 'e' ? "engine.log" : "guard.log", reply->data, want);
+        reply->len = store_tail(&guest->store, name[0] == 'e' ? "engine.log" : "guard.log", reply->data,
+                                want);
 }
 
 void guest_answer(void *ctx, const struct wire_request *request, struct control_reply *reply) {
@@ -175,7 +186,8 @@ void guest_answer(void *ctx, const struct wire_request *request, struct control_
     while (i < count && strcmp(routes[i][1], request->path) != 0)
         i++;
     if (i == count || strcmp(routes[i][0], request->method) != 0) {
-        refuse(reply, i == count ? 404 : 405, i == count ? "there is no such path" : "this path wants another method");
+        refuse(reply, i == count ? 404 : 405,
+               i == count ? "there is no such path" : "this path wants another method");
         return;
     }
     if (request->method[0] == 'P' && !addressed(guest, request, reply))

@@ -106,7 +106,9 @@ long store_read(const struct store *store, const char *name, char *out, size_t s
     if (fd < 0)
         return -1;
     struct stat st;
-    long n = fstat(fd, &st) != 0 ? -1 : (size_t)st.st_size > size ? (errno = EFBIG, -1) : read_all(fd, out, size);
+    long n = fstat(fd, &st) != 0         ? -1
+             : (size_t)st.st_size > size ? (errno = EFBIG, -1)
+                                         : read_all(fd, out, size);
     int saved = errno;
     close(fd);
     errno = saved;
@@ -164,7 +166,8 @@ int store_append(const struct store *store, const char *name) {
 void store_trim(const struct store *store, const char *name, size_t limit) {
     struct stat st;
     char old[64];
-    if (store->dir < 0 || fstatat(store->dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || (size_t)st.st_size <= limit)
+    if (store->dir < 0 || fstatat(store->dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+        (size_t)st.st_size <= limit)
         return;
     char *data = malloc(limit);
     int fd = openat(store->dir, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);

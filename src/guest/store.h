@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Private files in the guest's state directory. Every file is born 0600. */
-#ifndef CPLZ_GUEST_STORE_H
-#define CPLZ_GUEST_STORE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,13 +23,13 @@ long store_read(const struct store *store, const char *name, char *out, size_t s
 size_t store_tail(const struct store *store, const char *name, char *out, size_t size);
 /* A descriptor for appending (close-on-exec). -1 with errno set. */
 int store_append(const struct store *store, const char *name);
-/* Moves the contents of a log that outgrew `limit` bytes to NAME.1 and empties it; writers keep their descriptor. */
+/* Moves the contents of a log that outgrew `limit` bytes to NAME.1 and empties it; writers keep their
+ * descriptor. */
 void store_trim(const struct store *store, const char *name, size_t limit);
 void store_remove(const struct store *store, const char *name);
-/* Reads a whole file anywhere, at most `max` bytes, into malloc'ed memory with a NUL behind it. NULL with errno set. */
+/* Reads a whole file anywhere, at most `max` bytes, into malloc'ed memory with a NUL behind it. NULL with
+ * errno set. */
 char *store_slurp(const char *path, size_t max, size_t *len);
 
 /* One line "2026-08-01T10:00:00Z text" at the end of guard.log, also on stderr. Text must hold no secret. */
 void store_log(const struct store *store, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-#endif

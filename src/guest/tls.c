@@ -218,7 +218,8 @@ static void explain(const struct tls *tls, char *why, size_t why_size) {
         snprintf(why, why_size, "connection lost in the TLS handshake");
 }
 
-struct tls *tls_open(int fd, const struct tls_anchors *anchors, const char *name, int64_t when, char *why, size_t why_size) {
+struct tls *tls_open(int fd, const struct tls_anchors *anchors, const char *name, int64_t when, char *why,
+                     size_t why_size) {
     unsigned char seed[32];
     struct tls *tls = malloc(sizeof *tls);
     if (!tls) {
@@ -241,7 +242,8 @@ struct tls *tls_open(int fd, const struct tls_anchors *anchors, const char *name
         return NULL;
     }
     br_sslio_init(&tls->io, &tls->client.eng, socket_read, tls, socket_write, tls);
-    if (br_sslio_flush(&tls->io) != 0 || (br_ssl_engine_current_state(&tls->client.eng) & BR_SSL_SENDAPP) == 0) {
+    if (br_sslio_flush(&tls->io) != 0 ||
+        (br_ssl_engine_current_state(&tls->client.eng) & BR_SSL_SENDAPP) == 0) {
         explain(tls, why, why_size);
         tls_close(tls);
         return NULL;

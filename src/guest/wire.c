@@ -10,7 +10,8 @@ static const char *find(const char *data, size_t len, const char *what) {
 }
 
 /* The value of the header `name` (lower case) in the lines [at, end); *count says how many there are. */
-static const char *header(const char *at, const char *end, const char *name, size_t *value_len, unsigned *count) {
+static const char *header(const char *at, const char *end, const char *name, size_t *value_len,
+                          unsigned *count) {
     const char *found = NULL;
     size_t named = strlen(name);
     *count = 0;
@@ -56,7 +57,8 @@ static bool request_line(const char *line, size_t len, struct wire_request *out)
     out->method[n] = '\0';
     const char *target = space + 1, *end = line + len;
     const char *stop = memchr(target, ' ', (size_t)(end - target));
-    if (!stop || (size_t)(end - stop) != 9 || memcmp(stop, " HTTP/1.", 8) != 0 || (stop[8] != '0' && stop[8] != '1'))
+    if (!stop || (size_t)(end - stop) != 9 || memcmp(stop, " HTTP/1.", 8) != 0 ||
+        (stop[8] != '0' && stop[8] != '1'))
         return false;
     const char *query = memchr(target, '?', (size_t)(stop - target));
     size_t path = (size_t)((query ? query : stop) - target);
@@ -158,10 +160,13 @@ static size_t unchunk(char *data, size_t len, bool *complete) {
         if (!stop)
             return kept;
         for (const char *p = data + at; p < stop; p++, digits++) {
-            int v = *p >= '0' && *p <= '9' ? *p - '0' : (*p | 32) >= 'a' && (*p | 32) <= 'f' ? (*p | 32) - 'a' + 10 : -1;
+            int v = *p >= '0' && *p <= '9'                 ? *p - '0'
+                    : (*p | 32) >= 'a' && (*p | 32) <= 'f' ? (*p | 32) - 'a' + 10
+                                                           : -1;
             if (v < 0)
                 break;
-            size = size > len ? size : size * 16 + (size_t)v; /* longer than all there is: as good as endless */
+            size = size > len ? size
+                              : size * 16 + (size_t)v; /* longer than all there is: as good as endless */
         }
         if (digits == 0)
             return kept;
@@ -215,7 +220,8 @@ static int status_of(const char *data, size_t len) {
     return status;
 }
 
-bool wire_parse_answer(char *data, size_t len, bool final, int *status, char **body, size_t *body_len, bool *complete) {
+bool wire_parse_answer(char *data, size_t len, bool final, int *status, char **body, size_t *body_len,
+                       bool *complete) {
     const char *blank;
     *complete = false;
     for (;;) {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The bytes of HTTP/1.1 and JSON, as far as the guest speaks them. Pure functions over bounded buffers. */
-#ifndef CPLZ_GUEST_WIRE_H
-#define CPLZ_GUEST_WIRE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,7 +21,8 @@ struct wire_request {
 
 /* 0: more bytes are needed; 1: complete; 400, 413, 431, 501: refused with this status. */
 int wire_parse_request(const char *data, size_t len, struct wire_request *out);
-/* The value of `name` in a query of unreserved characters, copied. False: absent or longer than `size` - 1. */
+/* The value of `name` in a query of unreserved characters, copied. False: absent or longer than `size` -
+ * 1. */
 bool wire_query(const struct wire_request *request, const char *name, char *out, size_t size);
 
 struct wire_url {
@@ -32,18 +32,22 @@ struct wire_url {
     const char *path; /* "/" at least; points into the text or a constant */
 };
 
-/* Splits http(s)://host[:port]/path. False: not such an address (user names and numeric IPv6 hosts are none). */
+/* Splits http(s)://host[:port]/path. False: not such an address (user names and numeric IPv6 hosts are
+ * none). */
 bool wire_parse_url(const char *text, struct wire_url *out);
 
-/* An answer of a cloud: false until the head is complete or when it is none; *body points behind the head. Chunks are joined
- * in place, so only when it is `final`. *complete: by its length, no more bytes are to come (else the connection's end does).
- * Interim answers (1xx) before it are passed over. */
-bool wire_parse_answer(char *data, size_t len, bool final, int *status, char **body, size_t *body_len, bool *complete);
+/* An answer of a cloud: false until the head is complete or when it is none; *body points behind the head.
+ * Chunks are joined in place, so only when it is `final`. *complete: by its length, no more bytes are to come
+ * (else the connection's end does). Interim answers (1xx) before it are passed over. */
+bool wire_parse_answer(char *data, size_t len, bool final, int *status, char **body, size_t *body_len,
+                       bool *complete);
 
-/* What stands before a cloud ("the edge") let nothing through to it: the number of its "error code: 1010", 0 when it is no such answer. */
+/* What stands before a cloud ("the edge") let nothing through to it: the number of its "error code: 1010", 0
+ * when it is no such answer. */
 int wire_edge_code(int status, const char *body, size_t len);
 
-/* JSON: the number at the top-level key `name`. 1 found, 0 absent, -1 the text is no JSON object or the value no number ≥ 0. */
+/* JSON: the number at the top-level key `name`. 1 found, 0 absent, -1 the text is no JSON object or the value
+ * no number ≥ 0. */
 int json_number(const char *text, size_t len, const char *name, int64_t *out);
 /* The string at the top-level key `name`, shortened to fit. Same results. */
 int json_string(const char *text, size_t len, const char *name, char *out, size_t size);
@@ -65,8 +69,8 @@ struct json_ids {
     size_t count;
 };
 
-/* The "id"s (string, or number as written) of the innermost objects that have one and hold a string with `token` in it, at any
- * depth, at most JSON_IDS; the object that also holds a string of `own` comes last. How many, or -1: not JSON. */
-int json_find_ids(const char *text, size_t len, const char *token, const struct json_own *own, struct json_ids *out);
-
-#endif
+/* The "id"s (string, or number as written) of the innermost objects that have one and hold a string with
+ * `token` in it, at any depth, at most JSON_IDS; the object that also holds a string of `own` comes last. How
+ * many, or -1: not JSON. */
+int json_find_ids(const char *text, size_t len, const char *token, const struct json_own *own,
+                  struct json_ids *out);

@@ -55,14 +55,13 @@ struct carrier {
     uint8_t in[IN_SLOTS][DATAGRAM_MAX];
 };
 
-static bool same_address(const struct wg_address *a, const struct wg_address *b)
-{
+static bool same_address(const struct wg_address *a, const struct wg_address *b) {
     return a->ip_len == b->ip_len && a->port == b->port && memcmp(a->ip, b->ip, a->ip_len) == 0;
 }
 
 /* The socket address of `to` in the socket's family; 0 when it cannot be reached from it. */
-static socklen_t to_socket(const struct carrier *c, const struct wg_address *to, struct sockaddr_storage *out)
-{
+static socklen_t to_socket(const struct carrier *c, const struct wg_address *to,
+                           struct sockaddr_storage *out) {
     struct sockaddr_in *v4 = (struct sockaddr_in *)out;
     struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
     memset(out, 0, sizeof *out);
@@ -85,8 +84,7 @@ static socklen_t to_socket(const struct carrier *c, const struct wg_address *to,
     return sizeof *v6;
 }
 
-static struct wg_address from_socket(const struct sockaddr_storage *in)
-{
+static struct wg_address from_socket(const struct sockaddr_storage *in) {
     struct wg_address a = {.ip_len = 0};
     if (in->ss_family == AF_INET) {
         const struct sockaddr_in *v4 = (const struct sockaddr_in *)in;
@@ -103,12 +101,13 @@ static struct wg_address from_socket(const struct sockaddr_storage *in)
     return a;
 }
 
-/* Up to `len` bytes of a run in one call, as segments when there are more than one. Returns 0 or the error. */
-static int send_piece(struct carrier *c, const struct run *r, size_t len)
-{
+/* Up to `len` bytes of a run in one call, as segments when there are more than one. Returns 0 or the
+ * error. */
+static int send_piece(struct carrier *c, const struct run *r, size_t len) {
     struct sockaddr_storage to;
     struct iovec part = {.iov_base = c->out + r->at, .iov_len = len};
-    struct msghdr msg = {.msg_name = &to, .msg_namelen = to_socket(c, &r->to, &to), .msg_iov = &part, .msg_iovlen = 1};
+    struct msghdr msg = {
+        .msg_name = &to, .msg_namelen = to_socket(c, &r->to, &to), .msg_iov = &part, .msg_iovlen = 1};
 #ifdef __linux__
     _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(uint16_t))];
     if (len > r->segment) {
@@ -131,14 +130,14 @@ static int send_piece(struct carrier *c, const struct run *r, size_t len)
 }
 
 /* What a kernel or a network card without segmentation answers. */
-static bool refuses_segments(int error)
-{
-    return error == EIO || error == EINVAL || error == ENOPROTOOPT || error == EOPNOTSUPP || error == EMSGSIZE;
+static bool refuses_segments(int error) {
+    return error == EIO || error == EINVAL || error == ENOPROTOOPT || error == EOPNOTSUPP ||
+           error == EMSGSIZE;
 }
 
-/* False when the socket is full; what is left of the run then waits. Any other error loses the datagram, as a network would. */
-static bool send_run(struct carrier *c, struct run *r)
-{
+/* False when the socket is full; what is left of the run then waits. Any other error loses the datagram, as a
+ * network would. */
+static bool send_run(struct carrier *c, struct run *r) {
     while (r->at < r->end) {
         size_t left = r->end - r->at, piece = c->segmentation || left < r->segment ? left : r->segment;
         int error = send_piece(c, r, piece);
@@ -153,8 +152,7 @@ static bool send_run(struct carrier *c, struct run *r)
     return true;
 }
 
-void carrier_flush(struct carrier *c)
-{
+void carrier_flush(struct carrier *c) {
     while (!c->blocked && c->first < c->runs) {
         if (send_run(c, &c->run[c->first])) {
             c->first++;
@@ -167,8 +165,7 @@ void carrier_flush(struct carrier *c)
         c->first = c->runs = 0, c->used = 0;
 }
 
-void carrier_send(struct carrier *c, const struct wg_address *to, const uint8_t *datagram, size_t len)
-{
+void carrier_send(struct carrier *c, const struct wg_address *to, const uint8_t *datagram, size_t len) {
     struct sockaddr_storage unused;
     if (len == 0 || len > RUN_BYTES || to->port == 0 || to_socket(c, to, &unused) == 0)
         return;
@@ -177,8 +174,8 @@ void carrier_send(struct carrier *c, const struct wg_address *to, const uint8_t 
     if (c->used + len > OUT_BYTES || c->runs == RUNS)
         return;
     struct run *r = c->runs > c->first ? &c->run[c->runs - 1] : NULL;
-    if (!r || r->closed || len > r->segment || r->end - r->at + len > RUN_BYTES || r->end - r->at >= r->segment * RUN_SEGMENTS ||
-        !same_address(to, &r->to)) {
+    if (!r || r->closed || len > r->segment || r->end - r->at + len > RUN_BYTES ||
+        r->end - r->at >= r->segment * RUN_SEGMENTS || !same_address(to, &r->to)) {
         r = &c->run[c->runs++];
         *r = (struct run){.to = *to, .at = c->used, .end = c->used, .segment = len};
     }
@@ -189,8 +186,8 @@ void carrier_send(struct carrier *c, const struct wg_address *to, const uint8_t 
 }
 
 /* Hands up what one receive call brought: one datagram, or several of `segment` bytes. */
-static void split(struct carrier *c, const struct sockaddr_storage *name, const uint8_t *data, size_t len, size_t segment)
-{
+static void split(struct carrier *c, const struct sockaddr_storage *name, const uint8_t *data, size_t len,
+                  size_t segment) {
     struct wg_address from = from_socket(name);
     if (segment == 0)
         segment = len;
@@ -203,8 +200,7 @@ static void split(struct carrier *c, const struct sockaddr_storage *name, const 
 }
 
 #ifdef __linux__
-static size_t gro_size(struct msghdr *msg)
-{
+static size_t gro_size(struct msghdr *msg) {
     for (struct cmsghdr *h = CMSG_FIRSTHDR(msg); h; h = CMSG_NXTHDR(msg, h))
         if (h->cmsg_level == IPPROTO_UDP && h->cmsg_type == UDP_GRO) {
             int size;
@@ -215,8 +211,7 @@ static size_t gro_size(struct msghdr *msg)
 }
 
 /* Reads up to IN_SLOTS messages. Returns how many, 0 when there are no more; adds their bytes. */
-static unsigned read_some(struct carrier *c, size_t *bytes)
-{
+static unsigned read_some(struct carrier *c, size_t *bytes) {
     struct mmsghdr msgs[IN_SLOTS];
     struct iovec parts[IN_SLOTS];
     struct sockaddr_storage names[IN_SLOTS];
@@ -224,9 +219,12 @@ static unsigned read_some(struct carrier *c, size_t *bytes)
     memset(msgs, 0, sizeof msgs);
     for (unsigned i = 0; i < IN_SLOTS; i++) {
         parts[i] = (struct iovec){.iov_base = c->in[i], .iov_len = DATAGRAM_MAX};
-        msgs[i].msg_hdr = (struct msghdr){.msg_name = &names[i], .msg_namelen = sizeof names[i], .msg_iov = &parts[i],
+        msgs[i].msg_hdr = (struct msghdr){.msg_name = &names[i],
+                                          .msg_namelen = sizeof names[i],
+                                          .msg_iov = &parts[i],
                                           .msg_iovlen = 1,
-                                          .msg_control = control[i], .msg_controllen = sizeof control[i]};
+                                          .msg_control = control[i],
+                                          .msg_controllen = sizeof control[i]};
     }
     int n = recvmmsg(c->fd, msgs, IN_SLOTS, MSG_DONTWAIT, NULL);
     for (int i = 0; i < n; i++) {
@@ -236,8 +234,7 @@ static unsigned read_some(struct carrier *c, size_t *bytes)
     return n > 0 ? (unsigned)n : 0;
 }
 #else
-static unsigned read_some(struct carrier *c, size_t *bytes)
-{
+static unsigned read_some(struct carrier *c, size_t *bytes) {
     struct sockaddr_storage name;
     socklen_t size = sizeof name;
     ssize_t n = recvfrom(c->fd, c->in[0], DATAGRAM_MAX, 0, (struct sockaddr *)&name, &size);
@@ -249,8 +246,7 @@ static unsigned read_some(struct carrier *c, size_t *bytes)
 }
 #endif
 
-static void on_ready(void *arg, unsigned ready)
-{
+static void on_ready(void *arg, unsigned ready) {
     struct carrier *c = arg;
     if (ready & LOOP_WRITE && c->blocked) {
         c->blocked = false;
@@ -268,9 +264,9 @@ static void on_ready(void *arg, unsigned ready)
         c->batch(c->ctx);
 }
 
-/* As large as the system lets us. Beyond the limit of an unprivileged process Linux takes the limit, others refuse. */
-static void enlarge(int fd, int option, int forced)
-{
+/* As large as the system lets us. Beyond the limit of an unprivileged process Linux takes the limit, others
+ * refuse. */
+static void enlarge(int fd, int option, int forced) {
     int size = SOCKET_BUFFER;
     if (forced != 0 && setsockopt(fd, SOL_SOCKET, forced, &size, sizeof size) == 0)
         return;
@@ -278,8 +274,7 @@ static void enlarge(int fd, int option, int forced)
         size /= 2;
 }
 
-static void tune(struct carrier *c)
-{
+static void tune(struct carrier *c) {
 #ifdef __linux__
     int on = 1, never = IP_PMTUDISC_DONT; /* a path below 1500 shall fragment, not lose */
     enlarge(c->fd, SO_RCVBUF, SO_RCVBUFFORCE);
@@ -296,8 +291,7 @@ static void tune(struct carrier *c)
 }
 
 /* A bound, non-blocking, close-on-exec socket of one family, or -1 with errno set. */
-static int open_socket(int family, uint16_t port)
-{
+static int open_socket(int family, uint16_t port) {
     struct sockaddr_storage any;
     int off = 0, fd = socket(family, SOCK_DGRAM, 0);
     memset(&any, 0, sizeof any);
@@ -310,7 +304,8 @@ static int open_socket(int family, uint16_t port)
         return -1;
     if (fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0 &&
         (family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) == 0) &&
-        bind(fd, (struct sockaddr *)&any, family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in)) == 0)
+        bind(fd, (struct sockaddr *)&any,
+             family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in)) == 0)
         return fd;
     int error = errno;
     close(fd);
@@ -318,9 +313,8 @@ static int open_socket(int family, uint16_t port)
     return -1;
 }
 
-struct carrier *carrier_udp_open(struct loop *loop, uint16_t bind_port, carrier_receive_fn *receive, carrier_batch_fn *batch,
-                                 void *ctx)
-{
+struct carrier *carrier_udp_open(struct loop *loop, uint16_t bind_port, carrier_receive_fn *receive,
+                                 carrier_batch_fn *batch, void *ctx) {
     struct carrier *c = calloc(1, sizeof *c);
     if (!c)
         return NULL;
@@ -347,21 +341,18 @@ struct carrier *carrier_udp_open(struct loop *loop, uint16_t bind_port, carrier_
     return NULL;
 }
 
-int carrier_error(const struct carrier *c)
-{
+int carrier_error(const struct carrier *c) {
     return c->error;
 }
 
-uint16_t carrier_port(const struct carrier *c)
-{
+uint16_t carrier_port(const struct carrier *c) {
     struct sockaddr_storage name;
     socklen_t size = sizeof name;
     memset(&name, 0, sizeof name);
     return getsockname(c->fd, (struct sockaddr *)&name, &size) == 0 ? from_socket(&name).port : 0;
 }
 
-void carrier_close(struct carrier *c)
-{
+void carrier_close(struct carrier *c) {
     if (!c)
         return;
     loop_unwatch(c->watch);

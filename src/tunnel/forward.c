@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Joins local sockets to flows, in both directions, without buffers of its own: what one side cannot take stays on the other. */
+/* Joins local sockets to flows, in both directions, without buffers of its own: what one side cannot take
+ * stays on the other. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>

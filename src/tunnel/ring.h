@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A byte queue that grows by doubling; bytes may be placed beyond its end (reassembly). */
-#ifndef CPLZ_RING_H
-#define CPLZ_RING_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,5 +25,3 @@ uint8_t *ring_at(const struct ring *ring, size_t offset, size_t *run);
 void ring_drop(struct ring *ring, size_t len);
 /* Gives the memory back; what was in it is gone. */
 void ring_free(struct ring *ring);
-
-#endif

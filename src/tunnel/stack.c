@@ -75,7 +75,8 @@ struct flow *tcp_flow_new(struct stack *stack, uint16_t local_port, uint16_t pee
     flow->iss = flow->una = flow->nxt = (1ull << 32) + iss;
     flow->lost_low = TCP_NEVER;
     flow->fin_at = TCP_NEVER;
-    flow->rack_deadline = flow->timer_at = flow->pace_at = flow->delack_at = flow->keepalive_at = flow->shrink_at = TCP_NEVER;
+    flow->rack_deadline = flow->timer_at = flow->pace_at = flow->delack_at = flow->keepalive_at =
+        flow->shrink_at = TCP_NEVER;
     flow->rto = 1000 * TCP_MS;
     flow->quick_acks = 16;
     flow->last_heard = flow->last_send = now;
@@ -173,13 +174,15 @@ static uint16_t pick_port(struct stack *stack, uint16_t peer_port) {
         stack->next_port = (uint16_t)(stack->next_port + 1 + step % 3);
         if (stack->next_port < PORT_FIRST)
             stack->next_port = (uint16_t)(stack->next_port + PORT_FIRST);
-        if (!tcp_flow_find(stack, stack->next_port, peer_port) && !tcp_wait_find(stack, stack->next_port, peer_port))
+        if (!tcp_flow_find(stack, stack->next_port, peer_port) &&
+            !tcp_wait_find(stack, stack->next_port, peer_port))
             return stack->next_port;
     }
     return 0;
 }
 
-struct flow *stack_connect(struct stack *stack, uint16_t port, const struct flow_events *events, void *arg, uint64_t now) {
+struct flow *stack_connect(struct stack *stack, uint16_t port, const struct flow_events *events, void *arg,
+                           uint64_t now) {
     now = tcp_clock(stack, now);
     uint16_t local = pick_port(stack, port);
     struct flow *flow = local ? tcp_flow_new(stack, local, port, now) : NULL;

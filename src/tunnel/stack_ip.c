@@ -4,8 +4,19 @@
 
 #include "tcp.h"
 
-enum { IP_HEADER = 20, TCP_HEADER = 20, PROTO_ICMP = 1, PROTO_TCP = 6, OPT_END = 0, OPT_NOP = 1, OPT_MSS = 2, OPT_SHIFT = 3,
-       OPT_SACK_OK = 4, OPT_SACK = 5, SHIFT_MOST = 14 };
+enum {
+    IP_HEADER = 20,
+    TCP_HEADER = 20,
+    PROTO_ICMP = 1,
+    PROTO_TCP = 6,
+    OPT_END = 0,
+    OPT_NOP = 1,
+    OPT_MSS = 2,
+    OPT_SHIFT = 3,
+    OPT_SACK_OK = 4,
+    OPT_SACK = 5,
+    SHIFT_MOST = 14
+};
 
 static uint16_t get16(const uint8_t *p) {
     return (uint16_t)(p[0] << 8 | p[1]);
@@ -182,8 +193,15 @@ static bool read_segment(struct segment *seg, const uint8_t *tcp, size_t len) {
     size_t header = (size_t)(tcp[12] >> 4) * 4;
     if (header < TCP_HEADER || header > len)
         return false;
-    *seg = (struct segment){.from = get16(tcp), .to = get16(tcp + 2), .seq = get32(tcp + 4), .ack = get32(tcp + 8),
-                            .flags = tcp[13], .window = get16(tcp + 14), .shift = -1, .data = tcp + header, .len = len - header};
+    *seg = (struct segment){.from = get16(tcp),
+                            .to = get16(tcp + 2),
+                            .seq = get32(tcp + 4),
+                            .ack = get32(tcp + 8),
+                            .flags = tcp[13],
+                            .window = get16(tcp + 14),
+                            .shift = -1,
+                            .data = tcp + header,
+                            .len = len - header};
     for (size_t at = TCP_HEADER; at < header && tcp[at] != OPT_END;) {
         if (tcp[at] == OPT_NOP) {
             at++;
@@ -231,7 +249,6 @@ static void input_tcp(struct stack *stack, const uint8_t *tcp, size_t len, uint6
             }
     tcp_refuse(stack, &seg);
 }
-
 
 static void input_icmp(struct stack *stack, const uint8_t *icmp, size_t len) {
     enum { ECHO_REPLY = 0, ECHO = 8, ICMP_HEADER = 8 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* TIME_WAIT: what is left of a flow whose end we announced first. Both ports are ours to choose, so two seconds do. */
+/* TIME_WAIT: what is left of a flow whose end we announced first. Both ports are ours to choose, so two
+ * seconds do. */
 #include <stdlib.h>
 
 #include "tcp.h"
@@ -43,8 +44,8 @@ void tcp_wait_add(struct flow *flow, uint64_t now) {
             stack->timewait_count--;
         }
     }
-    *entry(stack, stack->timewait_count++) =
-        (struct timewait){flow->local_port, flow->peer_port, flow->nxt, flow->rcv, now + WAIT_FOR};
+    *entry(stack, stack->timewait_count++) = (struct timewait){flow->local_port, flow->peer_port, flow->nxt,
+                                                               flow->rcv, now + WAIT_FOR};
 }
 
 struct timewait *tcp_wait_find(struct stack *stack, uint16_t local_port, uint16_t peer_port) {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of the minimal TCP share (facts/wireguard.md §4.6). Sequence numbers are 64 bits wide inside, so they
- * never wrap; tcp_unwrap widens what comes from the wire. Times are nanoseconds. */
-#ifndef CPLZ_TCP_H
-#define CPLZ_TCP_H
+/* What the files of the minimal TCP share (facts/wireguard.md §4.6). Sequence numbers are 64 bits wide
+ * inside, so they never wrap; tcp_unwrap widens what comes from the wire. Times are nanoseconds. */
+#pragma once
 
 #include "ring.h"
 #include "stack.h"
@@ -13,15 +12,19 @@
 #define TCP_IDLE_MEMORY (1000 * TCP_MS) /* empty buffers are given back after this */
 
 enum {
-    TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_PSH = 8, TCP_ACK = 16,
-    TCP_SACK_MAX = 4,      /* blocks in one header without timestamps */
-    TCP_GAPS_MAX = 256,    /* out-of-order intervals kept per flow */
+    TCP_FIN = 1,
+    TCP_SYN = 2,
+    TCP_RST = 4,
+    TCP_PSH = 8,
+    TCP_ACK = 16,
+    TCP_SACK_MAX = 4,   /* blocks in one header without timestamps */
+    TCP_GAPS_MAX = 256, /* out-of-order intervals kept per flow */
     TCP_FLOWS_MAX = 4096,
     TCP_BUCKETS = 1024,
     TCP_PORTS = 65536,
     TCP_TIMEWAIT_MAX = 4096,
-    TCP_BURST = 64,        /* segments of one flow per tick: a GSO batch */
-    TCP_BURST_ALL = 128,   /* of all flows together: a peer's socket buffer may be only 208 KiB */
+    TCP_BURST = 64,      /* segments of one flow per tick: a GSO batch */
+    TCP_BURST_ALL = 128, /* of all flows together: a peer's socket buffer may be only 208 KiB */
 };
 
 enum flow_state { FLOW_SYN_SENT, FLOW_PENDING, FLOW_SYN_RECEIVED, FLOW_OPEN, FLOW_DEAD };
@@ -36,12 +39,15 @@ struct segment {
     int shift;       /* -1: no option */
     bool sack_ok;
     unsigned sacks;
-    struct { uint32_t start, end; } sack[TCP_SACK_MAX];
+    struct {
+        uint32_t start, end;
+    } sack[TCP_SACK_MAX];
     const uint8_t *data;
     size_t len;
 };
 
-/* One segment that was sent and is not yet acknowledged; neighbours in the queue are neighbours in sequence. */
+/* One segment that was sent and is not yet acknowledged; neighbours in the queue are neighbours in
+ * sequence. */
 struct sent {
     uint64_t seq, at; /* `at`: when it was sent last */
     uint32_t len;     /* in sequence numbers: a FIN counts */
@@ -54,8 +60,10 @@ struct sent_queue {
     uint32_t size, head, count; /* size: power of two */
 };
 
-struct gap_list {           /* received intervals beyond what is in order, ascending, disjoint */
-    struct gap { uint64_t start, end; } *items;
+struct gap_list { /* received intervals beyond what is in order, ascending, disjoint */
+    struct gap {
+        uint64_t start, end;
+    } * items;
     unsigned count, size;
     uint64_t recent[TCP_SACK_MAX]; /* where data came in last, newest first (RFC 2018) */
 };
@@ -75,10 +83,11 @@ struct flow {
     enum flow_state state;
     int error;
     uint16_t local_port, peer_port;
-    bool dirty, need_syn, saw_syn, announce_accept, announce_connected, announce_readable, announce_writable, announce_closed;
+    bool dirty, need_syn, saw_syn, announce_accept, announce_connected, announce_readable, announce_writable,
+        announce_closed;
 
     /* sending */
-    uint64_t iss, una, nxt, edge;  /* edge: right end of the peer's window */
+    uint64_t iss, una, nxt, edge; /* edge: right end of the peer's window */
     uint64_t wl1;
     uint32_t max_window, mss;
     uint8_t send_shift, recv_shift;
@@ -87,7 +96,7 @@ struct flow {
     struct ring tx;      /* its first byte has number max(una, iss + 1) */
     struct sent_queue sent;
     uint64_t sacked, lost, reno_sacked; /* bytes of the outstanding ones */
-    uint64_t lost_low;   /* no lost segment lies below */
+    uint64_t lost_low;                  /* no lost segment lies below */
     uint64_t retransmit_high;
     unsigned dupacks;
 
@@ -99,7 +108,8 @@ struct flow {
     bool tlp_again;
 
     /* congestion (RFC 9438, 6937) */
-    uint64_t cwnd, ssthresh, cwnd_undo, ssthresh_undo, recovery_point, recovery_flight, prr_delivered, prr_out;
+    uint64_t cwnd, ssthresh, cwnd_undo, ssthresh_undo, recovery_point, recovery_flight, prr_delivered,
+        prr_out;
     enum recovery recovery;
     bool force_retransmit, undo_possible;
     unsigned undo_left;
@@ -117,15 +127,15 @@ struct flow {
     unsigned backoff;
 
     /* receiving */
-    uint64_t irs, rcv, adv;  /* rcv: next expected; adv: right end of the advertised window */
-    uint64_t fin_at;         /* number of the peer's FIN, TCP_NEVER until seen */
+    uint64_t irs, rcv, adv; /* rcv: next expected; adv: right end of the advertised window */
+    uint64_t fin_at;        /* number of the peer's FIN, TCP_NEVER until seen */
     bool fin_received, eof_seen, ack_now, active_close;
     struct ring rx;
     struct gap_list gaps;
     uint64_t dsack_start, dsack_end;
     unsigned unacked_segments, ack_copies, quick_acks;
     uint64_t unacked_bytes;
-    uint32_t window;         /* receive buffer at present, grows to the configured one */
+    uint32_t window; /* receive buffer at present, grows to the configured one */
     uint64_t consumed;
     uint64_t delack_at, last_heard, keepalive_at, shrink_at;
     unsigned keepalives;
@@ -136,7 +146,11 @@ struct timewait {
     uint64_t snd, rcv, until;
 };
 
-struct listener { stack_accept_fn *accept; void *ctx; uint16_t port; };
+struct listener {
+    stack_accept_fn *accept;
+    void *ctx;
+    uint16_t port;
+};
 
 struct stack {
     struct stack_config config;
@@ -147,7 +161,7 @@ struct stack {
     struct flow *dirty_first, **dirty_last, *dead;
     struct listener *listeners;
     unsigned listener_count;
-    struct timewait *timewait;  /* a ring ordered by expiry */
+    struct timewait *timewait; /* a ring ordered by expiry */
     unsigned timewait_size, timewait_head, timewait_count;
     uint16_t next_port;
     unsigned budget; /* data segments that this tick may still send */
@@ -158,8 +172,12 @@ struct stack {
 static inline uint64_t tcp_unwrap(uint64_t near, uint32_t wire) {
     return near + (uint64_t)(int64_t)(int32_t)(wire - (uint32_t)near);
 }
-static inline uint64_t tcp_min(uint64_t a, uint64_t b) { return a < b ? a : b; }
-static inline uint64_t tcp_max(uint64_t a, uint64_t b) { return a > b ? a : b; }
+static inline uint64_t tcp_min(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+static inline uint64_t tcp_max(uint64_t a, uint64_t b) {
+    return a > b ? a : b;
+}
 /* Callers may have read the clock at different moments: time never goes back inside. */
 static inline uint64_t tcp_clock(struct stack *stack, uint64_t now) {
     return stack->now = tcp_max(stack->now, now);
@@ -193,10 +211,12 @@ struct header {
 };
 uint32_t ip_sum(const uint8_t *bytes, size_t len, uint32_t sum);
 uint16_t ip_fold(uint32_t sum);
-/* A packet is built in stack->packet: header, then options or payload, then tcp_emit_packet completes and sends it. */
+/* A packet is built in stack->packet: header, then options or payload, then tcp_emit_packet completes and
+ * sends it. */
 void tcp_put_header(struct stack *stack, const struct header *header);
 uint8_t *tcp_payload(struct stack *stack);
-size_t tcp_put_syn_options(struct stack *stack, int shift, bool sack_ok); /* → bytes of options; shift -1: none */
+size_t tcp_put_syn_options(struct stack *stack, int shift,
+                           bool sack_ok); /* → bytes of options; shift -1: none */
 size_t tcp_put_sack_option(struct stack *stack, const struct gap *blocks, unsigned count);
 void tcp_emit_packet(struct stack *stack, size_t tcp_header, size_t payload);
 /* Answers a segment by RST. */
@@ -261,5 +281,3 @@ uint64_t tcp_deadline(const struct flow *flow);
 /* tcp_flow.c */
 void tcp_fail(struct flow *flow, int error);
 void tcp_announce(struct flow *flow, uint64_t now);
-
-#endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What an acknowledgement says: which segments arrived, which are lost (RFC 2018, RFC 8985; RFC 6582 without SACK). */
+/* What an acknowledgement says: which segments arrived, which are lost (RFC 2018, RFC 8985; RFC 6582 without
+ * SACK). */
 #include "tcp.h"
 
 /* What one acknowledgement brought. */
@@ -103,12 +104,14 @@ static void take_dsack(struct flow *flow, uint64_t start, uint64_t end, struct n
 
 static void take_sacks(struct flow *flow, const struct segment *seg, uint64_t now, struct news *news) {
     for (unsigned i = 0; i < seg->sacks; i++) {
-        uint64_t start = tcp_unwrap(flow->una, seg->sack[i].start), end = tcp_unwrap(flow->una, seg->sack[i].end);
+        uint64_t start = tcp_unwrap(flow->una, seg->sack[i].start),
+                 end = tcp_unwrap(flow->una, seg->sack[i].end);
         if (start >= end || end > flow->nxt)
             continue;
         bool inside = false;
         if (i == 0 && seg->sacks > 1) {
-            uint64_t s = tcp_unwrap(flow->una, seg->sack[1].start), e = tcp_unwrap(flow->una, seg->sack[1].end);
+            uint64_t s = tcp_unwrap(flow->una, seg->sack[1].start),
+                     e = tcp_unwrap(flow->una, seg->sack[1].end);
             inside = s <= start && end <= e;
         }
         if (i == 0 && (start < flow->una || inside)) {
@@ -134,7 +137,9 @@ static void lost_now(struct flow *flow, uint64_t now) {
 
 /* RFC 8985 §6.2 step 5. Unlike there, some reordering is always allowed for. */
 void tcp_detect_losses(struct flow *flow, uint64_t now) {
-    uint64_t slack = flow->recovery == RECOVERY_TIMEOUT ? 0 : tcp_min(flow->reorder_mult * flow->min_rtt / 4, flow->srtt);
+    uint64_t slack = flow->recovery == RECOVERY_TIMEOUT
+                         ? 0
+                         : tcp_min(flow->reorder_mult * flow->min_rtt / 4, flow->srtt);
     uint64_t wait = 0, last = tcp_max(flow->fack, flow->retransmit_high);
     bool found = false;
     flow->rack_deadline = TCP_NEVER;
@@ -185,7 +190,8 @@ void tcp_assume_acked(struct flow *flow) {
     tcp_dirty(flow);
 }
 
-/* RFC 6582: three duplicates say that the first segment is lost, a partial acknowledgement that the next one is. */
+/* RFC 6582: three duplicates say that the first segment is lost, a partial acknowledgement that the next one
+ * is. */
 static void detect_without_sack(struct flow *flow, uint64_t now, const struct news *news) {
     if (!flow->sent.count)
         return;
@@ -250,7 +256,8 @@ static void react(struct flow *flow, uint64_t now, struct news *news) {
     else
         flow->rack_deadline = TCP_NEVER;
     if (flow->recovery == RECOVERY_FAST)
-        tcp_congestion_recovering(flow, flow->sack_ok ? news->delivered : news->acked + (news->duplicate ? flow->mss : 0));
+        tcp_congestion_recovering(flow, flow->sack_ok ? news->delivered
+                                                      : news->acked + (news->duplicate ? flow->mss : 0));
     else if (news->acked)
         tcp_congestion_acked(flow, news->acked, now);
 }

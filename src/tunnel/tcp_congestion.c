@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How much may be on its way: HyStart++ (RFC 9406), CUBIC (RFC 9438), proportional rate reduction (RFC 6937), pacing;
- * and the round trip (RFC 6298). */
+/* How much may be on its way: HyStart++ (RFC 9406), CUBIC (RFC 9438), proportional rate reduction (RFC 6937),
+ * pacing; and the round trip (RFC 6298). */
 #include "tcp.h"
 
 enum { INITIAL_SEGMENTS = 10, CSS_ROUNDS = 5, CSS_SAMPLES = 8 };
@@ -66,7 +66,8 @@ static void cubic_grow(struct flow *flow, uint64_t bytes, uint64_t now) {
     flow->cwnd = (uint64_t)(next * mss);
 }
 
-/* RFC 9406: a round trip that has grown means that a queue fills; then a quarter of the growth for five rounds, then no more. */
+/* RFC 9406: a round trip that has grown means that a queue fills; then a quarter of the growth for five
+ * rounds, then no more. */
 static uint64_t slow_start(struct flow *flow, uint64_t bytes) {
     uint64_t grown = tcp_min(tcp_max(flow->round_before / 8, 4 * TCP_MS), 16 * TCP_MS);
     if (flow->una >= flow->round_end) {
@@ -110,7 +111,9 @@ void tcp_congestion_loss(struct flow *flow, enum recovery kind, uint64_t now) {
         flow->undo_possible = true;
         flow->undo_left = 0;
         flow->cubic_max = window < flow->cubic_max ? window * (1 + CUBIC_BETA) / 2 : window;
-        uint64_t base = kind == RECOVERY_TIMEOUT ? tcp_min(flow->cwnd, tcp_max(flow->nxt - flow->una, flow->mss)) : flow->cwnd;
+        uint64_t base = kind == RECOVERY_TIMEOUT
+                            ? tcp_min(flow->cwnd, tcp_max(flow->nxt - flow->una, flow->mss))
+                            : flow->cwnd;
         flow->ssthresh = tcp_max((uint64_t)((double)base * CUBIC_BETA), 2 * (uint64_t)flow->mss);
     }
     flow->cubic_epoch = 0;

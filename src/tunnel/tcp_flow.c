@@ -95,7 +95,8 @@ static void grow_window(struct flow *flow, size_t len) {
     if (flow->consumed < flow->window / 2)
         return;
     flow->consumed = 0;
-    uint32_t most = flow->recv_shift || flow->stack->config.window <= 65535 ? flow->stack->config.window : 65535;
+    uint32_t most = flow->recv_shift || flow->stack->config.window <= 65535 ? flow->stack->config.window
+                                                                            : 65535;
     if (flow->rx.len < flow->window / 2)
         flow->window = (uint32_t)tcp_min((uint64_t)flow->window * 2, most);
 }
@@ -117,7 +118,8 @@ void flow_consume(struct flow *flow, size_t len, uint64_t now) {
 }
 
 static uint64_t send_limit(struct flow *flow) {
-    uint64_t most = 2 * (uint64_t)flow->stack->config.window, want = tcp_min(tcp_max(2 * flow->cwnd, SEND_LEAST), most);
+    uint64_t most = 2 * (uint64_t)flow->stack->config.window,
+             want = tcp_min(tcp_max(2 * flow->cwnd, SEND_LEAST), most);
     flow->send_limit = tcp_max(flow->send_limit, want);
     return flow->send_limit;
 }
@@ -186,7 +188,8 @@ void flow_abort(struct flow *flow, uint64_t now) {
     if (flow->state == FLOW_DEAD)
         return;
     now = tcp_clock(flow->stack, now);
-    bool unheard = flow->state == FLOW_SYN_SENT && flow->nxt == flow->iss, over = flow->fin_acked && flow->fin_received;
+    bool unheard = flow->state == FLOW_SYN_SENT && flow->nxt == flow->iss,
+         over = flow->fin_acked && flow->fin_received;
     if (!flow->announce_closed && !unheard && !over)
         tcp_send_reset(flow);
     if (over && flow->active_close)

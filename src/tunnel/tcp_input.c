@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a segment does to its flow (RFC 9293 §3.10.7, RFC 5961). Nothing is called back from here: the tick does. */
+/* What a segment does to its flow (RFC 9293 §3.10.7, RFC 5961). Nothing is called back from here: the tick
+ * does. */
 #include <errno.h>
 
 #include "tcp.h"
@@ -193,8 +194,8 @@ static void input_reset(struct flow *flow, uint64_t seq) {
         fail_later(flow, ECONNRESET);
         return;
     }
-    /* Both sides have said their last byte and the peer has forgotten the flow already: the ACK of our FIN was lost. What
-     * it sent before may still have to be read here. */
+    /* Both sides have said their last byte and the peer has forgotten the flow already: the ACK of our FIN
+     * was lost. What it sent before may still have to be read here. */
     tcp_assume_acked(flow);
 }
 
@@ -228,7 +229,8 @@ void tcp_input(struct flow *flow, const struct segment *seg, uint64_t now) {
         input_reset(flow, seq);
         return;
     }
-    if (flow->state == FLOW_PENDING || (flow->state == FLOW_SYN_RECEIVED && !input_syn_received(flow, seg, now)))
+    if (flow->state == FLOW_PENDING ||
+        (flow->state == FLOW_SYN_RECEIVED && !input_syn_received(flow, seg, now)))
         return;
     if (seg->flags & TCP_SYN) { /* RFC 5961 §4.2; also a repeated SYN-ACK */
         ack_soon(flow);

@@ -29,8 +29,8 @@ bool tcp_update_due(const struct flow *flow) {
 }
 
 static void put_header(struct flow *flow, uint64_t seq, uint8_t flags) {
-    tcp_put_header(flow->stack, &(struct header){flow->local_port, flow->peer_port, seq, flow->rcv,
-                                                 flags, flags & TCP_ACK ? window_field(flow) : 0});
+    tcp_put_header(flow->stack, &(struct header){flow->local_port, flow->peer_port, seq, flow->rcv, flags,
+                                                 flags & TCP_ACK ? window_field(flow) : 0});
 }
 
 static void acknowledged(struct flow *flow) {
@@ -59,8 +59,8 @@ void tcp_send_ack(struct flow *flow, uint64_t seq, uint64_t now) {
 
 void tcp_send_reset(struct flow *flow) {
     bool answer = flow->state == FLOW_PENDING; /* nothing of ours was sent yet */
-    tcp_put_header(flow->stack, &(struct header){flow->local_port, flow->peer_port, answer ? 0 : flow->nxt, flow->rcv,
-                                                 flow->saw_syn ? TCP_RST | TCP_ACK : TCP_RST, 0});
+    tcp_put_header(flow->stack, &(struct header){flow->local_port, flow->peer_port, answer ? 0 : flow->nxt,
+                                                 flow->rcv, flow->saw_syn ? TCP_RST | TCP_ACK : TCP_RST, 0});
     flow->stack->stats.resets_out++;
     tcp_emit_packet(flow->stack, 20, 0);
 }
@@ -72,7 +72,8 @@ static void send_syn(struct flow *flow, uint64_t now) {
     uint16_t window = (uint16_t)tcp_min(flow->window, 65535);
     tcp_put_header(flow->stack, &(struct header){flow->local_port, flow->peer_port, flow->iss, flow->rcv,
                                                  (uint8_t)(answer ? TCP_SYN | TCP_ACK : TCP_SYN), window});
-    size_t options = tcp_put_syn_options(flow->stack, shift, answer ? flow->sack_ok : !flow->stack->config.no_sack);
+    size_t options = tcp_put_syn_options(flow->stack, shift,
+                                         answer ? flow->sack_ok : !flow->stack->config.no_sack);
     tcp_emit_packet(flow->stack, 20 + options, 0);
     flow->nxt = flow->iss + 1;
     flow->need_syn = false;
@@ -87,7 +88,8 @@ static void send_syn(struct flow *flow, uint64_t now) {
 static void send_range(struct flow *flow, const struct sent *item, uint64_t now) {
     uint64_t base = tcp_max(flow->una, flow->iss + 1);
     size_t data = item->len - !!(item->flags & SENT_FIN), offset = (size_t)(item->seq - base);
-    uint8_t flags = TCP_ACK | (item->flags & SENT_FIN ? TCP_FIN : 0) | (offset + data == flow->tx.len ? TCP_PSH : 0);
+    uint8_t flags = TCP_ACK | (item->flags & SENT_FIN ? TCP_FIN : 0) |
+                    (offset + data == flow->tx.len ? TCP_PSH : 0);
     put_header(flow, item->seq, flags);
     ring_get(&flow->tx, offset, tcp_payload(flow->stack), data);
     tcp_emit_packet(flow->stack, 20, data);
@@ -178,7 +180,8 @@ static void send_data(struct flow *flow, uint64_t now) {
     for (unsigned burst = 0;; burst++) {
         uint64_t pipe = tcp_pipe(flow), room = flow->cwnd > pipe ? flow->cwnd - pipe : 0;
         bool lost = find_lost(flow, &index);
-        if (!lost && flow->nxt - tcp_max(flow->una, flow->iss + 1) >= flow->tx.len && !(flow->shut && !flow->fin_sent))
+        if (!lost && flow->nxt - tcp_max(flow->una, flow->iss + 1) >= flow->tx.len &&
+            !(flow->shut && !flow->fin_sent))
             break;
         if (paced(flow, now))
             break;
@@ -196,7 +199,8 @@ static void send_data(struct flow *flow, uint64_t now) {
         }
     }
     uint64_t pipe = tcp_pipe(flow);
-    flow->cwnd_limited = pipe + flow->mss > flow->cwnd || (flow->cwnd < flow->ssthresh && 2 * pipe >= flow->cwnd);
+    flow->cwnd_limited = pipe + flow->mss > flow->cwnd ||
+                         (flow->cwnd < flow->ssthresh && 2 * pipe >= flow->cwnd);
 }
 
 void tcp_output(struct flow *flow, uint64_t now) {

@@ -33,10 +33,13 @@ void tcp_timer_arm(struct flow *flow, uint64_t now) {
     if (flow->timer == TIMER_RTO)
         return;
     uint64_t rto = backed_off(flow), probe = 2 * flow->srtt + (flow->sent.count == 1 ? PROBE_ALONE : TCP_MS);
-    if (!flow->sack_ok || flow->recovery != RECOVERY_NONE || flow->tlp_end || flow->backoff || !flow->srtt || probe >= rto)
+    if (!flow->sack_ok || flow->recovery != RECOVERY_NONE || flow->tlp_end || flow->backoff || !flow->srtt ||
+        probe >= rto)
         set_timer(flow, TIMER_RTO, now + rto);
     else
-        set_timer(flow, TIMER_PROBE, flow->timer == TIMER_PROBE ? tcp_max(flow->timer_at, flow->last_send + probe) : now + probe);
+        set_timer(flow, TIMER_PROBE,
+                  flow->timer == TIMER_PROBE ? tcp_max(flow->timer_at, flow->last_send + probe)
+                                             : now + probe);
 }
 
 static void on_timeout(struct flow *flow, uint64_t now) {
@@ -144,6 +147,7 @@ void tcp_timers(struct flow *flow, uint64_t now) {
 }
 
 uint64_t tcp_deadline(const struct flow *flow) {
-    uint64_t at = tcp_min(tcp_min(flow->timer_at, flow->rack_deadline), tcp_min(flow->delack_at, flow->pace_at));
+    uint64_t at = tcp_min(tcp_min(flow->timer_at, flow->rack_deadline),
+                          tcp_min(flow->delack_at, flow->pace_at));
     return tcp_min(at, tcp_min(flow->shrink_at, flow->keepalive_at));
 }

@@ -97,11 +97,21 @@ static void on_batch(void *ctx) {
 }
 
 static bool start_parts(struct tunnel *tunnel, const struct tunnel_config *config) {
-    struct wg_config wg = {.peer_inner_ip = config->peer_ip, .keepalive = config->keepalive, .endpoint = config->endpoint,
-                           .stamp_after = config->stamp_after, .ctx = tunnel,
-                           .transmit = on_transmit, .deliver = on_deliver, .random = fill_random, .wall = wall_clock};
-    struct stack_config stack = {.local_ip = config->local_ip, .peer_ip = config->peer_ip, .mtu = WG_MTU, .ctx = tunnel,
-                                 .output = on_output, .random = fill_random};
+    struct wg_config wg = {.peer_inner_ip = config->peer_ip,
+                           .keepalive = config->keepalive,
+                           .endpoint = config->endpoint,
+                           .stamp_after = config->stamp_after,
+                           .ctx = tunnel,
+                           .transmit = on_transmit,
+                           .deliver = on_deliver,
+                           .random = fill_random,
+                           .wall = wall_clock};
+    struct stack_config stack = {.local_ip = config->local_ip,
+                                 .peer_ip = config->peer_ip,
+                                 .mtu = WG_MTU,
+                                 .ctx = tunnel,
+                                 .output = on_output,
+                                 .random = fill_random};
     memcpy(wg.private_key, config->private_key, WG_KEY_LEN);
     memcpy(wg.peer_public, config->peer_public, WG_KEY_LEN);
     memcpy(wg.psk, config->psk, WG_KEY_LEN);
@@ -140,7 +150,7 @@ struct tunnel *tunnel_open(struct loop *loop, const struct tunnel_config *config
 void tunnel_close(struct tunnel *tunnel) {
     if (!tunnel)
         return;
-    tunnel->pumping = true; /* nothing is to be started any more */
+    tunnel->pumping = true;    /* nothing is to be started any more */
     stack_free(tunnel->stack); /* the peer hears of the end of its flows */
     forward_free(tunnel);
     if (tunnel->carrier) {

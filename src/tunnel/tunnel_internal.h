@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What tunnel.c and forward.c share. */
-#ifndef CPLZ_TUNNEL_INTERNAL_H
-#define CPLZ_TUNNEL_INTERNAL_H
+#pragma once
 
 #include "carrier.h"
 #include "tunnel.h"
@@ -19,7 +18,7 @@ struct tunnel {
     struct forward *forwards;
     struct expose *exposes;
     struct connection *connections;
-    uint64_t now;       /* time of the batch in hand, 0 between batches */
+    uint64_t now; /* time of the batch in hand, 0 between batches */
     uint64_t last_data;
     uint64_t paused_until; /* no accepting before: descriptors ran out */
     uint64_t handshake;    /* when the last one was that the stack knows of */
@@ -32,5 +31,3 @@ uint64_t tunnel_now(struct tunnel *tunnel);
 void forward_free(struct tunnel *tunnel);
 /* Accepts again after a pause. */
 void forward_resume(struct tunnel *tunnel);
-
-#endif

@@ -10,11 +10,14 @@
 #define SECRET_AGE (120 * SECOND)
 #define COOKIE_AGE (115 * SECOND) /* five seconds for the way less than the secret lives */
 
-enum { LOAD_LIMIT = 50, RATE = 20, BURST = 5 }; /* handshakes per second that start the load; rate limit per source under load */
+enum {
+    LOAD_LIMIT = 50,
+    RATE = 20,
+    BURST = 5
+}; /* handshakes per second that start the load; rate limit per source under load */
 enum { NONCE = 24, M3_RECEIVER = 4, M3_NONCE = 8, M3_COOKIE = 32 };
 
-static void label_key(uint8_t out[32], const char *label, const uint8_t public_key[32])
-{
+static void label_key(uint8_t out[32], const char *label, const uint8_t public_key[32]) {
     struct blake2s state;
     blake2s_init(&state, 32, NULL, 0);
     blake2s_update(&state, label, 8);
@@ -22,9 +25,8 @@ static void label_key(uint8_t out[32], const char *label, const uint8_t public_k
     blake2s_final(&state, out);
 }
 
-void wg_macs_init(struct wg_macs *macs, const uint8_t self_public[32], const uint8_t peer_public[32], wg_random_fn *random,
-                  void *ctx)
-{
+void wg_macs_init(struct wg_macs *macs, const uint8_t self_public[32], const uint8_t peer_public[32],
+                  wg_random_fn *random, void *ctx) {
     memset(macs, 0, sizeof *macs);
     macs->random = random;
     macs->ctx = ctx;
@@ -34,8 +36,7 @@ void wg_macs_init(struct wg_macs *macs, const uint8_t self_public[32], const uin
     label_key(macs->cookie_peer, "cookie--", peer_public);
 }
 
-void wg_macs_sign(struct wg_macs *macs, uint8_t *msg, size_t len, uint64_t now)
-{
+void wg_macs_sign(struct wg_macs *macs, uint8_t *msg, size_t len, uint64_t now) {
     uint8_t *mac1 = msg + len - 2 * WG_MAC, *mac2 = msg + len - WG_MAC;
     blake2s(mac1, WG_MAC, msg, len - 2 * WG_MAC, macs->mac1_peer, 32);
     memcpy(macs->last_mac1, mac1, WG_MAC);
@@ -50,8 +51,8 @@ void wg_macs_sign(struct wg_macs *macs, uint8_t *msg, size_t len, uint64_t now)
         memset(mac2, 0, WG_MAC);
 }
 
-static void make_cookie(struct wg_macs *macs, const struct wg_address *from, uint8_t cookie[WG_MAC], uint64_t now)
-{
+static void make_cookie(struct wg_macs *macs, const struct wg_address *from, uint8_t cookie[WG_MAC],
+                        uint64_t now) {
     uint8_t source[18];
     size_t n = from->ip_len <= 16 ? from->ip_len : 16;
     if (!macs->has_secret || now - macs->secret_at >= SECRET_AGE) {
@@ -66,8 +67,7 @@ static void make_cookie(struct wg_macs *macs, const struct wg_address *from, uin
     blake2s(cookie, WG_MAC, source, n + 2, macs->secret, 32);
 }
 
-static bool under_load(struct wg_macs *macs, uint64_t now)
-{
+static bool under_load(struct wg_macs *macs, uint64_t now) {
     if (now - macs->second_at >= SECOND) {
         macs->second_at = now;
         macs->second_count = 0;
@@ -77,9 +77,9 @@ static bool under_load(struct wg_macs *macs, uint64_t now)
     return now < macs->loaded_until;
 }
 
-/* A token bucket per IPv4 address or IPv6 /64. Sources share buckets by a secret hash: no table can be filled up. */
-static bool within_rate(struct wg_macs *macs, const struct wg_address *from, uint64_t now)
-{
+/* A token bucket per IPv4 address or IPv6 /64. Sources share buckets by a secret hash: no table can be filled
+ * up. */
+static bool within_rate(struct wg_macs *macs, const struct wg_address *from, uint64_t now) {
     uint8_t slot;
     const uint64_t cost = SECOND / RATE, most = cost * BURST;
     blake2s(&slot, 1, from->ip, from->ip_len == 4 ? 4 : 8, macs->bucket_key, 32);
@@ -93,8 +93,8 @@ static bool within_rate(struct wg_macs *macs, const struct wg_address *from, uin
     return true;
 }
 
-enum wg_verdict wg_macs_check(struct wg_macs *macs, const struct wg_address *from, const uint8_t *msg, size_t len, uint64_t now)
-{
+enum wg_verdict wg_macs_check(struct wg_macs *macs, const struct wg_address *from, const uint8_t *msg,
+                              size_t len, uint64_t now) {
     uint8_t mac[WG_MAC], cookie[WG_MAC];
     blake2s(mac, WG_MAC, msg, len - 2 * WG_MAC, macs->mac1_self, 32);
     if (sodium_memcmp(mac, msg + len - 2 * WG_MAC, WG_MAC) != 0)
@@ -110,26 +110,23 @@ enum wg_verdict wg_macs_check(struct wg_macs *macs, const struct wg_address *fro
 }
 
 void wg_macs_reply(struct wg_macs *macs, const struct wg_address *from, const uint8_t *msg, size_t len,
-                   uint8_t out[WG_COOKIE_LEN], uint64_t now)
-{
+                   uint8_t out[WG_COOKIE_LEN], uint64_t now) {
     uint8_t cookie[WG_MAC];
     memset(out, 0, WG_COOKIE_LEN);
     out[0] = WG_COOKIE;
     memcpy(out + M3_RECEIVER, msg + 4, 4); /* the sender field of messages 1 and 2 */
     macs->random(macs->ctx, out + M3_NONCE, NONCE);
     make_cookie(macs, from, cookie, now);
-    crypto_aead_xchacha20poly1305_ietf_encrypt(out + M3_COOKIE, NULL, cookie, WG_MAC, msg + len - 2 * WG_MAC, WG_MAC, NULL,
-                                               out + M3_NONCE,
-                                               macs->cookie_self);
+    crypto_aead_xchacha20poly1305_ietf_encrypt(out + M3_COOKIE, NULL, cookie, WG_MAC, msg + len - 2 * WG_MAC,
+                                               WG_MAC, NULL, out + M3_NONCE, macs->cookie_self);
     sodium_memzero(cookie, sizeof cookie);
 }
 
-bool wg_macs_consume(struct wg_macs *macs, const uint8_t msg[WG_COOKIE_LEN], uint64_t now)
-{
+bool wg_macs_consume(struct wg_macs *macs, const uint8_t msg[WG_COOKIE_LEN], uint64_t now) {
     uint8_t cookie[WG_MAC];
-    if (!macs->awaiting || crypto_aead_xchacha20poly1305_ietf_decrypt(cookie, NULL, NULL, msg + M3_COOKIE, WG_MAC + WG_TAG,
-                                                                      macs->last_mac1, WG_MAC,
-                                                                      msg + M3_NONCE, macs->cookie_peer) != 0)
+    if (!macs->awaiting || crypto_aead_xchacha20poly1305_ietf_decrypt(
+                               cookie, NULL, NULL, msg + M3_COOKIE, WG_MAC + WG_TAG, macs->last_mac1, WG_MAC,
+                               msg + M3_NONCE, macs->cookie_peer) != 0)
         return false;
     memcpy(macs->cookie, cookie, WG_MAC);
     sodium_memzero(cookie, sizeof cookie);

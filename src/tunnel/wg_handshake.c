@@ -8,13 +8,13 @@
 enum { STAMP_STEP = 1 << 24 }; /* nanoseconds; coarser than the clock, so that it tells nothing about it */
 
 /* TAI64N of now, but always later than the last one, also when the wall clock was set back. */
-static void next_stamp(struct wg *wg, uint8_t out[WG_STAMP_LEN])
-{
+static void next_stamp(struct wg *wg, uint8_t out[WG_STAMP_LEN]) {
     uint64_t seconds = 0;
     uint32_t nanoseconds = 0;
     wg->config.wall(wg->config.ctx, &seconds, &nanoseconds);
     nanoseconds -= nanoseconds % STAMP_STEP;
-    if (seconds < wg->stamp_seconds || (seconds == wg->stamp_seconds && nanoseconds <= wg->stamp_nanoseconds)) {
+    if (seconds < wg->stamp_seconds ||
+        (seconds == wg->stamp_seconds && nanoseconds <= wg->stamp_nanoseconds)) {
         seconds = wg->stamp_seconds;
         nanoseconds = wg->stamp_nanoseconds + STAMP_STEP;
         if (nanoseconds >= WG_SECOND) {
@@ -30,14 +30,12 @@ static void next_stamp(struct wg *wg, uint8_t out[WG_STAMP_LEN])
         out[8 + i] = (uint8_t)(nanoseconds >> 8 * (3 - i));
 }
 
-static bool index_taken(const struct wg *wg, uint32_t index)
-{
+static bool index_taken(const struct wg *wg, uint32_t index) {
     return (wg->waiting && wg->pending.local == index) || (wg->current && wg->current->local == index) ||
            (wg->previous && wg->previous->local == index) || (wg->next && wg->next->local == index);
 }
 
-static uint32_t fresh_index(struct wg *wg)
-{
+static uint32_t fresh_index(struct wg *wg) {
     uint8_t raw[4];
     do
         wg->config.random(wg->config.ctx, raw, sizeof raw);
@@ -45,16 +43,14 @@ static uint32_t fresh_index(struct wg *wg)
     return wg_load32(raw);
 }
 
-static void drop(struct wg_session **session)
-{
+static void drop(struct wg_session **session) {
     if (*session)
         sodium_memzero(*session, sizeof **session);
     *session = NULL;
 }
 
 /* A wiped slot that no role holds; the caller has made room. */
-static struct wg_session *free_slot(struct wg *wg)
-{
+static struct wg_session *free_slot(struct wg *wg) {
     for (size_t i = 0; i < 3; i++)
         if (&wg->slots[i] != wg->current && &wg->slots[i] != wg->previous && &wg->slots[i] != wg->next)
             return &wg->slots[i];
@@ -62,8 +58,7 @@ static struct wg_session *free_slot(struct wg *wg)
 }
 
 /* Turns a finished handshake into a session (facts/wireguard.md §1.4). */
-static void begin_session(struct wg *wg, struct noise_handshake *hs, bool initiator, uint64_t now)
-{
+static void begin_session(struct wg *wg, struct noise_handshake *hs, bool initiator, uint64_t now) {
     drop(&wg->previous);
     if (!initiator) {
         drop(&wg->next);
@@ -88,8 +83,7 @@ static void begin_session(struct wg *wg, struct noise_handshake *hs, bool initia
     wg->timer[WG_ZERO] = now + WG_ZERO_AFTER;
 }
 
-bool wg_confirm(struct wg *wg, const struct wg_session *session, uint64_t now)
-{
+bool wg_confirm(struct wg *wg, const struct wg_session *session, uint64_t now) {
     if (session != wg->next)
         return false;
     drop(&wg->previous);
@@ -100,16 +94,14 @@ bool wg_confirm(struct wg *wg, const struct wg_session *session, uint64_t now)
     return true;
 }
 
-void wg_handshake_complete(struct wg *wg, uint64_t now)
-{
+void wg_handshake_complete(struct wg *wg, uint64_t now) {
     wg->timer[WG_RETRANSMIT] = WG_NEVER;
     wg->attempts = 0;
     wg->last_minute = false;
     wg->last_handshake = now;
 }
 
-void wg_wipe_sessions(struct wg *wg)
-{
+void wg_wipe_sessions(struct wg *wg) {
     drop(&wg->previous);
     drop(&wg->current);
     drop(&wg->next);
@@ -117,8 +109,7 @@ void wg_wipe_sessions(struct wg *wg)
     wg->waiting = false;
 }
 
-static void send_initiation(struct wg *wg, uint64_t now)
-{
+static void send_initiation(struct wg *wg, uint64_t now) {
     uint8_t msg[WG_INITIATION_LEN], ephemeral[32], stamp[WG_STAMP_LEN];
     wg->config.random(wg->config.ctx, ephemeral, sizeof ephemeral);
     next_stamp(wg, stamp);
@@ -135,23 +126,20 @@ static void send_initiation(struct wg *wg, uint64_t now)
     wg_transmit(wg, &wg->endpoint, msg, sizeof msg);
 }
 
-void wg_start_handshake(struct wg *wg, bool retry, uint64_t now)
-{
+void wg_start_handshake(struct wg *wg, bool retry, uint64_t now) {
     if (!retry)
         wg->attempts = 0;
     if (wg->endpoint.ip_len != 0 && now >= wg->quiet_until)
         send_initiation(wg, now);
 }
 
-void wg_initiate(struct wg *wg, uint64_t now)
-{
+void wg_initiate(struct wg *wg, uint64_t now) {
     wg->attempts = 0;
     if (wg->endpoint.ip_len != 0 && now >= wg->asked_until)
         send_initiation(wg, now);
 }
 
-static void send_response(struct wg *wg, struct noise_handshake *hs, uint64_t now)
-{
+static void send_response(struct wg *wg, struct noise_handshake *hs, uint64_t now) {
     uint8_t msg[WG_RESPONSE_LEN], ephemeral[32];
     wg->config.random(wg->config.ctx, ephemeral, sizeof ephemeral);
     hs->local = fresh_index(wg);
@@ -166,8 +154,7 @@ static void send_response(struct wg *wg, struct noise_handshake *hs, uint64_t no
     wg_transmit(wg, &wg->endpoint, msg, sizeof msg);
 }
 
-bool wg_read_initiation(struct wg *wg, const struct wg_address *from, const uint8_t *msg, uint64_t now)
-{
+bool wg_read_initiation(struct wg *wg, const struct wg_address *from, const uint8_t *msg, uint64_t now) {
     struct noise_handshake hs;
     uint8_t stamp[WG_STAMP_LEN];
     if (!noise_read_initiation(&wg->identity, &hs, stamp, msg))
@@ -185,9 +172,9 @@ bool wg_read_initiation(struct wg *wg, const struct wg_address *from, const uint
     return true;
 }
 
-bool wg_read_response(struct wg *wg, const struct wg_address *from, const uint8_t *msg, uint64_t now)
-{
-    if (!wg->waiting || wg_load32(msg + 8) != wg->pending.local || !noise_read_response(&wg->identity, &wg->pending, msg))
+bool wg_read_response(struct wg *wg, const struct wg_address *from, const uint8_t *msg, uint64_t now) {
+    if (!wg->waiting || wg_load32(msg + 8) != wg->pending.local ||
+        !noise_read_response(&wg->identity, &wg->pending, msg))
         return false;
     wg->waiting = false;
     wg->endpoint = *from;
@@ -198,7 +185,6 @@ bool wg_read_response(struct wg *wg, const struct wg_address *from, const uint8_
     return true;
 }
 
-bool wg_read_cookie(struct wg *wg, const uint8_t *msg, uint64_t now)
-{
+bool wg_read_cookie(struct wg *wg, const uint8_t *msg, uint64_t now) {
     return index_taken(wg, wg_load32(msg + 4)) && wg_macs_consume(&wg->macs, msg, now);
 }

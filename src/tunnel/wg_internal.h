@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The state of the WireGuard core, shared by wg_core.c, wg_handshake.c and wg_timers.c only. */
-#ifndef CPLZ_WG_INTERNAL_H
-#define CPLZ_WG_INTERNAL_H
+#pragma once
 
 #include "wg_cookie.h"
 #include "wg_noise.h"
@@ -41,9 +40,9 @@ struct wg {
     uint64_t quiet_until; /* no initiation before, except asked ones */
     uint64_t asked_until; /* no asked initiation before */
     uint64_t stamp_seconds;
-    uint32_t stamp_nanoseconds;         /* last TAI64N sent */
-    uint8_t peer_stamp[WG_STAMP_LEN];   /* greatest one seen */
-    uint64_t flood_until;               /* no initiation is accepted before */
+    uint32_t stamp_nanoseconds;       /* last TAI64N sent */
+    uint8_t peer_stamp[WG_STAMP_LEN]; /* greatest one seen */
+    uint64_t flood_until;             /* no initiation is accepted before */
 
     struct wg_session slots[3];
     struct wg_session *current, *previous, *next; /* into slots, or NULL */
@@ -68,7 +67,8 @@ void wg_send_keepalive(struct wg *wg, uint64_t now);
 bool wg_flush_staged(struct wg *wg, uint64_t now);
 
 /* wg_handshake.c */
-/* Sends an initiation unless one (or a response) went out less than five seconds ago. `retry`: by the retransmission timer. */
+/* Sends an initiation unless one (or a response) went out less than five seconds ago. `retry`: by the
+ * retransmission timer. */
 void wg_start_handshake(struct wg *wg, bool retry, uint64_t now);
 /* Each returns whether the message was accepted. */
 bool wg_read_initiation(struct wg *wg, const struct wg_address *from, const uint8_t *msg, uint64_t now);
@@ -86,5 +86,3 @@ void wg_timer_data_received(struct wg *wg, uint64_t now);
 void wg_timer_any_sent(struct wg *wg, uint64_t now);
 void wg_timer_any_received(struct wg *wg, uint64_t now);
 uint64_t wg_jitter(struct wg *wg);
-
-#endif

@@ -6,10 +6,9 @@
 
 enum { RING = WG_WINDOW_BITS / 64 };
 
-/* RFC 6479: a ring of words that is cleared ahead instead of shifted. One word is always in use by the newest counter, so the
- * usable window is one word short of the ring. */
-bool wg_replay_accept(struct wg_replay *replay, uint64_t counter)
-{
+/* RFC 6479: a ring of words that is cleared ahead instead of shifted. One word is always in use by the newest
+ * counter, so the usable window is one word short of the ring. */
+bool wg_replay_accept(struct wg_replay *replay, uint64_t counter) {
     if (counter >= WG_REJECT_AFTER_MESSAGES)
         return false;
     uint64_t place = counter + 1;
@@ -29,10 +28,9 @@ bool wg_replay_accept(struct wg_replay *replay, uint64_t counter)
     return fresh;
 }
 
-/* Applies the keystream of one packet, block 0 onwards, to room; block 0 falls on zeros and so becomes the key of the tag (RFC
- * 8439 §2.6). */
-static void cipher(uint8_t *room, size_t inner, const uint8_t key[32], uint64_t counter)
-{
+/* Applies the keystream of one packet, block 0 onwards, to room; block 0 falls on zeros and so becomes the
+ * key of the tag (RFC 8439 §2.6). */
+static void cipher(uint8_t *room, size_t inner, const uint8_t key[32], uint64_t counter) {
     uint8_t nonce[12] = {0};
     size_t len = WG_ROOM_KEY + inner;
     if (inner > 0) /* whole steps: a remainder would cost more than the step */
@@ -43,18 +41,16 @@ static void cipher(uint8_t *room, size_t inner, const uint8_t key[32], uint64_t 
     crypto_stream_chacha20_ietf_xor_ic(room, room, len, nonce, 0, key);
 }
 
-/* What follows the ciphertext in the input of the tag, without associated data: zeros up to 16, then the two lengths. Returns
- * its size. */
-static size_t trailer(uint8_t out[2 * WG_TAG], size_t inner)
-{
+/* What follows the ciphertext in the input of the tag, without associated data: zeros up to 16, then the two
+ * lengths. Returns its size. */
+static size_t trailer(uint8_t out[2 * WG_TAG], size_t inner) {
     size_t zeros = (WG_TAG - inner % WG_TAG) % WG_TAG;
     memset(out, 0, zeros + 8);
     wg_store64(out + zeros + 8, inner);
     return zeros + WG_TAG;
 }
 
-size_t wg_session_seal(struct wg_session *session, uint8_t *room, const uint8_t *in, size_t len, size_t pad)
-{
+size_t wg_session_seal(struct wg_session *session, uint8_t *room, const uint8_t *in, size_t len, size_t pad) {
     uint8_t tag[WG_TAG], *body = room + WG_ROOM_KEY, *out = room + WG_ROOM_OUT;
     uint64_t counter = session->counter++;
     if (len > 0)
@@ -72,8 +68,7 @@ size_t wg_session_seal(struct wg_session *session, uint8_t *room, const uint8_t 
     return WG_DATA_HEADER + len + WG_TAG;
 }
 
-bool wg_session_open(struct wg_session *session, uint8_t *room, const uint8_t *datagram, size_t len)
-{
+bool wg_session_open(struct wg_session *session, uint8_t *room, const uint8_t *datagram, size_t len) {
     crypto_onetimeauth_state state;
     uint8_t tag[WG_TAG], tail[2 * WG_TAG];
     uint64_t counter = wg_load64(datagram + 8);

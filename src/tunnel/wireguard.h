@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* WireGuard core, sans-IO: no socket, no clock, no allocation after wg_new. One local identity, one peer, both roles. Facts:
- * facts/wireguard.md §1. All times are nanoseconds of one monotonic clock given by the caller. */
-#ifndef CPLZ_WIREGUARD_H
-#define CPLZ_WIREGUARD_H
+/* WireGuard core, sans-IO: no socket, no clock, no allocation after wg_new. One local identity, one peer,
+ * both roles. Facts: facts/wireguard.md §1. All times are nanoseconds of one monotonic clock given by the
+ * caller. */
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,7 +12,8 @@
 #define WG_MTU 1420
 #define WG_OVERHEAD 32
 
-/* The outer address of a datagram, opaque to the core except for cookies: 4 or 16 bytes of address, then port. */
+/* The outer address of a datagram, opaque to the core except for cookies: 4 or 16 bytes of address, then
+ * port. */
 struct wg_address {
     uint8_t ip[16];
     uint8_t ip_len; /* 4, 16, or 0 for "none" */
@@ -22,12 +23,13 @@ struct wg_address {
 struct wg_config {
     uint8_t private_key[WG_KEY_LEN];
     uint8_t peer_public[WG_KEY_LEN];
-    uint8_t psk[WG_KEY_LEN]; /* zero: none */
-    uint32_t peer_inner_ip;  /* host byte order; inner packets from the peer must carry it as source */
-    uint16_t keepalive;      /* seconds, 0 off */
+    uint8_t psk[WG_KEY_LEN];    /* zero: none */
+    uint32_t peer_inner_ip;     /* host byte order; inner packets from the peer must carry it as source */
+    uint16_t keepalive;         /* seconds, 0 off */
     struct wg_address endpoint; /* ip_len 0: wait for the peer to call */
-    /* Unix seconds that every stamp (TAI64N) of ours is beyond, 0 none: a peer answers only what is later than all that it
-     * saw of us, and the wall clock may have been set back since an earlier process spoke to it. */
+    /* Unix seconds that every stamp (TAI64N) of ours is beyond, 0 none: a peer answers only what is later
+     * than all that it saw of us, and the wall clock may have been set back since an earlier process spoke to
+     * it. */
     uint64_t stamp_after;
     void *ctx;
     /* Sends one datagram to `to`. */
@@ -44,12 +46,12 @@ struct wg_status {
     bool established;        /* a session younger than REJECT_AFTER_TIME exists */
     uint64_t last_handshake; /* ns of the caller's clock, 0 never */
     uint64_t rx_bytes, tx_bytes;
-    uint64_t rx_dropped;     /* datagrams refused for any reason */
+    uint64_t rx_dropped; /* datagrams refused for any reason */
     struct wg_address endpoint;
     /* ns of the caller's clock of the last authenticated datagram, 0 never: a peer that answers is alive */
     uint64_t last_received;
-    unsigned attempts;       /* unanswered initiations since the last one that was asked for */
-    uint64_t stamp;          /* unix seconds that no stamp of ours is beyond; stamp_after while none was sent */
+    unsigned attempts; /* unanswered initiations since the last one that was asked for */
+    uint64_t stamp;    /* unix seconds that no stamp of ours is beyond; stamp_after while none was sent */
 };
 
 struct wg;
@@ -59,17 +61,18 @@ struct wg *wg_new(const struct wg_config *config, uint64_t now);
 /* Wipes every key. */
 void wg_free(struct wg *wg);
 /* One datagram came in from `from`. Anything malformed, replayed or unauthenticated is dropped silently. */
-void wg_receive(struct wg *wg, const struct wg_address *from, const uint8_t *datagram, size_t len, uint64_t now);
+void wg_receive(struct wg *wg, const struct wg_address *from, const uint8_t *datagram, size_t len,
+                uint64_t now);
 /* Encrypts one inner packet (≤ WG_MTU), or stages it (≤ 128) and starts a handshake. */
 void wg_send(struct wg *wg, const uint8_t *packet, size_t len, uint64_t now);
-/* Runs the timers that are due; returns the time of the next one, UINT64_MAX for none. Call again after receive/send. */
+/* Runs the timers that are due; returns the time of the next one, UINT64_MAX for none. Call again after
+ * receive/send. */
 uint64_t wg_tick(struct wg *wg, uint64_t now);
-/* Changes the peer's endpoint (new machine address); the sessions stay. Without a live one the next wg_tick tries a handshake
- * there at once if one is wanted (keepalive, staged packets, or a handshake under way). */
+/* Changes the peer's endpoint (new machine address); the sessions stay. Without a live one the next wg_tick
+ * tries a handshake there at once if one is wanted (keepalive, staged packets, or a handshake under way). */
 void wg_set_endpoint(struct wg *wg, const struct wg_address *endpoint);
-/* Asks for a new handshake now, without waiting for the timers (the peer is known to have restarted, or just came up). At most
- * one a second goes out, so that an answer on its way is not made worthless. Sending goes on with the old session meanwhile. */
+/* Asks for a new handshake now, without waiting for the timers (the peer is known to have restarted, or just
+ * came up). At most one a second goes out, so that an answer on its way is not made worthless. Sending goes
+ * on with the old session meanwhile. */
 void wg_initiate(struct wg *wg, uint64_t now);
 void wg_get_status(const struct wg *wg, struct wg_status *out, uint64_t now);
-
-#endif

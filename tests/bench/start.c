@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* start RUNS COMMAND [ARG...] [-- COMMAND [ARG...]]...: runs the commands in turn, RUNS rounds, each with /dev/null as its standard input
- * and output, and prints for each the median and the tenth percentile of the microseconds from spawn to its end, and its exit code. */
+/* start RUNS COMMAND [ARG...] [-- COMMAND [ARG...]]...: runs the commands in turn, RUNS rounds, each with
+ * /dev/null as its standard input and output, and prints for each the median and the tenth percentile of the
+ * microseconds from spawn to its end, and its exit code. */
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -84,7 +85,8 @@ int main(int argc, char **argv) {
     for (int c = 0; c < count; c++) {
         qsort(commands[c].times, (size_t)runs, sizeof(double), compare);
         int status = commands[c].status;
-        printf("%.0f %.0f %d\n", commands[c].times[runs / 2], commands[c].times[runs / 10], WIFEXITED(status) ? WEXITSTATUS(status) : 255);
+        printf("%.0f %.0f %d\n", commands[c].times[runs / 2], commands[c].times[runs / 10],
+               WIFEXITED(status) ? WEXITSTATUS(status) : 255);
         free(commands[c].times);
     }
     return 0;

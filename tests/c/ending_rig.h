@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What stands in for clock, child processes, network and disk around src/guest/ending.c. */
-#ifndef CPLZ_ENDING_RIG_H
-#define CPLZ_ENDING_RIG_H
+#pragma once
 
 #include "../../src/guest/ending.h"
 
@@ -44,7 +43,8 @@ static unsigned slept;
 static bool no_process;
 static char logged[1200], kept[600];
 
-/* What was sent, and what the cloud answers: `script` of statuses in turn for what is no GET, `listing` for the others. */
+/* What was sent, and what the cloud answers: `script` of statuses in turn for what is no GET, `listing` for
+ * the others. */
 static struct {
     char method[8], url[100], auth[100], body[100];
     int64_t when;
@@ -60,7 +60,8 @@ uint64_t loop_now(void) {
 }
 
 struct guard_now clock_now(void) {
-    return (struct guard_now){.mono = (int64_t)(now / 1000000), .wall = (WALL + STEPPED - 1000) * 1000LL + (int64_t)(now / 1000000)};
+    return (struct guard_now){.mono = (int64_t)(now / 1000000),
+                              .wall = (WALL + STEPPED - 1000) * 1000LL + (int64_t)(now / 1000000)};
 }
 
 struct loop_timer *loop_timer(struct loop *loop, loop_timer_fn *fn, void *arg) {
@@ -153,8 +154,8 @@ static void filled(const char *text, config_lookup_fn *lookup, void *ctx, char *
     free(full);
 }
 
-void request_send(const struct config_request *request, config_lookup_fn *lookup, void *ctx, const struct tls_anchors *anchors,
-                  int64_t when, struct answer *answer) {
+void request_send(const struct config_request *request, config_lookup_fn *lookup, void *ctx,
+                  const struct tls_anchors *anchors, int64_t when, struct answer *answer) {
     (void)anchors;
     size_t i = sent_count++ % (sizeof sent / sizeof sent[0]);
     bool get = !request->method;
@@ -175,5 +176,3 @@ void request_send(const struct config_request *request, config_lookup_fn *lookup
 void answer_free(struct answer *answer) {
     (void)answer;
 }
-
-#endif

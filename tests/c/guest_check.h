@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How the guest's C tests report. */
-#ifndef CPLZ_GUEST_CHECK_H
-#define CPLZ_GUEST_CHECK_H
+#pragma once
 
 #include <stdarg.h>
 #include <stdbool.h>
@@ -34,5 +33,3 @@ static inline void case_of(const char *name, void (*fn)(void)) {
     if (!case_bad)
         printf("ok - %s\n", name);
 }
-
-#endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Two stacks joined by a simulated link: injected clock, seeded losses, copies and reordering, a rate and a queue. */
-#ifndef CPLZ_TEST_STACK_SIM_H
-#define CPLZ_TEST_STACK_SIM_H
+/* Two stacks joined by a simulated link: injected clock, seeded losses, copies and reordering, a rate and a
+ * queue. */
+#pragma once
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,10 +15,10 @@
 
 static int test_failures;
 
-static inline bool report(bool good, const char *name, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-#include <stdarg.h>
 static inline bool report(bool good, const char *name, const char *fmt, ...)
-{
+    __attribute__((format(printf, 3, 4)));
+#include <stdarg.h>
+static inline bool report(bool good, const char *name, const char *fmt, ...) {
     va_list args;
     printf("%sok - %s", good ? "" : "not ", name);
     if (!good) {
@@ -64,27 +64,25 @@ struct sim {
     size_t count, room;
     /* the link; probabilities in 1/10000 */
     unsigned loss, copy, reorder;
-    uint64_t delay, reorder_by, rate, quantum; /* rate: bytes per second, 0 without limit; quantum: arrivals come together */
-    uint64_t queue;                            /* bytes that may wait for the rate */
+    uint64_t delay, reorder_by, rate,
+        quantum;    /* rate: bytes per second, 0 without limit; quantum: arrivals come together */
+    uint64_t queue; /* bytes that may wait for the rate */
     bool (*drop)(struct sim *sim, int from, const uint8_t *packet, size_t len);
     void *user;
-    uint32_t isn;                              /* used instead of randomness when fixed_isn */
+    uint32_t isn; /* used instead of randomness when fixed_isn */
     bool fixed_isn;
     uint64_t packets, dropped;
 };
 
-static inline uint64_t sim_random(struct sim *sim)
-{
+static inline uint64_t sim_random(struct sim *sim) {
     return sim->random = sim_mix(sim->random);
 }
 
-static inline bool sim_chance(struct sim *sim, unsigned of_10000)
-{
+static inline bool sim_chance(struct sim *sim, unsigned of_10000) {
     return of_10000 && sim_random(sim) % 10000 < of_10000;
 }
 
-static inline void sim_fill(void *ctx, uint8_t *out, size_t len)
-{
+static inline void sim_fill(void *ctx, uint8_t *out, size_t len) {
     struct sim_side *side = ctx;
     if (side->sim->fixed_isn && len == 4) {
         memcpy(out, &side->sim->isn, 4);
@@ -94,13 +92,11 @@ static inline void sim_fill(void *ctx, uint8_t *out, size_t len)
         out[i] = (uint8_t)sim_random(side->sim);
 }
 
-static inline bool sim_before(const struct sim_packet *a, const struct sim_packet *b)
-{
+static inline bool sim_before(const struct sim_packet *a, const struct sim_packet *b) {
     return a->at < b->at || (a->at == b->at && a->order < b->order);
 }
 
-static inline void sim_push(struct sim *sim, struct sim_packet *p)
-{
+static inline void sim_push(struct sim *sim, struct sim_packet *p) {
     if (sim->count == sim->room) {
         sim->room = sim->room ? 2 * sim->room : 1024;
         sim->heap = realloc(sim->heap, sim->room * sizeof *sim->heap);
@@ -113,8 +109,7 @@ static inline void sim_push(struct sim *sim, struct sim_packet *p)
     sim->heap[i] = p;
 }
 
-static inline struct sim_packet *sim_pop(struct sim *sim)
-{
+static inline struct sim_packet *sim_pop(struct sim *sim) {
     struct sim_packet *top = sim->heap[0], *last = sim->heap[--sim->count];
     size_t i = 0;
     for (;;) {
@@ -132,8 +127,7 @@ static inline struct sim_packet *sim_pop(struct sim *sim)
     return top;
 }
 
-static inline void sim_deliver(struct sim *sim, int from, const uint8_t *packet, size_t len, uint64_t at)
-{
+static inline void sim_deliver(struct sim *sim, int from, const uint8_t *packet, size_t len, uint64_t at) {
     struct sim_packet *p = malloc(sizeof *p);
     if (!p || len > sizeof p->bytes)
         abort();
@@ -147,8 +141,7 @@ static inline void sim_deliver(struct sim *sim, int from, const uint8_t *packet,
     sim_push(sim, p);
 }
 
-static inline void sim_output(void *ctx, const uint8_t *packet, size_t len)
-{
+static inline void sim_output(void *ctx, const uint8_t *packet, size_t len) {
     struct sim_side *side = ctx;
     struct sim *sim = side->sim;
     sim->packets++;
@@ -173,8 +166,7 @@ static inline void sim_output(void *ctx, const uint8_t *packet, size_t len)
         sim_deliver(sim, side->index, packet, len, at + sim_random(sim) % (sim->reorder_by + 1));
 }
 
-static inline void sim_open(struct sim *sim, uint64_t seed, uint32_t window, bool no_sack)
-{
+static inline void sim_open(struct sim *sim, uint64_t seed, uint32_t window, bool no_sack) {
     memset(sim, 0, sizeof *sim);
     sim->random = sim_mix(seed);
     sim->now = 1000 * SECOND;
@@ -184,17 +176,21 @@ static inline void sim_open(struct sim *sim, uint64_t seed, uint32_t window, boo
         struct sim_side *side = &sim->side[i];
         side->sim = sim;
         side->index = i;
-        struct stack_config config = {.local_ip = 0x0a0d2501 + (uint32_t)!i, .peer_ip = 0x0a0d2501 + (uint32_t)i, .mtu = 1420,
-                                      .window = window, .no_sack = no_sack, .ctx = side, .output = sim_output,
-                                          .random = sim_fill};
+        struct stack_config config = {.local_ip = 0x0a0d2501 + (uint32_t)!i,
+                                      .peer_ip = 0x0a0d2501 + (uint32_t)i,
+                                      .mtu = 1420,
+                                      .window = window,
+                                      .no_sack = no_sack,
+                                      .ctx = side,
+                                      .output = sim_output,
+                                      .random = sim_fill};
         side->stack = stack_new(&config);
         if (!side->stack)
             abort();
     }
 }
 
-static inline void sim_close(struct sim *sim)
-{
+static inline void sim_close(struct sim *sim) {
     for (int i = 0; i < 2; i++)
         stack_free(sim->side[i].stack);
     for (size_t i = 0; i < sim->count; i++)
@@ -202,14 +198,13 @@ static inline void sim_close(struct sim *sim)
     free(sim->heap);
 }
 
-static inline void sim_tick(struct sim *sim, int i)
-{
+static inline void sim_tick(struct sim *sim, int i) {
     sim->side[i].tick_at = stack_tick(sim->side[i].stack, sim->now);
 }
 
-/* One step to the next event; false when nothing will ever happen again or the next event lies after `end`. */
-static inline bool sim_step(struct sim *sim, uint64_t end)
-{
+/* One step to the next event; false when nothing will ever happen again or the next event lies after
+ * `end`. */
+static inline bool sim_step(struct sim *sim, uint64_t end) {
     uint64_t next = sim->count ? sim->heap[0]->at : UINT64_MAX;
     bool touched[2] = {false, false};
     for (int i = 0; i < 2; i++)
@@ -234,8 +229,7 @@ static inline bool sim_step(struct sim *sim, uint64_t end)
 }
 
 /* Runs for `span`, or until `done` says so. Returns whether it did. */
-static inline bool sim_run(struct sim *sim, uint64_t span, bool (*done)(void *ctx), void *ctx)
-{
+static inline bool sim_run(struct sim *sim, uint64_t span, bool (*done)(void *ctx), void *ctx) {
     uint64_t end = sim->now + span;
     for (int i = 0; i < 2; i++)
         sim_tick(sim, i);
@@ -244,7 +238,8 @@ static inline bool sim_run(struct sim *sim, uint64_t span, bool (*done)(void *ct
     return done && done(ctx);
 }
 
-/* A connection end that writes `size` bytes made from `seed`, then closes its half, and hashes what it reads. */
+/* A connection end that writes `size` bytes made from `seed`, then closes its half, and hashes what it
+ * reads. */
 struct peer {
     struct sim *sim;
     struct flow *flow;
@@ -256,26 +251,22 @@ struct peer {
     uint64_t finished; /* when eof was read */
 };
 
-static inline uint8_t peer_byte(uint64_t seed, uint64_t at)
-{
+static inline uint8_t peer_byte(uint64_t seed, uint64_t at) {
     return (uint8_t)(sim_mix(seed + at / 8) >> (at % 8 * 8));
 }
 
-static inline uint64_t peer_hash(uint64_t hash, uint8_t byte)
-{
+static inline uint64_t peer_hash(uint64_t hash, uint8_t byte) {
     return (hash ^ byte) * 0x100000001b3;
 }
 
-static inline uint64_t peer_expected(uint64_t seed, uint64_t size)
-{
+static inline uint64_t peer_expected(uint64_t seed, uint64_t size) {
     uint64_t hash = 0;
     for (uint64_t i = 0; i < size; i++)
         hash = peer_hash(hash, peer_byte(seed, i));
     return hash;
 }
 
-static inline void peer_write(struct peer *peer)
-{
+static inline void peer_write(struct peer *peer) {
     uint8_t buffer[4096];
     while (peer->flow && peer->sent < peer->size) {
         size_t len = sizeof buffer;
@@ -294,8 +285,7 @@ static inline void peer_write(struct peer *peer)
         flow_shutdown(peer->flow, peer->sim->now);
 }
 
-static inline void peer_read(struct peer *peer)
-{
+static inline void peer_read(struct peer *peer) {
     const uint8_t *data;
     bool eof;
     size_t len;
@@ -320,25 +310,21 @@ static inline void peer_read(struct peer *peer)
     }
 }
 
-static inline void peer_connected(struct flow *flow, void *arg)
-{
+static inline void peer_connected(struct flow *flow, void *arg) {
     struct peer *peer = arg;
     (void)flow;
     peer->connected = true;
     peer_write(peer);
 }
-static inline void peer_readable(struct flow *flow, void *arg)
-{
+static inline void peer_readable(struct flow *flow, void *arg) {
     (void)flow;
     peer_read(arg);
 }
-static inline void peer_writable(struct flow *flow, void *arg)
-{
+static inline void peer_writable(struct flow *flow, void *arg) {
     (void)flow;
     peer_write(arg);
 }
-static inline void peer_closed(struct flow *flow, void *arg, int error)
-{
+static inline void peer_closed(struct flow *flow, void *arg, int error) {
     struct peer *peer = arg;
     (void)flow;
     peer->closed = true;
@@ -348,12 +334,9 @@ static inline void peer_closed(struct flow *flow, void *arg, int error)
 static const struct flow_events peer_events = {peer_connected, peer_readable, peer_writable, peer_closed};
 
 /* Listener's context: takes the first connection. */
-static inline void peer_accept(void *ctx, struct flow *flow, uint16_t port)
-{
+static inline void peer_accept(void *ctx, struct flow *flow, uint16_t port) {
     struct peer *peer = ctx;
     (void)port;
     peer->flow = flow;
     flow_accept(flow, &peer_events, peer, peer->sim->now);
 }
-
-#endif

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* BLAKE2s against RFC 7693 (appendices B and E), its HMAC and KDF against the values of facts/wireguard.md §1.9. */
+/* BLAKE2s against RFC 7693 (appendices B and E), its HMAC and KDF against the values of facts/wireguard.md
+ * §1.9. */
 #include "../../src/tunnel/blake2s.h"
 #include "wg_util.h"
 
-static void known_digest(void)
-{
+static void known_digest(void) {
     uint8_t out[32];
     blake2s(out, 32, "abc", 3, NULL, 0);
     test_bytes("blake2s of abc", out, 32, "508c5e8c327c14e2e1a72ba34eeb452f37458b209ed63a294d999b4c86675982");
     blake2s(out, 32, "", 0, NULL, 0);
-    test_bytes("blake2s of nothing", out, 32, "69217a3079908094e11121d042354a7c1f55b6482ca1a51e1b250dfd1ed0eef9");
+    test_bytes("blake2s of nothing", out, 32,
+               "69217a3079908094e11121d042354a7c1f55b6482ca1a51e1b250dfd1ed0eef9");
     blake2s(out, 32, NULL, 0, NULL, 0);
     test_bytes("blake2s of a null pointer of length 0", out, 32,
                "69217a3079908094e11121d042354a7c1f55b6482ca1a51e1b250dfd1ed0eef9");
 }
 
 /* The bytes that RFC 7693 appendix E feeds in: a Fibonacci generator over the seed. */
-static void sequence(uint8_t *out, size_t len, uint32_t seed)
-{
+static void sequence(uint8_t *out, size_t len, uint32_t seed) {
     uint32_t a = 0xdead4bad * seed, b = 1;
     for (size_t i = 0; i < len; i++) {
         uint32_t t = a + b;
@@ -27,8 +27,7 @@ static void sequence(uint8_t *out, size_t len, uint32_t seed)
     }
 }
 
-static void grand_hash(void)
-{
+static void grand_hash(void) {
     static const size_t outs[] = {16, 20, 28, 32}, ins[] = {0, 3, 64, 65, 255, 1024};
     uint8_t in[1024], key[32], digest[32], all[32];
     struct blake2s state;
@@ -47,8 +46,7 @@ static void grand_hash(void)
                "6a411f08ce25adcdfb02aba641451cec53c598b24f4fc787fbdc88797f4c1dfe");
 }
 
-static void pieces(void)
-{
+static void pieces(void) {
     uint8_t in[700], want[32], got[32];
     uint64_t seed = 7;
     bool good = true;
@@ -70,13 +68,15 @@ static void pieces(void)
     test_report(good, "input in pieces of any size gives the same digest", "a digest differs");
 }
 
-static void derivation(void)
-{
+static void derivation(void) {
     uint8_t a[32], b[32], c[32], key[100], mac[32], hashed[32], again[32];
     blake2s_kdf3(a, b, c, "test-key", 8, "test-input", 10);
-    test_bytes("kdf3, first output", a, 32, "6f0e5ad38daba1bea8a0d213688736f19763239305e0f58aba697f9ffc41c633");
-    test_bytes("kdf3, second output", b, 32, "df1194df20802a4fe594cde27e92991c8cae66c366e8106aaa937a55fa371e8a");
-    test_bytes("kdf3, third output", c, 32, "fac6e2745a325f5dc5d11a5b165aad08b0ada28e7b4e666b7c077934a4d76c24");
+    test_bytes("kdf3, first output", a, 32,
+               "6f0e5ad38daba1bea8a0d213688736f19763239305e0f58aba697f9ffc41c633");
+    test_bytes("kdf3, second output", b, 32,
+               "df1194df20802a4fe594cde27e92991c8cae66c366e8106aaa937a55fa371e8a");
+    test_bytes("kdf3, third output", c, 32,
+               "fac6e2745a325f5dc5d11a5b165aad08b0ada28e7b4e666b7c077934a4d76c24");
     blake2s_kdf2(c, b, "test-key", 8, "test-input", 10);
     test_report(memcmp(a, c, 32) == 0, "kdf2 starts like kdf3", "differs");
     blake2s_kdf1(c, "test-key", 8, "test-input", 10);
@@ -91,8 +91,7 @@ static void derivation(void)
     test_report(memcmp(mac, again, 32) == 0, "a long hmac key is hashed first", "differs");
 }
 
-int main(void)
-{
+int main(void) {
     known_digest();
     grand_hash();
     pieces();

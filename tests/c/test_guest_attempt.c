@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Work in a child process: what it says, and that one that hangs, dies or is stopped holds nobody up. Time passes here as the work says. */
+/* Work in a child process: what it says, and that one that hangs, dies or is stopped holds nobody up. Time
+ * passes here as the work says. */
 #include "../../src/guest/attempt.h"
 
 #include <errno.h>

@@ -8,7 +8,9 @@
 #include "guest_check.h"
 
 #define PUBLIC "peer-public AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n"
-#define BASE "listen-port 51820\n" PUBLIC "token cplz-h.1_A\nprivate-key-env CPLZ_KEY\nterminate-url https://cloud.example/${ID}\nstate-dir state\n"
+#define BASE                     \
+    "listen-port 51820\n" PUBLIC \
+    "token cplz-h.1_A\nprivate-key-env CPLZ_KEY\nterminate-url https://cloud.example/${ID}\nstate-dir state\n"
 
 static const char *lookup(void *ctx, const char *name) {
     (void)ctx;
@@ -28,14 +30,19 @@ static bool parse(const char *text) {
 }
 
 static void everything(void) {
-    expect(parse("# a comment\n\n" BASE "control-port 8572\nkeepalive 25\nkey-env API_KEY\naddress 10.1.2.3\n"
-                 "peer-address 10.1.2.4\nexpose 11434 ${PORT} counted\nexpose 11435 ${PORT} uncounted\n"
-                 "silence 36000\nidle 3600\nlife 43200\nlife-max 86400\n"
-                 "retry 7\ntime 1786000000\nterminate-method POST\nterminate-header Authorization: Bearer ${KEY}\nterminate-header X-A: b\n"
-                 "terminate-body {\"a\": \"${ID}\"}\nfind-url https://cloud.example/list\nfind-header X-B: c\nfind-token cplz-1\nfind-pause 2\n"
-                 "ca-file a.pem\nca-file b.pem\nengine-arg /bin/server\nengine-arg two words\nengine-env HOME=${HOME}\n"
-                 "engine-inherit PORT\nengine-inherit NOWHERE\nengine-env COST=5$$"),
-           "refused: %s", why);
+    expect(
+        parse(
+            "# a comment\n\n" BASE "control-port 8572\nkeepalive 25\nkey-env API_KEY\naddress 10.1.2.3\n"
+            "peer-address 10.1.2.4\nexpose 11434 ${PORT} counted\nexpose 11435 ${PORT} uncounted\n"
+            "silence 36000\nidle 3600\nlife 43200\nlife-max 86400\n"
+            "retry 7\ntime 1786000000\nterminate-method POST\nterminate-header Authorization: Bearer "
+            "${KEY}\nterminate-header X-A: b\n"
+            "terminate-body {\"a\": \"${ID}\"}\nfind-url https://cloud.example/list\nfind-header X-B: "
+            "c\nfind-token cplz-1\nfind-pause 2\n"
+            "ca-file a.pem\nca-file b.pem\nengine-arg /bin/server\nengine-arg two words\nengine-env "
+            "HOME=${HOME}\n"
+            "engine-inherit PORT\nengine-inherit NOWHERE\nengine-env COST=5$$"),
+        "refused: %s", why);
     expect(strcmp(config.token, "cplz-h.1_A") == 0, "token");
     expect(config.listen_port == 51820 && config.control_port == 8572 && config.keepalive == 25, "ports");
     expect(config.peer_public[0] == 1 && config.peer_public[31] == 1, "peer-public");
@@ -43,23 +50,34 @@ static void everything(void) {
     expect(config.exposes == 2 && config.expose[0].port == 11434 && config.expose[0].local == 4000, "expose");
     expect(config.expose[0].counted, "expose counted");
     expect(config.expose[1].port == 11435 && !config.expose[1].counted, "expose uncounted");
-    expect(config.limits.silence == 36000 && config.limits.idle == 3600 && config.limits.life == 43200, "limits");
-    expect(config.life_max == 86400 && config.retry == 7 && config.time == 1786000000 && config.find_pause == 2, "life-max, retry, find-pause");
+    expect(config.limits.silence == 36000 && config.limits.idle == 3600 && config.limits.life == 43200,
+           "limits");
+    expect(config.life_max == 86400 && config.retry == 7 && config.time == 1786000000 &&
+               config.find_pause == 2,
+           "life-max, retry, find-pause");
     expect(strcmp(config.terminate.url, "https://cloud.example/${ID}") == 0, "holes of requests stay");
-    expect(config.terminate.headers.count == 2 && strcmp(config.terminate.headers.item[1], "X-A: b") == 0, "headers");
-    expect(strcmp(config.terminate.body, "{\"a\": \"${ID}\"}") == 0 && strcmp(config.terminate.method, "POST") == 0, "body");
+    expect(config.terminate.headers.count == 2 && strcmp(config.terminate.headers.item[1], "X-A: b") == 0,
+           "headers");
+    expect(strcmp(config.terminate.body, "{\"a\": \"${ID}\"}") == 0 &&
+               strcmp(config.terminate.method, "POST") == 0,
+           "body");
     expect(config.ca_files.count == 2 && config.engine_argv.count == 2, "lists");
     expect(strcmp(config.engine_argv.item[1], "two words") == 0, "a word with a space");
     expect(config.engine_env.count == 3 && strcmp(config.engine_env.item[0], "HOME=/root") == 0, "holes");
-    expect(strcmp(config.engine_env.item[1], "PORT=4000") == 0 && strcmp(config.engine_env.item[2], "COST=5$") == 0, "inherited");
+    expect(strcmp(config.engine_env.item[1], "PORT=4000") == 0 &&
+               strcmp(config.engine_env.item[2], "COST=5$") == 0,
+           "inherited");
     config_free(&config);
 }
 
 static void defaults(void) {
     expect(parse(BASE), "refused: %s", why);
-    expect(config.control_port == 8571 && config.retry == 5 && config.time == 0 && strcmp(config.terminate.method, "DELETE") == 0, "defaults");
+    expect(config.control_port == 8571 && config.retry == 5 && config.time == 0 &&
+               strcmp(config.terminate.method, "DELETE") == 0,
+           "defaults");
     expect(config.address == 0x0a0d2501 && config.peer_address == 0x0a0d2502, "addresses");
-    expect(config.limits.silence == 0 && config.limits.idle == 0 && config.limits.life == 0, "limits are off");
+    expect(config.limits.silence == 0 && config.limits.idle == 0 && config.limits.life == 0,
+           "limits are off");
     config_free(&config);
 }
 
@@ -67,15 +85,18 @@ static const struct {
     const char *text, *sentence;
 } refusals[] = {
     {"", "listen-port is missing"},
-    {"listen-port 1\n" PUBLIC "private-key-env K\nterminate-url http://a/\nstate-dir s\n", "token is missing"},
+    {"listen-port 1\n" PUBLIC "private-key-env K\nterminate-url http://a/\nstate-dir s\n",
+     "token is missing"},
     {"listen-port 1\n" PUBLIC "token t\nprivate-key-env K\nstate-dir s\n", "terminate-url is missing"},
-    {"listen-port 1\ntoken t\nprivate-key-env K\nterminate-url http://a/\nstate-dir s\n", "peer-public is missing"},
+    {"listen-port 1\ntoken t\nprivate-key-env K\nterminate-url http://a/\nstate-dir s\n",
+     "peer-public is missing"},
     {BASE "colour blue\n", "line 7: unknown key \"colour\""},
     {BASE "life\n", "line 7: \"life\" is not \"key value\""},
     {BASE "life \n", "line 7: \"life \" is not \"key value\""},
     {BASE "life 12h\n", "line 7: life wants whole seconds, at most ten years, not \"12h\""},
     {BASE "life -1\n", "line 7: life wants whole seconds, at most ten years, not \"-1\""},
-    {BASE "life 99999999999999999999\n", "line 7: life wants whole seconds, at most ten years, not \"99999999999999999999\""},
+    {BASE "life 99999999999999999999\n",
+     "line 7: life wants whole seconds, at most ten years, not \"99999999999999999999\""},
     {BASE "control-port 0\n", "line 7: control-port wants a port from 1 to 65535, not \"0\""},
     {BASE "control-port 65536\n", "line 7: control-port wants a port from 1 to 65535, not \"65536\""},
     {BASE "keepalive 1e3\n", "line 7: keepalive wants seconds from 0 to 65535, not \"1e3\""},
@@ -110,7 +131,8 @@ static void refused(void) {
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
         bool good = parse(refusals[i].text);
         expect(!good, "taken: %s", refusals[i].sentence);
-        expect(strcmp(why, refusals[i].sentence) == 0, "wanted \"%s\", got \"%s\"", refusals[i].sentence, why);
+        expect(strcmp(why, refusals[i].sentence) == 0, "wanted \"%s\", got \"%s\"", refusals[i].sentence,
+               why);
         if (good)
             config_free(&config);
     }

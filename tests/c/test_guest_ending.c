@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The end of the machine over many attempts: clock, child processes, network and disk are stood in for here. */
+/* The end of the machine over many attempts: clock, child processes, network and disk are stood in for
+ * here. */
 #include "ending_rig.h"
 #include "guest_check.h"
 
@@ -8,11 +9,16 @@ static struct guard guard;
 static struct ending *ending;
 static struct ending_status status;
 static const struct store store = {.dir = -1};
-#define LIST "{\"data\":[{\"id\":\"mine\",\"ip\":\"10.19.60.24\",\"n\":\"cplz-7f\"},{\"id\":\"twin\",\"n\":\"cplz-7f\"},{\"id\":\"x\",\"n\":\"y\"}]}"
-#define BASE                                                                                                                              \
-    "listen-port 1\npeer-public AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\ntoken t\nprivate-key-env K\nstate-dir s\nkey-env TEST_KEY\n" \
-    "terminate-url http://cloud.example/end\nterminate-method POST\nterminate-header Authorization: Bearer ${KEY}\n"
-#define FIND "terminate-body ${ID}\nfind-url http://cloud.example/list\nfind-header X: ${KEY}\nfind-token cplz-7f\n"
+#define LIST \
+    "{\"data\":[{\"id\":\"mine\",\"ip\":\"10.19.60.24\",\"n\":\"cplz-7f\"}," \
+    "{\"id\":\"twin\",\"n\":\"cplz-7f\"},{\"id\":\"x\",\"n\":\"y\"}]}"
+#define BASE \
+    "listen-port 1\npeer-public AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\ntoken t\nprivate-key-env " \
+    "K\nstate-dir s\nkey-env TEST_KEY\n" \
+    "terminate-url http://cloud.example/end\nterminate-method POST\nterminate-header Authorization: " \
+    "Bearer ${KEY}\n"
+#define FIND \
+    "terminate-body ${ID}\nfind-url http://cloud.example/list\nfind-header X: ${KEY}\nfind-token cplz-7f\n"
 
 static const char *environment(void *ctx, const char *name) {
     (void)ctx, (void)name;
@@ -29,9 +35,11 @@ static void open_with(const char *text) {
     refusal = "error code: 1010";
     setenv("TEST_KEY", "own", 1);
     kept[0] = logged[0] = '\0';
-    expect(config_parse(&config, text, strlen(text), environment, NULL, why, sizeof why), "configuration: %s", why);
+    expect(config_parse(&config, text, strlen(text), environment, NULL, why, sizeof why), "configuration: %s",
+           why);
     /* Born with a true wall clock, which was stepped since. */
-    guard_arm(&guard, &config.limits, 0, (struct guard_now){.mono = (int64_t)(now / 1000000), .wall = WALL * 1000LL});
+    guard_arm(&guard, &config.limits, 0,
+              (struct guard_now){.mono = (int64_t)(now / 1000000), .wall = WALL * 1000LL});
     ending = ending_new(NULL, &config, &store, &guard);
 }
 
@@ -69,9 +77,11 @@ static void for_ever(void) {
     uint64_t pause = 5;
     for (uint64_t i = 1; i <= 150; i++) {
         work(&attempts[0]);
-        expect(status.attempts == i && sent_count == i, "attempt %llu sent %zu", (unsigned long long)i, sent_count);
+        expect(status.attempts == i && sent_count == i, "attempt %llu sent %zu", (unsigned long long)i,
+               sent_count);
         uint64_t took = wait_for(&timers[0]);
-        expect(took == pause, "after attempt %llu it waits %llu s", (unsigned long long)i, (unsigned long long)took);
+        expect(took == pause, "after attempt %llu it waits %llu s", (unsigned long long)i,
+               (unsigned long long)took);
         pause = pause * 2 < 60 ? pause * 2 : 60;
     }
     close_all();
@@ -92,7 +102,8 @@ static void told(void) {
     ending_begin(ending);
     work(&attempts[0]);
     expect(strcmp(status.last, "terminate answered HTTP 404") == 0, "404: %s", status.last);
-    static const char edge[] = "terminate was turned away by the protection in front of the cloud (HTTP 403, error code: 1010)";
+    static const char edge[] =
+        "terminate was turned away by the protection in front of the cloud (HTTP 403, error code: 1010)";
     script[0] = 403;
     wait_for(&timers[0]);
     work(&attempts[0]);
@@ -104,7 +115,8 @@ static void told(void) {
     script[0] = 0;
     wait_for(&timers[0]);
     work(&attempts[0]);
-    expect(strcmp(status.last, "terminate failed: the name cloud.example does not resolve") == 0, "no name: %s", status.last);
+    expect(strcmp(status.last, "terminate failed: the name cloud.example does not resolve") == 0,
+           "no name: %s", status.last);
     wait_for(&timers[0]);
     attempts[0].done(attempts[0].ctx, ""); /* it hung or died */
     ending_get_status(ending, &status);
@@ -137,8 +149,10 @@ static void beliefs(void) {
             unsigned clock = when == WALL + STEPPED ? 1 : when == WALL ? 2 : when == CLIENT ? 4 : 0;
             expect(clock != 0, "attempt %zu believes %lld", i, (long long)when);
             bool own = strcmp(sent[i].auth, "Authorization: Bearer own") == 0;
-            expect(own || strcmp(sent[i].auth, "Authorization: Bearer pushed") == 0, "attempt %zu: %s", i, sent[i].auth);
-            expect(i > 0 || (own && clock == 1), "the first attempt believes the wall clock and the machine's own key");
+            expect(own || strcmp(sent[i].auth, "Authorization: Bearer pushed") == 0, "attempt %zu: %s", i,
+                   sent[i].auth);
+            expect(i > 0 || (own && clock == 1),
+                   "the first attempt believes the wall clock and the machine's own key");
             seen |= clock << (own ? 0 : 3);
             wait_for(&timers[0]);
         }
@@ -152,8 +166,10 @@ static void every_machine(void) {
     ending_begin(ending);
     work(&attempts[0]);
     expect(sent_count == 3 && strcmp(sent[0].method, "GET") == 0, "%zu requests", sent_count);
-    expect(strcmp(sent[1].body, "twin") == 0 && strcmp(sent[2].body, "mine") == 0, "%s, then %s", sent[1].body, sent[2].body);
-    expect(strcmp(status.last, "terminate answered HTTP 200; terminate answered HTTP 200") == 0, "told: %s", status.last);
+    expect(strcmp(sent[1].body, "twin") == 0 && strcmp(sent[2].body, "mine") == 0, "%s, then %s",
+           sent[1].body, sent[2].body);
+    expect(strcmp(status.last, "terminate answered HTTP 200; terminate answered HTTP 200") == 0, "told: %s",
+           status.last);
     expect(slept == 4 && steps == 2, "pauses of %u s, and %zu times new time for a machine", slept, steps);
     script[0] = 0, script_count = 1;
     wait_for(&timers[0]);
@@ -190,16 +206,20 @@ static void rehearsals(void) {
     unsetenv("TEST_KEY");
     ending_rehearse(ending);
     ending_get_status(ending, &status);
-    expect(!attempts[1].runs && status.rehearses && !status.rehearsed && !status.key && !status.ready, "without a key");
+    expect(!attempts[1].runs && status.rehearses && !status.rehearsed && !status.key && !status.ready,
+           "without a key");
     expect(strcmp(status.missing, "there is no usable value for ${KEY}") == 0, "missing: %s", status.missing);
-    expect(!ending_key(ending, "", 0) && !ending_key(ending, "a b", 3) && !ending_key(ending, "a\nb", 3), "no keys");
+    expect(!ending_key(ending, "", 0) && !ending_key(ending, "a b", 3) && !ending_key(ending, "a\nb", 3),
+           "no keys");
     char text[KEY_MAX + 1];
     memset(text, 'k', sizeof text);
     expect(!ending_key(ending, text, KEY_MAX + 1) && ending_key(ending, text, KEY_MAX), "the longest key");
-    expect(strlen(kept) == KEY_MAX && ending_key(ending, "pushed", 6) && strcmp(kept, "pushed") == 0, "kept: %s", kept);
+    expect(strlen(kept) == KEY_MAX && ending_key(ending, "pushed", 6) && strcmp(kept, "pushed") == 0,
+           "kept: %s", kept);
     listing = "[]";
     work(&attempts[1]);
-    expect(!status.rehearsed && strstr(status.rehearsal, "nothing in it holds the token"), "told: %s", status.rehearsal);
+    expect(!status.rehearsed && strstr(status.rehearsal, "nothing in it holds the token"), "told: %s",
+           status.rehearsal);
     expect(strcmp(sent[0].auth, "X: pushed") == 0, "with %s", sent[0].auth);
     for (uint64_t i = 0, pause = 5; i < 8; i++, pause = pause * 2 < 60 ? pause * 2 : 60) {
         expect(wait_for(&timers[1]) == pause, "rehearsed at another pace");
@@ -208,14 +228,16 @@ static void rehearsals(void) {
     listing = LIST;
     wait_for(&timers[1]);
     work(&attempts[1]);
-    expect(status.rehearsed && !status.rehearsal[0] && timers[1].deadline == 0, "rehearsed again: %s", status.rehearsal);
+    expect(status.rehearsed && !status.rehearsal[0] && timers[1].deadline == 0, "rehearsed again: %s",
+           status.rehearsal);
     for (size_t i = 0; i < sent_count; i++)
         expect(strcmp(sent[i].method, "GET") == 0, "a rehearsal sent %s", sent[i].method);
     expect(ending_key(ending, "other", 5), "no key");
     ending_get_status(ending, &status);
     expect(!status.rehearsed && attempts[1].runs, "another key is not rehearsed");
     ending_begin(ending);
-    expect(!attempts[1].runs && attempts[0].runs && timers[1].deadline == 0, "the rehearsal goes on beside the end");
+    expect(!attempts[1].runs && attempts[0].runs && timers[1].deadline == 0,
+           "the rehearsal goes on beside the end");
     close_all();
 }
 
@@ -231,10 +253,13 @@ static void kept_key(void) {
     expect(status.key && status.ready, "a restarted guest has lost the pushed key: %s", status.missing);
     ending_free(later);
     close_all();
-    open_with("listen-port 1\npeer-public AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\ntoken t\nprivate-key-env K\nstate-dir s\n"
-              "terminate-url https://cloud.example/end\n");
+    open_with(
+        "listen-port 1\npeer-public AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\ntoken "
+        "t\nprivate-key-env K\nstate-dir s\n"
+        "terminate-url https://cloud.example/end\n");
     ending_get_status(ending, &status);
-    expect(!status.ready && strcmp(status.missing, "no certificate authority was found") == 0, "https without any: %s", status.missing);
+    expect(!status.ready && strcmp(status.missing, "no certificate authority was found") == 0,
+           "https without any: %s", status.missing);
     close_all();
 }
 

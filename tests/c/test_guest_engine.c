@@ -74,7 +74,8 @@ static void pauses(void) {
         now += wanted[i] * SECOND;
         engine_tick(engine, now);
         look();
-        expect(status.running && status.restarts == i + 1, "restart %zu did not come after %u s", i, wanted[i]);
+        expect(status.running && status.restarts == i + 1, "restart %zu did not come after %u s", i,
+               wanted[i]);
     }
     done(now);
 }
@@ -135,7 +136,8 @@ static void signals(void) {
         begin(command);
         engine_tick(engine, SECOND);
         ended(SECOND);
-        expect(strcmp(status.last_exit, wanted) == 0, "%s is ignored by the engine: %s", names[i], status.last_exit);
+        expect(strcmp(status.last_exit, wanted) == 0, "%s is ignored by the engine: %s", names[i],
+               status.last_exit);
         free(engine);
     }
 }
@@ -145,7 +147,8 @@ static void leftover(void) {
     engine_tick(engine, SECOND);
     struct engine *later = engine_new(&config, &store);
     ended(SECOND);
-    expect(strcmp(status.last_exit, "signal 9") == 0, "an earlier guest's engine goes on: %s", status.last_exit);
+    expect(strcmp(status.last_exit, "signal 9") == 0, "an earlier guest's engine goes on: %s",
+           status.last_exit);
     free(engine);
     free(later);
     /* A pid that another process got meanwhile: its birth is not the recorded one. */
@@ -159,7 +162,8 @@ static void leftover(void) {
     expect(setpgid(child, child) == 0 && store_write(&store, "engine.pid", text, (size_t)n), "not written");
     begin("exit 0");
     kill(child, SIGALRM); /* whichever signal came first ended it */
-    expect(waitpid(child, &n, 0) == child && WIFSIGNALED(n) && WTERMSIG(n) == SIGALRM, "a stranger was ended");
+    expect(waitpid(child, &n, 0) == child && WIFSIGNALED(n) && WTERMSIG(n) == SIGALRM,
+           "a stranger was ended");
     free(engine);
 }
 

@@ -31,7 +31,8 @@ static void left(const char *when, enum guard_timer timer, struct guard_now now,
 }
 
 /* Stores, forgets, takes up: `mono` is what the new boot's (or the same boot's) monotonic clock says. */
-static void restart(const char *when, const char *boot_then, struct guard_now then, const char *boot_now, struct guard_now now) {
+static void restart(const char *when, const char *boot_then, struct guard_now then, const char *boot_now,
+                    struct guard_now now) {
     char text[GUARD_TEXT];
     size_t len = guard_save(&guard, boot_then, then, text, sizeof text);
     expect(len > 0, "%s: not saved", when);
@@ -96,7 +97,8 @@ static void restarts(void) {
     left("reboot", GUARD_LIFE, reboot, 7 * H);
     /* Both at once: at least what was seen stays counted. */
     struct guard_now worst = {.mono = 3, .wall = EPOCH - YEARS};
-    restart("reboot and back", "two", (struct guard_now){.mono = 7 + H, .wall = EPOCH + 6 * H}, "three", worst);
+    restart("reboot and back", "two", (struct guard_now){.mono = 7 + H, .wall = EPOCH + 6 * H}, "three",
+            worst);
     left("reboot and back", GUARD_LIFE, worst, 6 * H);
     worst.mono += H;
     left("reboot and back, an hour on", GUARD_LIFE, worst, 5 * H);
@@ -116,8 +118,10 @@ static void unknown_boot(void) {
     left("no name then", GUARD_LIFE, at(2 * H, -YEARS), 10 * H);
     restart("no name now", "one", at(2 * H, 0), "", at(3 * H, -YEARS));
     left("no name now", GUARD_LIFE, at(3 * H, -YEARS), 9 * H);
-    restart("monotonic clock went back", "", at(3 * H, 0), "", (struct guard_now){.mono = 1, .wall = EPOCH - YEARS});
-    left("monotonic clock went back", GUARD_LIFE, (struct guard_now){.mono = 1, .wall = EPOCH - YEARS}, 9 * H);
+    restart("monotonic clock went back", "", at(3 * H, 0), "",
+            (struct guard_now){.mono = 1, .wall = EPOCH - YEARS});
+    left("monotonic clock went back", GUARD_LIFE, (struct guard_now){.mono = 1, .wall = EPOCH - YEARS},
+         9 * H);
 }
 
 static void ending_stays(void) {
@@ -125,8 +129,10 @@ static void ending_stays(void) {
     guard_end(&guard, "the client\nasked", at(0, 0));
     guard_end(&guard, "another reason", at(5 * S, 0));
     restart("ending", "one", at(1, 0), "two", (struct guard_now){.mono = 1, .wall = EPOCH - YEARS});
-    expect(guard.ending && strcmp(guard.reason, "the client asked") == 0, "an ending machine came back: %s", guard.reason);
-    expect(guard_lease(&guard, &(struct guard_lease){-1, -1, 80000}, at(1, 0)) != NULL, "a lease for an ending machine");
+    expect(guard.ending && strcmp(guard.reason, "the client asked") == 0, "an ending machine came back: %s",
+           guard.reason);
+    expect(guard_lease(&guard, &(struct guard_lease){-1, -1, 80000}, at(1, 0)) != NULL,
+           "a lease for an ending machine");
     expect(guard_check(&guard, at(2, 0)), "no longer ending");
     /* Since when: from the first call, on both clocks, over restarts. */
     arm();
@@ -150,7 +156,8 @@ static void idle_clock(void) {
     left("contact is no traffic", GUARD_IDLE, at(30 * 60 * S, 0), 90 * 60 * S);
     expect(guard_lease(&guard, &(struct guard_lease){-1, 1800, -1}, at(H, 0)) == NULL, "lease refused");
     left("first lease starts it", GUARD_IDLE, at(H, 0), 1800 * S);
-    expect(guard_lease(&guard, &(struct guard_lease){-1, 7200, -1}, at(H + 600 * S, 0)) == NULL, "lease refused");
+    expect(guard_lease(&guard, &(struct guard_lease){-1, 7200, -1}, at(H + 600 * S, 0)) == NULL,
+           "lease refused");
     left("a lease is no traffic", GUARD_IDLE, at(H + 600 * S, 0), 6600 * S);
     guard_traffic(&guard, UP + 2 * H, at(2 * H, 0));
     left("traffic", GUARD_IDLE, at(2 * H, 0), 2 * H);
@@ -163,7 +170,8 @@ static void idle_clock(void) {
     left("traffic is contact", GUARD_SILENCE, at(20 * S, 0), 35990 * S);
     guard.limits.silence = guard.limits.life = 0;
     guard.life_max = 0;
-    expect(!guard_check(&guard, at(10 * S + H - 1, 0)) && guard_check(&guard, at(10 * S + H, 0)), "idle ends at the wrong time");
+    expect(!guard_check(&guard, at(10 * S + H - 1, 0)) && guard_check(&guard, at(10 * S + H, 0)),
+           "idle ends at the wrong time");
     expect(strcmp(guard.reason, "the model was not used") == 0, "reason: %s", guard.reason);
 }
 
@@ -176,7 +184,8 @@ static void leases(void) {
     struct guard before = guard;
     expect(guard_lease(&guard, &(struct guard_lease){1, 1, 86401}, at(0, 0)) != NULL, "life beyond life-max");
     expect(guard_lease(&guard, &(struct guard_lease){1, 1, 0}, at(0, 0)) != NULL, "life switched off");
-    expect(guard_lease(&guard, &(struct guard_lease){GUARD_MAX_SECONDS + 1, 1, 1}, at(0, 0)) != NULL, "a lease without end");
+    expect(guard_lease(&guard, &(struct guard_lease){GUARD_MAX_SECONDS + 1, 1, 1}, at(0, 0)) != NULL,
+           "a lease without end");
     expect(memcmp(&before, &guard, sizeof guard) == 0, "a refused lease changed something");
     restart("leased", "one", at(H, 0), "one", at(H, 0));
     left("leases survive", GUARD_LIFE, at(H, 0), 23 * H);
@@ -192,7 +201,8 @@ static void all_off(void) {
     for (int timer = GUARD_SILENCE; timer <= GUARD_LIFE; timer++)
         left("off", (enum guard_timer)timer, at(YEARS, YEARS), GUARD_OFF);
     expect(!guard_check(&guard, at(YEARS, YEARS)), "ended with every limit off");
-    expect(guard_lease(&guard, &(struct guard_lease){-1, -1, GUARD_MAX_SECONDS}, at(0, 0)) == NULL, "free lease refused");
+    expect(guard_lease(&guard, &(struct guard_lease){-1, -1, GUARD_MAX_SECONDS}, at(0, 0)) == NULL,
+           "free lease refused");
 }
 
 #define REST "\ncontact 0 1\ntraffic 0 1\nended 0 1\nflags 0 0 0 0\nreason \nend\n"
@@ -204,7 +214,8 @@ static void damaged(void) {
     guard_end(&guard, "why not", at(0, 0));
     size_t len = guard_save(&guard, "0d7e-boot", at(H, 0), text, sizeof text);
     for (size_t n = 0; n < len; n++)
-        expect(!guard_load(&into, text, n, "0d7e-boot", 0, at(H, 0)), "a record cut at %zu of %zu is taken", n, len);
+        expect(!guard_load(&into, text, n, "0d7e-boot", 0, at(H, 0)), "a record cut at %zu of %zu is taken",
+               n, len);
     memcpy(copy, text, len);
     copy[len] = 'x';
     expect(!guard_load(&into, copy, len + 1, "0d7e-boot", 0, at(H, 0)), "trailing bytes are taken");

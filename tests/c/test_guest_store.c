@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The guest's files: private, synced in the right order, and told as kept only when they are. The disk's calls are stood in for here. */
+/* The guest's files: private, synced in the right order, and told as kept only when they are. The disk's
+ * calls are stood in for here. */
 #include "../../src/guest/store.h"
 
 #include <errno.h>
@@ -51,7 +52,8 @@ static bool holds(const char *name, const char *wanted) {
 static void order(void) {
     calls[0] = '\0';
     expect(store_write(&store, "x", "one", 3), "not written");
-    expect(strcmp(calls, "frd") == 0, "the file is synced, put in place, and its directory synced, not %s", calls);
+    expect(strcmp(calls, "frd") == 0, "the file is synced, put in place, and its directory synced, not %s",
+           calls);
     expect(holds("x", "one"), "not what was written");
     expect(store_write(&store, "x", "", 0) && holds("x", ""), "an empty file");
 }
@@ -66,7 +68,8 @@ static void refusing(void) {
     sync_fails = 0;
     expect(store_keep(&store, "x", "old", 3), "a good disk");
     lies = true;
-    expect(!store_keep(&store, "x", "new", 3) && errno == EIO, "what is not there when it is read back is kept");
+    expect(!store_keep(&store, "x", "new", 3) && errno == EIO,
+           "what is not there when it is read back is kept");
     expect(!store_keep(&store, "x", "older", 5), "a shorter one is there");
     lies = false;
     expect(store_keep(&store, "x", "new", 3) && holds("x", "new"), "a good disk again");
@@ -86,9 +89,11 @@ static void private(void) {
     snprintf(path, sizeof path, "%s/a/b/log", dir);
     int fd = store_append(&store, "log");
     expect(fd >= 0 && fstat(fd, &st) == 0 && (st.st_mode & 0777) == 0600, "a log is open to others");
-    expect(fcntl(fd, F_GETFD) == FD_CLOEXEC && fcntl(store.dir, F_GETFD) == FD_CLOEXEC, "children get the files");
+    expect(fcntl(fd, F_GETFD) == FD_CLOEXEC && fcntl(store.dir, F_GETFD) == FD_CLOEXEC,
+           "children get the files");
     close(fd);
-    expect(symlinkat("/etc/passwd", store.dir, "link") == 0 && store_append(&store, "link") < 0, "a link is followed");
+    expect(symlinkat("/etc/passwd", store.dir, "link") == 0 && store_append(&store, "link") < 0,
+           "a link is followed");
     char text[8];
     expect(store_read(&store, "link", text, sizeof text) < 0, "a link is read");
     expect(store_read(&store, "nothing", text, sizeof text) < 0 && errno == ENOENT, "there is none");
@@ -101,12 +106,14 @@ static void born_synced(void) {
     struct store made;
     calls[0] = '\0';
     snprintf(path, sizeof path, "%s/c/d/e", dir);
-    expect(store_open(&made, path) && strcmp(calls, "ddd") == 0, "three new directories, synced as %s", calls);
+    expect(store_open(&made, path) && strcmp(calls, "ddd") == 0, "three new directories, synced as %s",
+           calls);
     close(made.dir);
     calls[0] = '\0';
     expect(store_open(&made, path) && calls[0] == '\0', "none is new, synced as %s", calls);
     close(made.dir);
-    expect(chdir(dir) == 0 && store_open(&made, "f/g") && strcmp(calls, "dd") == 0, "below the working directory: %s", calls);
+    expect(chdir(dir) == 0 && store_open(&made, "f/g") && strcmp(calls, "dd") == 0,
+           "below the working directory: %s", calls);
     close(made.dir);
 }
 

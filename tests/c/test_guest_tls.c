@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Authorities out of PEM text: the system's own bundle, and text that is none. The handshake is tested by tests/guest/tls.sh. */
+/* Authorities out of PEM text: the system's own bundle, and text that is none. The handshake is tested by
+ * tests/guest/tls.sh. */
 #include "../../src/guest/store.h"
 #include "../../src/guest/tls.h"
 

@@ -118,14 +118,12 @@ static void test_timer_order(void) {
     check_trace("timers fire by deadline, then by setting; one set to 0 is off", "dba");
     check("loop_once counts the callbacks", ran == 3, "not 3");
     check("a timer fires once per setting", loop_once(loop, 0) == 0 && !trace[0], "fired again");
-
     alarms[0].again = loop_now();
     loop_timer_set(alarms[0].timer, loop_now());
     ran = loop_once(loop, 0);
     check_trace("a timer set to now from its callback waits for the next round", "a");
     loop_once(loop, 0);
     check_trace("and fires there", "a");
-
     alarms[0].victim = alarms[1].timer;
     loop_timer_set(alarms[0].timer, loop_now());
     loop_timer_set(alarms[1].timer, loop_now());

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* host.net, host.http, host.crypto and host.terminal as a script sees them: runs tests/c/primitives/main.lua with the real host
- * table, from the root of the repository. */
+/* host.net, host.http, host.crypto and host.terminal as a script sees them: runs tests/c/primitives/main.lua
+ * with the real host table, from the root of the repository. */
 #include <lualib.h>
 #include <stdio.h>
 

@@ -2,8 +2,7 @@
 /* The minimal TCP over a simulated link: streams arrive whole, whatever the link does. */
 #include "stack_pair.h"
 
-static void exchange(const char *name, uint64_t up, uint64_t down, bool no_sack)
-{
+static void exchange(const char *name, uint64_t up, uint64_t down, bool no_sack) {
     struct pair pair;
     pair_open(&pair, 1, 0, no_sack);
     pair.client.size = up;
@@ -13,8 +12,7 @@ static void exchange(const char *name, uint64_t up, uint64_t down, bool no_sack)
     finish(&pair, name);
 }
 
-static void half_close(void)
-{
+static void half_close(void) {
     struct pair pair;
     pair_open(&pair, 2, 0, false);
     pair.client.size = 100000;
@@ -32,42 +30,37 @@ static void half_close(void)
     finish(&pair, "half-close of the server, then the client's bytes and end");
 }
 
-static void refused(void)
-{
+static void refused(void) {
     struct pair pair;
     pair_open(&pair, 4, 0, false);
     pair.client.flow = stack_connect(pair.sim.side[0].stack, 81, &peer_events, &pair.client, pair.sim.now);
     sim_run(&pair.sim, 5 * SECOND, NULL, NULL);
     report(pair.client.closed && pair.client.error == ECONNREFUSED && !stack_flows(pair.sim.side[0].stack),
-           "a port without listener refuses",
-           "closed %d error %d", pair.client.closed, pair.client.error);
+           "a port without listener refuses", "closed %d error %d", pair.client.closed, pair.client.error);
     sim_close(&pair.sim);
 }
 
-static void accept_and_abort(void *ctx, struct flow *flow, uint16_t port)
-{
+static void accept_and_abort(void *ctx, struct flow *flow, uint16_t port) {
     struct peer *peer = ctx;
     (void)port;
     flow_abort(flow, peer->sim->now);
 }
 
-static void accept_later(void *ctx, struct flow *flow, uint16_t port)
-{
+static void accept_later(void *ctx, struct flow *flow, uint16_t port) {
     struct peer *peer = ctx;
     (void)port;
     peer->flow = flow;
 }
 
-static void pending(void)
-{
+static void pending(void) {
     struct pair pair;
     pair_open(&pair, 5, 0, false);
     stack_listen(pair.sim.side[1].stack, 82, accept_and_abort, &pair.server);
     pair.client.flow = stack_connect(pair.sim.side[0].stack, 82, &peer_events, &pair.client, pair.sim.now);
     sim_run(&pair.sim, 5 * SECOND, NULL, NULL);
-    report(pair.client.error == ECONNREFUSED, "an aborted pending flow refuses", "error %d", pair.client.error);
+    report(pair.client.error == ECONNREFUSED, "an aborted pending flow refuses", "error %d",
+           pair.client.error);
     sim_close(&pair.sim);
-
     pair_open(&pair, 6, 0, false);
     stack_listen(pair.sim.side[1].stack, 83, accept_later, &pair.server);
     pair.client.flow = stack_connect(pair.sim.side[0].stack, 83, &peer_events, &pair.client, pair.sim.now);
@@ -76,9 +69,9 @@ static void pending(void)
     bool waiting = !pair.client.connected && pair.server.flow;
     flow_accept(pair.server.flow, &peer_events, &pair.server, pair.sim.now);
     sim_run(&pair.sim, 60 * SECOND, both_closed, &pair);
-    report(waiting, "a pending flow is not answered before flow_accept", "connected %d", pair.client.connected);
+    report(waiting, "a pending flow is not answered before flow_accept", "connected %d",
+           pair.client.connected);
     finish(&pair, "a flow accepted late works");
-
     pair_open(&pair, 7, 0, false);
     stack_listen(pair.sim.side[1].stack, 83, accept_later, &pair.server);
     pair.client.flow = stack_connect(pair.sim.side[0].stack, 83, &peer_events, &pair.client, pair.sim.now);
@@ -87,14 +80,14 @@ static void pending(void)
     sim_run(&pair.sim, 1 * SECOND, NULL, NULL);
     flow_accept(pair.server.flow, &peer_events, &pair.server, pair.sim.now);
     sim_run(&pair.sim, 1 * SECOND, NULL, NULL);
-    report(pair.client.closed && pair.client.error == ECONNRESET && pair.server.closed && pair.server.error == ECONNRESET &&
-               !stack_flows(pair.sim.side[1].stack),
-           "a client that leaves a pending flow is noticed", "server closed %d error %d", pair.server.closed, pair.server.error);
+    report(pair.client.closed && pair.client.error == ECONNRESET && pair.server.closed &&
+               pair.server.error == ECONNRESET && !stack_flows(pair.sim.side[1].stack),
+           "a client that leaves a pending flow is noticed", "server closed %d error %d", pair.server.closed,
+           pair.server.error);
     sim_close(&pair.sim);
 }
 
-static void reset(void)
-{
+static void reset(void) {
     struct pair pair;
     pair_open(&pair, 8, 0, false);
     pair.client.keep_open = pair.server.keep_open = true;
@@ -102,30 +95,27 @@ static void reset(void)
     sim_run(&pair.sim, 1 * SECOND, NULL, NULL);
     flow_abort(pair.server.flow, pair.sim.now);
     sim_run(&pair.sim, 1 * SECOND, NULL, NULL);
-    report(pair.client.closed && pair.client.error == ECONNRESET && pair.server.error == ECONNRESET, "abort resets the other end",
-           "closed %d error %d", pair.client.closed, pair.client.error);
-    report(!stack_flows(pair.sim.side[0].stack) && !stack_flows(pair.sim.side[1].stack), "abort leaves no flow",
-           "flows are left");
+    report(pair.client.closed && pair.client.error == ECONNRESET && pair.server.error == ECONNRESET,
+           "abort resets the other end", "closed %d error %d", pair.client.closed, pair.client.error);
+    report(!stack_flows(pair.sim.side[0].stack) && !stack_flows(pair.sim.side[1].stack),
+           "abort leaves no flow", "flows are left");
     sim_close(&pair.sim);
 }
 
-static bool drop_all(struct sim *sim, int from, const uint8_t *packet, size_t len)
-{
+static bool drop_all(struct sim *sim, int from, const uint8_t *packet, size_t len) {
     (void)sim, (void)from, (void)packet, (void)len;
     return true;
 }
 
-static void silence(void)
-{
+static void silence(void) {
     struct pair pair;
     pair_open(&pair, 9, 0, false);
     pair.sim.drop = drop_all;
     pair_connect(&pair);
     sim_run(&pair.sim, 300 * SECOND, NULL, NULL);
-    report(pair.client.closed && pair.client.error == ETIMEDOUT, "nobody answers a SYN", "closed %d error %d", pair.client.closed,
-           pair.client.error);
+    report(pair.client.closed && pair.client.error == ETIMEDOUT, "nobody answers a SYN", "closed %d error %d",
+           pair.client.closed, pair.client.error);
     sim_close(&pair.sim);
-
     pair_open(&pair, 10, 0, false);
     pair.client.keep_open = pair.server.keep_open = true;
     pair_connect(&pair);
@@ -133,32 +123,31 @@ static void silence(void)
     report(!pair.client.closed && !pair.server.closed, "an idle flow lives for an hour", "it was closed");
     pair.sim.drop = drop_all;
     sim_run(&pair.sim, 600 * SECOND, NULL, NULL);
-    report(pair.client.error == ETIMEDOUT && pair.server.error == ETIMEDOUT, "keepalive notices a dead peer", "errors %d %d",
-           pair.client.error,
-           pair.server.error);
+    report(pair.client.error == ETIMEDOUT && pair.server.error == ETIMEDOUT, "keepalive notices a dead peer",
+           "errors %d %d", pair.client.error, pair.server.error);
     sim_close(&pair.sim);
-
     pair_open(&pair, 11, 0, false);
     pair.client.size = 100 << 20;
     pair_connect(&pair);
     sim_run(&pair.sim, 200 * MS, NULL, NULL);
     pair.sim.drop = drop_all;
     sim_run(&pair.sim, 900 * SECOND, NULL, NULL);
-    report(pair.client.closed && pair.client.error == ETIMEDOUT, "unanswered data times out", "closed %d error %d",
-           pair.client.closed,
-           pair.client.error);
+    report(pair.client.closed && pair.client.error == ETIMEDOUT, "unanswered data times out",
+           "closed %d error %d", pair.client.closed, pair.client.error);
     sim_close(&pair.sim);
 }
 
-static void peer_restarts(void)
-{
+static void peer_restarts(void) {
     struct pair pair;
     pair_open(&pair, 12, 0, false);
     pair.client.keep_open = pair.server.keep_open = true;
     pair_connect(&pair);
     sim_run(&pair.sim, 1 * SECOND, NULL, NULL);
     pair.sim.drop = drop_all; /* the server's machine dies without a word and comes back empty */
-    struct stack_config config = {.local_ip = 0x0a0d2501, .peer_ip = 0x0a0d2502, .mtu = 1420, .ctx = &pair.sim.side[1],
+    struct stack_config config = {.local_ip = 0x0a0d2501,
+                                  .peer_ip = 0x0a0d2502,
+                                  .mtu = 1420,
+                                  .ctx = &pair.sim.side[1],
                                   .output = sim_output,
                                   .random = sim_fill};
     stack_free(pair.sim.side[1].stack);
@@ -166,15 +155,14 @@ static void peer_restarts(void)
     pair.sim.drop = NULL;
     flow_write(pair.client.flow, (const uint8_t *)"x", 1, pair.sim.now);
     sim_run(&pair.sim, 5 * SECOND, NULL, NULL);
-    report(pair.client.closed && pair.client.error == ECONNRESET, "a peer without memory of the flow resets it",
-           "closed %d error %d",
-           pair.client.closed, pair.client.error);
+    report(pair.client.closed && pair.client.error == ECONNRESET,
+           "a peer without memory of the flow resets it", "closed %d error %d", pair.client.closed,
+           pair.client.error);
     sim_close(&pair.sim);
 }
 
 /* Whenever time passes, the slow reader reads again. */
-static void slow_reader(const char *name, uint32_t window, uint64_t most, uint64_t every, bool no_sack)
-{
+static void slow_reader(const char *name, uint32_t window, uint64_t most, uint64_t every, bool no_sack) {
     struct pair pair;
     pair_open(&pair, 13, window, no_sack);
     pair.client.size = 40 * window;
@@ -189,8 +177,7 @@ static void slow_reader(const char *name, uint32_t window, uint64_t most, uint64
     finish(&pair, name);
 }
 
-static void zero_window(void)
-{
+static void zero_window(void) {
     struct pair pair;
     pair_open(&pair, 14, 100000, false);
     pair.client.size = 1000000;
@@ -199,10 +186,11 @@ static void zero_window(void)
     pair.server.ready = UINT64_MAX; /* does not read at all */
     pair_connect(&pair);
     sim_run(&pair.sim, 1800 * SECOND, NULL, NULL);
-    bool alive = !pair.client.closed && !pair.server.closed && pair.server.received == 0 && pair.client.sent < 1000000;
-    report(alive, "a closed window holds the sender and keeps the flow for half an hour", "closed %d %d, sent %llu",
-           pair.client.closed,
-           pair.server.closed, (unsigned long long)pair.client.sent);
+    bool alive = !pair.client.closed && !pair.server.closed && pair.server.received == 0 &&
+                 pair.client.sent < 1000000;
+    report(alive, "a closed window holds the sender and keeps the flow for half an hour",
+           "closed %d %d, sent %llu", pair.client.closed, pair.server.closed,
+           (unsigned long long)pair.client.sent);
     pair.server.read_most = 0;
     peer_read(&pair.server);
     sim_run(&pair.sim, 60 * SECOND, both_closed, &pair);
@@ -210,15 +198,13 @@ static void zero_window(void)
 }
 
 /* The update that opens the window is lost: the probe has to find out. */
-static bool drop_next_from_server(struct sim *sim, int from, const uint8_t *packet, size_t len)
-{
+static bool drop_next_from_server(struct sim *sim, int from, const uint8_t *packet, size_t len) {
     int *left = sim->user;
     (void)packet, (void)len;
     return from == 1 && *left > 0 && (*left)--;
 }
 
-static void lost_update(void)
-{
+static void lost_update(void) {
     struct pair pair;
     int left = 0;
     pair_open(&pair, 15, 100000, false);
@@ -236,17 +222,16 @@ static void lost_update(void)
     finish(&pair, "a lost window update is found by the probe");
 }
 
-/* The server's FIN arrives, but no acknowledgement of it comes back before the client has forgotten everything. */
-static bool drop_after_fin(struct sim *sim, int from, const uint8_t *packet, size_t len)
-{
+/* The server's FIN arrives, but no acknowledgement of it comes back before the client has forgotten
+ * everything. */
+static bool drop_after_fin(struct sim *sim, int from, const uint8_t *packet, size_t len) {
     uint64_t *until = sim->user;
     if (from == 1 && len >= 40 && packet[33] & 1 && !*until)
         *until = sim->now + 4 * SECOND;
     return from == 0 && sim->now < *until;
 }
 
-static void forgotten(void)
-{
+static void forgotten(void) {
     struct pair pair;
     uint64_t until = 0;
     pair_open(&pair, 17, 0, false);
@@ -259,8 +244,8 @@ static void forgotten(void)
     pair_connect(&pair);
     sim_run(&pair.sim, 30 * SECOND, both_closed, &pair);
     bool waits = pair.client.closed && !pair.server.closed;
-    report(waits, "a forgotten flow with unread bytes stays", "client closed %d, server %d", pair.client.closed,
-           pair.server.closed);
+    report(waits, "a forgotten flow with unread bytes stays", "client closed %d, server %d",
+           pair.client.closed, pair.server.closed);
     pair.server.read_most = 0;
     peer_read(&pair.server);
     sim_run(&pair.sim, 60 * SECOND, both_closed, &pair);
@@ -268,8 +253,7 @@ static void forgotten(void)
 }
 
 /* A minute without a way, then it works again: nobody has to wait for the timers. */
-static void wake(void)
-{
+static void wake(void) {
     struct pair pair;
     pair_open(&pair, 16, 0, false);
     pair.client.size = 10 << 20;
@@ -282,13 +266,12 @@ static void wake(void)
     uint64_t back = pair.sim.now;
     stack_wake(pair.sim.side[0].stack, back);
     sim_run(&pair.sim, 600 * SECOND, both_closed, &pair);
-    report(waits && pair.server.finished < back + 10 * SECOND, "stack_wake retries at once", "it took %llu ms",
-           (unsigned long long)((pair.server.finished - back) / MS));
+    report(waits && pair.server.finished < back + 10 * SECOND, "stack_wake retries at once",
+           "it took %llu ms", (unsigned long long)((pair.server.finished - back) / MS));
     finish(&pair, "after a minute without a way the stream is whole");
 }
 
-int main(void)
-{
+int main(void) {
     exchange("one byte up", 1, 0, false);
     exchange("nothing but the ends", 0, 0, false);
     exchange("5 MB up", 5000000, 0, false);

@@ -5,8 +5,7 @@
 enum { SEEDS = 400 };
 
 /* Everything about the run follows from the seed. */
-static const char *random_run(uint64_t seed, uint64_t *most_loss)
-{
+static const char *random_run(uint64_t seed, uint64_t *most_loss) {
     struct pair pair;
     uint64_t dice = sim_mix(seed ^ 0x5eed);
     static const uint32_t windows[] = {0, 4096, 16384, 65535, 65536, 300000, 1 << 20, 3 << 20};
@@ -37,8 +36,7 @@ static const char *random_run(uint64_t seed, uint64_t *most_loss)
     return why;
 }
 
-static void random_runs(void)
-{
+static void random_runs(void) {
     uint64_t most = 0;
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         const char *why = random_run(seed, &most);
@@ -47,7 +45,8 @@ static void random_runs(void)
             return;
         }
     }
-    report(most > 1900, "400 random links, up to 20 % lost", "the worst lost only %llu of 10000", (unsigned long long)most);
+    report(most > 1900, "400 random links, up to 20 % lost", "the worst lost only %llu of 10000",
+           (unsigned long long)most);
 }
 
 /* Drops the n-th segment with the given flag that the given side sends. */
@@ -55,8 +54,7 @@ struct picky {
     int from, flag, skip, drops;
 };
 
-static bool drop_picked(struct sim *sim, int from, const uint8_t *packet, size_t len)
-{
+static bool drop_picked(struct sim *sim, int from, const uint8_t *packet, size_t len) {
     struct picky *pick = sim->user;
     if (from != pick->from || len < 40 || !(packet[33] & pick->flag) || !pick->drops)
         return false;
@@ -68,8 +66,7 @@ static bool drop_picked(struct sim *sim, int from, const uint8_t *packet, size_t
     return true;
 }
 
-static void lost_one(const char *name, int from, int flag, int skip, int drops, bool no_sack)
-{
+static void lost_one(const char *name, int from, int flag, int skip, int drops, bool no_sack) {
     struct pair pair;
     struct picky pick = {from, flag, skip, drops};
     pair_open(&pair, 77, 0, no_sack);
@@ -84,8 +81,7 @@ static void lost_one(const char *name, int from, int flag, int skip, int drops, 
     sim_close(&pair.sim);
 }
 
-static void wrap(void)
-{
+static void wrap(void) {
     struct pair pair;
     pair_open(&pair, 99, 0, false);
     pair.sim.fixed_isn = true;
@@ -97,8 +93,7 @@ static void wrap(void)
 }
 
 /* Segments that overtake each other a little must not cost throughput or be sent twice. */
-static void mild_reordering(void)
-{
+static void mild_reordering(void) {
     struct pair pair;
     struct stack_stats stats;
     pair_open(&pair, 100, 0, false);
@@ -113,17 +108,17 @@ static void mild_reordering(void)
     sim_run(&pair.sim, 300 * SECOND, both_closed, &pair);
     uint64_t took = pair.server.finished - start;
     stack_get_stats(pair.sim.side[0].stack, &stats);
-    report(stats.retransmits * 1000 < pair.sim.packets, "mild reordering is not taken for loss", "%llu of %llu sent again",
-           (unsigned long long)stats.retransmits, (unsigned long long)pair.sim.packets);
+    report(stats.retransmits * 1000 < pair.sim.packets, "mild reordering is not taken for loss",
+           "%llu of %llu sent again", (unsigned long long)stats.retransmits,
+           (unsigned long long)pair.sim.packets);
     report(took < 5 * SECOND, "mild reordering keeps the rate", "40 MB at 12.5 MB/s took %llu ms",
            (unsigned long long)(took / MS));
     finish(&pair, "40 MB through mild reordering");
 }
 
 /* Simulated time is exact, so the rate that is reached can be tested. */
-static void fills_the_path(const char *name, uint64_t delay, uint64_t rate, uint64_t queue, unsigned loss, uint64_t size,
-                           uint64_t most)
-{
+static void fills_the_path(const char *name, uint64_t delay, uint64_t rate, uint64_t queue, unsigned loss,
+                           uint64_t size, uint64_t most) {
     struct pair pair;
     struct stack_stats stats;
     pair_open(&pair, 101, 0, false);
@@ -138,16 +133,17 @@ static void fills_the_path(const char *name, uint64_t delay, uint64_t rate, uint
     uint64_t took = pair.client.finished - start;
     stack_get_stats(pair.sim.side[1].stack, &stats);
     if (getenv("VERBOSE"))
-        printf("# %s: %llu ms, %llu segments, %llu again, %llu timeouts, %llu probes\n", name, (unsigned long long)(took / MS),
-               (unsigned long long)stats.segments_out, (unsigned long long)stats.retransmits, (unsigned long long)stats.timeouts,
+        printf("# %s: %llu ms, %llu segments, %llu again, %llu timeouts, %llu probes\n", name,
+               (unsigned long long)(took / MS), (unsigned long long)stats.segments_out,
+               (unsigned long long)stats.retransmits, (unsigned long long)stats.timeouts,
                (unsigned long long)stats.probes);
     const char *why = pair_verdict(&pair);
-    report(!why && took < most, name, "took %llu ms; %s", (unsigned long long)(took / MS), why ? why : "whole");
+    report(!why && took < most, name, "took %llu ms; %s", (unsigned long long)(took / MS),
+           why ? why : "whole");
     sim_close(&pair.sim);
 }
 
-int main(void)
-{
+int main(void) {
     lost_one("the SYN is lost", 0, 0x02, 0, 1, false);
     lost_one("the SYN-ACK is lost twice", 1, 0x02, 0, 2, false);
     lost_one("the client's FIN is lost", 0, 0x01, 0, 1, false);
@@ -159,9 +155,12 @@ int main(void)
     wrap();
     mild_reordering();
     fills_the_path("20 MB at 100 Mbit/s and 50 ms", 25 * MS, 12500000, 1 << 20, 0, 20000000, 2500 * MS);
-    fills_the_path("20 MB at 100 Mbit/s and 50 ms, small queue", 25 * MS, 12500000, 64 << 10, 0, 20000000, 4000 * MS);
-    fills_the_path("60 MB at 1 Gbit/s and 20 ms, 0.01 % lost", 10 * MS, 125000000, 1 << 20, 1, 60000000, 2000 * MS);
-    fills_the_path("5 MB at 100 Mbit/s and 50 ms, 1 % lost", 25 * MS, 12500000, 1 << 20, 100, 5000000, 15000 * MS);
+    fills_the_path("20 MB at 100 Mbit/s and 50 ms, small queue", 25 * MS, 12500000, 64 << 10, 0, 20000000,
+                   4000 * MS);
+    fills_the_path("60 MB at 1 Gbit/s and 20 ms, 0.01 % lost", 10 * MS, 125000000, 1 << 20, 1, 60000000,
+                   2000 * MS);
+    fills_the_path("5 MB at 100 Mbit/s and 50 ms, 1 % lost", 25 * MS, 12500000, 1 << 20, 100, 5000000,
+                   15000 * MS);
     random_runs();
     return test_failures > 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Many connections of one stack: in a row, at once, closed from both sides; what they cost; ICMP echo; malformed packets. */
+/* Many connections of one stack: in a row, at once, closed from both sides; what they cost; ICMP echo;
+ * malformed packets. */
 #if defined(__linux__)
 #include <malloc.h>
 #endif
@@ -27,45 +28,42 @@ struct crowd {
     bool keep_open;
 };
 
-static void crowd_accept(void *ctx, struct flow *flow, uint16_t port)
-{
+static void crowd_accept(void *ctx, struct flow *flow, uint16_t port) {
     struct crowd *crowd = ctx;
     struct peer *peer = &crowd->server[crowd->accepted++ % MANY];
     (void)port;
-    *peer = (struct peer){.sim = &crowd->sim, .seed = 2, .size = crowd->size, .flow = flow, .keep_open = crowd->keep_open};
+    *peer = (struct peer){
+        .sim = &crowd->sim, .seed = 2, .size = crowd->size, .flow = flow, .keep_open = crowd->keep_open};
     flow_accept(flow, &peer_events, peer, crowd->sim.now);
 }
 
-static void crowd_open(struct crowd *crowd, uint64_t seed)
-{
+static void crowd_open(struct crowd *crowd, uint64_t seed) {
     memset(crowd, 0, sizeof *crowd);
     sim_open(&crowd->sim, seed, 0, false);
     stack_listen(crowd->sim.side[1].stack, 80, crowd_accept, crowd);
 }
 
-static void crowd_connect(struct crowd *crowd, unsigned i, uint64_t size)
-{
-    crowd->client[i] = (struct peer){.sim = &crowd->sim, .seed = 1, .size = size, .keep_open = crowd->keep_open};
-    crowd->client[i].flow = stack_connect(crowd->sim.side[0].stack, 80, &peer_events, &crowd->client[i], crowd->sim.now);
+static void crowd_connect(struct crowd *crowd, unsigned i, uint64_t size) {
+    crowd->client[i] = (struct peer){
+        .sim = &crowd->sim, .seed = 1, .size = size, .keep_open = crowd->keep_open};
+    crowd->client[i].flow = stack_connect(crowd->sim.side[0].stack, 80, &peer_events, &crowd->client[i],
+                                          crowd->sim.now);
     if (!crowd->client[i].flow)
         abort();
 }
 
-static bool first_done(void *ctx)
-{
+static bool first_done(void *ctx) {
     struct crowd *crowd = ctx;
     return crowd->client[0].closed;
 }
 
-static bool all_closed(void *ctx)
-{
+static bool all_closed(void *ctx) {
     struct crowd *crowd = ctx;
     return !stack_flows(crowd->sim.side[0].stack) && !stack_flows(crowd->sim.side[1].stack);
 }
 
 /* Both ends close at the same moment here, so both know TIME_WAIT. */
-static void in_a_row(void)
-{
+static void in_a_row(void) {
     static struct crowd crowd;
     uint64_t hash = peer_expected(2, 300);
     unsigned good = 0;
@@ -78,15 +76,14 @@ static void in_a_row(void)
         good += crowd.client[0].closed && !crowd.client[0].error && crowd.client[0].hash == hash;
     }
     sim_run(&crowd.sim, 60 * SECOND, all_closed, &crowd);
-    report(good == ROW && crowd.accepted == ROW, "10000 connections in a row", "%u were right, %u accepted", good,
-           crowd.accepted);
-    report(all_closed(&crowd), "none of them is left", "%zu and %zu are", stack_flows(crowd.sim.side[0].stack),
-           stack_flows(crowd.sim.side[1].stack));
+    report(good == ROW && crowd.accepted == ROW, "10000 connections in a row", "%u were right, %u accepted",
+           good, crowd.accepted);
+    report(all_closed(&crowd), "none of them is left", "%zu and %zu are",
+           stack_flows(crowd.sim.side[0].stack), stack_flows(crowd.sim.side[1].stack));
     sim_close(&crowd.sim);
 }
 
-static void at_once(void)
-{
+static void at_once(void) {
     static struct crowd crowd;
     uint64_t down = peer_expected(2, 40000), up = peer_expected(1, 30000);
     unsigned good = 0;
@@ -101,27 +98,24 @@ static void at_once(void)
         crowd_connect(&crowd, i, 30000);
     sim_run(&crowd.sim, 3600 * SECOND, all_closed, &crowd);
     for (unsigned i = 0; i < MANY; i++)
-        good += crowd.client[i].hash == down && !crowd.client[i].error && crowd.server[i].hash == up && !crowd.server[i].error;
-    report(good == MANY && crowd.accepted == MANY && all_closed(&crowd), "100 connections at once over a bad link",
-           "%u were right, %u accepted",
-           good, crowd.accepted);
+        good += crowd.client[i].hash == down && !crowd.client[i].error && crowd.server[i].hash == up &&
+                !crowd.server[i].error;
+    report(good == MANY && crowd.accepted == MANY && all_closed(&crowd),
+           "100 connections at once over a bad link", "%u were right, %u accepted", good, crowd.accepted);
     sim_close(&crowd.sim);
 }
 
 #if defined(SANITIZED)
-static size_t allocated(void)
-{
+static size_t allocated(void) {
     return __sanitizer_get_current_allocated_bytes();
 }
 #elif defined(__GLIBC__)
-static size_t allocated(void)
-{
+static size_t allocated(void) {
     return mallinfo2().uordblks + mallinfo2().hblkhd;
 }
 #endif
 
-static void memory(void)
-{
+static void memory(void) {
 #if defined(SANITIZED) || defined(__GLIBC__)
     static struct crowd crowd;
     size_t before = allocated(), after;
@@ -133,8 +127,8 @@ static void memory(void)
     sim_run(&crowd.sim, 60 * SECOND, NULL, NULL);
     after = allocated();
     size_t each = (after - before) / MANY / 2;
-    report(stack_flows(crowd.sim.side[0].stack) == MANY && each < 1500, "an idle connection keeps no buffers", "%zu bytes each",
-           each);
+    report(stack_flows(crowd.sim.side[0].stack) == MANY && each < 1500, "an idle connection keeps no buffers",
+           "%zu bytes each", each);
     sim_close(&crowd.sim);
 #else
     printf("skip - an idle connection keeps no buffers: nothing tells how much is allocated\n");
@@ -142,8 +136,7 @@ static void memory(void)
 }
 
 /* Both FINs are on their way at the same time. */
-static void simultaneous(void)
-{
+static void simultaneous(void) {
     struct pair pair;
     pair_open(&pair, 4, 0, false);
     pair.client.keep_open = pair.server.keep_open = true;
@@ -156,8 +149,7 @@ static void simultaneous(void)
 }
 
 /* Random segments to random ports while a connection runs. */
-static void stray_segments(void)
-{
+static void stray_segments(void) {
     struct pair pair;
     struct stack_stats stats;
     uint8_t packet[60];
@@ -165,7 +157,8 @@ static void stray_segments(void)
     pair.client.size = pair.server.size = 100000;
     pair_connect(&pair);
     uint64_t dice = 99;
-    for (int i = 0; i < 3000 && !both_closed(&pair); i++) { /* noise with right addresses between the segments */
+    for (int i = 0; i < 3000 && !both_closed(&pair);
+         i++) { /* noise with right addresses between the segments */
         sim_run(&pair.sim, 100000, both_closed, &pair);
         for (size_t k = 0; k < sizeof packet; k++)
             packet[k] = (uint8_t)(dice = sim_mix(dice));
@@ -191,23 +184,20 @@ struct capture {
     uint8_t packet[1420];
 };
 
-static void capture_output(void *ctx, const uint8_t *packet, size_t len)
-{
+static void capture_output(void *ctx, const uint8_t *packet, size_t len) {
     struct capture *capture = ctx;
     capture->count++;
     capture->len = len;
     memcpy(capture->packet, packet, len);
 }
 
-static void no_random(void *ctx, uint8_t *out, size_t len)
-{
+static void no_random(void *ctx, uint8_t *out, size_t len) {
     (void)ctx;
     memset(out, 7, len);
 }
 
 /* The right one's complement sum over big-endian words, written independently of the stack's. */
-static unsigned sum16(const uint8_t *bytes, size_t len)
-{
+static unsigned sum16(const uint8_t *bytes, size_t len) {
     unsigned long sum = 0;
     for (size_t i = 0; i < len; i++)
         sum += (unsigned long)bytes[i] << (i % 2 ? 0 : 8);
@@ -216,22 +206,24 @@ static unsigned sum16(const uint8_t *bytes, size_t len)
     return (unsigned)sum;
 }
 
-static void echo(void)
-{
+static void echo(void) {
     struct capture got = {0};
-    struct stack_config config = {.local_ip = 0x0a0d2501, .peer_ip = 0x0a0d2502, .mtu = 1420, .ctx = &got,
+    struct stack_config config = {.local_ip = 0x0a0d2501,
+                                  .peer_ip = 0x0a0d2502,
+                                  .mtu = 1420,
+                                  .ctx = &got,
                                   .output = capture_output,
                                   .random = no_random};
     struct stack *stack = stack_new(&config);
-    uint8_t ping[] = {0x45, 0, 0, 37, 0, 0, 0x40, 0, 64, 1, 0, 0, 10, 13, 37, 2, 10, 13, 37, 1, 8, 0, 0, 0, 1, 2, 0, 9,
-                      'c', 'o', 'n', 't', 'i', 'n', 'u', 'e', 'z'};
+    uint8_t ping[] = {0x45, 0, 0, 37, 0, 0, 0x40, 0, 64, 1,   0,   0,   10,  13,  37,  2,   10,  13, 37,
+                      1,    8, 0, 0,  0, 1, 2,    0, 9,  'c', 'o', 'n', 't', 'i', 'n', 'u', 'e', 'z'};
     stack_input(stack, ping, sizeof ping, 1);
-    bool right = got.count == 1 && got.len == sizeof ping && got.packet[20] == 0 && !memcmp(got.packet + 24, ping + 24,
-            sizeof ping - 24) &&
+    bool right = got.count == 1 && got.len == sizeof ping && got.packet[20] == 0 &&
+                 !memcmp(got.packet + 24, ping + 24, sizeof ping - 24) &&
                  !memcmp(got.packet + 12, ping + 16, 4) && !memcmp(got.packet + 16, ping + 12, 4);
     report(right, "an echo request is answered", "%u packets, %zu bytes", got.count, got.len);
-    report(sum16(got.packet, 20) == 0xffff && sum16(got.packet + 20, sizeof ping - 20) == 0xffff, "with right checksums", "%x %x",
-           sum16(got.packet, 20), sum16(got.packet + 20, sizeof ping - 20));
+    report(sum16(got.packet, 20) == 0xffff && sum16(got.packet + 20, sizeof ping - 20) == 0xffff,
+           "with right checksums", "%x %x", sum16(got.packet, 20), sum16(got.packet + 20, sizeof ping - 20));
     ping[15] = 9;
     stack_input(stack, ping, sizeof ping, 2);
     ping[15] = 2;
@@ -245,8 +237,7 @@ struct checker {
     unsigned bad, too_long, seen;
 };
 
-static bool check_segments(struct sim *sim, int from, const uint8_t *packet, size_t len)
-{
+static bool check_segments(struct sim *sim, int from, const uint8_t *packet, size_t len) {
     struct checker *check = sim->user;
     uint8_t copy[1500];
     (void)from;
@@ -259,8 +250,7 @@ static bool check_segments(struct sim *sim, int from, const uint8_t *packet, siz
     return false;
 }
 
-static void checksums(void)
-{
+static void checksums(void) {
     struct pair pair;
     struct checker check = {0};
     pair_open(&pair, 6, 0, false);
@@ -273,13 +263,11 @@ static void checksums(void)
     pair_connect(&pair);
     sim_run(&pair.sim, 600 * SECOND, both_closed, &pair);
     report(!check.bad && !check.too_long && check.seen > 300, "every segment has right checksums and fits",
-           "%u bad, %u too long of %u",
-           check.bad, check.too_long, check.seen);
+           "%u bad, %u too long of %u", check.bad, check.too_long, check.seen);
     finish(&pair, "and the streams are whole");
 }
 
-int main(void)
-{
+int main(void) {
     echo();
     checksums();
     simultaneous();

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* host.state on a disk that loses what was not synced. The calls of the C library that change files are replaced here: they do their
- * work and keep, in memory shared with children, what a disk would still hold after the power failed. A child works through a list of
- * operations and dies at a chosen call; what it was told to be done must be there afterwards, in each of two disks: one that keeps names
- * as late as it may, one that keeps them at once, before what the files hold. Then another child goes on from there, to the end. */
+/* host.state on a disk that loses what was not synced. The calls of the C library that change files are
+ * replaced here: they do their work and keep, in memory shared with children, what a disk would still hold
+ * after the power failed. A child works through a list of operations and dies at a chosen call; what it was
+ * told to be done must be there afterwards, in each of two disks: one that keeps names as late as it may, one
+ * that keeps them at once, before what the files hold. Then another child goes on from there, to the end. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <lauxlib.h>
@@ -33,9 +34,10 @@ typedef struct {
 } Name;
 
 typedef struct {
-    int calls, dies_at; /* calls that changed something; the number of the one that is not returned from, 0: none */
-    int done;           /* operations that were told to have succeeded */
-    bool again;         /* another process went on after one was cut off */
+    int calls,
+        dies_at; /* calls that changed something; the number of the one that is not returned from, 0: none */
+    int done;    /* operations that were told to have succeeded */
+    bool again;  /* another process went on after one was cut off */
     int files, names;
     File file[FILES];
     Name name[NAMES];
@@ -156,14 +158,17 @@ int unlink(const char *path) {
     return (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
 }
 
-int remove(const char *path) { return unlink(path); }
+int remove(const char *path) {
+    return unlink(path);
+}
 
 int mkdir(const char *path, mode_t mode) {
     step();
     return (int)syscall(SYS_mkdirat, AT_FDCWD, path, mode);
 }
 
-/* What a file holds after the power failed. early: names are kept before what files hold. Returns -1 when it is not there. */
+/* What a file holds after the power failed. early: names are kept before what files hold. Returns -1 when it
+ * is not there. */
 static ssize_t after_loss(const char *path, bool early, char *data) {
     int file = -1;
     bool home = early;
@@ -213,7 +218,8 @@ static bool perform(lua_State *L, const Operation *operation) {
     return good;
 }
 
-/* The acknowledged records are there, in their order; between them may lie what a process left that was cut off while it wrote. */
+/* The acknowledged records are there, in their order; between them may lie what a process left that was cut
+ * off while it wrote. */
 static bool holds(const char *data, ssize_t len, const char *records) {
     const char *at = data;
     for (const char *end; len >= 0 && *records; records = end + 1) {
@@ -239,12 +245,15 @@ static void judge_disk(int at, bool early) {
     snprintf(path, sizeof path, "%s/home/journal", root);
     ssize_t len = after_loss(path, early, data);
     snprintf(text, sizeof text, ": %s, %d done, journal %s", kind, disk->done, len < 0 ? "missing" : data);
-    check(!last || !last->journal || holds(data, len, last->journal), "records that were acknowledged are kept", at, text);
+    check(!last || !last->journal || holds(data, len, last->journal),
+          "records that were acknowledged are kept", at, text);
     snprintf(path, sizeof path, "%s/home/file", root);
     len = after_loss(path, early, data);
-    const char *file = last ? last->file : NULL, *next = disk->done < OPERATIONS ? operations[disk->done].file : NULL;
+    const char *file = last ? last->file : NULL,
+               *next = disk->done < OPERATIONS ? operations[disk->done].file : NULL;
     snprintf(text, sizeof text, ": %s, %d done, file %s", kind, disk->done, len < 0 ? "missing" : data);
-    bool unsaid = disk->again && file && strcmp(file, "-") == 0; /* what is not there any more need not be removed */
+    bool unsaid = disk->again && file &&
+                  strcmp(file, "-") == 0; /* what is not there any more need not be removed */
     check(unsaid || (file && is(data, len, file)) || (next && is(data, len, next)) || (!file && len < 0),
           "a file is whole, as before or as after", at, text);
 }
@@ -290,8 +299,10 @@ static void clear(void) {
 
 int main(void) {
     const char *directory = getenv("TMPDIR");
-    snprintf(root, sizeof root, "%.30s/cplz-loss-%ld", directory && strlen(directory) <= 30 ? directory : "/tmp", (long)getpid());
-    disk = mmap(NULL, sizeof *disk + sizeof *failures, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    snprintf(root, sizeof root, "%.30s/cplz-loss-%ld",
+             directory && strlen(directory) <= 30 ? directory : "/tmp", (long)getpid());
+    disk = mmap(NULL, sizeof *disk + sizeof *failures, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+                0);
     if (disk == MAP_FAILED)
         return 1;
     failures = (int *)(disk + 1);

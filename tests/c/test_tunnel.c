@@ -2,14 +2,12 @@
 /* What a user of the tunnel sees at the local sockets: streams, ends, resets, backpressure, many at once. */
 #include "tunnel_rig.h"
 
-static bool whole(const struct actor *a, const struct actor *b)
-{
-    return !a->error && !b->error && a->received == b->size && b->received == a->size && a->hash == expected(b->seed, b->size) &&
-           b->hash == expected(a->seed, a->size);
+static bool whole(const struct actor *a, const struct actor *b) {
+    return !a->error && !b->error && a->received == b->size && b->received == a->size &&
+           a->hash == expected(b->seed, b->size) && b->hash == expected(a->seed, a->size);
 }
 
-static void exchange(struct rig *rig, const char *name, uint64_t up, uint64_t down, bool answer, int fd)
-{
+static void exchange(struct rig *rig, const char *name, uint64_t up, uint64_t down, bool answer, int fd) {
     rig->pattern = (struct actor){.fd = -1, .seed = 11, .size = down, .answer = answer};
     rig->client[0] = (struct actor){.seed = 12, .size = up, .answer = !answer && up == 777};
     rig->accepted = 0;
@@ -18,13 +16,12 @@ static void exchange(struct rig *rig, const char *name, uint64_t up, uint64_t do
     WAIT_FOR(rig->accepted);
     run_both(&rig->client[0], &rig->served[0]);
     report(rig->accepted == 1 && whole(&rig->client[0], &rig->served[0]), name,
-           "accepted %d, errors %d %d, %llu and %llu bytes", rig->accepted,
-           rig->client[0].error, rig->served[0].error, (unsigned long long)rig->client[0].received,
+           "accepted %d, errors %d %d, %llu and %llu bytes", rig->accepted, rig->client[0].error,
+           rig->served[0].error, (unsigned long long)rig->client[0].received,
            (unsigned long long)rig->served[0].received);
 }
 
-static void streams(struct rig *rig)
-{
+static void streams(struct rig *rig) {
     struct tunnel_status status;
     exchange(rig, "bytes on a port that does not count", 1000, 1000, true, dial(rig->quiet_port));
     tunnel_get_status(rig->far, &status);
@@ -34,15 +31,14 @@ static void streams(struct rig *rig)
     exchange(rig, "no bytes at all", 0, 0, false, dial(rig->near_port));
     exchange(rig, "both ways at once", 5000000, 5000000, false, dial(rig->near_port));
     tunnel_get_status(rig->far, &status);
-    report(status.last_data > 0 && status.last_data <= loop_now(), "a counting port moves last_data", "it is %llu",
-           (unsigned long long)status.last_data);
+    report(status.last_data > 0 && status.last_data <= loop_now(), "a counting port moves last_data",
+           "it is %llu", (unsigned long long)status.last_data);
     WAIT_FOR(!flows_of(rig->near) && !flows_of(rig->far));
-    report(!flows_of(rig->near) && !flows_of(rig->far), "no flow is left", "%zu and %zu are", flows_of(rig->near),
-           flows_of(rig->far));
+    report(!flows_of(rig->near) && !flows_of(rig->far), "no flow is left", "%zu and %zu are",
+           flows_of(rig->near), flows_of(rig->far));
 }
 
-static void unix_listener(struct rig *rig)
-{
+static void unix_listener(struct rig *rig) {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     snprintf(name.sun_path, sizeof name.sun_path, "/tmp/cplz-test-%d.sock", (int)getpid());
     int fd = socket(AF_UNIX, SOCK_STREAM, 0), client = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -54,15 +50,14 @@ static void unix_listener(struct rig *rig)
     unlink(name.sun_path);
 }
 
-static void resets(struct rig *rig)
-{
+static void resets(struct rig *rig) {
     struct linger hard = {.l_onoff = 1};
     struct actor *c = &rig->client[0], *s = &rig->served[0];
     *c = (struct actor){.size = 10};
     actor_start(c, dial(rig->dead_port));
     run_both(c, c);
-    report(c->error == ECONNRESET || c->error == EPIPE, "refused at the far end resets the local socket", "error %d", c->error);
-
+    report(c->error == ECONNRESET || c->error == EPIPE, "refused at the far end resets the local socket",
+           "error %d", c->error);
     rig->pattern = (struct actor){.fd = -1, .answer = true};
     rig->accepted = 0;
     *c = (struct actor){.size = 1000000000, .seed = 1};
@@ -71,8 +66,8 @@ static void resets(struct rig *rig)
     setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
     actor_stop(s);
     run_both(c, c);
-    report(c->error == ECONNRESET || c->error == EPIPE, "a reset by the server reaches the client", "error %d", c->error);
-
+    report(c->error == ECONNRESET || c->error == EPIPE, "a reset by the server reaches the client",
+           "error %d", c->error);
     rig->accepted = 0;
     *c = (struct actor){.size = 1000000000, .seed = 1};
     actor_start(c, dial(rig->near_port));
@@ -85,8 +80,7 @@ static void resets(struct rig *rig)
     report(!flows_of(rig->near) && !flows_of(rig->far), "resets leave no flow", "some are left");
 }
 
-static void backpressure(struct rig *rig)
-{
+static void backpressure(struct rig *rig) {
     struct actor *c = &rig->client[0], *s = &rig->served[0];
     uint64_t before;
     rig->pattern = (struct actor){.fd = -1, .deaf = true, .answer = true, .size = 5};
@@ -98,8 +92,8 @@ static void backpressure(struct rig *rig)
         before = c->sent;
         run_for(300);
     } while (c->sent != before);
-    report(c->sent < 30000000 && !over(c), "a server that does not read stops the client", "%llu bytes were taken",
-           (unsigned long long)c->sent);
+    report(c->sent < 30000000 && !over(c), "a server that does not read stops the client",
+           "%llu bytes were taken", (unsigned long long)c->sent);
     s->deaf = false;
     actor_interest(s);
     run_both(c, s);
@@ -107,8 +101,7 @@ static void backpressure(struct rig *rig)
            (unsigned long long)c->size, c->error);
 }
 
-static void many(struct rig *rig)
-{
+static void many(struct rig *rig) {
     int good = 0;
     rig->pattern = (struct actor){.fd = -1, .seed = 5, .size = 30000, .answer = true};
     rig->accepted = 0;
@@ -120,7 +113,8 @@ static void many(struct rig *rig)
         run_both(&rig->client[i], &rig->client[i]);
     for (int i = 0; i < MANY; i++)
         good += !rig->client[i].error && rig->client[i].hash == expected(5, 30000);
-    report(good == MANY && rig->accepted == MANY, "100 connections at once", "%d were right, %d accepted", good, rig->accepted);
+    report(good == MANY && rig->accepted == MANY, "100 connections at once", "%d were right, %d accepted",
+           good, rig->accepted);
     good = 0;
     rig->pattern = (struct actor){.fd = -1, .seed = 7, .size = 100, .answer = true};
     for (int i = 0; i < ROW; i++) {
@@ -135,8 +129,7 @@ static void many(struct rig *rig)
 }
 
 /* The inner port 5003 is answered by the far process itself, which ends every flow with its farewell. */
-static void served_readable(struct flow *flow, void *arg)
-{
+static void served_readable(struct flow *flow, void *arg) {
     const uint8_t *data;
     bool end;
     size_t len;
@@ -148,25 +141,22 @@ static void served_readable(struct flow *flow, void *arg)
         flow_shutdown(flow, loop_now());
     }
 }
-static void served_nothing(struct flow *flow, void *arg)
-{
+static void served_nothing(struct flow *flow, void *arg) {
     (void)flow, (void)arg;
 }
-static void served_closed(struct flow *flow, void *arg, int error)
-{
+static void served_closed(struct flow *flow, void *arg, int error) {
     (void)flow;
     *(int *)arg = error ? error : -1;
 }
-static const struct flow_events served_events = {served_nothing, served_readable, served_nothing, served_closed};
+static const struct flow_events served_events = {served_nothing, served_readable, served_nothing,
+                                                 served_closed};
 
-static void served_accept(void *ctx, struct flow *flow, uint16_t port)
-{
+static void served_accept(void *ctx, struct flow *flow, uint16_t port) {
     (void)port;
     flow_accept(flow, &served_events, ctx, loop_now());
 }
 
-static void served(struct rig *rig)
-{
+static void served(struct rig *rig) {
     static int ended;
     struct actor *c = &rig->client[0];
     ended = 0;
@@ -177,12 +167,11 @@ static void served(struct rig *rig)
     run_both(c, c);
     WAIT_FOR(ended);
     report(c->received == 8 && c->hash == hash_some(0, (const uint8_t *)"farewell", 8) && ended == -1,
-           "a port served inside the process",
-           "%llu bytes, ended %d", (unsigned long long)c->received, ended);
+           "a port served inside the process", "%llu bytes, ended %d", (unsigned long long)c->received,
+           ended);
 }
 
-static void moved(struct rig *rig)
-{
+static void moved(struct rig *rig) {
     uint16_t old = port_of(rig->far);
     struct wg_address to = {.ip = {127, 0, 0, 1}, .ip_len = 4};
     tunnel_close(rig->far); /* the machine comes back elsewhere, without memory */
@@ -195,8 +184,7 @@ static void moved(struct rig *rig)
     report(to.port != old, "it really moved", "port %u again", old);
 }
 
-static void closing(struct rig *rig)
-{
+static void closing(struct rig *rig) {
     struct actor *c = &rig->client[0], *s = &rig->served[0];
     rig->pattern = (struct actor){.fd = -1, .answer = true};
     rig->accepted = 0;
@@ -206,13 +194,11 @@ static void closing(struct rig *rig)
     tunnel_close(rig->near);
     rig->near = NULL;
     run_both(c, s);
-    report((c->error == ECONNRESET || c->error == EPIPE) && s->error == ECONNRESET, "closing the tunnel resets both sockets",
-           "errors %d and %d",
-           c->error, s->error);
+    report((c->error == ECONNRESET || c->error == EPIPE) && s->error == ECONNRESET,
+           "closing the tunnel resets both sockets", "errors %d and %d", c->error, s->error);
 }
 
-static void wrong_key(void)
-{
+static void wrong_key(void) {
     struct rig rig;
     struct tunnel_status near, far;
     rig_open(&rig);
@@ -226,14 +212,13 @@ static void wrong_key(void)
     tunnel_get_status(rig.near, &near);
     tunnel_get_status(rig.far, &far);
     report(!near.wg.established && near.wg.rx_bytes == 0 && near.wg.tx_bytes > 0 && far.wg.tx_bytes == 0 &&
-           far.wg.rx_dropped > 0 && !rig.accepted,
+               far.wg.rx_dropped > 0 && !rig.accepted,
            "an unknown key gets no answer", "established %d, %llu bytes back", near.wg.established,
-               (unsigned long long)near.wg.rx_bytes);
+           (unsigned long long)near.wg.rx_bytes);
     rig_close(&rig);
 }
 
-int main(void)
-{
+int main(void) {
     static struct rig rig;
     loop = loop_new();
     if (!loop || sodium_init() < 0)

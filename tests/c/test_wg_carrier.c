@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The UDP carrier over loopback: every datagram arrives whole, in both IP versions, alone and in bursts of equal and mixed
- * sizes. */
+/* The UDP carrier over loopback: every datagram arrives whole, in both IP versions, alone and in bursts of
+ * equal and mixed sizes. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <sys/socket.h>
@@ -26,14 +26,13 @@ struct end {
 static struct loop *loop;
 
 #ifdef __linux__
-/* Stands between the carrier and the kernel: refuses segments as a network card without checksums does, or plays a full socket.
- * */
+/* Stands between the carrier and the kernel: refuses segments as a network card without checksums does, or
+ * plays a full socket. */
 static unsigned calls, segmented, full_for;
 static bool refuse_segments;
 static int refuse_all; /* an errno */
 
-ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
-{
+ssize_t sendmsg(int fd, const struct msghdr *msg, int flags) {
     calls++;
     segmented += msg->msg_controllen > 0;
     if (full_for > 0 && full_for-- > 0) {
@@ -53,16 +52,14 @@ ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 #endif
 
 /* A datagram: its number, its length, and a pattern that follows from both. */
-static void fill(uint8_t *out, size_t len, unsigned number)
-{
+static void fill(uint8_t *out, size_t len, unsigned number) {
     uint64_t seed = number * 2000 + len;
     test_fill(&seed, out, len);
     out[0] = (uint8_t)number;
     out[1] = (uint8_t)(number >> 8);
 }
 
-static void receive(void *ctx, const struct wg_address *from, const uint8_t *datagram, size_t len)
-{
+static void receive(void *ctx, const struct wg_address *from, const uint8_t *datagram, size_t len) {
     struct end *end = ctx;
     uint8_t want[65536];
     unsigned number = datagram[0] | (unsigned)datagram[1] << 8;
@@ -74,36 +71,31 @@ static void receive(void *ctx, const struct wg_address *from, const uint8_t *dat
     end->from = *from;
 }
 
-static void batch(void *ctx)
-{
+static void batch(void *ctx) {
     ((struct end *)ctx)->batches++;
 }
 
-static bool open_end(struct end *end)
-{
+static bool open_end(struct end *end) {
     memset(end, 0, sizeof *end);
     end->carrier = carrier_udp_open(loop, 0, receive, batch, end);
     return end->carrier != NULL;
 }
 
-static struct wg_address loopback(const struct end *end, int family)
-{
+static struct wg_address loopback(const struct end *end, int family) {
     struct wg_address a = {.ip_len = family == AF_INET ? 4 : 16, .port = carrier_port(end->carrier)};
     inet_pton(family, family == AF_INET ? "127.0.0.1" : "::1", a.ip);
     return a;
 }
 
 /* Runs the loop until `end` has `count` datagrams; the deadline only guards against a hang. */
-static bool until(const struct end *end, unsigned count)
-{
+static bool until(const struct end *end, unsigned count) {
     uint64_t limit = loop_now() + UINT64_C(10000000000);
     while (end->got < count && loop_now() < limit)
         loop_once(loop, 100000000);
     return end->got == count;
 }
 
-static void deliver_all(const char *name, int family, unsigned count, size_t (*size)(unsigned))
-{
+static void deliver_all(const char *name, int family, unsigned count, size_t (*size)(unsigned)) {
     struct end a, b;
     uint8_t datagram[65536];
     size_t bytes = 0;
@@ -125,44 +117,42 @@ static void deliver_all(const char *name, int family, unsigned count, size_t (*s
     carrier_flush(a.carrier);
     bool good = until(&b, count) && b.wrong == 0 && b.bytes == bytes && b.batches > 0;
     char why[96];
-    snprintf(why, sizeof why, "%u of %u datagrams, %u wrong, %zu of %zu bytes", b.got, count, b.wrong, b.bytes, bytes);
+    snprintf(why, sizeof why, "%u of %u datagrams, %u wrong, %zu of %zu bytes", b.got, count, b.wrong,
+             b.bytes, bytes);
     test_report(good, name, why);
-    good = b.from.ip_len == to.ip_len && memcmp(b.from.ip, to.ip, to.ip_len) == 0 && b.from.port == carrier_port(a.carrier);
+    good = b.from.ip_len == to.ip_len && memcmp(b.from.ip, to.ip, to.ip_len) == 0 &&
+           b.from.port == carrier_port(a.carrier);
     test_report(good, "their source address is the sender's", "another");
     carrier_close(a.carrier);
     carrier_close(b.carrier);
 }
 
-static size_t full(unsigned i)
-{
+static size_t full(unsigned i) {
     (void)i;
     return 1452;
 }
 
-static size_t mixed(unsigned i)
-{
+static size_t mixed(unsigned i) {
     return i % 7 == 0 ? 32 : i % 5 == 0 ? 148 : i % 3 == 0 ? 1452 : 500;
 }
 
-static size_t falling(unsigned i)
-{
+static size_t falling(unsigned i) {
     return 1452 - i % 40 * 30;
 }
 
-static size_t large(unsigned i)
-{
+static size_t large(unsigned i) {
     return 9000 + i;
 }
 
-static void destinations(void)
-{
+static void destinations(void) {
     struct end a, b, c;
     uint8_t datagram[1452];
     if (!open_end(&a) || !open_end(&b) || !open_end(&c)) {
         test_report(false, "two destinations", "cannot open");
         return;
     }
-    struct wg_address tb = loopback(&b, AF_INET), tc = loopback(&c, AF_INET), none = {.ip_len = 0, .port = 9}, portless = tb;
+    struct wg_address tb = loopback(&b, AF_INET), tc = loopback(&c, AF_INET), none = {.ip_len = 0, .port = 9},
+                      portless = tb;
     portless.port = 0;
     for (unsigned i = 0; i < 30; i++) {
         fill(datagram, sizeof datagram, i);
@@ -173,14 +163,14 @@ static void destinations(void)
     carrier_send(a.carrier, &tb, datagram, 0);
     carrier_flush(a.carrier);
     bool good = until(&b, 20) && until(&c, 10) && b.wrong + c.wrong == 0;
-    test_report(good, "two destinations in turn each get theirs; none, no port and no bytes are ignored", "not so");
+    test_report(good, "two destinations in turn each get theirs; none, no port and no bytes are ignored",
+                "not so");
     carrier_close(a.carrier);
     carrier_close(b.carrier);
     carrier_close(c.carrier);
 }
 
-static void overfull(void)
-{
+static void overfull(void) {
     struct end a, b;
     uint8_t datagram[1452];
     if (!open_end(&a) || !open_end(&b)) {
@@ -202,14 +192,13 @@ static void overfull(void)
     fill(datagram, 700, 3);
     carrier_send(a.carrier, &to, datagram, 700);
     carrier_flush(a.carrier);
-    test_report(before > 0 && until(&b, before + 1) && b.wrong == 0, "after a flood that overran the receiver everything goes on",
-                "stuck");
+    test_report(before > 0 && until(&b, before + 1) && b.wrong == 0,
+                "after a flood that overran the receiver everything goes on", "stuck");
     carrier_close(a.carrier);
     carrier_close(b.carrier);
 }
 
-static void ports(void)
-{
+static void ports(void) {
     struct end a;
     if (!open_end(&a)) {
         test_report(false, "a port", "cannot open");
@@ -227,20 +216,19 @@ static void ports(void)
 }
 
 #ifdef __linux__
-static void segments(void)
-{
+static void segments(void) {
     calls = segmented = 0;
     deliver_all("400 of equal size, counted", AF_INET, MANY, full);
     test_report(calls < MANY / 4 && segmented > 0, "they leave in few calls", "one by one");
     refuse_segments = true;
     calls = segmented = 0;
     deliver_all("400 where segments are refused", AF_INET, MANY, full);
-    test_report(segmented == 1 && calls == MANY + 1, "they are tried once, then never again", "another number");
+    test_report(segmented == 1 && calls == MANY + 1, "they are tried once, then never again",
+                "another number");
     refuse_segments = false;
 }
 
-static void no_network(void)
-{
+static void no_network(void) {
     struct end a, b;
     uint8_t datagram[600];
     if (!open_end(&a) || !open_end(&b)) {
@@ -262,8 +250,7 @@ static void no_network(void)
     carrier_close(b.carrier);
 }
 
-static void full_socket(void)
-{
+static void full_socket(void) {
     struct end a, b;
     uint8_t datagram[1452];
     if (!open_end(&a) || !open_end(&b)) {
@@ -278,7 +265,8 @@ static void full_socket(void)
     full_for = 3;
     carrier_flush(a.carrier);
     carrier_flush(a.carrier);
-    test_report(full_for == 2, "a full socket is left alone until the loop says that it has room", "tried again");
+    test_report(full_for == 2, "a full socket is left alone until the loop says that it has room",
+                "tried again");
     bool good = until(&b, 40) && b.wrong == 0 && full_for == 0;
     test_report(good, "what waited goes out by itself, none lost", "not so");
     calls = 0;
@@ -291,14 +279,14 @@ static void full_socket(void)
     carrier_flush(a.carrier);
     while (loop_once(loop, 100000000) > 0)
         ;
-    test_report(b.got > 40 && b.got < 240 && b.wrong == 0, "more than the queue holds is dropped, the rest is whole", "not so");
+    test_report(b.got > 40 && b.got < 240 && b.wrong == 0,
+                "more than the queue holds is dropped, the rest is whole", "not so");
     carrier_close(a.carrier);
     carrier_close(b.carrier);
 }
 #endif
 
-static bool has_ipv6(void)
-{
+static bool has_ipv6(void) {
     struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
     int fd = socket(AF_INET6, SOCK_DGRAM, 0);
     bool good = fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof a) == 0;
@@ -307,8 +295,7 @@ static bool has_ipv6(void)
     return good;
 }
 
-int main(void)
-{
+int main(void) {
     loop = loop_new();
     if (!loop)
         return 1;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The fuzz target on random inputs of a fixed seed, for builds without libFuzzer; with file names it replays those. ROUNDS sets
- * how many. */
+/* The fuzz target on random inputs of a fixed seed, for builds without libFuzzer; with file names it replays
+ * those. ROUNDS sets how many. */
 #include "../fuzz/fuzz_wireguard.c"
 
-static int replay(const char *path)
-{
+static int replay(const char *path) {
     static uint8_t data[1 << 20];
     FILE *file = fopen(path, "rb");
     if (!file)
@@ -15,8 +14,7 @@ static int replay(const char *path)
     return 0;
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     const char *wanted = getenv("ROUNDS");
     unsigned long rounds = wanted ? strtoul(wanted, NULL, 10) : 5000;
     uint64_t seed = 1;
@@ -36,7 +34,7 @@ int main(int argc, char **argv)
     }
     for (int state = 0; state < STATES && worlds[0]; state++)
         sim_free(worlds[state]);
-    test_report(argc > 1 || (answered > 0 && delivered > 0), "hostile inputs in every state leave the core sound",
-                "they did not reach it");
+    test_report(argc > 1 || (answered > 0 && delivered > 0),
+                "hostile inputs in every state leave the core sound", "they did not reach it");
     return test_failures != 0;
 }

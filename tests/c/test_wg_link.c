@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Two cores over a link that loses, duplicates, reorders and corrupts, for many seeds. Whatever happened: nothing false is
- * delivered, nothing twice, and as soon as the link is whole again, packets pass both ways. SEEDS in the environment sets how
- * many runs (a seed that failed is printed). */
+/* Two cores over a link that loses, duplicates, reorders and corrupts, for many seeds. Whatever happened:
+ * nothing false is delivered, nothing twice, and as soon as the link is whole again, packets pass both ways.
+ * SEEDS in the environment sets how many runs (a seed that failed is printed). */
 #include "wg_sim.h"
 
 enum { BODY = 60, PACKETS = 256 };
@@ -14,16 +14,14 @@ struct check {
 static struct check checks[2];
 
 /* Every inner packet carries its number; its bytes follow from it. */
-static void numbered(uint8_t *packet, int from, unsigned number)
-{
+static void numbered(uint8_t *packet, int from, unsigned number) {
     uint64_t seed = number * 2 + (unsigned)from;
     sim_inner(packet, BODY, from == CLIENT ? IP_CLIENT : IP_GUEST, 0);
     packet[20] = (uint8_t)number;
     test_fill(&seed, packet + 21, BODY - 21);
 }
 
-static void check_deliver(void *ctx, const uint8_t *packet, size_t len)
-{
+static void check_deliver(void *ctx, const uint8_t *packet, size_t len) {
     struct sim_node *node = ctx;
     struct check *check = &checks[node->id];
     uint8_t want[BODY];
@@ -36,8 +34,7 @@ static void check_deliver(void *ctx, const uint8_t *packet, size_t len)
     node->delivered++;
 }
 
-static void number_and_send(struct sim *sim, int id, unsigned number)
-{
+static void number_and_send(struct sim *sim, int id, unsigned number) {
     uint8_t packet[BODY];
     numbered(packet, id, number);
     wg_send(sim->node[id].wg, packet, BODY, sim->now);
@@ -45,8 +42,7 @@ static void number_and_send(struct sim *sim, int id, unsigned number)
 }
 
 /* One life of two cores on a bad link; returns what went wrong, or NULL. */
-static const char *life(uint64_t seed)
-{
+static const char *life(uint64_t seed) {
     uint64_t dice = seed * 77 + 5;
     struct sim *sim = sim_new(seed, 0);
     const char *why = NULL;
@@ -89,8 +85,7 @@ static const char *life(uint64_t seed)
     return why;
 }
 
-int main(void)
-{
+int main(void) {
     const char *wanted = getenv("SEEDS");
     unsigned long seeds = wanted ? strtoul(wanted, NULL, 10) : 2000, failed = 0, total = 0;
     char why[128] = "";

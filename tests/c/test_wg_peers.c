@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What two cores do to each other: roaming, restarts, simultaneous handshakes, and everything that must be refused. */
+/* What two cores do to each other: roaming, restarts, simultaneous handshakes, and everything that must be
+ * refused. */
 #include "../../src/tunnel/wg_internal.h"
 #include "wg_sim.h"
 
-static struct sim *established(uint64_t seed)
-{
+static struct sim *established(uint64_t seed) {
     struct sim *sim = sim_new(seed, 0);
     sim_send(sim, CLIENT, 60, 1);
     sim_run(sim, SEC);
@@ -14,17 +14,16 @@ static struct sim *established(uint64_t seed)
 }
 
 /* Gives one datagram to a node, and says whether it counted it as refused. */
-static bool refused(struct sim *sim, int id, const struct wg_address *from, const uint8_t *data, size_t len)
-{
+static bool refused(struct sim *sim, int id, const struct wg_address *from, const uint8_t *data, size_t len) {
     uint64_t before = sim_status(sim, id).rx_dropped;
     wg_receive(sim->node[id].wg, from, data, len, sim->now);
     return sim_status(sim, id).rx_dropped == before + 1;
 }
 
-static void wrong_keys(void)
-{
+static void wrong_keys(void) {
     for (int which = 0; which < 3; which++) {
-        static const char *const names[] = {"a foreign static key", "a wrong preshared key", "a wrong peer key"};
+        static const char *const names[] = {"a foreign static key", "a wrong preshared key",
+                                            "a wrong peer key"};
         struct sim *sim = sim_new(20, 0);
         struct wg_config config = sim_config(sim, CLIENT);
         uint8_t other[32];
@@ -47,14 +46,14 @@ static void wrong_keys(void)
         snprintf(name, sizeof name, "%s: %s", names[which], which == 1 ? "no session" : "silence");
         /* The preshared key is mixed in by the answer, so that one is made. */
         bool good = !sim_status(sim, CLIENT).established && !sim_status(sim, GUEST).established &&
-            sim->node[GUEST].delivered == 0;
-        test_report(good && (which == 1 || answers == 0) && sim->node[CLIENT].sent[WG_DATA] == 0, name, "not so");
+                    sim->node[GUEST].delivered == 0;
+        test_report(good && (which == 1 || answers == 0) && sim->node[CLIENT].sent[WG_DATA] == 0, name,
+                    "not so");
         sim_free(sim);
     }
 }
 
-static void unusable_key(void)
-{
+static void unusable_key(void) {
     struct sim *sim = sim_new(21, 0);
     struct wg_config config = sim_config(sim, CLIENT);
     memset(config.peer_public, 0, 32);
@@ -64,8 +63,7 @@ static void unusable_key(void)
     sim_free(sim);
 }
 
-static void malformed(void)
-{
+static void malformed(void) {
     struct sim *sim = established(22);
     const struct wg_address from = sim->node[GUEST].address;
     uint8_t junk[2048] = {0};
@@ -80,19 +78,20 @@ static void malformed(void)
     while (i < sim->logged && sim->log[i].data[0] != WG_RESPONSE)
         i++;
     struct sim_packet p = sim->log[i];
-    good = refused(sim, CLIENT, &from, p.data, p.len) && refused(sim, GUEST, &from, sim->log[0].data, sim->log[0].len);
+    good = refused(sim, CLIENT, &from, p.data, p.len) &&
+           refused(sim, GUEST, &from, sim->log[0].data, sim->log[0].len);
     test_report(good, "messages 1 and 2 do not work twice", "accepted");
-    test_report(sim->node[CLIENT].sent[WG_COOKIE] == 0 && sim->node[GUEST].sent[WG_RESPONSE] == 1, "and nothing is answered",
-                "an answer");
+    test_report(sim->node[CLIENT].sent[WG_COOKIE] == 0 && sim->node[GUEST].sent[WG_RESPONSE] == 1,
+                "and nothing is answered", "an answer");
     memcpy(junk, sim->log[0].data, 148);
     junk[1] = 1;
     test_report(refused(sim, GUEST, &from, junk, 148), "reserved bytes must be zero", "accepted");
     sim_free(sim);
 }
 
-/* Seals an inner packet of the client's session by hand and gives it to the guest. Returns whether it was delivered. */
-static bool guest_takes(struct sim *sim, const uint8_t *inner, size_t len)
-{
+/* Seals an inner packet of the client's session by hand and gives it to the guest. Returns whether it was
+ * delivered. */
+static bool guest_takes(struct sim *sim, const uint8_t *inner, size_t len) {
     uint8_t room[2048], *out = room + WG_ROOM_OUT;
     unsigned before = sim->node[GUEST].delivered;
     size_t n = wg_session_seal(sim->node[CLIENT].wg->current, room, inner, len, (16 - len % 16) % 16);
@@ -100,8 +99,7 @@ static bool guest_takes(struct sim *sim, const uint8_t *inner, size_t len)
     return sim->node[GUEST].delivered == before + 1;
 }
 
-static void inner_filter(void)
-{
+static void inner_filter(void) {
     struct sim *sim = established(23);
     uint8_t p[1500], q[1500];
     sim_inner(p, 60, IP_CLIENT, 7);
@@ -132,38 +130,40 @@ static void inner_filter(void)
     sim_free(sim);
 }
 
-static void old_stamps(void)
-{
+static void old_stamps(void) {
     struct sim *sim = established(24);
     sim_run(sim, 10 * SEC);
     sim->wall_offset = -1000;
     wg_initiate(sim->node[CLIENT].wg, sim->now);
     sim_run(sim, SEC);
-    test_report(sim->node[GUEST].sent[WG_RESPONSE] == 2, "a wall clock set back does not stop handshakes", "it does");
+    test_report(sim->node[GUEST].sent[WG_RESPONSE] == 2, "a wall clock set back does not stop handshakes",
+                "it does");
     struct wg_config config = sim_config(sim, CLIENT);
     wg_free(sim->node[CLIENT].wg);
     sim_start(sim, CLIENT, &config);
     sim_send(sim, CLIENT, 60, 1);
     sim_run(sim, SEC);
-    test_report(sim->node[GUEST].sent[WG_RESPONSE] == 2 && !sim_status(sim, CLIENT).established, "an older timestamp is refused",
-                "accepted");
+    test_report(sim->node[GUEST].sent[WG_RESPONSE] == 2 && !sim_status(sim, CLIENT).established,
+                "an older timestamp is refused", "accepted");
     sim->wall_offset = 0;
     sim_run(sim, 6 * SEC);
-    test_report(sim_status(sim, CLIENT).established, "a restarted client with a right clock is accepted", "refused");
+    test_report(sim_status(sim, CLIENT).established, "a restarted client with a right clock is accepted",
+                "refused");
     config.stamp_after = sim_status(sim, CLIENT).stamp;
     sim->wall_offset = -10000;
     wg_free(sim->node[CLIENT].wg);
     sim_start(sim, CLIENT, &config);
-    test_report(sim_status(sim, CLIENT).stamp == config.stamp_after, "before its first stamp it knows the bound it was given", "another");
+    test_report(sim_status(sim, CLIENT).stamp == config.stamp_after,
+                "before its first stamp it knows the bound it was given", "another");
     sim_send(sim, CLIENT, 60, 1);
     sim_run(sim, SEC);
-    test_report(sim_status(sim, CLIENT).established && sim_status(sim, CLIENT).stamp == config.stamp_after + 1,
-                "a restarted client with a clock far behind is accepted when it knows how far it was", "refused");
+    test_report(
+        sim_status(sim, CLIENT).established && sim_status(sim, CLIENT).stamp == config.stamp_after + 1,
+        "a restarted client with a clock far behind is accepted when it knows how far it was", "refused");
     sim_free(sim);
 }
 
-static void flood(void)
-{
+static void flood(void) {
     struct sim *sim = established(25);
     struct wg *wg = sim->node[CLIENT].wg;
     sim_run(sim, 10 * SEC);
@@ -182,8 +182,7 @@ static void flood(void)
     sim_free(sim);
 }
 
-static void restart(void)
-{
+static void restart(void) {
     struct sim *sim = established(26);
     struct wg_config config = sim_config(sim, GUEST);
     sim_run(sim, 20 * SEC);
@@ -191,14 +190,14 @@ static void restart(void)
     sim_start(sim, GUEST, &config);
     sim_send(sim, CLIENT, 60, 2);
     sim_run(sim, SEC);
-    test_report(!sim_status(sim, GUEST).established && sim_status(sim, CLIENT).established, "a restarted guest knows nothing",
-                "it does");
+    test_report(!sim_status(sim, GUEST).established && sim_status(sim, CLIENT).established,
+                "a restarted guest knows nothing", "it does");
     wg_initiate(sim->node[CLIENT].wg, sim->now);
     sim_run(sim, SEC);
     sim_send(sim, CLIENT, 60, 3);
     sim_run(sim, SEC);
-    test_report(sim_status(sim, GUEST).established && sim->node[GUEST].inner[59] == 3, "a handshake on demand repairs it at once",
-                "it does not");
+    test_report(sim_status(sim, GUEST).established && sim->node[GUEST].inner[59] == 3,
+                "a handshake on demand repairs it at once", "it does not");
     wg_free(sim->node[GUEST].wg);
     sim_start(sim, GUEST, &config);
     sim_send(sim, CLIENT, 60, 4);
@@ -209,14 +208,14 @@ static void restart(void)
     sim_free(sim);
 }
 
-static void roaming(void)
-{
+static void roaming(void) {
     struct sim *sim = established(27);
     struct wg_address third = sim_address(9, 9999);
     sim->node[CLIENT].address = sim_address(77, 1234);
     sim_send(sim, GUEST, 60, 2);
     sim_run(sim, SEC);
-    test_report(sim->node[CLIENT].delivered == 0, "the client has moved: the old address leads nowhere", "delivered");
+    test_report(sim->node[CLIENT].delivered == 0, "the client has moved: the old address leads nowhere",
+                "delivered");
     sim_send(sim, CLIENT, 60, 3);
     sim_run(sim, SEC);
     sim_send(sim, GUEST, 60, 4);
@@ -233,10 +232,9 @@ static void roaming(void)
     sim_free(sim);
 }
 
-/* The answer to an initiation comes from elsewhere than where it was sent (the peer is behind some balancer, or moved
- * meanwhile). */
-static void answered_from_elsewhere(void)
-{
+/* The answer to an initiation comes from elsewhere than where it was sent (the peer is behind some balancer,
+ * or moved meanwhile). */
+static void answered_from_elsewhere(void) {
     struct sim *sim = sim_new(33, 0);
     sim_send(sim, CLIENT, 60, 1);
     sim_run(sim, 15 * MS); /* the guest has answered, the answer is on its way */
@@ -244,14 +242,13 @@ static void answered_from_elsewhere(void)
     for (size_t i = 0; i < sim->queued; i++)
         sim->queue[i].from = sim->node[GUEST].address;
     sim_run(sim, SEC);
-    test_report(sim->node[GUEST].delivered == 1 && sim_status(sim, CLIENT).endpoint.port == 777, "the endpoint follows message 2",
-                "it does not");
+    test_report(sim->node[GUEST].delivered == 1 && sim_status(sim, CLIENT).endpoint.port == 777,
+                "the endpoint follows message 2", "it does not");
     sim_free(sim);
 }
 
 /* Slots that no role holds must not keep keys. */
-static bool spare_slots_wiped(const struct wg *wg)
-{
+static bool spare_slots_wiped(const struct wg *wg) {
     static const struct wg_session zeros;
     for (size_t i = 0; i < 3; i++)
         if (&wg->slots[i] != wg->current && &wg->slots[i] != wg->next && &wg->slots[i] != wg->previous &&
@@ -260,8 +257,7 @@ static bool spare_slots_wiped(const struct wg *wg)
     return true;
 }
 
-static void replaced_sessions(void)
-{
+static void replaced_sessions(void) {
     struct sim *sim = established(34);
     bool wiped = true, used = true;
     for (unsigned i = 0; i < 6; i++) {
@@ -276,8 +272,7 @@ static void replaced_sessions(void)
     sim_free(sim);
 }
 
-static void new_endpoint(void)
-{
+static void new_endpoint(void) {
     struct sim *sim = sim_new(28, 25);
     struct wg_address right = sim_address(50, 4444);
     sim->queued = 0;
@@ -299,8 +294,7 @@ static void new_endpoint(void)
     sim_free(sim);
 }
 
-static void silent_guest(void)
-{
+static void silent_guest(void) {
     struct sim *sim = sim_new(29, 0);
     sim_send(sim, GUEST, 60, 1);
     wg_initiate(sim->node[GUEST].wg, sim->now);
@@ -313,8 +307,7 @@ static void silent_guest(void)
     sim_free(sim);
 }
 
-static void staging(void)
-{
+static void staging(void) {
     struct sim *sim = sim_new(30, 0);
     for (unsigned i = 0; i < 131; i++)
         sim_send(sim, CLIENT, 60 + i, (uint8_t)i);
@@ -322,13 +315,11 @@ static void staging(void)
     const struct sim_packet *first = &sim->log[2];
     test_report(sim->node[GUEST].delivered == 128, "128 packets wait for the session", "another number");
     test_report(first->data[0] == WG_DATA && first->len == 32 + 64 && sim->node[GUEST].inner[59] == 130,
-                "the oldest were dropped, the order is kept",
-                "not so");
+                "the oldest were dropped, the order is kept", "not so");
     sim_free(sim);
 }
 
-static void simultaneous(void)
-{
+static void simultaneous(void) {
     unsigned good = 0;
     for (uint64_t seed = 0; seed < 50; seed++) {
         struct sim *sim = sim_new(1000 + seed, 0);
@@ -340,16 +331,16 @@ static void simultaneous(void)
         sim_send(sim, CLIENT, 60, 3);
         sim_send(sim, GUEST, 60, 4);
         sim_run(sim, SEC);
-        good += sim->node[CLIENT].delivered == 2 && sim->node[GUEST].delivered == 2 && sim->node[CLIENT].inner[59] == 4 &&
-                sim->node[GUEST].inner[59] == 3 &&
-                    sim->node[CLIENT].sent[WG_INITIATION] + sim->node[GUEST].sent[WG_INITIATION] <= 2;
+        good += sim->node[CLIENT].delivered == 2 && sim->node[GUEST].delivered == 2 &&
+                sim->node[CLIENT].inner[59] == 4 && sim->node[GUEST].inner[59] == 3 &&
+                sim->node[CLIENT].sent[WG_INITIATION] + sim->node[GUEST].sent[WG_INITIATION] <= 2;
         sim_free(sim);
     }
-    test_report(good == 50, "both ends calling at once meet without a retry, at 50 different moments", "not at each");
+    test_report(good == 50, "both ends calling at once meet without a retry, at 50 different moments",
+                "not at each");
 }
 
-int main(void)
-{
+int main(void) {
     wrong_keys();
     unusable_key();
     malformed();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The WireGuard core against the known-answer vectors of facts/wireguard.md §1.9: first its parts, then whole cores that speak.
- * */
+/* The WireGuard core against the known-answer vectors of facts/wireguard.md §1.9: first its parts, then whole
+ * cores that speak. */
 #include "../../src/tunnel/wg_cookie.h"
 #include "../../src/tunnel/wg_noise.h"
 #include "../../src/tunnel/wg_session.h"
@@ -8,14 +8,13 @@
 
 static char label[128];
 
-static const char *named(const struct wg_vector *v, const char *what)
-{
+static const char *named(const struct wg_vector *v, const char *what) {
     snprintf(label, sizeof label, "%s, %s", what, v->name);
     return label;
 }
 
-static void identities(const struct wg_vector *v, struct noise_identity *client, struct noise_identity *guest)
-{
+static void identities(const struct wg_vector *v, struct noise_identity *client,
+                       struct noise_identity *guest) {
     uint8_t si[32], sr[32], si_pub[32], sr_pub[32], psk[32];
     unhex(si, V_SI);
     unhex(sr, V_SR);
@@ -30,14 +29,12 @@ static void identities(const struct wg_vector *v, struct noise_identity *client,
     test_bytes(named(v, "first hash"), client->hash0, 32, V_H0);
 }
 
-static void zero_random(void *ctx, uint8_t *out, size_t len)
-{
+static void zero_random(void *ctx, uint8_t *out, size_t len) {
     (void)ctx;
     memset(out, 0, len);
 }
 
-static void session_vectors(const struct wg_vector *v, struct noise_keys *client, struct noise_keys *guest)
-{
+static void session_vectors(const struct wg_vector *v, struct noise_keys *client, struct noise_keys *guest) {
     static struct wg_session c, g;
     uint8_t inner[64], room[512], plain[512], data[256], *out = room + WG_ROOM_OUT;
     size_t len = unhex(inner, V_INNER), n;
@@ -60,8 +57,7 @@ static void session_vectors(const struct wg_vector *v, struct noise_keys *client
     test_report(!wg_session_open(&c, plain, data, n), named(v, "and not twice"), "accepted");
 }
 
-static void parts(const struct wg_vector *v)
-{
+static void parts(const struct wg_vector *v) {
     struct noise_identity client, guest;
     struct noise_handshake i = {.local = 0x11223344}, r;
     struct noise_keys ci, gr;
@@ -105,8 +101,7 @@ static void parts(const struct wg_vector *v)
 }
 
 /* Random for whole cores: ephemeral keys and indices of the vectors, by their length. */
-static void vector_random(void *ctx, uint8_t *out, size_t len)
-{
+static void vector_random(void *ctx, uint8_t *out, size_t len) {
     const struct sim_node *node = ctx;
     if (len == 32)
         unhex(out, node->id == CLIENT ? V_EI : V_ER);
@@ -116,15 +111,13 @@ static void vector_random(void *ctx, uint8_t *out, size_t len)
         memset(out, 0, len);
 }
 
-static void vector_wall(void *ctx, uint64_t *seconds, uint32_t *nanoseconds)
-{
+static void vector_wall(void *ctx, uint64_t *seconds, uint32_t *nanoseconds) {
     (void)ctx;
     *seconds = 0x6553f10a - 10;
     *nanoseconds = 0x1dffffff; /* rounded down to the vector's */
 }
 
-static const struct sim_packet *logged(const struct sim *sim, unsigned type, unsigned nth)
-{
+static const struct sim_packet *logged(const struct sim *sim, unsigned type, unsigned nth) {
     for (size_t i = 0; i < sim->logged; i++)
         if (sim->log[i].data[0] == type && nth-- == 0)
             return &sim->log[i];
@@ -132,8 +125,7 @@ static const struct sim_packet *logged(const struct sim *sim, unsigned type, uns
     return &none;
 }
 
-static void cores(const struct wg_vector *v)
-{
+static void cores(const struct wg_vector *v) {
     struct sim *sim = sim_new(1, 0);
     uint8_t inner[64], data[256];
     size_t len = unhex(inner, V_INNER), n = unhex(data, v->data60);
@@ -152,21 +144,20 @@ static void cores(const struct wg_vector *v)
     test_bytes(named(v, "core: message 1"), p->data, p->len, V_MSG1);
     p = logged(sim, WG_RESPONSE, 0);
     test_bytes(named(v, "core: message 2"), p->data, p->len, v->msg2);
-    test_report(logged(sim, WG_DATA, 0)->len == 80, named(v, "core: the staged packet confirms the keys, padded to 48"),
-                "another length");
-    test_bytes(named(v, "core: inner packet at the guest, without padding"), sim->node[GUEST].inner, sim->node[GUEST].inner_len,
-               V_INNER);
+    test_report(logged(sim, WG_DATA, 0)->len == 80,
+                named(v, "core: the staged packet confirms the keys, padded to 48"), "another length");
+    test_bytes(named(v, "core: inner packet at the guest, without padding"), sim->node[GUEST].inner,
+               sim->node[GUEST].inner_len, V_INNER);
     wg_send(sim->node[CLIENT].wg, inner, len, sim->now);
     p = logged(sim, WG_DATA, 1);
     test_bytes(named(v, "core: data packet, counter 1"), p->data, p->len, v->data);
     wg_receive(sim->node[CLIENT].wg, &sim->node[GUEST].address, data, n, sim->now);
-    test_bytes(named(v, "core: data packet from the guest, counter 2^60"), sim->node[CLIENT].inner, sim->node[CLIENT].inner_len,
-               V_INNER);
+    test_bytes(named(v, "core: data packet from the guest, counter 2^60"), sim->node[CLIENT].inner,
+               sim->node[CLIENT].inner_len, V_INNER);
     sim_free(sim);
 }
 
-static void keepalive_first(const struct wg_vector *v)
-{
+static void keepalive_first(const struct wg_vector *v) {
     struct sim *sim = sim_new(1, 0);
     for (int id = 0; id < 2; id++) {
         struct wg_config config = sim_config(sim, id);
@@ -179,15 +170,14 @@ static void keepalive_first(const struct wg_vector *v)
     }
     sim_run(sim, SEC);
     const struct sim_packet *p = logged(sim, WG_DATA, 0);
-    test_bytes(named(v, "core: nothing staged, a keepalive confirms the keys"), p->data, p->len, v->keepalive);
-    test_report(sim_status(sim, GUEST).established && sim_status(sim, CLIENT).established, named(v,
-                                                                                                 "core: both ends established"),
-                                                                                                     "not so");
+    test_bytes(named(v, "core: nothing staged, a keepalive confirms the keys"), p->data, p->len,
+               v->keepalive);
+    test_report(sim_status(sim, GUEST).established && sim_status(sim, CLIENT).established,
+                named(v, "core: both ends established"), "not so");
     sim_free(sim);
 }
 
-static void cookie_random(void *ctx, uint8_t *out, size_t len)
-{
+static void cookie_random(void *ctx, uint8_t *out, size_t len) {
     (void)ctx;
     if (len == 24)
         unhex(out, V_NONCE);
@@ -195,8 +185,7 @@ static void cookie_random(void *ctx, uint8_t *out, size_t len)
         unhex(out, V_SECRET);
 }
 
-static void cookie_vectors(void)
-{
+static void cookie_vectors(void) {
     static struct wg_macs guest, client;
     struct wg_address from = {.ip = {203, 0, 113, 7}, .ip_len = 4, .port = 51820};
     uint8_t si[32], sr[32], msg1[WG_INITIATION_LEN], msg3[WG_COOKIE_LEN];
@@ -219,8 +208,7 @@ static void cookie_vectors(void)
     test_bytes("no mac2 after 115 s", msg1 + 132, 16, "00000000000000000000000000000000");
 }
 
-int main(void)
-{
+int main(void) {
     if (sodium_init() < 0)
         return 1;
     for (size_t i = 0; i < 2; i++) {

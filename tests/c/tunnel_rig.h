@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Two tunnel ends over UDP on the loopback interface, a server behind the far one, and sockets that send and check streams;
- * all in one loop. */
-#ifndef CPLZ_TEST_TUNNEL_RIG_H
-#define CPLZ_TEST_TUNNEL_RIG_H
+/* Two tunnel ends over UDP on the loopback interface, a server behind the far one, and sockets that send and
+ * check streams; all in one loop. */
+#pragma once
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -28,8 +27,8 @@ enum { DATA_PORT = 5000, QUIET_PORT = 5001, DEAD_PORT = 5002, SERVED_PORT = 5003
 static int failures;
 static struct loop *loop;
 
-__attribute__((format(printf, 3, 4))) static inline bool report(bool good, const char *name, const char *fmt, ...)
-{
+__attribute__((format(printf, 3, 4))) static inline bool report(bool good, const char *name, const char *fmt,
+                                                                ...) {
     va_list args;
     printf("%sok - %s%s", good ? "" : "not ", name, good ? "" : ": ");
     va_start(args, fmt);
@@ -42,28 +41,24 @@ __attribute__((format(printf, 3, 4))) static inline bool report(bool good, const
     return good;
 }
 
-static inline uint64_t mix(uint64_t z)
-{
+static inline uint64_t mix(uint64_t z) {
     z = (z + 0x9e3779b97f4a7c15) * 0xbf58476d1ce4e5b9;
     z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
     return z ^ (z >> 31);
 }
 
-static inline uint64_t hash_some(uint64_t hash, const uint8_t *data, size_t len)
-{
+static inline uint64_t hash_some(uint64_t hash, const uint8_t *data, size_t len) {
     for (size_t i = 0; i < len; i++)
         hash = (hash ^ data[i]) * 0x100000001b3;
     return hash;
 }
 
-static inline void fill(uint8_t *out, size_t len, uint64_t seed, uint64_t at)
-{
+static inline void fill(uint8_t *out, size_t len, uint64_t seed, uint64_t at) {
     for (size_t i = 0; i < len; i++)
         out[i] = (uint8_t)(mix(seed + (at + i) / 8) >> ((at + i) % 8 * 8));
 }
 
-static inline uint64_t expected(uint64_t seed, uint64_t size)
-{
+static inline uint64_t expected(uint64_t seed, uint64_t size) {
     uint8_t byte;
     uint64_t hash = 0;
     for (uint64_t i = 0; i < size; i++) {
@@ -78,14 +73,13 @@ struct actor {
     int fd;
     struct loop_watch *watch;
     uint64_t seed, size, sent, received, hash;
-    bool answer;  /* sends only after the other's end */
-    bool deaf;    /* does not read */
+    bool answer; /* sends only after the other's end */
+    bool deaf;   /* does not read */
     bool shut, eof;
     int error;
 };
 
-static inline void actor_stop(struct actor *a)
-{
+static inline void actor_stop(struct actor *a) {
     loop_unwatch(a->watch);
     a->watch = NULL;
     if (a->fd >= 0)
@@ -93,8 +87,7 @@ static inline void actor_stop(struct actor *a)
     a->fd = -1;
 }
 
-static inline void actor_interest(struct actor *a)
-{
+static inline void actor_interest(struct actor *a) {
     unsigned interest = 0;
     if (!a->eof && !a->deaf)
         interest |= LOOP_READ;
@@ -105,14 +98,12 @@ static inline void actor_interest(struct actor *a)
         actor_stop(a);
 }
 
-static inline void actor_fail(struct actor *a)
-{
+static inline void actor_fail(struct actor *a) {
     a->error = errno;
     actor_stop(a);
 }
 
-static inline void actor_ready(void *arg, unsigned ready)
-{
+static inline void actor_ready(void *arg, unsigned ready) {
     struct actor *a = arg;
     uint8_t buffer[16384];
     if (ready & LOOP_WRITE) {
@@ -144,30 +135,28 @@ static inline void actor_ready(void *arg, unsigned ready)
     actor_interest(a);
 }
 
-static inline void actor_start(struct actor *a, int fd)
-{
+static inline void actor_start(struct actor *a, int fd) {
     a->fd = fd;
     fcntl(fd, F_SETFL, O_NONBLOCK);
     a->watch = loop_watch(loop, fd, 0, actor_ready, a);
     actor_interest(a);
 }
 
-static inline int dial(uint16_t port)
-{
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+static inline int dial(uint16_t port) {
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to))
         abort();
     return fd;
 }
 
-static inline int listen_any(uint16_t *port)
-{
+static inline int listen_any(uint16_t *port) {
     struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof name;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&name, sizeof name) || listen(fd, 256) || fcntl(fd, F_SETFL, O_NONBLOCK) ||
-        getsockname(fd, (struct sockaddr *)&name, &size))
+    if (fd < 0 || bind(fd, (struct sockaddr *)&name, sizeof name) || listen(fd, 256) ||
+        fcntl(fd, F_SETFL, O_NONBLOCK) || getsockname(fd, (struct sockaddr *)&name, &size))
         abort();
     *port = ntohs(name.sin_port);
     return fd;
@@ -185,8 +174,7 @@ struct rig {
     int accepted;
 };
 
-static inline void on_server(void *arg, unsigned ready)
-{
+static inline void on_server(void *arg, unsigned ready) {
     struct rig *rig = arg;
     int fd = accept(rig->server, NULL, NULL);
     (void)ready;
@@ -198,9 +186,9 @@ static inline void on_server(void *arg, unsigned ready)
     actor_start(a, fd);
 }
 
-static inline struct tunnel *open_end(uint8_t key[32], uint8_t other[32], bool near, uint16_t endpoint_port)
-{
-    struct tunnel_config config = {.local_ip = near ? 0x0a0d2502 : 0x0a0d2501, .peer_ip = near ? 0x0a0d2501 : 0x0a0d2502};
+static inline struct tunnel *open_end(uint8_t key[32], uint8_t other[32], bool near, uint16_t endpoint_port) {
+    struct tunnel_config config = {.local_ip = near ? 0x0a0d2502 : 0x0a0d2501,
+                                   .peer_ip = near ? 0x0a0d2501 : 0x0a0d2502};
     memcpy(config.private_key, key, 32);
     crypto_scalarmult_base(config.peer_public, other);
     if (endpoint_port)
@@ -211,23 +199,20 @@ static inline struct tunnel *open_end(uint8_t key[32], uint8_t other[32], bool n
     return tunnel;
 }
 
-static inline uint16_t port_of(struct tunnel *tunnel)
-{
+static inline uint16_t port_of(struct tunnel *tunnel) {
     struct tunnel_status status;
     tunnel_get_status(tunnel, &status);
     return status.port;
 }
 
-static inline uint16_t add_forward(struct rig *rig, uint16_t remote)
-{
+static inline uint16_t add_forward(struct rig *rig, uint16_t remote) {
     uint16_t port;
     if (!tunnel_forward(rig->near, listen_any(&port), remote))
         abort();
     return port;
 }
 
-static inline void rig_open(struct rig *rig)
-{
+static inline void rig_open(struct rig *rig) {
     uint16_t dead;
     memset(rig, 0, sizeof *rig);
     for (int i = 0; i < MANY; i++)
@@ -239,8 +224,8 @@ static inline void rig_open(struct rig *rig)
     rig->server = listen_any(&rig->server_port);
     rig->server_watch = loop_watch(loop, rig->server, LOOP_READ, on_server, rig);
     close(listen_any(&dead)); /* nobody listens there now */
-    if (!tunnel_expose(rig->far, DATA_PORT, rig->server_port, true) || !tunnel_expose(rig->far, QUIET_PORT, rig->server_port,
-                                                                                      false) ||
+    if (!tunnel_expose(rig->far, DATA_PORT, rig->server_port, true) ||
+        !tunnel_expose(rig->far, QUIET_PORT, rig->server_port, false) ||
         !tunnel_expose(rig->far, DEAD_PORT, dead, true))
         abort();
     rig->near_port = add_forward(rig, DATA_PORT);
@@ -248,8 +233,7 @@ static inline void rig_open(struct rig *rig)
     rig->dead_port = add_forward(rig, DEAD_PORT);
 }
 
-static inline void rig_close(struct rig *rig)
-{
+static inline void rig_close(struct rig *rig) {
     for (int i = 0; i < MANY; i++) {
         actor_stop(&rig->client[i]);
         actor_stop(&rig->served[i]);
@@ -260,36 +244,30 @@ static inline void rig_close(struct rig *rig)
     tunnel_close(rig->far);
 }
 
-static inline bool over(const struct actor *a)
-{
+static inline bool over(const struct actor *a) {
     return !a->watch;
 }
 
 /* Runs the loop until both actors are over; the 60 s only guard against a hang. */
-static inline bool run_both(const struct actor *a, const struct actor *b)
-{
+static inline bool run_both(const struct actor *a, const struct actor *b) {
     uint64_t end = loop_now() + 60000000000u;
     while ((!over(a) || !over(b)) && loop_now() < end)
         loop_once(loop, 100000000);
     return over(a) && over(b);
 }
 
-static inline void run_for(uint64_t ms)
-{
+static inline void run_for(uint64_t ms) {
     for (uint64_t end = loop_now() + ms * 1000000; loop_now() < end;)
         loop_once(loop, 1000000);
 }
 
 /* `value` is waited for, at most 20 s. */
-#define WAIT_FOR(value)                                              \
+#define WAIT_FOR(value)                                                             \
     for (uint64_t end_ = loop_now() + 20000000000u; !(value) && loop_now() < end_;) \
     loop_once(loop, 10000000)
 
-static inline size_t flows_of(struct tunnel *tunnel)
-{
+static inline size_t flows_of(struct tunnel *tunnel) {
     struct tunnel_status status;
     tunnel_get_status(tunnel, &status);
     return status.flows;
 }
-
-#endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Two WireGuard cores and a link between them, with an injected clock and a seeded random: nothing here really waits. */
-#ifndef CPLZ_TEST_WG_SIM_H
-#define CPLZ_TEST_WG_SIM_H
+/* Two WireGuard cores and a link between them, with an injected clock and a seeded random: nothing here
+ * really waits. */
+#pragma once
 
 #include <sodium.h>
 
@@ -31,20 +31,20 @@ struct sim_node {
     struct wg_address address;
     int id;
     uint64_t deadline, random_seed;
-    bool frozen;             /* neither receives nor runs timers */
+    bool frozen;                 /* neither receives nor runs timers */
     unsigned delivered, sent[5]; /* inner packets handed up; datagrams sent by type */
-    uint8_t inner[1500];     /* the last one delivered */
+    uint8_t inner[1500];         /* the last one delivered */
     size_t inner_len;
-    uint64_t sent_at[5];     /* when the last of each type was sent */
-    bool echo;               /* answers every inner packet with one of its own */
+    uint64_t sent_at[5]; /* when the last of each type was sent */
+    bool echo;           /* answers every inner packet with one of its own */
 };
 
 struct sim {
     uint64_t now, link_seed, delay, order;
-    int64_t wall_offset;         /* seconds added to the wall clock */
+    int64_t wall_offset;               /* seconds added to the wall clock */
     unsigned lose, duplicate, corrupt; /* per mille */
-    uint64_t spread;             /* random extra delay: reorders */
-    bool cut[2];                 /* packets from this node vanish */
+    uint64_t spread;                   /* random extra delay: reorders */
+    bool cut[2];                       /* packets from this node vanish */
     struct sim_node node[2];
     struct sim_packet queue[SIM_QUEUE];
     size_t queued;
@@ -52,8 +52,8 @@ struct sim {
     size_t logged;
 };
 
-static inline void sim_queue(struct sim *sim, int to, const struct wg_address *from, const uint8_t *data, size_t len, uint64_t at)
-{
+static inline void sim_queue(struct sim *sim, int to, const struct wg_address *from, const uint8_t *data,
+                             size_t len, uint64_t at) {
     if (sim->queued == SIM_QUEUE || len > sizeof sim->queue[0].data)
         return;
     struct sim_packet *p = &sim->queue[sim->queued++];
@@ -65,8 +65,7 @@ static inline void sim_queue(struct sim *sim, int to, const struct wg_address *f
     memcpy(p->data, data, len);
 }
 
-static inline void sim_transmit(void *ctx, const struct wg_address *to, const uint8_t *datagram, size_t len)
-{
+static inline void sim_transmit(void *ctx, const struct wg_address *to, const uint8_t *datagram, size_t len) {
     struct sim_node *node = ctx;
     struct sim *sim = node->sim;
     unsigned type = datagram[0] < 5 ? datagram[0] : 0;
@@ -96,8 +95,7 @@ static inline void sim_transmit(void *ctx, const struct wg_address *to, const ui
 }
 
 /* An inner IPv4 packet of `len` ≥ 20 bytes from one tunnel address, with a recognizable body. */
-static inline void sim_inner(uint8_t *packet, size_t len, uint32_t source, uint8_t fill)
-{
+static inline void sim_inner(uint8_t *packet, size_t len, uint32_t source, uint8_t fill) {
     memset(packet, fill, len);
     memset(packet, 0, 20);
     packet[0] = 0x45;
@@ -107,22 +105,19 @@ static inline void sim_inner(uint8_t *packet, size_t len, uint32_t source, uint8
         packet[12 + i] = (uint8_t)(source >> 8 * (3 - i));
 }
 
-static inline void sim_tick(struct sim_node *node)
-{
+static inline void sim_tick(struct sim_node *node) {
     if (node->wg && !node->frozen)
         node->deadline = wg_tick(node->wg, node->sim->now);
 }
 
-static inline void sim_send(struct sim *sim, int id, size_t len, uint8_t fill)
-{
+static inline void sim_send(struct sim *sim, int id, size_t len, uint8_t fill) {
     uint8_t packet[WG_MTU];
     sim_inner(packet, len, id == CLIENT ? IP_CLIENT : IP_GUEST, fill);
     wg_send(sim->node[id].wg, packet, len, sim->now);
     sim_tick(&sim->node[id]);
 }
 
-static inline void sim_deliver(void *ctx, const uint8_t *packet, size_t len)
-{
+static inline void sim_deliver(void *ctx, const uint8_t *packet, size_t len) {
     struct sim_node *node = ctx;
     node->delivered++;
     node->inner_len = len;
@@ -134,28 +129,27 @@ static inline void sim_deliver(void *ctx, const uint8_t *packet, size_t len)
     }
 }
 
-static inline void sim_random(void *ctx, uint8_t *out, size_t len)
-{
+static inline void sim_random(void *ctx, uint8_t *out, size_t len) {
     test_fill(&((struct sim_node *)ctx)->random_seed, out, len);
 }
 
-static inline void sim_wall(void *ctx, uint64_t *seconds, uint32_t *nanoseconds)
-{
+static inline void sim_wall(void *ctx, uint64_t *seconds, uint32_t *nanoseconds) {
     const struct sim *sim = ((struct sim_node *)ctx)->sim;
     *seconds = (uint64_t)(1700000000 + sim->wall_offset) + sim->now / SEC;
     *nanoseconds = (uint32_t)(sim->now % SEC);
 }
 
-static inline struct wg_address sim_address(uint8_t last, uint16_t port)
-{
+static inline struct wg_address sim_address(uint8_t last, uint16_t port) {
     struct wg_address a = {.ip = {198, 51, 100, last}, .ip_len = 4, .port = port};
     return a;
 }
 
 /* The configuration of one side; both share the vectors' static keys. */
-static inline struct wg_config sim_config(struct sim *sim, int id)
-{
-    struct wg_config config = {.ctx = &sim->node[id], .transmit = sim_transmit, .deliver = sim_deliver, .random = sim_random,
+static inline struct wg_config sim_config(struct sim *sim, int id) {
+    struct wg_config config = {.ctx = &sim->node[id],
+                               .transmit = sim_transmit,
+                               .deliver = sim_deliver,
+                               .random = sim_random,
                                .wall = sim_wall};
     unhex(config.private_key, id == CLIENT ? V_SI : V_SR);
     unhex(config.peer_public, id == CLIENT ? V_SR_PUB : V_SI_PUB);
@@ -166,8 +160,7 @@ static inline struct wg_config sim_config(struct sim *sim, int id)
     return config;
 }
 
-static inline void sim_start(struct sim *sim, int id, const struct wg_config *config)
-{
+static inline void sim_start(struct sim *sim, int id, const struct wg_config *config) {
     struct sim_node *node = &sim->node[id];
     node->wg = wg_new(config, sim->now);
     if (!node->wg)
@@ -176,8 +169,7 @@ static inline void sim_start(struct sim *sim, int id, const struct wg_config *co
 }
 
 /* A client that knows the endpoint, and a guest that does not. */
-static inline struct sim *sim_new(uint64_t seed, uint16_t keepalive)
-{
+static inline struct sim *sim_new(uint64_t seed, uint16_t keepalive) {
     struct sim *sim = calloc(1, sizeof *sim);
     if (!sim || sodium_init() < 0)
         abort();
@@ -198,22 +190,21 @@ static inline struct sim *sim_new(uint64_t seed, uint16_t keepalive)
     return sim;
 }
 
-static inline void sim_free(struct sim *sim)
-{
+static inline void sim_free(struct sim *sim) {
     wg_free(sim->node[0].wg);
     wg_free(sim->node[1].wg);
     free(sim);
 }
 
 /* Lets `duration` ns pass, one event after the other. */
-static inline void sim_run(struct sim *sim, uint64_t duration)
-{
+static inline void sim_run(struct sim *sim, uint64_t duration) {
     uint64_t end = sim->now + duration;
     for (;;) {
         size_t first = 0;
         uint64_t when = UINT64_MAX;
         for (size_t i = 0; i < sim->queued; i++)
-            if (sim->queue[i].at < when || (sim->queue[i].at == when && sim->queue[i].order < sim->queue[first].order)) {
+            if (sim->queue[i].at < when ||
+                (sim->queue[i].at == when && sim->queue[i].order < sim->queue[first].order)) {
                 when = sim->queue[i].at;
                 first = i;
             }
@@ -241,11 +232,8 @@ static inline void sim_run(struct sim *sim, uint64_t duration)
     sim->now = end;
 }
 
-static inline struct wg_status sim_status(struct sim *sim, int id)
-{
+static inline struct wg_status sim_status(struct sim *sim, int id) {
     struct wg_status status;
     wg_get_status(sim->node[id].wg, &status, sim->now);
     return status;
 }
-
-#endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* For a build against musl with Debian's archives of Lua and lua-cjson, which were built against glibc with fortified calls. The calls that
- * libsodium makes are in src/guest/fortify.c. */
+/* For a build against musl with Debian's archives of Lua and lua-cjson, which were built against glibc with
+ * fortified calls. The calls that libsodium makes are in src/guest/fortify.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* libFuzzer target: the guest's configuration and the guard's record. What is taken must hold what it promises. */
+/* libFuzzer target: the guest's configuration and the guard's record. What is taken must hold what it
+ * promises. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +8,11 @@
 
 static const char *lookup(void *ctx, const char *name) {
     (void)ctx;
-    return name[0] == 'A' ? "value" : name[0] == 'B' ? "1234" : name[0] == 'C' ? "" : name[0] == 'D' ? "two\nlines" : NULL;
+    return name[0] == 'A'   ? "value"
+           : name[0] == 'B' ? "1234"
+           : name[0] == 'C' ? ""
+           : name[0] == 'D' ? "two\nlines"
+                            : NULL;
 }
 
 static void configuration(const char *text, size_t len) {
@@ -18,7 +23,8 @@ static void configuration(const char *text, size_t len) {
             abort();
         return;
     }
-    if (!config.listen_port || !config.retry || !config.terminate.url || !config.terminate.method || !config.state_dir)
+    if (!config.listen_port || !config.retry || !config.terminate.url || !config.terminate.method ||
+        !config.state_dir)
         abort();
     if (config.life_max && (config.limits.life == 0 || config.limits.life > config.life_max))
         abort();
@@ -53,7 +59,8 @@ static void record(const char *text, size_t len) {
     if (!guard_load(&again, saved, n, "boot", 86400, now))
         return;
     for (int timer = GUARD_SILENCE; timer <= GUARD_LIFE; timer++)
-        if (guard_left(&again, (enum guard_timer)timer, now) > guard_left(&guard, (enum guard_timer)timer, now))
+        if (guard_left(&again, (enum guard_timer)timer, now) >
+            guard_left(&guard, (enum guard_timer)timer, now))
             abort();
     if (guard.ending && !guard_check(&again, now))
         abort();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* libFuzzer target: requests at the guest's control, answers of clouds, addresses, JSON and PEM. The first byte chooses. */
+/* libFuzzer target: requests at the guest's control, answers of clouds, addresses, JSON and PEM. The first
+ * byte chooses. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The input is a script: packets as they are, segments near what the stack expects, time, and calls of a user. */
+/* The input is a script: packets as they are, segments near what the stack expects, time, and calls of a
+ * user. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,13 +16,11 @@ struct world {
     const uint8_t *at, *end;
 };
 
-static unsigned take(struct world *w)
-{
+static unsigned take(struct world *w) {
     return w->at < w->end ? *w->at++ : 0;
 }
 
-static void on_output(void *ctx, const uint8_t *packet, size_t len)
-{
+static void on_output(void *ctx, const uint8_t *packet, size_t len) {
     struct world *w = ctx;
     if (len < 28 || len > 1420 || ((size_t)packet[2] << 8 | packet[3]) != len)
         abort();
@@ -29,15 +28,13 @@ static void on_output(void *ctx, const uint8_t *packet, size_t len)
         memcpy(w->last, packet, sizeof w->last);
 }
 
-static void on_random(void *ctx, uint8_t *out, size_t len)
-{
+static void on_random(void *ctx, uint8_t *out, size_t len) {
     struct world *w = ctx;
     while (len--)
         *out++ = (uint8_t)((w->random = w->random * 6364136223846793005u + 1) >> 56);
 }
 
-static void forget(struct flow *flow, void *arg, int error)
-{
+static void forget(struct flow *flow, void *arg, int error) {
     struct world *w = arg;
     (void)error;
     for (int i = 0; i < FLOWS; i++)
@@ -45,8 +42,7 @@ static void forget(struct flow *flow, void *arg, int error)
             w->flow[i] = NULL;
 }
 
-static void on_readable(struct flow *flow, void *arg)
-{
+static void on_readable(struct flow *flow, void *arg) {
     struct world *w = arg;
     const uint8_t *data;
     bool end;
@@ -60,16 +56,14 @@ static void on_readable(struct flow *flow, void *arg)
         flow_shutdown(flow, w->now);
 }
 
-static void on_event(struct flow *flow, void *arg)
-{
+static void on_event(struct flow *flow, void *arg) {
     struct world *w = arg;
     flow_write(flow, (const uint8_t *)"something", 9, w->now);
 }
 
 static const struct flow_events events = {on_event, on_readable, on_event, forget};
 
-static void on_accept(void *ctx, struct flow *flow, uint16_t port)
-{
+static void on_accept(void *ctx, struct flow *flow, uint16_t port) {
     struct world *w = ctx;
     for (int i = 0; i < FLOWS && port == 80; i++)
         if (!w->flow[i]) {
@@ -80,8 +74,7 @@ static void on_accept(void *ctx, struct flow *flow, uint16_t port)
     flow_abort(flow, w->now);
 }
 
-static void raw_packet(struct world *w)
-{
+static void raw_packet(struct world *w) {
     size_t len = take(w), left = (size_t)(w->end - w->at);
     if (len > left)
         len = left;
@@ -94,19 +87,16 @@ static void raw_packet(struct world *w)
     free(copy);
 }
 
-static void put32(uint8_t *p, uint32_t v)
-{
+static void put32(uint8_t *p, uint32_t v) {
     p[0] = (uint8_t)(v >> 24), p[1] = (uint8_t)(v >> 16), p[2] = (uint8_t)(v >> 8), p[3] = (uint8_t)v;
 }
 
-static uint32_t get32(const uint8_t *p)
-{
+static uint32_t get32(const uint8_t *p) {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
 /* An answer to the last segment sent: its numbers, moved by what the script says. */
-static void near_segment(struct world *w)
-{
+static void near_segment(struct world *w) {
     uint8_t packet[1420] = {0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 6};
     unsigned options = take(w) % 41 & ~3u, payload = take(w) * 4;
     int shift = (int8_t)take(w), wide = (int8_t)take(w);
@@ -127,8 +117,7 @@ static void near_segment(struct world *w)
     stack_input(w->stack, packet, len, w->now);
 }
 
-static void new_syn(struct world *w)
-{
+static void new_syn(struct world *w) {
     uint8_t packet[44] = {0x45, 0, 0, 44, 0, 0, 0x40, 0, 64, 6};
     put32(packet + 12, PEER);
     put32(packet + 16, LOCAL);
@@ -141,8 +130,7 @@ static void new_syn(struct world *w)
     stack_input(w->stack, packet, sizeof packet, w->now);
 }
 
-static void user_call(struct world *w)
-{
+static void user_call(struct world *w) {
     static uint8_t buffer[20000];
     unsigned which = take(w), size = take(w);
     struct flow **slot = &w->flow[which % FLOWS];
@@ -171,13 +159,17 @@ static void user_call(struct world *w)
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct world w = {.now = 1000000000, .random = 1, .at = data, .end = data + size};
     unsigned setup = take(&w);
-    struct stack_config config = {.local_ip = LOCAL, .peer_ip = PEER, .mtu = 1420, .window = 4096u << setup % 8,
+    struct stack_config config = {.local_ip = LOCAL,
+                                  .peer_ip = PEER,
+                                  .mtu = 1420,
+                                  .window = 4096u << setup % 8,
                                   .no_sack = setup & 8,
-                                  .ctx = &w, .output = on_output, .random = on_random};
+                                  .ctx = &w,
+                                  .output = on_output,
+                                  .random = on_random};
     w.stack = stack_new(&config);
     if (!w.stack || !stack_listen(w.stack, 80, on_accept, &w) || !stack_listen(w.stack, 81, on_accept, &w))
         abort();

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* libFuzzer target: the WireGuard core in three states (fresh, handshake sent, established) is fed real messages that the input
- * mutates. Where the input asks for it, a mutated handshake gets its MACs again, and inner packets are sealed with the true
- * keys, so that the parsers behind the cryptography are reached, too. */
+/* libFuzzer target: the WireGuard core in three states (fresh, handshake sent, established) is fed real
+ * messages that the input mutates. Where the input asks for it, a mutated handshake gets its MACs again, and
+ * inner packets are sealed with the true keys, so that the parsers behind the cryptography are reached,
+ * too. */
 #include "../../src/tunnel/wg_internal.h"
 #include "../c/wg_sim.h"
 
@@ -14,8 +15,7 @@ static struct {
 } saved[STATES];
 static struct sim_packet originals[STATES][MESSAGES]; /* by type - 1 */
 
-static void fuzz_deliver(void *ctx, const uint8_t *packet, size_t len)
-{
+static void fuzz_deliver(void *ctx, const uint8_t *packet, size_t len) {
     struct sim_node *node = ctx;
     uint32_t source = node->id == CLIENT ? IP_GUEST : IP_CLIENT, got = 0;
     if (len < 20 || len > WG_INNER_MAX || packet[0] >> 4 != 4)
@@ -27,8 +27,7 @@ static void fuzz_deliver(void *ctx, const uint8_t *packet, size_t len)
     wg_send(node->wg, packet, len < WG_MTU ? len : WG_MTU, node->sim->now);
 }
 
-static void build(int state)
-{
+static void build(int state) {
     struct sim *sim = worlds[state] = sim_new(9, state == READY ? 25 : 0);
     struct wg_macs *macs = &sim->node[GUEST].wg->macs;
     if (state != FRESH)
@@ -54,8 +53,7 @@ static void build(int state)
 }
 
 /* Messages that a state has not seen itself are borrowed from the world that is established. */
-static const struct sim_packet *original(int state, unsigned message)
-{
+static const struct sim_packet *original(int state, unsigned message) {
     return originals[state][message].len > 0 ? &originals[state][message] : &originals[READY][message];
 }
 
@@ -64,8 +62,7 @@ struct input {
     size_t len;
 };
 
-static unsigned take(struct input *in)
-{
+static unsigned take(struct input *in) {
     if (in->len == 0)
         return 0;
     in->len--;
@@ -73,8 +70,7 @@ static unsigned take(struct input *in)
 }
 
 /* An inner packet of the input's bytes, sealed by the other end. */
-static void sealed(struct sim *sim, int to, struct input *in)
-{
+static void sealed(struct sim *sim, int to, struct input *in) {
     struct wg_session *session = sim->node[1 - to].wg->current;
     uint8_t inner[2048], room[WG_ROOM(2048)];
     size_t len = take(in) * 6;
@@ -92,8 +88,7 @@ static void sealed(struct sim *sim, int to, struct input *in)
     wg_receive(sim->node[to].wg, &sim->node[1 - to].address, room + WG_ROOM_OUT, n, sim->now);
 }
 
-static void mutated(struct sim *sim, int state, int to, struct input *in)
-{
+static void mutated(struct sim *sim, int state, int to, struct input *in) {
     const struct sim_packet *base = original(state, take(in) % MESSAGES);
     uint8_t msg[1500 + 256];
     size_t len = base->len;
@@ -113,7 +108,8 @@ static void mutated(struct sim *sim, int state, int to, struct input *in)
         struct wg_macs macs = sim->node[1 - to].wg->macs;
         wg_macs_sign(&macs, msg, len, sim->now);
     }
-    struct wg_address from = sim_address((uint8_t)(how & 8 ? 77 : 1), (uint16_t)(how & 16 ? take(in) : 40000));
+    struct wg_address from = sim_address((uint8_t)(how & 8 ? 77 : 1),
+                                         (uint16_t)(how & 16 ? take(in) : 40000));
     uint8_t *exact = malloc(len ? len : 1); /* so that the sanitizer sees every byte beyond the end */
     if (!exact)
         abort();
@@ -122,8 +118,7 @@ static void mutated(struct sim *sim, int state, int to, struct input *in)
     free(exact);
 }
 
-static void raw(struct sim *sim, int to, struct input *in)
-{
+static void raw(struct sim *sim, int to, struct input *in) {
     size_t len = take(in);
     len = len < in->len ? len : in->len;
     wg_receive(sim->node[to].wg, &sim->node[1 - to].address, in->data, len, sim->now);
@@ -132,8 +127,7 @@ static void raw(struct sim *sim, int to, struct input *in)
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     struct input in = {data, len};
     if (!worlds[0])
         for (int state = 0; state < STATES; state++)

@@ -194,8 +194,7 @@ return {
     replace = "    guard_traffic(&guest->guard, clock_now().mono, clock_now());\n    guest->dirty = true;\n"
       .. "" },
   main { name = "what the guard asks the engine is use", test = "control", case = "the engine is served",
-    find = "config->expose[i].local, config->expose[i].counted);",
-    replace = "config->expose[i].local, config->expose[i].counted || i > 0);" },
+    find = "config->expose[i].counted);", replace = "config->expose[i].counted || i > 0);" },
   main { name = "a stranger's packet is contact", case = "packets of strangers",
     find = "    if (status.last_data > guest->seen) {\n",
     replace = "    if (status.wg.rx_dropped)\n        guard_contact(&guest->guard, clock_now());\n"
@@ -228,8 +227,7 @@ return {
     find = "if (!engine->stopping && !engine->pid && now >= engine->next)",
     replace = "if (!engine->pid && now >= engine->next)" },
   engine { name = "a process that has the engine's old number is ended", case = "an earlier guest's engine",
-    find = "birth != 0 && birth_of((pid_t)pid) == birth)",
-    replace = "birth != 0 && birth_of((pid_t)pid) != 0)" },
+    find = "birth_of((pid_t)pid) == birth)", replace = "birth_of((pid_t)pid) != 0)" },
   engine { name = "the engine does not go first when memory runs out", test = "ending",
     case = "when memory runs out",
     find = '#define OOM_SCORE "300"', replace = '#define OOM_SCORE "0"' },

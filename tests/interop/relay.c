@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* A UDP relay for the tests and the bench: one client in front, one server behind, and what a bad network does between them.
- *
- *   relay PORT TARGET_IP:PORT [delay MS] [loss P] [copy P] [reorder P] [corrupt P] [seed N]
- *
- * Delay is per direction; P counts of 10000 datagrams. Without faults whole batches pass at once (GRO, GSO). SIGUSR1 changes
- * the port towards the server, as a forgetful address translator does. Prints "ready", at SIGTERM what it did. */
+/* A UDP relay for the tests and the bench: one client in front, one server behind, and what a bad network
+ * does between them. relay PORT TARGET_IP:PORT [delay MS] [loss P] [copy P] [reorder P] [corrupt P] [seed N]
+ * Delay is per direction; P counts of 10000 datagrams. Without faults whole batches pass at once (GRO, GSO).
+ * SIGUSR1 changes the port towards the server, as a forgetful address translator does. Prints "ready", at
+ * SIGTERM what it did. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -48,33 +47,28 @@ static struct sockaddr_in client, target;
 static int sockets[2];
 static volatile sig_atomic_t rebind, quit;
 
-static uint64_t now(void)
-{
+static uint64_t now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static uint64_t random_number(void)
-{
+static uint64_t random_number(void) {
     uint64_t z = (dice += 0x9e3779b97f4a7c15);
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
     z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
     return z ^ (z >> 31);
 }
 
-static bool chance(unsigned of_10000)
-{
+static bool chance(unsigned of_10000) {
     return of_10000 && random_number() % 10000 < of_10000;
 }
 
-static bool before(const struct item *a, const struct item *b)
-{
+static bool before(const struct item *a, const struct item *b) {
     return a->at < b->at || (a->at == b->at && a->order < b->order);
 }
 
-static void push(struct item item)
-{
+static void push(struct item item) {
     if (count == room) {
         room = room ? room * 2 : 4096;
         heap = realloc(heap, room * sizeof *heap);
@@ -88,8 +82,7 @@ static void push(struct item item)
     heap[i] = item;
 }
 
-static struct item pop(void)
-{
+static struct item pop(void) {
     struct item top = heap[0], last = heap[--count];
     size_t i = 0;
     for (;;) {
@@ -105,8 +98,7 @@ static struct item pop(void)
     return top;
 }
 
-static int open_socket(uint16_t port)
-{
+static int open_socket(uint16_t port) {
     struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons(port)};
     int size = 8 << 20, on = 1, fd = socket(AF_INET, SOCK_DGRAM, 0);
     if (fd < 0 || bind(fd, (struct sockaddr *)&name, sizeof name)) {
@@ -122,8 +114,7 @@ static int open_socket(uint16_t port)
     return fd;
 }
 
-static void queue(int to, const uint8_t *bytes, size_t len, uint16_t segment, uint64_t at)
-{
+static void queue(int to, const uint8_t *bytes, size_t len, uint16_t segment, uint64_t at) {
     struct item item = {.at = at, .to = to, .segment = segment, .len = len, .bytes = malloc(len ? len : 1)};
     if (!item.bytes)
         abort();
@@ -131,14 +122,16 @@ static void queue(int to, const uint8_t *bytes, size_t len, uint16_t segment, ui
     push(item);
 }
 
-static void take(int from)
-{
+static void take(int from) {
     static uint8_t buffer[65536];
     _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(int))];
     struct sockaddr_in name;
     struct iovec part = {buffer, sizeof buffer};
     for (int i = 0; i < 64; i++) {
-        struct msghdr msg = {.msg_name = &name, .msg_namelen = sizeof name, .msg_iov = &part, .msg_iovlen = 1,
+        struct msghdr msg = {.msg_name = &name,
+                             .msg_namelen = sizeof name,
+                             .msg_iov = &part,
+                             .msg_iovlen = 1,
                              .msg_control = control,
                              .msg_controllen = sizeof control};
         ssize_t len = recvmsg(sockets[from], &msg, MSG_DONTWAIT);
@@ -175,8 +168,7 @@ static void take(int from)
     }
 }
 
-static void put(const struct item *item)
-{
+static void put(const struct item *item) {
     struct sockaddr_in *to = item->to == CLIENT ? &client : &target;
     struct iovec part = {item->bytes, item->len};
     _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(uint16_t))] = {0};
@@ -196,16 +188,14 @@ static void put(const struct item *item)
         lost++;
 }
 
-static void on_signal(int number)
-{
+static void on_signal(int number) {
     if (number == SIGUSR1)
         rebind = 1;
     else
         quit = 1;
 }
 
-static unsigned *fault(const char *name)
-{
+static unsigned *fault(const char *name) {
     if (!strcmp(name, "loss"))
         return &loss;
     if (!strcmp(name, "copy"))
@@ -213,12 +203,12 @@ static unsigned *fault(const char *name)
     return !strcmp(name, "reorder") ? &reorder : &corrupt;
 }
 
-static void configure(int argc, char **argv)
-{
+static void configure(int argc, char **argv) {
     char host[64];
     const char *colon = argc > 2 ? strchr(argv[2], ':') : NULL;
     if (!colon || (size_t)(colon - argv[2]) >= sizeof host) {
-        fprintf(stderr, "relay PORT TARGET_IP:PORT [delay MS] [loss P] [copy P] [reorder P] [corrupt P] [seed N]\n");
+        fprintf(stderr,
+                "relay PORT TARGET_IP:PORT [delay MS] [loss P] [copy P] [reorder P] [corrupt P] [seed N]\n");
         exit(2);
     }
     memcpy(host, argv[2], (size_t)(colon - argv[2]));
@@ -237,8 +227,7 @@ static void configure(int argc, char **argv)
     }
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     struct sigaction action = {.sa_handler = on_signal};
     configure(argc, argv);
     sigaction(SIGTERM, &action, NULL);
@@ -266,7 +255,7 @@ int main(int argc, char **argv)
         }
     }
     printf("passed %llu lost %llu copied %llu reordered %llu corrupted %llu\n", (unsigned long long)passed,
-           (unsigned long long)lost,
-           (unsigned long long)copied, (unsigned long long)reordered, (unsigned long long)corrupted);
+           (unsigned long long)lost, (unsigned long long)copied, (unsigned long long)reordered,
+           (unsigned long long)corrupted);
     return 0;
 }

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* A server and a client over the kernel's TCP that check every byte.
- *
- *   traffic serve IP PORT
- *   traffic get IP PORT UP DOWN [count N] [at-once K] [slow MS] [unix PATH] [raw 1]   streams of UP and DOWN bytes at once
- *   traffic echo IP PORT COUNT                                                  latency of one byte, microseconds
- *   traffic refused IP PORT                                                     0 when the connection is refused or reset
- *
- * raw: bytes are neither made nor checked, for measuring. A question is 16 bytes (bytes up, bytes down), then the stream;
- * the answer is the stream down and 8 bytes of hash of the stream up, sent after the question's end. Prints
- * "ok CONNECTIONS SECONDS MBIT" or what was wrong. Ends by itself after 120 s. */
+/* A server and a client over the kernel's TCP that check every byte. traffic serve IP PORT traffic get IP
+ * PORT UP DOWN [count N] [at-once K] [slow MS] [unix PATH] [raw 1] streams of UP and DOWN bytes at once
+ * traffic echo IP PORT COUNT latency of one byte, microseconds traffic refused IP PORT 0 when the connection
+ * is refused or reset raw: bytes are neither made nor checked, for measuring. A question is 16 bytes (bytes
+ * up, bytes down), then the stream; the answer is the stream down and 8 bytes of hash of the stream up, sent
+ * after the question's end. Prints "ok CONNECTIONS SECONDS MBIT" or what was wrong. Ends by itself after 120
+ * s. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -35,28 +32,25 @@ struct stream {
     uint64_t size, done, hash;
 };
 
-static double now(void)
-{
+static double now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static void fail(const char *what)
-{
+static void fail(const char *what) {
     printf("failed: %s: %s\n", what, strerror(errno));
     exit(1);
 }
 
-/* The byte at position `at` of every stream, cheap to make and without a period that a segment could match. */
-static void fill(uint8_t *out, size_t len, uint64_t at)
-{
+/* The byte at position `at` of every stream, cheap to make and without a period that a segment could
+ * match. */
+static void fill(uint8_t *out, size_t len, uint64_t at) {
     for (size_t i = 0; i < len; i++)
         out[i] = (uint8_t)((at + i) * 131 ^ (at + i) >> 11);
 }
 
-static void hash(struct stream *s, const uint8_t *bytes, size_t len)
-{
+static void hash(struct stream *s, const uint8_t *bytes, size_t len) {
     uint64_t h = s->hash, word;
     for (size_t i = 0; i < len && !raw; i++) { /* eight bytes by position, so that pieces do not matter */
         word = bytes[i];
@@ -66,8 +60,7 @@ static void hash(struct stream *s, const uint8_t *bytes, size_t len)
     s->done += len;
 }
 
-static uint64_t expected(uint64_t size)
-{
+static uint64_t expected(uint64_t size) {
     static uint8_t buffer[BUFFER];
     struct stream s = {.size = size};
     while (s.done < size && !raw) {
@@ -78,8 +71,7 @@ static uint64_t expected(uint64_t size)
     return s.hash;
 }
 
-static bool send_piece(int fd, struct stream *out)
-{
+static bool send_piece(int fd, struct stream *out) {
     static uint8_t buffer[BUFFER];
     size_t len = out->size - out->done < BUFFER ? (size_t)(out->size - out->done) : BUFFER;
     if (!raw)
@@ -90,8 +82,7 @@ static bool send_piece(int fd, struct stream *out)
     return put > 0 || errno == EAGAIN;
 }
 
-static bool read_exactly(int fd, void *to, size_t len)
-{
+static bool read_exactly(int fd, void *to, size_t len) {
     for (size_t done = 0; done < len;) {
         ssize_t got = read(fd, (uint8_t *)to + done, len - done);
         if (got <= 0)
@@ -102,8 +93,7 @@ static bool read_exactly(int fd, void *to, size_t len)
 }
 
 /* Sends `out`, ends its half, reads `in` (a stream of known size). False when the connection breaks. */
-static bool exchange(int fd, struct stream *out, struct stream *in, bool end, int slow)
-{
+static bool exchange(int fd, struct stream *out, struct stream *in, bool end, int slow) {
     static uint8_t buffer[BUFFER];
     bool ended = false;
     while (out->done < out->size || in->done < in->size || (end && !ended)) {
@@ -111,7 +101,8 @@ static bool exchange(int fd, struct stream *out, struct stream *in, bool end, in
             shutdown(fd, SHUT_WR);
             ended = true;
         }
-        struct pollfd p = {fd, (short)((out->done < out->size ? POLLOUT : 0) | (in->done < in->size ? POLLIN : 0)), 0};
+        struct pollfd p = {
+            fd, (short)((out->done < out->size ? POLLOUT : 0) | (in->done < in->size ? POLLIN : 0)), 0};
         if (!p.events)
             break;
         if (poll(&p, 1, -1) < 0)
@@ -131,8 +122,7 @@ static bool exchange(int fd, struct stream *out, struct stream *in, bool end, in
     return true;
 }
 
-static void answer(int fd)
-{
+static void answer(int fd) {
     uint64_t head[2];
     uint8_t byte, rest[64];
     if (!read_exactly(fd, head, sizeof head))
@@ -152,16 +142,14 @@ static void answer(int fd)
     exit(0);
 }
 
-static struct sockaddr_in address(const char *ip, const char *port)
-{
+static struct sockaddr_in address(const char *ip, const char *port) {
     struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
     if (inet_pton(AF_INET, ip, &name.sin_addr) != 1)
         exit(2);
     return name;
 }
 
-static void serve(char **argv)
-{
+static void serve(char **argv) {
     struct sockaddr_in name = address(argv[2], argv[3]);
     int on = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
     signal(SIGCHLD, SIG_IGN);
@@ -191,8 +179,7 @@ struct job {
     int slow;
 };
 
-static int dial(const struct job *job)
-{
+static int dial(const struct job *job) {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     int on = 1, fd = socket(job->path ? AF_UNIX : AF_INET, SOCK_STREAM, 0);
     if (job->path)
@@ -205,9 +192,9 @@ static int dial(const struct job *job)
     return fd;
 }
 
-static void run_job(const struct job *job)
-{
-    uint64_t up = expected(job->up), down = expected(job->down), head[2] = {job->up, job->down | (raw ? RAW : 0)}, said;
+static void run_job(const struct job *job) {
+    uint64_t up = expected(job->up), down = expected(job->down),
+             head[2] = {job->up, job->down | (raw ? RAW : 0)}, said;
     uint8_t rest;
     for (unsigned i = 0; i < job->count; i++) {
         int fd = dial(job);
@@ -216,7 +203,8 @@ static void run_job(const struct job *job)
             fail("send");
         if (!exchange(fd, &out, &in, true, job->slow))
             fail("exchange");
-        if (in.hash != down || !read_exactly(fd, &said, sizeof said) || said != up || read(fd, &rest, 1) != 0) {
+        if (in.hash != down || !read_exactly(fd, &said, sizeof said) || said != up ||
+            read(fd, &rest, 1) != 0) {
             printf("failed: connection %u: bytes differ\n", i);
             exit(1);
         }
@@ -224,9 +212,10 @@ static void run_job(const struct job *job)
     }
 }
 
-static int get(int argc, char **argv)
-{
-    struct job job = {.to = address(argv[2], argv[3]), .up = strtoull(argv[4], NULL, 10), .down = strtoull(argv[5], NULL, 10),
+static int get(int argc, char **argv) {
+    struct job job = {.to = address(argv[2], argv[3]),
+                      .up = strtoull(argv[4], NULL, 10),
+                      .down = strtoull(argv[5], NULL, 10),
                       .count = 1,
                       .at_once = 1};
     for (int i = 6; i + 1 < argc; i += 2) {
@@ -263,14 +252,12 @@ static int get(int argc, char **argv)
     return failed > 0;
 }
 
-static int compare(const void *a, const void *b)
-{
+static int compare(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
-static int echo(char **argv)
-{
+static int echo(char **argv) {
     struct job job = {.to = address(argv[2], argv[3])};
     int count = atoi(argv[4]), fd = dial(&job);
     uint64_t head[2] = {UINT64_MAX, 0};
@@ -290,8 +277,7 @@ static int echo(char **argv)
     return 0;
 }
 
-static int refused(char **argv)
-{
+static int refused(char **argv) {
     struct sockaddr_in to = address(argv[2], argv[3]);
     char byte;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -301,8 +287,7 @@ static int refused(char **argv)
     return !good;
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     if (argc >= 4 && !strcmp(argv[1], "serve"))
         serve(argv);
     alarm(120);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* One tunnel end as a program, for the interoperation tests and the bench.
- * tunnel_end --key FILE --peer BASE64 [--psk FILE] --local A.B.C.D --remote A.B.C.D [--endpoint IP:PORT] [--listen PORT]
- *            [--keepalive N] [--forward PORT:REMOTE] [--forward-unix PATH:REMOTE] [--expose PORT:LOCAL] [--echo PORT]
- * Prints "ready PORT". Commands on stdin: "status", "endpoint IP:PORT", "quit". */
+/* One tunnel end as a program, for the interoperation tests and the bench. tunnel_end --key FILE --peer
+ * BASE64 [--psk FILE] --local A.B.C.D --remote A.B.C.D [--endpoint IP:PORT] [--listen PORT] [--keepalive N]
+ * [--forward PORT:REMOTE] [--forward-unix PATH:REMOTE] [--expose PORT:LOCAL] [--echo PORT] Prints "ready
+ * PORT". Commands on stdin: "status", "endpoint IP:PORT", "quit". */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -21,21 +21,19 @@
 static struct tunnel *tunnel;
 static bool quit;
 
-static void die(const char *what)
-{
+static void die(const char *what) {
     fprintf(stderr, "tunnel_end: %s\n", what);
     exit(1);
 }
 
-static void decode_key(uint8_t out[32], const char *text)
-{
+static void decode_key(uint8_t out[32], const char *text) {
     size_t len;
-    if (sodium_base642bin(out, 32, text, strlen(text), " \n", &len, NULL, sodium_base64_VARIANT_ORIGINAL) || len != 32)
+    if (sodium_base642bin(out, 32, text, strlen(text), " \n", &len, NULL, sodium_base64_VARIANT_ORIGINAL) ||
+        len != 32)
         die("not a key");
 }
 
-static void read_key(uint8_t out[32], const char *path)
-{
+static void read_key(uint8_t out[32], const char *path) {
     char text[128];
     FILE *file = fopen(path, "r");
     if (!file || !fgets(text, sizeof text, file))
@@ -44,16 +42,14 @@ static void read_key(uint8_t out[32], const char *path)
     decode_key(out, text);
 }
 
-static uint32_t inner(const char *text)
-{
+static uint32_t inner(const char *text) {
     struct in_addr address;
     if (inet_pton(AF_INET, text, &address) != 1)
         die(text);
     return ntohl(address.s_addr);
 }
 
-static struct wg_address outer(const char *text)
-{
+static struct wg_address outer(const char *text) {
     struct wg_address out = {.ip_len = 4};
     char host[64];
     const char *colon = strrchr(text, ':');
@@ -67,30 +63,29 @@ static struct wg_address outer(const char *text)
     return out;
 }
 
-static int listen_tcp(uint16_t port)
-{
+static int listen_tcp(uint16_t port) {
     struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons(port)};
     int on = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
     name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&name, sizeof name) || listen(fd, 1024) || fcntl(fd, F_SETFL, O_NONBLOCK))
+    if (fd < 0 || bind(fd, (struct sockaddr *)&name, sizeof name) || listen(fd, 1024) ||
+        fcntl(fd, F_SETFL, O_NONBLOCK))
         die("cannot listen");
     return fd;
 }
 
-static int listen_unix(const char *path)
-{
+static int listen_unix(const char *path) {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     snprintf(name.sun_path, sizeof name.sun_path, "%s", path);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&name, sizeof name) || listen(fd, 64) || fcntl(fd, F_SETFL, O_NONBLOCK))
+    if (fd < 0 || bind(fd, (struct sockaddr *)&name, sizeof name) || listen(fd, 64) ||
+        fcntl(fd, F_SETFL, O_NONBLOCK))
         die("cannot listen");
     return fd;
 }
 
 /* An echo inside the process, for tunnel_serve. */
-static void echo_more(struct flow *flow, void *arg)
-{
+static void echo_more(struct flow *flow, void *arg) {
     const uint8_t *data;
     bool end;
     size_t len, put;
@@ -105,40 +100,38 @@ static void echo_more(struct flow *flow, void *arg)
         flow_shutdown(flow, loop_now());
 }
 
-static void echo_closed(struct flow *flow, void *arg, int error)
-{
+static void echo_closed(struct flow *flow, void *arg, int error) {
     (void)flow, (void)arg, (void)error;
 }
 
 static const struct flow_events echo_events = {NULL, echo_more, echo_more, echo_closed};
 
-static void echo_accept(void *ctx, struct flow *flow, uint16_t port)
-{
+static void echo_accept(void *ctx, struct flow *flow, uint16_t port) {
     (void)ctx, (void)port;
     flow_accept(flow, &echo_events, NULL, loop_now());
 }
 
-static void print_status(void)
-{
+static void print_status(void) {
     struct tunnel_status s;
     tunnel_get_status(tunnel, &s);
     const struct wg_address *to = &s.wg.endpoint;
-    printf("status established=%d rx=%llu tx=%llu dropped=%llu flows=%zu last_data=%d endpoint=%u.%u.%u.%u:%u", s.wg.established,
-           (unsigned long long)s.wg.rx_bytes, (unsigned long long)s.wg.tx_bytes, (unsigned long long)s.wg.rx_dropped, s.flows,
-           s.last_data > 0, to->ip[0], to->ip[1], to->ip[2], to->ip[3], to->port);
-    printf(" out=%llu again=%llu timeouts=%llu probes=%llu undone=%llu\n", (unsigned long long)s.stack.segments_out,
-           (unsigned long long)s.stack.retransmits, (unsigned long long)s.stack.timeouts, (unsigned long long)s.stack.probes,
+    printf(
+        "status established=%d rx=%llu tx=%llu dropped=%llu flows=%zu last_data=%d endpoint=%u.%u.%u.%u:%u",
+        s.wg.established, (unsigned long long)s.wg.rx_bytes, (unsigned long long)s.wg.tx_bytes,
+        (unsigned long long)s.wg.rx_dropped, s.flows, s.last_data > 0, to->ip[0], to->ip[1], to->ip[2],
+        to->ip[3], to->port);
+    printf(" out=%llu again=%llu timeouts=%llu probes=%llu undone=%llu\n",
+           (unsigned long long)s.stack.segments_out, (unsigned long long)s.stack.retransmits,
+           (unsigned long long)s.stack.timeouts, (unsigned long long)s.stack.probes,
            (unsigned long long)s.stack.undone);
 }
 
-static void move_endpoint(const char *text)
-{
+static void move_endpoint(const char *text) {
     struct wg_address to = outer(text);
     tunnel_set_endpoint(tunnel, &to);
 }
 
-static void on_command(void *arg, unsigned ready)
-{
+static void on_command(void *arg, unsigned ready) {
     static char line[256];
     static size_t len;
     struct loop_watch **watch = arg;
@@ -164,14 +157,12 @@ static void on_command(void *arg, unsigned ready)
     fflush(stdout);
 }
 
-static void on_signal(int number)
-{
+static void on_signal(int number) {
     (void)number;
     quit = true;
 }
 
-static bool configure(struct tunnel_config *config, const char *option, const char *value)
-{
+static bool configure(struct tunnel_config *config, const char *option, const char *value) {
     if (!strcmp(option, "--key"))
         read_key(config->private_key, value);
     else if (!strcmp(option, "--peer"))
@@ -193,8 +184,7 @@ static bool configure(struct tunnel_config *config, const char *option, const ch
     return true;
 }
 
-static void use(const char *option, char *value)
-{
+static void use(const char *option, char *value) {
     char *colon = strrchr(value, ':');
     uint16_t second = (uint16_t)(colon ? atoi(colon + 1) : 0), first = (uint16_t)atoi(value);
     bool good = true;
@@ -212,8 +202,7 @@ static void use(const char *option, char *value)
         die(option);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     struct tunnel_config config = {0};
     struct tunnel_status status;
     struct loop_watch *commands;

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A WireGuard end without an interface, to be tried against foreign ones: echoes through the tunnel to the peer, and answers the
- * peer's.
- *
- *   wg_ping PRIVATE PEER_PUBLIC PSK OWN_INNER PEER_INNER PORT ENDPOINT_IP ENDPOINT_PORT COUNT SIZE SECONDS
- *
- * Keys in 64 hex digits; ENDPOINT_IP "-" waits for the peer to call. Ends with 0 when COUNT echoes came back, with 1 after
- * SECONDS. */
+/* A WireGuard end without an interface, to be tried against foreign ones: echoes through the tunnel to the
+ * peer, and answers the peer's. wg_ping PRIVATE PEER_PUBLIC PSK OWN_INNER PEER_INNER PORT ENDPOINT_IP
+ * ENDPOINT_PORT COUNT SIZE SECONDS Keys in 64 hex digits; ENDPOINT_IP "-" waits for the peer to call. Ends
+ * with 0 when COUNT echoes came back, with 1 after SECONDS. */
 #include <arpa/inet.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -29,8 +26,7 @@ struct end {
     unsigned wanted, sent, back, answered;
 };
 
-static unsigned sum(const uint8_t *p, size_t len)
-{
+static unsigned sum(const uint8_t *p, size_t len) {
     unsigned long s = 0;
     for (size_t i = 0; i < len; i++)
         s += i % 2 ? p[i] : (unsigned)p[i] << 8;
@@ -39,14 +35,12 @@ static unsigned sum(const uint8_t *p, size_t len)
     return ~(unsigned)s & 0xffff;
 }
 
-static void put16(uint8_t *p, unsigned v)
-{
+static void put16(uint8_t *p, unsigned v) {
     p[0] = (uint8_t)(v >> 8);
     p[1] = (uint8_t)v;
 }
 
-static void send_echo(struct end *end, uint8_t type, const uint8_t *body, size_t len)
-{
+static void send_echo(struct end *end, uint8_t type, const uint8_t *body, size_t len) {
     uint8_t p[WG_MTU] = {0x45};
     put16(p + 2, (unsigned)(20 + len));
     p[8] = 64;
@@ -63,8 +57,7 @@ static void send_echo(struct end *end, uint8_t type, const uint8_t *body, size_t
     wg_send(end->wg, p, 20 + len, loop_now());
 }
 
-static void deliver(void *ctx, const uint8_t *packet, size_t len)
-{
+static void deliver(void *ctx, const uint8_t *packet, size_t len) {
     struct end *end = ctx;
     size_t head = (size_t)(packet[0] & 15) * 4;
     if (packet[9] != 1 || len < head + 8)
@@ -77,19 +70,16 @@ static void deliver(void *ctx, const uint8_t *packet, size_t len)
     }
 }
 
-static void transmit(void *ctx, const struct wg_address *to, const uint8_t *datagram, size_t len)
-{
+static void transmit(void *ctx, const struct wg_address *to, const uint8_t *datagram, size_t len) {
     carrier_send(((struct end *)ctx)->carrier, to, datagram, len);
 }
 
-static void random_bytes(void *ctx, uint8_t *out, size_t len)
-{
+static void random_bytes(void *ctx, uint8_t *out, size_t len) {
     (void)ctx;
     randombytes_buf(out, len);
 }
 
-static void wall(void *ctx, uint64_t *seconds, uint32_t *nanoseconds)
-{
+static void wall(void *ctx, uint64_t *seconds, uint32_t *nanoseconds) {
     struct timespec now;
     (void)ctx;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -97,21 +87,18 @@ static void wall(void *ctx, uint64_t *seconds, uint32_t *nanoseconds)
     *nanoseconds = (uint32_t)now.tv_nsec;
 }
 
-static void settle(void *arg)
-{
+static void settle(void *arg) {
     struct end *end = arg;
     uint64_t next = wg_tick(end->wg, loop_now());
     loop_timer_set(end->wg_timer, next == UINT64_MAX ? 0 : next);
     carrier_flush(end->carrier);
 }
 
-static void receive(void *ctx, const struct wg_address *from, const uint8_t *datagram, size_t len)
-{
+static void receive(void *ctx, const struct wg_address *from, const uint8_t *datagram, size_t len) {
     wg_receive(((struct end *)ctx)->wg, from, datagram, len, loop_now());
 }
 
-static void ping(void *arg)
-{
+static void ping(void *arg) {
     struct end *end = arg;
     uint8_t body[WG_MTU] = {8};
     put16(body + 6, ++end->sent);
@@ -120,16 +107,14 @@ static void ping(void *arg)
     settle(end);
 }
 
-static uint32_t inner(const char *text)
-{
+static uint32_t inner(const char *text) {
     struct in_addr a;
     if (inet_pton(AF_INET, text, &a) != 1)
         exit(2);
     return ntohl(a.s_addr);
 }
 
-static void endpoint(struct wg_address *out, const char *ip, const char *port)
-{
+static void endpoint(struct wg_address *out, const char *ip, const char *port) {
     out->port = (uint16_t)atoi(port);
     if (inet_pton(AF_INET, ip, out->ip) == 1)
         out->ip_len = 4;
@@ -137,17 +122,19 @@ static void endpoint(struct wg_address *out, const char *ip, const char *port)
         out->ip_len = 16;
 }
 
-static void key(uint8_t out[32], const char *hex)
-{
+static void key(uint8_t out[32], const char *hex) {
     size_t n;
     if (sodium_hex2bin(out, 32, hex, strlen(hex), NULL, &n, NULL) != 0 || n != 32)
         exit(2);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     struct end end = {.loop = loop_new()};
-    struct wg_config config = {.ctx = &end, .transmit = transmit, .deliver = deliver, .random = random_bytes, .wall = wall,
+    struct wg_config config = {.ctx = &end,
+                               .transmit = transmit,
+                               .deliver = deliver,
+                               .random = random_bytes,
+                               .wall = wall,
                                .keepalive = 25};
     if (argc != 12 || !end.loop)
         return 2;
@@ -177,9 +164,9 @@ int main(int argc, char **argv)
         loop_once(end.loop, (int64_t)(SECOND / 10));
     struct wg_status s;
     wg_get_status(end.wg, &s, loop_now());
-    printf("sent %u back %u answered %u established %d rx %llu tx %llu dropped %llu\n", end.sent, end.back, end.answered,
-           s.established,
-           (unsigned long long)s.rx_bytes, (unsigned long long)s.tx_bytes, (unsigned long long)s.rx_dropped);
+    printf("sent %u back %u answered %u established %d rx %llu tx %llu dropped %llu\n", end.sent, end.back,
+           end.answered, s.established, (unsigned long long)s.rx_bytes, (unsigned long long)s.tx_bytes,
+           (unsigned long long)s.rx_dropped);
     carrier_close(end.carrier);
     wg_free(end.wg);
     loop_timer_free(end.wg_timer);

@@ -8,23 +8,20 @@
 static lua_State *L;
 
 /* Runs Lua with `host` and the far end's port and key; the case is good when it returns true. */
-static void lua_case(const char *name, const char *code)
-{
+static void lua_case(const char *name, const char *code) {
     bool good = luaL_dostring(L, code) == LUA_OK && lua_toboolean(L, -1);
     report(good, name, "%s", lua_tostring(L, -1) ? lua_tostring(L, -1) : "false");
     lua_settop(L, 0);
 }
 
-static void open_library(const char *name, lua_CFunction open)
-{
+static void open_library(const char *name, lua_CFunction open) {
     lua_getglobal(L, "host");
     luaL_requiref(L, name, open, 0);
     lua_setfield(L, -2, name);
     lua_pop(L, 1);
 }
 
-static void push_far(struct tunnel *far, const uint8_t far_key[32], const uint8_t near_key[32])
-{
+static void push_far(struct tunnel *far, const uint8_t far_key[32], const uint8_t near_key[32]) {
     uint8_t public[32];
     char text[64];
     crypto_scalarmult_base(public, far_key);
@@ -52,34 +49,45 @@ static const char *const prelude =
     "end\n"
     "return true";
 
-static void refusals(void)
-{
-    lua_case("a peer that is no key", "return refuses('invalid', host.tunnel.open(options { peer = 'short' }))");
-    lua_case("a preshared key that is none", "return refuses('invalid', host.tunnel.open(options { psk = 'abc' }))");
-    lua_case("a public key of small order",
-             "return refuses('invalid', host.tunnel.open(options { peer = 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=' }))");
+static void refusals(void) {
+    lua_case("a peer that is no key",
+             "return refuses('invalid', host.tunnel.open(options { peer = 'short' }))");
+    lua_case("a preshared key that is none",
+             "return refuses('invalid', host.tunnel.open(options { psk = 'abc' }))");
+    lua_case(
+        "a public key of small order",
+        "return refuses('invalid', host.tunnel.open(options { peer = "
+        "'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=' }))");
     lua_case("an endpoint that is a name",
              "return refuses('resolve', host.tunnel.open(options { endpoint_host = 'example.org' }))");
-    lua_case("a port that is taken", "return refuses('busy', host.tunnel.open(options { listen_port = far_port }))");
+    lua_case("a port that is taken",
+             "return refuses('busy', host.tunnel.open(options { listen_port = far_port }))");
     lua_case("no key", "return raises('continueplz', host.tunnel.open, options { key = false })");
-    lua_case("an unknown carrier", "return raises('pigeon', host.tunnel.open, options { carrier = 'pigeon' })");
-    lua_case("a port out of range", "return raises('endpoint_port', host.tunnel.open, options { endpoint_port = 70000 })");
+    lua_case("an unknown carrier",
+             "return raises('pigeon', host.tunnel.open, options { carrier = 'pigeon' })");
+    lua_case("a port out of range",
+             "return raises('endpoint_port', host.tunnel.open, options { endpoint_port = 70000 })");
     lua_case("no table", "return raises('table expected', host.tunnel.open)");
 }
 
-static void forwarding(struct rig *rig)
-{
+static void forwarding(struct rig *rig) {
     lua_case("open", "tunnel = assert(host.tunnel.open(options())) return true");
-    lua_case("status before a handshake",
-             "local s = tunnel:status() return s.handshake_age == nil and s.rx == 0 and s.connections == 0 and s.carrier == 'udp'"
-             " and s.endpoint == '127.0.0.1:' .. far_port");
-    lua_case("forward needs the remote port", "return raises('remote_port', tunnel.forward, tunnel, { port = 0 })");
+    lua_case(
+        "status before a handshake",
+        "local s = tunnel:status() return s.handshake_age == nil and s.rx == 0 and s.connections == 0 and "
+        "s.carrier == 'udp'"
+        " and s.endpoint == '127.0.0.1:' .. far_port");
+    lua_case("forward needs the remote port",
+             "return raises('remote_port', tunnel.forward, tunnel, { port = 0 })");
     lua_case("forward only from loopback",
              "return refuses('insecure', tunnel:forward { host = '0.0.0.0', port = 0, remote_port = 5000 })");
-    lua_case("forward to a directory that is missing",
-             "return refuses('missing', tunnel:forward { unix = '/nonexistent/dir/sock', remote_port = 5000 })");
-    lua_case("forward", "ok, port = tunnel:forward { port = 0, remote_port = 5000 } return ok == true and port > 0");
-    lua_case("the same port again", "return refuses('busy', tunnel:forward { port = port, remote_port = 5000 })");
+    lua_case(
+        "forward to a directory that is missing",
+        "return refuses('missing', tunnel:forward { unix = '/nonexistent/dir/sock', remote_port = 5000 })");
+    lua_case("forward",
+             "ok, port = tunnel:forward { port = 0, remote_port = 5000 } return ok == true and port > 0");
+    lua_case("the same port again",
+             "return refuses('busy', tunnel:forward { port = port, remote_port = 5000 })");
     lua_getglobal(L, "port");
     uint16_t port = (uint16_t)lua_tointeger(L, -1);
     lua_settop(L, 0);
@@ -89,10 +97,11 @@ static void forwarding(struct rig *rig)
     actor_start(&rig->client[0], dial(port));
     WAIT_FOR(rig->accepted);
     run_both(&rig->client[0], &rig->served[0]);
-    report(rig->client[0].hash == expected(11, 300000) && rig->served[0].hash == expected(12, 200000), "bytes go both ways",
-           "%llu and %llu",
-           (unsigned long long)rig->client[0].received, (unsigned long long)rig->served[0].received);
-    lua_case("status after it", "local s = tunnel:status() return s.handshake_age < 60 and s.rx > 300000 and s.tx > 200000");
+    report(rig->client[0].hash == expected(11, 300000) && rig->served[0].hash == expected(12, 200000),
+           "bytes go both ways", "%llu and %llu", (unsigned long long)rig->client[0].received,
+           (unsigned long long)rig->served[0].received);
+    lua_case("status after it",
+             "local s = tunnel:status() return s.handshake_age < 60 and s.rx > 300000 and s.tx > 200000");
     lua_case("a unix path, and a stale one",
              "local path = '/tmp/cplz-host-' .. far_port .. '.sock'\n"
              "local s = assert(host.net.listen { unix = path }) s:close()\n"
@@ -100,22 +109,30 @@ static void forwarding(struct rig *rig)
              "local mode = host.state.stat(path).mode & 511\n"
              "os.remove(path)\n"
              "return good == true and mode == 384 or error(tostring(mode))");
-    lua_case("endpoint",
-             "return tunnel:endpoint('127.0.0.1', far_port) == true and tunnel:status().endpoint == '127.0.0.1:' .. far_port");
+    lua_case(
+        "endpoint",
+        "return tunnel:endpoint('127.0.0.1', far_port) == true and tunnel:status().endpoint == "
+        "'127.0.0.1:' .. far_port");
     lua_case("an endpoint that is a name", "return refuses('resolve', tunnel:endpoint('example.org', 1))");
-    lua_case("what this computer does not send is told",
-             "local none = tunnel:status().unsent\n"
-             "local t <close> = assert(host.tunnel.open(options { endpoint_host = '255.255.255.255' }))\n"
-             "return none == nil and t:status().unsent == 'Permission denied' or error(tostring(t:status().unsent))");
-    lua_case("stamps begin beyond what is asked for",
-             "local t <close> = assert(host.tunnel.open(options { stamp_after = 4e9 })) return t:status().stamp == 4000000001");
-    lua_case("a time before all times", "return raises('stamp_after', host.tunnel.open, options { stamp_after = -1 })");
-    lua_case("an IPv6 endpoint", "tunnel:endpoint('2001:db8::1', 5) return tunnel:status().endpoint == '[2001:db8::1]:5'");
+    lua_case(
+        "what this computer does not send is told",
+        "local none = tunnel:status().unsent\n"
+        "local t <close> = assert(host.tunnel.open(options { endpoint_host = '255.255.255.255' }))\n"
+        "return none == nil and t:status().unsent == 'Permission denied' or "
+        "error(tostring(t:status().unsent))");
+    lua_case(
+        "stamps begin beyond what is asked for",
+        "local t <close> = assert(host.tunnel.open(options { stamp_after = 4e9 })) return "
+        "t:status().stamp == 4000000001");
+    lua_case("a time before all times",
+             "return raises('stamp_after', host.tunnel.open, options { stamp_after = -1 })");
+    lua_case("an IPv6 endpoint",
+             "tunnel:endpoint('2001:db8::1', 5) return tunnel:status().endpoint == '[2001:db8::1]:5'");
 }
 
-static void closing_handle(void)
-{
-    lua_case("close twice, then use", "tunnel:close() tunnel:close() return raises('closed', tunnel.status, tunnel)");
+static void closing_handle(void) {
+    lua_case("close twice, then use",
+             "tunnel:close() tunnel:close() return raises('closed', tunnel.status, tunnel)");
     lua_case("an open tunnel is collected",
              "tunnel = assert(host.tunnel.open(options())) tunnel = nil collectgarbage() return true");
     lua_case("and closed at the end of its block",
@@ -123,8 +140,7 @@ static void closing_handle(void)
              "return raises('closed', kept.status, kept)");
 }
 
-int main(void)
-{
+int main(void) {
     static struct rig rig;
     L = luaL_newstate();
     loop = host_loop();

@@ -26,7 +26,8 @@ static struct handle *check_handle(lua_State *L) {
     return handle;
 }
 
-static lua_Integer need_port(lua_State *L, int table, const char *field, lua_Integer least, lua_Number fallback) {
+static lua_Integer need_port(lua_State *L, int table, const char *field, lua_Integer least,
+                             lua_Number fallback) {
     lua_Number port = host_opt_number(L, table, field, fallback);
     if (!(port >= (lua_Number)least && port <= 65535) || port != (lua_Number)(lua_Integer)port)
         luaL_error(L, "field '%s': must be an integer from %d to 65535", field, (int)least);
@@ -74,9 +75,11 @@ static int read_config(lua_State *L, struct tunnel_config *config) {
         return luaL_error(L, "field 'carrier': '%s' is not known", carrier);
     const char *local = host_opt_string(L, 1, "address", "10.13.37.2");
     const char *remote = host_opt_string(L, 1, "peer_address", "10.13.37.1");
-    if (!parse_inner(&config->local_ip, local) || !parse_inner(&config->peer_ip, remote) || config->local_ip == config->peer_ip)
-        return luaL_error(L, "fields 'address' and 'peer_address': two IPv4 addresses expected, got '%s' and '%s'", local,
-                          remote);
+    if (!parse_inner(&config->local_ip, local) || !parse_inner(&config->peer_ip, remote) ||
+        config->local_ip == config->peer_ip)
+        return luaL_error(
+            L, "fields 'address' and 'peer_address': two IPv4 addresses expected, got '%s' and '%s'", local,
+            remote);
     const char *host = host_need_string(L, 1, "endpoint_host", NULL);
     if (!parse_outer(&config->endpoint, host, need_port(L, 1, "endpoint_port", 1, 0)))
         return host_fail(L, "resolve", "%s is not a numeric address", host);
@@ -90,7 +93,7 @@ static int read_config(lua_State *L, struct tunnel_config *config) {
     return 0;
 }
 
-static int tunnel_host_open(lua_State *L) {
+static int lua_tunnel_open(lua_State *L) {
     struct tunnel_config config = {0};
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
@@ -115,7 +118,7 @@ static int tunnel_host_open(lua_State *L) {
     return host_fail_errno(L, error, "open the tunnel's socket");
 }
 
-static int tunnel_host_close(lua_State *L) {
+static int lua_tunnel_close(lua_State *L) {
     struct handle *handle = luaL_checkudata(L, 1, TUNNEL);
     tunnel_close(handle->tunnel);
     handle->tunnel = NULL;
@@ -141,7 +144,9 @@ static int listen_path(const char *path) {
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     if (fd < 0)
         return -1;
-    int error = fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0 ? net_unix_listen(fd, path) : errno;
+    int error = fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0
+                    ? net_unix_listen(fd, path)
+                    : errno;
     if (!error)
         return fd;
     close(fd);
@@ -150,7 +155,8 @@ static int listen_path(const char *path) {
 }
 
 /* Joins a listener to the tunnel. Returns the number of results. */
-static int start_forward(lua_State *L, struct handle *handle, int fd, uint16_t remote_port, const char *what) {
+static int start_forward(lua_State *L, struct handle *handle, int fd, uint16_t remote_port,
+                         const char *what) {
     struct sockaddr_storage name;
     socklen_t size = sizeof name;
     if (fd < 0)
@@ -167,7 +173,7 @@ static int start_forward(lua_State *L, struct handle *handle, int fd, uint16_t r
     return 2;
 }
 
-static int tunnel_host_forward(lua_State *L) {
+static int lua_tunnel_forward(lua_State *L) {
     struct handle *handle = check_handle(L);
     struct sockaddr_in address = {.sin_family = AF_INET};
     luaL_checktype(L, 2, LUA_TTABLE);
@@ -185,7 +191,7 @@ static int tunnel_host_forward(lua_State *L) {
     return start_forward(L, handle, listen_on(&address), remote, what);
 }
 
-static int tunnel_host_endpoint(lua_State *L) {
+static int lua_tunnel_endpoint(lua_State *L) {
     struct handle *handle = check_handle(L);
     struct wg_address to;
     const char *host = luaL_checkstring(L, 2);
@@ -206,7 +212,7 @@ static void push_endpoint(lua_State *L, const struct wg_address *address) {
         lua_pushfstring(L, "[%s]:%d", inet_ntop(AF_INET6, address->ip, text, sizeof text), address->port);
 }
 
-static int tunnel_host_status(lua_State *L) {
+static int lua_tunnel_status(lua_State *L) {
     struct handle *handle = check_handle(L);
     struct tunnel_status status;
     tunnel_get_status(handle->tunnel, &status);
@@ -235,15 +241,15 @@ static int tunnel_host_status(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-    {"close", tunnel_host_close},
-    {"endpoint", tunnel_host_endpoint},
-    {"forward", tunnel_host_forward},
-    {"status", tunnel_host_status},
+    {"close", lua_tunnel_close},
+    {"endpoint", lua_tunnel_endpoint},
+    {"forward", lua_tunnel_forward},
+    {"status", lua_tunnel_status},
     {NULL, NULL},
 };
 
 static const luaL_Reg functions[] = {
-    {"open", tunnel_host_open},
+    {"open", lua_tunnel_open},
     {NULL, NULL},
 };
 
@@ -251,9 +257,9 @@ int luaopen_host_tunnel(lua_State *L) {
     luaL_newmetatable(L, TUNNEL);
     luaL_newlib(L, methods);
     lua_setfield(L, -2, "__index");
-    lua_pushcfunction(L, tunnel_host_close);
+    lua_pushcfunction(L, lua_tunnel_close);
     lua_setfield(L, -2, "__gc");
-    lua_pushcfunction(L, tunnel_host_close);
+    lua_pushcfunction(L, lua_tunnel_close);
     lua_setfield(L, -2, "__close");
     lua_pop(L, 1);
     luaL_newlib(L, functions);

@@ -105,7 +105,8 @@ static void fire_closed(lua_State *L) {
     }
 }
 
-/* A script that never waits looks at no signal: the third one, or DEAF seconds after the first, ends the process as it is. */
+/* A script that never waits looks at no signal: the third one, or DEAF seconds after the first, ends the
+ * process as it is. */
 static void give_up(int number) {
     static const char text[] = "continueplz: a script does not let go, so the program ends as it is; "
                                "what was rented stays in the journal: continueplz --stop ends it\n";
@@ -172,7 +173,7 @@ static void sort_events(lua_State *L) {
 }
 
 /* loop.wait's body: the table of events at waiting.table is filled. */
-static int wait_events(lua_State *L) {
+static int loop_lua_events(lua_State *L) {
     lua_Number seconds = lua_isnoneornil(L, 1) ? -1 : lua_tonumber(L, 1);
     bool endless = seconds < 0 || seconds > 1e9;
     uint64_t deadline = endless ? 0 : loop_now() + (uint64_t)(seconds * 1e9);
@@ -192,13 +193,13 @@ static int wait_events(lua_State *L) {
     return 1;
 }
 
-static int wait_wait(lua_State *L) {
+static int loop_lua_wait(lua_State *L) {
     lua_Number seconds = luaL_optnumber(L, 1, 0);
     luaL_argcheck(L, seconds >= 0, 1, "seconds must not be negative");
     if (waiting.L)
         return luaL_error(L, "loop.wait called inside itself");
     lua_settop(L, 1);
-    lua_pushcfunction(L, wait_events);
+    lua_pushcfunction(L, loop_lua_events);
     lua_insert(L, 1);
     waiting.L = L;
     int status = lua_pcall(L, 1, 1, 0);
@@ -206,7 +207,7 @@ static int wait_wait(lua_State *L) {
     return status == LUA_OK ? 1 : lua_error(L);
 }
 
-static int wait_watch(lua_State *L) {
+static int loop_lua_watch(lua_State *L) {
     static const char *const names[] = {"read", "write", NULL};
     int fd = net_checkfd(L, 1);
     unsigned interest = luaL_checkoption(L, 2, NULL, names) ? LOOP_WRITE : LOOP_READ;
@@ -227,7 +228,7 @@ static int wait_watch(lua_State *L) {
     return 1;
 }
 
-static int wait_forget(lua_State *L) {
+static int loop_lua_forget(lua_State *L) {
     lua_Integer id = luaL_checkinteger(L, 1);
     for (struct lua_watch **link = &waiting.watches; *link; link = &(*link)->next) {
         if ((*link)->id == id) {
@@ -238,12 +239,12 @@ static int wait_forget(lua_State *L) {
     return 0;
 }
 
-static int wait_monotonic(lua_State *L) {
+static int loop_lua_monotonic(lua_State *L) {
     lua_pushnumber(L, (lua_Number)loop_now() / 1e9);
     return 1;
 }
 
-static int wait_wall(lua_State *L) {
+static int loop_lua_wall(lua_State *L) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)now.tv_nsec / 1e9);
@@ -275,12 +276,8 @@ static void catch_signals(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"forget",    wait_forget},
-    {"monotonic", wait_monotonic},
-    {"wait",      wait_wait},
-    {"wall",      wait_wall},
-    {"watch",     wait_watch},
-    {NULL,        NULL},
+    {"forget", loop_lua_forget}, {"monotonic", loop_lua_monotonic}, {"wait", loop_lua_wait},
+    {"wall", loop_lua_wall},     {"watch", loop_lua_watch},         {NULL, NULL},
 };
 
 int luaopen_host_loop(lua_State *L) {
