@@ -176,7 +176,7 @@ function M.ask(question, on_text)
     fail.raise("usage", "ask needs a question: ask(\"Why is the sky blue?\")")
   end
   local found = M.endpoint()
-  return world.require("engines.ollama").ask(require("home.agent_client").engine(), found.model, question, on_text or function() end)
+  return world.require("engines.ollama").ask(require("home.guest_client").engine(), found.model, question, on_text or function() end)
 end
 
 --- Is money running? → the sentence that commands end with

@@ -17,7 +17,7 @@ local readers = require "config.values"
 local account = require "admin.account"
 local identity = require "home.identity"
 local leftovers = require "admin.leftovers"
-local link = require "home.agent_client"
+local agent_client = require "home.agent_client"
 local setup = require "admin.setup"
 
 local NETWORK_SECONDS = 10
@@ -172,7 +172,7 @@ local function send_datagrams()
 end
 
 local function udp(add, tunnel)
-  if tunnel and tunnel.handshake_age and tunnel.handshake_age < link.SILENT_SECONDS then
+  if tunnel and tunnel.handshake_age and tunnel.handshake_age < agent_client.SILENT_SECONDS then
     return add("udp", "ok", ("proven: the tunnel's last handshake was %s ago"):format(clock.duration(tunnel.handshake_age)))
   end
   local ok, problem = fail.try(send_datagrams)

@@ -6,17 +6,16 @@ local files = require "base.files"
 local world = require "sandbox.world"
 local config = require "config.effective"
 local folder = require "home.folder"
-local journal = require "home.journal"
-local link = require "home.agent_client"
-local past = require "home.past"
+local agent_client = require "home.agent_client"
+local history = require "home.history"
 local sessions = require "home.sessions"
 
 local leftovers = {}
 
 local function open_journal()
-  local ok, book = fail.try(journal.open, config.home())
-  if ok then return book end
-  return nil, fail.message(book)
+  local ok, journal = fail.try(require("home.journal").open, config.home())
+  if ok then return journal end
+  return nil, fail.message(journal)
 end
 
 local function stale_files(add)
@@ -35,9 +34,9 @@ end
 
 --- The agent. → whether one runs, its tunnel's state or nil
 function leftovers.agent(add)
-  local pid = link.pid()
-  local book = open_journal()
-  local current = book and book:current()
+  local pid = agent_client.pid()
+  local journal = open_journal()
+  local current = journal and journal:current()
   if not pid then
     stale_files(add)
     if current then
@@ -47,7 +46,7 @@ function leftovers.agent(add)
     end
     return false
   end
-  local status, why = link.status()
+  local status, why = agent_client.status()
   if not status then
     add("agent", "warning", ("process %d holds its lock and does not answer: %s"):format(pid, why),
       current and "continueplz endpoint replaces it" or "end it: kill " .. pid)
@@ -86,13 +85,13 @@ local function one_record(add, session)
 end
 
 -- The history: whole, and the one that the journal goes on from? → number of its sessions
-local function history_of(add, book)
-  local over, why = past.all(book.home)
+local function history_of(add, journal)
+  local over, why = history.all(journal.home)
   if not over then
     add("records", "problem", "the history cannot be read: " .. why)
     return 0
   end
-  local path, after = files.join(book.home, "history"), book.records[1] and book.records[1].after
+  local path, after = files.join(journal.home, "history"), journal.records[1] and journal.records[1].after
   if #over.damaged > 0 then
     add("records", "problem", ("%s: the checksum of line %s is wrong; something else changed the file"):format(path, table.concat(over.damaged, ", ")),
       "compare with the clouds' consoles")
@@ -104,21 +103,25 @@ end
 
 --- The journal and the sessions that are not over.
 function leftovers.records(add)
-  local book, why = open_journal()
-  if not book then return add("records", "problem", why) end
-  if #book.damaged > 0 then
-    add("records", "problem", ("%s: the checksum of line %s is wrong; something else changed the file"):format(book.path, table.concat(book.damaged, ", ")),
+  local journal, why = open_journal()
+  if not journal then return add("records", "problem", why) end
+  if #journal.damaged > 0 then
+    add("records", "problem",
+      ("%s: the checksum of line %s is wrong; something else changed the file"):format(journal.path, table.concat(journal.damaged, ", ")),
       "compare with the clouds' consoles")
   end
-  local over = history_of(add, book)
-  if not folder.intact(book.home) then
+  local over = history_of(add, journal)
+  if not folder.intact(journal.home) then
     add("records", "warning", "journal and history are not the files that continueplz left (copied, restored, edited or removed)",
       "continueplz status asks the clouds whether anything runs")
   end
-  if book.torn then add("records", "warning", "the journal ends in half a record, as after a crash", "the next command that writes sets it aside") end
-  local shown = book:shown()
+  if journal.torn then add("records", "warning", "the journal ends in half a record, as after a crash", "the next command that writes sets it aside") end
+  local shown = journal:shown()
   for _, session in ipairs(shown) do one_record(add, session) end
-  if #shown == 0 then add("records", "ok", #book:sessions() + over == 0 and "nothing was rented from this folder yet" or "every session is over and closed") end
+  if #shown == 0 then
+    local any = #journal:sessions() + over > 0
+    add("records", "ok", any and "every session is over and closed" or "nothing was rented from this folder yet")
+  end
   return nil
 end
 
@@ -157,10 +160,10 @@ end
 
 --- Machines in the accounts that carry our tokens, against the records. results: of admin.account.
 function leftovers.machines(add, results)
-  local book = open_journal()
+  local journal = open_journal()
   local known = {}
-  local over = past.all(config.home())
-  for _, list in ipairs { over and over.sessions or {}, book and book:sessions() or {} } do
+  local over = history.all(config.home())
+  for _, list in ipairs { over and over.sessions or {}, journal and journal:sessions() or {} } do
     for _, session in ipairs(list) do known[session.token] = session end
   end
   local id = (files.read(files.join(config.home(), "home.id")) or ""):match("^(%x+)%s*$")

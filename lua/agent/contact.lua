@@ -10,7 +10,7 @@ local fail = require "base.fail"
 local files = require "base.files"
 local json = require "base.json"
 local log = require "base.log"
-local pace = require "home.timing"
+local timing = require "home.timing"
 
 local SAVE = 300 -- seconds between two writes of what changes every minute
 local AHEAD, SPARE = 600, 60 -- seconds that the kept stamp is ahead: of the clock, of the last stamp at least
@@ -63,7 +63,7 @@ function methods:heard(guest)
     local ending = guest.state == "ending"
     self.ending_at = ending and (tonumber(guest.ending_age) and now - guest.ending_age or self.ending_at or now) or nil
   end
-  local due = not self.saved_at or now - self.saved_at >= pace.seconds(SAVE)
+  local due = not self.saved_at or now - self.saved_at >= timing.seconds(SAVE)
   if not due and ended == (self.ending_at ~= nil) then return end
   self.saved_at = now
   fail.try(save, self)

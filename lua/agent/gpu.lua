@@ -5,7 +5,7 @@ local fail = require "base.fail"
 local world = require "sandbox.world"
 local alert = require "home.alert"
 local cost = require "home.cost"
-local link = require "home.agent_client"
+local guest_client = require "home.guest_client"
 local model = require "start.model"
 
 local LOOKS = 2 -- in a row, before it is said: a model may be loaded at this moment
@@ -16,7 +16,7 @@ local gpu = {}
 function gpu.problem(session)
   local plan = session.plan or {}
   local engine = world.require_safe("engines." .. (plan.engine or "ollama"))
-  local ok, state = fail.try(engine.check, link.engine_probe(), plan.model, plan.context)
+  local ok, state = fail.try(engine.check, guest_client.engine_probe(), plan.model, plan.context)
   return ok and model.gpu_idle(state, plan.model) or nil
 end
 

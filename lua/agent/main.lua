@@ -13,11 +13,11 @@ local alert = require "home.alert"
 local budget = require "money.budget"
 local contact = require "agent.contact"
 local gpu = require "agent.gpu"
-local journal = require "home.journal"
-local link = require "home.agent_client"
+local agent_client = require "home.agent_client"
+local guest_client = require "home.guest_client"
 local delivery = require "start.bootstrap"
 local memory = require "agent.memory"
-local pace = require "home.timing"
+local timing = require "home.timing"
 local reactions = require "agent.reactions"
 local recover = require "money.recover"
 local sight = require "agent.sight"
@@ -38,16 +38,16 @@ local agent = {}
 
 -- Reads the journal again.
 local function read(self)
-  self.book:refresh()
-  memory.keep(self.kept, self.book)
+  self.journal:refresh()
+  memory.keep(self.kept, self.journal)
 end
 
 -- Brings the tunnel in line with the journal.
 local function follow(self)
   read(self)
-  local session = self.book:current()
+  local session = self.journal:current()
   self.session = session
-  if session and (not self.contact or self.contact.token ~= session.token) then self.contact = contact.of(self.book.home, session) end
+  if session and (not self.contact or self.contact.token ~= session.token) then self.contact = contact.of(self.journal.home, session) end
   if not session or not session.endpoint then
     tunnel.close(self)
   elseif self.tunnel_for ~= session.token then
@@ -64,22 +64,22 @@ local function beat(self)
     return false
   end
   local asked, wall = clock.now(), clock.wall() -- this computer may sleep while the guard answers
-  local ok, problem = fail.try(link.tell, self.tunnel_for, "/heartbeat")
+  local ok, problem = fail.try(guest_client.tell, self.tunnel_for, "/heartbeat")
   if not ok then
     self.heartbeat_problem = fail.message(problem)
     return false
   end
   self.heartbeat_at, self.heartbeat_problem = asked, nil
-  local known, guest = fail.try(link.guard)
+  local known, guest = fail.try(guest_client.guard)
   if known then self.guest, self.guest_at = guest, clock.now() end
   if self.contact.token == self.tunnel_for then self.contact:heard(known and guest or nil) end
-  statefile.heard(self.book.home, wall, function() return self.book:refresh():current() end)
+  statefile.heard(self.journal.home, wall, function() return self.journal:refresh():current() end)
   return true
 end
 
 local function next_beat(self)
   local ok = beat(self)
-  self.bell.take(ok and pace.seconds(HEARTBEAT) or math.min(pace.seconds(HEARTBEAT_SOON), tunnel.PATIENCE))
+  self.bell.take(ok and timing.seconds(HEARTBEAT) or math.min(timing.seconds(HEARTBEAT_SOON), tunnel.PATIENCE))
 end
 
 local end_session
@@ -89,7 +89,7 @@ local function react(self, name, session, more) reactions.react(self, name, sess
 -- Takes home.lock. → true when it is ours; nil when somebody else is at work; false when it cannot be had at all (a disk that takes no
 -- writes), which keeps nobody from ending a machine (DESIGN §1.14)
 local function hold(self)
-  local locked, why, code = self.book:acquire("agent")
+  local locked, why, code = self.journal:acquire("agent")
   if locked then return true end
   if code == "busy" then return nil end
   log.error("the folder cannot be locked; what is to be ended is ended without a record of it", { error = why })
@@ -101,15 +101,15 @@ end
 function end_session(self, session, provider, reason, message)
   local locked, over = hold(self), self.over[session.token]
   if locked == nil or over and not locked then return end
-  local current, outcome, doubt = self.book:session(session.token) or session, nil, nil
+  local current, outcome, doubt = self.journal:session(session.token) or session, nil, nil
   if not current.closed then
     if not over then alert.warn(message, { instance_id = session.id, provider = session.provider }) end
     local ok
-    ok, outcome, doubt = fail.settle(stop.session, self.book, provider, current, reason, silent)
+    ok, outcome, doubt = fail.settle(stop.session, self.journal, provider, current, reason, silent)
     if not ok then log.error("ending the machine failed", { error = fail.message(outcome) }) end
-    self.over[session.token] = ok and outcome ~= "unproven" and self.book.unrecorded and reason or nil
+    self.over[session.token] = ok and outcome ~= "unproven" and self.journal.unrecorded and reason or nil
   end
-  if locked then self.book:release() end
+  if locked then self.journal:release() end
   follow(self)
   if outcome == "unproven" then react(self, "unproven", session, { reason = doubt }) end
 end
@@ -118,9 +118,9 @@ end
 local function follow_endpoint(self, session, provider, instance)
   local inner, known = session.plan.ports, session.endpoint
   local now = inner and known and delivery.of(provider).endpoint(instance, inner)
-  if not now or now.host == known.host and now.port == known.port or not self.book:acquire("agent") then return end
-  self.book:append("moved", session.token, { endpoint = now })
-  self.book:release()
+  if not now or now.host == known.host and now.port == known.port or not self.journal:acquire("agent") then return end
+  self.journal:append("moved", session.token, { endpoint = now })
+  self.journal:release()
   log.warn("the machine is reached elsewhere now", { endpoint = now.host .. ":" .. now.port })
   follow(self) -- tunnel.hurry opens by self.session
   if self.tunnel then self.tunnel:endpoint(now.host, now.port) end
@@ -130,7 +130,7 @@ end
 -- Asks the machine through the tunnel at this moment.
 local function answers(self, session)
   if self.tunnel_for ~= session.token or not self.tunnel or not self.tunnel:status().handshake_age then return false end
-  local ok = fail.try(link.tell, session.token, "/heartbeat")
+  local ok = fail.try(guest_client.tell, session.token, "/heartbeat")
   if ok then self.contact:heard() end
   return ok
 end
@@ -146,14 +146,14 @@ local function look(self, session)
     log.warn("the cloud could not be asked about the machine", { error = self.cloud_problem, instance_id = session.id })
     return sight.failed(self.sight, session, instance)
   end
-  sight.seen(self.sight, self.book, session, provider, instance)
+  sight.seen(self.sight, self.journal, session, provider, instance)
   local over = self.over[session.token]
   if over then return end_session(self, session, provider, over) end
   self.cloud_problem, self.instance, self.seen_at = nil, instance, clock.wall()
   local verdict = watch.verdict(self.sights, session, self.contact, instance, function() return answers(self, session) end)
-  if watch.doubted(self.sights, session) and not session.paused and self.book:acquire("agent") then
-    self.book:note("paused", session.token, { status = instance.status })
-    self.book:release()
+  if watch.doubted(self.sights, session) and not session.paused and self.journal:acquire("agent") then
+    self.journal:try_append("paused", session.token, { status = instance.status })
+    self.journal:release()
   end
   if not verdict then return follow_endpoint(self, session, provider, instance) end
   end_session(self, session, provider, verdict.reason, verdict.message)
@@ -165,7 +165,7 @@ local TIDY_SECONDS = 24 * 3600 -- how long the agent stays for what it cannot re
 -- Closed sessions that left something which is worth staying for.
 local function untidy(self)
   local list = {}
-  for _, session in ipairs(self.book:untidy()) do
+  for _, session in ipairs(self.journal:untidy()) do
     if math.abs(clock.wall() - (session.ended or 0)) < TIDY_SECONDS then list[#list + 1] = session end
   end
   return list
@@ -173,53 +173,53 @@ end
 
 -- Starts that were cut off and stops that were not proven.
 local function leftovers(self)
-  for _, session in ipairs(self.book:open_sessions()) do
-    if recover.may_undo(self.book, session) and math.abs(clock.wall() - (session.last or 0)) > pace.seconds(GRACE) then
+  for _, session in ipairs(self.journal:open_sessions()) do
+    if recover.may_undo(self.journal, session) and math.abs(clock.wall() - (session.last or 0)) > timing.seconds(GRACE) then
       local locked = hold(self)
       if locked == nil then return end
-      local current = self.book:session(session.token) or session
-      local ok, results = fail.settle(stop.all, self.book, { current }, "unfinished start", silent, not session.id and 1 or nil)
+      local current = self.journal:session(session.token) or session
+      local ok, results = fail.settle(stop.all, self.journal, { current }, "unfinished start", silent, not session.id and 1 or nil)
       if not ok then log.error("a leftover could not be ended", { error = fail.message(results) }) end
-      if locked then self.book:release() end
+      if locked then self.journal:release() end
       local last = ok and results[1]
       if last and last.outcome == "unproven" then react(self, "unproven", session, { reason = last.doubt }) end
     end
   end
-  if #untidy(self) > 0 and self.book:acquire("agent") then
-    tidy.rest(self.book)
-    self.book:release()
+  if #untidy(self) > 0 and self.journal:acquire("agent") then
+    tidy.rest(self.journal)
+    self.journal:release()
   end
 end
 
 -- The user's own reactions come last, after everything that the agent owes.
 local function tell_news(self)
-  local session = self.book:current()
+  local session = self.journal:current()
   if not session or session.stopping then return end
   for _, event in ipairs(reactions.news(self.memory, session, self.guest, self.instance)) do react(self, event[1], session, event[2]) end
 end
 
 -- A stop that asked (agent.early_stop) and did not go on is finished here.
 local function finish_asked(self, session)
-  if clock.now() - self.ahead.at < pace.seconds(GRACE) then return end
+  if clock.now() - self.ahead.at < timing.seconds(GRACE) then return end
   local found, provider = fail.try(trusted.provider, session.provider)
   if found then end_session(self, session, provider, "stop", "a stop was cut off; it is finished") end
 end
 
 local function next_look(self)
-  task.sleep(pace.seconds(WATCH))
+  task.sleep(timing.seconds(WATCH))
   follow(self)
   local session = self.session
   sight.renew(self.sight, session and select(2, fail.try(trusted.provider, session.provider)))
-  if session and (session.ready_at or session.kept or self.book:doubtful()) and not session.stopping then
+  if session and (session.ready_at or session.kept or self.journal:doubtful()) and not session.stopping then
     (ahead.about(self.ahead, session) and finish_asked or look)(self, session)
   end
   self.gpu_problem = session and session.ready_at and not session.stopping and gpu.watch(self.cards, session) or nil
   leftovers(self)
   read(self)
-  self.warned = budget.watch(self.book:recent(budget.SECONDS), self.warned)
+  self.warned = budget.watch(self.journal:recent(budget.SECONDS), self.warned)
   tell_news(self)
   alert.deliver()
-  if #self.book:open_sessions() == 0 and #untidy(self) == 0 then self.ending.put("nothing is open any more") end
+  if #self.journal:open_sessions() == 0 and #untidy(self) == 0 then self.ending.put("nothing is open any more") end
 end
 
 -- A duty goes on for as long as the agent lives: a round of it that fails is told of, and the next one is begun.
@@ -229,7 +229,7 @@ local function duty(self, round)
       local ok, problem = fail.try(round, self)
       if not ok then
         log.error("a duty of the agent failed; it is taken up again", { error = fail.message(problem), trace = problem.trace })
-        task.sleep(pace.seconds(HEARTBEAT_SOON))
+        task.sleep(timing.seconds(HEARTBEAT_SOON))
       end
     end
   end)
@@ -255,7 +255,7 @@ local function answer(self, request)
   end
   if request.path == "/terminate" then
     if request.method ~= "POST" then return { status = 200, json = ahead.outcome(self.ahead) } end
-    local refused = ahead.refused(self.session, request.query, self.book.home)
+    local refused = ahead.refused(self.session, request.query, self.journal.home)
     if refused then
       log.warn("a stop was about something else", { reason = refused })
       return { status = 409, json = { error = refused } }
@@ -276,16 +276,16 @@ local function tear_down(self, reason, jobs)
   for _, job in ipairs(jobs) do task.cancel(job, fail.new { kind = "interrupted", message = reason }) end
   for _, job in ipairs(jobs) do fail.settle(task.await, job) end
   tunnel.close(self)
-  for _, name in ipairs { "agent", "guest", "engine" } do files.remove(link.socket(name)) end
+  for _, name in ipairs { "agent", "guest", "engine" } do files.remove(agent_client.socket(name)) end
 end
 
 --- Runs the agent of this home until nothing is open or it is told to quit. Returns 0, or 6 when another one is at work.
 function agent.run()
   local lock = files.lock(files.join(config.home(), "agent.lock"), "agent")
   if not lock then return 6 end
-  local self = { book = journal.open(config.home(), true), bell = task.channel(), memory = {}, kept = {}, sights = {},
+  local self = { journal = require("home.journal").open(config.home(), true), bell = task.channel(), memory = {}, kept = {}, sights = {},
     sight = {}, cards = {}, over = {}, ending = task.channel(), ahead = {} }
-  local listener = net.listen { unix = link.socket("agent") }
+  local listener = net.listen { unix = agent_client.socket("agent") }
   log.info("Agent starts", { home = config.home() })
   follow(self)
   local service = server.serve(listener, function(request) return answer(self, request) end)

@@ -12,7 +12,7 @@ local world = require "sandbox.world"
 local config = require "config.effective"
 local alert = require "home.alert"
 local cost = require "home.cost"
-local pace = require "home.timing"
+local timing = require "home.timing"
 local price_limit = require "money.price_limit"
 local trusted = require "money.provider_of"
 
@@ -104,7 +104,7 @@ end
 function reactions.restart(session)
   local plan = session.plan or {}
   local served = session.ready_at and (session.ended or clock.wall()) - session.ready_at or 0
-  if served < pace.seconds(RESTART_AFTER) then
+  if served < timing.seconds(RESTART_AFTER) then
     return nil, ("the machine served for %s only; a successor is started after %s"):format(clock.duration(served), clock.duration(RESTART_AFTER))
   end
   local argv = world.self_argv()
@@ -124,7 +124,7 @@ function reactions.react(self, name, session, more, end_session)
   for _, text in ipairs(wanted.alerts) do
     task.spawn(function() fail.try(alert.warn, text, { instance_id = session.id, provider = session.provider, action = name }) end)
   end
-  local current = self.book:refresh():session(session.token)
+  local current = self.journal:refresh():session(session.token)
   if wanted.stop and session.id and current and not current.closed and not current.stopping then
     local found, provider = fail.try(trusted.provider, session.provider)
     if found then end_session(self, session, provider, "reaction", "your reactions.lua ends the machine: " .. wanted.stop) end

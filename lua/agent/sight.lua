@@ -6,7 +6,7 @@ local fail = require "base.fail"
 local log = require "base.log"
 local config = require "config.effective"
 local alert = require "home.alert"
-local link = require "home.agent_client"
+local guest_client = require "home.guest_client"
 local guard_policy = require "money.guard_policy"
 local proof = require "money.proof"
 
@@ -30,7 +30,7 @@ end
 local function hand_over(memory, session, provider)
   local key = memory.owed and guard_policy.account_key(provider, session.plan.guard)
   if not key then return end
-  local ok, problem = fail.try(link.tell, session.token, "/key", { key = key }, "PUT")
+  local ok, problem = fail.try(guest_client.tell, session.token, "/key", { key = key }, "PUT")
   if not ok then return log.warn("the guard did not get the changed key yet", { error = fail.message(problem) }) end
   memory.owed = nil
   log.info("The guard on the machine has the changed key too", { instance_id = session.id })
@@ -51,13 +51,13 @@ function sight.failed(memory, session, problem)
 end
 
 --- A look succeeded.
-function sight.seen(memory, book, session, provider, instance)
+function sight.seen(memory, journal, session, provider, instance)
   memory.blind, memory.keyless, memory.refused, memory.since = 0, 0, nil, nil
   if not proof.is_strange(provider, session) then return hand_over(memory, session, provider) end
-  if not book:acquire("agent") then return end
-  proof.recognise(book, provider, session, instance)
+  if not journal:acquire("agent") then return end
+  proof.recognise(journal, provider, session, instance)
   memory.owed = true
-  book:release()
+  journal:release()
 end
 
 return sight

@@ -5,7 +5,7 @@ local clock = require "base.clock"
 local log = require "base.log"
 local tunnel = require "base.tunnel"
 local identity = require "home.identity"
-local link = require "home.agent_client"
+local agent_client = require "home.agent_client"
 
 local MOST_PATIENCE = 4 -- seconds
 local KEEPALIVE = 25
@@ -33,8 +33,8 @@ end
 local function forwards(handle)
   local roads = {
     { host = "127.0.0.1", port = identity.port(), remote_port = INNER_ENGINE },
-    { unix = link.socket("guest"), remote_port = INNER_CONTROL },
-    { unix = link.socket("engine"), remote_port = INNER_PROBE },
+    { unix = agent_client.socket("guest"), remote_port = INNER_CONTROL },
+    { unix = agent_client.socket("engine"), remote_port = INNER_PROBE },
   }
   for _, road in ipairs(roads) do
     local ok, message = handle:forward(road)

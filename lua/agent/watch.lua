@@ -3,7 +3,7 @@
 -- one reading of a cloud, nor for what a stepped clock says about a machine that answers.
 local clock = require "base.clock"
 local log = require "base.log"
-local pace = require "home.timing"
+local timing = require "home.timing"
 
 local AGREE = 60          -- seconds between two readings of a cloud that agree
 local RESTART = 300       -- the same when the cloud says that it starts the machine again
@@ -31,7 +31,7 @@ local function believed(memory, session, instance, answers)
     return nil
   end
   local patience = instance.restarting and RESTART or AGREE
-  if not class or clock.now() - memory.at < pace.seconds(patience) then return nil end
+  if not class or clock.now() - memory.at < timing.seconds(patience) then return nil end
   if not answers() then return class end
   if not memory.told then
     log.warn("the cloud says that the machine does not run, but it answers through the tunnel, so it is left in use",
@@ -45,16 +45,16 @@ local function stuck(session, contact)
   local ending = contact:ending()
   if not ending then return nil end
   if session.plan.guard == "none" then return "a limit of the machine is over, and it has no key to end itself" end
-  if ending > pace.seconds(ENDING) then
+  if ending > timing.seconds(ENDING) then
     return ("the guard has been trying to end the machine for %s and cannot; it is ended from here"):format(clock.duration(ending))
   end
 end
 
 -- A machine whose guard is dead, or whose time is over by the guard's own clock or, when it is silent, by ours.
 local function overdue(session, contact)
-  local plan, grace = session.plan or {}, pace.seconds(OVERDUE)
+  local plan, grace = session.plan or {}, timing.seconds(OVERDUE)
   local silence, life = plan.silence or 0, plan.life or 0
-  local silent = contact:deaf() > math.max(pace.seconds(DEAF), LEAST_DEAF)
+  local silent = contact:deaf() > math.max(timing.seconds(DEAF), LEAST_DEAF)
   if silent and silence > 0 and contact:silence() > silence + grace then return "the machine is silent, and its guard should have ended it by now" end
   local age, told = contact:age()
   if life > 0 and age > life + grace and (silent or told) then

@@ -2,7 +2,7 @@
 local function address(session)
   local surroundings = require "base.surroundings"
   local plan = session.plan
-  local url = require("home.agent_client").engine().url
+  local url = require("home.guest_client").engine().url
   return {
     url = url, openai = url .. "/v1", model = plan.model, context = session.context or plan.context, host = "127.0.0.1",
     port = math.tointeger(tonumber(url:match(":(%d+)$"))), wireguard_ip = "10.13.37.1", no_proxy = surroundings.no_proxy(),

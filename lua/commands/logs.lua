@@ -23,9 +23,10 @@ local function from_guest(part)
   return function(ctx)
     local fail = require "base.fail"
     local http = require "base.http"
-    local link = require "home.agent_client"
-    link.ensure()
-    local request = link.guest("/log")
+    local agent_client = require "home.agent_client"
+    local guest_client = require "home.guest_client"
+    agent_client.ensure()
+    local request = guest_client.guest("/log")
     request.query = { name = part, bytes = (ctx.options.lines or 40) * 200 }
     request.timeout, request.max_bytes = 10, 4 << 20
     local ok, response = fail.try(http.request, request)

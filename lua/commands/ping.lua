@@ -10,14 +10,15 @@ return {
     local clock = require "base.clock"
     local term = require "base.term"
     local world = require "sandbox.world"
-    local link = require "home.agent_client"
+    local agent_client = require "home.agent_client"
+    local guest_client = require "home.guest_client"
     local session, code = require "cli.ready"(ctx)
     if not session then
       return code
     end
-    link.ensure()
+    agent_client.ensure()
     local engine = world.require_safe("engines." .. (session.plan.engine or "ollama"))
-    local base, name = link.engine(), session.plan.model
+    local base, name = guest_client.engine(), session.plan.model
     local before = clock.now()
     local version = engine.probe(base)
     local trip = clock.now() - before

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- How commands talk to this home's agent, and through it to the machine.
+-- How commands talk to this home's agent. What is on the other side of its tunnel: home.guest_client.
 local clock = require "base.clock"
 local fail = require "base.fail"
 local files = require "base.files"
@@ -9,7 +9,6 @@ local process = require "base.process"
 local surroundings = require "base.surroundings"
 local task = require "base.task"
 local config = require "config.effective"
-local identity = require "home.identity"
 local world = require "sandbox.world"
 
 local START_SECONDS = 10
@@ -19,22 +18,22 @@ local HEARD_SECONDS = 90 -- the agent asks the guard every minute
 local RESPAWN_SECONDS = 3 -- an agent that was to start and holds no lock after this long is dead
 
 --- SILENT_SECONDS: without a handshake for so long the tunnel is silent; WireGuard renews every two minutes while anything is sent.
-local link = { SILENT_SECONDS = 180 }
+local agent_client = { SILENT_SECONDS = 180 }
 
 --- Paths of the agent's sockets in this home.
-function link.socket(name)
+function agent_client.socket(name)
   return files.join(config.home(), name .. ".sock")
 end
 
 local function call(method, path, timeout)
-  return http.request { method = method, url = "http://agent" .. path, unix = link.socket("agent"), timeout = timeout or 5, max_bytes = 1 << 20,
+  return http.request { method = method, url = "http://agent" .. path, unix = agent_client.socket("agent"), timeout = timeout or 5, max_bytes = 1 << 20,
     quiet = method == "GET" }
 end
 
 local function lock_path() return files.join(config.home(), "agent.lock") end
 
 --- The pid of the running agent, or nil.
-function link.pid()
+function agent_client.pid()
   return (files.owner(lock_path()))
 end
 
@@ -45,7 +44,7 @@ local function ourselves()
 end
 
 --- Lets an agent go on that was stopped (SIGSTOP, Ctrl-Z of its session): it could answer nothing.
-function link.wake() files.signal(lock_path(), "CONT") end
+function agent_client.wake() files.signal(lock_path(), "CONT") end
 
 local function environment()
   local env = {}
@@ -74,7 +73,7 @@ end
 -- An agent that holds its lock and cannot be reached is of no use; another one takes its place. The machine is not touched.
 local function replace(pid)
   local ok, why = files.signal(lock_path(), "KILL")
-  if not ok and link.pid() == pid then
+  if not ok and agent_client.pid() == pid then
     fail.raise("busy", ("the agent of this folder does not answer and cannot be replaced from here (%s); end it where it runs, "
       .. "or use another folder with -C DIR"):format(why))
   end
@@ -82,15 +81,15 @@ local function replace(pid)
 end
 
 --- Makes sure that the agent of this home runs and answers; starts it when not. Never touches the machine.
-function link.ensure()
-  local began, until_, spawned, deaf = clock.now(), clock.now() + START_SECONDS, nil, link.pid()
+function agent_client.ensure()
+  local began, until_, spawned, deaf = clock.now(), clock.now() + START_SECONDS, nil, agent_client.pid()
   repeat
-    local patience = files.exists(link.socket("agent")) and DEAF_SECONDS or RESPAWN_SECONDS
+    local patience = files.exists(agent_client.socket("agent")) and DEAF_SECONDS or RESPAWN_SECONDS
     if deaf and clock.now() - began > patience then
-      if link.pid() == deaf then replace(deaf) end
+      if agent_client.pid() == deaf then replace(deaf) end
       deaf, until_ = nil, clock.now() + START_SECONDS
     end
-    if not link.pid() and (not spawned or clock.now() - spawned > RESPAWN_SECONDS) then
+    if not agent_client.pid() and (not spawned or clock.now() - spawned > RESPAWN_SECONDS) then
       spawn()
       spawned = clock.now()
     end
@@ -103,90 +102,42 @@ function link.ensure()
 end
 
 --- What the agent knows: { pid, session, tunnel = {…}, guest = {…}|nil, guest_age, problem }, or nil and a sentence when none answers.
-function link.status()
+function agent_client.status()
   local ok, answer = fail.try(call, "GET", "/status")
   if not ok then return nil, fail.message(answer) end
   return answer.json()
 end
 
 --- Has the agent heard of the machine within the last minute or so? false too when no agent answers.
-function link.heard()
-  local agent = link.pid() and link.status()
+function agent_client.heard()
+  local agent = agent_client.pid() and agent_client.status()
   return agent ~= nil and agent.heartbeat_age ~= nil and agent.heartbeat_age <= HEARD_SECONDS
 end
 
 --- Tells the agent to read the journal again. Silent when none runs.
-function link.reload() fail.settle(call, "POST", "/reload") end
+function agent_client.reload() fail.settle(call, "POST", "/reload") end
 
 --- Ends the agent and waits until it is gone. Returns true, or nil and a sentence. The agent itself ends by its own watch.
-function link.quit()
-  local pid = link.pid()
+function agent_client.quit()
+  local pid = agent_client.pid()
   if not pid or ourselves() then return true end
-  link.wake()
+  agent_client.wake()
   fail.settle(call, "POST", "/quit")
   local until_ = clock.now() + START_SECONDS
-  while link.pid() == pid and clock.now() < until_ do task.sleep(0.01) end
-  if link.pid() ~= pid then return true end
+  while agent_client.pid() == pid and clock.now() < until_ do task.sleep(0.01) end
+  if agent_client.pid() ~= pid then return true end
   local _, why = files.signal(lock_path(), "KILL")
   task.sleep(0.05)
-  return not link.pid() or nil, "the agent did not end" .. (why and ": " .. why or "")
-end
-
---- Options for http.request to the guest's control inside the tunnel.
-function link.guest(path)
-  return { url = "http://guest" .. path, unix = link.socket("guest") }
-end
-
---- Base of the model server as `probe` uses it: not counted as model traffic.
-function link.engine_probe()
-  return { url = "http://localhost", unix = link.socket("engine") }
-end
-
---- Base of the model server as users reach it; traffic here keeps the machine from going idle.
-function link.engine()
-  return { url = "http://127.0.0.1:" .. identity.port() }
+  return not agent_client.pid() or nil, "the agent did not end" .. (why and ": " .. why or "")
 end
 
 --- What became of the terminate that the agent was asked for when `stop` began (agent.early_stop): true when the cloud acknowledged it.
 -- @param token the session that it must have been about
-function link.terminated(token)
-  if not link.pid() or ourselves() then return false end
+function agent_client.terminated(token)
+  if not agent_client.pid() or ourselves() then return false end
   local ok, answer = fail.try(call, "GET", "/terminate", TERMINATED_SECONDS)
   local body = ok and answer.json()
   return body and body.session == token and body.acknowledged == true
 end
 
---- Tells the guard on the machine of the session `token` to end it now (for when the cloud's API is dead for us): only when the
--- tunnel leads to that machine, and another session's guard refuses. Returns true, or nil and a sentence.
-function link.end_machine(token, reason)
-  local state, why = link.status()
-  if not state then return nil, why end
-  if state.session ~= token then return nil, ("the tunnel leads to %s, not to %s"):format(state.session or "no machine", token) end
-  local ok, problem = fail.try(link.tell, token, "/end", { reason = reason })
-  if not ok then return nil, fail.message(problem) end
-  return true
-end
-
---- The guard's own words (GET /status inside the tunnel).
-function link.guard()
-  local request = link.guest("/status")
-  request.method, request.timeout, request.max_bytes = "GET", 5, 65536
-  return http.request(request).json()
-end
-
---- The last words of the model server on the machine, as text.
-function link.engine_log()
-  local request = link.guest("/log?name=engine&bytes=600")
-  request.method, request.timeout, request.max_bytes = "GET", 5, 65536
-  return http.request(request).body
-end
-
---- POSTs (or `method`) to the control of the guest of the session `token`; raises when it refuses, as another session's guest does.
-function link.tell(token, path, body, method)
-  local request, named = link.guest(path), { token = token }
-  for name, value in pairs(body or {}) do named[name] = value end -- order: free
-  request.method, request.json, request.timeout, request.max_bytes = method or "POST", named, 5, 65536
-  return http.request(request)
-end
-
-return link
+return agent_client

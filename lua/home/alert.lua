@@ -11,7 +11,7 @@ local keys = require "base.keys"
 local log = require "base.log"
 local task = require "base.task"
 local config = require "config.effective"
-local pace = require "home.timing"
+local timing = require "home.timing"
 
 local CAUSE_SECONDS = 900
 local MOST = 100                     -- alerts that are kept
@@ -57,7 +57,7 @@ local function cause_path(cause) return files.join(folder(), "told-" .. cause) e
 local function told_lately(cause)
   local at = tonumber((files.read(cause_path(cause), 64))) or lately[cause]
   local age = at and clock.wall() - at
-  if age and age >= 0 and age < pace.seconds(CAUSE_SECONDS) then return true end
+  if age and age >= 0 and age < timing.seconds(CAUSE_SECONDS) then return true end
   for _, name in ipairs(kept()) do
     if name:find("-" .. cause .. "-", 1, true) then return true end
   end

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The journal: an append-only file of checksummed, hash-chained records. It is the truth about what was rented; everything else is
--- derived from it. The form of its lines is home.chain's. Sessions that are over are moved to the history (home.past) when nothing is
+-- derived from it. The form of its lines is home.chain's. Sessions that are over are moved to the history (home.history) when nothing is
 -- open any more, so that opening costs what is open.
 local chain = require "home.chain"
 local clock = lazy "base.clock"
@@ -9,7 +9,7 @@ local fail = require "base.fail"
 local folder = lazy "home.folder"
 local keys = lazy "base.keys"
 local log = lazy "base.log"
-local past = lazy "home.past"
+local history = lazy "home.history"
 local ticket = lazy "base.ticket"
 local sessions = lazy "home.sessions"
 local statefile = lazy "home.statefile"
@@ -106,7 +106,7 @@ end
 --- Like append, for a machine that must be ended whatever happens: a record that cannot be written (a full or broken disk, a lock that is
 -- not ours) is only remembered by this process, and logged.
 -- @return true, or false when the record is missing from the file; `unrecorded` says why
-function methods:note(kind, token, fields)
+function methods:try_append(kind, token, fields)
   local ok, problem, count = false, nil, #self.records
   if self.lock then ok, problem = fail.try(self.append, self, kind, token, fields) end
   if ok then return true end
@@ -166,7 +166,7 @@ end
 function methods:recent(seconds)
   local list, own = {}, {}
   for _, session in ipairs(self:sessions()) do own[session.token] = true end
-  for _, session in ipairs(past.since(self.home, clock.wall() - seconds)) do
+  for _, session in ipairs(history.since(self.home, clock.wall() - seconds)) do
     if not own[session.token] then list[#list + 1] = session end
   end
   return table.move(self:sessions(), 1, #self:sessions(), #list + 1, list)
@@ -180,13 +180,13 @@ function methods:holds(token)
 end
 
 --- One session by token, also one that is over, or nil.
-function methods:session(token) return self:holds(token) or past.session(self.home, token) end
+function methods:session(token) return self:holds(token) or history.session(self.home, token) end
 
 -- The id of this home: its file's, else the one in the tokens of what it rented.
 local function known_id(self)
   local id = files.read(files.join(self.home, "home.id"))
   if id and id:match("^%x+%s*$") then return (id:gsub("%s", "")) end
-  for _, list in ipairs { self:sessions(), (past.all(self.home) or { sessions = {} }).sessions } do
+  for _, list in ipairs { self:sessions(), (history.all(self.home) or { sessions = {} }).sessions } do
     id = #list > 0 and list[#list].token:match("^cplz%-(%x+)%-%x+$")
     if id then return id end
   end
@@ -257,7 +257,7 @@ end
 -- Writes the journal anew with these records. → as files.write
 local function replace(self, records)
   local lines, last = {}, ROOT
-  table.insert(records, 1, { kind = "journal", version = VERSION, t = clock.wall(), after = past.last(self.home) })
+  table.insert(records, 1, { kind = "journal", version = VERSION, t = clock.wall(), after = history.last(self.home) })
   for i, record in ipairs(records) do lines[i], last = chain.line(last, record) end
   return files.write(self.path, table.concat(lines))
 end
@@ -274,7 +274,7 @@ local function move(self, tokens)
     end
     before[self.sums[i]] = #going
   end
-  local ok, why = past.append(self.home, going, function(sum) return before[sum] end, self.last)
+  local ok, why = history.append(self.home, going, function(sum) return before[sum] end, self.last)
   if not ok then return log.warn("closed sessions stay in the journal", { error = why }) end
   local written, message = replace(self, staying)
   if not written then log.warn("closed sessions stay in the journal", { error = message }) end

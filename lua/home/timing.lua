@@ -2,18 +2,18 @@
 -- How long the product waits for things. Simulated clouds live faster: TIME_SCALE divides every wait.
 local config = require "config.effective"
 
-local pace = {}
+local timing = {}
 
 --- Seconds to wait for something that takes `seconds` in the real world.
-function pace.seconds(seconds)
+function timing.seconds(seconds)
   return seconds / config.get("TIME_SCALE")
 end
 
 --- A provider's timing value in seconds, scaled. Raises when the provider does not state it.
-function pace.of(provider, name)
+function timing.of(provider, name)
   local seconds = provider.timing[name]
   if not seconds then error(provider.name .. " states no timing '" .. name .. "'") end
-  return pace.seconds(seconds)
+  return timing.seconds(seconds)
 end
 
-return pace
+return timing

@@ -5,9 +5,9 @@ local config = require "config.effective"
 local cost = require "home.cost"
 local fail = require "base.fail"
 local journal = require "home.journal"
-local past = require "home.past"
+local history = require "home.history"
 
-local history = {}
+local M = {}
 
 local function row(session, now)
   local plan = session.plan or {}
@@ -22,11 +22,11 @@ end
 
 --- Every session of this home, oldest first. → array of { token, id, provider, gpu, region, model, spot, state, open, started, ended,
 -- ready_at (unix seconds), seconds, hourly, cost (of the whole session, so far), currency }
-function history.sessions()
+function M.sessions()
   local list, own, now = {}, {}, clock.wall()
   local open = journal.open(config.home()):sessions()
   for _, session in ipairs(open) do own[session.token] = true end
-  local over, why = past.all(config.home())
+  local over, why = history.all(config.home())
   if not over then fail.raise("config", "the history cannot be read: " .. why) end
   for _, session in ipairs(over.sessions) do
     if not own[session.token] then list[#list + 1] = row(session, now) end
@@ -35,4 +35,4 @@ function history.sessions()
   return list
 end
 
-return history
+return M

@@ -3,8 +3,8 @@
 -- in force: a guard with less ends the machine by itself, and by a record with less it is ended from here (agent.watch).
 local clock = require "base.clock"
 local fail = require "base.fail"
-local journal = require "home.journal"
-local link = require "home.agent_client"
+local agent_client = require "home.agent_client"
+local guest_client = require "home.guest_client"
 
 local limits = {}
 
@@ -25,8 +25,8 @@ end
 
 -- @raise why the guard does not take it
 local function lease(session, field, seconds)
-  link.ensure()
-  local guard = link.guard()
+  agent_client.ensure()
+  local guard = guest_client.guard()
   if guard.state ~= "armed" then
     fail.raise("busy", "it is ending")
   end
@@ -38,19 +38,19 @@ local function lease(session, field, seconds)
   if most > 0 and (seconds == 0 or seconds > most) then
     fail.raise("limit", ("no machine lives longer than it was rented for, %s"):format(clock.duration(most)))
   end
-  link.tell(session.token, "/lease", { [field] = seconds })
+  guest_client.tell(session.token, "/lease", { [field] = seconds })
 end
 
-local function change(book, token, field, seconds)
-  local session = book:current()
+local function change(journal, token, field, seconds)
+  local session = journal:current()
   if not session or session.token ~= token or not session.ready_at or session.stopping then
     fail.raise("busy", "it is starting or ending")
   end
   lease(session, field, seconds)
-  if not book:note("limited", token, { [field] = seconds }) then
-    return "its guard keeps to it, but it could not be recorded: " .. tostring(book.unrecorded)
+  if not journal:try_append("limited", token, { [field] = seconds }) then
+    return "its guard keeps to it, but it could not be recorded: " .. tostring(journal.unrecorded)
   end
-  link.reload()
+  agent_client.reload()
   return nil
 end
 
@@ -61,13 +61,13 @@ end
 -- @param seconds 0: off
 -- @return true and nil, or true and what to warn of; or nil and why the machine keeps what it has
 function limits.change(home, token, field, seconds)
-  local book = journal.open(home)
-  local held, why = book:acquire("config")
+  local journal = require("home.journal").open(home)
+  local held, why = journal:acquire("config")
   if not held then
     return nil, why
   end
-  local ok, result = fail.settle(change, book, token, field, seconds)
-  book:release()
+  local ok, result = fail.settle(change, journal, token, field, seconds)
+  journal:release()
   if not ok then
     return nil, fail.message(result)
   end

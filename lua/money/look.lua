@@ -8,8 +8,8 @@ local task = require "base.task"
 local world = require "sandbox.world"
 local asked = require "money.clouds"
 local folder = require "home.folder"
-local pace = require "home.timing"
-local past = require "home.past"
+local timing = require "home.timing"
+local history = require "home.history"
 local trusted = require "money.provider_of"
 
 local LOOKS, TRIES, PAUSE = 2, 4, 5 -- complete lists; tries for one, seconds between two
@@ -17,15 +17,15 @@ local LOOKS, TRIES, PAUSE = 2, 4, 5 -- complete lists; tries for one, seconds be
 local look = {}
 
 --- Must the clouds be asked before anything can be said of this journal's home?
-function look.needed(book)
-  if book.lock then return not book.intact or book.trouble ~= nil end
-  return book.trouble ~= nil or not folder.intact(book.home)
+function look.needed(journal)
+  if journal.lock then return not journal.intact or journal.trouble ~= nil end
+  return journal.trouble ~= nil or not folder.intact(journal.home)
 end
 
 -- The accounts that this home is known to have rented from, the newest of each cloud. → { cloud = account }
-local function accounts(book)
+local function accounts(journal)
   local known = {}
-  for _, list in ipairs { (past.all(book.home) or { sessions = {} }).sessions, book:sessions() } do
+  for _, list in ipairs { (history.all(journal.home) or { sessions = {} }).sessions, journal:sessions() } do
     for _, session in ipairs(list) do
       if session.provider then known[session.provider] = session.account or known[session.provider] or false end
     end
@@ -55,7 +55,7 @@ local function patiently(call)
     if ok then return result end
     local passing = fail.is(result, "rate") or fail.is(result, "transient") or fail.is(result, "broken")
     if try == TRIES or not passing then error(result, 0) end
-    task.sleep(pace.seconds(PAUSE))
+    task.sleep(timing.seconds(PAUSE))
   end
 end
 
@@ -71,24 +71,24 @@ local function ask(name, account, prefix)
     if account and own ~= tostring(account) then -- what is seen is ours whoever asks; that nothing is, only the account's own key can say
       fail.raise("auth", ("the key in use belongs to account %s, and this folder rented from account %s"):format(own, tostring(account)))
     end
-    if index < LOOKS then task.sleep(pace.of(provider, "proof_gap")) end
+    if index < LOOKS then task.sleep(timing.of(provider, "proof_gap")) end
   end
   return { account = own, machines = machines }
 end
 
 -- Takes one machine into the journal, unless an open session has it (its twin is ended with it).
-local function adopt(book, name, account, instance, ui)
+local function adopt(journal, name, account, instance, ui)
   local provider = trusted.provider(name)
-  local session = book:session(instance.token)
+  local session = journal:session(instance.token)
   if session and not session.closed and session.provider then
-    if not session.id then book:note("bound", session.token, { id = instance.id, adopted = true }) end
+    if not session.id then journal:try_append("bound", session.token, { id = instance.id, adopted = true }) end
     return
   end
   ui:warn(("found %s at %s, which this folder's record does not know to be running (%s)"):format(tostring(instance.id), name, instance.token))
   log.error("a machine of this folder was found that its record did not tell of", { instance_id = instance.id, provider = name, token = instance.token })
   local plan = session and session.plan or {}
   -- In one record, for half of it would be a create that never left. around: what was made around it is looked for when it is gone.
-  book:note("found", instance.token, { id = instance.id, started = instance.started, known = session ~= nil or nil, provider = name, account = account,
+  journal:try_append("found", instance.token, { id = instance.id, started = instance.started, known = session ~= nil or nil, provider = name, account = account,
     gpu = instance.gpu or plan.gpu, spot = instance.spot, model = plan.model, hourly = instance.hourly or plan.hourly,
     disk_hour = instance.disk_hour or plan.disk_hour, around = provider.tidy ~= nil or nil })
 end
@@ -106,9 +106,9 @@ end
 --- Asks the clouds, and takes what they show into the journal (best held with home.lock; without it only this process knows).
 -- @param ui screen of base.null_screen's kind
 -- @return true; or nil and a sentence: it is not known whether anything (else) runs
-function look.run(book, ui)
-  local known = accounts(book)
-  local names, prefix = clouds(known), book:known_prefix()
+function look.run(journal, ui)
+  local known = accounts(journal)
+  local names, prefix = clouds(known), journal:known_prefix()
   local function unknown(why) return nil, ("%s; look at %s"):format(why, consoles(names)) end
   if not prefix then return unknown "this folder has lost its name for machines (home.id)" end
   if #names == 0 then return unknown "this folder's record is not as it was left, and no cloud has a key to be asked with" end
@@ -121,14 +121,14 @@ function look.run(book, ui)
       if fail.is(result.error, "interrupted") then error(result.error, 0) end
       doubts[#doubts + 1] = ("%s: %s"):format(title_of(name), fail.message(result.error))
     else
-      for _, instance in ipairs(result.value.machines) do adopt(book, name, result.value.account, instance, ui) end
+      for _, instance in ipairs(result.value.machines) do adopt(journal, name, result.value.account, instance, ui) end
     end
   end
   if #doubts > 0 then
     return unknown(("this folder's record is not as it was left, and not every cloud could be asked (%s)"):format(table.concat(doubts, "; ")))
   end
-  local whole = not book:doubtful() or #book:open_sessions() == 0 -- one that may be in use is left alone until it is stopped
-  if book.lock and not book.trouble and whole then book:heal() end
+  local whole = not journal:doubtful() or #journal:open_sessions() == 0 -- one that may be in use is left alone until it is stopped
+  if journal.lock and not journal.trouble and whole then journal:heal() end
   return true
 end
 

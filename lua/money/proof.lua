@@ -5,7 +5,7 @@ local clock = require "base.clock"
 local fail = require "base.fail"
 local log = require "base.log"
 local task = require "base.task"
-local pace = require "home.timing"
+local timing = require "home.timing"
 
 local ATTEMPTS, FIRST_PAUSE = 5, 2
 local ABSENCES = 2
@@ -20,7 +20,7 @@ local function persist(attempts, attempt, on_failure)
     if ok and result then return true end
     reason = ok and "the cloud's answer was not conclusive" or fail.message(result)
     on_failure(i, reason, ok and nil or result)
-    if i < attempts then task.sleep(pace.seconds(FIRST_PAUSE * 2 ^ (i - 1))) end
+    if i < attempts then task.sleep(timing.seconds(FIRST_PAUSE * 2 ^ (i - 1))) end
   end
   return false, reason
 end
@@ -32,7 +32,7 @@ end
 -- @param waiting called while the machine is busy
 -- @return true, or false and the last reason; third: whether it was gone before it was asked
 function proof.destroy(provider, session, attempts, failed, waiting)
-  local until_ = clock.now() + (provider.timing.ending and pace.of(provider, "ending") or 0)
+  local until_ = clock.now() + (provider.timing.ending and timing.of(provider, "ending") or 0)
   local already
   local function destroy()
     while true do
@@ -41,7 +41,7 @@ function proof.destroy(provider, session, attempts, failed, waiting)
       if ok then return result end
       if result.code ~= "busy" or clock.now() >= until_ then error(result, 0) end
       waiting()
-      task.sleep(pace.seconds(5))
+      task.sleep(timing.seconds(5))
     end
   end
   local done, reason = persist(attempts, destroy, function(attempt, why)
@@ -71,7 +71,7 @@ function proof.recognise(journal, provider, session, instance)
   if instance.status == "gone" or instance.token ~= session.token then return end
   local account = provider.account_of_key()
   log.info("Another key shows the machine, so it is one of the same account", { instance_id = session.id, account = account })
-  journal:note("recognised", session.token, { account = account })
+  journal:try_append("recognised", session.token, { account = account })
 end
 
 -- Before a machine is destroyed with a key that did not rent it, the machine is looked at: afterwards nothing could tell whose key it is.
@@ -109,12 +109,12 @@ end
 
 -- A cloud that says it is ending the machine is given the time that its `timing.ending` states; nothing is asked of it again meanwhile.
 local function absent_or_given_up(provider, session, waiting, twin)
-  local until_ = clock.now() + (provider.timing.ending and pace.of(provider, "ending") or 0)
+  local until_ = clock.now() + (provider.timing.ending and timing.of(provider, "ending") or 0)
   while true do
     local absent, evidence, ending = absent_once(provider, session, twin)
     if not ending or clock.now() >= until_ then return absent, evidence end
     waiting()
-    task.sleep(math.min(pace.of(provider, "poll"), pace.seconds(5)))
+    task.sleep(math.min(timing.of(provider, "poll"), timing.seconds(5)))
   end
 end
 
@@ -161,29 +161,29 @@ function proof.finish(journal, provider, session, reason, hooks, attempts)
   return task.shield(function()
     hooks.terminating()
     session = recognised(journal, provider, session)
-    journal:note("stopping", session.token, { reason = session.stopping or reason }) -- a stop that was cut off stays one
+    journal:try_append("stopping", session.token, { reason = session.stopping or reason }) -- a stop that was cut off stays one
     local acknowledged, why, already = proof.destroy(provider, session, attempts, hooks.failed, hooks.waiting)
     if acknowledged then
       local unwatched = hooks.unwatched(journal:session(session.token) or session)
-      journal:note("destroyed", session.token, { already = already or nil, unwatched = unwatched or nil })
+      journal:try_append("destroyed", session.token, { already = already or nil, unwatched = unwatched or nil })
     end
     hooks.terminated(acknowledged, why)
     hooks.verifying()
     -- Without an acknowledged destroy, absence may only mean that the machine does not show yet.
-    local gap = pace.of(provider, acknowledged and "proof_gap" or "consistency")
+    local gap = timing.of(provider, acknowledged and "proof_gap" or "consistency")
     -- Nor does one that was never seen have to show at once (DESIGN §1.2).
     local known = journal:session(session.token) or session
     local age = clock.wall() - (known.started or 0)
-    if not known.seen then gap = math.max(gap, pace.of(provider, "consistency") - (age >= 0 and age or 0)) end
+    if not known.seen then gap = math.max(gap, timing.of(provider, "consistency") - (age >= 0 and age or 0)) end
     local twin_id
     local function twin(id)
-      if id ~= twin_id then journal:note("twin", session.token, { id = id }) end
+      if id ~= twin_id then journal:try_append("twin", session.token, { id = id }) end
       twin_id = id
     end
     local absent, doubt = proof.verify(provider, session, attempts, gap, function(count, evidence)
-      journal:note("absent", session.token, { evidence = evidence, n = count })
+      journal:try_append("absent", session.token, { evidence = evidence, n = count })
     end, hooks.waiting, twin)
-    if absent and twin_id then journal:note("twin_gone", session.token, { id = twin_id }) end
+    if absent and twin_id then journal:try_append("twin_gone", session.token, { id = twin_id }) end
     if absent and provider.capabilities.billing == "none" then
       if acknowledged then
         hooks.verified("unverifiable")
@@ -196,7 +196,7 @@ function proof.finish(journal, provider, session, reason, hooks, attempts)
       return "proven"
     end
     doubt = not acknowledged and why or doubt
-    journal:note("unproven", session.token, { reason = doubt })
+    journal:try_append("unproven", session.token, { reason = doubt })
     hooks.verified("unproven", doubt)
     return "unproven", doubt
   end)

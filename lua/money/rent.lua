@@ -4,7 +4,7 @@ local clock = require "base.clock"
 local fail = require "base.fail"
 local log = require "base.log"
 local task = require "base.task"
-local pace = require "home.timing"
+local timing = require "home.timing"
 local tidy = require "money.resources"
 
 local LIST_TRIES = 4 -- lists that fail before nobody can say whether a machine is there
@@ -43,14 +43,14 @@ function rent.find(provider, token, window)
     local left = until_ - clock.now()
     if left <= 0 and complete then return {} end
     if left <= 0 and failures >= LIST_TRIES then error(problem, 0) end
-    task.sleep(left > 0 and math.min(left, pace.of(provider, "poll")) or pace.of(provider, "poll"))
+    task.sleep(left > 0 and math.min(left, timing.of(provider, "poll")) or timing.of(provider, "poll"))
   end
 end
 
 -- From here on there is a machine: a journal that cannot be written must not lose it.
 local function bind(journal, session, id, adopted)
   session.id = id
-  journal:note("bound", session.token, { id = id, adopted = adopted })
+  journal:try_append("bound", session.token, { id = id, adopted = adopted })
   log.info("Instance created", { instance_id = id, token = session.token, adopted = adopted })
 end
 
@@ -64,7 +64,7 @@ end
 -- The answer of a create was lost or not understood, or it was a refusal and nobody could look.
 local function resolve_unknown(journal, provider, session, problem, note)
   journal:append("lost", session.token, { reason = fail.message(problem) })
-  local window = pace.of(provider, "consistency")
+  local window = timing.of(provider, "consistency")
   note(("what became of the create is not known (%s); looking for %s for %s"):format(fail.message(problem), session.token, clock.duration(window)))
   local ok, found = fail.settle(rent.find, provider, session.token, window)
   if ok and #found > 0 then

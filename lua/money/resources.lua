@@ -6,46 +6,46 @@ local clock = require "base.clock"
 local fail = require "base.fail"
 local log = require "base.log"
 local world = require "sandbox.world"
-local pace = require "home.timing"
+local timing = require "home.timing"
 
 local PAUSE = 60 -- seconds between two tries by commands that come by
 
 local tidy = {}
 
 --- Has the provider make what `order` needs (order.extras). The caller holds home.lock.
-function tidy.prepare(book, provider, order)
+function tidy.prepare(journal, provider, order)
   if not provider.prepare then return end
-  book:append("preparing", order.token)
+  journal:append("preparing", order.token)
   order.extras = provider.prepare(order)
 end
 
 --- Removes what was made for a session whose machine is gone, or would be ended if it showed. → true, or nil and a sentence; nothing is lost then
-function tidy.away(book, provider, token)
-  local session = book:session(token)
+function tidy.away(journal, provider, token)
+  local session = journal:session(token)
   if not session or not session.untidy then return true end
   local ok, problem = fail.try(provider.tidy, session)
   if ok then
-    book:note("tidied", token)
+    journal:try_append("tidied", token)
     return true
   end
   local reason = fail.message(problem)
-  book:note("untidied", token, { reason = reason })
+  journal:try_append("untidied", token, { reason = reason })
   log.warn("what was made around a machine could not be removed yet", { token = token, provider = provider.name, reason = reason })
   return nil, ("what was made for %s besides the machine could not be removed yet (%s); it costs nothing and is tried again"):format(token, reason)
 end
 
 local function due(session, now, before)
   local tried = session.untidied
-  return not tried or now < tried or now - tried >= pace.seconds(PAUSE) or before ~= nil and tried <= before
+  return not tried or now < tried or now - tried >= timing.seconds(PAUSE) or before ~= nil and tried <= before
 end
 
 --- Tries again what earlier ones could not remove. The caller holds home.lock. Never raises for a cloud's failure.
 -- @param before unix seconds: without a pause what was last tried until then, nil: what was tried a moment ago is left to the next
-function tidy.rest(book, before)
-  for _, session in ipairs(book:untidy()) do
+function tidy.rest(journal, before)
+  for _, session in ipairs(journal:untidy()) do
     if due(session, clock.wall(), before) then
       local ok, provider = fail.try(world.require_safe, "providers." .. session.provider)
-      if ok and provider.tidy then tidy.away(book, provider, session.token) end
+      if ok and provider.tidy then tidy.away(journal, provider, session.token) end
     end
   end
 end

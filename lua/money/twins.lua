@@ -5,7 +5,7 @@ local fail = require "base.fail"
 local log = require "base.log"
 local task = require "base.task"
 local alert = require "home.alert"
-local pace = require "home.timing"
+local timing = require "home.timing"
 local proof = require "money.proof"
 local rent = require "money.rent"
 
@@ -25,13 +25,13 @@ local function ended(provider, session, id)
   local one = { id = id, token = session.token .. " (second machine)", account = session.account }
   local function nothing() end
   local acknowledged, why = proof.destroy(provider, one, 3, nothing, nothing)
-  local gap = pace.of(provider, acknowledged and "proof_gap" or "consistency")
+  local gap = timing.of(provider, acknowledged and "proof_gap" or "consistency")
   local absent, doubt = proof.verify(provider, one, 3, gap, nothing, nothing)
   return absent, absent or acknowledged and doubt or why
 end
 
 local function end_one(journal, provider, session, id, ui)
-  journal:note("twin", session.token, { id = id })
+  journal:try_append("twin", session.token, { id = id })
   log.error("a second machine carries the token of this session; destroying it", { instance_id = id, token = session.token })
   ui:note(("the create made two machines: ending the second one, %s"):format(id))
   local gone, doubt = ended(provider, session, id)
@@ -39,7 +39,7 @@ local function end_one(journal, provider, session, id, ui)
     alert.critical("A second machine of one create could not be proven ended", { instance_id = id, provider = provider.name, reason = doubt })
     fail.raise("machine", ("the create made a second machine, %s, which could not be proven ended: %s"):format(id, tostring(doubt)))
   end
-  journal:note("twin_gone", session.token, { id = id })
+  journal:try_append("twin_gone", session.token, { id = id })
   ui:warn(("the create made two machines; the second one, %s, was destroyed and is proven gone"):format(id))
 end
 

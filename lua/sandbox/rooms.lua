@@ -42,6 +42,9 @@ local PARTS = {
   ["home.agent_client"] = { "engine", "engine_probe", "ensure", "guard", "status" },
 }
 
+-- Modules of which scripts see another one's parts too: what reaches the agent, and what reaches the machine through it.
+local BESIDE = { ["home.agent_client"] = "home.guest_client" }
+
 local function allowed(limits, name)
   for _, entry in ipairs(limits) do
     local folder = entry:match("^(.*%.)%*$")
@@ -66,14 +69,18 @@ local function http_for(room, http)
   return { request = request, retry = http.retry, client = room == "providers" and http.client or nil }
 end
 
-local function copy_of(room, name, module)
+local function parts_of(name, module, parts, inner)
+  local copy, beside = {}, BESIDE[name] and inner.require(BESIDE[name]) or {}
+  for _, key in ipairs(parts) do copy[key] = module[key] or beside[key] end
+  return copy
+end
+
+local function copy_of(room, name, module, inner)
   if type(module) ~= "table" then return module end
   if name == "base.http" then return http_for(room, module) end
-  local copy, parts = {}, PARTS[name:gsub("^builtin%.", "")]
-  if parts then
-    for _, key in ipairs(parts) do copy[key] = module[key] end
-    return copy
-  end
+  local parts = PARTS[name:gsub("^builtin%.", "")]
+  if parts then return parts_of(name, module, parts, inner) end
+  local copy = {}
   for key, value in next, module do copy[key] = value end -- order: free
   return setmetatable(copy, getmetatable(module))
 end
@@ -99,7 +106,7 @@ function rooms.limit(env, room, inner, stand_in)
     name = aliases[name] or name
     check(name)
     local module = inner.require(name)
-    if not copies[name] or copies[name].of ~= module then copies[name] = { of = module, copy = copy_of(room, name, module) } end
+    if not copies[name] or copies[name].of ~= module then copies[name] = { of = module, copy = copy_of(room, name, module, inner) } end
     return copies[name].copy
   end
   env.lazy = function(name)

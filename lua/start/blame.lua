@@ -2,7 +2,7 @@
 -- Whose fault it is that a machine cannot be reached follows from what is said. What this computer's own kernel or network answers is no
 -- fault of a machine: another one would not be reached either, so none is rented for it.
 local fail = require "base.fail"
-local link = require "home.agent_client"
+local agent_client = require "home.agent_client"
 
 local blame = {}
 
@@ -23,14 +23,14 @@ function blame.stranger(answer)
   return line and ("something in your own network answers in the machine's place (%s)"):format(line) or nil
 end
 
---- Does this computer not send what the tunnel gives it? state: of link.status, or nil → a sentence, or nil
+--- Does this computer not send what the tunnel gives it? state: of agent_client.status, or nil → a sentence, or nil
 function blame.unsent(state)
   local why = state and state.tunnel and state.tunnel.unsent
   return why and ("this computer does not send to the machine: %s"):format(why) or nil
 end
 
 --- The same at this moment, of the agent that runs.
-function blame.now() return link.pid() and blame.unsent(link.status()) or nil end
+function blame.now() return agent_client.pid() and blame.unsent(agent_client.status()) or nil end
 
 --- Raises what ends a start: no other machine is rented for it.
 function blame.raise(sentence) fail.raise("refused", sentence .. "; no other machine is rented for that, look at your own network") end

@@ -9,8 +9,7 @@ local config = require "config.effective"
 local blame = require "start.blame"
 local hosts = require "start.hosts"
 local identity = require "home.identity"
-local journal = require "home.journal"
-local link = require "home.agent_client"
+local agent_client = require "home.agent_client"
 local machine = require "start.machine"
 local price_limit = require "money.price_limit"
 local recover = require "money.recover"
@@ -93,9 +92,9 @@ local function undo_with(run)
   end
 end
 
-local function new_run(want, ui, options, book)
+local function new_run(want, ui, options, journal)
   local run = { want = want, ui = ui, options = options,
-    consent = price_limit.consent(options.person, want), journal = book, accounts = {}, balances = {}, refusals = {},
+    consent = price_limit.consent(options.person, want), journal = journal, accounts = {}, balances = {}, refusals = {},
     next = 1, silent = 0, rated = 0, odd = 0, dead = {}, failed_hosts = {},
     engine = loader.require("engines." .. want.engine), client_public = identity.key():public() }
   run.undo = undo_with(run)
@@ -126,33 +125,33 @@ end
 -- @raise a failure; everything rented was undone, or its kind is `unproven`
 function deploy.up(want, ui, options)
   machine.check()
-  local book = journal.open(config.home())
+  local journal = require("home.journal").open(config.home())
   if options.dry_run then -- looks at prices only, beside whatever runs
-    local run = new_run(want, ui, options, book)
+    local run = new_run(want, ui, options, journal)
     return run_steps(run), run
   end
-  local ok, message = book:acquire("up")
+  local ok, message = journal:acquire("up")
   if not ok then fail.raise("busy", message) end
-  if #book.damaged > 0 then
-    book:release()
+  if #journal.damaged > 0 then
+    journal:release()
     fail.raise("config", ("%s is damaged at line %d; run `continueplz stop`, which ends what is there and sets it aside")
-      :format(book.path, book.damaged[1]))
+      :format(journal.path, journal.damaged[1]))
   end
-  local run = new_run(want, ui, options, book)
+  local run = new_run(want, ui, options, journal)
   local done, result = fail.settle(function()
-    recover.before_start(book, ui)
-    link.reload() -- an agent that outlived its machine lets go of the port
+    recover.before_start(journal, ui)
+    agent_client.reload() -- an agent that outlived its machine lets go of the port
     identity.check_port()
     return run_steps(run)
   end)
   local undone, trouble = true, nil
   if not done then undone, trouble = fail.settle(undo_rest, run, result) end
-  book:release()
+  journal:release()
   if not done then
-    if #book:open_sessions() > 0 then fail.settle(link.ensure) end -- what could not be undone yet is the agent's from now on
+    if #journal:open_sessions() > 0 then fail.settle(agent_client.ensure) end -- what could not be undone yet is the agent's from now on
     error(undone and result or trouble, 0)
   end
-  link.reload()
+  agent_client.reload()
   if result ~= "ready" then return result, run end
   return result, report.ready(run)
 end

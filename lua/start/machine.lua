@@ -12,7 +12,7 @@ local identity = require "home.identity"
 local delivery = require "start.bootstrap"
 local guard_policy = require "money.guard_policy"
 local hosts = require "start.hosts"
-local pace = require "home.timing"
+local timing = require "home.timing"
 
 local LAST_RESORT_SECONDS = 1800
 local RETRY_SECONDS = 5
@@ -72,7 +72,7 @@ local function guest_order(made, want, token)
   return {
     token = token, listen_port = ports.listen, push_port = ports.push, engine_port = ports.engine, client_public = made.client_public,
     limits = { silence = limits.silence, idle = limits.idle, life = limits.life, life_max = limits.life },
-    terminate = terminate, retry_seconds = math.max(1, math.floor(pace.seconds(terminate.retry or RETRY_SECONDS))),
+    terminate = terminate, retry_seconds = math.max(1, math.floor(timing.seconds(terminate.retry or RETRY_SECONDS))),
     engine = made.engine.start { port = ports.engine, context = want.context, model = want.model, boot = way.engine.boot,
       directory = way.engine.directory },
     ca_pem = ca_bundle(), last_resort_seconds = LAST_RESORT_SECONDS,
@@ -107,7 +107,7 @@ local function still_hopeful(instance, down)
   if not HOPELESS[instance.status] and not instance.fault then return nil end
   down = down or clock.now()
   local patience = instance.restarting and RESTART_SECONDS or DOWN_SECONDS
-  if clock.now() - down < pace.seconds(patience) then return down end
+  if clock.now() - down < timing.seconds(patience) then return down end
   return hosts.raise(instance.fault and ("the machine does not come up: %s"):format(instance.fault)
     or ("the machine went to '%s' while booting%s"):format(instance.native or instance.status, instance.message and ": " .. instance.message or ""))
 end
@@ -117,21 +117,21 @@ end
 -- @return endpoint { host, port, … }; and when it was last seen not to run yet, in unix seconds, or nil
 -- @raise kind `machine` when it will never come up (another one may)
 function machine.boot(provider, session, made, seen)
-  local limit, most, pause = pace.of(provider, "boot"), pace.of(provider, "poll"), pace.seconds(FIRST_LOOK)
+  local limit, most, pause = timing.of(provider, "boot"), timing.of(provider, "poll"), timing.seconds(FIRST_LOOK)
   local began, last, unknown, shown, before, down, answered = clock.now(), "no answer yet", nil, nil, nil, nil, nil
   local until_ = began + limit
   while clock.now() < until_ do
     task.sleep(pause)
-    pause = math.min(math.max(pause * 2, pace.seconds(SECOND_LOOK)), most)
+    pause = math.min(math.max(pause * 2, timing.seconds(SECOND_LOOK)), most)
     local ok, instance = fail.try(provider.get, session.id)
     answered = ok
-    if ok and instance.status == "gone" and not shown and clock.now() - began < pace.of(provider, "consistency") then
+    if ok and instance.status == "gone" and not shown and clock.now() - began < timing.of(provider, "consistency") then
       last = "it does not show yet" -- a fresh machine may show late
     elseif ok then
       shown = true
       down = still_hopeful(instance, down)
       unknown = instance.status == "unknown" and instance.native == "unknown" and (unknown or clock.now()) or nil
-      if unknown and clock.now() - unknown >= pace.seconds(UNKNOWN_SECONDS) then
+      if unknown and clock.now() - unknown >= timing.seconds(UNKNOWN_SECONDS) then
         hosts.raise(("the machine's host was not heard of for %s while booting"):format(clock.duration(UNKNOWN_SECONDS)))
       end
       seen(instance)

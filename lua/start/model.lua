@@ -5,8 +5,8 @@ local clock = require "base.clock"
 local fail = require "base.fail"
 local task = require "base.task"
 local hosts = require "start.hosts"
-local link = require "home.agent_client"
-local pace = require "home.timing"
+local guest_client = require "home.guest_client"
+local timing = require "home.timing"
 
 local ENGINE_SECONDS = 600   -- until the engine's server answers
 local ON_GPU = 0.99          -- of the model; the card does what it is paid for
@@ -18,32 +18,32 @@ local LOG_SECONDS = 2
 
 -- The last line that the engine said on its machine, or nil.
 local function last_words()
-  local ok, text = fail.try(link.engine_log)
+  local ok, text = fail.try(guest_client.engine_log)
   local words = ok and text:gsub("^[\x80-\xbf]+", ""):gsub("%s+$", ""):match("([^\r\n]+)$")
   return words and clean.line(words) or nil
 end
 
 -- The engine is started by the guest, which may have to install it first; wait until its server answers.
 local function await_server(engine, shown)
-  local until_, problem = clock.now() + pace.seconds(ENGINE_SECONDS)
+  local until_, problem = clock.now() + timing.seconds(ENGINE_SECONDS)
   local words, looked, pause = nil, clock.now(), 0.05
   repeat
-    local ok, answer = fail.try(engine.probe, link.engine_probe())
+    local ok, answer = fail.try(engine.probe, guest_client.engine_probe())
     if ok then return end
     problem = fail.message(answer)
-    if clock.now() - looked >= pace.seconds(LOG_SECONDS) then words, looked = last_words(), clock.now() end
+    if clock.now() - looked >= timing.seconds(LOG_SECONDS) then words, looked = last_words(), clock.now() end
     shown("Waiting for the model server" .. (words and ": " .. words or ""))
     task.sleep(pause)
     pause = math.min(pause * 1.1, 0.5)
   until clock.now() > until_
-  fail.raise("machine", ("the model server did not answer within %s: %s"):format(clock.duration(pace.seconds(ENGINE_SECONDS)), last_words() or problem))
+  fail.raise("machine", ("the model server did not answer within %s: %s"):format(clock.duration(timing.seconds(ENGINE_SECONDS)), last_words() or problem))
 end
 
 --- Waits for the engine's server and downloads the model.
 -- @param shown function(progress) { text=, fraction=, rate=, eta=, … } for the screen
 function model.pull(engine, name, shown)
   await_server(engine, function(text) shown { text = text } end)
-  local ok, problem = fail.try(engine.pull, link.engine(), name, function(progress)
+  local ok, problem = fail.try(engine.pull, guest_client.engine(), name, function(progress)
     progress.text = "Pulling " .. name
     shown(progress)
   end)
@@ -59,7 +59,7 @@ local function steady(f)
     local ok, result, second = fail.try(f)
     if ok then return result, second end
     if try == VERIFY_TRIES or not fail.is(result, "transient") then error(result, 0) end
-    task.sleep(pace.seconds(5))
+    task.sleep(timing.seconds(5))
   end
 end
 
@@ -84,7 +84,7 @@ end
 -- @param shown function(text); @param warn function(text)
 -- @return { tokens_per_second = number or nil, context = tokens or nil }
 function model.verify(engine, want, shown, warn)
-  local base, name = link.engine(), want.model.name
+  local base, name = guest_client.engine(), want.model.name
   shown("Loading the model into the GPU")
   on_card(function() engine.load(base, name) end)
   local state = steady(function() return engine.check(base, name, want.context) end)

@@ -6,7 +6,8 @@ local world = require "sandbox.world"
 local config = require "config.effective"
 local cost = lazy "home.cost"
 local identity = lazy "home.identity"
-local link = lazy "home.agent_client"
+local agent_client = lazy "home.agent_client"
+local guest_client = lazy "home.guest_client"
 local engine_model = lazy "start.model"
 local recover = lazy "money.recover"
 local folder = lazy "home.folder"
@@ -73,7 +74,7 @@ local function ago(seconds) return clock.duration(seconds) .. " ago" end
 
 local function add_tunnel(model, agent)
   local age = agent.tunnel and agent.tunnel.handshake_age
-  model.tunnel = { state = not agent.tunnel and "down" or age and age < link.SILENT_SECONDS and "connected" or "silent", handshake_age = age }
+  model.tunnel = { state = not agent.tunnel and "down" or age and age < agent_client.SILENT_SECONDS and "connected" or "silent", handshake_age = age }
   warn(model, agent.problem, agent.problem)
   warn(model, agent.reaction_problem, agent.reaction_problem)
   warn(model, agent.heartbeat_problem, "the guard does not answer: " .. tostring(agent.heartbeat_problem))
@@ -82,7 +83,7 @@ end
 
 -- The guard is asked at this moment; its last known words serve when it is silent, and are said to be old. → whether it answered
 local function add_guard(model, session, agent)
-  local ok, guard = fail.try(link.guard)
+  local ok, guard = fail.try(guest_client.guard)
   if not ok then
     guard = agent.guest
     warn(model, guard, guard and agent.guest_age and "the guard's times are as of " .. ago(agent.guest_age))
@@ -102,7 +103,7 @@ end
 local function add_model(model, session)
   if not session.ready_at then return end
   local engine = world.require_safe("engines." .. (session.plan.engine or "ollama"))
-  local ok, state = fail.try(engine.check, link.engine_probe(), session.plan.model, session.plan.context)
+  local ok, state = fail.try(engine.check, guest_client.engine_probe(), session.plan.model, session.plan.context)
   if not ok then
     model.model.state = "unknown"
   elseif not state.loaded then
@@ -115,7 +116,7 @@ end
 
 local function complete(session)
   local model = describe(session)
-  local agent, problem = link.status()
+  local agent, problem = agent_client.status()
   if not agent then
     model.guard = guard_model(session, { state = "unknown" })
     model.tunnel = { state = "down" }
@@ -135,8 +136,8 @@ local function complete(session)
 end
 
 -- The newest session, when nobody here ended it and it is not long ago: { id, provider, reason, spot, cost, seconds, ended }.
-local function last_loss(book)
-  local all = book:recent(sessions.TELL_SECONDS)
+local function last_loss(journal)
+  local all = journal:recent(sessions.TELL_SECONDS)
   local session = all[#all]
   if not session or not sessions.lost_by_itself(session) then return nil end
   local now = clock.wall()
@@ -147,9 +148,9 @@ local function last_loss(book)
 end
 
 -- A sentence for each session whose SSH key or firewall ruleset could not be removed yet.
-local function left_behind(book)
+local function left_behind(journal)
   local list = {}
-  for index, session in ipairs(book:untidy()) do
+  for index, session in ipairs(journal:untidy()) do
     list[index] = ("what was made at %s besides the machine %s is still there (%s); it costs nothing and is tried again")
       :format(title_of(session.provider), session.token, session.untidy_reason or "not tried yet")
   end
@@ -167,13 +168,13 @@ end
 
 -- The model of this moment; whether it is over meanwhile: the agent may have proven the end of the machine while its guard was asked.
 local function status_now()
-  local book, finished = recover.any(silent)
-  local doubt = recover.unknown(book, silent)
-  local shown = book:shown()
-  local session = book:current() or shown[#shown]
-  local left = left_behind(book)
+  local journal, finished = recover.any(silent)
+  local doubt = recover.unknown(journal, silent)
+  local shown = journal:shown()
+  local session = journal:current() or shown[#shown]
+  local left = left_behind(journal)
   left[#left + 1] = folder.missing(config.home())
-  local last = not session and last_loss(book) or nil
+  local last = not session and last_loss(journal) or nil
   for _, result in ipairs(finished) do left[#left + 1] = finished_text(result, last) end
   if not session then
     return { state = doubt and "unknown" or "none", home = config.home(), last = last, rate = config.rate(), warnings = left, doubt = doubt }, false
@@ -182,9 +183,9 @@ local function status_now()
   table.move(left, 1, #left, #model.warnings + 1, model.warnings)
   warn(model, doubt, doubt)
   warn(model, session.kept and not session.guarded_at and not session.closed, report.UNGUARDED)
-  warn(model, recover.is_broken(session) and not recover.may_undo(book, session),
+  warn(model, recover.is_broken(session) and not recover.may_undo(journal, session),
     "the record of this folder was cut or damaged, so nobody knows whether this machine is in use; `continueplz stop` ends it")
-  local now = book:refresh():session(session.token)
+  local now = journal:refresh():session(session.token)
   return model, not session.closed and now ~= nil and now.closed ~= nil
 end
 

@@ -13,12 +13,13 @@ local blame = require "start.blame"
 local gpus = require "facts.gpus"
 local guard_policy = require "money.guard_policy"
 local identity = require "home.identity"
-local link = require "home.agent_client"
+local agent_client = require "home.agent_client"
+local guest_client = require "home.guest_client"
 local machine = require "start.machine"
 local model = require "start.model"
 local offers = require "start.offers"
 local price_limit = require "money.price_limit"
-local pace = require "home.timing"
+local timing = require "home.timing"
 local rent = require "money.rent"
 local report = require "start.report"
 local skew = require "start.skew"
@@ -75,7 +76,7 @@ local function after_refusal(run, candidate, problem)
   if fail.is(problem, "rate") and run.rated < RATE_TRIES then
     run.rated, run.next = run.rated + 1, run.next - 1
     run.ui:note(("%s; waiting before the same offer is tried again"):format(fail.message(problem)))
-    task.sleep(pace.seconds(RATE_PAUSE))
+    task.sleep(timing.seconds(RATE_PAUSE))
     return
   end
   if problem.blind or not (fail.is(problem, "capacity") or fail.is(problem, "refused") or fail.is(problem, "transient")) then error(problem, 0) end
@@ -220,12 +221,12 @@ end
 
 function steps.tunnel(run)
   run.ui:progress { text = "Waiting for the first handshake", passing = true }
-  link.ensure()
-  link.reload()
-  local limit = math.max(pace.seconds(run.made.way.handshake), SHORTEST_HANDSHAKE)
+  agent_client.ensure()
+  agent_client.reload()
+  local limit = math.max(timing.seconds(run.made.way.handshake), SHORTEST_HANDSHAKE)
   local until_, pause, unsent = clock.now() + limit, 0.02, nil
   repeat
-    local state = link.status()
+    local state = agent_client.status()
     if state and state.session == run.session.token and state.tunnel and state.tunnel.handshake_age then
       run.silent = 0
       run.journal:append("tunnelled", run.session.token)
@@ -235,7 +236,7 @@ function steps.tunnel(run)
     if state and state.problem then fail.raise("config", state.problem) end
     local own = blame.unsent(state)
     unsent = own and (unsent or clock.now()) or nil
-    if own and clock.now() - unsent >= pace.seconds(blame.OWN_SECONDS) then blame.raise(own) end
+    if own and clock.now() - unsent >= timing.seconds(blame.OWN_SECONDS) then blame.raise(own) end
     task.sleep(pause)
     pause = math.min(pause * 1.1, 0.5)
   until clock.now() > until_
@@ -253,23 +254,23 @@ end
 -- The guard's state when it is armed, keeps its end on disk and could end the machine at this moment (unless it was accepted that it
 -- never can); raises what is missing.
 local function guard_now(run)
-  local guard = link.guard()
+  local guard = guest_client.guard()
   if guard.key == false and run.session.guard_key then
-    link.tell(run.session.token, "/key", { key = run.session.guard_key }, "PUT")
-    guard = link.guard()
+    guest_client.tell(run.session.token, "/key", { key = run.session.guard_key }, "PUT")
+    guard = guest_client.guard()
   end
   local detail = guard.guard or {}
   if guard.state ~= "armed" then fail.raise("machine", "its state is " .. tostring(guard.state)) end
   if not detail.persisted then fail.raise("machine", "it cannot keep its end on the machine's disk") end
   if not detail.ready and run.made.guard ~= "none" then fail.raise("machine", "it has no key to end the machine with: " .. tostring(detail.missing)) end
   if run.made.guard ~= "none" then check_rehearsal(detail) end
-  link.tell(run.session.token, "/heartbeat")
+  guest_client.tell(run.session.token, "/heartbeat")
   return guard
 end
 
 function steps.guard(run)
   run.ui:progress { text = "Asking the guard on the machine", passing = true }
-  local until_, guard, problem = clock.now() + math.max(pace.seconds(60), SHORTEST_GUARD), nil, nil
+  local until_, guard, problem = clock.now() + math.max(timing.seconds(60), SHORTEST_GUARD), nil, nil
   repeat
     local ok, answer = fail.try(guard_now, run)
     if ok then guard = answer else problem = fail.message(answer) end
@@ -298,7 +299,7 @@ function steps.health(run)
   run.health = model.verify(run.engine, run.want, function(text) run.ui:progress { text = text } end,
     function(text) run.ui:note(text) end)
   twins.end_all(run.journal, run.provider, run.session, run.ui, true)
-  link.tell(run.session.token, "/lease", { idle = run.made.limits.idle })
+  guest_client.tell(run.session.token, "/lease", { idle = run.made.limits.idle })
   run.journal:append("ready", run.session.token, { speed = run.health.tokens_per_second, context = run.health.context })
   run.ui:done(run.health.tokens_per_second and ("Model responding (%.0f tokens/s)"):format(run.health.tokens_per_second) or "Model responding")
 end

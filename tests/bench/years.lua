@@ -6,7 +6,7 @@ local chain = require "home.chain"
 local clock = require "base.clock"
 local files = require "base.files"
 local folder = require "home.folder"
-local past = require "home.past"
+local history = require "home.history"
 local term = require "base.term"
 
 local home = ...
@@ -49,7 +49,7 @@ end
 assert(files.write(path, table.concat(lines)))
 local state = ('{"instance":null,"seal":"%s 0","version":1}\n'):format(folder.seal(home))
 assert(files.write(files.join(home, ".continueplz.state"), state))
-local all = assert(past.all(home))
+local all = assert(history.all(home))
 local closed = 0
 for _, session in ipairs(all.sessions) do closed = closed + (session.closed and 1 or 0) end
 term.out(("%d sessions, %d bytes\n"):format(closed, #table.concat(lines)))

@@ -24,7 +24,7 @@ local list = {
   { name = "the intent names no account", file = "start/steps.lua", expects = "S1",
     find = "account = run.accounts[offer.provider], ", replace = "" },
   { name = "things are made around a machine without a record", file = "money/resources.lua", expects = "S1", cloud = "lambda",
-    find = '  book:append("preparing", order.token)\n', replace = "" },
+    find = '  journal:append("preparing", order.token)\n', replace = "" },
 
   -- S2: nothing says "ended" while something bills
   { name = "one absence is proof",
@@ -49,7 +49,7 @@ local list = {
   { name = "the account is not compared", parts = "crash", only = "another account", file = "money/proof.lua", expects = "S2",
     find = "  if tostring(account.id) ~= tostring(session.account) then", replace = "  if false then" },
   { name = "stop closes what is not proven", parts = "cases", only = "proof: ", file = "money/stop.lua", expects = "S2",
-    find = '  if outcome ~= "unproven" then\n    if not book:note("closed"', replace = '  if outcome then\n    if not book:note("closed"' },
+    find = '  if outcome ~= "unproven" then\n    if not journal:try_append("closed"', replace = '  if outcome then\n    if not journal:try_append("closed"' },
   { name = "a time-out means that nothing was rented", parts = "cases", only = "create: shows 4", file = "money/rent.lua", expects = "S2",
     find = "auth = true, rate = true }", replace = "auth = true, rate = true, transient = true }" },
   { name = "stop exits with 0 whatever came out", parts = "cases", only = "proof: ", file = "commands/stop.lua",
@@ -64,7 +64,7 @@ local list = {
     find = "  if session.started then\n    return (\"may be running", replace = "  if false then\n    return (\"may be running" },
 
   { name = "a record that was changed is believed", file = "money/look.lua", expects = "S2", parts = "crash", only = "deleted",
-    find = "  if book.lock then return not book.intact or book.trouble ~= nil end\n", replace = "  do return false end\n",
+    find = "  if journal.lock then return not journal.intact or journal.trouble ~= nil end\n", replace = "  do return false end\n",
     also = { file = "ui/money.lua", find = "  if #shown == 0 and not require(\"home.folder\").intact(home) then", replace = "  if false then" } },
   { name = "one look at the clouds says that nothing runs", file = "money/look.lua", expects = "S2", parts = "cases",
     only = "after: the journal is deleted",
@@ -84,9 +84,9 @@ local list = {
   { name = "a machine that fails is not undone", file = "start/deploy.lua", expects = "S4",
     find = "      run.undo(run.session, run.provider, fail.message(result))\n      if own_script", replace = "      if own_script" },
   { name = "a start does not look for a running machine", file = "money/recover.lua", expects = "S4",
-    find = "  if current then busy(book, current) end", replace = "" },
+    find = "  if current then busy(journal, current) end", replace = "" },
   { name = "a lost create is looked for once", parts = "crash", only = "shows late", file = "money/rent.lua", expects = "S4",
-    find = '  local window = pace.of(provider, "consistency")', replace = "  local window = 0" },
+    find = '  local window = timing.of(provider, "consistency")', replace = "  local window = 0" },
   { name = "only the first page of the list is read", file = "providers/vast.lua", expects = "S4", only = "among many",
     find = "    if not token then\n      return list", replace = "    if true then\n      return list" },
   { name = "a start goes on after an unproven end", parts = "crash", only = "is not ended", file = "start/deploy.lua", expects = "S4",
@@ -144,7 +144,7 @@ local list = {
   { name = "a machine may boot for ever", file = "start/machine.lua", expects = "E",
     find = "  while clock.now() < until_ do\n", replace = "  while true do\n" },
   { name = "a push goes on for ever", file = "start/bootstrap/push.lua", expects = "E",
-    find = "    task.sleep(pace.seconds(3))\n  until clock.now() > until_", replace = "    task.sleep(pace.seconds(3))\n  until false" },
+    find = "    task.sleep(timing.seconds(3))\n  until clock.now() > until_", replace = "    task.sleep(timing.seconds(3))\n  until false" },
 
   -- E1: what the client left alone ends itself
   { name = "the guard has no limits", file = "start/bootstrap/bundle.lua", expects = "E1",
@@ -176,26 +176,27 @@ local list = {
   { name = "a silent machine bills on", file = "agent/watch.lua", expects = "E2", cloud = "lambda", parts = "crash", only = "ended by itself",
     find = "stuck(session, contact) or overdue(session, contact)", replace = "stuck(session, contact)" },
   { name = "a lost create is forgotten", file = "money/stop.lua", expects = "E2",
-    find = "  local bound = resolve(book, provider, session, window)\n", replace = "  local bound\n" },
+    find = "  local bound = resolve(journal, provider, session, window)\n", replace = "  local bound\n" },
 
   -- E3: with everything in order a start succeeds
   { name = "half a record stands in the way of a start",
     file = "start/deploy.lua", expects = "E3",
-    find = "  if #book.damaged > 0 then\n    book:release()",
-    replace = '  if book.torn then\n    book:release()\n    fail.raise("config", "half a record")\n  end\n  if #book.damaged > 0 then\n    book:release()' },
+    find = "  if #journal.damaged > 0 then\n    journal:release()",
+    replace = '  if journal.torn then\n    journal:release()\n    fail.raise("config", "half a record")\n  end\n'
+      .. "  if #journal.damaged > 0 then\n    journal:release()" },
   { name = "a bound machine is not in the journal", file = "money/rent.lua", expects = "E3",
-    find = '  journal:note("bound", session.token, { id = id, adopted = adopted })\n', replace = "" },
+    find = '  journal:try_append("bound", session.token, { id = id, adopted = adopted })\n', replace = "" },
   { name = "leftovers are not finished before a start", file = "money/recover.lua", expects = "E3",
-    find = "  refuse_unproven(finish(book, ui, nil, what_may_be_undone(book)))\n", replace = "" },
+    find = "  refuse_unproven(finish(journal, ui, nil, what_may_be_undone(journal)))\n", replace = "" },
 
   -- E5: nothing is left around machines
   { name = "nothing is tidied", file = "money/resources.lua", expects = "E5", cloud = "lambda",
     find = "  local ok, problem = fail.try(provider.tidy, session)\n", replace = "  local ok, problem = true, nil\n" },
   { name = "what could not be tidied is not tried again", file = "money/resources.lua", expects = "E5", cloud = "lambda",
-    find = "  for _, session in ipairs(book:untidy()) do\n    if due", replace = "  for _, session in ipairs {} do\n    if due" },
+    find = "  for _, session in ipairs(journal:untidy()) do\n    if due", replace = "  for _, session in ipairs {} do\n    if due" },
 
   { name = "stop leaves what was tried a moment ago", file = "money/stop.lua", expects = "E5", cloud = "lambda", parts = "cases", only = "the next stop does",
-    find = "  tidy.rest(book, began) -- nobody", replace = "  -- nobody" },
+    find = "  tidy.rest(journal, began) -- nobody", replace = "  -- nobody" },
 
   -- and the rest that the campaign holds
   { name = "a full disk is a mistake of the program", file = "home/journal.lua", expects = "bug",

@@ -38,7 +38,7 @@ return {
   { name = "half a character is kept", file = "base/clean.lua", by = "lua", tests = "clean",
     find = "text:sub(1, utf8.offset(text, 0, most + 1) - 1)", replace = "text:sub(1, most)" },
   { name = "a clock that is set back silences an alert", file = "home/alert.lua", by = "lua", tests = "alert",
-    find = "if age and age >= 0 and age < pace", replace = "if age and age < pace" },
+    find = "if age and age >= 0 and age < timing", replace = "if age and age < timing" },
   { name = "of too many alerts the gravest goes", file = "home/alert.lua", by = "lua", tests = "alert",
     find = '    if not name:find("-CRITICAL-", 1, true) then\n',
     replace = '    if name:find("-CRITICAL-", 1, true) then\n' },

@@ -17,7 +17,7 @@ return {
   { name = "the last resort of a virtual machine shows no key", file = "start/bootstrap/user_data.lua", expects = "E1", cloud = "lambda",
     only = "guest: its program", find = "url = terminate.url, headers = terminate.headers,", replace = "url = terminate.url, headers = {}," },
   { name = "one cause floods the webhook", file = "home/alert.lua", expects = "E4", only = "webhook: four",
-    find = "  if age and age >= 0 and age < pace.seconds(CAUSE_SECONDS) then return true end\n", replace = "" },
+    find = "  if age and age >= 0 and age < timing.seconds(CAUSE_SECONDS) then return true end\n", replace = "" },
   { name = "an alert that the webhook refused is lost", file = "home/alert.lua", expects = "E4", only = "webhook: down",
     find = "    if ok then\n      files.remove(path)\n", replace = "    files.remove(path)\n    if ok then\n" },
   { name = "nothing CRITICAL reaches the webhook", file = "home/alert.lua", expects = "E4", only = "webhook: four",

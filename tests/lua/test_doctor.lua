@@ -110,17 +110,17 @@ return function(t)
 
   t:case("machines in the account against the records", function()
     local function prepare(require)
-      local book = require("home.journal").open(HOME)
-      assert(book:acquire())
+      local journal = require("home.journal").open(HOME)
+      assert(journal:acquire())
       for index, token in ipairs { "cplz-0a-open", "cplz-0a-over", "cplz-0a-intent" } do
-        book:append("intent", token, { provider = "vast" })
+        journal:append("intent", token, { provider = "vast" })
         if index < 3 then
-          book:append("sent", token)
-          book:append("bound", token, { id = tostring(index) })
+          journal:append("sent", token)
+          journal:append("bound", token, { id = tostring(index) })
         end
       end
-      book:append("closed", "cplz-0a-over", { outcome = "proven" })
-      book:release()
+      journal:append("closed", "cplz-0a-over", { outcome = "proven" })
+      journal:release()
     end
     local _, _, _, text = examine { prepare = prepare, files = { ["home.id"] = "0a\n" }, instances = { instance(1, "cplz-0a-open"), instance(2, "cplz-0a-over"),
       instance(3, "cplz-0a-open"), instance(4, "cplz-0a-none"), instance(5, "cplz-0b-else"), instance(6, "somebody's") } }

@@ -27,13 +27,13 @@ return function(t)
   local function add(s, token, ...)
     local kinds = { ... }
     return within(s, function(require)
-      local book = require("home.journal").open(HOME)
-      assert(book:acquire("test"))
+      local journal = require("home.journal").open(HOME)
+      assert(journal:acquire("test"))
       for _, kind in ipairs(kinds) do
         local extra = kind == "stopping" and { reason = "stop" } or kind == "lost-one" and { reason = "gone" } or { id = "7", outcome = "proven" }
-        book:append(kind == "lost-one" and "stopping" or kind, token, extra)
+        journal:append(kind == "lost-one" and "stopping" or kind, token, extra)
       end
-      book:release()
+      journal:release()
     end)
   end
 
@@ -85,10 +85,10 @@ return function(t)
   t:case("a machine whose end no cloud could prove is told of until it is acknowledged", function()
     local s = home("intent", "sent", "bound", "stopping", "destroyed", "absent")
     within(s, function(require)
-      local book = require("home.journal").open(HOME)
-      assert(book:acquire("test"))
-      book:append("closed", "cplz-aa-1", { outcome = "unverifiable" })
-      book:release()
+      local journal = require("home.journal").open(HOME)
+      assert(journal:acquire("test"))
+      journal:append("closed", "cplz-aa-1", { outcome = "unverifiable" })
+      journal:release()
     end)
     local function shown() return within(s, function(require) return #require("home.journal").open(HOME):shown() end) end
     t:equal({ shown(), holds(s) }, { 1, false })
@@ -99,15 +99,15 @@ return function(t)
   t:case("what cannot be looked at never fits its seal", function()
     local s = home("intent", "sent")
     t:equal(within(s, function(require)
-      local blind, book = require "base.files", require("home.journal").open(HOME)
+      local blind, journal = require "base.files", require("home.journal").open(HOME)
       local stat = blind.stat
       function blind.stat(path)
         if path == HOME .. "/history" then return nil, "refused", "denied" end
         return stat(path)
       end
-      assert(book:acquire("test"))
-      book.intact = true
-      book:append("bound", "cplz-aa-1", { id = "7" })
+      assert(journal:acquire("test"))
+      journal.intact = true
+      journal:append("bound", "cplz-aa-1", { id = "7" })
       local fits = require("home.folder").intact(HOME)
       blind.stat = stat
       return fits
@@ -151,8 +151,8 @@ return function(t)
     local function heard(while_locked)
       return within(s, function(require)
         local lock = while_locked and assert(require("base.files").lock(HOME .. "/state.lock", "state"))
-        local book = require("home.journal").open(HOME)
-        require("home.statefile").heard(HOME, 1e9, function() return book:refresh():current() end)
+        local journal = require("home.journal").open(HOME)
+        require("home.statefile").heard(HOME, 1e9, function() return journal:refresh():current() end)
         if lock then lock:release() end
         return s.disk[STATE].data
       end)
@@ -168,10 +168,10 @@ return function(t)
       require("home.statefile").heard(HOME, 1e9, function() return read:current() end)
     end)
     t:equal(intact(broken), false, "a heartbeat mends no seal")
-    local book = within(s, function(require) return require("home.journal").open(HOME) end)
+    local journal = within(s, function(require) return require("home.journal").open(HOME) end)
     add(s, "cplz-aa-1", "stopping", "destroyed", "absent", "closed")
     before = s.disk[STATE].data
-    t:ok(book:current(), "an agent that read the records before the end")
+    t:ok(journal:current(), "an agent that read the records before the end")
     t:equal({ heard(false), holds(s), intact(s) }, { before, true, true }, "what it knew is over")
   end)
 
@@ -206,8 +206,9 @@ return function(t)
     add(s, "cplz-aa-2", "stopping", "destroyed", "absent", "closed")
     t:equal({ records(s, "journal"), records(s, "history") }, { 1, 2 + 3 * #WHOLE + 1 })
     t:equal(within(s, function(require)
-      local book, past = require("home.journal").open(HOME), require("home.past").all(HOME)
-      return { #book:sessions(), #past.sessions, #past.damaged, book:session("cplz-aa-2").closed, book:session("cplz-aa-9") == nil, #book:recent(3600) }
+      local journal, history = require("home.journal").open(HOME), require("home.history").all(HOME)
+      return { #journal:sessions(), #history.sessions, #history.damaged, journal:session("cplz-aa-2").closed,
+        journal:session("cplz-aa-9") == nil, #journal:recent(3600) }
     end), { 0, 3, 0, "proven", true, 3 })
   end)
 
@@ -229,20 +230,20 @@ return function(t)
             if count == at then return { kill = how, bytes = bytes } end
           end
           local p = s:start(function(require)
-            local book = require("home.journal").open(HOME)
-            assert(book:acquire("test"))
-            for _, kind in ipairs { "stopping", "absent", "closed" } do book:append(kind, "cplz-aa-1", { outcome = "proven" }) end
-            book:release()
+            local journal = require("home.journal").open(HOME)
+            assert(journal:acquire("test"))
+            for _, kind in ipairs { "stopping", "absent", "closed" } do journal:append(kind, "cplz-aa-1", { outcome = "proven" }) end
+            journal:release()
           end, { home = HOME })
           s:run(SECONDS)
           s.hook = nil
           add(s, "cplz-aa-1", "absent", "closed")
           add(s, "cplz-aa-2", table.unpack(WHOLE))
           local got = within(s, function(require)
-            local book, over = require("home.journal").open(HOME), require("home.past").all(HOME)
+            local journal, over = require("home.journal").open(HOME), require("home.history").all(HOME)
             local list = {}
             for _, session in ipairs(over.sessions) do list[#list + 1] = session.token .. " " .. tostring(session.closed) .. " " .. tostring(session.id) end
-            return { list, #book:sessions(), #over.damaged, math.floor(over.sessions[1].twin_seconds / 60) }
+            return { list, #journal:sessions(), #over.damaged, math.floor(over.sessions[1].twin_seconds / 60) }
           end)
           t:equal(got, { { "cplz-aa-1 proven 7", "cplz-aa-2 proven 7" }, 0, 0, 1 }, ("%s %d %s (%s)"):format(name, at, how, p.state))
         end

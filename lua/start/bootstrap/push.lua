@@ -5,7 +5,7 @@ local fail = require "base.fail"
 local net = require "base.net"
 local task = require "base.task"
 local blame = require "start.blame"
-local pace = require "home.timing"
+local timing = require "home.timing"
 local payload = require "start.bootstrap.bundle"
 
 local push = { handshake = 90, engine = { boot = "container" } }
@@ -31,7 +31,7 @@ end
 
 local SHORTEST = 8 -- seconds; the program does not travel faster for simulators
 
-local function patience(seconds) return math.max(pace.seconds(seconds), SHORTEST) end
+local function patience(seconds) return math.max(timing.seconds(seconds), SHORTEST) end
 
 local function push_once(endpoint, blob)
   local conn = net.connect { host = endpoint.host, port = endpoint.push, timeout = 10 }
@@ -51,14 +51,14 @@ local function own_fault(since, ok, answer)
   if ok then own = blame.stranger(answer) else own = blame.no_way(answer) end
   if not own then return nil end
   since = since or clock.now()
-  if clock.now() - since >= pace.seconds(blame.OWN_SECONDS) then blame.raise(own) end
+  if clock.now() - since >= timing.seconds(blame.OWN_SECONDS) then blame.raise(own) end
   return since
 end
 
 --- Pushes the hash-pinned program until the machine says that it took it.
 -- @raise kind `machine` when it never does, with `unreached` when it never answered; `refused` when this computer is at fault
 function push.deliver(endpoint, made)
-  local limit = pace.seconds(300)
+  local limit = timing.seconds(300)
   local until_ = clock.now() + limit
   local last, unreached, own
   repeat
@@ -67,7 +67,7 @@ function push.deliver(endpoint, made)
     own = own_fault(own, ok, answer)
     last = ok and ("it answered %q"):format(tostring(answer)) or fail.message(answer)
     unreached = not ok
-    task.sleep(pace.seconds(3))
+    task.sleep(timing.seconds(3))
   until clock.now() > until_
   fail.raise("machine", ("the machine did not take the guard program on port %d within %s: %s")
     :format(endpoint.push, clock.duration(limit), last), { unreached = unreached })

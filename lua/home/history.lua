@@ -12,7 +12,7 @@ local VERSION = 1
 local ROOT = "continueplz history"
 local CHUNK = 65536 -- bytes that are read from the end at first
 
-local past = {}
+local history = {}
 
 local function path_of(home) return files.join(home, "history") end
 
@@ -56,7 +56,7 @@ local function backwards(home, enough)
 end
 
 --- The sessions that were closed since `t` (unix seconds), oldest first; reads no more of the file than that.
-function past.since(home, t)
+function history.since(home, t)
   return backwards(home, function(parse, _, all)
     local records, older = batches(parse().records, t)
     return (older or all) and sessions.fold(records) or nil
@@ -64,7 +64,7 @@ function past.since(home, t)
 end
 
 --- The session of a token, or nil.
-function past.session(home, token)
+function history.session(home, token)
   return backwards(home, function(parse, data)
     if not data:find(token, 1, true) then return nil end
     for _, session in ipairs(sessions.fold((batches(parse().records)))) do
@@ -74,7 +74,7 @@ function past.session(home, token)
 end
 
 --- Everything, verified. → { sessions =, damaged = {numbers of lines}, sums = set of the digits of its lines }; nil and a sentence when it cannot be read
-function past.all(home)
+function history.all(home)
   local data, why, code = files.read(path_of(home), 1 << 40)
   if not data and code ~= "missing" then return nil, why end
   local read = chain.read(data or "", ROOT)
@@ -114,7 +114,7 @@ local function ending(home)
 end
 
 --- The digits of the last line, or nil without a history.
-function past.last(home)
+function history.last(home)
   local last = ending(home)
   return last ~= ROOT and last or nil
 end
@@ -124,7 +124,7 @@ end
 -- @param at function(digits) → how many of `records` the journal had when its last line had these digits, or nil
 -- @param mark the digits of the journal's last line
 -- @return true, or nil and a sentence: nothing was appended
-function past.append(home, records, at, mark)
+function history.append(home, records, at, mark)
   local data = files.read(path_of(home), nil, -1)
   if data and data ~= "" and data ~= "\n" then set_torn_aside(home) end
   local last, moved = ending(home)
@@ -148,4 +148,4 @@ function past.append(home, records, at, mark)
   return true
 end
 
-return past
+return history
