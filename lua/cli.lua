@@ -3,20 +3,14 @@
 local world = require "sandbox.world"
 pcall(world.run_home, "init.lua") -- before anything that it may change; what is wrong with it cli.run tells
 local args = lazy "cli.args"
+local commands = lazy "commands"
 local run = lazy "cli.run"
 local fail = lazy "base.fail"
 local files = lazy "base.files"
 local term = lazy "base.term"
 local exitcodes = lazy "facts.exitcodes"
-local habits = lazy "facts.words"
-local suggest = lazy "facts.suggest"
 
 local M = {}
-
--- Commands that must work whatever the user's scripts are like.
-local ENDURING = { stop = true, agent = true }
--- Commands that rent: one of the user's that cannot be used is not passed over, for it may hold limits of his own.
-local RENTING = { up = true }
 
 -- Was JSON asked for? Looked up in the words themselves where they could not be understood.
 local function wants_json(argv)
@@ -70,13 +64,15 @@ local function misshapen(command, name)
   return nil
 end
 
--- The table of a command or of a word of habit; one of the user's that is none gives way to the built-in one. Raises a `usage` failure for an unknown word.
+-- The table of a command or of a word of habit. One of the user's that is none gives way to the built-in one, but not where something
+-- is rented: it may hold limits of his own. Raises a `usage` failure for an unknown word.
 local function load(name)
   local module = "commands." .. name
   local known = name:match("^%l[%w_-]*$") and world.source(module)
   if known then
     local command, problem = world.require_safe(module)
-    if problem and RENTING[name] then
+    local own = commands.own(name)
+    if problem and own and own.renting then
       error(problem, 0)
     end
     local why = misshapen(command, name)
@@ -84,35 +80,33 @@ local function load(name)
       return command, problem
     end
     why = ("this script cannot be used: %s: %s"):format(known, why)
-    local own = world.builtin(module)
-    if not own or RENTING[name] then
+    if not own or own.renting then
       fail.raise("config", why)
     end
     world.problems[#world.problems + 1] = { module = module, message = why }
     return own, why
   end
-  if habits.aliases[name] then
-    return load(habits.aliases[name])
+  local meant = commands.alias(name)
+  if meant then
+    return load(meant)
   end
-  return fail.raise("usage", ("unknown command '%s'%s"):format(name, suggest.command(name, args.commands)))
+  return fail.raise("usage", ("unknown command '%s'%s"):format(name, commands.hint(name)))
 end
 
 -- The commands that there are, for those that show or run others.
 local known = {
-  load = load, names = args.commands,
+  load = load, own = function(name) return commands.own(name) end,
+  names = function() return commands.names() end, daily = function() return commands.daily() end,
   source = function(name) return world.source("commands." .. name) end,
-  is_builtin = function(name) return world.builtin("commands." .. name) ~= nil end,
 }
 
 -- Without a command: status when something runs, else the short help. Where a command's name was taken for the folder, the folder's own
 -- name was lost on the way (continueplz -C $UNSET stop).
 local function bare_command(options)
   local folder = options.directory
-  local meant = folder and (habits.aliases[folder] or folder)
-  for _, name in ipairs(args.commands) do
-    if meant == name then
-      fail.raise("usage", ("-C takes '%s' as the folder, and no command follows; if the folder is meant, write -C ./%s"):format(folder, folder))
-    end
+  local named = folder and folder:find("^%l+$") and commands.own(commands.alias(folder) or folder)
+  if named and not named.hidden then
+    fail.raise("usage", ("-C takes '%s' as the folder, and no command follows; if the folder is meant, write -C ./%s"):format(folder, folder))
   end
   local ok, open = fail.try(function()
     local home = world.home
@@ -157,7 +151,7 @@ local STOP = "POST /terminate?home=%s&token=%s HTTP/1.1\r\nContent-Length: 0\r\n
 -- The line and the settings are accepted, and it is the built-in stop that will run: the agent sends the first terminate (agent.early_stop) while this process
 -- loads the rest. The token is by the state file, which may be old or missing: the agent refuses another's, and the stop itself does without.
 local function stop_ahead(command)
-  if command.name ~= "stop" or not world.home or command ~= world.builtin "commands.stop" then
+  if command.name ~= "stop" or not world.home or command ~= commands.own "stop" then
     return
   end
   local state = files.read(files.join(world.home, ".continueplz.state"))
@@ -189,12 +183,14 @@ function M.main(argv)
     end
     return refused(argv, fail.message(command), command.kind, exitcodes.of(command))
   end
-  world.forgive(ENDURING[command.name] == true)
+  local own = commands.own(command.name)
+  local enduring = own and own.enduring and own -- must work whatever the user's scripts are like
+  world.forgive(enduring ~= nil and enduring ~= false)
   local fits, sentence = args.allowed(command, parsed)
   if not fits then
     return usage(argv, sentence)
   end
-  return run.command(command, parsed, known, problem, ENDURING[command.name] and world.builtin("commands." .. command.name), stop_ahead)
+  return run.command(command, parsed, known, problem, enduring, stop_ahead)
 end
 
 return M

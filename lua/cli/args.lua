@@ -5,11 +5,6 @@ local flags = require "facts.flags"
 
 local M = {}
 
---- Commands that are shown, in the order of the help.
-M.commands = {
-  "init", "up", "stop", "status", "offers", "models", "endpoint", "ping", "logs", "schedule", "ack", "config", "doctor", "repl", "help",
-}
-
 local function store(parsed, row, text, shown)
   local value = true
   local kind = text and row.also or row.kind

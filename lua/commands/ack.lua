@@ -3,6 +3,7 @@
 return {
   name = "ack",
   summary = "close the record of a machine that you saw to be gone",
+  order = 110,
   details = "Without ID: the one machine that waits for it. A machine that is simply running is ended with stop, not with ack.",
   options = {},
   args = "[ID]",

@@ -2,6 +2,7 @@
 return {
   name = "agent",
   summary = "keep the tunnel of this folder (started by the other commands)",
+  hidden = true, enduring = true,
   options = {},
   tolerant = true,
   quiet = true,

@@ -2,6 +2,8 @@
 return {
   name = "doctor",
   summary = "look for what is wrong: keys, folder, clock, network, leftovers",
+  order = 130,
+  meant = { "check", "diagnose" },
   details = "Asks the clouds and looks at this folder and computer; changes, rents and ends nothing. One line per check: ok, warning or problem, with "
     .. "the way out. Exit 0: no problem (there may be warnings); 1: at least one problem.",
   options = {},

@@ -37,6 +37,8 @@ end
 return {
   name = "endpoint",
   summary = "print the model's address, or what a client needs to use it",
+  order = 70, daily = 4,
+  meant = { "url", "env", "connect", "address" },
   details = "--shell: lines for eval; --for CLIENT: its configuration; --json or --output=json: one object.",
   options = { "shell", "json", "for", "write" },
   tolerant = true,

@@ -16,6 +16,8 @@ end
 return {
   name = "help",
   summary = "explain a command; --all: everything",
+  order = 150,
+  meant = { "man", "usage", "?" },
   options = { "all" },
   args = "[COMMAND]",
   words = 1,
@@ -26,7 +28,8 @@ return {
     if ctx.options.all then
       lines = help.all(ctx.commands)
     elseif ctx.args[1] then
-      lines = help.command(ctx.commands.load(ctx.args[1]))
+      local command = ctx.commands.load(ctx.args[1])
+      lines = help.command(command, ctx.commands.own(command.name))
     else
       lines = help.short(ctx.commands, nil, is_new(ctx.home))
     end

@@ -2,6 +2,8 @@
 return {
   name = "init",
   summary = "set up: a cloud's key, checked, and the limits; then live prices",
+  order = 10, daily = 1,
+  meant = { "setup", "login", "configure", "auth", "key" },
   details = "Asks on a terminal. Without one, or with -y, keys come from the environment (VAST_API_KEY ...) or, one for --provider=NAME, from "
     .. "standard input, never from the command line; everything else from flags, the environment and the .env that is there, which is kept and "
     .. "merged. Nothing is written before the end. Exit 3: a key is missing or wrong; 5: the cloud could not be asked.",

@@ -43,6 +43,8 @@ sources.guard = from_guest("guard")
 return {
   name = "logs",
   summary = "show the last lines of a log: tool, engine or guard",
+  order = 90,
+  meant = { "log", "tail" },
   options = { "lines" },
   args = "[tool|engine|guard]",
   words = 1,

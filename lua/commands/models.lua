@@ -130,6 +130,8 @@ end
 return {
   name = "models",
   summary = "models by name: what they need, what fits a card; rents nothing",
+  order = 60,
+  meant = { "model", "pull" },
   details = "list (also without a word): the built-in table; * marks what a tier means. info NAME: one model of the Ollama library, "
     .. "sized from the registry. fit [NAME...]: what fits the card of --gpu or --vram; without one, the smallest card for each.",
   options = { "tier", "context", "gpu", "gpus", "vram" },

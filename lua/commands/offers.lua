@@ -2,6 +2,8 @@
 return {
   name = "offers",
   summary = "compare what the clouds offer for a model; rents nothing",
+  order = 50, daily = 6,
+  meant = { "prices", "price", "search", "find", "gpus", "gpu" },
   options = { "cheapest", "provider", "gpu", "gpus", "model", "tier", "engine", "context", "spot", "on-demand", "region", "hours",
   "max-price", "accept-no-guard", "all" },
   run = function(ctx)

@@ -2,6 +2,9 @@
 return {
   name = "ping",
   summary = "ask the model for a sign of life, or a QUESTION",
+  order = 80,
+  aliases = { "ask" },
+  meant = { "chat", "test" },
   options = {},
   args = "[QUESTION]",
   tolerant = true,

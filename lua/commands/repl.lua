@@ -2,6 +2,8 @@
 return {
   name = "repl",
   summary = "try the functions of a cloud by hand, one line of Lua at a time",
+  order = 140,
+  meant = { "shell", "lua", "console" },
   details = "Calls may wait, Ctrl-C ends them; :help lists the names and commands, :trace on shows every request. Without a "
     .. "terminal it runs what comes on the standard input and ends at the first error. It rents nothing.",
   options = { "trace", "provider", "gpu", "gpus", "model", "tier", "context", "spot", "on-demand", "region", "hours", "max-price" },

@@ -184,6 +184,8 @@ table.move(START, 1, #START, #options + 1, options)
 return {
   name = "schedule",
   summary = "start and stop at fixed times, by cron or timers of systemd",
+  order = 100,
+  meant = { "cron", "timer", "at" },
   details = "add needs --start, --stop or both, in local time; it replaces what was scheduled for this folder, asks nothing, and hands the "
     .. "other options to the start. Without a word: list. docs/cron.md tells more.",
   options = options,

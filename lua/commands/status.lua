@@ -8,6 +8,9 @@ end
 return {
   name = "status",
   summary = "show what is running, what it costs, what ends it",
+  order = 40, daily = 3,
+  aliases = { "ls", "ps" },
+  meant = { "list", "st", "info", "show", "top", "state", "cost", "costs", "bill" },
   options = {},
   tolerant = true,
   at_once = function(ctx)

@@ -2,6 +2,9 @@
 return {
   name = "stop",
   summary = "end the machine and prove that billing ended",
+  order = 30, daily = 5, enduring = true,
+  aliases = { "destroy", "down", "rm" },
+  meant = { "delete", "kill", "terminate", "halt", "shutdown", "off", "end", "quit" },
   details = "Can be repeated at any time. Exit 0: proven ended (or the cloud gives no proof and says it is gone), 1: not proven.",
   options = { "stop", "alert" },
   tolerant = true,

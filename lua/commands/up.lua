@@ -114,6 +114,9 @@ end
 return {
   name = "up",
   summary = "rent the cheapest machine that fits and serve the model",
+  order = 20, daily = 2, renting = true,
+  aliases = { "start" },
+  meant = { "run", "rent", "create", "launch", "deploy", "new", "serve" },
   details = "At a terminal it asks first, with the sum, also when its output goes elsewhere. A yes covers up to a tenth more, should the first "
     .. "choice be gone; then it asks again. With -y or without a terminal: up to twice the first sum, within MAX_PRICE; --max-price replaces both.",
   options = {

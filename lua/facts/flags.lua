@@ -3,7 +3,7 @@
 -- kind: text, duration (a unit is required), hours (a bare number means hours), number, choice, time (of day), days (of the week),
 -- none; `values` for choices; `most` for numbers; `against`: another option that contradicts it; `says` fixes the setting's text for an
 -- option without a value; `also` names the kind of the value that a `none` has in the commands that list it as `NAME=`, where
--- `value_also` and `doc_also` describe it.
+-- `value_also` and `doc_also` describe it; `acts`: never guessed from a few letters.
 local rows = {
   { name = "cheapest", kind = "none", doc = "take the cheapest machine that fits (the policy decides; this is the default)" },
   { name = "provider", kind = "text", value = "NAME", setting = "DEFAULT_PROVIDER", doc = "only this cloud: vast or lambda" },
@@ -34,7 +34,7 @@ local rows = {
   { name = "ensure", kind = "none", doc = "a machine that serves this model already is success, not an error" },
   { name = "alert", kind = "none", doc = "tell ALERT_WEBHOOK_URL when this run fails; for cron and timers" },
   { name = "start", kind = "time", value = "HH:MM", doc = "when to start, in local time" },
-  { name = "stop", kind = "none", also = "time", doc = "end the machine and prove that billing ended",
+  { name = "stop", kind = "none", also = "time", acts = true, doc = "end the machine and prove that billing ended",
     value_also = "HH:MM", doc_also = "when to stop, in local time" },
   { name = "days", kind = "days", value = "DAYS", doc = "on which days: mon-fri (default), mon,wed,fri, daily" },
   { name = "cron", kind = "none", doc = "by the crontab" },
@@ -53,7 +53,7 @@ local rows = {
   doc = "the folder that holds .env, the journal and the log" },
   { name = "output", kind = "choice", value = "FORMAT", values = { "text", "json" }, global = true,
   doc = "text (default) or json" },
-  { name = "yes", short = "y", kind = "none", global = true, doc = "ask nothing" },
+  { name = "yes", short = "y", kind = "none", global = true, acts = true, doc = "ask nothing" },
   { name = "verbose", short = "v", kind = "none", global = true, doc = "tell more on stderr; -vv tells everything" },
   { name = "no-user", kind = "none", global = true, doc = "ignore the scripts in the folder" },
   { name = "version", kind = "none", global = true, doc = "print the version" },
@@ -80,11 +80,12 @@ function M.short(letter)
   return by_short[letter]
 end
 
---- All long names with their dashes.
+--- All long names with their dashes; `acts[name]` are those that end something or agree to it.
 function M.names()
-  local names = {}
+  local names = { acts = {} }
   for index, row in ipairs(rows) do
     names[index] = "--" .. row.name
+    names.acts[names[index]] = row.acts
   end
   return names
 end

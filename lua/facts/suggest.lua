@@ -1,7 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- "Did you mean": the nearest of some names. Pure.
-local words = require "facts.words"
-
 local M = {}
 
 local SHORT = 3 -- letters
@@ -33,13 +31,13 @@ local function limit(word, name)
   return math.max(1, math.min(#word:gsub("^%-+", ""), #name:gsub("^%-+", "")) // 3)
 end
 
-local function is_near(word, name, distance)
+local function is_near(word, name, distance, acts)
   local letters = #word:gsub("^%-+", "")
-  return distance <= limit(word, name) and (letters > SHORT or not words.acts[name:gsub("^%-+", "")])
+  return distance <= limit(word, name) and (letters > SHORT or not acts)
 end
 
---- The names nearest to a word, best first, at most `count` (1); none when all are far away. Beginnings count as near. What rents or ends
--- something is never near to a word of few letters (facts.words).
+--- The names nearest to a word, best first, at most `count` (1); none when all are far away. Beginnings count as near. What rents, ends or
+-- agrees (names.acts[name]) is never near to a word of few letters, to which any word of few letters is near.
 function M.nearest(word, names, count)
   local found = {}
   if #word > LONGEST then
@@ -51,7 +49,7 @@ function M.nearest(word, names, count)
     if #word >= 3 and name:lower():find(lower, 1, true) then
       distance = math.min(distance, 1)
     end
-    if is_near(lower, name, distance) then
+    if is_near(lower, name, distance, names.acts and names.acts[name]) then
       found[#found + 1] = { name = name, distance = distance, index = index }
     end
   end
@@ -72,13 +70,6 @@ end
 function M.hint(word, names, otherwise)
   local best = M.nearest(word, names)[1]
   return best and "; did you mean " .. best .. "?" or otherwise or ""
-end
-
---- The same for a word that stands where a command should: words of habit first.
-function M.command(word, names)
-  local lower = word:lower()
-  local known = words.means[lower] or words.aliases[lower]
-  return known and ("; did you mean %s?"):format(known) or M.hint(word, names)
 end
 
 return M

@@ -1,16 +1,14 @@
 -- SPDX-License-Identifier: MIT
 -- Help texts, made from the tables of commands, options, settings and exit codes, so that they cannot lie. Pure: → lines.
 local fail = require "base.fail"
-local sorted = require "base.sorted"
 local world = require "sandbox.world"
 local flags = require "facts.flags"
-local habits = lazy "facts.words"
 local format = require "ui.format"
 
 local M = {}
 
 -- A command of the user's own; one that cannot be used is told instead of hidden.
-local function own(known, name)
+local function of_user(known, name)
   local ok, command = fail.try(known.load, name)
   if not ok or type(command) ~= "table" then
     return { name = name, summary = "cannot be used: " .. fail.message(command) }
@@ -25,14 +23,13 @@ local function each_command(known, names)
     commands[index] = known.load(name)
   end
   for _, name in ipairs(world.own("commands")) do
-    if not known.is_builtin(name) then
-      commands[#commands + 1] = own(known, name)
+    if not known.own(name) then
+      commands[#commands + 1] = of_user(known, name)
     end
   end
   return ipairs(commands)
 end
 
-local DAILY = { "init", "up", "status", "endpoint", "stop", "offers" }
 local NAMES, COLUMN, WIDTH = 14, 28, 80
 
 local function spelled(row)
@@ -106,8 +103,8 @@ local function everywhere()
 end
 
 --- The short help, which fits a terminal of 24 lines: what it is, the daily commands (or those named, and the options in full).
--- known: of cli.lua, { load(name) → command table, names = all that are shown, is_builtin(name) }; commands: names, or nil for the daily
--- ones; new: nothing is set up yet.
+-- known: of cli.lua, { load(name) → command table, own(name) → the built-in one or nil, names() and daily() → arrays }; commands: names, or
+-- nil for the daily ones; new: nothing is set up yet.
 function M.short(known, commands, new)
   local lines = {
     "continueplz: rent the cheapest GPU that fits a coding model, reach it through a",
@@ -119,7 +116,7 @@ function M.short(known, commands, new)
     "",
     "Commands:",
   }
-  for _, command in each_command(known, commands or DAILY) do
+  for _, command in each_command(known, commands or known.daily()) do
     add(lines, two_columns(command.name, command.summary, NAMES))
   end
   add(lines, two_columns("FILE.lua", "run a script of yours that rents, waits, asks and stops", NAMES))
@@ -136,25 +133,15 @@ function M.short(known, commands, new)
   return lines
 end
 
--- Words of habit that do the same as a command, as an array.
-local function same_as(name)
-  local words = {}
-  for word, meant in sorted(habits.aliases) do
-    words[#words + 1] = meant == name and word or nil
-  end
-  return words
-end
-
---- Help of one command.
-function M.command(command)
+--- Help of one command. own: the built-in one of that name, or nil
+function M.command(command, own)
   local lines = { "Usage: " .. usage(command), "", command.summary:sub(1, 1):upper() .. command.summary:sub(2) .. "." }
   if command.details then
     lines[#lines + 1] = ""
     add(lines, format.wrap(command.details, WIDTH))
   end
-  local same = same_as(command.name)
-  if #same > 0 then
-    add(lines, { "", "The same: continueplz " .. table.concat(same, ", continueplz ") })
+  if own and own.aliases then
+    add(lines, { "", "The same: continueplz " .. table.concat(own.aliases, ", continueplz ") })
   end
   local takes = taken(command)
   if takes then
@@ -180,9 +167,10 @@ end
 
 --- Everything: commands with their options, settings, exit codes.
 function M.all(known)
-  local lines = M.short(known, known.names)
+  local names = known.names()
+  local lines = M.short(known, names)
   lines[#lines] = nil
-  for _, command in each_command(known, known.names) do
+  for _, command in each_command(known, names) do
     local takes = taken(command)
     add(lines, { usage(command), "  " .. command.summary })
     option_lines(lines, function(row)

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The command line: what words mean, what is refused and how, help, exit codes; the whole program in a replaced world.
 local args = require "cli.args"
+local commands = require "commands"
 local files = require "base.files"
 local flags = require "facts.flags"
 local json = require "base.json"
@@ -141,7 +142,7 @@ return function(t)
   end)
 
   t:case("every command: a word too many, an option of another's, a word that is none", function()
-    for _, name in ipairs(args.commands) do
+    for _, name in ipairs(commands.names()) do
       local command = require("commands." .. name)
       if command.words then
         local line = { name }
@@ -189,19 +190,32 @@ return function(t)
   end)
 
   t:case("words of habit are known, and no short word is taken for one that rents or ends", function()
-    local suggest, habit = require "facts.suggest", require "facts.words"
+    local suggest, aliases = require "facts.suggest", {}
     local function known(word, name)
       local source = require("sandbox.world").source
       t:ok(source("commands." .. name) and not source("commands." .. word), word)
     end
     local function told(code, out, err) return code, out, err end
-    for word, name in pairs(habit.means) do -- order: free
+    local function told_only(word, name)
       local code, out, err = run { word }
       t:equal({ code, out }, { 2, "" })
       t:ok(err:find("unknown command '" .. word .. "'; did you mean " .. name .. "?", 1, true), err)
       known(word, name)
     end
-    for word, name in pairs(habit.aliases) do -- order: free
+    local meant = 0
+    for _, name in ipairs(commands.names()) do
+      local command = commands.own(name)
+      for _, word in ipairs(command.meant or {}) do
+        told_only(word, name)
+        meant = meant + 1
+      end
+      for _, word in ipairs(command.aliases or {}) do
+        t:equal(aliases[word], nil, word .. " is of two commands")
+        aliases[word] = name
+      end
+    end
+    t:ok(meant == 59, meant .. " words are only answered")
+    for word, name in pairs(aliases) do -- order: free
       known(word, name)
       t:equal({ told(run { word }) }, { told(run { name }) }, word)
       t:equal({ told(run { "help", word }) }, { told(run { "help", name }) }, word)
@@ -211,11 +225,11 @@ return function(t)
         return { name = %q, summary = "own", run = function(ctx) ctx.print("own") return 9 end }]]):format(word), [".env"] = "" } })
       t:ok(code == 9 and out:find("^own\n"), word .. " of the user's own: " .. out)
     end
-    t:equal(table.concat(require("base.sorted").keys(habit.aliases), " "), "ask destroy down ls ps rm start")
+    t:equal(table.concat(require("base.sorted").keys(aliases), " "), "ask destroy down ls ps rm start")
     for _, row in ipairs { { "ps", "status" }, { "rm", "stop" }, { "down", "stop" }, { "ask", "ping" }, { "statsu", "status" }, { "Stats", "status" },
       { "stopp", "stop" }, { "ofers", "offers" }, { "endpiont", "endpoint" }, { "xy" }, { "us" }, { "uo" }, { "q" }, { "stp" }, { "sto" }, { "hlp", "help" },
       { "banana" }, { "ip" }, { "top", "status" } } do
-      t:equal(suggest.command(row[1], args.commands), row[2] and "; did you mean " .. row[2] .. "?" or "", row[1])
+      t:equal(commands.hint(row[1]), row[2] and "; did you mean " .. row[2] .. "?" or "", row[1])
     end
     local letters, sorted = "abcdefghijklmnopqrstuvwxyz", {}
     for letter in letters:gmatch "." do
@@ -226,7 +240,7 @@ return function(t)
       end
     end
     for _, word in ipairs(sorted) do
-      local hint = suggest.hint(word, args.commands)
+      local hint = suggest.hint(word, commands.names())
       t:ok(not hint:find(" up?", 1, true) and not hint:find(" stop?", 1, true), word .. hint)
       hint = suggest.hint("--" .. word, flags.names())
       t:ok(not hint:find("--stop?", 1, true) and not hint:find("--yes?", 1, true), word .. hint)
@@ -282,7 +296,7 @@ return function(t)
       t:ok(select(2, out:gsub("\n", "")) <= 23, "fits a terminal of 24 lines")
     end
     local _, all = run "help --all"
-    for _, name in ipairs(args.commands) do
+    for _, name in ipairs(commands.names()) do
       t:ok(all:find("\n  " .. name, 1, true), name)
     end
     for _, row in ipairs(flags.list) do
@@ -302,7 +316,7 @@ return function(t)
   t:case("every command file fits its table", function()
     local dir = files.join(files.dirname(t.root), "lua/commands")
     local listed = {}
-    for _, name in ipairs(args.commands) do
+    for _, name in ipairs(commands.names()) do
       listed[name] = true
     end
     for _, file in ipairs(assert(files.list(dir))) do
@@ -310,7 +324,7 @@ return function(t)
       local command = require("commands." .. name)
       t:equal(command.name, name)
       t:ok(command.summary and type(command.run) == "function", name)
-      t:ok(listed[name] or name == "agent", name .. " is in the help")
+      t:equal(listed[name] == nil, command.hidden == true, name .. " is in the help")
       for _, option in ipairs(command.options) do
         t:ok(flags.long((option:gsub("=$", ""))), name .. " takes --" .. option)
       end
@@ -318,6 +332,30 @@ return function(t)
     for _, row in ipairs(flags.list) do
       t:ok(not row.setting or (pcall(require("config.effective").get, row.setting)), row.name .. " sets a setting")
     end
+  end)
+
+  t:case("the tables of the commands: their places, who endures, what main.lua knows before any can be loaded", function()
+    local enduring, places = { ["--stop"] = true }, {}
+    for _, name in ipairs(require("sandbox.world").names("commands")) do
+      local command = commands.own(name)
+      for _, field in ipairs { "order", "daily" } do
+        local place = command[field] and field .. " " .. command[field]
+        t:ok(place == nil or math.type(command[field]) == "integer" and not places[place], name .. " has no place of its own")
+        places[place or name] = true
+      end
+      t:equal(command.order == nil, command.hidden == true, name)
+      for _, word in ipairs(command.enduring and table.move(command.aliases or {}, 1, 9, 2, { name }) or {}) do
+        enduring[word] = true
+      end
+      t:ok(not (command.renting and command.enduring), name)
+    end
+    t:equal(commands.names().acts, { stop = true, up = true })
+    local text = assert(files.read(files.join(files.dirname(t.root), "lua/main.lua"))):match("\nlocal ENDING = (%b{})\n")
+    local early = {}
+    for word in text:gmatch("[%l-]+%f[^%l-]") do
+      early[word] = word ~= "true" or nil
+    end
+    t:equal(early, enduring)
   end)
 
   t:case("the version", function()

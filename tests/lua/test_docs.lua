@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The pages say what is: primitives, exit codes, settings, flags, files and packages are compared with the program itself.
-local args = require "cli.args"
+local commands = require "commands"
 local config = require "config.effective"
 local dotenv = require "config.dotenv"
 local exitcodes = require "facts.exitcodes"
@@ -128,25 +128,25 @@ return function(t)
   local function load(name) return require("commands." .. name) end
 
   t:case("help --all has every command, flag, setting and exit code, in 80 columns", function()
-    local lines = help.all { load = load, names = require("cli.args").commands, is_builtin = function() return true end }
+    local lines = help.all { load = load, names = commands.names, daily = commands.daily, own = commands.own }
     local text = table.concat(lines, "\n")
     local function has(words, what) t:ok(text:find(words, 1, true), ("%s %s in the help"):format(what, words)) end
     for _, row in ipairs(flags.list) do
       if row.name ~= "stop" then has("\n  --" .. row.name, "flag") end -- `--stop` is the command of that name
     end
     has("continueplz --stop ", "flag")
-    for _, name in ipairs(args.commands) do has("\ncontinueplz " .. name, "command") end
+    for _, name in ipairs(commands.names()) do has("\ncontinueplz " .. name, "command") end
     for _, row in ipairs(settings) do has(row.name and "\n  " .. row.name or row.section, "setting") end
     for _, row in ipairs(exitcodes.list) do has(("%3d  %s"):format(row.code, row.name), "exit code") end
-    for _, name in ipairs(args.commands) do
-      table.move(help.command(load(name)), 1, 200, #lines + 1, lines)
+    for _, name in ipairs(commands.names()) do
+      table.move(help.command(load(name), load(name)), 1, 200, #lines + 1, lines)
     end
     for _, line in ipairs(lines) do t:ok(term.width(line) <= 80, "too wide: " .. line) end
   end)
 
   t:case("every option that a command takes is a flag, every flag is taken", function()
     local taken = {}
-    for _, name in ipairs(args.commands) do
+    for _, name in ipairs(commands.names()) do
       for _, option in ipairs(load(name).options or {}) do
         option = option:gsub("=$", "") -- with a value
         t:ok(flags.long(option), name .. " takes --" .. option)

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Hostile values: every command × every option that it takes × every value. Each line is one sentence with a documented exit code, asks
 -- no cloud for anything but prices, leaves the folder as it was, and says whether money is running.
-local args = require "cli.args"
+local commands = require "commands"
 local exitcodes = require "facts.exitcodes"
 local flags = require "facts.flags"
 
@@ -82,7 +82,7 @@ return function(t)
 
   t:case("every command × every option that it takes × every hostile value", function()
     local lines, met = 0, {}
-    for _, name in ipairs(args.commands) do
+    for _, name in ipairs(commands.names()) do
       local takes = {}
       for _, option in ipairs(require("commands." .. name).options) do takes[option:gsub("=$", "")] = true end
       for _, row in ipairs(flags.list) do
@@ -102,7 +102,7 @@ return function(t)
   end)
 
   t:case("every command × a hostile word, in front, behind, and as a value of its own", function()
-    for _, name in ipairs(args.commands) do
+    for _, name in ipairs(commands.names()) do
       for _, value in ipairs(ASKED[name] and {} or VALUES) do
         one_sentence { name, value }
         one_sentence(line_of(name, value, value))
@@ -121,7 +121,7 @@ return function(t)
 
   t:case("in JSON every command, right or wrong, answers one object that says whether money is running", function()
     local json = require "base.json"
-    for _, name in ipairs(args.commands) do
+    for _, name in ipairs(commands.names()) do
       local lines = { { name }, { name, "surplus", "words" }, { name, "--no-such" }, { name, "-C", "" }, { name, "--help" }, { "help", name } }
       for _, line in ipairs(lines) do
         line[#line + 1] = "--output=json"
