@@ -279,10 +279,10 @@ local function tear_down(self, reason, jobs)
   for _, name in ipairs { "agent", "guest", "engine" } do files.remove(agent_client.socket(name)) end
 end
 
---- Runs the agent of this home until nothing is open or it is told to quit. Returns 0, or 6 when another one is at work.
+--- Runs the agent of this home until nothing is open or it is told to quit. → 0, or "busy": another one is at work
 function agent.run()
   local lock = files.lock(files.join(config.home(), "agent.lock"), "agent")
-  if not lock then return 6 end
+  if not lock then return "busy" end
   local self = { journal = require("home.journal").open(config.home(), true), bell = task.channel(), memory = {}, kept = {}, sights = {},
     sight = {}, cards = {}, over = {}, ending = task.channel(), ahead = {} }
   local listener = net.listen { unix = agent_client.socket("agent") }

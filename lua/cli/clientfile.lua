@@ -8,6 +8,7 @@ local json = require "base.json"
 local process = require "base.process"
 local term = require "base.term"
 local jsontext = require "base.jsontext"
+local exitcodes = require "facts.exitcodes"
 local clients = require "ui.clients"
 
 local M = {}
@@ -109,7 +110,7 @@ function M.write(ctx, name, endpoint)
     status = "unchanged"
     ctx.print(shown .. " says it already")
   elseif not agreed(ctx, path, replaced) then
-    code, status = 1, "refused"
+    code, status = exitcodes.code "failed", "refused"
     ctx.problem(shown .. " stays as it is")
   else
     local made, why = files.mkdir(files.dirname(path))

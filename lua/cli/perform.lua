@@ -89,19 +89,20 @@ function M.alarm(ctx, code)
   end
 end
 
---- Runs a command in its context. A user's own command that breaks gives way to the built-in one, where there is one that must work.
--- → as fail.try
+--- Runs a command in its context; what it returns is a code or a name of facts.exitcodes. A user's own command that breaks gives way to
+-- the built-in one, where there is one that must work.
+-- → true and the code, or false and the failure
 function M.call(command, ctx, builtin)
   local fine, result = fail.settle(command.run, ctx)
-  if fine and not (math.type(result) == "integer" and result >= 0 and result <= 255) then
+  if fine and not exitcodes.number(result) then
     fine, result = false, fail.new { kind = "internal", message = ("%s: run must return an exit code from 0 to 255, not %s"):format(
       ctx.commands and ctx.commands.source(command.name) or command.name, tostring(result)) }
   end
-  if fine or not builtin or builtin == command or not fail.is(result, "internal") then
-    return fine, result
+  if not fine and builtin and builtin ~= command and fail.is(result, "internal") then
+    ctx.problem("your own command failed: " .. fail.message(result) .. "; the built-in one is used")
+    fine, result = fail.settle(builtin.run, ctx)
   end
-  ctx.problem("your own command failed: " .. fail.message(result) .. "; the built-in one is used")
-  return fail.settle(builtin.run, ctx)
+  return fine, fine and exitcodes.number(result) or result
 end
 
 --- The same in the main task: signals end it. → exit code

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- What the commands that use the model begin with.
-local exitcodes = require "facts.exitcodes"
 local journal = require "home.journal"
 
 local function why_not(session, home)
@@ -17,7 +16,7 @@ local function why_not(session, home)
   return ("the model of %s is not ready yet; continueplz status tells how far it is"):format(name)
 end
 
---- The session whose model can be asked; else nil and the exit code, after telling why not.
+--- The session whose model can be asked; else nil and the name of the exit code, after telling why not.
 return function(ctx)
   local session = journal.open(ctx.home):current()
   if session and session.ready_at and not session.stopping and not session.unproven then
@@ -25,5 +24,5 @@ return function(ctx)
   end
   ctx.problem(why_not(session, ctx.home))
   ctx.emit { status = "none" }
-  return nil, exitcodes.code("nothing")
+  return nil, "nothing"
 end

@@ -20,14 +20,12 @@ local function code_of(value)
   if value == nil or value == true then
     return 0
   end
-  if math.type(value) == "integer" and value >= 0 and value < 256 then
-    return value
+  local code = exitcodes.number(value)
+  if code then
+    return code
   end
   local names = {}
   for index, row in ipairs(exitcodes.list) do
-    if row.name == value then
-      return row.code
-    end
     names[index] = row.name
   end
   return nil, ("%s is no exit code; say a number from 0 to 255 or one of %s"):format(

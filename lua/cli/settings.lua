@@ -73,7 +73,7 @@ function verbs.get(ctx)
   if value == nil then
     ctx.problem(row.name .. " is not set")
     ctx.emit { status = "not set", name = row.name }
-    return 1
+    return "failed"
   end
   ctx.print(shown.text(row, value))
   ctx.emit { status = "set", name = row.name, value = plain(row), origin = origin, secret = row.secret or row.secret_url or nil }

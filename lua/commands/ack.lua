@@ -24,7 +24,7 @@ return {
     if #waiting == 0 then
       ctx.print(ctx.args[1] and ("No record named %s waits to be closed."):format(ctx.args[1]) or "No record waits to be closed.")
       ctx.emit { status = "none" }
-      return 7
+      return "nothing"
     end
     if #waiting > 1 then
       local names = {}
@@ -38,18 +38,18 @@ return {
     if not ctx.yes then
       if not ctx.asks then
         ctx.problem(("say -y to confirm that you saw in the console of %s that %s is gone"):format(session.provider, name))
-        return 8
+        return "limit"
       end
       local answer = term.ask(("Did you see in the console of %s that %s is gone? [y/N] "):format(session.provider, name))
       if not term.agrees(answer) then
         ctx.print("The record stays.")
-        return 8
+        return "limit"
       end
     end
     local ok, why = journal:acquire("ack")
     if not ok then
       ctx.problem(why)
-      return 6
+      return "busy"
     end
     local done, problem = fail.try(journal.append, journal, "ack", session.token, { by = "user" })
     journal:release()

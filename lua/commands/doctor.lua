@@ -5,7 +5,7 @@ return {
   order = 130,
   meant = { "check", "diagnose" },
   details = "Asks the clouds and looks at this folder and computer; changes, rents and ends nothing. One line per check: ok, warning or problem, with "
-    .. "the way out. Exit 0: no problem (there may be warnings); 1: at least one problem.",
+    .. "the way out. Exit {ok}: no problem (there may be warnings); {failed}: at least one problem.",
   options = {},
   tolerant = true,
   inspects = true,
@@ -15,6 +15,6 @@ return {
     local worst = view.worst(rows)
     ctx.print(table.concat(view.lines(rows), "\n"))
     ctx.emit(view.object(rows, ctx.home))
-    return worst == "problem" and 1 or 0
+    return worst == "problem" and "failed" or 0
   end,
 }

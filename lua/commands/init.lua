@@ -6,7 +6,7 @@ return {
   meant = { "setup", "login", "configure", "auth", "key" },
   details = "Asks on a terminal. Without one, or with -y, keys come from the environment (VAST_API_KEY ...) or, one for --provider=NAME, from "
     .. "standard input, never from the command line; everything else from flags, the environment and the .env that is there, which is kept and "
-    .. "merged. Nothing is written before the end. Exit 3: a key is missing or wrong; 5: the cloud could not be asked.",
+    .. "merged. Nothing is written before the end. Exit {config}: a key is missing or wrong; {cloud}: the cloud could not be asked.",
   options = { "provider", "tier", "model", "context", "gpu", "region", "spot", "on-demand", "hours", "max-price", "max-hours", "idle", "timeout" },
   tolerant = true,
   run = function(ctx)

@@ -64,13 +64,13 @@ return {
     if missing or part ~= "tool" and not require("home.journal").open(ctx.home):current() then
       ctx.problem(missing or "nothing is running in " .. ctx.home .. ", so there is no log of a machine")
       ctx.emit { status = "none" }
-      return 7
+      return "nothing"
     end
     local text, why = source(ctx)
     if not text then
       ctx.problem(("the log of the %s cannot be had: %s"):format(part, why))
       ctx.emit { status = "failed", part = part }
-      return 5
+      return "cloud"
     end
     local lines = tail(log.redact(text), ctx.options.lines or 40)
     if #lines > 0 then

@@ -78,7 +78,7 @@ local function advice(ctx, plan, backend, kept)
     end
     if price and not ctx.options["max-price"] then
       notes[#notes + 1] = ("nothing above $%.2f/h (MAX_PRICE) is rented, nor, where the cheapest is gone, for more than twice "
-        .. "its total; such a start fails with exit code 8; --max-price replaces both"):format(price)
+        .. "its total; such a start fails with exit code %d; --max-price replaces both"):format(price, require("facts.exitcodes").code "limit")
     end
   end
   if not config.secret "ALERT_WEBHOOK_URL" then
@@ -158,7 +158,7 @@ function actions.list(ctx)
       show(ctx, each.schedule)
     end
     if each.problem then
-      code = 1
+      code = "failed"
       ctx.problem(each.problem)
     end
   end
@@ -171,7 +171,7 @@ function actions.remove(ctx)
   if #done == 0 then
     ctx.problem("nothing is scheduled for " .. ctx.home)
     ctx.emit(object(ctx, "none"))
-    return 7
+    return "nothing"
   end
   ctx.print(table.concat(done, "\n"))
   ctx.emit(object(ctx, "removed"))

@@ -34,6 +34,6 @@ return {
       return 0
     end
     ctx.money = require("ui.money").unknown(model.doubt)
-    return 1
+    return "failed"
   end,
 }

@@ -5,7 +5,7 @@ return {
   order = 30, daily = 5, enduring = true,
   aliases = { "destroy", "down", "rm" },
   meant = { "delete", "kill", "terminate", "halt", "shutdown", "off", "end", "quit" },
-  details = "Can be repeated at any time. Exit 0: proven ended (or the cloud gives no proof and says it is gone), 1: not proven.",
+  details = "Can be repeated at any time. Exit {ok}: proven ended (or the cloud gives no proof and says it is gone), {failed}: not proven.",
   options = { "stop", "alert" },
   tolerant = true,
   logged = true,
@@ -61,6 +61,6 @@ return {
     end
     ctx.emit(object)
     ctx.money = require("ui.money").after_stop(results, more)
-    return failed and 1 or 0
+    return failed and "failed" or 0
   end,
 }

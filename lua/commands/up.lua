@@ -159,7 +159,7 @@ return {
       screen:close()
       ctx.print("Nothing was rented.")
       ctx.emit { status = "declined" }
-      return 8
+      return "limit"
     end
     screen:finish(steady.call(ctx, "ui.status", function(view)
       return view.ready(report)

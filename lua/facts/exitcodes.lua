@@ -33,6 +33,14 @@ function M.code(name)
   return by_name[name] or error("no exit code named " .. tostring(name), 2)
 end
 
+--- What a command or a script returned: a number from 0 to 255, or a name of the table. → number or nil
+function M.number(value)
+  if math.type(value) == "integer" and value >= 0 and value <= 255 then
+    return value
+  end
+  return by_name[value]
+end
+
 --- The code for a failure: by its `exit` (a name of the table), else by its kind; an unknown kind is our own mistake (70).
 function M.of(failure)
   return by_name[failure.exit or by_kind[failure.kind] or "internal"]

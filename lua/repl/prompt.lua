@@ -4,6 +4,7 @@ local clock = require "base.clock"
 local fail = require "base.fail"
 local task = require "base.task"
 local term = require "base.term"
+local exitcodes = require "facts.exitcodes"
 local commands = require "repl.commands"
 local complete = require "repl.complete"
 local editor = require "repl.editor"
@@ -141,7 +142,7 @@ local function on_signals(self, session)
 end
 
 local function tell(session, started)
-  if session.code ~= 130 and clock.now() - started >= 1 then
+  if session.code ~= exitcodes.code "interrupted" and clock.now() - started >= 1 then
     session:note(("(%.1f s)"):format(clock.now() - started))
   end
 end

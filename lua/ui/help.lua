@@ -2,6 +2,7 @@
 -- Help texts, made from the tables of commands, options, settings and exit codes, so that they cannot lie. Pure: → lines.
 local fail = require "base.fail"
 local world = require "sandbox.world"
+local exitcodes = lazy "facts.exitcodes"
 local flags = require "facts.flags"
 local format = require "ui.format"
 
@@ -133,12 +134,13 @@ function M.short(known, commands, new)
   return lines
 end
 
---- Help of one command. own: the built-in one of that name, or nil
+--- Help of one command; `{name}` in its details is the number of that exit code. own: the built-in one of that name, or nil
 function M.command(command, own)
   local lines = { "Usage: " .. usage(command), "", command.summary:sub(1, 1):upper() .. command.summary:sub(2) .. "." }
   if command.details then
     lines[#lines + 1] = ""
-    add(lines, format.wrap(command.details, WIDTH))
+    local details = command.details:gsub("{(%l+)}", exitcodes.number)
+    add(lines, format.wrap(details, WIDTH))
   end
   if own and own.aliases then
     add(lines, { "", "The same: continueplz " .. table.concat(own.aliases, ", continueplz ") })
@@ -187,7 +189,7 @@ function M.all(known)
     end
   end
   add(lines, { "", "Exit codes:" })
-  for _, row in ipairs(require("facts.exitcodes").list) do
+  for _, row in ipairs(exitcodes.list) do
     add(lines, two_columns(("%3d  %s"):format(row.code, row.name), row.meaning))
   end
   return lines

@@ -53,7 +53,7 @@ local list = {
   { name = "a time-out means that nothing was rented", parts = "cases", only = "create: shows 4", file = "money/rent.lua", expects = "S2",
     find = "auth = true, rate = true }", replace = "auth = true, rate = true, transient = true }" },
   { name = "stop exits with 0 whatever came out", parts = "cases", only = "proof: ", file = "commands/stop.lua",
-    expects = "S2", find = "return failed and 1 or 0", replace = "return 0" },
+    expects = "S2", find = 'return failed and "failed" or 0', replace = "return 0" },
   { name = "a stop that failed does not say what may bill", file = "ui/stopped.lua", by = "lua", tests = "endpoint",
     find = '  if result.outcome == "unproven" then\n    for', replace = '  if result.outcome == "x" then\n    for' },
   { name = "the wall clock is believed when a lost create is given up", parts = "crash", only = "ten years", file = "money/stop.lua", expects = "S2",

@@ -2,123 +2,30 @@
 -- Rules about the source itself: rooms (docs/architecture.md), who sees the host, order, and budgets.
 local files = require "base.files"
 local sorted = require "base.sorted"
+local source = require "source"
 
 local FILE_LINES, FUNCTION_LINES, COLUMNS = 400, 60, 110
 
--- All .lua files under `dir`: path → text.
-local function sources(dir, prefix, found)
-  found = found or {}
-  for _, name in ipairs(assert(files.list(dir))) do
-    local path = files.join(dir, name)
-    if files.stat(path).kind == "dir" then
-      sources(path, prefix .. name .. "/", found)
-    elseif name:find("%.lua$") then
-      found[prefix .. name] = assert(files.read(path))
-    end
-  end
-  return found
-end
-
--- The text without comments and strings, line by line as before.
-local function bare(text)
-  local function blank(piece) return (piece:gsub("[^\n]", " ")) end
-  local out, at = {}, 1
-  while at <= #text do
-    local level = text:match("^%-%-%[(=*)%[", at)
-    local stop
-    if level or text:match("^%[=*%[", at) then
-      level = level or text:match("^%[(=*)%[", at)
-      stop = select(2, text:find("]" .. level .. "]", at, true)) or #text
-    elseif text:sub(at, at + 1) == "--" then
-      stop = (text:find("\n", at, true) or #text + 1) - 1
-    elseif text:find("^[\"']", at) then
-      local quote = text:sub(at, at)
-      stop = at + 1
-      while text:sub(stop, stop) ~= quote and stop <= #text do
-        stop = stop + (text:sub(stop, stop) == "\\" and 2 or 1)
-      end
-    end
-    local piece = stop and blank(text:sub(at, stop)) or text:match("^[^%-%[\"']+", at) or text:sub(at, at)
-    out[#out + 1] = piece
-    at = stop and stop + 1 or at + #piece
-  end
-  return table.concat(out)
-end
-
-local function lines_of(text)
-  local list = {}
-  for line in text:gmatch("([^\n]*)\n?") do list[#list + 1] = line end
-  return list
-end
-
--- The room of a path or of a module's name; what lies above the rooms is "top".
-local function room(path)
-  return path:match("^([^/.]+)[/.].") and not path:find("^[^/.]+%.lua$") and path:match("^[^/.]+") or "top"
-end
-
--- The rooms in the order of the table in docs/architecture.md: name → rank.
-local function ranks(page)
-  local rank, count = {}, 0
-  for name in page:gmatch("\n| `lua/([^`/]+)/?` |") do
-    count = count + 1
-    rank[name == "*.lua" and "top" or name] = count
-  end
-  return rank, count
-end
-
--- Names of modules that a text asks for: as they are, or "providers." where only their beginning is.
-local function asked(text)
-  local names = {}
-  for name in text:gsub("%f[%w]lazy%f[%W]", "require"):gmatch("%f[%w_]require%s*%(?%s*[\"']([%w_.-]+)[\"']") do names[#names + 1] = name end
-  for name in text:gmatch("[\"'](%l+%.)[\"']%s*%.%.") do names[#names + 1] = name ~= "builtin." and name or nil end
-  for _, call in ipairs { "builtin", "require_safe", "forget", "source" } do
-    for name in text:gmatch("%." .. call .. "%s*%(?%s*[\"']([%w_.-]+)[\"']") do names[#names + 1] = name end
-  end
-  return names
-end
-
--- The text without its comments, strings as they are.
-local function uncommented(text) return (text:gsub("%-%-[^\n]*", "")) end
-
--- Length in lines of each function: {first line, count}.
-local function functions_of(code)
-  local open, list = {}, {}
-  for number, line in ipairs(lines_of(code)) do
-    for word in line:gmatch("[%a_][%w_]*") do
-      if word == "function" then
-        open[#open + 1] = { first = number, is_function = true }
-      elseif word == "if" or word == "do" or word == "repeat" then
-        open[#open + 1] = {}
-      elseif word == "end" or word == "until" then
-        local block = table.remove(open)
-        if block and block.is_function then list[#list + 1] = { block.first, number - block.first + 1 } end
-      end
-    end
-  end
-  return list
-end
-
 return function(t)
-  local lua = sources(files.join(files.dirname(t.root), "lua"), "")
-  local tests = sources(t.root, "")
+  local lua, tests = source.lua(), source.tree(t.root, ".lua")
 
   local function none(problems)
     if #problems > 0 then error(table.concat(problems, "\n"), 0) end
   end
 
   t:case("the checks see what they look for", function()
-    t:equal(bare("a 'b' --c\n[[d]] e --[[f\ng]] \"h\\\"i\" j"), "a" .. (" "):rep(8) .. "\n" .. (" "):rep(6) .. "e      \n" .. (" "):rep(11) .. "j")
-    t:equal(functions_of("local function f()\n  if x then\n  end\nend\nlocal g = function() end"), { { 1, 4 }, { 5, 1 } })
+    t:equal(source.bare("a 'b' --c\n[[d]] e --[[f\ng]] \"h\\\"i\" j"), "a" .. (" "):rep(8) .. "\n" .. (" "):rep(6) .. "e      \n" .. (" "):rep(11) .. "j")
+    t:equal(source.functions("local function f()\n  if x then\n  end\nend\nlocal g = function() end"), { { 1, 4 }, { 5, 1 } })
     t:ok(lua["base/task.lua"] and lua["main.lua"] and tests["run.lua"], "the sources")
   end)
 
   t:case("a file requires only from its own room and those above it", function()
-    local problems, rank = {}, ranks(assert(files.read(files.join(files.dirname(t.root), "docs/architecture.md"))))
+    local problems, rank = {}, source.ranks(assert(files.read(files.join(files.dirname(t.root), "docs/architecture.md"))))
     for path, text in sorted(lua) do
-      local mine = rank[room(path)]
+      local mine = rank[source.room(path)]
       if not mine then problems[#problems + 1] = path .. " is in no room" end
-      for _, name in ipairs(asked(uncommented(text))) do
-        local theirs = rank[room((name:gsub("^builtin%.", "") .. "x"))]
+      for _, name in ipairs(source.asked(source.uncommented(text))) do
+        local theirs = rank[source.room((name:gsub("^builtin%.", "") .. "x"))]
         if mine and theirs and theirs > mine then
           problems[#problems + 1] = ("%s asks for %s, which is of a room below it"):format(path, name)
         end
@@ -128,7 +35,7 @@ return function(t)
   end)
 
   t:case("each room has a README of five lines, and nothing else is one", function()
-    local problems, rank = {}, ranks(assert(files.read(files.join(files.dirname(t.root), "docs/architecture.md"))))
+    local problems, rank = {}, source.ranks(assert(files.read(files.join(files.dirname(t.root), "docs/architecture.md"))))
     for _, name in ipairs(assert(files.list(files.join(files.dirname(t.root), "lua")))) do
       local text = files.read(files.join(files.dirname(t.root), "lua", name, "README.md"))
       if not name:find("%.lua$") then
@@ -159,8 +66,8 @@ return function(t)
     local problems = {}
     for path, text in sorted(lua) do
       if text:find("sandbox.host", 1, true) then problems[#problems + 1] = path .. " takes sandbox.host" end
-      if room(path) ~= "base" and room(path) ~= "sandbox" and path ~= "main.lua" then
-        for number, line in ipairs(lines_of(bare(text))) do
+      if source.room(path) ~= "base" and source.room(path) ~= "sandbox" and path ~= "main.lua" then
+        for number, line in ipairs(source.lines(source.bare(text))) do
           local name = line:match("%f[%w_]host%.(%a+)%.%a+%s*[%({]")
           if line:find("local%s+host%s*=%s*%.%.%.") or name then
             problems[#problems + 1] = ("lua/%s:%d says host"):format(path, number)
@@ -175,7 +82,7 @@ return function(t)
     local problems = {}
     for prefix, set in sorted { ["lua/"] = lua, ["tests/"] = tests } do
       for path, text in sorted(set) do
-        local code, plain = lines_of(bare(text)), lines_of(text)
+        local code, plain = source.lines(source.bare(text)), source.lines(text)
         for number, line in ipairs(code) do
           if line:find("%f[%w_]pairs%s*[%({]") and not plain[number]:find("-- order: free", 1, true) then
             problems[#problems + 1] = ("%s%s:%d uses pairs without saying why the order is free"):format(prefix, path, number)
@@ -192,7 +99,7 @@ return function(t)
   t:case("one function sends creates, one module makes tickets, one place waits", function()
     local problems = {}
     for path, text in sorted(lua) do
-      local code = bare(text)
+      local code = source.bare(text)
       if code:find("http%.start") and path ~= "base/http.lua" then problems[#problems + 1] = path .. " starts transfers" end
       if code:find("ticket%.new") and path ~= "home/journal.lua" and path ~= "base/ticket.lua" then
         problems[#problems + 1] = path .. " makes tickets"
@@ -216,7 +123,7 @@ return function(t)
     end
     for _, dir in ipairs { "src", "tests", "vendor" } do walk(files.join(files.dirname(t.root), dir), dir .. "/") end
     for path, text in sorted(src) do
-      local lines = lines_of(text)
+      local lines = source.lines(text)
       if path:find("^src/") and #lines - 1 > FILE_LINES then
         problems[#problems + 1] = ("%s has %d lines"):format(path, #lines - 1)
       end
@@ -237,7 +144,7 @@ return function(t)
         if not text:find("^%-%- SPDX%-License%-Identifier: MIT\n") then problems[#problems + 1] = name .. " does not name its licence" end
         if not path:find("test_", 1, true) and lines > FILE_LINES then problems[#problems + 1] = ("%s has %d lines"):format(name, lines) end
         if prefix == "lua/" then
-          for _, block in ipairs(functions_of(bare(text))) do
+          for _, block in ipairs(source.functions(source.bare(text))) do
             if block[2] > FUNCTION_LINES then
               problems[#problems + 1] = ("%s:%d: a function of %d lines"):format(name, block[1], block[2])
             end
