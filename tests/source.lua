@@ -15,7 +15,7 @@ function M.tree(dir, ending, prefix, found)
     local path = files.join(dir, name)
     if files.stat(path).kind == "dir" then
       M.tree(path, ending, prefix .. name .. "/", found)
-    elseif name:sub(-#ending) == ending then
+    elseif ending == "" or name:sub(-#ending) == ending then
       found[prefix .. name] = assert(files.read(path))
     end
   end

@@ -171,7 +171,9 @@ return function(t)
 
   t:case("files that the pages name exist", function()
     local problems, pages = {}, { "README.md", "CHANGELOG.md", "vendor/README.md", "tests/cloudsim/README.md" }
-    for _, name in ipairs(files.list(files.join(root, "docs"))) do pages[#pages + 1] = "docs/" .. name end
+    for _, name in ipairs(files.list(files.join(root, "docs"))) do
+      pages[#pages + 1] = name:find("%.md$") and "docs/" .. name or nil -- facts tell of other people's files
+    end
     local count = 0
     for _, name in ipairs(pages) do
       for span in page(name):gmatch("`([^`\n]+)`") do
