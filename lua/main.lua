@@ -82,7 +82,10 @@ local home, origin = choose(found)
 local dirs = script_dirs()
 local tools = debug and { traceback = debug.traceback, sethook = debug.sethook, gethook = debug.gethook, collectgarbage = collectgarbage }
 local loader = load_loader(dirs)(host, tools)
-local world = loader.new { host = host, home = home, scripts = dirs, user = found.user, forgiving = found.forgiving }
+local world = loader.new {
+  host = host, home = home, scripts = dirs, user = found.user, forgiving = found.forgiving,
+  creates = function(world) return world.builtin("facts.clouds").creates() end,
+}
 world.home_origin = origin
 world.spoken = { directory = found.home, no_user = not found.user or nil, refused = found.refused } -- what cli must read in the words as well
 

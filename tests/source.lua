@@ -59,26 +59,34 @@ function M.lines(text)
   return list
 end
 
---- The room of a path or of a module's name; what lies above the rooms is "top".
+--- The room of a path or of a module's name; what lies above the rooms is "top", and the clouds' cards are a
+-- room of their own.
 function M.room(path)
+  if path:gsub("%.lua$", ""):find("^providers[/.][^/.]+[/.]card$") then return "cards" end
   return path:match("^([^/.]+)[/.].") and not path:find("^[^/.]+%.lua$") and path:match("^[^/.]+") or "top"
 end
+
+local ROWS = { ["*.lua"] = "top", ["providers/*/card.lua"] = "cards" }
 
 --- The rooms in the order of the table in docs/architecture.md: name → rank.
 function M.ranks(page)
   local rank, count = {}, 0
-  for name in page:gmatch("\n| `lua/([^`/]+)/?` |") do
+  for name in page:gmatch("\n| `lua/([^`]+)` |") do
     count = count + 1
-    rank[name == "*.lua" and "top" or name] = count
+    rank[ROWS[name] or name:gsub("/$", "")] = count
   end
   return rank, count
 end
 
---- Names of modules that a text asks for: as they are, or "providers." where only their beginning is.
+--- Names of modules that a text asks for: as they are, "providers." where only their beginning is, or
+-- "providers.%s.card".
 function M.asked(text)
   local names = {}
   for name in text:gsub("%f[%w]lazy%f[%W]", "require"):gmatch("%f[%w_]require%s*%(?%s*[\"']([%w_.-]+)[\"']") do names[#names + 1] = name end
   for name in text:gmatch("[\"'](%l+%.)[\"']%s*%.%.") do names[#names + 1] = name ~= "builtin." and name or nil end
+  for name in text:gmatch("[\"'](%l+%.[%w_.]*%%s[%w_.%%]*)[\"']%s*%)?%s*:%s*format") do
+    names[#names + 1] = name
+  end
   for _, call in ipairs { "builtin", "require_safe", "forget", "source" } do
     for name in text:gmatch("%." .. call .. "%s*%(?%s*[\"']([%w_.-]+)[\"']") do names[#names + 1] = name end
   end

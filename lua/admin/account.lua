@@ -7,27 +7,11 @@ local json = require "base.json"
 local log = require "base.log"
 local task = require "base.task"
 local world = require "sandbox.world"
-local clouds = require "facts.clouds"
 local config = require "config.effective"
 
 local SECONDS = 45
 
 local account = {}
-
---- The clouds that can be rented from: those whose provider is here. → array of rows of facts.clouds
-function account.supported()
-  local list = {}
-  for _, cloud in ipairs(clouds) do
-    if world.source("providers." .. cloud.name) then list[#list + 1] = cloud end
-  end
-  return list
-end
-
---- Where a key is made and with which rights: address, words in brackets or nil (both from the setting's own line).
-function account.source_of(cloud)
-  local doc = config.row(cloud.key).doc
-  return doc:match("https://[^%s()]+"), doc:match("%((.-)%)")
-end
 
 -- The cloud's own words in the body of a refusal; clouds use several names for them.
 local function said(failure)
@@ -87,8 +71,8 @@ end
 local function judge(result, failure)
   result.state = state_of(failure)
   result.ok = result.state == "funds"
-  local address, rights = account.source_of(result.cloud)
-  result.message = sentences[result.state](result.title, failure, address, rights, result.cloud)
+  local cloud = result.cloud
+  result.message = sentences[result.state](result.title, failure, cloud.key_page, cloud.key_rights, cloud)
   return result
 end
 
@@ -102,7 +86,7 @@ local function ask(name)
   end, ("no answer within %d s"):format(SECONDS))
 end
 
---- Asks a cloud about the key in force. cloud: a row of facts.clouds. Waits.
+--- Asks a cloud about the key in force. cloud: its card. Waits.
 -- → { cloud=, title=, ok=, state=, message=, id=, name=, balance=, currency=, machines= (list()) }, state one of good, funds (the key is right, no credit),
 -- wrong, rights, blocked (something in between answered), unreachable; ok: the key can be used
 function account.check(cloud)

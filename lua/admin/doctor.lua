@@ -80,7 +80,7 @@ end
 local function cloud_keys(add)
   local results, found = {}, false
   for _, cloud in ipairs(clouds) do
-    if config.secret(cloud.key) then
+    if config.secret(cloud.key_setting) then
       if world.source("providers." .. cloud.name) then
         found = true
         results[#results + 1] = one_key(add, cloud)
@@ -89,7 +89,9 @@ local function cloud_keys(add)
       end
     end
   end
-  if not found then add("keys", "problem", "no cloud has a key", config.way_to_key(account.supported()[1].key)) end
+  if not found then
+    add("keys", "problem", "no cloud has a key", config.way_to_key(clouds.supported()[1].key_setting))
+  end
   return results
 end
 
@@ -111,8 +113,9 @@ end
 local function addresses()
   local list = { config.get "REGISTRY_URL" }
   for _, cloud in ipairs(clouds) do
-    local row = config.secret(cloud.key) and config.row(cloud.name .. "_base_url")
-    list[#list + 1] = row and config.get(row.name) or nil
+    for _, row in ipairs(config.secret(cloud.key_setting) and cloud.settings or {}) do
+      list[#list + 1] = row.type == "url" and config.get(row.name) or nil
+    end
   end
   return list
 end

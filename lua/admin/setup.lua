@@ -98,7 +98,7 @@ function setup.changes(plan)
     if value and not seen[name] and values[name] ~= value then list[#list + 1] = { name = name, value = value } end
     seen[name] = true
   end
-  for _, cloud in ipairs(plan.clouds) do add(cloud.key, config.secret(cloud.key)) end
+  for _, cloud in ipairs(plan.clouds) do add(cloud.key_setting, config.secret(cloud.key_setting)) end
   if plan.tunnel.private then
     add("WIREGUARD_PRIVATE_KEY", plan.tunnel.private)
     add("WIREGUARD_PUBLIC_KEY", plan.tunnel.public)

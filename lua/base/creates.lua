@@ -1,15 +1,30 @@
 -- SPDX-License-Identifier: MIT
--- The requests by which the clouds we know are asked for something that bills. Whatever a script declares, only client:create sends
--- them, with a ticket of the journal.
+-- The requests by which clouds are asked for something that bills. Whatever a script declares, only
+-- client:create sends them, with a ticket of the journal. Which they are is handed in where a world is
+-- composed (`creates` of loader.new); in a world that was told of none, nothing is sent that changes
+-- anything.
+
+local _, tools = ...
 
 local url = require "base.url"
 
 local creates = {}
 
-local KNOWN = {
-  { "PUT", "/api/v%d+/asks/[^/]+$" },                      -- facts/vast.md §1.7
-  { "POST", "/api/v%d+/instance%-operations/launch$" },    -- facts/lambda.md §2.5
-}
+local READS = { GET = true, HEAD = true, OPTIONS = true }
+
+local known -- { {method, pattern of the path}, … }: a copy of our own, which no script of the user's reaches
+
+--- Learns the requests now, so that no script that runs later has a say in them. → whether there are any
+function creates.settle()
+  if not known and tools.creates then
+    local list = {}
+    for index, each in ipairs(tools.creates()) do
+      list[index] = { each[1], each[2] }
+    end
+    known = list[1] and list
+  end
+  return known ~= nil
+end
 
 -- The path as a server reads it: unescaped, without empty steps, "." and "..".
 local function path_of(address)
@@ -24,11 +39,18 @@ local function path_of(address)
   return "/" .. table.concat(steps, "/")
 end
 
---- Does this request rent something at a cloud that we know?
+--- Does this request rent something at a cloud?
+-- @raise when that cannot be known, and it changes something
 function creates.is(method, address)
   local path = path_of(tostring(address))
-  for _, known in ipairs(KNOWN) do
-    if known[1] == method:upper() and path:find(known[2]) then return true end
+  if not creates.settle() and not READS[method:upper()] then
+    local sentence = "%s %s is not sent: nobody told this world which requests rent"
+    error(sentence:format(method, url.shown(address)), 0)
+  end
+  for _, each in ipairs(known or {}) do
+    if each[1] == method:upper() and path:find(each[2]) then
+      return true
+    end
   end
   return false
 end

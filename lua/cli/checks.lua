@@ -60,7 +60,8 @@ function checks.unknown(word)
   for _, secret in ipairs(SECRETS) do
     if ("-" .. long:gsub("_", "-"):lower() .. "-"):find("-" .. secret .. "-", 1, true) then
       return long .. " is refused: a command line can be read by every user of this computer. Type continueplz init and paste the key at its "
-        .. "prompt, or put it into the environment (VAST_API_KEY), or send it to init on standard input"
+        .. ("prompt, or put it into the environment (%s), or send it to init on standard input"):format(
+          require("facts.clouds").supported()[1].key_setting)
     end
   end
   return ("unknown option %s%s"):format(long, suggest.hint(long, flags.names()))

@@ -47,7 +47,7 @@ end
 
 local LIKE_A_KEY = 20 -- bytes of a word
 
--- "1,3" or "vast lambda" → rows, or nil and a sentence
+-- "1,3" or their names → rows, or nil and a sentence
 local function read_choice(text, list)
   local chosen = {}
   for word in text:gmatch("[^%s,;]+") do
@@ -75,7 +75,7 @@ local function choose(ctx, list)
   ctx.print("Which clouds?")
   local default = {}
   for index, cloud in ipairs(list) do
-    local key = config.secret(cloud.key)
+    local key = config.secret(cloud.key_setting)
     ctx.print(("  %d  %s%s"):format(index, cloud.title, key and " (has a key)" or ""))
     default[#default + 1] = key and index or nil
   end
@@ -100,17 +100,17 @@ end
 
 -- → result of account.check, or nil when the cloud is left out
 local function ask_key(ctx, cloud)
-  local address, rights = account.source_of(cloud)
-  say(ctx, ("\n%s: keys are made at %s%s"):format(cloud.title, address, rights and " (rights: " .. rights .. ")" or ""))
+  say(ctx, ("\n%s: keys are made at %s%s"):format(cloud.title, cloud.key_page,
+    cloud.key_rights and " (rights: " .. cloud.key_rights .. ")" or ""))
   while true do
-    local kept = config.secret(cloud.key)
+    local kept = config.secret(cloud.key_setting)
     local text = ask_secret(("%s API key (not shown; Enter: %s): "):format(cloud.title, kept and "keep " .. shown.masked(kept) or "leave it out"))
     if text == "" and not kept then
       return nil
     end
     local value, why = kept, nil
     if text ~= "" then
-      value, why = config.use(cloud.key, text, "typed")
+      value, why = config.use(cloud.key_setting, text, "typed")
     end
     if value then
       local result = account.check(cloud)
@@ -122,7 +122,7 @@ local function ask_key(ctx, cloud)
       elseif stranded then
         refuse(ctx, stranded)
       end
-      config.use(cloud.key, nil)
+      config.use(cloud.key_setting, nil)
     else
       refuse(ctx, why)
     end
@@ -265,7 +265,7 @@ local function approve(ctx, plan)
   end
 end
 
---- Asks a person. list: rows of facts.clouds to choose from. → plan for admin.setup, with `results` of the checks
+--- Asks a person. list: cards of clouds to choose from. → plan for admin.setup, with `results` of the checks
 -- @raise `interrupted` when the input ends, `config` when no cloud has a key in the end
 function M.ask(ctx, list)
   local path, text = config.file()

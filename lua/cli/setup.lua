@@ -4,8 +4,8 @@ local fail = require "base.fail"
 local json = require "base.json"
 local term = require "base.term"
 local config = require "config.effective"
+local clouds = require "facts.clouds"
 local account = require "admin.account"
-local asked = require "money.clouds"
 local setup = require "admin.setup"
 local format = require "ui.format"
 local questions = require "cli.questions"
@@ -24,12 +24,12 @@ end
 
 -- The clouds to choose from: all that are supported, or the one that --provider names.
 local function offered()
-  local list, named = account.supported(), config.get("DEFAULT_PROVIDER")
+  local list, named = clouds.supported(), config.get("DEFAULT_PROVIDER")
   if not named then
     return list
   end
   for _, cloud in ipairs(list) do
-    if cloud == asked.named(named) then
+    if cloud == clouds.find(named) then
       return { cloud }
     end
   end
@@ -40,7 +40,7 @@ end
 local function keys_of(list)
   local names = {}
   for index, cloud in ipairs(list) do
-    names[index] = cloud.key
+    names[index] = cloud.key_setting
   end
   return table.concat(names, " or ")
 end
@@ -52,9 +52,9 @@ local function key_from_input(list)
   end
   local text = term.ask() or ""
   if text:find("%S") then
-    local value, why = config.use(list[1].key, text, "standard input")
+    local value, why = config.use(list[1].key_setting, text, "standard input")
     if not value then
-      fail.raise("config", ("standard input: %s: %s; nothing was saved"):format(list[1].key, why))
+      fail.raise("config", ("standard input: %s: %s; nothing was saved"):format(list[1].key_setting, why))
     end
   end
 end
@@ -62,7 +62,7 @@ end
 local function with_keys(list)
   local found = {}
   for _, cloud in ipairs(list) do
-    if config.secret(cloud.key) then
+    if config.secret(cloud.key_setting) then
       found[#found + 1] = cloud
     end
   end
@@ -84,7 +84,7 @@ local function unattended(ctx, list)
   for index, cloud in ipairs(found) do
     local result = account.check(cloud)
     if not result.ok then
-      fail.raise(EXIT[result.state], ("%s: %s; nothing was saved"):format(cloud.key, result.message))
+      fail.raise(EXIT[result.state], ("%s: %s; nothing was saved"):format(cloud.key_setting, result.message))
     end
     local stranded = setup.stranded(cloud, result.id)
     if stranded then
@@ -141,13 +141,16 @@ local function tell(ctx, saved, changes)
 end
 
 local function object_of(plan, saved, names, offers, problem)
-  local clouds = {}
+  local told = {}
   for index, result in ipairs(plan.results) do
-    clouds[index] = { name = result.cloud.name, state = result.state, account = result.name or result.id, balance = result.balance,
-      currency = result.currency, message = result.message }
+    told[index] = {
+      name = result.cloud.name, state = result.state, account = result.name or result.id,
+      balance = result.balance, currency = result.currency, message = result.message,
+    }
   end
   return {
-    status = "saved", file = saved.path, created = saved.created, settings = json.array(names), providers = json.array(clouds),
+    status = "saved", file = saved.path, created = saved.created,
+    settings = json.array(names), providers = json.array(told),
     tunnel = { public_key = plan.tunnel.public, from = plan.tunnel.from }, offers = offers, offers_problem = problem,
   }
 end

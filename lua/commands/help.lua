@@ -6,7 +6,7 @@ local function is_new(home)
     return false
   end
   for _, cloud in ipairs(require "facts.clouds") do
-    if (require("base.process").getenv(cloud.key) or "") ~= "" then
+    if (require("base.process").getenv(cloud.key_setting) or "") ~= "" then
       return false
     end
   end

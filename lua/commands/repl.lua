@@ -17,8 +17,8 @@ return {
     local term = require "base.term"
     local scope = require "repl.scope"
     local name = ctx.args[1] or config.get("DEFAULT_PROVIDER")
-    for _, cloud in ipairs(require "facts.clouds") do
-      if not name and config.secret(cloud.key) and require("sandbox.world").source("providers." .. cloud.name) then
+    for _, cloud in ipairs(require("facts.clouds").supported()) do
+      if not name and config.secret(cloud.key_setting) then
         name = cloud.name
       end
     end

@@ -8,21 +8,11 @@ local TYPES = { secret = true, url = true, string = true, number = true, integer
 
 local M = {}
 
---- Is this one of the clouds we know?
-function M.known(name)
-  for _, cloud in ipairs(clouds) do
-    if cloud.name == name then
-      return true
-    end
-  end
-  return false
-end
-
---- Names of the user's providers for clouds that we do not know.
+--- Names of the user's providers for clouds that have no card here.
 function M.providers()
   local names = {}
   for _, name in ipairs(world.own("providers")) do
-    if not M.known(name) then
+    if not clouds.known(name) then
       names[#names + 1] = name
     end
   end

@@ -155,15 +155,24 @@ local function load_file(problems)
   end)
 end
 
+-- Is an address asked? Only when a key of whom it belongs to is set.
+local function in_use(row)
+  for _, key in ipairs(row.used_with or {}) do
+    if values[key] then
+      return true
+    end
+  end
+  return not row.used_with
+end
+
 -- Waits are divided only for simulators: when every address in use is on this computer.
 local function check_scale()
   if (values.TIME_SCALE or 1) == 1 then
     return
   end
   for _, row in ipairs(M.settings) do
-    local value = values[row.name]
-    local used = not row.used_with or values[row.used_with]
-    if row.type == "url" and not row.secret_url and used and not readers.loopback(value) then
+    local asked = row.type == "url" and not row.secret_url and in_use(row)
+    if asked and not readers.loopback(values[row.name]) then
       values.TIME_SCALE = 1
     end
   end

@@ -1,8 +1,11 @@
 -- SPDX-License-Identifier: MIT
--- Every setting, as data: the file `.env`, the environment and the flags all go through this list, and `.example.env` is
--- compared with it. type: string secret url bool number integer choice hours minutes rate; default nil: not set.
--- Further fields: used_with (the address is asked only when that key is set),
--- min, max, values, shape (of a string), off = true (the word `off` is a value), scale = "k" (32k is 32768).
+-- Every setting, as data: the file `.env`, the environment and the flags all go through this list, and
+-- `.example.env` is compared with it. Those of the clouds come from their cards. type: string secret url bool
+-- number integer choice hours minutes rate; default nil: not set. Further fields: used_with (the address is
+-- asked only when one of these keys is set), min, max, values, shape (of a string), off = true (the word
+-- `off` is a value), scale = "k" (32k is 32768).
+local clouds = require "facts.clouds"
+
 local function setting(name, kind, default, doc, extra)
   local row = extra or {}
   row.name, row.type, row.default, row.doc = name, kind, default, doc
@@ -10,14 +13,62 @@ local function setting(name, kind, default, doc, extra)
   return row
 end
 
-return {
+-- The clouds that can be rented from; field, value: only those whose card says that of their capabilities.
+local function those(field, value)
+  local list = {}
+  for _, card in ipairs(clouds) do
+    local can = card.capabilities
+    list[#list + 1] = can and (not field or can[field] == value) and card or nil
+  end
+  return list
+end
+
+local function keys_of(list)
+  local names = {}
+  for index, card in ipairs(list) do
+    names[index] = card.key_setting
+  end
+  return names
+end
+
+-- Where a cloud's key is made, and with which rights.
+local function doc_of_key(card)
+  local rights = card.key_rights and (" (%s)"):format(card.key_rights) or ""
+  return ("%s: %s%s"):format(card.title, card.key_page, rights)
+end
+
+-- The settings of the clouds: their secrets, or all others.
+local function of_clouds(secrets)
+  local list = {}
+  for _, card in ipairs(clouds) do
+    for _, each in ipairs(card.settings) do
+      if (each.type == "secret") == secrets then
+        list[#list + 1] = setting(each.name, each.type, each.default, each.doc or doc_of_key(card),
+          not secrets and { used_with = { card.key_setting } } or nil)
+      end
+    end
+  end
+  return list
+end
+
+-- The rows of a list in which some entries are lists of rows.
+local function flat(entries)
+  local rows = {}
+  for _, each in ipairs(entries) do
+    if not each.name and not each.section then
+      table.move(each, 1, #each, #rows + 1, rows)
+    else
+      rows[#rows + 1] = each
+    end
+  end
+  return rows
+end
+
+local rentable, virtual, unscoped = those(), those("boot", "cloud-init"), those("guard", "account-key")
+
+return flat {
   { section = "Keys of the clouds (at least one)" },
-  setting("VAST_API_KEY", "secret", nil,
-    "Vast.ai: https://cloud.vast.ai/manage-keys/ (misc, user_read, instance_read, instance_write, billing_read)"),
-  setting("LAMBDA_API_KEY", "secret", nil, "Lambda: https://cloud.lambda.ai/api-keys"),
-  setting("RUNPOD_API_KEY", "secret", nil, "RunPod: https://console.runpod.io/user/settings"),
-  setting("COREWEAVE_API_KEY", "secret", nil, "CoreWeave: https://console.coreweave.com/tokens"),
-  setting("PAPERSPACE_API_KEY", "secret", nil, "Paperspace: https://console.paperspace.com/settings/apikeys"),
+  of_clouds(true),
 
   { section = "Tunnel" },
   setting("WIREGUARD_PRIVATE_KEY", "secret", nil,
@@ -34,7 +85,8 @@ return {
   setting("CONTEXT_LENGTH", "integer", 32768,
     "tokens of context; never more than the model was trained for", { min = 1024, max = 4194304, scale = "k" }),
   setting("DEFAULT_PROVIDER", "string", nil,
-    "only this cloud: vast or lambda (more to come); empty: every cloud that has a key", { shape = "word" }),
+    ("only this cloud: %s%s; empty: every cloud that has a key"):format(clouds.listed(rentable, "name", "or"),
+      #rentable < #clouds and " (more to come)" or ""), { shape = "word" }),
   setting("DEFAULT_GPU", "string", nil, "only this card, like a100-80 or rtx4090; empty: any that fits", { shape = "gpu" }),
   setting("DEFAULT_REGION", "string", "any",
     "eu-west, eu-north, eu-east, us-east, us-central, us-west, eu, us, ap ... or any", { shape = "region" }),
@@ -65,18 +117,20 @@ return {
   setting("ALERT_WEBHOOK_URL", "url", nil,
     "where critical alerts are posted (Slack or Discord webhook)", { secret_url = true }),
   setting("GUARD_ACCOUNT_KEY", "bool", false,
-    "yes allows the account's key on rented machines of clouds that know no lesser key (Lambda)"),
+    ("yes allows the account's key on rented machines of clouds that know no lesser key (%s)"):format(
+      clouds.listed(unscoped, "title", "and"))),
 
   { section = "The model server" },
-  setting("DEFAULT_ENGINE", "string", "ollama", "model server: ollama, or a file NAME.lua of your own in engines/", { shape = "word" }),
+  setting("DEFAULT_ENGINE", "string", "ollama",
+    "model server: ollama, or a file NAME.lua of your own in engines/", { shape = "word" }),
   setting("OLLAMA_VERSION", "string", "0.32.15", "version of Ollama, as image and as release", { shape = "version" }),
   setting("REGISTRY_URL", "url", "https://registry.ollama.ai", "model registry"),
-  setting("OLLAMA_DOWNLOAD_URL", "url", "https://ollama.com/download", "where virtual machines (Lambda) fetch Ollama's release",
-    { used_with = "LAMBDA_API_KEY" }),
+  setting("OLLAMA_DOWNLOAD_URL", "url", "https://ollama.com/download",
+    ("where virtual machines (%s) fetch Ollama's release"):format(clouds.listed(virtual, "title", "and")),
+    { used_with = keys_of(virtual) }),
 
   { section = "Workings (for simulators and the curious)" },
-  setting("VAST_BASE_URL", "url", "https://console.vast.ai", "address of Vast's API", { used_with = "VAST_API_KEY" }),
-  setting("LAMBDA_BASE_URL", "url", "https://cloud.lambda.ai", "address of Lambda's API", { used_with = "LAMBDA_API_KEY" }),
+  of_clouds(false),
   setting("CA_FILE", "string", nil,
     "trusted certificates that are sent to the machine's guard; empty: those of this computer", { shape = "path" }),
   setting("TIME_SCALE", "number", 1,

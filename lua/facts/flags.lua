@@ -6,7 +6,7 @@
 -- `value_also` and `doc_also` describe it; `acts`: never guessed from a few letters.
 local rows = {
   { name = "cheapest", kind = "none", doc = "take the cheapest machine that fits (the policy decides; this is the default)" },
-  { name = "provider", kind = "text", value = "NAME", setting = "DEFAULT_PROVIDER", doc = "only this cloud: vast or lambda" },
+  { name = "provider", kind = "text", value = "NAME", setting = "DEFAULT_PROVIDER", doc = "only this cloud: {clouds}" },
   { name = "gpu", kind = "text", value = "TYPE", setting = "DEFAULT_GPU",
   doc = "only this card, like a100-80, a6000, h100, rtx4090" },
   { name = "gpus", kind = "text", value = "N", setting = "GPUS", doc = "exactly this many cards" },

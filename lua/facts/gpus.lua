@@ -1,35 +1,32 @@
 -- SPDX-License-Identifier: MIT
--- Graphics cards by our names, and the names clouds use (facts/vast.md §1.5, facts/serving.md §2.5).
--- vram: marketed GB of one card; bandwidth: GB/s; vast: exact names, or a prefix; mib: least and most reported MiB, where a name
--- says too little.
+-- Graphics cards by our names (facts/serving.md §2.5); what a cloud calls them is in its own card (`gpus` of
+-- lua/providers/*/card.lua).
+-- vram: marketed GB of one card; bandwidth: GB/s; also: what people say.
 local M = {}
 
 M.list = {
-  { name = "a100-40", title = "A100 40GB", vram = 40, bandwidth = 1555, vast = { "A100 SXM4", "A100 PCIE" }, also = { "A100" },
-    mib = { 38000, 60000 } },
-  { name = "a100-80", title = "A100 80GB", vram = 80, bandwidth = 1935, vast = { "A100 SXM4", "A100 PCIE", "A100X" },
-    also = { "A100" }, mib = { 76000, 1e9 } },
-  { name = "a6000", title = "RTX A6000 48GB", vram = 48, bandwidth = 768, vast = { "RTX A6000" }, also = { "6000" } },
-  { name = "rtx6000-ada", title = "RTX 6000 Ada 48GB", vram = 48, bandwidth = 960, vast = { "RTX 6000Ada" },
+  { name = "a100-40", title = "A100 40GB", vram = 40, bandwidth = 1555, also = { "A100" } },
+  { name = "a100-80", title = "A100 80GB", vram = 80, bandwidth = 1935, also = { "A100" } },
+  { name = "a6000", title = "RTX A6000 48GB", vram = 48, bandwidth = 768, also = { "6000" } },
+  { name = "rtx6000-ada", title = "RTX 6000 Ada 48GB", vram = 48, bandwidth = 960,
     also = { "6000", "A6000 Ada" } },
-  { name = "rtx-pro-6000", title = "RTX PRO 6000 96GB", vram = 96, bandwidth = 1597, vast_prefix = "RTX PRO 6000",
-    vast = { "RTX PRO 6000 S", "RTX PRO 6000 WS" }, also = { "6000", "6000 Blackwell", "PRO 6000 Blackwell" } },
-  { name = "h100", title = "H100 80GB", vram = 80, bandwidth = 2039, vast = { "H100 SXM", "H100 PCIE" } },
-  { name = "h100-94", title = "H100 NVL 94GB", vram = 94, bandwidth = 3938, vast = { "H100 NVL" } },
-  { name = "h200", title = "H200 141GB", vram = 141, bandwidth = 4800, vast = { "H200", "H200 NVL" } },
-  { name = "b200", title = "B200 180GB", vram = 180, bandwidth = 8000, vast = { "B200" } },
-  { name = "l40s", title = "L40S 48GB", vram = 48, bandwidth = 864, vast = { "L40S" } },
-  { name = "l40", title = "L40 48GB", vram = 48, bandwidth = 864, vast = { "L40" } },
-  { name = "a40", title = "A40 48GB", vram = 48, bandwidth = 696, vast = { "A40" } },
-  { name = "rtx5090", title = "RTX 5090 32GB", vram = 32, bandwidth = 1792, vast = { "RTX 5090" } },
-  { name = "rtx4090-48", title = "RTX 4090 48GB (modified)", vram = 48, bandwidth = 1008, vast = { "RTX 4090" }, mib = { 40000,
-  60000 } },
-  { name = "rtx4090", title = "RTX 4090 24GB", vram = 24, bandwidth = 1008, vast = { "RTX 4090" }, mib = { 20000, 30000 } },
-  { name = "rtx3090", title = "RTX 3090 24GB", vram = 24, bandwidth = 936, vast = { "RTX 3090" } },
-  { name = "l4", title = "L4 24GB", vram = 24, bandwidth = 300, vast = { "L4" } },
-  { name = "a10", title = "A10 24GB", vram = 24, bandwidth = 600, vast = { "A10" } },
-  { name = "v100", title = "Tesla V100", vram = 16, bandwidth = 900, vast = { "Tesla V100" } },
-  { name = "t4", title = "Tesla T4 16GB", vram = 16, bandwidth = 320, vast = { "Tesla T4" } },
+  { name = "rtx-pro-6000", title = "RTX PRO 6000 96GB", vram = 96, bandwidth = 1597,
+    also = { "6000", "6000 Blackwell", "PRO 6000 Blackwell" } },
+  { name = "h100", title = "H100 80GB", vram = 80, bandwidth = 2039 },
+  { name = "h100-94", title = "H100 NVL 94GB", vram = 94, bandwidth = 3938 },
+  { name = "h200", title = "H200 141GB", vram = 141, bandwidth = 4800 },
+  { name = "b200", title = "B200 180GB", vram = 180, bandwidth = 8000 },
+  { name = "l40s", title = "L40S 48GB", vram = 48, bandwidth = 864 },
+  { name = "l40", title = "L40 48GB", vram = 48, bandwidth = 864 },
+  { name = "a40", title = "A40 48GB", vram = 48, bandwidth = 696 },
+  { name = "rtx5090", title = "RTX 5090 32GB", vram = 32, bandwidth = 1792 },
+  { name = "rtx4090-48", title = "RTX 4090 48GB (modified)", vram = 48, bandwidth = 1008 },
+  { name = "rtx4090", title = "RTX 4090 24GB", vram = 24, bandwidth = 1008 },
+  { name = "rtx3090", title = "RTX 3090 24GB", vram = 24, bandwidth = 936 },
+  { name = "l4", title = "L4 24GB", vram = 24, bandwidth = 300 },
+  { name = "a10", title = "A10 24GB", vram = 24, bandwidth = 600 },
+  { name = "v100", title = "Tesla V100", vram = 16, bandwidth = 900 },
+  { name = "t4", title = "Tesla T4 16GB", vram = 16, bandwidth = 320 },
 }
 
 -- MiB that drivers report, where it is not the marketed number of GiB (facts/vast.md §1.5; l4, a10, t4 and v100 as their drivers
@@ -45,8 +42,8 @@ local COUNTS = { 1, 2, 4, 8 }
 -- What people ask for by the name of several cards, of which the policy takes what fits and costs least. vram, bandwidth: of the
 -- smallest.
 local families = {
-  { name = "a100", title = "A100", members = { ["a100-40"] = true, ["a100-80"] = true }, vram = 40, bandwidth = 1555,
-    vast = { "A100 SXM4", "A100 PCIE", "A100X" } },
+  { name = "a100", title = "A100", vram = 40, bandwidth = 1555,
+    members = { ["a100-40"] = true, ["a100-80"] = true } },
 }
 
 local by_name = {}
@@ -77,8 +74,27 @@ local function plain(text)
   return text
 end
 
+--- What a cloud calls a card or a family of ours: exact names, each once. native: `gpus` of the cloud's card.
+-- → array
+function M.names_at(native, wanted)
+  local names, seen = {}, {}
+  for _, entry in ipairs(native) do
+    for _, name in ipairs(M.is(wanted, entry[1]) and entry.names or {}) do
+      if not seen[name] then
+        names[#names + 1], seen[name] = name, true
+      end
+    end
+  end
+  return names
+end
+
+-- Do people, or a cloud, call a card so?
 local function called(row, text)
-  for _, list in ipairs { row.vast, row.also or {} } do
+  local lists = { row.also or {} }
+  for _, cloud in ipairs(require "facts.clouds") do
+    lists[#lists + 1] = M.names_at(cloud.gpus or {}, row.name)
+  end
+  for _, list in ipairs(lists) do
     for _, name in ipairs(list) do
       if plain(name) == text then
         return true
@@ -135,23 +151,27 @@ function M.names()
   return names
 end
 
-local function named(gpu, native)
-  if gpu.vast_prefix then
-    return native:sub(1, #gpu.vast_prefix) == gpu.vast_prefix
+local function is_named(entry, name)
+  if entry.prefix then
+    return name:sub(1, #entry.prefix) == entry.prefix
   end
-  for _, alias in ipairs(gpu.vast) do
-    if alias == native then
+  for _, each in ipairs(entry.names) do
+    if each == name then
       return true
     end
   end
   return false
 end
 
---- Our row for a card of Vast, by its exact name and the memory it reports (MiB); nil when we have no name for it.
-function M.from_vast(native, mib)
-  for _, gpu in ipairs(M.list) do
-    if named(gpu, native) and (not gpu.mib or (mib and mib >= gpu.mib[1] and mib < gpu.mib[2])) then
-      return gpu
+--- Our row for a card of a cloud, or nil when we have no name for it.
+-- @param native `gpus` of the cloud's card
+-- @param name as the cloud says it
+-- @param memory what the cloud says of its size, in the unit of its card; nil: not known
+function M.at(native, name, memory)
+  for _, entry in ipairs(native) do
+    local range = entry.memory
+    if is_named(entry, name) and (not range or (memory and memory >= range[1] and memory < range[2])) then
+      return by_name[entry[1]]
     end
   end
   return nil

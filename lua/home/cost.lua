@@ -76,9 +76,9 @@ local function download(session)
   return session.id and session.loading_at and plan.download or 0
 end
 
--- Seconds of the GPU as the cloud counts them. It is charged from when the machine runs (facts/vast.md §1.10, facts/lambda.md §2.8); as long
--- as nobody knows that, it is reckoned from the create, which is the most that it can be. Where the cloud has a least time (Lambda: a minute),
--- each begun one is charged.
+-- Seconds of the GPU as the cloud counts them. It is charged from when the machine runs (facts/vast.md §1.10,
+-- facts/lambda.md §2.8); as long as nobody knows that, it is reckoned from the create, which is the most that
+-- it can be. Where the cloud has a least time (a minute, say), each begun one is charged.
 local function counted(session, now)
   local step = session.id and session.plan and session.plan.minimum_seconds or 0
   local passed = seconds(session, now)

@@ -11,28 +11,13 @@ local trusted = require "money.provider_of"
 
 local asked = {}
 
---- The row of facts.clouds for a name or one of its aliases, or nil.
-function asked.named(name)
-  for _, cloud in ipairs(clouds) do
-    if cloud.name == name then
-      return cloud
-    end
-    for _, alias in ipairs(cloud.aliases) do
-      if alias == name then
-        return cloud
-      end
-    end
-  end
-  return nil
-end
-
 local function need_key(cloud)
-  if not config.secret(cloud.key) then
-    fail.raise("config", ("%s has no key: %s"):format(cloud.title, config.way_to_key(cloud.key)))
+  if not config.secret(cloud.key_setting) then
+    fail.raise("config", ("%s has no key: %s"):format(cloud.title, config.way_to_key(cloud.key_setting)))
   end
 end
 
--- A cloud of the user's own like a row of facts.clouds.
+-- A cloud of the user's own: its script is its card.
 local function own_cloud(name)
   local provider = world.require("providers." .. name)
   if type(provider) ~= "table" then
@@ -42,7 +27,7 @@ local function own_cloud(name)
   if key and not fail.try(config.get, key) then
     fail.raise("config", ("%s names the key %s, but declares no such setting"):format(world.source("providers." .. name), tostring(key)))
   end
-  return { name = name, title = provider.title or name, key = key }
+  return { name = name, title = provider.title or name, key_setting = key }
 end
 
 -- Why a cloud is not asked although it has a key, or nil. One whose script is broken says so when it is asked.
@@ -58,18 +43,19 @@ end
 
 -- The one cloud that was named. → its name
 local function only(provider, accept_no_guard)
-  local cloud = asked.named(provider)
+  local cloud = clouds.find(provider)
   local name = cloud and cloud.name or provider
   if not world.source("providers." .. name) then
-    local names = {}
+    local names, here = {}, clouds.listed(clouds.supported(), "name", "and")
     for index, each in ipairs(clouds) do
       names[index] = each.name
     end
-    fail.raise("usage", cloud and ("%s is not supported yet; vast and lambda are"):format(cloud.title)
-      or ("there is no cloud named '%s'%s"):format(provider, suggest.hint(provider, names, "; vast and lambda are known")))
+    local hint = suggest.hint(provider, names, ("; %s are known"):format(here))
+    fail.raise("usage", cloud and ("%s is not supported yet; %s are"):format(cloud.title, here)
+      or ("there is no cloud named '%s'%s"):format(provider, hint))
   end
   cloud = cloud or own_cloud(name)
-  if cloud.key then
+  if cloud.key_setting then
     need_key(cloud)
   end
   local why = why_skipped(name, accept_no_guard)
@@ -84,13 +70,13 @@ end
 function asked.with_key(supported)
   local names = {}
   for _, cloud in ipairs(clouds) do
-    if config.secret(cloud.key) and (not supported or world.source("providers." .. cloud.name)) then
+    if config.secret(cloud.key_setting) and (not supported or world.source("providers." .. cloud.name)) then
       names[#names + 1] = cloud.name
     end
   end
   for _, name in ipairs(declared.providers()) do
     local ok, cloud = fail.try(own_cloud, name)
-    if not ok or not cloud.key or config.secret(cloud.key) then
+    if not ok or not cloud.key_setting or config.secret(cloud.key_setting) then
       names[#names + 1] = name
     end
   end
@@ -115,7 +101,7 @@ function asked.configured(provider, accept_no_guard)
   end
   if #names == 0 then
     fail.raise("config", #told > 0 and "no cloud can be asked. " .. table.concat(told, ". ")
-      or "no key of a supported cloud is set: " .. config.way_to_key "VAST_API_KEY")
+      or "no key of a supported cloud is set: " .. config.way_to_key(clouds.supported()[1].key_setting))
   end
   return names, skipped
 end

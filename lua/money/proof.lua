@@ -60,7 +60,8 @@ local function same_account(provider, session)
   end
 end
 
---- Where a key stands for its account (Lambda's): is the key in use another one than that which rented?
+--- Where a key stands for its account (facts/lambda.md §2.1): is the key in use another one than that which
+-- rented?
 function proof.is_strange(provider, session)
   return provider.account_of_key ~= nil and session.account ~= nil and provider.account_of_key() ~= tostring(session.account)
 end

@@ -11,13 +11,12 @@ local log = require "base.log"
 local sorted = require "base.sorted"
 local task = require "base.task"
 local config = require "config.effective"
+local card = require "providers.lambda.card"
 local facts = require "providers.lambda.parse"
 
 local lambda = {
-  name = "lambda", title = "Lambda", console = "https://cloud.lambda.ai/instances",
-  credit_page = "https://cloud.lambda.ai/settings/billing", key_setting = "LAMBDA_API_KEY",
-  capabilities = { spot = false, udp = true, boot = "cloud-init", guard = "account-key", billing = "absence" },
-  timing = { consistency = 90, poll = 10, boot = 1800, proof_gap = 10, ending = 600 }, -- seconds, see docs/lua.md
+  name = card.name, title = card.title, console = card.console, credit_page = card.credit_page,
+  key_setting = card.key_setting, capabilities = card.capabilities, timing = card.timing,
 }
 
 local ROOT = "/api/v1"

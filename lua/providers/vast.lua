@@ -7,13 +7,12 @@ local http = require "base.http"
 local json = require "base.json"
 local log = require "base.log"
 local config = require "config.effective"
+local card = require "providers.vast.card"
 local facts = require "providers.vast.parse"
 
 local vast = {
-  name = "vast", title = "Vast.ai", console = "https://cloud.vast.ai/instances/", credit_page = "https://cloud.vast.ai/billing/", key_setting = "VAST_API_KEY",
-  capabilities = { spot = true, udp = true, boot = "container", guard = "scoped-key", billing = "absence" },
-  -- Seconds. consistency: how long after a lost create a machine may still appear; boot: when to give up.
-  timing = { consistency = 60, poll = 10, boot = 1200, proof_gap = 10 },
+  name = card.name, title = card.title, console = card.console, credit_page = card.credit_page,
+  key_setting = card.key_setting, capabilities = card.capabilities, timing = card.timing,
 }
 
 local SCRIPT_LIMIT = 4040    -- bytes of args and onstart together; Vast documents 4048 (§1.7)

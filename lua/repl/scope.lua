@@ -52,11 +52,8 @@ end
 
 --- The name of the cloud that is meant. Raises a `usage` failure for one that does not exist.
 function M.provider_named(word)
-  for _, cloud in ipairs(clouds) do
-    for _, alias in ipairs(cloud.aliases) do
-      word = alias == word and cloud.name or word
-    end
-  end
+  local cloud = clouds.find(word)
+  word = cloud and cloud.name or word
   if not word:find("^[%w_-]+$") or not world.source("providers." .. word) then
     local names = M.providers()
     fail.raise("usage", ("there is no cloud named '%s'%s; there are: %s"):format(word, suggest.hint(word, names), table.concat(names, ", ")))
@@ -257,12 +254,14 @@ function Scope:names()
   return list
 end
 
---- Reads a cloud's script and its facts from disk again. What was there stays when that fails.
+--- Reads a cloud's script and what lies in its folder from disk again. What was there stays when that fails.
 function Scope:reload(name)
   local module = "providers." .. name
-  world.forget(module)
-  world.forget("facts." .. name)
-  self.loaded["facts." .. name], self.loaded["builtin." .. module] = nil, nil
+  for _, each in ipairs { module, module .. ".card", module .. ".parse" } do
+    world.forget(each)
+    self.loaded["builtin." .. each] = nil
+    self.loaded[each] = each == module and self.loaded[each] or nil
+  end
   local face = guarded(world.require(module))
   self.loaded[module] = face
   rawset(self.env, name, face)

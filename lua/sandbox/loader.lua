@@ -74,6 +74,10 @@ local function has_room(inner, room)
   return inner.rooms[room]
 end
 
+-- What is true of a cloud that is built in is not for a user's file to say: such a file counts only where
+-- there is no other.
+local function is_card(name) return name:find("^providers%.[^.]+%.card$") ~= nil end
+
 -- Where `name` may lie, first choice first: {kind="user"|"scripts"|"embedded", path=, name=, index=}.
 local function places(inner, name)
   local list, wanted = {}, name
@@ -85,9 +89,11 @@ local function places(inner, name)
   end
   local file = wanted:gsub("%.", "/") .. ".lua"
   local room = wanted:match("^([^.]+)%.")
-  if mine and ROOMS[room] and has_room(inner, room) then add("user", inner.home .. "/" .. file) end
+  local own = mine and ROOMS[room] and has_room(inner, room)
+  if own and not is_card(name) then add("user", inner.home .. "/" .. file) end
   for _, dir in ipairs(inner.scripts) do add("scripts", dir .. "/" .. file) end
   add("embedded", "lua/" .. file)
+  if own and is_card(name) then add("user", inner.home .. "/" .. file) end
   return list
 end
 
@@ -190,11 +196,12 @@ local function builtin(inner, name)
   return not_mine(inner, name) or error(("there is no module %q"):format("builtin." .. name), 0)
 end
 
--- Can no file on disk stand before the embedded module? Nearly every one of a run: found and opened without a list of places.
+-- Can no file on disk stand before the embedded module? Nearly every one of a run: found and opened without a
+-- list of places.
 local function only_embedded(inner, name)
   local room = name:match("^[^.]+")
-  return #inner.scripts == 0 and room ~= "builtin" and not (ROOMS[room] and inner.user and inner.home and has_room(inner, room))
-    and name ~= "policies.user"
+  local replaced = ROOMS[room] and inner.user and inner.home and not is_card(name) and has_room(inner, room)
+  return #inner.scripts == 0 and room ~= "builtin" and not replaced and name ~= "policies.user"
 end
 
 -- → the module's value, or nil: not embedded, or to be opened in the long way
@@ -288,8 +295,9 @@ end
 local operations = { builtin = not_mine, environment = environment, forget = forget, names = names, own = own, require = require_module,
   require_safe = require_safe, run_home = run_home, source = source }
 
--- A new world: {host=, home=|nil, scripts={dir, …}, user=bool (default true), forgiving=bool}. Forgiving: every require is
--- as require_safe, for what must not fail because of a user's script (see world.problems for what was passed over).
+-- A new world: {host=, home=|nil, scripts={dir, …}, user=bool (default true), forgiving=bool,
+-- creates=function(world) → what base.creates is to know}. Forgiving: every require is as require_safe, for
+-- what must not fail because of a user's script (see world.problems for what was passed over).
 -- → what `require "sandbox.world"` gives in it (sandbox/world.lua)
 function loader.new(options)
   local inner = {
@@ -301,9 +309,11 @@ function loader.new(options)
   inner.source = function(name) return source(inner, name) end
   -- The script that is being loaded (nothing may wait then), or nil.
   inner.loading = function() return #inner.stack > 0 and inner.stack[#inner.stack].path or nil end
-  inner.tools = setmetatable({ loading = inner.loading }, { __index = tools or nil })
+  local world
+  local known_creates = options.creates and function() return options.creates(world) end
+  inner.tools = setmetatable({ loading = inner.loading, creates = known_creates }, { __index = tools or nil })
   inner.loaded["sandbox.loader"] = loader
-  local world = inner.require("sandbox.world")(inner, operations)
+  world = inner.require("sandbox.world")(inner, operations)
   inner.loaded["sandbox.world"] = world
   return world
 end

@@ -95,6 +95,7 @@ end
 --- Limits the globals `env` of a room's files. inner: the loader's world; stand_in: makes a `lazy` module.
 function rooms.limit(env, room, inner, stand_in)
   local limits, copies = rooms.limits[room] or PLAIN, {}
+  creates.settle()
   local function check(name)
     if type(name) ~= "string" or allowed(limits, name) then return end
     local refusal = ("%s may not require %q"):format(place(room), name)

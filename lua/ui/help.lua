@@ -2,6 +2,7 @@
 -- Help texts, made from the tables of commands, options, settings and exit codes, so that they cannot lie. Pure: → lines.
 local fail = require "base.fail"
 local world = require "sandbox.world"
+local clouds = lazy "facts.clouds"
 local exitcodes = lazy "facts.exitcodes"
 local flags = require "facts.flags"
 local format = require "ui.format"
@@ -61,13 +62,31 @@ local function add(lines, more)
   end
 end
 
+local words = {}
+
+-- The setting of a key, as an example.
+function words.key()
+  return clouds.supported()[1].key_setting
+end
+
+function words.clouds()
+  return clouds.listed(clouds.supported(), "name", "or")
+end
+
+-- A text with what its {words} stand for: an exit code by its name, or one of those above.
+local function filled(text)
+  return (text:gsub("{(%l+)}", function(word)
+    return words[word] and words[word]() or exitcodes.number(word)
+  end))
+end
+
 local function option_lines(lines, wanted)
   for _, row in ipairs(flags.list) do
     local how = wanted(row)
     if how == "value" then
       add(lines, two_columns(("--%s=%s"):format(row.name, row.value_also), row.doc_also))
     elseif how then
-      add(lines, two_columns(spelled(row), row.doc))
+      add(lines, two_columns(spelled(row), filled(row.doc)))
     end
   end
 end
@@ -139,8 +158,7 @@ function M.command(command, own)
   local lines = { "Usage: " .. usage(command), "", command.summary:sub(1, 1):upper() .. command.summary:sub(2) .. "." }
   if command.details then
     lines[#lines + 1] = ""
-    local details = command.details:gsub("{(%l+)}", exitcodes.number)
-    add(lines, format.wrap(details, WIDTH))
+    add(lines, format.wrap(filled(command.details), WIDTH))
   end
   if own and own.aliases then
     add(lines, { "", "The same: continueplz " .. table.concat(own.aliases, ", continueplz ") })

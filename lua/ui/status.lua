@@ -6,7 +6,7 @@
 --   doubt = sentence, with "unknown": why nobody can say whether anything runs
 --   state = "none" | "unknown" | "found" | "starting" | "ready" | "stopping" | "unproven" | "unverifiable" | "lost" | "kept",
 --   home = directory,
---   instance = { id=, provider=, title= "Vast.ai", gpu=, gpus=, region=, type = "spot"|"on-demand", public_ip= },
+--   instance = { id=, provider=, title=, gpu=, gpus=, region=, type = "spot"|"on-demand", public_ip= },
 --   model = { name=, state = "ready"|"loading"|"unknown", context=, tokens_per_second= },
 --   endpoint = { url=, host=, port=, wireguard_ip= },
 --   tunnel = { state = "connected"|"silent"|"down", handshake_age = seconds|nil },

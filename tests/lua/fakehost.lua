@@ -157,7 +157,10 @@ local function new_process(sim, options)
     exit_id = options.exit_id, stdin = options.stdin,
   }, Process)
   p.host = host_of(p)
-  p.world = loader.new { host = p.host, home = p.home, scripts = options.scripts or outer.scripts, user = options.user ~= false }
+  p.world = loader.new {
+    host = p.host, home = p.home, scripts = options.scripts or outer.scripts, user = options.user ~= false,
+    creates = function(world) return world.builtin("facts.clouds").creates() end,
+  }
   p.world.home_origin = "flag"
   return p
 end

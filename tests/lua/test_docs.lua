@@ -158,6 +158,13 @@ return function(t)
 
   -- Does a path of a page exist? `NAME` stands for any name, {a,b} for several.
   local function exists(path)
+    local above, below = path:match("^(.-)%*/(.*)$") -- in one of these folders, at least
+    if above then
+      for _, name in ipairs(assert(files.list(files.join(root, above)))) do
+        if files.exists(files.join(root, above .. name .. "/" .. below)) then return true end
+      end
+      return false
+    end
     local dir, last = path:match("^(.-)([^/]*)$")
     if last:find("NAME", 1, true) or last:find("*", 1, true) then
       local pattern = last:gsub("%p", "%%%0"):gsub("NAME", ".+"):gsub("%%%*", ".*")

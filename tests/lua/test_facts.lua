@@ -19,7 +19,7 @@ return function(t)
       { "RTX_4090", 24564, nil }, { "GH200 SXM", 97871, nil },
     }
     for _, row in ipairs(rows) do
-      local gpu = gpus.from_vast(row[1], row[2])
+      local gpu = gpus.at(require("providers.vast.card").gpus, row[1], row[2])
       t:equal(gpu and gpu.name, row[3], row[1] .. " " .. row[2])
     end
   end)

@@ -4,6 +4,7 @@ local clean = require "base.clean"
 local json = require "base.json"
 local gpus = require "facts.gpus"
 local numbers = require "base.numbers"
+local card = require "providers.lambda.card"
 
 local M = {}
 
@@ -23,9 +24,9 @@ local kinds = {
 }
 
 local ways_out = {
-  auth = "; make a key at https://cloud.lambda.ai/api-keys and put it into LAMBDA_API_KEY",
-  funds = "; see to the account at https://cloud.lambda.ai/settings/billing",
-  quota = "; ask for more at https://cloud.lambda.ai/support",
+  auth = ("; make a key at %s and put it into %s"):format(card.key_page, card.key_setting),
+  funds = "; see to the account at " .. card.credit_page,
+  quota = "; ask for more at " .. card.support_page,
 }
 
 -- An answer that is no JSON object: the page of a proxy, or of the limiter in front of the API (§2.1).
@@ -94,11 +95,7 @@ function M.dollars(cents)
   return cents and cents / 100
 end
 
--- The model in a type's name and its GB → our card; form: what is faster than the card's usual shape, in GB/s.
-local cards = {
-  a100 = { [40] = "a100-40", [80] = "a100-80" }, a6000 = "a6000", a10 = "a10", h100 = "h100", h200 = "h200", b200 = "b200", v100 = "v100",
-  l40s = "l40s", l4 = "l4",
-}
+-- What a card's form makes faster than its usual shape, in GB/s.
 local faster = { h100 = { sxm = 3350 }, ["a100-80"] = { sxm = 2039 } }
 local bandwidths = { rtx6000 = 672 } -- the Turing card of 24 GB, for which there is no name of ours
 
@@ -110,9 +107,7 @@ end
 
 local function card_of(name, vram)
   local model, form = parse_name(name)
-  local card = model and cards[model]
-  card = type(card) == "table" and card[vram] or card
-  local row = type(card) == "string" and gpus.find(card) or nil
+  local row = model and gpus.at(card.gpus, model, vram)
   local bandwidth = row and (faster[row.name] and faster[row.name][form] or row.bandwidth) or bandwidths[model]
   return row and row.name or model, bandwidth
 end

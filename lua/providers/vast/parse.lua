@@ -5,6 +5,7 @@ local clock = require "base.clock"
 local json = require "base.json"
 local gpus = require "facts.gpus"
 local numbers = require "base.numbers"
+local card = require "providers.vast.card"
 local regions = require "facts.regions"
 
 local M = {}
@@ -22,8 +23,8 @@ local kinds = {
 }
 
 local ways_out = {
-  auth = "; make a key at https://cloud.vast.ai/manage-keys/ and put it into VAST_API_KEY",
-  funds = "; add credit at https://cloud.vast.ai/billing/",
+  auth = ("; make a key at %s and put it into %s"):format(card.key_page, card.key_setting),
+  funds = "; add credit at " .. card.credit_page,
 }
 
 -- The sentence in an error body: Vast uses three names for it.
@@ -167,9 +168,9 @@ function M.search(want)
   else
     body.verified = nil
   end
-  local gpu = want.gpu and gpus.find(want.gpu)
-  if gpu then
-    body.gpu_name = { ["in"] = json.array(gpu.vast) }
+  local names = want.gpu and gpus.names_at(card.gpus, want.gpu) or {}
+  if #names > 0 then
+    body.gpu_name = { ["in"] = json.array(names) }
   end
   if want.region then
     body.geolocation = { ["in"] = json.array(regions.codes(want.region)) }
@@ -215,7 +216,7 @@ function M.offer(row, want, now)
   if doubt then
     return nil, doubt
   end
-  local gpu = gpus.from_vast(row.gpu_name, mib)
+  local gpu = gpus.at(card.gpus, row.gpu_name, mib)
   local place = type(row.geolocation) == "string" and clean.line(row.geolocation, NAME) or nil
   local named = clean.line(row.gpu_name, NAME)
   return {
@@ -277,7 +278,8 @@ function M.instance(row)
     return nil, "an instance without a number"
   end
   local ip = type(row.public_ipaddr) == "string" and row.public_ipaddr:match("^%s*(%S+)%s*$") or nil
-  local gpu = type(row.gpu_name) == "string" and number(row.gpu_ram) and gpus.from_vast(row.gpu_name, row.gpu_ram)
+  local gpu = type(row.gpu_name) == "string" and number(row.gpu_ram)
+    and gpus.at(card.gpus, row.gpu_name, row.gpu_ram)
   local message = type(row.status_msg) == "string" and clean.line(row.status_msg) or ""
   return {
     id = tostring(id), token = type(row.label) == "string" and row.label or nil, status = status_of(row),
