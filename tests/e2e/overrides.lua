@@ -3,6 +3,7 @@
 local expect = require "e2e.expect"
 local files = require "base.files"
 local net = require "base.net"
+local nova = require "lua.nova"
 local server = require "base.server"
 
 local MODEL = "--model=qwen3-coder:30b"
@@ -62,6 +63,26 @@ case("providers/toy.lua without its key, and with a setting it does not know", f
   expect.ends(r:run("--cheapest", MODEL, "--provider=toy"), 3, "TOY_API_KEY")
   r:write_env { TOY_API_KYE = "x" }
   expect.ends(r:run("--cheapest", MODEL, "--provider=toy"), 3, "TOY_API_KYE", "TOY_API_KEY")
+  expect.all_over(r)
+end)
+
+case("a built-in cloud by its folder alone: set up, looked at, rented from by its alias, proven", function(r)
+  local scripts = files.join(r.dir, "built-in")
+  for path, text in pairs(nova.files(".")) do -- order: free
+    assert(files.mkdir(files.dirname(files.join(scripts, path))))
+    assert(files.write(files.join(scripts, path), text, 384))
+  end
+  r.more_env = { "CONTINUEPLZ_SCRIPTS=" .. scripts }
+  r:write_env { NOVA_BASE_URL = r.address.toy, VAST_API_KEY = "" }
+  r.input = r.account_key .. "\n"
+  expect.ends(r:run("init", "-y", "--provider=nova"), 0, "Nova Cloud key valid", "NOVA_API_KEY")
+  r.input = nil
+  expect.ends(r:run("doctor"), 0, "key nova", "0 machines in the account")
+  expect.ends(r:run("--cheapest", MODEL, "--provider=novacloud"), 0, "Nova Cloud", "READY")
+  expect.machines(r, 1)
+  local status = expect.json(expect.ends(r:run("status", "--output=json"), 0))
+  expect.that(status.instance.provider == "nova" and status.deadman.active, "no guarded machine of nova")
+  expect.lacks(expect.ends(r:run("stop"), 0, "Confirmed"), r.account_key)
   expect.all_over(r)
 end)
 

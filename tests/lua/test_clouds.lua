@@ -2,6 +2,7 @@
 -- The clouds by their cards, and the requests that rent, which every world is told of.
 local clouds = require "facts.clouds"
 local config = require "config.effective"
+local files = require "base.files"
 local loader = require "sandbox.loader"
 local sorted = require "base.sorted"
 local world = require "sandbox.world"
@@ -10,6 +11,13 @@ local HOME = "/home/user/.continueplz"
 
 return function(t)
   local fake = t:load("fakehost")
+
+  t:case("docs/providers.md tells of every field of a card", function()
+    local page = assert(files.read(files.join(files.dirname(t.root), "docs/providers.md")))
+    for _, card in ipairs(clouds) do
+      for field in sorted(card) do t:ok(page:find("`" .. field .. "`", 1, true), field) end
+    end
+  end)
 
   t:case("a card tells all that a cloud needs, and the provider goes by it", function()
     local orders, rentable = {}, clouds.supported()
@@ -44,7 +52,8 @@ return function(t)
       return { status = 200, body = "{}" }
     end }
     s:start(function()
-      local inner = loader.new { host = s.processes[1].host, user = false, creates = options.creates }
+      local inner = loader.new { host = s.processes[1].host, scripts = world.scripts, user = false,
+        creates = options.creates }
       inner.require("base.task").run(function()
         local http = inner.require("base.http")
         options.calls(http.client { base = "https://one.example", writes = { "POST ^/", "PUT ^/" } })
@@ -89,17 +98,17 @@ return function(t)
       .. "for _, name in ipairs { 'vast', 'lambda' } do\n"
       .. "  local creates = require(('providers.%s.card'):format(name)).creates\n"
       .. "  for _, each in ipairs(creates) do each[1], each[2] = 'GET', '^never$' end\nend\n"
-    local files = {
+    local spoilt = {
       ["providers/x.lua"] = spoil .. "return require('base.http')",
       ["providers/vast/card.lua"] = "return { name = 'vast', order = 1 }",
       ["facts/clouds.lua"] = "local base = require 'builtin.facts.clouds'\n"
         .. "function base.creates() return { { 'GET', '^never$' } } end\nreturn base",
       ["init.lua"] = "override('facts.clouds', 'creates', function() return { { 'GET', '^never$' } } end)",
     }
-    for _, names in ipairs { { "providers/x.lua" }, sorted.keys(files) } do
+    for _, names in ipairs { { "providers/x.lua" }, sorted.keys(spoilt) } do
       local s = fake.new()
       for _, name in ipairs(names) do
-        s.disk[HOME .. "/" .. name] = { data = files[name], mode = 384, mtime = 0 }
+        s.disk[HOME .. "/" .. name] = { data = spoilt[name], mode = 384, mtime = 0 }
       end
       local w = s:start(function() end).world
       w.run_home("init.lua")

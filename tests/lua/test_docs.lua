@@ -158,7 +158,7 @@ return function(t)
 
   -- Does a path of a page exist? `NAME` stands for any name, {a,b} for several.
   local function exists(path)
-    local above, below = path:match("^(.-)%*/(.*)$") -- in one of these folders, at least
+    local above, below = path:gsub("/NAME/", "/*/"):match("^(.-)%*/(.*)$") -- in one of these folders, at least
     if above then
       for _, name in ipairs(assert(files.list(files.join(root, above)))) do
         if files.exists(files.join(root, above .. name .. "/" .. below)) then return true end
