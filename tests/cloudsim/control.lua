@@ -1,11 +1,9 @@
 -- SPDX-License-Identifier: MIT
 --- The control address: handler(request, world) → response. It is how a test orders faults and reads the
 --- truth; nothing under test may know it.
+local faces = require "cloudsim.faces"
 local json = require "base.json"
-local lambda_control = require "cloudsim.lambda.control"
-local lambda_life = require "cloudsim.lambda.life"
 local ledger = require "cloudsim.ledger"
-local life = require "cloudsim.vast.life"
 local reply = require "cloudsim.reply"
 local sorted = require "base.sorted"
 
@@ -31,51 +29,67 @@ local function show_ledger(call)
     open = rows_view(world, world.ledger:open(token)), total = world.ledger:total(token, world.time) })
 end
 
+-- A row of GET /machines: what every machine has, and what its cloud adds.
 local function machine_view(world, instance)
-  return { cloud = "vast", id = instance.id, label = reply.maybe(instance.label),
-    actual_status = reply.maybe(instance.actual), intended_status = instance.intended,
-    cur_state = instance.current, is_bid = instance.is_bid, offer = instance.ask,
-    destroyed = instance.destroyed == true, process = instance.process == true,
-    ports = json.object(instance.ports or {}), pid = reply.maybe(instance.pid),
-    home = reply.maybe(instance.home), gpu_name = instance.offer.gpu_name, exit = reply.maybe(instance.exit),
-    cost = world.ledger:cost(instance.id, world.time), env = json.array(instance.env),
-    udp_blocked = instance.udp_blocked == true, tcp_blocked = instance.tcp_blocked == true,
-    key = reply.maybe(instance.key) }
+  local row = { cloud = instance.cloud, id = instance.id, destroyed = instance.destroyed == true,
+    process = instance.process == true, pid = reply.maybe(instance.pid), home = reply.maybe(instance.home),
+    exit = reply.maybe(instance.exit), cost = world.ledger:cost(instance.id, world.time),
+    udp_blocked = instance.udp_blocked == true, tcp_blocked = instance.tcp_blocked == true }
+  for name, value in sorted(faces.of(instance).view(world, instance)) do
+    row[name] = value
+  end
+  return row
 end
 
--- A machine of either cloud by the id in a path or body, also one that is gone: → instance, whether it is
--- Lambda's.
+-- A machine of any cloud by the id in a path or body, also one that is gone; or nil.
 local function machine_of(world, id)
-  local state, number = world.lambda, math.tointeger(tonumber(id))
-  local found = state.instances[id] or state.gone[id]
-  if found then
-    return found, true
+  for _, face in ipairs(faces.clouds) do
+    local instance = world[face.name]:find(id)
+    if instance then
+      return instance
+    end
   end
-  return world.instances[number] or world.gone[number], false
+  return nil
 end
 
 local function show_machines(call)
   local world, list = call.world, {}
-  for _, id in ipairs(world.order) do
-    list[#list + 1] = machine_view(world, world.instances[id] or world.gone[id])
-  end
-  local state = world.lambda
-  for _, id in ipairs(state.order) do
-    list[#list + 1] = lambda_control.machine(world, state.instances[id] or state.gone[id])
+  for _, face in ipairs(faces.clouds) do
+    for _, instance in ipairs(world[face.name]:ever()) do
+      list[#list + 1] = machine_view(world, instance)
+    end
   end
   return reply.json(200, { machines = json.array(list) })
 end
 
+-- What exists and was not there at the beginning.
+local function show_leftovers(call)
+  local world, machines = call.world, {}
+  local found = { ssh_keys = {}, rulesets = {}, rules_changed = false }
+  for _, face in ipairs(faces.clouds) do
+    if face.leftovers then
+      face.leftovers(world, found)
+    end
+    for _, instance in ipairs(world[face.name]:each()) do
+      machines[#machines + 1] = { cloud = face.name, id = instance.id,
+        label = reply.maybe(face.context(instance).label) }
+    end
+  end
+  return reply.json(200, { ssh_keys = json.array(found.ssh_keys), rulesets = json.array(found.rulesets),
+    rules_changed = found.rules_changed, machines = json.array(machines) })
+end
+
 local function show_world(call)
-  local world = call.world
-  local open = #world:each() + #world.lambda:each()
-  local orders = {}
+  local world, orders, instances, offers = call.world, {}, 0, 0
+  for _, face in ipairs(faces.clouds) do
+    instances = instances + #world[face.name]:each()
+    offers = offers + (face.offers and face.offers(world) or 0)
+  end
   for i, order in ipairs(world.faults.orders) do
     orders[i] = { name = order.name, left = order.left == math.huge and "for ever" or order.left }
   end
-  local account = world.accounts[48211]
-  return reply.json(200, { now = world.time, settings = world.settings, offers = #world.offers,
-    instances = open, credit = world:credit(account), faults = json.array(orders),
+  return reply.json(200, { now = world.time, settings = world.settings, offers = offers,
+    instances = instances, credit = world:credit(world.owner), faults = json.array(orders),
     fired = json.array(world.faults.fired), requests = world.request_count })
 end
 
@@ -97,20 +111,30 @@ local function clear_faults(call)
   return reply.json(200, { success = true })
 end
 
+-- What POST /set knows besides the settings: function(world, value).
+local SET = {
+  key = function(world, value) world:add_key(world.owner, value, { kind = "account" }) end,
+  revoke = function(world, value) world.keys[value] = nil end,
+  credit = function(world, value)
+    world.owner.deposit = value + world.ledger:spent(world.owner.id, world.time)
+  end,
+  refuse = function(world, value)
+    for _, face in ipairs(faces.clouds) do
+      world:hook("door", face.name, value ~= true and value ~= face.name)
+    end
+  end,
+}
+for _, face in ipairs(faces.clouds) do
+  SET[face.name .. "_key"] = function(world, value)
+    world:add_key(world.owner, value, { kind = "account", cloud = face.name })
+  end
+end
+
 local function set(call)
   local world = call.world
   for name, value in sorted(call.body or {}) do
-    if name == "key" or name == "lambda_key" then
-      world:add_key(world.accounts[48211], value, { kind = "account", cloud = name == "lambda_key"
-        and "lambda" or nil })
-    elseif name == "revoke" then
-      world.keys[value] = nil
-    elseif name == "refuse" then
-      for _, cloud in ipairs({ "vast", "lambda" }) do
-        world:hook("door", cloud, value ~= true and value ~= cloud)
-      end
-    elseif name == "credit" then
-      world.accounts[48211].deposit = value + world.ledger:spent(48211, world.time)
+    if SET[name] then
+      SET[name](world, value)
     elseif world.settings[name] == nil then
       return reply.json(400, { success = false, msg = "no setting is called " .. name })
     else
@@ -122,11 +146,10 @@ local function set(call)
 end
 
 local function reset(call)
-  for _, instance in ipairs(call.world:each()) do
-    life.destroy(call.world, instance)
-  end
-  for _, instance in ipairs(call.world.lambda:each()) do
-    lambda_life.destroy(call.world, instance)
+  for _, face in ipairs(faces.clouds) do
+    for _, instance in ipairs(call.world[face.name]:each()) do
+      face.life.destroy(call.world, instance)
+    end
   end
   call.world:reset()
   return reply.json(200, { success = true })
@@ -141,7 +164,7 @@ local function advance(call)
   return reply.json(200, { success = true, now = call.world.time })
 end
 
--- What can be done to one machine of any cloud, and to one of Vast; each gets world, instance, body.
+-- What can be done to one machine of any cloud; each gets world, instance, body.
 local COMMON = {
   udp_blocked = function(_, instance, body) instance.udp_blocked = body.value ~= false end,
   tcp_blocked = function(_, instance, body) instance.tcp_blocked = body.value ~= false end,
@@ -155,36 +178,27 @@ local COMMON = {
     world.ledger:traffic(instance.id, "bwu", body.bwu or 0)
   end,
 }
-local ACTIONS = {
-  outbid = life.outbid, resume = life.start, offline = life.offline, online = life.online, stuck = life.stuck,
-  destroy = life.destroy, freeze = life.freeze, stop = life.stopped, remap = life.remap,
-  exit = function(world, instance, body) life.exited(world, instance, body.message or "process exited") end,
-  label = function(_, instance, body) instance.label = body.value end,
-}
 
 local function act(call)
   local world, body, id = call.world, call.body or {}, call.args[1]
-  local instance, virtual = machine_of(world, id)
-  local action = (virtual and lambda_control.actions or ACTIONS)[body.action] or COMMON[body.action]
+  local instance = machine_of(world, id)
+  local action = (instance and faces.of(instance).actions or {})[body.action] or COMMON[body.action]
   if not instance or instance.destroyed then
     return reply.json(404, { success = false, msg = "there is no instance " .. id })
   elseif not action then
     return reply.json(400, { success = false, msg = "no action is called " .. tostring(body.action) })
   end
   action(world, instance, body)
-  if virtual then
-    world:hook("firewall")
-  end
-  return reply.json(200, { success = true, machine = (virtual and lambda_control.machine
-    or machine_view)(world, instance) })
+  world:hook("firewall")
+  return reply.json(200, { success = true, machine = machine_view(world, instance) })
 end
 
 -- A simulated program on a machine asks what shall go wrong: {name=…} → {fault = order or null}.
 local function take(call)
   local world, body = call.world, call.body or {}
-  local instance, virtual = machine_of(world, body.instance)
-  local context = instance and (virtual and lambda_life or life).context(instance)
-  local order = world.faults:take(body.name, context or {})
+  local instance = machine_of(world, body.instance)
+  local order = world.faults:take(body.name, instance and faces.of(instance).context(instance) or {},
+    instance and instance.cloud)
   return reply.json(200, { fault = order and { name = order.name, seconds = order.seconds,
     percent = order.percent, message = order.message, factor = order.factor } or json.null,
     settings = world.settings })
@@ -196,15 +210,16 @@ local function log_of(call)
 end
 
 local ROUTES = {
-  { "GET", "^/ledger$", show_ledger }, { "GET", "^/machines$", show_machines }, { "GET", "^/world$",
-    show_world },
-  { "GET", "^/requests$", show_requests }, { "POST", "^/fault$", add_fault }, { "DELETE", "^/fault$",
-    clear_faults },
+  { "GET", "^/ledger$", show_ledger }, { "GET", "^/machines$", show_machines },
+  { "GET", "^/world$", show_world }, { "GET", "^/requests$", show_requests },
+  { "POST", "^/fault$", add_fault }, { "DELETE", "^/fault$", clear_faults },
   { "POST", "^/set$", set }, { "POST", "^/reset$", reset }, { "POST", "^/advance$", advance },
   { "POST", "^/instance/(%w+)$", act }, { "POST", "^/take$", take }, { "GET", "^/log/(%w+)$", log_of },
-  { "GET", "^/leftovers$", lambda_control.leftovers }, { "GET", "^/user_data/(%w+)$",
-    lambda_control.user_data },
+  { "GET", "^/leftovers$", show_leftovers },
 }
+for _, face in ipairs(faces.list) do
+  table.move(face.routes or {}, 1, #(face.routes or {}), #ROUTES + 1, ROUTES)
+end
 
 function control.handler(request, world)
   world:tick()
@@ -217,6 +232,11 @@ function control.handler(request, world)
     end
   end
   return reply.json(404, { success = false, msg = "no " .. request.method .. " " .. request.path .. " here" })
+end
+
+--- The handler of a face, or of "control".
+function control.handler_of(face)
+  return face == "control" and control.handler or faces.by_name[face].handler
 end
 
 return control

@@ -1,34 +1,54 @@
 -- SPDX-License-Identifier: MIT
 --- Faults ordered by name: {name=, once=true | count=n | sticky=true, after=n, match={field=value}, …extra
 --- fields}. Without once/count/sticky a fault happens once. `after=n` lets the first n chances pass.
+local faces = require "cloudsim.faces"
 local sorted = require "base.sorted"
 
 local faults = {}
 faults.__index = faults
 
---- Every name that can be ordered; an unknown one is refused, so that a typing error cannot make a test pass.
-faults.names = {
-  ["download.down"] = true, ["download.404"] = true, ["download.html"] = true, ["download.broken"] = true,
-  ["api.500"] = true, ["api.answer_lost"] = true, ["boot.unhealthy"] = true,
-  ["api.down"] = true, ["api.429"] = true, ["api.auth"] = true, ["api.html"] = true,
-    ["api.endless_body"] = true,
-  ["api.slow"] = true, ["offers.nulls"] = true, ["offers.empty"] = true, ["offers.html"] = true,
-    ["offers.quota"] = true,
-  ["create.no_capacity"] = true, ["create.answer_lost"] = true, ["create.lost_before"] = true,
-  ["create.error_but_created"] = true, ["create.price_changed"] = true, ["create.slow_appear"] = true,
-  ["create.stopped"] = true, ["create.twice"] = true, ["create.forbidden"] = true, ["create.no_key"] = true,
-  ["boot.stuck"] = true, ["boot.oci_failure"] = true, ["boot.exited"] = true, ["boot.no_udp"] = true,
-  ["boot.no_push"] = true, ["boot.slow"] = true, ["boot.scheduling"] = true, ["gpu.unused"] = true,
-  ["list.empty"] = true, ["list.partial"] = true, ["list.html"] = true, ["list.stale"] = true,
-    ["list.500"] = true,
-  ["get.500"] = true, ["get.html"] = true, ["get.null_fields"] = true, ["get.false_null"] = true,
-  ["get.unknown_status"] = true, ["get.hang"] = true, ["get.stopped"] = true,
-  ["destroy.500"] = true, ["destroy.accepted_not_done"] = true, ["destroy.hang"] = true,
-    ["destroy.429"] = true,
-  ["guard.refused"] = true,
-  ["pull.stall"] = true, ["pull.error"] = true, ["pull.slow"] = true,
-  ["registry.down"] = true, ["registry.html"] = true, ["spot.outbid"] = true, ["spot.resume"] = true,
-}
+--- Every name that can be ordered: what the faces registered (kinds.lua). An unknown one is refused, so that
+--- a typing error cannot make a test pass.
+faults.names = {}
+for _, face in ipairs(faces.list) do
+  for _, kind in ipairs(face.faults or {}) do
+    faults.names[kind.name] = true
+  end
+end
+
+--- What can happen at this cloud: its own faults, and those of the faces that are no cloud. → set of names
+function faults.at(cloud)
+  local names = {}
+  for _, face in ipairs(faces.list) do
+    for _, kind in ipairs((face.name == cloud or not face.view) and face.faults or {}) do
+      names[kind.name] = true
+    end
+  end
+  return names
+end
+
+--- The table of README.md, line by line: each fault by the faces that play it alike.
+function faults.lines()
+  local lines = { "| fault | at | what happens |", "|---|---|---|" }
+  for name in sorted(faults.names) do
+    local said = {}
+    for _, face in ipairs(faces.list) do
+      for _, kind in ipairs(face.faults or {}) do
+        local row = kind.name == name and (said[kind.sentence] or { sentence = kind.sentence })
+        if row and not said[kind.sentence] then
+          said[#said + 1], said[kind.sentence] = row, row
+        end
+        if row then
+          row[#row + 1] = face.name
+        end
+      end
+    end
+    for _, row in ipairs(said) do
+      lines[#lines + 1] = ("| `%s` | %s | %s |"):format(name, table.concat(row, ", "), row.sentence)
+    end
+  end
+  return lines
+end
 
 function faults.new()
   return setmetatable({ orders = {}, fired = {} }, faults)
@@ -60,11 +80,11 @@ function faults:clear(name)
   self.orders = kept
 end
 
-local function matches(order, context)
+local function matches(order, context, face)
   for key, value in sorted(order.match or {}) do
     local actual = context and context[key]
     if key == "cloud" then
-      actual = actual or "vast" -- only Vast's places take faults without saying where
+      actual = actual or face
     end
     if key == "path" then
       if not tostring(actual or ""):find(value) then
@@ -77,10 +97,10 @@ local function matches(order, context)
   return true
 end
 
---- The order that happens now, or nil. Uses one of its turns.
-function faults:take(name, context)
+--- The order that happens now at `face`, or nil. Uses one of its turns.
+function faults:take(name, context, face)
   for _, order in ipairs(self.orders) do
-    if order.name == name and order.left > 0 and matches(order, context) then
+    if order.name == name and order.left > 0 and matches(order, context, face) then
       if order.skip > 0 then
         order.skip = order.skip - 1
       else
@@ -94,9 +114,9 @@ function faults:take(name, context)
 end
 
 --- Whether an order of that name waits, without using a turn.
-function faults:waits(name, context)
+function faults:waits(name, context, face)
   for _, order in ipairs(self.orders) do
-    if order.name == name and order.left > 0 and matches(order, context) then
+    if order.name == name and order.left > 0 and matches(order, context, face) then
       return order
     end
   end

@@ -2,8 +2,8 @@
 --- The same handlers for clients that run in the same process in a replaced world: what a handler says, in
 --- the words of the replaced HTTP (tests/lua/fake_http.lua): {status, headers, body | pieces, delay},
 --- {hang=true} or {lost=true}.
-local faces = { vast = require "cloudsim.vast.handler", lambda = require "cloudsim.lambda.handler",
-  registry = require "cloudsim.registry.handler", control = require "cloudsim.control" }
+local control = require "cloudsim.control"
+local sorted = require "base.sorted"
 
 local inprocess = {}
 
@@ -26,10 +26,9 @@ local function pieces_of(stream)
   return list
 end
 
---- → the answer of face "vast", "lambda", "registry" or "control" to a request {method, path, query, headers,
---- body, peer}.
+--- → the answer of a face, or of "control", to a request {method, path, query, headers, body, peer}.
 function inprocess.answer(face, request, world)
-  local response = faces[face].handler(request, world)
+  local response = control.handler_of(face)(request, world)
   if response.hang then
     return { hang = true }
   elseif response.drop then
@@ -39,12 +38,11 @@ function inprocess.answer(face, request, world)
     pieces = response.stream and pieces_of(response.stream) or nil, delay = response.delay }
 end
 
---- A function for sim.http of the replaced world: addresses are 127.0.0.1 with `ports` {vast=, lambda=,
---- registry=, control=}.
+--- A function for sim.http of the replaced world: addresses are 127.0.0.1 with `ports` {NAME=, control=}.
 function inprocess.http(world, ports)
   return function(request)
-    for _, face in ipairs({ "vast", "lambda", "registry", "control" }) do
-      if request.port == ports[face] then
+    for face, port in sorted(ports) do
+      if request.port == port then
         return inprocess.answer(face, request, world)
       end
     end

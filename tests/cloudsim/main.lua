@@ -1,33 +1,40 @@
 -- SPDX-License-Identifier: MIT
 --- Starts the simulated clouds on loopback: CONTINUEPLZ_SCRIPTS=tests continueplz tests/cloudsim/main.lua
---- [--port=0] [--lambda-port=0] [--control-port=0] [--registry-port=0] [--dir=DIR] [--world=FILE]
---- [--time-scale=N] [--seed=N] [--key=KEY] [--lambda-key=KEY] [--parent=PID] [--vm-command=WORDS]. Prints one
---- JSON line with the addresses (also DIR/address.json) when it listens. Ends, with every machine, on SIGTERM
---- or SIGINT, or when the process of --parent is gone. FILE holds options of world.new as JSON. See README.md
+--- [--port=0] [--NAME-port=0] [--control-port=0] [--dir=DIR] [--world=FILE] [--time-scale=N] [--seed=N]
+--- [--key=KEY] [--NAME-key=KEY] [--parent=PID] [--vm-command=WORDS]. NAME is a face. Prints one JSON line
+--- with the addresses (also DIR/address.json) when it listens. Ends, with every machine, on SIGTERM or
+--- SIGINT, or when the process of --parent is gone. FILE holds options of world.new as JSON. See README.md
 --- beside this file.
 local clock = require "base.clock"
 local control = require "cloudsim.control"
-local downloads = require "cloudsim.registry.downloads"
+local faces = require "cloudsim.faces"
 local fail = require "base.fail"
 local files = require "base.files"
 local json = require "base.json"
-local lambda = require "cloudsim.lambda.handler"
 local log = require "base.log"
 local machines = require "cloudsim.machine.machines"
 local net = require "base.net"
 local process = require "base.process"
-local registry = require "cloudsim.registry.handler"
 local server = require "base.server"
+local sorted = require "base.sorted"
 local task = require "base.task"
-local toy = require "cloudsim.toy.handler"
 local term = require "base.term"
-local vast = require "cloudsim.vast.handler"
 local scripts = require "sandbox.world"
 local world = require "cloudsim.world"
 
-local KNOWN = { port = true, ["lambda-port"] = true, ["control-port"] = true, ["registry-port"] = true,
-  dir = true, world = true, scale = true, ["time-scale"] = true, seed = true, key = true,
-  ["lambda-key"] = true, parent = true, ["vm-command"] = true }
+-- The option that says where a face listens.
+local function port_option(face)
+  return face.port_option or face.name .. "-port"
+end
+
+local KNOWN = { ["control-port"] = true, dir = true, world = true, scale = true, ["time-scale"] = true,
+  seed = true, key = true, parent = true, ["vm-command"] = true }
+for _, face in ipairs(faces.list) do
+  KNOWN[port_option(face)] = face.handler and true
+end
+for _, face in ipairs(faces.clouds) do
+  KNOWN[face.name .. "-key"] = true
+end
 
 -- Account keys that are good unless --key names another.
 local KEYS = { world.DEFAULT_KEY, "canary-account-key-5f1c2a9e7b", "demo-key-of-the-simulated-cloud" }
@@ -53,7 +60,10 @@ local function read_world(options)
   wanted.time_scale = tonumber(options["time-scale"] or options.scale) or wanted.time_scale
   wanted.seed = math.tointeger(tonumber(options.seed)) or wanted.seed
   wanted.keys = options.key and { options.key } or wanted.keys or KEYS
-  wanted.lambda_keys = options["lambda-key"] and { options["lambda-key"] } or wanted.lambda_keys
+  for _, face in ipairs(faces.clouds) do
+    local key = options[face.name .. "-key"]
+    wanted[face.name .. "_keys"] = key and { key } or wanted[face.name .. "_keys"]
+  end
   return world.new(wanted)
 end
 
@@ -101,7 +111,11 @@ local function heartbeat(here)
   while true do
     local ok, problem = fail.try(function()
       here:tick()
-      vast.collect(here)
+      for _, face in ipairs(faces.list) do
+        if face.beat then
+          face.beat(here)
+        end
+      end
     end)
     if not ok then
       log.error("cloudsim: an event failed", { error = fail.message(problem), trace = problem.trace })
@@ -117,45 +131,66 @@ local function watch_parent(pid)
   fail.raise("interrupted", "the parent process " .. pid .. " is gone")
 end
 
+-- Opens a port for each face that listens. → listeners by name, addresses by name
+local function open_ports(options)
+  local listeners, addresses = {}, {}
+  for _, face in ipairs(faces.list) do
+    local name = face.name
+    if face.handler then
+      listeners[name], addresses[name] = listen(options[port_option(face)])
+    end
+    for other, address in sorted(face.addresses and face.addresses(addresses[name]) or {}) do
+      addresses[other] = address
+    end
+  end
+  listeners.control, addresses.control = listen(options["control-port"])
+  return listeners, addresses
+end
+
+-- Lets everybody in; a cloud can be shut later.
+local function serve(here, all, listeners)
+  local doors = {}
+  for name, listener in sorted(listeners) do
+    local handler, face = over_sockets(control.handler_of(name), here), faces.by_name[name]
+    if face and face.view then
+      doors[name] = door(all, listener, handler)
+      doors[name](true)
+    else
+      server.serve(listener, handler)
+    end
+  end
+  here.hooks.door = function(cloud, open) doors[cloud](open) end
+end
+
+-- What goes on until the end, the last of which ends it.
+local function work(here, all, parent)
+  local tasks = { task.spawn(function() all:supervise() end), task.spawn(function() heartbeat(here) end) }
+  if parent then
+    tasks[3] = task.spawn(function() watch_parent(math.tointeger(tonumber(parent))) end)
+  end
+  return fail.settle(task.await, tasks[#tasks])
+end
+
 local function run(options)
-  local dir = files.absolute(options.dir or (process.getenv("TMPDIR") or "/tmp") .. "/cloudsim-"
-    .. process.pid())
+  local dir = files.absolute(options.dir
+    or (process.getenv("TMPDIR") or "/tmp") .. "/cloudsim-" .. process.pid())
   assert(files.mkdir(dir))
   assert(log.open(dir))
   local here = read_world(options)
   local lib = files.absolute(files.dirname((scripts.source("cloudsim.world"))))
-  local vast_door, vast_address = listen(options.port)
-  local lambda_door, lambda_address = listen(options["lambda-port"])
-  local registry_door, registry_address = listen(options["registry-port"])
-  local control_door, control_address = listen(options["control-port"])
-  local toy_door, toy_address = listen()
-  local addresses = { vast = vast_address, lambda = lambda_address, registry = registry_address,
-    control = control_address, downloads = registry_address .. "/ollama", toy = toy_address }
+  local listeners, addresses = open_ports(options)
   local all = machines.new { world = here, dir = dir, lib = lib, addresses = addresses,
     vm_command = options["vm-command"] }
-  local work = {
-    function() all:supervise() end,
-    function() heartbeat(here) end,
-    options.parent and function() watch_parent(math.tointeger(tonumber(options.parent))) end or nil,
-  }
-  local doors = { vast = door(all, vast_door, over_sockets(vast.handler, here)),
-    lambda = door(all, lambda_door, over_sockets(lambda.handler, here)) }
-  local archives = downloads.build(files.join(dir, "downloads"), lib)
-  here.hooks.downloads = function() return archives end
-  here.hooks.door = function(cloud, open) doors[cloud](open) end
-  doors.vast(true)
-  doors.lambda(true)
-  server.serve(toy_door, over_sockets(toy.handler, here))
-  server.serve(registry_door, over_sockets(registry.handler, here))
-  server.serve(control_door, over_sockets(control.handler, here))
+  for _, face in ipairs(faces.list) do
+    if face.begin then
+      face.begin(here, { dir = dir, lib = lib })
+    end
+  end
+  serve(here, all, listeners)
   local line = json.encode(addresses) .. "\n"
   assert(files.write(files.join(dir, "address.json"), line))
   term.out(line)
-  local tasks = {}
-  for i, fn in ipairs(work) do
-    tasks[i] = task.spawn(fn)
-  end
-  local ok, problem = fail.try(task.await, tasks[#tasks])
+  local ok, problem = work(here, all, options.parent)
   log.info("cloudsim ends", { reason = ok and "nothing to do" or fail.message(problem) })
   task.shield(function() all:end_all() end)
   if not options.dir then

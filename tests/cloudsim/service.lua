@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
---- What can go wrong with a whole cloud, ordered by the control address; the same names for every cloud.
+--- What can go wrong with a whole cloud, alike at every one that asks for it.
+local kinds = require "cloudsim.kinds"
 local reply = require "cloudsim.reply"
 
 local service = {}
@@ -12,40 +13,32 @@ local function endless(write)
   end
 end
 
---- The fate that comes before any look at the request. `forms`: too_many(order), bad_key(order),
---- broken(order) → response. → response or nil
-function service.fault(world, context, forms)
-  local faults = world.faults
-  local down = faults:take("api.down", context)
-  if down then
-    return (down.mode and down.mode ~= "drop") and reply.lost(down.mode) or { drop = true }
+--- The fates of a face's requests and answers. forms: too_many, bad_key, broken, each { sentence,
+--- function(order, world) → response }. → before(world, context) → response or nil, the fate that comes
+--- before any look at the request; after(world, context, response) → response, that of an answer
+function service.of(face, forms)
+  local faults = kinds.of(face)
+  local before = faults:first {
+    { "api.down", "connection closed without answer (`mode` to change)", function(order)
+      return reply.lost(order.mode or "drop")
+    end },
+    { "api.429", forms.too_many[1], forms.too_many[2] },
+    { "api.auth", forms.bad_key[1], forms.bad_key[2] },
+    { "api.500", forms.broken[1], forms.broken[2] },
+    { "api.html", "a web page with status 200", function() return reply.html(200) end },
+    { "api.endless_body", "a body that never ends", function()
+      return { status = 200, headers = { ["Content-Type"] = "application/json" }, stream = endless }
+    end },
+  }
+  local after = faults:first {
+    { "api.answer_lost", "done, but no answer (`mode`)", function(order) return reply.lost(order.mode) end },
+    { "api.slow", "the answer comes after `seconds` (5)", function(order, world, response)
+      response.delay = world:scaled(order.seconds or 5)
+    end },
+  }
+  return before, function(world, context, response)
+    return after(world, context, response) or response
   end
-  for _, pair in ipairs({ { "api.429", forms.too_many }, { "api.auth", forms.bad_key },
-    { "api.500", forms.broken } }) do
-    local order = faults:take(pair[1], context)
-    if order then
-      return pair[2](order)
-    end
-  end
-  if faults:take("api.html", context) then
-    return reply.html(200)
-  elseif faults:take("api.endless_body", context) then
-    return { status = 200, headers = { ["Content-Type"] = "application/json" }, stream = endless }
-  end
-  return nil
-end
-
---- The fate of an answer: done, but slow or lost.
-function service.after(world, context, response)
-  local lost = world.faults:take("api.answer_lost", context)
-  if lost then
-    return reply.lost(lost.mode)
-  end
-  local slow = world.faults:take("api.slow", context)
-  if slow then
-    response.delay = world:scaled(slow.seconds or 5)
-  end
-  return response
 end
 
 return service

@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --- A world with a clock that a test turns, and calls as a client would make them. For tests in process.
-local faces = { vast = require "cloudsim.vast.handler", lambda = require "cloudsim.lambda.handler",
-  control = require "cloudsim.control", registry = require "cloudsim.registry.handler" }
+local control = require "cloudsim.control"
 local json = require "base.json"
 local world = require "cloudsim.world"
 
@@ -52,7 +51,7 @@ function testing:send(method, target, body, options)
     headers.authorization = "Bearer " .. (options.key or self.key)
   end
   local text = type(body) == "table" and json.encode(body) or body
-  local response = faces[options.face or "vast"].handler({ method = method, path = path, query = query,
+  local response = control.handler_of(options.face or "vast")({ method = method, path = path, query = query,
     headers = headers, body = text, peer = options.peer or "127.0.0.1" }, self.world)
   local value = response.body and response.body ~= "" and json.decode(response.body) or nil
   return response.status, value, response

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- A virtual machine's way to its guest: what cloud-init makes of the user data (docs/lua.md, delivery). The rest is dst/guest.lua.
-local firewall = require "cloudsim.lambda.firewall"
+local faces = require "cloudsim.faces"
 local json = require "base.json"
 
 local CLOUD_INIT = 12 -- seconds from the machine's programs to runcmd
@@ -44,7 +44,8 @@ end
 --- Does the ruleset let a packet to this port in, and does the guest listen there?
 function vm.open(self, port)
   if port ~= tonumber(self.config["listen-port"]) then return false end
-  for _, each in ipairs(firewall.open(self.place.world, self.instance).udp) do
+  local open_ports = faces.of(self.instance).machine.open_ports
+  for _, each in ipairs(open_ports(self.place.world, self.instance).udp) do
     if port >= each[1] and port <= each[2] then return true end
   end
   return false

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Watches one history (campaign §1.5). It compares what the product wrote, sent and said with the cloud's own ledger. It knows nothing
 -- of the product's code, only of its files and words.
+local clouds = require "dst.clouds"
 local cost = require "dst.judge_cost"
 local fence = require "dst.judge_fence"
 local books = require "dst.books"
@@ -129,7 +130,7 @@ end
 --- A request that reaches a cloud.
 function judge:request(face, request)
   local cloud = self.play.cloud
-  if not (face == "vast" or face == "lambda") then return self:foreign(request) end
+  if not clouds[face] then return self:foreign(request) end
   if request.url:find(self.play.KEY, 1, true) then self:broken("S6", "the account key is in an address") end
   if not cloud.may_hold_key(request) and (request.body or ""):find(self.play.KEY, 1, true) then
     self:broken("S6", "the account key is in a body: " .. request.path)

@@ -14,7 +14,8 @@ local sorted = require "base.sorted"
 local worlds = require "cloudsim.world"
 
 local HOME = "/home/user/.continueplz"
-local PORTS = { [7001] = "vast", [7002] = "registry", [7003] = "lambda" }
+local PORTS = { [7002] = "registry" }
+for _, name in ipairs(clouds.list) do PORTS[clouds[name].port] = name end
 local KEY = "canary-account-key-5f1c2a9e7b"
 local OTHER_KEY = "canary-account-key-of-somebody-else"
 local CAP = 6 * 3600 -- seconds after which a command counts as hanging
@@ -219,13 +220,13 @@ end
 
 local SHARED = { "sim", "world", "lines", "guests", "guest_order", "roads", "orders", "foreign", "family", "seed", "name", "cloud" }
 
---- A fresh world. options: seed, cloud ("vast"), foreign (other people's machines in the account), lent (the key is in the
+--- A fresh world. options: seed, cloud (or the first), foreign (other people's machines in the account), lent (the key is in the
 -- environment of the commands and not in .env), settings (lines of .env, instead of those of the same names), credit (dollars),
 -- webhook (how it is until everything works again: "down", "refuses" or "hangs")
 function play.new(options)
   local self = setmetatable({ seed = options.seed, lines = {}, guests = {}, guest_order = {}, roads = {}, orders = {}, foreign = {}, slept = 0,
     family = {}, same = { [HOME] = true }, key = KEY, lent = options.lent, more = options.settings or {}, HOME = HOME,
-    webhook = options.webhook, name = options.cloud or "vast", cloud = clouds[options.cloud or "vast"] }, play)
+    webhook = options.webhook, name = options.cloud or clouds.list[1], cloud = clouds[options.cloud or clouds.list[1]] }, play)
   open_world(self, options)
   self.judge = judges.new(self)
   self.family[HOME] = self

@@ -224,7 +224,7 @@ local function main(...)
   first_only, sought = options.first ~= nil, options.first ~= "" and options.first or nil
   local parts = parts_of(options.parts)
   if not sought then plays.total = tally.new() end
-  if not options.cloud or options.cloud == "vast" then
+  if not options.cloud or options.cloud == clouds.list[1] then
     if parts.policies then random_policies() end
     if parts.consent then consent() end
     if parts.workday then report("examples/workday.lua keeps working hours", workday.run()) end

@@ -1,6 +1,10 @@
 -- SPDX-License-Identifier: MIT
 -- The kinds of faults that the campaign plays, and which invariants would show that one was not borne (docs/safety.md holds the same
--- table, compared by tests/lua/test_safety.lua). A kind of tests/cloudsim/faults.lua stands under its own name.
+-- table, compared by tests/lua/test_safety.lua). A kind of tests/cloudsim stands under its own name.
+local faces = require "cloudsim.faces"
+local faults = require "cloudsim.faults"
+local sorted = require "base.sorted"
+
 local kinds = {}
 
 --- { name, what happens, judges }: faults of the clouds.
@@ -86,12 +90,14 @@ kinds.own = {
   { "guard unfit", "a guard that keeps nothing, or whose brake was refused when it was tried", "E1" },
 }
 
---- What a cloud does not have. (guard.refused: dst/cases_machine.lua)
-kinds.not_at = {
-  vast = { ["boot.unhealthy"] = true, ["guard.refused"] = true },
-  lambda = { ["guard.refused"] = true, ["create.stopped"] = true, ["create.no_key"] = true, ["boot.oci_failure"] = true, ["spot.resume"] = true,
-    ["boot.scheduling"] = true },
-}
+--- What a cloud does not have, or what has histories of its own (guard.refused: dst/cases_machine.lua). By cloud: set
+--- of names.
+kinds.not_at = {}
+for _, face in ipairs(faces.clouds) do
+  local absent, here = { ["guard.refused"] = true }, faults.at(face.name)
+  for name in sorted(faults.names) do absent[name] = absent[name] or not here[name] or nil end
+  kinds.not_at[face.name] = absent
+end
 
 --- Kinds of the simulator that the campaign does not play, and where they are played.
 kinds.elsewhere = {

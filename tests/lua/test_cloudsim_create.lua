@@ -15,7 +15,7 @@ return function(t)
     local id, status, value = sim:rent(H100)
     t:equal(status, 200)
     t:equal({value.success, math.type(id), #value.instance_api_key}, {true, "integer", 64})
-    t:equal(sim.world.instances[id].is_bid, false)
+    t:equal(sim.world.vast.instances[id].is_bid, false)
   end)
 
   t:case("every rule that a body can break", function()
@@ -46,7 +46,7 @@ return function(t)
       ports["-p " .. i .. ":" .. i] = "1"
     end
     broken("invalid_args", {env = ports})
-    t:equal(#sim.world:each(), 0)
+    t:equal(#sim.world.vast:each(), 0)
     t:equal(#sim.world.ledger.rows, 0)
   end)
 
@@ -83,7 +83,7 @@ return function(t)
     local sim = testing.new()
     local id, status, value = sim:rent({gpu_name = {eq = "H200"}}, {price = 1.5, cancel_unavail = true})
     t:equal({id, status, value.error}, {nil, 410, "no_such_ask"})
-    t:equal(#sim.world:each(), 0)
+    t:equal(#sim.world.vast:each(), 0)
     t:ok(sim:rent({gpu_name = {eq = "H200"}}), "the ask is still there")
   end)
 
@@ -130,7 +130,7 @@ return function(t)
     sim:fault{name = "create.lost_before"}
     local _, _, _, response = sim:rent(H100)
     t:equal(response.hang, true)
-    t:equal(#sim.world:each(), 0)
+    t:equal(#sim.world.vast:each(), 0)
     t:ok(sim:rent(H100), "the fault happened once")
   end)
 
@@ -138,10 +138,10 @@ return function(t)
     local sim = testing.new()
     sim:fault{name = "create.error_but_created"}
     local id, status, value = sim:rent()
-    t:equal({status, value.success, sim.world.instances[id] ~= nil}, {500, false, true})
+    t:equal({status, value.success, sim.world.vast.instances[id] ~= nil}, {500, false, true})
     sim:fault{name = "create.error_but_created", mode = "success_false"}
     id, status, value = sim:rent()
-    t:equal({status, value.success, sim.world.instances[id] ~= nil}, {200, false, true})
+    t:equal({status, value.success, sim.world.vast.instances[id] ~= nil}, {200, false, true})
     sim:fault{name = "create.no_capacity"}
     id, status = sim:rent()
     t:equal({id, status}, {nil, 404})
@@ -155,10 +155,10 @@ return function(t)
     t:ok(sim:get(id), "get by number knows it")
     sim:pass(70)
     t:equal(#select(2, sim:call("GET", filter)).instances, 1)
-    local before = #sim.world:each()
+    local before = #sim.world.vast:each()
     sim:fault{name = "create.twice"}
     sim:rent({gpu_name = {eq = "L4"}})
-    t:equal(#sim.world:each(), before + 2)
+    t:equal(#sim.world.vast:each(), before + 2)
   end)
 
   t:case("faults can be aimed and counted", function()

@@ -29,7 +29,7 @@ return function(t)
     t:equal({sim:get(id).actual_status, sim:get(id).intended_status}, {"exited", "running"})
     sim:fault{name = "boot.no_udp"}
     id = sim:rent()
-    t:equal({sim.world.instances[id].udp_blocked, sim.world.instances[id].tcp_blocked}, {true, false})
+    t:equal({sim.world.vast.instances[id].udp_blocked, sim.world.vast.instances[id].tcp_blocked}, {true, false})
     t:equal(sim.world.faults.fired, {"boot.stuck", "boot.oci_failure", "boot.exited", "boot.no_udp"})
   end)
 
@@ -61,7 +61,7 @@ return function(t)
     for i, row in ipairs(select(2, list()).instances) do
       ids[i] = row.id
     end
-    t:equal(ids, {id, sim.world.order[2]}, "the picture of a minute ago")
+    t:equal(ids, {id, sim.world.vast.order[2]}, "the picture of a minute ago")
     t:equal(select(2, list()).instances[2].id, fresh)
   end)
 
@@ -185,7 +185,7 @@ return function(t)
     local seen, stock = {}, nil
     for _ = 1, 4 do
       local offers = {}
-      for i, offer in ipairs(sim.world.offers) do
+      for i, offer in ipairs(sim.world.vast.offers) do
         offers[i] = {offer.id, offer.machine_id, offer.gpu_name, offer.dph_base}
       end
       stock = stock or offers
@@ -210,8 +210,8 @@ return function(t)
     local control, registry = {face = "control"}, {face = "registry", key = false}
     sim:call("POST", "/api/v0/bundles/", {})
     for _, price in ipairs{0.4, 0.4, false} do
-      local offer = sim.world.offers[1]
-      for _, each in ipairs(sim.world.offers) do
+      local offer = sim.world.vast.offers[1]
+      for _, each in ipairs(sim.world.vast.offers) do
         offer = not each.rented_by and (each.min_bid or 9) < 0.4 and each or offer
       end
       sim:call("PUT", "/api/v0/asks/" .. offer.id .. "/", {image = "x", label = "tour", price = price or nil})
@@ -219,7 +219,7 @@ return function(t)
     sim:pass(100)
     local _, page = sim:call("GET", "/api/v1/instances/")
     sim:call("GET", "/api/v1/instances/?after_token=" .. (page and page.next_token or ""))
-    for _, instance in ipairs(sim.world:each()) do
+    for _, instance in ipairs(sim.world.vast:each()) do
       sim:call("GET", "/api/v0/instances/" .. instance.id .. "/")
       sim:call("GET", "/api/v0/instances/" .. instance.id .. "/", nil, {key = instance.key})
       sim:call("POST", "/instance/" .. instance.id, {action = "outbid"}, control)
@@ -253,6 +253,8 @@ return function(t)
     for name in sorted(faults.names) do
       t:ok(text:find("`" .. name .. "`", 1, true), name .. " is not described")
     end
+    local wanted = table.concat(faults.lines(), "\n")
+    t:ok(text:find(wanted, 1, true), "tests/cloudsim/README.md must hold:\n" .. wanted)
   end)
 
   t:case("registry: exact sums, unknown names, cloud names without layers", function()

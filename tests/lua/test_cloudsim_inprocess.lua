@@ -29,7 +29,7 @@ return function(t)
   local simulated = loader.new{host = host, scripts = {t.root}, user = false}
   local inprocess = simulated.require("cloudsim.inprocess")
   local world = simulated.require("cloudsim.world")
-  local faces = {vast = simulated.require("cloudsim.vast.handler"), control = simulated.require("cloudsim.control")}
+  local faces = {vast = simulated.require("cloudsim.vast.face"), control = simulated.require("cloudsim.control")}
   local fake = t:load("fakehost")
 
   -- The rows as they must agree: times as distances from the first.

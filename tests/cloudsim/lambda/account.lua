@@ -5,10 +5,12 @@ local clock = require "base.clock"
 local json = require "base.json"
 local keys = require "base.keys"
 local answers = require "cloudsim.lambda.answers"
+local kinds = require "cloudsim.kinds"
 local paging = require "cloudsim.paging"
 local reply = require "cloudsim.reply"
 
 local account = {}
+local faults = kinds.of "lambda"
 
 --- The instance_type object of answers.
 function account.type_view(world, row, cents)
@@ -20,15 +22,18 @@ function account.type_view(world, row, cents)
     price_cents_per_hour = cents or row.cents, specs = specs }
 end
 
+local HTML = faults:kind("offers.html", "a web page")
+local EMPTY = faults:kind("offers.empty", "no region has any; `mode:\"data\"`: no types")
+local NULLS = faults:kind("offers.nulls", "`fields` of every offer are null")
+
 --- The map of types: an object keyed by name, with the regions that have some right now.
 function account.instance_types(call)
   local world, state = call.world, call.state
-  local context = { cloud = "lambda" }
-  if world.faults:take("offers.html", context) then
+  if HTML:take(world) then
     return reply.html(200)
   end
-  local empty = world.faults:take("offers.empty", context)
-  local nulls = world.faults:take("offers.nulls", context)
+  local empty = EMPTY:take(world)
+  local nulls = NULLS:take(world)
   local map = {}
   for _, row in ipairs(empty and empty.mode == "data" and {} or state.types) do
     local regions = {}
@@ -86,7 +91,7 @@ function account.add_ssh(call)
     return answers.invalid("name must have 1 to 64 characters")
   elseif public ~= nil and (type(public) ~= "string" or #public > 4096 or not is_public(public)) then
     return answers.invalid("public_key is not a public key of OpenSSH")
-  elseif state.find(state.ssh_keys, "name", name) then
+  elseif state.row_of(state.ssh_keys, "name", name) then
     return answers.fail(call.world.settings.lambda_duplicate_status, "global/duplicate",
       "SSH key name must be unique: " .. name)
   end
@@ -102,7 +107,7 @@ end
 
 function account.remove_ssh(call)
   local state = call.state
-  local row, place = state.find(state.ssh_keys, "id", call.args[1])
+  local row, place = state.row_of(state.ssh_keys, "id", call.args[1])
   if not row then
     return answers.fail(404, "global/object-does-not-exist", "Specified SSH key does not exist.")
   elseif state:uses_key(row.name) then -- facts/additions-2026-11.md

@@ -134,14 +134,14 @@ function firewall.get(call)
   if call.args[1] == "global" then
     return answers.ok(shown_global(call))
   end
-  local ruleset = call.state.find(call.state.rulesets, "id", call.args[1])
+  local ruleset = call.state.row_of(call.state.rulesets, "id", call.args[1])
   return ruleset and answers.ok(shown(call, ruleset)) or missing()
 end
 
 --- PATCH: name and rules; given rules replace all.
 function firewall.patch(call)
   local state, body, global = call.state, call.body or {}, call.args[1] == "global"
-  local ruleset = state.find(state.rulesets, "id", call.args[1])
+  local ruleset = state.row_of(state.rulesets, "id", call.args[1])
   local sentence = body.rules ~= nil and broken_rules(body.rules)
   if not ruleset and not global then
     return missing()
@@ -162,7 +162,7 @@ end
 
 function firewall.delete(call)
   local state = call.state
-  local ruleset, place = state.find(state.rulesets, "id", call.args[1])
+  local ruleset, place = state.row_of(state.rulesets, "id", call.args[1])
   if not ruleset then
     return missing()
   elseif #state:users_of(ruleset) > 0 then

@@ -57,20 +57,27 @@ local function key_text(request)
   return bearer or plain and plain:match("^([^:]+):")
 end
 
-local function bad_key(order)
-  if order and order.mode == "inactive" then
-    return answers.fail(403, "global/account-inactive")
-  elseif order and order.mode == "forbidden" then
-    return answers.fail(403, "global/forbidden")
-  end
+local function bad_key()
   return answers.fail(401, "global/invalid-api-key")
 end
 
-local function too_many(world, order)
+local function too_many(order, world)
   local settings = world.settings
-  return answers.too_many(order and order.shape or settings.lambda_429,
-    order and order.retry_after or settings.lambda_retry_after or nil)
+  return answers.too_many(order.shape or settings.lambda_429,
+    order.retry_after or settings.lambda_retry_after or nil)
 end
+
+local REFUSED = { inactive = "global/account-inactive", forbidden = "global/forbidden" }
+
+local fate, fate_of_answer = service.of("lambda", {
+  too_many = { "too frequent (`shape` `json`, `empty`, `html`; `retry_after`)", too_many },
+  bad_key = { "invalid key (401; `mode` `inactive`, `forbidden`: 403)", function(order)
+    return REFUSED[order.mode] and answers.fail(403, REFUSED[order.mode]) or bad_key()
+  end },
+  broken = { "an error (`status`, `code`, `message`)", function(order)
+    return answers.fail(order.status or 500, order.code or "global/internal-error", order.message)
+  end },
+})
 
 -- The edge before the API lets nothing in that has no name, or the one of Python's library
 -- (facts/additions-2026-11.md).
@@ -92,14 +99,14 @@ end
 
 local function answer(request, world, entry)
   local text = key_text(request)
-  local key = text and world.keys[text]
-  if not key or key.kind ~= "account" or key.cloud == "vast" then
+  local key = text and world:key_at("lambda", text)
+  if not key or key.kind ~= "account" then
     return bad_key()
   end
   entry.key = "account"
   local route, args = route_of(request)
   if too_often(world, route, key) then
-    return too_many(world)
+    return too_many({}, world)
   elseif not route then
     return answers.fail(404, "global/not-found")
   end
@@ -120,13 +127,9 @@ function lambda.handler(request, world)
   local entry = { face = "lambda", method = request.method, path = request.path, query = request.query or {},
     key = key_text(request) and "unknown" or "none" }
   world:note(entry)
-  local context = { cloud = "lambda", method = request.method, path = request.path }
-  local response = turned_away(request) or service.fault(world, context, { bad_key = bad_key,
-    too_many = function(order) return too_many(world, order) end,
-    broken = function(order)
-      return answers.fail(order.status or 500, order.code or "global/internal-error", order.message)
-    end })
-  response = service.after(world, context, response or answer(request, world, entry))
+  local context = { method = request.method, path = request.path }
+  local response = turned_away(request) or fate(world, context) or answer(request, world, entry)
+  response = fate_of_answer(world, context, response)
   entry.status = response.status or (response.hang and "hang" or "drop")
   return response
 end

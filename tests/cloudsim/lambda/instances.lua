@@ -4,11 +4,13 @@
 local account = require "cloudsim.lambda.account"
 local json = require "base.json"
 local answers = require "cloudsim.lambda.answers"
+local kinds = require "cloudsim.kinds"
 local life = require "cloudsim.lambda.life"
 local reply = require "cloudsim.reply"
 local sorted = require "base.sorted"
 
 local instances = {}
+local faults = kinds.of "lambda"
 
 local REASONS = {
   ["vm-has-not-launched"] = "The virtual machine has not launched yet.",
@@ -69,25 +71,27 @@ local function kept(world, instance, place)
   return instance and (style == "listed" or style == place) and instance or nil
 end
 
-local function wrong_get(world, instance, context)
-  if world.faults:take("get.500", context) then
-    return answers.fail(500, "global/internal-error")
-  elseif world.faults:take("get.html", context) then
-    return reply.html(200)
-  elseif world.faults:take("get.hang", context) then
-    return { hang = true }
-  elseif world.faults:take("get.false_null", context) then
-    return missing()
-  elseif world.faults:take("get.null_fields", context) then
-    local shown = {}
-    for name in sorted(instances.view(world, instance)) do
-      shown[name] = json.null
-    end
-    shown.id, shown.name, shown.tags = instance.id, reply.maybe(instance.name), json.array(instance.tags)
-    return answers.ok(shown)
+-- The machine as it is shown when nothing of it is known but id, name and tags.
+local function unknown(world, instance)
+  local shown = {}
+  for name in sorted(instances.view(world, instance)) do
+    shown[name] = json.null
   end
-  return nil
+  shown.id, shown.name, shown.tags = instance.id, reply.maybe(instance.name), json.array(instance.tags)
+  return shown
 end
+
+local wrong_get = faults:first {
+  { "get.500", "as named", function() return answers.fail(500, "global/internal-error") end },
+  { "get.html", "as named", function() return reply.html(200) end },
+  { "get.hang", "as named", function() return { hang = true } end },
+  { "get.false_null", "404 object-does-not-exist although it lives", missing },
+  { "get.null_fields", "the id, name and tags, everything else null", function(_, world, instance)
+    return answers.ok(unknown(world, instance))
+  end },
+}
+local UNKNOWN = faults:kind("get.unknown_status", "a status nobody knows")
+local STOPPED = faults:kind("get.stopped", "said to be preempted although it is not")
 
 function instances.get(call)
   local world, id = call.world, call.args[1]
@@ -97,53 +101,56 @@ function instances.get(call)
     return old and answers.ok(instances.view(world, old)) or missing()
   end
   local context = life.context(instance)
-  local wrong = wrong_get(world, instance, context)
+  local wrong = wrong_get(world, context, instance)
   if wrong then
     return wrong
   end
   local shown = instances.view(world, instance)
-  if world.faults:take("get.unknown_status", context) then
+  if UNKNOWN:take(world, context) then
     shown.status = "hibernating"
   end
-  if world.faults:take("get.stopped", context) then
+  if STOPPED:take(world, context) then
     shown.status = "preempted"
   end
   return answers.ok(shown)
 end
 
+local STALE = faults:kind("list.stale", "the picture of `seconds` (60) ago")
+
 -- Which machines a list shows: all visible ones, or the picture of some seconds ago.
 local function visible(call)
   local world, state, list = call.world, call.state, {}
-  local stale = world.faults:take("list.stale", { cloud = "lambda" })
+  local stale = STALE:take(world)
   local at = world.time - (stale and world:scaled(stale.seconds or 60) or 0)
-  for _, id in ipairs(state.order) do
-    local instance = state.instances[id]
-    local old = state.gone[id]
-    if instance and instance.created_at <= at and instance.visible_at <= world.time and life.looked(world,
-      instance) then
+  for _, instance in ipairs(state:ever()) do
+    local old, existed = instance.destroyed, instance.created_at <= at
+    if not old and existed and instance.visible_at <= world.time and life.looked(world, instance) then
       list[#list + 1] = instances.view(world, instance)
-    elseif old and stale and old.created_at <= at and old.destroyed_at > at then
-      local shown = instances.view(world, old)
+    elseif old and stale and existed and instance.destroyed_at > at then
+      local shown = instances.view(world, instance)
       shown.status = "active"
       list[#list + 1] = shown
-    elseif kept(world, state.gone[id], "listed") then
-      list[#list + 1] = instances.view(world, state.gone[id])
+    elseif instance.destroyed and kept(world, instance, "listed") then -- also when this look was its last
+      list[#list + 1] = instances.view(world, instance)
     end
   end
   return list
 end
 
+local wrong_list = faults:first {
+  { "list.html", "as named", function() return reply.html(200) end },
+  { "list.500", "as named", function() return answers.fail(500, "global/internal-error") end },
+  { "list.empty", "as named", function() return answers.ok(json.array({})) end },
+}
+local PARTIAL = faults:kind("list.partial", "the JSON breaks off: there are no pages")
+
 function instances.list(call)
-  local faults, context = call.world.faults, { cloud = "lambda" }
-  if faults:take("list.html", context) then
-    return reply.html(200)
-  elseif faults:take("list.500", context) then
-    return answers.fail(500, "global/internal-error")
-  elseif faults:take("list.empty", context) then
-    return answers.ok(json.array({}))
+  local wrong = wrong_list(call.world)
+  if wrong then
+    return wrong
   end
   local response = answers.ok(json.array(call.query.cluster_id and {} or visible(call)))
-  if faults:take("list.partial", context) then -- there are no pages: the text ends in the middle
+  if PARTIAL:take(call.world) then
     response.body = response.body:sub(1, #response.body * 2 // 3)
   end
   return response
@@ -175,22 +182,30 @@ local function ids_of(call)
   return ids
 end
 
-local function wrong_terminate(call, list)
-  local faults, context = call.world.faults, life.context(list[1])
-  local broken = faults:take("destroy.500", context)
-  local hang = not broken and faults:take("destroy.hang", context)
-  if broken or hang then
-    for _, instance in ipairs((broken or hang).done and list or {}) do
-      life.terminate(call.world, instance)
+-- A terminate that fails, done or not.
+local function failing(response)
+  return function(order, world, list)
+    for _, instance in ipairs(order.done and list or {}) do
+      life.terminate(world, instance)
     end
-    return broken and answers.fail(500, "global/internal-error") or { hang = true }
+    return response()
   end
-  local often = faults:take("destroy.429", context)
-  return often and answers.too_many(often.shape, often.retry_after) or nil
 end
 
+local wrong_terminate = faults:first {
+  { "destroy.500", "fails (`done:true`: destroyed all the same)",
+    failing(function() return answers.fail(500, "global/internal-error") end) },
+  { "destroy.hang", "fails (`done:true`: destroyed all the same)",
+    failing(function() return { hang = true } end) },
+  { "destroy.429", "too frequent (`shape`, `retry_after`)", function(order)
+    return answers.too_many(order.shape, order.retry_after)
+  end },
+}
+local NOT_DONE = faults:kind("destroy.accepted_not_done",
+  "success, but it lives and bills on for `polls` looks, or for ever; `released:true`: the record stays")
+
 local function terminate(call, instance)
-  local accepted = call.world.faults:take("destroy.accepted_not_done", life.context(instance))
+  local accepted = NOT_DONE:take(call.world, life.context(instance))
   if not accepted then
     life.terminate(call.world, instance)
     call.state:audit("instance", "terminate", instance.id)
@@ -234,7 +249,7 @@ function instances.terminate(call)
       return refusal
     end
   end
-  refusal = #list > 0 and wrong_terminate(call, list)
+  refusal = #list > 0 and wrong_terminate(call.world, life.context(list[1]), list)
   if refusal then
     return refusal
   end

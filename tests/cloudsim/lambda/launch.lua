@@ -3,10 +3,12 @@
 --- with the answer.
 local data = require "cloudsim.lambda.data"
 local answers = require "cloudsim.lambda.answers"
+local kinds = require "cloudsim.kinds"
 local life = require "cloudsim.lambda.life"
 local reply = require "cloudsim.reply"
 
 local launch = {}
+local faults = kinds.of "lambda"
 
 local MOST_USER_DATA = 1024 * 1024
 local MOUNTS = { "^/home/[^/]", "^/lambda/nfs/[^/]", "^/data/?" }
@@ -93,7 +95,7 @@ local function file_systems(call, region)
     wanted[#wanted + 1] = { "id", mount.file_system_id }
   end
   for _, pair in ipairs(wanted) do
-    local row = state.find(state.file_systems, pair[1], pair[2])
+    local row = state.row_of(state.file_systems, pair[1], pair[2])
     if not row then
       return nil, answers.fail(call.world.settings.lambda_missing_status, "global/object-does-not-exist",
         "Specified file system does not exist.")
@@ -109,7 +111,7 @@ end
 local function rulesets(call, region)
   local state, ids = call.state, {}
   for i, one in ipairs(call.body.firewall_rulesets or {}) do
-    local ruleset = type(one) == "table" and state.find(state.rulesets, "id", one.id)
+    local ruleset = type(one) == "table" and state.row_of(state.rulesets, "id", one.id)
     if not ruleset then
       return nil, answers.fail(call.world.settings.lambda_missing_status, "global/object-does-not-exist",
         "Specified firewall ruleset does not exist.")
@@ -129,12 +131,12 @@ local function look_up(call)
       "Specified " .. what .. " does not exist.")
   end
   local region = state:region(body.region_name)
-  local kind = state.find(state.types, "name", body.instance_type_name)
+  local kind = state.row_of(state.types, "name", body.instance_type_name)
   if not region then
     return nil, answers.invalid("Region " .. body.region_name .. " does not exist.")
   elseif not kind then
     return missing("instance type")
-  elseif not state.find(state.ssh_keys, "name", body.ssh_key_names[1]) then
+  elseif not state.row_of(state.ssh_keys, "name", body.ssh_key_names[1]) then
     return missing("SSH key")
   end
   local image = state:image(body.image or { family = data.DEFAULT_FAMILY }, region.name, kind.arch)
@@ -167,10 +169,14 @@ local function marks_of(body)
   return marks
 end
 
+local DEARER = faults:kind("create.price_changed", "the agreed price is `factor` (1.5) times what was shown")
+local SLOW = faults:kind("create.slow_appear",
+  "in lists only after `seconds` (30); `get:true`: in get as well")
+
 local function make(call, found, context)
   local world, state, body = call.world, call.state, call.body
-  local changed = world.faults:take("create.price_changed", context)
-  local slow = world.faults:take("create.slow_appear", context)
+  local changed = DEARER:take(world, context)
+  local slow = SLOW:take(world, context)
   local id = state.random:hex(32)
   local instance = {
     cloud = "lambda", id = id, name = body.name, hostname = body.hostname or "lambda-" .. id:sub(1, 10),
@@ -182,8 +188,7 @@ local function make(call, found, context)
     jupyter_token = state.random:hex(32), hidden_get = slow and slow.get,
     visible_at = world.time + (slow and world:scaled(slow.seconds or 30) or 0),
   }
-  state.instances[id] = instance
-  state.order[#state.order + 1] = id
+  state:add(instance)
   local region = found.region.name
   found.type.capacity[region] = found.type.capacity[region] - 1
   state:audit("instance", "launch", id)
@@ -191,39 +196,44 @@ local function make(call, found, context)
   return instance
 end
 
-local function forbidden(order)
-  local code = order.mode == "inactive" and "global/account-inactive" or order.mode == "address"
-    and "global/invalid-address"
-  return answers.fail(403, code or "global/forbidden")
-end
+local LOST_BEFORE = faults:kind("create.lost_before", "nothing created, no answer (`mode`)")
+local TWICE = faults:kind("create.twice", "two machines instead of one")
+
+-- What is said by `mode` of create.error_but_created.
+local ERRORS = {
+  html = function() return reply.html(200) end,
+  refused = function() return answers.invalid() end,
+  gone = function() return answers.fail(400, "instance-operations/launch/insufficient-capacity") end,
+  provider = function() return answers.fail(503, "provider/internal-unavailable") end,
+}
+
+local wrong_answer = faults:first {
+  { "create.answer_lost", "created, but no answer (`mode`)",
+    function(order) return reply.lost(order.mode) end },
+  { "create.error_but_created",
+    "500, or 503 with `mode:\"provider\"`, without an id; `html` (a web page with status 200), `refused` "
+      .. "(400, invalid), `gone` (no capacity)",
+    function(order)
+      return ERRORS[order.mode] and ERRORS[order.mode]() or answers.fail(500, "global/internal-error")
+    end },
+}
 
 local function answer(call, found, context)
-  local faults = call.world.faults
-  local before = faults:take("create.lost_before", context)
+  local world = call.world
+  local before = LOST_BEFORE:take(world, context)
   if before then
     return reply.lost(before.mode)
   end
   local instance = make(call, found, context)
-  if faults:take("create.twice", context) then
+  if TWICE:take(world, context) then
     make(call, found, context)
   end
-  local lost = faults:take("create.answer_lost", context)
-  if lost then
-    return reply.lost(lost.mode)
-  end
-  local wrong = faults:take("create.error_but_created", context)
-  if wrong and wrong.mode == "html" then
-    return reply.html(200)
-  elseif wrong and wrong.mode == "refused" then
-    return answers.invalid()
-  elseif wrong and wrong.mode == "gone" then
-    return answers.fail(400, "instance-operations/launch/insufficient-capacity")
-  elseif wrong then
-    return wrong.mode == "provider" and answers.fail(503, "provider/internal-unavailable")
-      or answers.fail(500, "global/internal-error")
-  end
-  return answers.ok({ instance_ids = { instance.id } })
+  return wrong_answer(world, context) or answers.ok({ instance_ids = { instance.id } })
 end
+
+local NO_CAPACITY = faults:kind("create.no_capacity", "400 insufficient-capacity, the region is empty")
+local FORBIDDEN = faults:kind("create.forbidden", "403 (`mode` `inactive`, `address`)")
+local FORBIDS = { inactive = "global/account-inactive", address = "global/invalid-address" }
 
 function launch.handler(call)
   local world, body = call.world, call.body
@@ -239,14 +249,14 @@ function launch.handler(call)
     return refusal
   end
   local region = found.region.name
-  local context = { cloud = "lambda", label = body.name, offer = found.type.name, gpu_name = found.type.name,
-    region = region, is_bid = false }
-  local order = world.faults:take("create.forbidden", context)
+  local context = { label = body.name, offer = found.type.name, gpu_name = found.type.name, region = region,
+    is_bid = false }
+  local order = FORBIDDEN:take(world, context)
   if order then
-    return forbidden(order)
+    return answers.fail(403, FORBIDS[order.mode] or "global/forbidden")
   elseif #call.state:each() >= world.settings.lambda_instance_quota then
     return answers.fail(400, "global/quota-exceeded")
-  elseif world.faults:take("create.no_capacity", context) then
+  elseif NO_CAPACITY:take(world, context) then
     found.type.capacity[region] = 0 -- somebody else was faster
   end
   if (found.type.capacity[region] or 0) <= 0 then

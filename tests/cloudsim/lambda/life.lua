@@ -3,12 +3,14 @@
 --- terminated. The ip and the machine's own programs come while it still says booting; money starts with the
 --- first "active".
 local firewall = require "cloudsim.lambda.firewall"
+local kinds = require "cloudsim.kinds"
 local later = require "cloudsim.machine.later"
 
 local life = {}
+local faults = kinds.of "lambda"
 
 function life.context(instance)
-  return { cloud = "lambda", label = instance.name, instance = instance.id, offer = instance.type.name,
+  return { label = instance.name, instance = instance.id, offer = instance.type.name,
     gpu_name = instance.type.name, region = instance.region.name, is_bid = false }
 end
 
@@ -36,47 +38,58 @@ local function end_process(world, instance)
   end
 end
 
+local EXITED = faults:kind("boot.exited", "a shutdown inside during the start")
+
 -- The system comes up: address, programs.
 local function up(world, instance)
   instance.ip = instance.ip or "127.0.0.1"
   instance.process = true
   world:hook("start", instance)
-  if world.faults:take("boot.exited", life.context(instance)) then
+  if EXITED:take(world, life.context(instance)) then
     later(world, instance, 2, life.shut_down)
   end
 end
 
+local UNHEALTHY = faults:kind("boot.unhealthy",
+  "`unhealthy` `seconds` after `active`; with `birth` before it has an address")
+local OUTBID = faults:kind("spot.outbid", "preempted `seconds` after it runs, no bill")
+
 local function active(world, instance)
   instance.status = "active"
   bill(world, instance)
-  local sick = world.faults:take("boot.unhealthy", life.context(instance))
+  local sick = UNHEALTHY:take(world, life.context(instance))
   if sick then
     later(world, instance, sick.seconds or 0, life.unhealthy)
   end
-  local outbid = world.faults:take("spot.outbid", life.context(instance))
+  local outbid = OUTBID:take(world, life.context(instance))
   if outbid then
     later(world, instance, outbid.seconds or 0, life.preempted)
   end
 end
+
+local NO_UDP = faults:kind("boot.no_udp", "UDP ports do not answer, whatever the rules say")
+local NO_PUSH = faults:kind("boot.no_push", "TCP ports do not answer, whatever the rules say")
+local STUCK = faults:kind("boot.stuck", "`booting` for ever without ip, not billed")
+local SLOW = faults:kind("boot.slow", "`seconds` more")
 
 --- Starts the walk of a fresh machine.
 function life.begin(world, instance)
   local context, seconds = life.context(instance), world.settings.boot_seconds
   instance.created_at = world.time
   turn(instance, "booting")
-  instance.udp_blocked = world.faults:take("boot.no_udp", context) ~= nil
-  instance.tcp_blocked = world.faults:take("boot.no_push", context) ~= nil
+  instance.udp_blocked = NO_UDP:take(world, context) ~= nil
+  instance.tcp_blocked = NO_PUSH:take(world, context) ~= nil
   later(world, instance, seconds * 0.1, function() instance.launched = true end)
-  if world.faults:take("boot.stuck", context) then
+  if STUCK:take(world, context) then
     return
   end
-  local stillborn = world.faults:waits("boot.unhealthy", context)
+  local stillborn = UNHEALTHY:waits(world, context)
   if stillborn and stillborn.birth then
-    world.faults:take("boot.unhealthy", context)
+    UNHEALTHY:take(world, context)
     later(world, instance, seconds * 0.2, life.unhealthy) -- without an address
     return
   end
-  local slow = world.faults:take("boot.slow", context)
+  local slow = SLOW:take(world, context)
   seconds = seconds + (slow and slow.seconds or 0)
   later(world, instance, seconds * 0.6, up)
   later(world, instance, seconds, active)
@@ -113,8 +126,7 @@ function life.destroy(world, instance)
   end_process(world, instance)
   turn(instance, "terminated")
   world.ledger:finish(instance.id, nil, world.time)
-  instance.destroyed, instance.destroyed_at = true, world.time
-  state.instances[instance.id], state.gone[instance.id] = nil, instance
+  state:lose(instance, world.time)
   instance.type.capacity[region] = (instance.type.capacity[region] or 0) + 1
   world:hook("destroy", instance)
 end
@@ -172,6 +184,15 @@ function life.restart(world, instance)
   turn(instance, "booting")
   later(world, instance, world.settings.resume_seconds * 0.6, up)
   later(world, instance, world.settings.resume_seconds, active)
+end
+
+--- The machine's first process has ended. how: "reboot", or what else was asked for inside
+function life.ended(world, instance, how)
+  if how == "reboot" then
+    life.restart(world, instance)
+  else
+    life.shut_down(world, instance)
+  end
 end
 
 --- It says booting, without its programs, for ever.

@@ -4,15 +4,16 @@
 local clock = require "base.clock"
 local data = require "cloudsim.lambda.data"
 local random = require "cloudsim.random"
+local roster = require "cloudsim.machine.roster"
 
-local state = {}
+local state = setmetatable({}, roster)
 state.__index = state
 
 --- A fresh workspace. world.options: lambda_types (rows), lambda_file_systems (rows {name, region}).
 function state.new(world)
-  local options = world.options
-  local self = setmetatable({ world = world, random = random.new((options.seed or 7) + 1), instances = {},
-    gone = {}, order = {}, rulesets = {}, ssh_keys = {}, file_systems = {}, events = {} }, state)
+  local options, self = world.options, setmetatable(roster.new(), state)
+  self.world, self.rulesets, self.ssh_keys, self.file_systems, self.events = world, {}, {}, {}, {}
+  self:sow()
   self.workspace = self.random:hex(32)
   self.types, self.regions = data.types(options.lambda_types), data.regions()
   self.images = data.images(self.regions, function() return self.random:hex(32) end)
@@ -31,18 +32,24 @@ function state.new(world)
   return self
 end
 
-local function find(list, field, value)
-  for i, row in ipairs(list) do
-    if row[field] == value then
-      return row, i
+--- The generator begins with the world's seed; it is not the world's own, so that what happens at one cloud
+--- does not change another.
+function state:sow()
+  self.random = random.new(self.world.seed + 1)
+end
+
+local function row_of(list, field, value)
+  for i, each in ipairs(list) do
+    if each[field] == value then
+      return each, i
     end
   end
   return nil
 end
-state.find = find
+state.row_of = row_of
 
 function state:region(name)
-  return find(self.regions, "name", name)
+  return row_of(self.regions, "name", name)
 end
 
 function state:iso()
@@ -67,15 +74,6 @@ function state:audit(resource, action, id)
   self.events[number] = { event_id = self.random:hex(32), event_time = self:iso(), at = self.world.time,
     service_name = "cloud-api", resource_name = resource, action = action,
     actor_lrn = "lrn:user:" .. self.workspace, resource_lrns = { "lrn:" .. resource .. ":" .. id } }
-end
-
---- Machines in order of creation, those that still exist.
-function state:each()
-  local list = {}
-  for _, id in ipairs(self.order) do
-    list[#list + 1] = self.instances[id]
-  end
-  return list
 end
 
 --- Machines that hold a ruleset: they do until they are terminated.

@@ -17,7 +17,7 @@ local LOWEST, PORTS, TRIES = 10000, 6000, 100
 -- Calls fn; a closed or broken connection is an ordinary end (nil), anything else is raised.
 local function attempt(fn, ...)
   local ok, a, b, c = fail.try(fn, ...)
-  if not ok and (fail.is(a, "internal") or fail.is(a, "interrupted")) then
+  if not ok and fail.is(a, "internal") then
     error(a, 0)
   end
   return ok and a or nil, b, c

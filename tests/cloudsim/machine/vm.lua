@@ -2,9 +2,10 @@
 --- A virtual machine as real processes: its user data is done in cloud-init's order under `bin/container`,
 --- its files lie in instances/ID/root, its own systemctl, shutdown and nvidia-smi come first on its PATH, its
 --- ports are those of this computer.
+local fail = require "base.fail"
 local files = require "base.files"
-local firewall = require "cloudsim.lambda.firewall"
 local json = require "base.json"
+local net = require "base.net"
 local process = require "base.process"
 local sorted = require "base.sorted"
 local user_data = require "cloudsim.machine.user_data"
@@ -19,15 +20,10 @@ local TOOLS = { systemctl = "systemctl", shutdown = "shutdown", poweroff = "shut
   reboot = "shutdown" }
 for name in ([[
   sudo hostname apt apt-get dpkg snap ufw iptables ip6tables nft modprobe sysctl useradd usermod
-  groupadd hostnamectl timedatectl loginctl mount umount docker wg wg-quick chpasswd passwd update-ca-
-  certificates
+  groupadd hostnamectl timedatectl loginctl mount umount docker wg wg-quick chpasswd passwd
+  update-ca-certificates
 ]]):gmatch("%S+") do
   TOOLS[name] = "other"
-end
-
--- MiB of all GPUs, from the description (facts/lambda.md §2.3).
-local function video_memory(kind)
-  return (tonumber(kind.description:match("%((%d+) GB")) or 0) * 1024 * math.max(1, kind.gpus)
 end
 
 -- What the machine's own programs must know, whatever environment they are started with.
@@ -35,14 +31,15 @@ local function knowledge(self, instance)
   local function path(name)
     return self:path(instance, name)
   end
+  local hardware = self:about(instance).hardware(instance)
   return { CLOUDSIM_ROOT = path("root"), CLOUDSIM_LOG = path("log"),
-    CLOUDSIM_SCALE = tostring(self.world.settings.time_scale), CLOUDSIM_PATH = path("bin") .. ":"
-    .. path("root/usr/local/bin") .. ":" .. SYSTEM, CLOUDSIM_HOSTNAME = instance.hostname,
-    CLOUDSIM_BIN = process.exe, CLOUDSIM_CONTROL = self.addresses.control,
-    CLOUDSIM_REGISTRY = self.addresses.registry, CLOUDSIM_INSTANCE = instance.id,
-    CLOUDSIM_VRAM = tostring(video_memory(instance.type)), CLOUDSIM_HOME = path("root/root"),
-    CONTINUEPLZ_SCRIPTS = files.dirname(self.lib), CLOUDSIM_GPU = instance.type.gpu_description:gsub(" %(.*",
-    "") .. ", " .. video_memory(instance.type) // math.max(1, instance.type.gpus) .. " MiB" }
+    CLOUDSIM_SCALE = tostring(self.world.settings.time_scale),
+    CLOUDSIM_PATH = path("bin") .. ":" .. path("root/usr/local/bin") .. ":" .. SYSTEM,
+    CLOUDSIM_HOSTNAME = instance.hostname, CLOUDSIM_BIN = process.exe,
+    CLOUDSIM_CONTROL = self.addresses.control, CLOUDSIM_REGISTRY = self.addresses.registry,
+    CLOUDSIM_INSTANCE = instance.id, CLOUDSIM_VRAM = tostring(hardware.vram),
+    CLOUDSIM_HOME = path("root/root"), CONTINUEPLZ_SCRIPTS = files.dirname(self.lib),
+    CLOUDSIM_GPU = hardware.gpu .. ", " .. hardware.card .. " MiB" }
 end
 
 local function write_knowledge(path, known)
@@ -56,9 +53,9 @@ end
 local function write_tools(self, instance, known)
   write_knowledge(self:path(instance, "root/.cloudsim"), known)
   local function write(name, program)
-    assert(files.write(self:path(instance, "bin/" .. name), "#!/bin/sh\n. " .. quote(self:path(instance,
-      "root/.cloudsim")) .. "\nCLOUDSIM_NAME=" .. name .. "; export CLOUDSIM_NAME\nexec " .. quote(self.lib
-      .. "/machine/bin/" .. program) .. ' "$@"\n', EXECUTABLE))
+    local text = ('#!/bin/sh\n. %s\nCLOUDSIM_NAME=%s; export CLOUDSIM_NAME\nexec %s "$@"\n'):format(
+      quote(self:path(instance, "root/.cloudsim")), name, quote(self.lib .. "/machine/bin/" .. program))
+    assert(files.write(self:path(instance, "bin/" .. name), text, EXECUTABLE))
   end
   for name, program in sorted(TOOLS) do
     write(name, "vm/" .. program)
@@ -121,7 +118,7 @@ end
 
 --- Writes the firewall's rules for the machine's `bin/container`.
 function vm.rules(self, instance)
-  local lines, open = {}, firewall.open(self.world, instance)
+  local lines, open = {}, self:about(instance).open_ports(self.world, instance)
   for _, protocol in ipairs({ "tcp", "udp" }) do
     for _, range in ipairs(open[protocol]) do
       lines[#lines + 1] = ("%s %d %d"):format(protocol, range[1], range[2])
@@ -130,8 +127,8 @@ function vm.rules(self, instance)
   assert(files.write(self:path(instance, "firewall"), table.concat(lines, "\n") .. "\n"))
 end
 
--- A machine that somebody else's program is: it finds what it needs in the machine's directory (README.md). →
--- as vm.prepare
+-- A machine that somebody else's program is: it finds what it needs in the machine's directory (README.md).
+-- → as vm.prepare
 local function foreign(self, instance)
   local dir = files.join(self.dir, "instances", instance.id)
   if not instance.root then
@@ -149,6 +146,18 @@ local function foreign(self, instance)
   end
   argv[#argv + 1] = dir
   return argv, { "PATH=" .. SYSTEM, "LANG=C.UTF-8" }, dir
+end
+
+--- A machine is born; its ports are direct. One whose UDP is blocked from its birth: its ports are taken
+--- before its programs can listen there, as filters come a moment after a socket.
+function vm.begin(self, instance)
+  local taken, unblocked = {}, setmetatable({ udp_blocked = false }, { __index = instance })
+  local open = instance.udp_blocked and self:about(instance).open_ports(self.world, unblocked).udp or {}
+  for _, range in ipairs(open) do
+    local ok, socket = fail.try(net.udp, { host = "0.0.0.0", port = range[1] })
+    taken[#taken + 1] = ok and socket or nil
+  end
+  self.relays[instance.id] = taken
 end
 
 --- Prepares a start. → argv, environment, working directory for bin/container. May wait.
@@ -179,8 +188,8 @@ function vm.ending(self, instance)
   return text and text:match("%a+")
 end
 
---- Whether packets that no rule allows are really kept away: true, false, or nil when no socket needed it
---- yet.
+--- Whether packets that no rule allows are really kept away: true, false, or nil when no socket needed
+--- it yet.
 function vm.enforced(self, instance)
   local text = files.read(self:path(instance, "firewall.state"))
   if not text then

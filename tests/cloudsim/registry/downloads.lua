@@ -4,10 +4,12 @@
 --- the directory it was unpacked in.
 local files = require "base.files"
 local keys = require "base.keys"
+local kinds = require "cloudsim.kinds"
 local process = require "base.process"
 local reply = require "cloudsim.reply"
 
 local downloads = {}
+local faults = kinds.of "registry"
 
 local PACKERS = { tgz = { "tar", "-czf" }, ["tar.zst"] = { "tar", "--zstd", "-cf" } }
 
@@ -53,12 +55,18 @@ local function broken(data)
     ["Content-Length"] = tostring(#data) }, body = data:sub(1, #data // 2), close = true }
 end
 
+local BROKEN = faults:kind("download.broken", "half of the release archive")
+
 local function asset(world, data)
-  if world.faults:take("download.broken") then
+  if BROKEN:take(world) then
     return broken(data)
   end
   return reply.text(200, data, "application/octet-stream")
 end
+
+local DOWN = faults:kind("download.down", "the release archive: no answer (`mode`)")
+local MISSING = faults:kind("download.404", "the release archive is not there")
+local HTML = faults:kind("download.html", "a web page instead of the release archive")
 
 --- The answer for a path of an archive, or nil when it is none. As at the real place a redirect comes first.
 function downloads.answer(request, world)
@@ -79,12 +87,12 @@ function downloads.answer(request, world)
     end
     return reply.text(200, table.concat(lines, "\n") .. "\n")
   end
-  local down = world.faults:take("download.down")
+  local down = DOWN:take(world)
   if down then
-    return (down.mode and down.mode ~= "drop") and reply.lost(down.mode) or { drop = true }
-  elseif not archives[kind] or world.faults:take("download.404") then
+    return reply.lost(down.mode or "drop")
+  elseif not archives[kind] or MISSING:take(world) then
     return reply.text(404, "Not Found")
-  elseif world.faults:take("download.html") then
+  elseif HTML:take(world) then
     return reply.html(200)
   elseif place == "/asset" then
     return asset(world, archives[kind])

@@ -4,6 +4,7 @@
 --- a GGUF header followed by zeros.
 local downloads = require "cloudsim.registry.downloads"
 local json = require "base.json"
+local kinds = require "cloudsim.kinds"
 local models = require "cloudsim.registry.models"
 local reply = require "cloudsim.reply"
 
@@ -170,16 +171,14 @@ local function answer(request, world)
   return digest and storage(request, digest) or unknown("NOT_FOUND", "page not found")
 end
 
+local fate = kinds.of("registry"):first {
+  { "registry.down", "no answer (`mode`)", function(order) return reply.lost(order.mode or "drop") end },
+  { "registry.html", "a web page", function() return reply.html(200) end },
+}
+
 function registry.handler(request, world)
   world:tick()
-  local context = { method = request.method, path = request.path }
-  local down = world.faults:take("registry.down", context)
-  local response
-  if down then
-    response = (down.mode and down.mode ~= "drop") and reply.lost(down.mode) or { drop = true }
-  else
-    response = world.faults:take("registry.html", context) and reply.html(200) or answer(request, world)
-  end
+  local response = fate(world, { method = request.method, path = request.path }) or answer(request, world)
   world:note({ face = "registry", method = request.method, path = request.path,
     key = request.headers.authorization and "unknown" or "none", status = response.status or "drop" })
   if request.method == "HEAD" and response.body then

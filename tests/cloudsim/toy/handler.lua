@@ -37,7 +37,7 @@ end
 -- The machines of this face that the key may see.
 local function machines(call)
   local list = {}
-  for _, instance in ipairs(call.world:each()) do
+  for _, instance in ipairs(call.world.vast:each()) do
     local mine = instance.account == call.account.id and instance.face == "toy"
     if mine and (call.key.kind ~= "instance" or call.key.instance == instance.id) then
       list[#list + 1] = instance
@@ -64,7 +64,7 @@ end
 
 routes["GET ^/toy/v1/offers$"] = function(call)
   local list = {}
-  for _, offer in ipairs(call.world.offers) do
+  for _, offer in ipairs(call.world.vast.offers) do
     if CARDS[offer.gpu_name] and not offer.rented_by and offer.direct_port_count > 1
       and offer.disk_space > 500 then
       list[#list + 1] = { id = offer.id, card = CARDS[offer.gpu_name], cards = offer.num_gpus,
@@ -90,7 +90,7 @@ routes["POST ^/toy/v1/machines$"] = function(call)
     onstart = body.command[1], args = { table.unpack(body.command, 2) }, env = env, cancel_unavail = true } })
   local made = answer.body and json.decode(answer.body)
   if made and made.new_contract then
-    call.world.instances[made.new_contract].face = "toy"
+    call.world.vast.instances[made.new_contract].face = "toy"
     return answer.status == 200 and reply.json(201, { id = made.new_contract, key = made.instance_api_key })
       or refuse(500, "broken")
   elseif not made then

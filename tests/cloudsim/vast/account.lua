@@ -2,6 +2,7 @@
 --- Vast endpoints around the account: identity, search, keys, charges, invoices (facts/vast.md §1.2, §1.5,
 --- §1.10).
 local json = require "base.json"
+local kinds = require "cloudsim.kinds"
 local ledger = require "cloudsim.ledger"
 local paging = require "cloudsim.paging"
 local reply = require "cloudsim.reply"
@@ -9,22 +10,32 @@ local search = require "cloudsim.vast.search"
 local sorted = require "base.sorted"
 
 local account = {}
+local faults = kinds.of "vast"
+
+local wrong_offers = faults:first {
+  { "offers.html", "a web page", function() return reply.html(200) end },
+  -- a day's searches are used up (facts/additions-2026-11.md)
+  { "offers.quota",
+    "429 `search_quota_exceeded`: no more searches until `X-RateLimit-Reset`, the next midnight of UTC",
+    function(_, world)
+      local refused = reply.fail(429, "search_quota_exceeded", "Daily search quota exceeded.")
+      refused.headers["X-RateLimit-Reset"] = ("%d"):format((world.time // 86400 + 1) * 86400)
+      return refused
+    end },
+  { "offers.empty", "no offers", function() return reply.json(200, { offers = json.array({}) }) end },
+}
+local NULLS = faults:kind("offers.nulls", "`fields` of every offer are null")
 
 local function offers_answer(world, query, columns)
-  if world.faults:take("offers.html") then
-    return reply.html(200)
-  elseif world.faults:take("offers.quota") then -- a day's searches are used up (facts/additions-2026-11.md)
-    local refused = reply.fail(429, "search_quota_exceeded", "Daily search quota exceeded.")
-    refused.headers["X-RateLimit-Reset"] = ("%d"):format((world.time // 86400 + 1) * 86400)
-    return refused
-  elseif world.faults:take("offers.empty") then
-    return reply.json(200, { offers = json.array({}) })
+  local wrong = wrong_offers(world)
+  if wrong then
+    return wrong
   end
   local rows = type(query) == "table" and search.run(world, query)
   if not rows then
     return reply.fail(400, "invalid_request", "Invalid json body")
   end
-  local nulls = world.faults:take("offers.nulls")
+  local nulls = NULLS:take(world)
   local list = {}
   for i, row in ipairs(rows) do
     for _, name in ipairs(nulls and (nulls.fields or { "min_bid", "geolocation", "cpu_cores",
@@ -100,7 +111,7 @@ end
 function account.list_keys(call)
   local list = {}
   for _, row in sorted(call.world.keys) do
-    if row.account == call.account.id and row.kind == "account" and row.cloud ~= "lambda" then
+    if row.account == call.account.id and row.kind == "account" and call.world:key_at("vast", row.text) then
       list[#list + 1] = { id = row.id, name = reply.maybe(row.name),
         permissions = reply.maybe(row.permissions) }
     end
@@ -147,17 +158,6 @@ local function charge_of(world, instance, from, to)
     metadata = { label = reply.maybe(instance.label) }, items = items }
 end
 
-local function machines_ever(world, who)
-  local list = {}
-  for _, id in ipairs(world.order) do
-    local instance = world.instances[id] or world.gone[id]
-    if instance and instance.account == who.id then
-      list[#list + 1] = instance
-    end
-  end
-  return list
-end
-
 function account.charges(call)
   local world = call.world
   local filters = paging.object(call.query.select_filters)
@@ -165,10 +165,10 @@ function account.charges(call)
   if type(day) ~= "table" or type(day.gte) ~= "number" or type(day.lte) ~= "number" then
     return reply.fail(400, "invalid_request", "select_filters needs day with gte and lte")
   end
-  local kinds = type(filters.type) == "table" and filters.type["in"] or { "instance" }
+  local wanted = type(filters.type) == "table" and filters.type["in"] or { "instance" }
   local list = {}
   local to = math.min(day.lte, world.time - world.settings.charge_delay)
-  for _, instance in ipairs(search.ops["in"]("instance", kinds) and machines_ever(world, call.account)
+  for _, instance in ipairs(search.ops["in"]("instance", wanted) and world.vast:ever(call.account.id)
     or {}) do
     list[#list + 1] = charge_of(world, instance, day.gte, to)
   end

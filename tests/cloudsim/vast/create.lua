@@ -1,10 +1,12 @@
 -- SPDX-License-Identifier: MIT
 --- PUT /asks/{id}/: the rules of every field (facts/vast.md §1.7) and what may go wrong with the answer.
+local kinds = require "cloudsim.kinds"
 local life = require "cloudsim.vast.life"
 local reply = require "cloudsim.reply"
 local sorted = require "base.sorted"
 
 local create = {}
+local faults = kinds.of "vast"
 
 local RUNTYPES = {}
 for name in ([[
@@ -127,33 +129,38 @@ local function words(text)
   return list
 end
 
+local DEARER = faults:kind("create.price_changed", "the agreed price is `factor` (1.5) times what was shown")
+local SLOW = faults:kind("create.slow_appear",
+  "in lists only after `seconds` (30); `get:true`: in get as well")
+local NO_KEY = faults:kind("create.no_key", "no `instance_api_key`, none in the environment")
+
 -- Makes the machine and starts its money. `stopped`: created without running.
 local function make(call, offer, parts, stopped)
   local world, body = call.world, call.body
-  local changed = world.faults:take("create.price_changed", parts.context)
+  local changed = DEARER:take(world, parts.context)
   local rate = (body.price or offer.on_demand) * (changed and (changed.factor or 1.5) or 1)
-  local slow = world.faults:take("create.slow_appear", parts.context)
+  local slow = SLOW:take(world, parts.context)
   local instance = {
-    id = world:fresh_id(), account = call.account.id, offer = offer, ask = offer.id, label = body.label,
-    token = body.label, image = body.image or "vastai/base-image:latest", runtype = runtype_of(body),
-    args = body.args or words(body.args_str), onstart = body.onstart, env = parts.env,
-    forwards = parts.forwards, disk = body.disk or 8, is_bid = body.price ~= nil, bid = body.price,
-    gpu_rate = rate, vm = body.vm, user = body.user, template_hash_id = body.template_hash_id,
-    visible_at = world.time + (slow and world:scaled(slow.seconds or 30) or 0), hidden_get = slow
-    and slow.get, local_ip = "10.4.0." .. world.random:int(2, 250), jupyter_token = world.random:hex(32),
+    id = world.vast:fresh_id(), cloud = "vast", account = call.account.id, offer = offer, ask = offer.id,
+    label = body.label, token = body.label, image = body.image or "vastai/base-image:latest",
+    runtype = runtype_of(body), args = body.args or words(body.args_str), onstart = body.onstart,
+    env = parts.env, forwards = parts.forwards, disk = body.disk or 8, is_bid = body.price ~= nil,
+    bid = body.price, gpu_rate = rate, vm = body.vm, user = body.user,
+    template_hash_id = body.template_hash_id, hidden_get = slow and slow.get,
+    visible_at = world.time + (slow and world:scaled(slow.seconds or 30) or 0),
+    local_ip = "10.4.0." .. world.random:int(2, 250), jupyter_token = world.random:hex(32),
     low_bid = parts.low_bid, machine_dir_port = world.random:int(40000, 65000), turn = 0, message = "",
     ssh_keys = {},
   }
   for i = #instance.forwards, offer.direct_port_count + 1, -1 do
     instance.forwards[i] = nil -- the host has no more ports to give
   end
-  if not world.faults:take("create.no_key", parts.context) then
+  if not NO_KEY:take(world, parts.context) then
     instance.key = world.random:hex(64)
     world:add_key(call.account, instance.key, { kind = "instance", instance = instance.id })
   end
   offer.rented_by = instance.id
-  world.instances[instance.id] = instance
-  world.order[#world.order + 1] = instance.id
+  world.vast:add(instance)
   life.begin(world, instance, stopped)
   return instance
 end
@@ -174,9 +181,43 @@ local function low_bid(call, offer, parts)
     "bid is below the minimum of this machine", { ask_id = offer.id, new_contract = instance.id })
 end
 
+local function no_such_ask(id)
+  return reply.fail(404, "invalid_args", "error 404/3603: no_such_ask Instance type by id " .. id
+    .. " is not available.", { ask_id = id })
+end
+
+local LOST_BEFORE = faults:kind("create.lost_before", "nothing created, no answer (`mode`)")
+local STOPPED = faults:kind("create.stopped", "created stopped: the disk bills")
+local TWICE = faults:kind("create.twice", "two machines instead of one")
+
+-- What is said by `mode` of create.error_but_created: function(id of the offer) → response
+local ERRORS = {
+  html = function() return reply.html(200) end,
+  refused = function(id)
+    return reply.fail(400, "invalid_args", "error 400/3467: Invalid args: something", { ask_id = id })
+  end,
+  gone = no_such_ask,
+}
+
+local wrong_answer = faults:first {
+  { "create.answer_lost", "created, but no answer (`mode`)",
+    function(order) return reply.lost(order.mode) end },
+  { "create.error_but_created",
+    "500, or 200 with `success:false` (`mode:\"success_false\"`), with `new_contract`; without an id: `html` "
+      .. "(a web page with status 200), `refused` (400, invalid), `gone` (no_such_ask)",
+    function(order, _, instance)
+      if ERRORS[order.mode] then
+        return ERRORS[order.mode](instance.ask)
+      end
+      return reply.json(order.mode == "success_false" and 200 or 500, { success = false,
+        error = "server_error", msg = "something went wrong", ask_id = instance.ask,
+        new_contract = instance.id })
+    end },
+}
+
 local function answer(call, offer, parts)
   local world, context = call.world, parts.context
-  local before = world.faults:take("create.lost_before", context)
+  local before = LOST_BEFORE:take(world, context)
   if before then
     return reply.lost(before.mode)
   end
@@ -184,51 +225,38 @@ local function answer(call, offer, parts)
   if call.body.price and call.body.price < market then
     return low_bid(call, offer, parts)
   end
-  local stopped = call.body.target_state == "stopped" or world.faults:take("create.stopped", context) ~= nil
+  local stopped = call.body.target_state == "stopped" or STOPPED:take(world, context) ~= nil
   local instance = make(call, offer, parts, stopped)
-  if world.faults:take("create.twice", context) then
+  if TWICE:take(world, context) then
     make(call, offer, parts, stopped)
   end
-  local lost = world.faults:take("create.answer_lost", context)
-  if lost then
-    return reply.lost(lost.mode)
-  end
-  local wrong = world.faults:take("create.error_but_created", context)
-  if wrong and wrong.mode == "html" then
-    return reply.html(200)
-  elseif wrong and wrong.mode == "refused" then
-    return reply.fail(400, "invalid_args", "error 400/3467: Invalid args: something", { ask_id = offer.id })
-  elseif wrong and wrong.mode == "gone" then
-    return reply.fail(404, "invalid_args", "error 404/3603: no_such_ask Instance type by id " .. offer.id
-      .. " is not available.", { ask_id = offer.id })
-  elseif wrong then
-    return reply.json(wrong.mode == "success_false" and 200 or 500, { success = false, error = "server_error",
-      msg = "something went wrong", ask_id = offer.id, new_contract = instance.id })
-  end
-  return reply.json(200, created(instance))
+  return wrong_answer(world, context, instance) or reply.json(200, created(instance))
 end
 
-local function no_such_ask(id)
-  return reply.fail(404, "invalid_args", "error 404/3603: no_such_ask Instance type by id " .. id
-    .. " is not available.", { ask_id = id })
-end
+local refused = faults:first {
+  { "create.forbidden", "403", function(_, _, offer)
+    return reply.fail(403, "invalid_args", "error 403/3586: Invalid args: you cannot rent this machine",
+      { ask_id = offer.id })
+  end },
+  { "create.no_capacity", "404 no_such_ask, the offer is gone", function(_, _, offer)
+    offer.rented_by = 0 -- somebody else was faster
+    return no_such_ask(offer.id)
+  end },
+}
 
 function create.handler(call)
   local world, body, id = call.world, call.body, tonumber(call.args[1])
-  local offer = world:offer(id)
+  local offer = world.vast:offer(id)
   if type(body) ~= "table" then
     return reply.fail(400, "invalid_args", "error 400/3467: Invalid args: no json object", { ask_id = id })
   end
-  local context = { label = body.label, offer = id, is_bid = body.price ~= nil,
-    gpu_name = offer and offer.gpu_name }
   if not offer or offer.rented_by or offer.end_date <= world.time then
     return no_such_ask(id)
-  elseif world.faults:take("create.forbidden", context) then
-    return reply.fail(403, "invalid_args", "error 403/3586: Invalid args: you cannot rent this machine",
-      { ask_id = id })
-  elseif world.faults:take("create.no_capacity", context) then
-    offer.rented_by = 0 -- somebody else was faster
-    return no_such_ask(id)
+  end
+  local context = { label = body.label, offer = id, is_bid = body.price ~= nil, gpu_name = offer.gpu_name }
+  local refusal = refused(world, context, offer)
+  if refusal then
+    return refusal
   end
   local code, message = broken_rule(body, offer, call.account)
   if code then

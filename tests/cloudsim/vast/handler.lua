@@ -6,6 +6,7 @@ local account = require "cloudsim.vast.account"
 local create = require "cloudsim.vast.create"
 local instances = require "cloudsim.vast.instances"
 local json = require "base.json"
+local kinds = require "cloudsim.kinds"
 local life = require "cloudsim.vast.life"
 local limits = require "cloudsim.vast.limits"
 local manage = require "cloudsim.vast.manage"
@@ -75,16 +76,20 @@ local function bad_key()
   return reply.fail(404, "auth_error", "Invalid user key")
 end
 
-local FAULTS = {
-  too_many = function() return reply.text(429, "API requests too frequent") end,
-  bad_key = bad_key,
-  broken = function(order) return reply.text(order.status or 500,
-  order.message or "Internal Server Error") end,
-}
+local fate, fate_of_answer = service.of("vast", {
+  too_many = { "too frequent", function() return reply.text(429, "API requests too frequent") end },
+  bad_key = { "\"Invalid user key\"", bad_key },
+  broken = { "an error (`status`, `message`)", function(order)
+    return reply.text(order.status or 500, order.message or "Internal Server Error")
+  end },
+})
+
+local GUARD_REFUSED = kinds.of("vast"):kind("guard.refused",
+  "what a machine asks with its own key is answered as a bad key")
 
 local function allowed(world, key, route, args)
   if key.kind == "instance" then
-    if world.faults:take("guard.refused", { cloud = "vast", instance = key.instance }) then
+    if GUARD_REFUSED:take(world, { instance = key.instance }) then
       return bad_key()
     end
     if not route.scoped or tonumber(args[1]) ~= key.instance then
@@ -106,8 +111,8 @@ local function identify(request, world, route)
     end
     return nil, reply.fail(403, "auth_error", "This action requires login.")
   end
-  local key = world.keys[text]
-  if not key or key.cloud == "lambda" then
+  local key = world:key_at("vast", text)
+  if not key then
     return nil, bad_key()
   end
   return key
@@ -151,7 +156,7 @@ end
 
 --- Stops what an empty account can no longer pay.
 function vast.collect(world)
-  for _, instance in ipairs(world:each()) do
+  for _, instance in ipairs(world.vast:each()) do
     if instance.current == "running"
       and world:credit(world.accounts[instance.account]) <= world.settings.min_credit then
       life.stopped(world, instance, "Your account has no credit")
@@ -168,9 +173,9 @@ function vast.handler(request, world)
     entry.query[name] = name ~= "api_key" and value or nil
   end
   world:note(entry)
-  local context = { cloud = "vast", method = request.method, path = request.path }
-  local response = service.fault(world, context, FAULTS) or answer(request, world, entry)
-  response = service.after(world, context, response)
+  local context = { method = request.method, path = request.path }
+  local response = fate(world, context) or answer(request, world, entry)
+  response = fate_of_answer(world, context, response)
   entry.status = response.status or (response.hang and "hang" or "drop")
   return response
 end

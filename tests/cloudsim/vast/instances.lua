@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- Get, list, destroy (facts/vast.md §1.8, §1.9) and what may be wrong with them.
 local json = require "base.json"
+local kinds = require "cloudsim.kinds"
 local life = require "cloudsim.vast.life"
 local paging = require "cloudsim.paging"
 local reply = require "cloudsim.reply"
@@ -9,6 +10,7 @@ local sorted = require "base.sorted"
 local view = require "cloudsim.vast.view"
 
 local instances = {}
+local faults = kinds.of "vast"
 
 -- Only what the contract itself stores can be asked for; prices are computed.
 local STORED = {}
@@ -23,7 +25,7 @@ end
 --- The caller's machine of that number, or nil and the answer to give.
 function instances.find(call)
   local id = tonumber(call.args[1])
-  local instance = call.world.instances[id]
+  local instance = call.world.vast.instances[id]
   if instance and instance.account == call.account.id then
     return instance
   end
@@ -52,22 +54,25 @@ local function gone(world, id)
   return reply.fail(404, "no_such_instance", "No such instance " .. id)
 end
 
-local function wrong_get(world, instance, context)
-  if world.faults:take("get.500", context) then
-    return reply.text(500, "Internal Server Error")
-  elseif world.faults:take("get.html", context) then
-    return reply.html(200)
-  elseif world.faults:take("get.hang", context) then
-    return { hang = true }
-  elseif world.faults:take("get.false_null", context) then
-    return reply.json(200, { instances = json.null })
-  elseif world.faults:take("get.null_fields", context) then
-    return reply.json(200, { instances = view.instance(world, { id = instance.id, offer = { storage_cost = 0,
-      end_date = 0 }, disk = 0, gpu_rate = 0, label = instance.label, args = {}, env = {},
-      created_at = instance.created_at }) })
-  end
-  return nil
+-- The machine as it is shown when nothing of it is known but id and label.
+local function unknown(world, instance)
+  return view.instance(world, { id = instance.id, label = instance.label, created_at = instance.created_at,
+    offer = { storage_cost = 0, end_date = 0 }, disk = 0, gpu_rate = 0, args = {}, env = {} })
 end
+
+local wrong_get = faults:first {
+  { "get.500", "as named", function() return reply.text(500, "Internal Server Error") end },
+  { "get.html", "as named", function() return reply.html(200) end },
+  { "get.hang", "as named", function() return { hang = true } end },
+  { "get.false_null", "`instances: null` although it lives", function()
+    return reply.json(200, { instances = json.null })
+  end },
+  { "get.null_fields", "the id and label, everything else null", function(_, world, instance)
+    return reply.json(200, { instances = unknown(world, instance) })
+  end },
+}
+local UNKNOWN = faults:kind("get.unknown_status", "a status nobody knows")
+local STOPPED = faults:kind("get.stopped", "said to be stopped although it is not")
 
 function instances.get(call)
   local world, id = call.world, tonumber(call.args[1])
@@ -77,17 +82,18 @@ function instances.get(call)
     return gone(world, id)
   end
   local context = life.context(instance)
-  local wrong = wrong_get(world, instance, context)
+  local wrong = wrong_get(world, context, instance)
   if wrong then
     return wrong
   end
   local shown = view.instance(world, instance)
-  if world.faults:take("get.unknown_status", context) then
+  if UNKNOWN:take(world, context) then
     shown.actual_status = "hibernating"
   end
-  if world.faults:take("get.stopped", context) then
-    shown.actual_status, shown.intended_status, shown.cur_state, shown.next_state = "stopped", "stopped",
-      "stopped", "stopped"
+  if STOPPED:take(world, context) then
+    for _, name in ipairs({ "actual_status", "intended_status", "cur_state", "next_state" }) do
+      shown[name] = "stopped"
+    end
   end
   return reply.json(200, { instances = shown })
 end
@@ -132,15 +138,16 @@ local function read_order(text)
   return order
 end
 
+local STALE = faults:kind("list.stale", "the picture of `seconds` (60) ago")
+
 -- Which machines a list shows: all visible ones, or the picture of some seconds ago.
 local function visible(call)
   local world, list = call.world, {}
-  local stale = world.faults:take("list.stale")
+  local stale = STALE:take(world)
   local at = world.time - (stale and world:scaled(stale.seconds or 60) or 0)
-  for _, id in ipairs(world.order) do
-    local instance = world.instances[id] or stale and world.gone[id]
-    if instance and instance.account == call.account.id and instance.created_at <= at
-      and instance.visible_at <= world.time and (not instance.destroyed or instance.destroyed_at > at)
+  for _, instance in ipairs(stale and world.vast:ever(call.account.id) or world.vast:each(call.account.id)) do
+    if instance.created_at <= at and instance.visible_at <= world.time
+      and (not instance.destroyed or instance.destroyed_at > at)
       and (instance.destroyed or looked(world, instance)) then
       list[#list + 1] = instance
     end
@@ -178,17 +185,15 @@ local function sort(rows, order)
   end)
 end
 
-local function wrong_list(world)
-  if world.faults:take("list.html") then
-    return reply.html(200)
-  elseif world.faults:take("list.500") then
-    return reply.text(500, "Internal Server Error")
-  elseif world.faults:take("list.empty") then
+local wrong_list = faults:first {
+  { "list.html", "as named", function() return reply.html(200) end },
+  { "list.500", "as named", function() return reply.text(500, "Internal Server Error") end },
+  { "list.empty", "as named", function()
     return reply.json(200, { success = true, instances_found = 0, total_instances = 0,
       label_counts = json.object({}), next_token = json.null, instances = json.array({}) })
-  end
-  return nil
-end
+  end },
+}
+local PARTIAL = faults:kind("list.partial", "first page of `rows` (1) with a token, then 500")
 
 -- The rows after the cursor. A cursor names the last machine shown, so a change elsewhere does not shift
 -- pages.
@@ -249,8 +254,8 @@ function instances.list(call)
   if wrong then
     return wrong
   end
-  if query.after_token and query.after_token ~= "" and world.faults:waits("list.partial") then
-    world.faults:take("list.partial")
+  if query.after_token and query.after_token ~= "" and PARTIAL:waits(world) then
+    PARTIAL:take(world)
     return reply.text(500, "Internal Server Error")
   end
   local all, rows = visible(call), {}
@@ -264,7 +269,7 @@ function instances.list(call)
   if not rows then
     return reply.fail(400, "invalid_token", "Invalid pagination token")
   end
-  local partial = world.faults:waits("list.partial")
+  local partial = PARTIAL:waits(world)
   limit = partial and (partial.rows or 1) or limit
   local more = #rows > limit or partial ~= nil
   local page = table.move(rows, 1, math.min(limit, #rows), 1, {})

@@ -1,10 +1,12 @@
 -- SPDX-License-Identifier: MIT
 --- The life of a simulated machine (facts/vast.md §1.8–1.11): null → created → loading → running, and every
 --- way out. Every change of state takes a new `turn`; an event that carries an old one is void.
+local kinds = require "cloudsim.kinds"
 local later = require "cloudsim.machine.later"
 local offers = require "cloudsim.vast.offers"
 
 local life = {}
+local faults = kinds.of "vast"
 
 local function bill(world, instance, kind, rate)
   world.ledger:finish(instance.id, kind, world.time)
@@ -50,6 +52,8 @@ local function random_ports(world, instance)
   return ports
 end
 
+local OUTBID = faults:kind("spot.outbid", "a bid machine is stopped `seconds` after it runs")
+
 local function run(world, instance)
   turn(instance, "running")
   instance.current, instance.next = "running", "running"
@@ -58,18 +62,23 @@ local function run(world, instance)
   bill(world, instance, "gpu", instance.gpu_rate)
   instance.process = true
   instance.ports = world:hook("start", instance) or random_ports(world, instance)
-  local outbid = instance.is_bid and world.faults:take("spot.outbid", context(instance))
+  local outbid = instance.is_bid and OUTBID:take(world, context(instance))
   if outbid then
     later(world, instance, outbid.seconds or 0, life.outbid)
   end
 end
 
+local STUCK = faults:kind("boot.stuck", "loading for ever")
+local EXITED = faults:kind("boot.exited",
+  "the process ends during the start; it is started again after `restart` seconds, "
+  .. "when given, and said to be `exited`, or with `stopped:true` `stopped` meanwhile")
+
 local function fail_at_start(world, instance)
-  if world.faults:take("boot.stuck", context(instance)) then
+  if STUCK:take(world, context(instance)) then
     instance.message = "Pulling from " .. instance.image
     return true
   end
-  local order = world.faults:take("boot.exited", context(instance))
+  local order = EXITED:take(world, context(instance))
   if not order then
     return false
   end
@@ -92,12 +101,16 @@ local function load(world, instance, seconds)
   end
 end
 
+local SCHEDULING = faults:kind("boot.scheduling", "`scheduling` for ever: the host does not take it")
+local OCI_FAILURE = faults:kind("boot.oci_failure",
+  "`created` with the container runtime's error, or with `message`, as hosts say what they lack")
+
 local function created(world, instance)
-  if world.faults:take("boot.scheduling", context(instance)) then
+  if SCHEDULING:take(world, context(instance)) then
     return turn(instance, "scheduling") -- the host never takes it (facts/additions-2026-11.md)
   end
   turn(instance, "created")
-  local broken = world.faults:take("boot.oci_failure", context(instance))
+  local broken = OCI_FAILURE:take(world, context(instance))
   if broken then
     instance.message = broken.message
       or "Error response from daemon: failed to create task for container: failed to create shim task: "
@@ -109,13 +122,17 @@ local function created(world, instance)
   end)
 end
 
+local NO_UDP = faults:kind("boot.no_udp", "mapped UDP ports do not answer")
+local NO_PUSH = faults:kind("boot.no_push", "mapped TCP ports do not answer")
+local SLOW = faults:kind("boot.slow", "`seconds` more")
+
 --- Starts the walk of a fresh machine.
 function life.boot(world, instance)
   turn(instance, nil)
   instance.intended, instance.current, instance.next = "running", "running", "running"
-  instance.udp_blocked = world.faults:take("boot.no_udp", context(instance)) ~= nil
-  instance.tcp_blocked = world.faults:take("boot.no_push", context(instance)) ~= nil
-  local slow = world.faults:take("boot.slow", context(instance))
+  instance.udp_blocked = NO_UDP:take(world, context(instance)) ~= nil
+  instance.tcp_blocked = NO_PUSH:take(world, context(instance)) ~= nil
+  local slow = SLOW:take(world, context(instance))
   later(world, instance, world.settings.boot_seconds * 0.1 + (slow and slow.seconds or 0), created)
 end
 
@@ -170,10 +187,12 @@ function life.start(world, instance)
   load(world, instance, world.settings.resume_seconds)
 end
 
+local RESUME = faults:kind("spot.resume", "an outbid machine starts again `seconds` later")
+
 --- A higher bid took the GPU: stopped three times over, disk billed on; it comes back by itself.
 function life.outbid(world, instance)
   life.stopped(world, instance, "")
-  local back = world.faults:take("spot.resume", context(instance))
+  local back = RESUME:take(world, context(instance))
   if back then
     later(world, instance, back.seconds or 0, life.start)
   end
@@ -187,6 +206,11 @@ function life.exited(world, instance, message)
   if not world.settings.exited_gpu then
     bill(world, instance, "gpu", nil)
   end
+end
+
+--- The machine's first process has ended.
+function life.ended(world, instance)
+  life.exited(world, instance, "Error: process exited with code " .. tostring(instance.exit))
 end
 
 --- No sign of the host any more; the disk is not billed meanwhile.
@@ -268,14 +292,12 @@ function life.destroy(world, instance)
     return
   end
   life.release(world, instance)
-  instance.destroyed, instance.destroyed_at = true, world.time
-  world.instances[instance.id] = nil
-  world.gone[instance.id] = instance
+  world.vast:lose(instance, world.time)
   if instance.key then
     world.keys[instance.key] = nil
   end
   if instance.offer.rented_by == instance.id then
-    offers.renew(world, instance.offer)
+    offers.renew(world.vast, instance.offer)
   end
   world:hook("destroy", instance)
 end

@@ -29,13 +29,13 @@ end
 
 local function per_minute(world, name, identity, most)
   local place = name .. " " .. identity
-  local recent, kept = world.recent[place] or {}, {}
+  local recent, kept = world.vast.recent[place] or {}, {}
   for _, at in ipairs(recent) do
     if world.time - at < world:scaled(60) then
       kept[#kept + 1] = at
     end
   end
-  world.recent[place] = kept
+  world.vast.recent[place] = kept
   if #kept >= most then
     return refusal(nil, nil)
   end

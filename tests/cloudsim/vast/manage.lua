@@ -3,11 +3,13 @@
 --- (facts/vast.md §1.9).
 local instances = require "cloudsim.vast.instances"
 local life = require "cloudsim.vast.life"
+local kinds = require "cloudsim.kinds"
 local reply = require "cloudsim.reply"
 local json = require "base.json"
 local sorted = require "base.sorted"
 
 local manage = {}
+local faults = kinds.of "vast"
 
 local OK = { success = true }
 local COMMANDS = { ls = true, du = true, rm = true }
@@ -36,42 +38,41 @@ function manage.update(call)
   return reply.json(200, OK)
 end
 
-local function wrong_destroy(call, instance, context)
-  local faults = call.world.faults
-  local broken = faults:take("destroy.500", context)
-  if broken then
-    if broken.done then
-      life.destroy(call.world, instance)
+-- A destroy that fails, done or not.
+local function failing(response)
+  return function(order, world, instance)
+    if order.done then
+      life.destroy(world, instance)
     end
-    return reply.text(500, "Internal Server Error")
+    return response()
   end
-  local hang = faults:take("destroy.hang", context)
-  if hang then
-    if hang.done then
-      life.destroy(call.world, instance)
-    end
-    return { hang = true }
-  end
-  if faults:take("destroy.429", context) then
-    return reply.text(429, "API requests too frequent: endpoint threshold=3.0")
-  end
-  local accepted = faults:take("destroy.accepted_not_done", context)
-  if accepted then
-    instance.zombie_polls = accepted.polls or math.huge
-    if accepted.released then
-      life.release(call.world, instance)
-    end
-    return reply.json(200, { success = true, msg = "destroyed." })
-  end
-  return nil
 end
+
+local wrong_destroy = faults:first {
+  { "destroy.500", "fails (`done:true`: destroyed all the same)",
+    failing(function() return reply.text(500, "Internal Server Error") end) },
+  { "destroy.hang", "fails (`done:true`: destroyed all the same)",
+    failing(function() return { hang = true } end) },
+  { "destroy.429", "too frequent", function()
+    return reply.text(429, "API requests too frequent: endpoint threshold=3.0")
+  end },
+  { "destroy.accepted_not_done",
+    "success, but it lives and bills on for `polls` looks, or for ever; `released:true`: the record stays",
+    function(order, world, instance)
+      instance.zombie_polls = order.polls or math.huge
+      if order.released then
+        life.release(world, instance)
+      end
+      return reply.json(200, { success = true, msg = "destroyed." })
+    end },
+}
 
 function manage.destroy(call)
   local instance = instances.find(call)
   if not instance then
     return reply.fail(404, "no_such_instance", "Instance not found")
   end
-  local wrong = wrong_destroy(call, instance, life.context(instance))
+  local wrong = wrong_destroy(call.world, life.context(instance), instance)
   if wrong then
     return wrong
   end
@@ -86,7 +87,7 @@ function manage.destroy_many(call)
   end
   local count = 0
   for _, id in ipairs(ids) do
-    local instance = call.world.instances[math.tointeger(id) or 0]
+    local instance = call.world.vast.instances[math.tointeger(id) or 0]
     if instance and instance.account == call.account.id then
       life.destroy(call.world, instance)
       count = count + 1
@@ -123,7 +124,7 @@ end
 -- Puts a text where anybody with the address can read it, as a presigned address does.
 local function publish(call, text)
   local name = call.world.random:hex(40)
-  call.world.logs[name] = text
+  call.world.vast.logs[name] = text
   return "http://" .. (call.request.headers.host or "127.0.0.1") .. "/presigned/" .. name
 end
 
@@ -161,7 +162,7 @@ end
 
 --- The unauthenticated side of `result_url`.
 function manage.presigned(call)
-  local text = call.world.logs[call.args[1]]
+  local text = call.world.vast.logs[call.args[1]]
   if not text then
     return reply.text(404, "<Error><Code>NoSuchKey</Code></Error>", "application/xml")
   end

@@ -62,7 +62,8 @@ local function contract(world, row)
   }
 end
 
-local function build(world, row)
+local function build(market, row)
+  local world = market.world
   local gpu = assert(GPUS[row.gpu_name], "no data for GPU " .. tostring(row.gpu_name))
   local offer = hardware(row, gpu)
   for key, value in sorted(contract(world, row)) do
@@ -80,26 +81,26 @@ local function build(world, row)
   for _, name in ipairs(row.null or {}) do
     offer[name] = nil
   end
-  offers.renew(world, offer)
+  offers.renew(market, offer)
   return offer
 end
 
 --- Gives the machine a fresh ask: an ask can be rented once (facts/vast.md §1.7).
-function offers.renew(world, offer)
-  world.next_ask = world.next_ask + world.random:int(3, 900)
-  offer.id = world.next_ask
-  offer.bundle_id = 900000000 + world.next_ask
+function offers.renew(market, offer)
+  market.next_ask = market.next_ask + market.world.random:int(3, 900)
+  offer.id = market.next_ask
+  offer.bundle_id = 900000000 + market.next_ask
   offer.rented_by = nil
 end
 
---- Builds the world's offers from `given` rows, or the default ones, and `extra` rows.
-function offers.build(world, given, extra)
+--- Builds the offers of a market (state.lua) from `given` rows, or the default ones, and `extra` rows.
+function offers.build(market, given, extra)
   local list = {}
   for _, row in ipairs(given or rows) do
-    list[#list + 1] = build(world, row)
+    list[#list + 1] = build(market, row)
   end
   for _, row in ipairs(extra or {}) do
-    list[#list + 1] = build(world, row)
+    list[#list + 1] = build(market, row)
   end
   return list
 end

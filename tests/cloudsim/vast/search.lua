@@ -201,7 +201,7 @@ function search.run(world, query)
     return nil
   end
   local found = {}
-  for _, offer in ipairs(world.offers) do
+  for _, offer in ipairs(world.vast.offers) do
     if offer.end_date > world.time and (kind ~= "bid" or offer.min_bid) then
       local row = search.view(world, offer, kind, gigabytes)
       if passes(row, offer, filters) then

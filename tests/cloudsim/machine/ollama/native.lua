@@ -3,6 +3,7 @@
 --- response.
 local clock = require "base.clock"
 local json = require "base.json"
+local kinds = require "cloudsim.kinds"
 local models = require "cloudsim.registry.models"
 local pull = require "cloudsim.machine.ollama.pull"
 local reply = require "cloudsim.reply"
@@ -135,6 +136,9 @@ function native.embedding(call)
   return reply.json(200, { embedding = json.array(text.embeddings(call.body.prompt)[1] or {}) })
 end
 
+local UNUSED = kinds.of("machine"):kind("gpu.unused",
+  "the engine finds no GPU: the model is on the processor; with `message` it says that, and loads nothing")
+
 --- Loads a model, waiting as long as that takes. → row, memory row, seconds; or nil when there is none, and
 --- what the engine says when it cannot be loaded
 function native.load(env, name, body)
@@ -142,7 +146,7 @@ function native.load(env, name, body)
   if not row then
     return nil
   end
-  local unused = env.fault("gpu.unused")
+  local unused = env.fault(UNUSED.name)
   if unused then -- CUDA is of no use on this machine: the processor does it all, or the engine says so
     env.store.vram, env.broken_card = 0, unused.message
   end

@@ -2,9 +2,11 @@
 --- A pull as Ollama streams it (facts/serving.md §1.1): one blob after the other, progress about every 60 ms,
 --- zero fields left out, now and then a step back, an error as a line of a 200 stream, resumed where a
 --- broken-off pull ended.
+local kinds = require "cloudsim.kinds"
 local models = require "cloudsim.registry.models"
 
 local pull = {}
+local faults = kinds.of "machine"
 
 local TICK = 0.06
 
@@ -37,14 +39,14 @@ local function stall(env, fault, status, layer, blob, write)
 end
 
 -- One step of a blob: → sentence of an error, or nil.
-local function advance(env, layer, blob, faults)
+local function advance(env, layer, blob, orders)
   local share = 100 * blob.completed / layer.size
-  local broken = faults.error
+  local broken = orders.error
   if broken and share >= (broken.percent or 50) then
-    faults.error = nil
+    orders.error = nil
     return broken.message or "max retries exceeded: unexpected EOF"
   end
-  local step = env.speed() * TICK * (faults.slow and 1 / (faults.slow.factor or 100) or 1)
+  local step = env.speed() * TICK * (orders.slow and 1 / (orders.slow.factor or 100) or 1)
   if not blob.stepped_back and share > 35 and layer.size > 1e9 then
     blob.stepped_back = true
     step = -math.min(blob.completed, 64000000) -- a failed part is taken off again
@@ -55,7 +57,7 @@ local function advance(env, layer, blob, faults)
   return nil
 end
 
-local function fetch_layer(env, layer, faults, write)
+local function fetch_layer(env, layer, orders, write)
   local status = "pulling " .. layer.digest:gsub("^sha256:", ""):sub(1, 12)
   local blob = env.store.pulls[layer.digest] or { completed = env.store:completed(layer.digest) }
   env.store.pulls[layer.digest] = blob
@@ -64,12 +66,12 @@ local function fetch_layer(env, layer, faults, write)
   while blob.completed < layer.size do
     local guard <close> = own(blob)
     env.sleep(TICK)
-    if faults.stall and 100 * blob.completed / layer.size >= (faults.stall.percent or 50) then
-      local order = faults.stall
-      faults.stall = nil
+    if orders.stall and 100 * blob.completed / layer.size >= (orders.stall.percent or 50) then
+      local order = orders.stall
+      orders.stall = nil
       stall(env, order, status, layer, blob, write)
     end
-    local problem = guard and advance(env, layer, blob, faults)
+    local problem = guard and advance(env, layer, blob, orders)
     if problem then
       return problem
     end
@@ -83,6 +85,11 @@ local function fetch_layer(env, layer, faults, write)
   return nil
 end
 
+local STALL = faults:kind("pull.stall",
+  "stands still at `percent` (50) for `seconds`, or until the client gives up")
+local ERROR = faults:kind("pull.error", "error line at `percent` (50), `message`")
+local SLOW = faults:kind("pull.slow", "`factor` (100) times slower")
+
 --- Pulls `name`; `write` gets a table per line. env: store, sleep, scale(), speed() bytes/s, received(bytes),
 --- fault(name), manifest(name) → table or nil, sentence. → true or nil, sentence
 function pull.run(env, name, write)
@@ -91,12 +98,12 @@ function pull.run(env, name, write)
   if not manifest then
     return nil, "pull model manifest: " .. sentence
   end
-  local faults = { stall = env.fault("pull.stall"), error = env.fault("pull.error"),
-    slow = env.fault("pull.slow") }
+  local orders = { stall = env.fault(STALL.name), error = env.fault(ERROR.name),
+    slow = env.fault(SLOW.name) }
   local bytes = 0
   for _, layer in ipairs(manifest.layers or {}) do
     bytes = bytes + layer.size
-    local problem = fetch_layer(env, layer, faults, write)
+    local problem = fetch_layer(env, layer, orders, write)
     if problem then
       return nil, problem
     end
