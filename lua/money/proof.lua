@@ -1,10 +1,12 @@
 -- SPDX-License-Identifier: MIT
--- Ends what was rented and proves it: destroy until acknowledged, then positive, complete, account-checked absence, twice.
--- Three outcomes (DESIGN §1.4): "proven", "unverifiable" (the cloud has no way to tell), "unproven" (it may still bill).
+-- Ends what was rented and proves it: destroy until acknowledged, then positive, complete, account-checked
+-- absence, twice. Three outcomes (DESIGN §1.4): "proven", "unverifiable" (the cloud has no way to tell),
+-- "unproven" (it may still bill).
 local clock = require "base.clock"
 local fail = require "base.fail"
 local log = require "base.log"
 local task = require "base.task"
+local agent_client = require "home.agent_client"
 local timing = require "home.timing"
 
 local ATTEMPTS, FIRST_PAUSE = 5, 2
@@ -12,7 +14,8 @@ local ABSENCES = 2
 
 local proof = {}
 
--- Runs `attempt` until it returns true; pauses of 2, 4, 8, 16 s between (PRD §5.2). Returns true, or false and the last reason.
+-- Runs `attempt` until it returns true; pauses of 2, 4, 8, 16 s between (PRD §5.2). Returns true, or false
+-- and the last reason.
 local function persist(attempts, attempt, on_failure)
   local reason
   for i = 1, attempts do
@@ -27,7 +30,8 @@ end
 
 --- Asks the cloud to destroy until it acknowledges.
 -- @param attempts how often at most
--- A machine that cannot be ended at this moment (code "busy") is asked again for as long as `timing.ending` says.
+-- A machine that cannot be ended at this moment (code "busy") is asked again for as long as `timing.ending`
+-- says.
 -- @param failed function(attempt, reason) is told of every failure
 -- @param waiting called while the machine is busy
 -- @return true, or false and the last reason; third: whether it was gone before it was asked
@@ -66,7 +70,8 @@ function proof.is_strange(provider, session)
   return provider.account_of_key ~= nil and session.account ~= nil and provider.account_of_key() ~= tostring(session.account)
 end
 
---- A key that shows the session's machine with the session's token is one of the same account, though it was changed; that is recorded.
+--- A key that shows the session's machine with the session's token is one of the same account, though it was
+-- changed; that is recorded.
 -- @param instance what the cloud shows with the key in use
 function proof.recognise(journal, provider, session, instance)
   if instance.status == "gone" or instance.token ~= session.token then return end
@@ -75,7 +80,8 @@ function proof.recognise(journal, provider, session, instance)
   journal:try_append("recognised", session.token, { account = account })
 end
 
--- Before a machine is destroyed with a key that did not rent it, the machine is looked at: afterwards nothing could tell whose key it is.
+-- Before a machine is destroyed with a key that did not rent it, the machine is looked at: afterwards nothing
+-- could tell whose key it is.
 -- → the session as it is then
 local function recognised(journal, provider, session)
   local ok, strange = fail.try(proof.is_strange, provider, session)
@@ -86,29 +92,43 @@ local function recognised(journal, provider, session)
   return journal:session(session.token) or session
 end
 
--- Machines that carry our token although we never knew their id (a create that worked twice) are ours to end.
-local function end_twins(provider, session, twin)
-  local twins = 0
-  for _, instance in ipairs(provider.list()) do
+--- Machines of a list that carry the token of a session although they are not its own (a create that worked
+-- twice): ours to end.
+function proof.others(list, session)
+  local found = {}
+  for _, instance in ipairs(list) do
     if instance.token == session.token and tostring(instance.id) ~= tostring(session.id) then
-      twins = twins + 1
-      log.error("a second machine carries the token of this session; destroying it", { instance_id = instance.id, token = session.token })
-      if twin then twin(tostring(instance.id)) end
-      provider.destroy(instance.id)
+      found[#found + 1] = instance
     end
   end
-  return twins
+  return found
 end
 
--- → true and the evidence; or false, nil and whether the cloud says that it is ending the machine
+-- twin: nil, or function(id) told of each → how many there were
+local function end_twins(provider, session, list, twin)
+  local twins = proof.others(list, session)
+  for _, instance in ipairs(twins) do
+    log.error("a second machine carries the token of this session; destroying it",
+      { instance_id = instance.id, token = session.token })
+    if twin then twin(tostring(instance.id)) end
+    provider.destroy(instance.id)
+  end
+  return #twins
+end
+
+-- One complete list for both questions: is there another machine of the token, and is the session's own gone
+-- (by its id and its token, and by what the cloud says of it alone)? → true and the evidence; or false, nil
+-- and whether the cloud says that it is ending the machine
 local function absent_once(provider, session, twin)
-  if end_twins(provider, session, twin) > 0 then return false end
-  local verdict = provider.proof(session)
+  local list = provider.list()
+  if end_twins(provider, session, list, twin) > 0 then return false end
+  local verdict = provider.proof(session, list)
   if verdict.state ~= "stopped" then return false, nil, verdict.state == "ending" end
   return true, verdict.evidence
 end
 
--- A cloud that says it is ending the machine is given the time that its `timing.ending` states; nothing is asked of it again meanwhile.
+-- A cloud that says it is ending the machine is given the time that its `timing.ending` states; nothing is
+-- asked of it again meanwhile.
 local function absent_or_given_up(provider, session, waiting, twin)
   local until_ = clock.now() + (provider.timing.ending and timing.of(provider, "ending") or 0)
   while true do
@@ -153,8 +173,8 @@ function proof.verify(provider, session, attempts, gap, seen, waiting, twin)
 end
 
 --- Ends one session of the journal. The caller holds home.lock. Everything is recorded as it happens.
--- @param hooks { unwatched(session) → had nobody heard of the machine any more?, terminating(), failed(attempt, reason), terminated(acknowledged),
---   verifying(), waiting(), verified(outcome, reason) }
+-- @param hooks { unwatched(session) → had nobody heard of the machine any more?, terminating(),
+-- failed(attempt, reason), terminated(acknowledged),   verifying(), waiting(), verified(outcome, reason) }
 -- @param attempts how often destroy and proof are tried (default 5)
 -- @return "proven", "unverifiable" or "unproven", and the reason when unproven
 function proof.finish(journal, provider, session, reason, hooks, attempts)
@@ -163,7 +183,12 @@ function proof.finish(journal, provider, session, reason, hooks, attempts)
     hooks.terminating()
     session = recognised(journal, provider, session)
     journal:try_append("stopping", session.token, { reason = session.stopping or reason }) -- a stop that was cut off stays one
-    local acknowledged, why, already = proof.destroy(provider, session, attempts, hooks.failed, hooks.waiting)
+    -- What the agent was asked for while this command was still starting (agent.early_stop) need not be asked
+    -- again.
+    local acknowledged, why, already = agent_client.terminated(session.token), nil, nil
+    if not acknowledged then
+      acknowledged, why, already = proof.destroy(provider, session, attempts, hooks.failed, hooks.waiting)
+    end
     if acknowledged then
       local unwatched = hooks.unwatched(journal:session(session.token) or session)
       journal:try_append("destroyed", session.token, { already = already or nil, unwatched = unwatched or nil })

@@ -1,11 +1,12 @@
 -- SPDX-License-Identifier: MIT
--- Providers as those use them who must end a machine: a user's script that breaks gives way to the built-in one.
+-- Providers as those use them who must end a machine: a user's script that breaks gives way to the built-in
+-- one.
 local fail = require "base.fail"
 local loader = require "sandbox.world"
 local log = require "base.log"
 
 local NEEDED = { "account", "create", "destroy", "get", "list", "offers", "proof", "terminate_request" }
-local ENDING = { "destroy", "list", "get", "proof", "account" }
+local PROVING = { "list", "get", "proof", "account" }
 
 local trusted = {}
 
@@ -26,19 +27,32 @@ function trusted.strict(name)
   return provider
 end
 
--- What the cloud says counts; a mistake of the script does not.
+-- Calls the user's function. What the cloud says counts; a mistake of the script does not.
+local function survived(name, call, own, builtin, ...)
+  local ok, result = fail.try(own, ...)
+  if ok then return result end
+  if not fail.is(result, "internal") then error(result, 0) end
+  log.error("your provider script failed; the built-in one takes over",
+    { provider = name, call = call, error = fail.message(result) })
+  return builtin(...)
+end
+
 local function guarded(name, call, own, builtin)
-  return function(...)
-    local ok, result = fail.try(own, ...)
-    if ok then return result end
-    if not fail.is(result, "internal") then error(result, 0) end
-    log.error("your provider script failed; the built-in one takes over", { provider = name, call = call, error = fail.message(result) })
-    return builtin(...)
+  return function(...) return survived(name, call, own, builtin, ...) end
+end
+
+-- What has to be said again of a machine is said by the built-in one.
+local function destroy_of(name, own, builtin)
+  local asked = {}
+  return function(id)
+    if asked[id] then return builtin(id) end
+    asked[id] = true
+    return survived(name, "destroy", own, builtin, id)
   end
 end
 
---- A provider whose calls that end and prove survive a mistake of the user's script, as far as there is a built-in one. A destroy that
--- has to be said again is said by the built-in one.
+--- A provider whose calls that end and prove survive a mistake of the user's script, as far as there is a
+-- built-in one. A destroy that has to be said again is said by the built-in one.
 -- @raise `config` when the script cannot be loaded and nothing built-in is there
 function trusted.provider(name)
   local builtin = loader.builtin("providers." .. name)
@@ -46,18 +60,13 @@ function trusted.provider(name)
   local own = loader.require_safe("providers." .. name)
   if builtin == own then return own end
   own = type(own) == "table" and own or {}
-  local both, asked = setmetatable({ name = name }, { __index = own }), {}
+  local both = setmetatable({ name = name }, { __index = own })
   for _, part in ipairs { "capabilities", "timing" } do
     if type(own[part]) ~= "table" then both[part] = builtin[part] end
   end
-  for _, call in ipairs(ENDING) do both[call] = guarded(name, call, own[call], builtin[call]) end
+  for _, call in ipairs(PROVING) do both[call] = guarded(name, call, own[call], builtin[call]) end
+  both.destroy = destroy_of(name, own.destroy, builtin.destroy)
   both.tidy = builtin.tidy and guarded(name, "tidy", own.tidy or builtin.tidy, builtin.tidy) or own.tidy
-  local first = both.destroy
-  function both.destroy(id)
-    if asked[id] then return builtin.destroy(id) end
-    asked[id] = true
-    return first(id)
-  end
   return both
 end
 

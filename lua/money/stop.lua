@@ -23,18 +23,6 @@ local STEPS = 4
 
 local stop = {}
 
--- The agent, which has everything loaded, was asked to terminate while this command was still starting; only what it did not achieve is sent from here.
-local function after_agent(provider, session)
-  local asked = false
-  return setmetatable({
-    destroy = function(id)
-      local first = not asked
-      asked = true
-      return first and id == session.id and agent_client.terminated(session.token) or provider.destroy(id)
-    end,
-  }, { __index = provider })
-end
-
 -- The other way to end a machine; what became of it is told.
 local function tell_guard(ui, session, reason)
   local told, why = guest_client.end_machine(session.token, reason)
@@ -108,7 +96,7 @@ end
 -- @param attempts how often destroy and proof are tried (default 5)
 -- @return "proven", "unverifiable" or "unproven", and the reason when unproven
 function stop.session(journal, provider, session, reason, ui, attempts)
-  local outcome, doubt = proof.finish(journal, after_agent(provider, session), session, reason, hooks_for(ui, session), attempts)
+  local outcome, doubt = proof.finish(journal, provider, session, reason, hooks_for(ui, session), attempts)
   close(journal, provider, session, outcome, ui)
   if outcome ~= "unproven" then
     local made = (journal:session(session.token) or session).untidy

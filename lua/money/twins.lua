@@ -11,14 +11,6 @@ local rent = require "money.rent"
 
 local twins = {}
 
-local function others(list, session)
-  local found = {}
-  for _, instance in ipairs(list) do
-    if tostring(instance.id) ~= tostring(session.id) then found[#found + 1] = instance end
-  end
-  return found
-end
-
 -- Destroyed, and absent twice by its own id. → true, or false and a reason
 local function ended(provider, session, id)
   -- The session's own machine carries the token too, so the twin is looked for by its id only: no machine bears this name.
@@ -55,7 +47,7 @@ function twins.end_all(journal, provider, session, ui, sure)
       log.warn("could not look for a second machine of the create; looked for again before READY", { error = fail.message(list) })
       return 0
     end
-    local found = others(list, session)
+    local found = proof.others(list, session)
     for _, instance in ipairs(found) do end_one(journal, provider, session, tostring(instance.id), ui) end
     return #found
   end)

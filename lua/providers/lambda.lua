@@ -276,9 +276,10 @@ end
 
 --- Is it gone? Looked for by id and in the complete list, by id and by token. What says "terminating" is not gone yet, but on its way.
 -- → { state=, evidence= }
-function lambda.proof(session)
+-- list: what lambda.list() returned a moment ago, or nil
+function lambda.proof(session, list)
   local instance = lambda.get(session.id)
-  local list = lambda.list()
+  list = list or lambda.list()
   local evidence = { get = instance.native, listed = #list, at = clock.wall() }
   local state = instance.status == "gone" and "stopped" or instance.native == "terminating" and "ending" or "running"
   for _, each in ipairs(list) do

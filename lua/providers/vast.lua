@@ -239,9 +239,10 @@ function vast.destroy(id)
 end
 
 --- Is it gone? Looked for by number and in the complete list, by number and by token. → { state=, evidence= }
-function vast.proof(session)
+-- list: what vast.list() returned a moment ago, or nil
+function vast.proof(session, list)
   local instance = vast.get(session.id)
-  local list = vast.list()
+  list = list or vast.list()
   local evidence = { get = instance.status, listed = #list, at = clock.wall() }
   for _, each in ipairs(list) do
     if each.id == tostring(session.id) or each.token == session.token then

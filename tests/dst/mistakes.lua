@@ -95,7 +95,7 @@ local list = {
     find = "  if not lock then\n    local pid", replace = "  lock = lock or { release = function() end }\n  if not lock then\n    local pid" },
 
   { name = "a start does not look for a second machine of its create", file = "money/twins.lua", expects = "S4",
-    parts = "crash", only = "two machines from one", find = "local found = others(list, session)", replace = "local found = {}" },
+    parts = "crash", only = "two machines from one", find = "local found = proof.others(list, session)", replace = "local found = {}" },
 
   -- S5: no more than was agreed
   { name = "MAX_PRICE is ignored without a terminal", file = "money/price_limit.lua", expects = "S5", parts = "policies",
