@@ -31,6 +31,9 @@ local function intercepted(failure)
   return status >= 300 and status < 400 or status < 500 and status ~= 429 and body:find("^%s*<") ~= nil
 end
 
+--- Where a key is made, as far as the cloud's card tells.
+function account.key_page(cloud) return cloud.key_page or cloud.console or "its console" end
+
 local sentences = {}
 
 function sentences.wrong(title, failure, address)
@@ -71,19 +74,23 @@ end
 local function judge(result, failure)
   result.state = state_of(failure)
   result.ok = result.state == "funds"
-  local cloud = result.cloud
-  result.message = sentences[result.state](result.title, failure, cloud.key_page, cloud.key_rights, cloud)
+  local cloud, say = result.cloud, sentences[result.state]
+  result.message = say(result.title, failure, account.key_page(cloud), cloud.key_rights, cloud)
   return result
 end
 
 local function ask(name)
   local provider = world.require("providers." .. name)
-  return task.deadline(SECONDS, function()
+  local who, machines = task.deadline(SECONDS, function()
     return http.retry(function()
-      local who = provider.account()
-      return who, provider.list()
+      local whose = provider.account()
+      return whose, provider.list()
     end, { attempts = 5, pause = 2 / config.get "TIME_SCALE", kinds = { "rate" } })
   end, ("no answer within %d s"):format(SECONDS))
+  if type(who) ~= "table" or type(machines) ~= "table" then
+    fail.raise("broken", world.source("providers." .. name) .. " gives no account or no list of machines")
+  end
+  return who, machines
 end
 
 --- Asks a cloud about the key in force. cloud: its card. Waits.
@@ -93,7 +100,7 @@ function account.check(cloud)
   local result = { cloud = cloud, title = cloud.title, ok = true, state = "good" }
   local fine, who, machines = fail.try(ask, cloud.name)
   if not fine then
-    if fail.is(who, "internal") then error(who, 0) end
+    if fail.is(who, "internal") and not cloud.own then error(who, 0) end
     return judge(result, who)
   end
   result.id, result.name, result.balance, result.currency, result.machines = who.id, who.name, who.balance, who.currency, machines

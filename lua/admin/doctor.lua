@@ -12,6 +12,7 @@ local surroundings = require "base.surroundings"
 local task = require "base.task"
 local world = require "sandbox.world"
 local clouds = require "facts.clouds"
+local declared = require "config.declared"
 local config = require "config.effective"
 local readers = require "config.values"
 local account = require "admin.account"
@@ -79,7 +80,7 @@ end
 -- → results of the checks
 local function cloud_keys(add)
   local results, found = {}, false
-  for _, cloud in ipairs(clouds) do
+  for _, cloud in ipairs(declared.clouds()) do
     if config.secret(cloud.key_setting) then
       if world.source("providers." .. cloud.name) then
         found = true
@@ -112,7 +113,7 @@ end
 -- The addresses in use: the registry's, and of each cloud that has a key.
 local function addresses()
   local list = { config.get "REGISTRY_URL" }
-  for _, cloud in ipairs(clouds) do
+  for _, cloud in ipairs(declared.clouds()) do
     for _, row in ipairs(config.secret(cloud.key_setting) and cloud.settings or {}) do
       list[#list + 1] = row.type == "url" and config.get(row.name) or nil
     end

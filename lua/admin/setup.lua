@@ -26,7 +26,8 @@ function setup.without_consent(list)
   local needing = {}
   for _, cloud in ipairs(list) do
     local provider = world.require("providers." .. cloud.name)
-    if guard_policy.key_missing(provider) then needing[#needing + 1] = cloud end
+    local tells = type(provider.capabilities) == "table" -- a script of the user's may not
+    if tells and guard_policy.key_missing(provider) then needing[#needing + 1] = cloud end
   end
   return needing
 end

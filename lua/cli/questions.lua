@@ -100,7 +100,7 @@ end
 
 -- → result of account.check, or nil when the cloud is left out
 local function ask_key(ctx, cloud)
-  say(ctx, ("\n%s: keys are made at %s%s"):format(cloud.title, cloud.key_page,
+  say(ctx, ("\n%s: keys are made at %s%s"):format(cloud.title, account.key_page(cloud),
     cloud.key_rights and " (rights: " .. cloud.key_rights .. ")" or ""))
   while true do
     local kept = config.secret(cloud.key_setting)

@@ -111,7 +111,7 @@ end
 
 -- The key of a cloud that still has a machine of ours is not exchanged unseen.
 local function check_stranded(row)
-  for _, cloud in ipairs(require "facts.clouds") do
+  for _, cloud in ipairs(require("config.declared").clouds()) do
     local stranded = cloud.key_setting == row.name and require("admin.setup").stranded(cloud)
     if stranded then
       fail.raise("busy", stranded .. ". Nothing was changed; continueplz init takes another key of the same account")

@@ -3,6 +3,7 @@
 local fail = require "base.fail"
 local json = require "base.json"
 local term = require "base.term"
+local declared = require "config.declared"
 local config = require "config.effective"
 local clouds = require "facts.clouds"
 local account = require "admin.account"
@@ -22,14 +23,15 @@ local function names_of(list)
   return names
 end
 
--- The clouds to choose from: all that are supported, or the one that --provider names.
+-- The clouds to choose from: all that can be rented from, or the one that --provider names.
 local function offered()
-  local list, named = clouds.supported(), config.get("DEFAULT_PROVIDER")
+  local list, named = declared.clouds(true), config.get("DEFAULT_PROVIDER")
   if not named then
     return list
   end
+  local meant = (clouds.find(named) or { name = named }).name
   for _, cloud in ipairs(list) do
-    if cloud == clouds.find(named) then
+    if cloud.name == meant then
       return { cloud }
     end
   end

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Settings that the user's own providers declare: `settings = { { name = "TOY_API_KEY", type = "secret", doc = "…" }, … }`.
+-- What the user's own providers say about themselves, as the cards of built-in clouds do; their settings:
+-- `settings = { { name = "TOY_API_KEY", type = "secret", doc = "…" }, … }`.
 local fail = require "base.fail"
 local world = require "sandbox.world"
 local clouds = require "facts.clouds"
@@ -31,6 +32,33 @@ local function read(each, provider)
     name = each.name, type = each.type, default = each.default, doc = type(each.doc) == "string" and each.doc or "", provider = provider,
     secret = each.type == "secret",
   }
+end
+
+-- The card of a cloud of the user's own, or nil: its script cannot be loaded, or declares no key.
+local function card_of(name)
+  local ok, script = fail.try(world.require_own, "providers", name)
+  script = ok and type(script) == "table" and script or {}
+  local card = { name = name, title = name, settings = {}, own = true }
+  for _, field in ipairs { "title", "console", "credit_page", "key_setting", "key_page", "key_rights" } do
+    card[field] = type(script[field]) == "string" and script[field] or card[field]
+  end
+  local keyed = false
+  for _, each in ipairs(type(script.settings) == "table" and script.settings or {}) do
+    local row = read(each, name)
+    card.settings[#card.settings + 1] = row
+    keyed = keyed or row ~= nil and row.secret and row.name == card.key_setting
+  end
+  return keyed and card or nil
+end
+
+--- Every cloud that has a key's setting: the built-in ones (rentable: those that can be rented from), then
+-- the user's own. → array of cards
+function M.clouds(rentable)
+  local list = { table.unpack(rentable and clouds.supported() or clouds) }
+  for _, name in ipairs(M.providers()) do
+    list[#list + 1] = card_of(name)
+  end
+  return list
 end
 
 --- The settings that the user's providers declare. → rows, problems {{message=}, …}

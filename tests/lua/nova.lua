@@ -45,11 +45,12 @@ local CARDS = [[{"offers":[
 
 local MANIFEST = [[{"layers":[{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:00","size":18556685856}]}]]
 
---- What a server of it answers that knows one key and has one card to rent: a function for `http` of a replaced world.
-function nova.server(key)
+--- What a server of it answers that knows one key and has one card to rent: a function for `http` of a
+-- replaced world. host: nil for the made-up cloud's own
+function nova.server(key, host)
   return function(request)
     if request.path:find("/manifests/", 1, true) then return { body = MANIFEST } end
-    if request.host ~= "nova.example" then return { status = 503, body = "" } end
+    if request.host ~= (host or "nova.example") then return { status = 503, body = "" } end
     if request.method == "HEAD" then return { status = 404, body = "" } end
     if request.headers["x-toy-key"] ~= key then return { status = 401, body = '{"error":"bad_key"}' } end
     if request.path == "/toy/v1/account" then return { body = '{"id":7,"name":"ada","credit":20}' } end

@@ -16,7 +16,7 @@ return function(t)
   -- Runs a command line in a world that has the cloud. options: env, home = {path = text}, tty, input → code, stdout, stderr, sim
   local function run(line, options)
     options = options or {}
-    local s = fake.new { env = { HOME = "/home/user" }, http = nova.server(KEY) }
+    local s = fake.new { env = { HOME = "/home/user" }, http = nova.server(KEY, options.host) }
     for name, value in pairs(options.env or {}) do s.env[name] = value end -- order: free
     for path, text in pairs(made) do -- order: free
       s.disk[SCRIPTS .. "/" .. path] = { data = text, mode = 420, mtime = 0 }
@@ -102,6 +102,34 @@ return function(t)
     t:equal(code, 0, out .. err)
     says(out, "Nothing is running")
     says(select(2, run("repl novacloud", { home = WITH_KEY, input = "provider.name\n#provider.list()\n" })), "nova", "0")
+  end)
+
+  t:case("a cloud of the user's own, which is one file, is set up and looked at like the others", function()
+    local toy = assert(files.read(files.join(files.dirname(t.root), "examples/providers/toy.lua")))
+    local options = { home = { ["providers/toy.lua"] = toy }, host = "toy.example" }
+    local page = "the toy cloud's web page"
+    options.tty, options.input = true, "4\n" .. KEY .. "\n\n"
+    local code, out, err, s = run("init", options)
+    t:equal(code, 0, out .. err)
+    says(out, "3 Nova Cloud 4 Toy Cloud", "Toy Cloud: keys are made at " .. page, "key valid - account: ada")
+    t:equal(s.disk[HOME .. "/.env"].data:match("TOY_API_KEY=(%S+)"), KEY)
+    options.tty, options.input = nil, "some-key-of-nobody\n"
+    says(select(3, run("init -y --provider=toy", options)), "TOY_API_KEY: Toy Cloud does not know this key",
+      "make a new one at " .. page .. "; nothing was saved")
+    options.home[".env"] = "TOY_API_KEY=" .. KEY .. "\n"
+    says(select(2, run("doctor", options)), "key toy ada, balance $20.00, 0 machines in the account",
+      "https://toy.example can be reached", "Toy Cloud: none that continueplz started")
+    local broken = {
+      ["gives no account or no list"] = "function toy.list() end\nreturn toy\n",
+      ["attempt to call a nil value"] = "function toy.account() toy.nothing() end\nreturn toy\n",
+      ["attempt to index a nil value"] = "toy.capabilities = nil\n"
+        .. "function toy.list() return toy.nothing.at_all end\nreturn toy\n",
+    }
+    for sentence, ending in pairs(broken) do -- order: free
+      options.home["providers/toy.lua"] = toy:gsub("return toy\n$", ending)
+      says(select(2, run("doctor", options)), "Toy Cloud could not be asked: ", sentence,
+        "; the key was not judged", "disk")
+    end
   end)
 
   t:case("what rents there is refused to every script, and to every client without a ticket", function()
