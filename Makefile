@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # make        builds build/continueplz (packages: make packages)
 # make install  PREFIX (/usr/local) and DESTDIR as usual; make uninstall
+# make generated  writes what is made from the tables of the program: .example.env
 # make demo   the main job against the simulator, from a bare machine
 # make check  every test (about ten minutes); make check-fast, the quick ones (less than two); make lint, make bench, make fuzz, make clean
 # make cross  other flags (-O3, -march), 64-bit ARM and musl: built, and run under qemu where need be; part of CI
@@ -17,7 +18,7 @@ FUZZ_SECONDS ?= 60
 JOBS := $(shell getconf _NPROCESSORS_ONLN)
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all install uninstall packages check-packages sanitized fuzzed demo check check-fast cross dst mutants bench fuzz vm lint clean
+.PHONY: all install uninstall generated packages check-packages sanitized fuzzed demo check check-fast cross dst mutants bench fuzz vm lint clean
 
 all:
 	cmake -S . -B $(BUILD)
@@ -31,6 +32,10 @@ install:
 
 uninstall:
 	rm -rf "$(DESTDIR)$(PREFIX)/bin/continueplz" "$(DESTDIR)$(PREFIX)/share/doc/continueplz"
+
+generated:
+	$(MAKE) all
+	CONTINUEPLZ_SCRIPTS=tests $(BUILD)/continueplz tests/write_generated.lua
 
 packages:
 	vendor/bootstrap build

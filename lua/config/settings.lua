@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Every setting, as data: the file `.env`, the environment and the flags all go through this list, and
--- `.example.env` is compared with it. Those of the clouds come from their cards. type: string secret url bool
+-- `.example.env` is made from it. Those of the clouds come from their cards. type: string secret url bool
 -- number integer choice hours minutes rate; default nil: not set. Further fields: used_with (the address is
 -- asked only when one of these keys is set), min, max, values, shape (of a string), off = true (the word
 -- `off` is a value), scale = "k" (32k is 32768).

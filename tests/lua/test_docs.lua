@@ -125,6 +125,12 @@ return function(t)
     t:equal(values_with(text), values_with "")
   end)
 
+  t:case("what is generated is what make generated would write", function()
+    for path, make in sorted(require("generated").files) do
+      t:ok(page(path) == make(), path .. " is not what the tables say; make generated writes it anew")
+    end
+  end)
+
   local function load(name) return require("commands." .. name) end
 
   t:case("help --all has every command, flag, setting and exit code, in 80 columns", function()

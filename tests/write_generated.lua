@@ -1,0 +1,2 @@
+-- SPDX-License-Identifier: MIT
+require("generated").write(require("source").root)
