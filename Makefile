@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # make        builds build/continueplz (packages: make packages)
-# make install  PREFIX (/usr/local) and DESTDIR as usual; make uninstall
+# make install  PREFIX (/usr/local) and DESTDIR as usual, with completion for bash and zsh; make uninstall
 # make generated  writes what is made from the tables of the program: .example.env
 # make demo   the main job against the simulator, from a bare machine
 # make check  every test (about ten minutes); make check-fast, the quick ones (less than two); make lint, make bench, make fuzz, make clean
@@ -24,14 +24,21 @@ all:
 	cmake -S . -B $(BUILD)
 	MAKEFLAGS= cmake --build $(BUILD) --parallel $(JOBS)
 
+BASH_COMPLETION = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+ZSH_COMPLETION = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+COMPLETION = $(BUILD)/continueplz -C / --no-user help --completion
+
 # What was built as somebody is installed as root, not built anew by root.
 install:
 	@[ -x $(BUILD)/continueplz ] || $(MAKE) all
 	DESTDIR="$(DESTDIR)" cmake --install $(BUILD) --prefix "$(PREFIX)" --strip
+	@mkdir -p "$(BASH_COMPLETION)" "$(ZSH_COMPLETION)"
+	@$(COMPLETION)=bash >"$(BASH_COMPLETION)/continueplz" && $(COMPLETION)=zsh >"$(ZSH_COMPLETION)/_continueplz"
 	@case ":$$PATH:" in *":$(PREFIX)/bin:"*) ;; *) echo "To find it: export PATH=\"$(PREFIX)/bin:\$$PATH\"" ;; esac
 
 uninstall:
-	rm -rf "$(DESTDIR)$(PREFIX)/bin/continueplz" "$(DESTDIR)$(PREFIX)/share/doc/continueplz"
+	rm -rf "$(DESTDIR)$(PREFIX)/bin/continueplz" "$(DESTDIR)$(PREFIX)/share/doc/continueplz" \
+		"$(BASH_COMPLETION)/continueplz" "$(ZSH_COMPLETION)/_continueplz"
 
 generated:
 	$(MAKE) all

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The built-in commands as their own tables tell of them (lua/commands/README.md): which there are, in which order, by which other words.
+-- The built-in commands as their own tables tell of them (lua/commands/README.md): which there are, in which
+-- order, by which other words.
 local suggest = lazy "facts.suggest"
 local world = require "sandbox.world"
 
@@ -36,7 +37,8 @@ function M.own(name)
   return world.builtin("commands." .. name)
 end
 
---- The commands that are shown, in the order of the help. → array, whose `acts[name]` are those that rent or end something
+--- The commands that are shown, in the order of the help. → array, whose `acts[name]` are those that rent or
+-- end something
 function M.names()
   local names = by "order"
   names.acts = {}

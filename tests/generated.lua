@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Files of this tree that are made from the program's own tables: `make generated` writes them, tests/lua/test_docs.lua compares.
+-- Files of this tree that are made from the program's own tables: `make generated` writes them,
+-- tests/lua/test_docs.lua compares.
 local shown = require "config.shown"
 
 local M = {}
@@ -23,7 +24,8 @@ function M.example_env()
     if row.section then
       lines[#lines + 1] = ("\n# --- %s ---"):format(row.section)
     else
-      lines[#lines + 1] = ("%-" .. COLUMN .. "s # %s"):format(row.name .. "=" .. shown.text(row, row.default), row.doc)
+      local said = row.name .. "=" .. shown.text(row, row.default)
+      lines[#lines + 1] = ("%-" .. COLUMN .. "s # %s"):format(said, row.doc)
     end
   end
   return table.concat(lines, "\n") .. "\n"

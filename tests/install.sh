@@ -32,6 +32,10 @@ names() { (cd "$dir/root" && find . ! -type d | sort); }
 expect "make install says how it is found" '^To find it: export PATH="/opt/c p/bin:\$PATH"$' put "/opt/c p"
 bin="$dir/root/opt/c p/bin/continueplz"
 expect "program, papers and examples are installed" '/share/doc/continueplz/examples/workday.lua' names
+expect "completion for bash is installed" '/share/bash-completion/completions/continueplz' names
+expect "and for zsh" '/share/zsh/site-functions/_continueplz' names
+completed() { bash -c 'source "$1"; COMP_LINE="continueplz sta" COMP_POINT=15 COMP_WORDS=(continueplz sta) COMP_CWORD=1; _continueplz; echo "${COMPREPLY[@]}"' bash "$@"; }
+expect "what is installed completes" '^status *$' completed "$dir/root/opt/c p/share/bash-completion/completions/continueplz"
 expect "the docs too" '/share/doc/continueplz/docs/overrides.md' names
 (cd "$dir" && mkdir away && mv root/opt away/) # nothing in it may know where it was built or put
 bin="$dir/away/opt/c p/bin/continueplz"

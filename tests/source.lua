@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The source of this tree as texts: its files, without comments and strings, its functions, which module asks for which.
+-- The source of this tree as texts: its files, without comments and strings, its functions, which module asks
+-- for which.
 local files = require "base.files"
 local world = require "sandbox.world"
 
@@ -82,8 +83,13 @@ end
 -- "providers.%s.card".
 function M.asked(text)
   local names = {}
-  for name in text:gsub("%f[%w]lazy%f[%W]", "require"):gmatch("%f[%w_]require%s*%(?%s*[\"']([%w_.-]+)[\"']") do names[#names + 1] = name end
-  for name in text:gmatch("[\"'](%l+%.)[\"']%s*%.%.") do names[#names + 1] = name ~= "builtin." and name or nil end
+  local plain = text:gsub("%f[%w]lazy%f[%W]", "require")
+  for name in plain:gmatch("%f[%w_]require%s*%(?%s*[\"']([%w_.-]+)[\"']") do
+    names[#names + 1] = name
+  end
+  for name in text:gmatch("[\"'](%l+%.)[\"']%s*%.%.") do
+    names[#names + 1] = name ~= "builtin." and name or nil
+  end
   for name in text:gmatch("[\"'](%l+%.[%w_.]*%%s[%w_.%%]*)[\"']%s*%)?%s*:%s*format") do
     names[#names + 1] = name
   end

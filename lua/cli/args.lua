@@ -129,26 +129,20 @@ function M.parse(words)
   return parsed
 end
 
--- Options that imply a command when none is named.
-local implied = { { "stop", "stop" }, { "help", "help" }, { "all", "help" }, { "shell", "endpoint" }, { "for", "endpoint" } }
-
 --- The command that is meant. → name, or nil when nothing was asked; words that are left are the command's arguments.
 function M.command(parsed)
   local name = parsed.words[1]
   if name then
     return name, { table.unpack(parsed.words, 2) }
   end
-  for _, pair in ipairs(implied) do
-    if parsed.options[pair[1]] then
-      return pair[2], {}
-    end
-  end
+  local bare
   for _, row in ipairs(flags.list) do
-    if parsed.options[row.name] and not row.global then
-      return "up", {}
+    if parsed.options[row.name] and row.implies then
+      return row.implies, {}
     end
+    bare = bare or parsed.options[row.name] and not row.global and "up" or nil
   end
-  return nil, {}
+  return bare, {}
 end
 
 --- Does a command take these options? → true, or nil and a sentence.

@@ -9,6 +9,7 @@ return {
     .. "never given on the command line: set NAME alone asks for it, or reads it from standard input. Exit of get: {failed} when it is not set.",
   options = { "all" },
   args = "[show|get|set|unset] [NAME] [VALUE]",
+  names = "settings",
   tolerant = true,
   data = true,
   run = function(ctx)

@@ -13,19 +13,49 @@ local function is_new(home)
   return true
 end
 
+-- The names that can stand in a command line.
+local function names(ctx)
+  local regions = require "facts.regions"
+  local clouds, settings = {}, {}
+  for index, cloud in ipairs(require("facts.clouds").supported()) do
+    clouds[index] = cloud.name
+  end
+  for _, row in ipairs(require "config.settings") do
+    settings[#settings + 1] = row.name
+  end
+  local places = { table.unpack(regions.group_names) }
+  table.move(regions.names, 1, #regions.names, #places + 1, places)
+  local models = require "facts.models"
+  return {
+    provider = clouds, PROVIDER = clouds, COMMAND = ctx.commands.names(), settings = settings, region = places,
+    gpu = require("facts.gpus").names(), model = models.names(), tier = models.tier_names,
+    ["for"] = require("ui.clients").names,
+  }
+end
+
+local function completion(ctx, shell)
+  local tables = {}
+  for index, name in ipairs(ctx.commands.names()) do
+    tables[index] = ctx.commands.own(name)
+  end
+  return require("ui.completion").lines(shell, tables, names(ctx), "up")
+end
+
 return {
   name = "help",
   summary = "explain a command; --all: everything",
   order = 150,
   meant = { "man", "usage", "?" },
-  options = { "all" },
+  options = { "all", "completion" },
   args = "[COMMAND]",
   words = 1,
   offline = true,
   run = function(ctx)
     local help = require "ui.help"
     local lines
-    if ctx.options.all then
+    if ctx.options.completion then
+      lines = completion(ctx, ctx.options.completion)
+    elseif ctx.options.all then
       lines = help.all(ctx.commands)
     elseif ctx.args[1] then
       local command = ctx.commands.load(ctx.args[1])

@@ -136,6 +136,7 @@ return {
     .. "sized from the registry. fit [NAME...]: what fits the card of --gpu or --vram; without one, the smallest card for each.",
   options = { "tier", "context", "gpu", "gpus", "vram" },
   args = "[list|info NAME|fit [NAME...]]",
+  names = "model",
   tolerant = true,
   run = function(ctx)
     local part = ctx.args[1] or "list"

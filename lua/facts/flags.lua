@@ -3,7 +3,8 @@
 -- kind: text, duration (a unit is required), hours (a bare number means hours), number, choice, time (of day), days (of the week),
 -- none; `values` for choices; `most` for numbers; `against`: another option that contradicts it; `says` fixes the setting's text for an
 -- option without a value; `also` names the kind of the value that a `none` has in the commands that list it as `NAME=`, where
--- `value_also` and `doc_also` describe it; `acts`: never guessed from a few letters.
+-- `value_also` and `doc_also` describe it; `acts`: never guessed from a few letters;
+-- `implies`: the command that is meant when none is named.
 local rows = {
   { name = "cheapest", kind = "none", doc = "take the cheapest machine that fits (the policy decides; this is the default)" },
   { name = "provider", kind = "text", value = "NAME", setting = "DEFAULT_PROVIDER", doc = "only this cloud: {clouds}" },
@@ -34,20 +35,23 @@ local rows = {
   { name = "ensure", kind = "none", doc = "a machine that serves this model already is success, not an error" },
   { name = "alert", kind = "none", doc = "tell ALERT_WEBHOOK_URL when this run fails; for cron and timers" },
   { name = "start", kind = "time", value = "HH:MM", doc = "when to start, in local time" },
-  { name = "stop", kind = "none", also = "time", acts = true, doc = "end the machine and prove that billing ended",
+  { name = "stop", kind = "none", also = "time", acts = true, implies = "stop", doc = "end the machine and prove that billing ended",
     value_also = "HH:MM", doc_also = "when to stop, in local time" },
   { name = "days", kind = "days", value = "DAYS", doc = "on which days: mon-fri (default), mon,wed,fri, daily" },
   { name = "cron", kind = "none", doc = "by the crontab" },
   { name = "systemd", kind = "none", against = "cron", doc = "by timers of systemd (default where they work)" },
   { name = "print", kind = "none", doc = "print what would be written; write nothing" },
-  { name = "shell", kind = "none", doc = "lines for a shell: eval \"$(continueplz endpoint --shell)\"" },
+  { name = "shell", kind = "none", implies = "endpoint", doc = "lines for a shell: eval \"$(continueplz endpoint --shell)\"" },
   { name = "json", kind = "none", against = "shell", doc = "the same as --output=json" },
-  { name = "for", kind = "text", value = "CLIENT", against = "shell", doc = "continue, opencode, codex, claude, aider, zed or pi" },
+  { name = "for", kind = "text", value = "CLIENT", against = "shell", implies = "endpoint",
+  doc = "continue, opencode, codex, claude, aider, zed or pi" },
   { name = "write", kind = "none", against = "shell", doc = "with --for: put it into the client's own file; asks before it replaces anything" },
   { name = "vram", kind = "number", value = "GB", most = 100000, against = "gpu", doc = "a card with this much memory, as it is sold, like 24" },
   { name = "lines", short = "n", kind = "number", value = "N", most = 1000000, doc = "how many lines (default 40)" },
   { name = "trace", kind = "none", doc = "show every request and answer, secrets hidden" },
-  { name = "all", kind = "none", doc = "everything there is to know" },
+  { name = "all", kind = "none", implies = "help", doc = "everything there is to know" },
+  { name = "completion", kind = "choice", value = "SHELL", values = { "bash", "zsh" }, against = "all", implies = "help",
+  doc = "the script that completes continueplz in this shell: bash or zsh" },
 
   { name = "directory", short = "C", kind = "text", value = "DIR", global = true,
   doc = "the folder that holds .env, the journal and the log" },
@@ -57,7 +61,7 @@ local rows = {
   { name = "verbose", short = "v", kind = "none", global = true, doc = "tell more on stderr; -vv tells everything" },
   { name = "no-user", kind = "none", global = true, doc = "ignore the scripts in the folder" },
   { name = "version", kind = "none", global = true, doc = "print the version" },
-  { name = "help", short = "h", kind = "none", global = true, doc = "print help" },
+  { name = "help", short = "h", kind = "none", global = true, implies = "help", doc = "print help" },
 }
 
 local M = { list = rows }

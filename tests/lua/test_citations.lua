@@ -6,7 +6,8 @@ local source = require "source"
 
 local SECTION = "\xc2\xa7%s?(%d[%d.]*)"
 
--- One line of the text without its breaks and the marks of comments, so that a citation may run over the end of a line.
+-- One line of the text without its breaks and the marks of comments, so that a citation may run over the end
+-- of a line.
 local function flat(text)
   return (text:gsub("\n[ \t]*%-%-+", " "):gsub("\n[ \t]*%*+", " "):gsub("\n[ \t]*#", " "):gsub("%s+", " "))
 end
@@ -23,8 +24,8 @@ end
 
 local OTHERS = { "DESIGN", "PRD", "PRD's", "campaign", "HOUSE", "RFC %d+" } -- what is not kept here
 
--- Whose section stands behind this text: a page, or what is not kept here. One that names nobody belongs to the first page that
--- the file cites.
+-- Whose section stands behind this text: a page, or what is not kept here. One that names nobody belongs to
+-- the first page that the file cites.
 local function cited(before, only)
   local more = before
   repeat -- "§2.2 to §2.4", "RFC 9293 §3.10, §3.8"
@@ -93,7 +94,9 @@ return function(t)
 
   t:case("no page holds a key or a path of a computer", function()
     for name, text in sorted(source.tree(dir, ".md")) do
-      for _, pattern in ipairs { "%f[%w]sk%-%w%w%w%w%w%w%w%w", "%f[%w]dop_v1_%w+", "PRIVATE KEY", "/work/%l", "/home/%l", "/root/%l" } do
+      for _, pattern in ipairs {
+        "%f[%w]sk%-%w%w%w%w%w%w%w%w", "%f[%w]dop_v1_%w+", "PRIVATE KEY", "/work/%l", "/home/%l", "/root/%l",
+      } do
         t:equal(text:find(pattern), nil, name .. " has " .. pattern)
       end
     end

@@ -125,11 +125,11 @@ return function(t)
   end)
 
   t:case("options that contradict each other, numbers that are none", function()
-    local takes = { ["for"] = "endpoint", json = "endpoint", systemd = "schedule", vram = "models", write = "endpoint" }
+    local takes = { completion = "help", ["for"] = "endpoint", json = "endpoint", systemd = "schedule", vram = "models", write = "endpoint" }
     for _, row in ipairs(flags.list) do
       if row.against then
         local function word(each)
-          return "--" .. each.name .. (each.kind == "none" and "" or "=" .. (each.kind == "number" and "1" or "h100"))
+          return "--" .. each.name .. (each.kind == "none" and "" or "=" .. (each.kind == "number" and "1" or each.values and each.values[1] or "h100"))
         end
         t:ok(refused({ takes[row.name], word(row), word(flags.long(row.against)) }, "both"):find("contradict", 1, true), row.name)
       end

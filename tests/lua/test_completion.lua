@@ -1,0 +1,133 @@
+-- SPDX-License-Identifier: MIT
+-- Completion as a shell does it: the script is sourced by a real one, and its function is called as at a
+-- press of Tab.
+local commands = require "commands"
+local files = require "base.files"
+local flags = require "facts.flags"
+local process = require "base.process"
+local sorted = require "base.sorted"
+
+-- What the shell itself takes apart: COMP_WORDS as readline makes them.
+local ASK = [[
+line=$1; shift
+COMP_LINE=$line COMP_POINT=${#line} COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+_continueplz
+printf '%s\n' "${COMPREPLY[@]% }"
+]]
+
+return function(t)
+  local dir
+
+  local function output(argv)
+    local path = files.join(dir, "out")
+    files.remove(path)
+    files.remove(path .. ".err")
+    local child = process.spawn {
+      argv = argv, stdin = "null", stdout = "file:" .. path, stderr = "file:" .. path .. ".err", cwd = dir,
+    }
+    local code = child:wait().status
+    return files.read(path), code, files.read(path .. ".err")
+  end
+
+  local function script_for(shell)
+    dir = t:directory()
+    local path = files.join(dir, "completion." .. shell)
+    local text, code, err = output { process.exe, "-C", dir, "--no-user", "help", "--completion=" .. shell }
+    t:equal({ code, err }, { 0, "" })
+    assert(files.write(path, text, 420))
+    return path
+  end
+
+  -- The words of a line as readline takes them apart, at blanks, = and :.
+  local function split(line)
+    local words = {}
+    for word in line:gsub("([=:]+)", " %1 "):gmatch("%S+") do
+      words[#words + 1] = word
+    end
+    if line:find("%s$") then
+      words[#words + 1] = ""
+    end
+    return words
+  end
+
+  local function answers(path, line)
+    local ask = "source " .. path .. "\n" .. ASK
+    local text, code, err = output { "bash", "-c", ask, "bash", line, table.unpack(split(line)) }
+    t:equal({ code, err }, { 0, "" }, line)
+    return (text:gsub("%s+$", ""):gsub("\n", " "))
+  end
+
+  t:case("bash: commands, words, options and values by what stands before", function()
+    local path = script_for "bash"
+    assert(files.write(files.join(dir, "day.lua"), "", 420))
+    assert(files.mkdir(files.join(dir, "folder")))
+    for line, wanted in sorted {
+      ["continueplz st"] = "stop status",
+      ["continueplz d"] = "doctor day.lua",
+      ["continueplz --che"] = "--cheapest",
+      ["continueplz --st"] = "--stop",
+      ["continueplz up --ke"] = "--keep-on-failure",
+      ["continueplz start --ke"] = "--keep-on-failure",
+      ["continueplz status --ke"] = "",
+      ["continueplz status --outp"] = "--output=",
+      ["continueplz status --output="] = "text json",
+      ["continueplz status --output=j"] = "json",
+      ["continueplz --output js"] = "json",
+      ["continueplz --tier "] = "small medium large",
+      ["continueplz --model=qwen3-coder:3"] = "30b",
+      ["continueplz --model qwen3-coder:"] = "30b 480b",
+      ["continueplz logs "] = "tool engine guard",
+      ["continueplz -y logs e"] = "engine",
+      ["continueplz -C folder schedule "] = "add list remove",
+      ["continueplz -C f"] = "folder",
+      ["continueplz config set MAX_P"] = "MAX_PRICE",
+      ["continueplz models info qwen3-coder:4"] = "480b",
+      ["continueplz repl "] = "vast lambda",
+      ["continueplz help sch"] = "schedule",
+      ["continueplz endpoint --for="] = "continue opencode codex claude aider zed pi",
+      ["continueplz day.lua --st"] = "",
+      ["continueplz stop -- --a"] = "",
+      ["continueplz --gpu=rtx40"] = "rtx4090-48 rtx4090",
+      ["continueplz schedule --sto"] = "--stop=",
+      ["continueplz stop --sto"] = "--stop",
+      ["continueplz nonsense "] = "",
+    } do
+      t:equal(answers(path, line), wanted, line)
+    end
+  end)
+
+  t:case("every command with its options is completed, by every name of it", function()
+    local path = script_for "bash"
+    t:equal(answers(path, "continueplz "):gsub(" day%.lua$", ""), table.concat(commands.names(), " "))
+    for _, name in ipairs(commands.names()) do
+      for _, called in ipairs { name, table.unpack(commands.own(name).aliases or {}) } do
+        local offered = " " .. answers(path, "continueplz " .. called .. " --") .. " "
+        for _, option in ipairs(commands.own(name).options) do
+          local row = flags.long((option:gsub("=$", "")))
+          local wanted = " --" .. option .. (row.kind ~= "none" and "= " or " ")
+          t:ok(offered:find(wanted, 1, true), called .. " takes" .. wanted)
+        end
+      end
+    end
+  end)
+
+  t:case("zsh reads the same script", function()
+    local path = script_for "zsh"
+    t:equal(assert(files.read(path)):match("^[^\n]+"), "#compdef continueplz")
+    local text, code = output { "sh", "-c", "command -v zsh" }
+    if code ~= 0 or text == "" then
+      t:skip "there is no zsh"
+    end
+    local ask = ("autoload -Uz compinit && compinit -u -d %s/dump; source %s; emulate sh; %s\n%s"):format(dir, path,
+      "setopt kshglob noshglob braceexpand", ASK)
+    for line, wanted in sorted {
+      ["continueplz st"] = "stop status",
+      ["continueplz status --output=j"] = "json",
+      ["continueplz --tier "] = "small medium large",
+      ["continueplz -C folder schedule "] = "add list remove",
+    } do
+      local said, status, err = output { "zsh", "-f", "-c", ask, "zsh", line, table.unpack(split(line)) }
+      t:equal({ said:gsub("%s+$", ""):gsub("\n", " "), status, err }, { wanted, 0, "" }, line)
+    end
+  end)
+end
