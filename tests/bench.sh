@@ -22,7 +22,7 @@ row() {
 }
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { print a / b }'; }
 
-echo "Start of the program: $rounds rounds of posix_spawn to exit, the commands taking turns, output to /dev/null; medians, as a ratio to wg --version."
+echo "Start of the program: $rounds rounds of posix_spawn to exit, the commands taking turns, output to /dev/null; medians."
 job=$dir/job
 if ! CONTINUEPLZ_SCRIPTS=$PWD/tests "$bin" -C "$dir/simhome" tests/bench/job.lua "$dir/used" >"$job" 2>"$dir/job.err"; then
     cat "$job" "$dir/job.err"
@@ -36,13 +36,7 @@ years=$(CONTINUEPLZ_SCRIPTS=$PWD/tests "$bin" -C "$dir/simhome" tests/bench/year
     -- "$bin" -C "$dir/years" config get MAX_PRICE -- "$bin" -C "$dir/years" stop >"$dir/start"
 median() { sed -n "$1p" "$dir/start" | cut -d ' ' -f 1; }
 wg=$(median 1)
-n=2
-for name in --version --help "status, empty home" "status, home with a key and a journal"; do
-    row "$name" "$(ratio "$(median $n)" "$wg")" x 2 "$(median $n) us; wg $wg us"
-    n=$((n + 1))
-done
-echo
-echo "The same in milliseconds, and in a home with ten years of history, two sessions each working day: $years."
+echo "Ten years of history are two sessions each working day: $years."
 n=2
 for name in --version --help "status, empty home" "status, home with a key and a journal" "status, ten years"; do
     row "$name" "$(ratio "$(median $n)" 1000)" ms 3 "$(ratio "$(median $n)" "$wg") of wg --version"

@@ -128,7 +128,7 @@ function setup.save(changes)
   local path, created = envfile.change(changes)
   local state = files.join(home, ".continueplz.state")
   local missing = not files.exists(state) and not files.exists(files.join(home, "journal"))
-  if missing then statefile.write(home, nil, folder.fresh(home) and { seal = folder.seal(home), quiet = 0 } or {}) end
+  if missing then statefile.write(home, nil, folder.fresh(home) and folder.fingerprint(home) or nil) end
   return { path = path, created = created, state_created = missing and files.exists(state) }
 end
 

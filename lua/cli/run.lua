@@ -160,9 +160,6 @@ local function money_line(ctx, code)
     return
   end
   local ok, text = fail.try(function()
-    if ctx.at_rest then
-      return require("ui.idle").MONEY
-    end
     if ctx.money then -- the command knows better than the journal
       return ctx.money
     end
@@ -190,11 +187,6 @@ local function tell_passed_over(told)
     end
   end
   return #world.problems
-end
-
--- Beside `run` a command may have `at_once(ctx)`, which cannot wait: it answers an exit code, or nil: the command must be run.
-local function no_quick_answer()
-  return nil
 end
 
 --- Runs a command table with a parsed command line. broken: why the user's own one could not be loaded; builtin: what takes
@@ -225,10 +217,7 @@ function M.command(command, parsed, known, broken, builtin, ahead)
     say("note: " .. note)
   end
   local told = (builtin or broken) and tell_passed_over(0)
-  local done, code = fail.try(command.at_once or no_quick_answer, ctx)
-  if not done or not code then
-    code = perform.in_task(command, ctx, builtin)
-  end
+  local code = perform.in_task(command, ctx, builtin)
   if code ~= 0 then
     perform.alarm(ctx, code)
   end

@@ -9,21 +9,6 @@ return {
   options = { "stop", "alert" },
   tolerant = true,
   logged = true,
-  at_once = function(ctx)
-    local folder = require "home.folder"
-    local files = require "base.files"
-    local function held(name)
-      return files.owner(files.join(ctx.home, name)) ~= nil
-    end
-    if ctx.json or not folder.at_rest(ctx.home) or held "home.lock" or held "agent.lock" then
-      return nil
-    end
-    ctx.at_rest = true
-    ctx.print(("continueplz v%s - Stopping instance"):format(require "base.version"))
-    local missing = folder.missing(ctx.home)
-    ctx.print(missing and missing:gsub("^%l", string.upper) .. "." or "Nothing is running in " .. ctx.home .. ".")
-    return 0
-  end,
   run = function(ctx)
     local config = require "config.effective"
     local files = require "base.files"

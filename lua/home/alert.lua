@@ -5,13 +5,13 @@
 local clock = require "base.clock"
 local fail = require "base.fail"
 local files = require "base.files"
-local http = require "base.http"
-local json = require "base.json"
-local keys = require "base.keys"
+local http = lazy "base.http"
+local json = lazy "base.json"
+local keys = lazy "base.keys"
 local log = require "base.log"
-local task = require "base.task"
+local task = lazy "base.task"
 local config = require "config.effective"
-local timing = require "home.timing"
+local timing = lazy "home.timing"
 
 local CAUSE_SECONDS = 900
 local MOST = 100                     -- alerts that are kept

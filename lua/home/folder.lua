@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- What a folder's files say without being read into records: is it there, was anything ever rented from it, and are journal and
--- history the very files that continueplz left? Whoever writes them seals them into the state file by inode, time of the last change
--- (ctime, in ns, which nobody can set) and length: a file that was copied, restored, rolled back, edited or deleted does not fit its
--- seal. (Not by device: its number changes from boot to boot on some file systems.) See docs/home.md.
+-- history the very files that continueplz left? Whoever writes them notes their fingerprint in the state file: inode, time of the
+-- last change (ctime, in ns, which nobody can set) and length of both. A file that was copied, restored, rolled back, edited or
+-- deleted has another one. (The device is left out: its number changes from boot to boot on some file systems.)
 local files = require "base.files"
 local world = require "sandbox.world"
 
@@ -17,51 +17,60 @@ local function identity(home, name)
   return stat and stat.identity or code == "missing" and "-" or "?"
 end
 
---- The seal of the files as they are.
-function folder.seal(home)
+--- The fingerprint of journal and history as they are.
+function folder.fingerprint(home)
   return identity(home, "journal") .. " " .. identity(home, "history")
 end
 
---- Splits a state file's text. → its seal or nil; unix seconds from which on there is nothing left to tell of, or nil
-function folder.sealed(state)
-  local seal, quiet = state:match('"seal":"(%S+ [^%s"]+)([^"]*)"')
-  return seal, quiet and tonumber(quiet)
+--- The fingerprint that a state file's text notes, or nil. The first release called it `seal`, with a time behind it.
+function folder.noted(state)
+  return state:match('"fingerprint":"(%S+ [^%s"]+)"') or state:match('"seal":"(%S+ [^%s"]+)')
 end
 
 local NOTHING = "- -"
 
---- The seal of a record that something was taken from: it fits nothing until the clouds were asked.
+--- The fingerprint of a record that something was taken from: no files have it until the clouds were asked.
 folder.CUT = "cut cut"
 
--- The length of the journal in a seal, 0 when there was none.
-local function length_in(seal) return tonumber(seal:match("^%S*%-(%d+) ")) or 0 end
+local function state_of(home) return files.read(path(home, ".continueplz.state")) end
 
---- Is the journal certainly shorter than continueplz left it? (A crash leaves it longer than its seal, never shorter.)
-function folder.is_cut(home)
-  local state = files.read(path(home, ".continueplz.state"))
-  local sealed = state and folder.sealed(state)
-  return sealed ~= nil and (sealed == folder.CUT or length_in(sealed) > length_in(folder.seal(home)))
+-- Lengths of journal and history in a fingerprint, 0 where there was none.
+local function lengths(fingerprint)
+  local journal, history = fingerprint:match("^(%S+) (%S+)$")
+  return tonumber(journal:match("%-(%d+)$")) or 0, tonumber(history:match("%-(%d+)$")) or 0
 end
 
---- Was nothing ever rented from here? Then there is no journal, no history, no name for machines, and no seal of any of them.
+--- Is the journal certainly shorter than continueplz left it? (A crash leaves it longer than the state file notes, never shorter, but
+-- for one between the moving of closed sessions to the history and the note of it.)
+-- @param moved function → does the journal go on behind the last line of the history?
+function folder.is_cut(home, moved)
+  local state = state_of(home)
+  local noted = state and folder.noted(state)
+  if not noted or noted == folder.CUT then return noted ~= nil end
+  local journal_then, history_then = lengths(noted)
+  local journal_now, history_now = lengths(folder.fingerprint(home))
+  return journal_now < journal_then and not (history_now > history_then and moved())
+end
+
+--- Was nothing ever rented from here? Then there is no journal, no history, no name for machines, and no fingerprint of any of them.
 function folder.fresh(home)
-  if folder.seal(home) ~= NOTHING or files.exists(path(home, "home.id")) then return false end
-  local state, _, code = files.read(path(home, ".continueplz.state"))
+  if folder.fingerprint(home) ~= NOTHING or files.exists(path(home, "home.id")) then return false end
+  local state, _, code = state_of(home)
   if not state then return code == "missing" end
-  local seal = folder.sealed(state)
-  return (not seal or seal == NOTHING) and state:find('"instance":null', 1, true) ~= nil
+  local noted = folder.noted(state)
+  return (not noted or noted == NOTHING) and state:find('"instance":null', 1, true) ~= nil
 end
 
 local function fits(home)
-  local state = files.read(path(home, ".continueplz.state"))
-  local now = state and folder.seal(home)
+  local state = state_of(home)
+  local now = state and folder.fingerprint(home)
   if not state or now == NOTHING then return folder.fresh(home) end
-  return not now:find("?", 1, true) and folder.sealed(state) == now
+  return not now:find("?", 1, true) and folder.noted(state) == now
 end
 
-local TRIES = 5000 -- a moment: between a record and its seal lies one write to the disk
+local TRIES = 5000 -- a moment: between a record and the note of it lies one write to the disk
 
--- Is another process at work in this home? Between its record and its seal neither fits the other.
+-- Is another process at work in this home? Between its record and the note of it neither fits the other.
 local function being_written(home)
   local holder = files.owner(path(home, "home.lock"))
   return holder and holder ~= require("base.process").pid()
@@ -76,17 +85,6 @@ function folder.intact(home)
   return fits(home)
 end
 
---- Is everything over, certainly, and nothing left to tell of? False: the journal must be asked.
-function folder.at_rest(home)
-  local state = files.read(path(home, ".continueplz.state"))
-  local seal, quiet = nil, nil
-  if state then seal, quiet = folder.sealed(state) end
-  if seal and quiet and seal ~= NOTHING and seal == folder.seal(home) then
-    return quiet == 0 or require("base.clock").wall() >= quiet
-  end
-  return folder.fresh(home)
-end
-
 --- Why nothing can be running for a folder that does not exist, and the way out; nil when it exists.
 function folder.missing(home)
   local _, _, code = files.stat(home)
@@ -96,7 +94,8 @@ function folder.missing(home)
   if world.home_origin == "default" then
     return ("the folder %s does not exist yet, so no machine is known for it; `continueplz init` makes it"):format(home)
   end
-  return ("the folder %s does not exist, so no machine is known for it; look at the path, or make it with `continueplz -C %s init`"):format(home, home)
+  return ("the folder %s does not exist, so no machine is known for it; look at the path, or make it with `continueplz -C %s init`")
+    :format(home, home)
 end
 
 return folder

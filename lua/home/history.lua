@@ -10,7 +10,7 @@ local sessions = lazy "home.sessions"
 
 local VERSION = 1
 local ROOT = "continueplz history"
-local CHUNK = 65536 -- bytes that are read from the end at first
+local CHUNK = 1024 -- bytes that are read from the end at first
 
 local history = {}
 
@@ -24,12 +24,15 @@ local function tail(home, size)
   return data:match("^[^\n]*\n(.*)$") or "", false
 end
 
--- The records of whole batches. closed_since: leave out batches moved before (unix seconds). → records, whether an older batch was met
+-- The records of batches. closed_since: leave out batches moved before (unix seconds). → records, whether an older batch was met, whether
+-- the last one lacks records: it begins before these
 local function batches(records, closed_since)
-  local list, pending, older = {}, {}, false
+  local list, pending, older, short = {}, {}, false, true
   for _, record in ipairs(records) do
     if record.kind == "moved" then
-      local from = math.max(1, #pending - (math.tointeger(record.records) or #pending) + 1)
+      local count = math.tointeger(record.records) or #pending
+      local from = math.max(1, #pending - count + 1)
+      short = #pending < count
       if closed_since and record.t < closed_since then
         list, older = {}, true
       else
@@ -40,7 +43,7 @@ local function batches(records, closed_since)
       pending[#pending + 1] = record
     end
   end
-  return list, older
+  return list, older, short
 end
 
 -- Reads backwards until `enough(parse, text, all)` answers what was looked for, or everything was read.
@@ -51,7 +54,7 @@ local function backwards(home, enough)
     if not data then return nil end
     local found = enough(function() return chain.read(data, all and ROOT or nil) end, data, all)
     if found or all then return found end
-    size = size * 8
+    size = size * 4
   end
 end
 
@@ -61,6 +64,16 @@ function history.since(home, t)
     local records, older = batches(parse().records, t)
     return (older or all) and sessions.fold(records) or nil
   end) or {}
+end
+
+--- The session that was moved last, when that was since `t` (unix seconds), or nil; reads no more of the file than that.
+function history.newest(home, t)
+  local found = backwards(home, function(parse, _, all)
+    local records, older, short = batches(parse().records, t)
+    local list = sessions.fold(records)
+    return (all or not short or older and #list == 0) and { list[#list] } or nil
+  end)
+  return found and found[1]
 end
 
 --- The session of a token, or nil.

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- The journal: an append-only file of checksummed, hash-chained records. It is the truth about what was rented; everything else is
--- derived from it. The form of its lines is home.chain's. Sessions that are over are moved to the history (home.history) when nothing is
--- open any more, so that opening costs what is open.
+-- The journal: an append-only file of checksummed, hash-chained records. It is the truth about what is rented; everything else is
+-- derived from it. The form of its lines is home.chain's. Sessions that are over move to the history (home.history) whenever the home's
+-- lock is let go, so that opening costs what is open.
 local chain = require "home.chain"
 local clock = lazy "base.clock"
 local files = require "base.files"
@@ -41,7 +41,10 @@ local function read(self)
   local data, message, code = files.read(self.path)
   if not data and code ~= "missing" then return "the journal cannot be read: " .. message end
   local problem = take(self, data or "")
-  self.cut = folder.is_cut(self.home)
+  self.cut = folder.is_cut(self.home, function()
+    local first = self.records[1]
+    return first ~= nil and first.after ~= nil and first.after == history.last(self.home)
+  end)
   return not ok and fail.message(trouble) or problem
 end
 
@@ -86,6 +89,12 @@ local function record_of(kind, token, fields)
   return record
 end
 
+--- Brings the state file up to date. Its fingerprint says that journal and history are as they were left, unless something had been done
+-- to them before.
+function methods:describe()
+  statefile.write(self.home, self:current(), self.intact and folder.fingerprint(self.home) or self.cut and folder.CUT or nil)
+end
+
 --- Appends one record durably (file and directory fsynced) and brings the state file up to date. The caller holds home.lock.
 -- @param kind one of the kinds of home.sessions
 -- @param token the session it belongs to
@@ -99,7 +108,7 @@ function methods:append(kind, token, fields)
   end
   local record = record_of(kind, token, fields)
   write_line(self, record)
-  statefile.write(self.home, self:current(), { seal = self.intact and folder.seal(self.home) or self.cut and folder.CUT or nil })
+  self:describe()
   return record
 end
 
@@ -170,6 +179,12 @@ function methods:recent(seconds)
     if not own[session.token] then list[#list + 1] = session end
   end
   return table.move(self:sessions(), 1, #self:sessions(), #list + 1, list)
+end
+
+--- The newest session, when it is open or was closed in the last `seconds`, or nil.
+function methods:newest(seconds)
+  local list = self:sessions()
+  return list[#list] or history.newest(self.home, clock.wall() - seconds)
 end
 
 --- One session by token, when the journal itself tells of it, or nil.
@@ -294,26 +309,23 @@ function methods:heal()
     self:refresh()
   end
   self.intact, self.cut = true, false
-  statefile.write(self.home, self:current(), { seal = folder.seal(self.home) })
+  self:describe()
 end
 
--- Brings the home to rest when nothing is open: closed sessions go to the history, and the state file says from when on there is
--- nothing left to tell of.
+-- What is over goes to the history. Not from a record that cannot be written or relied on: what is in doubt stays together.
 local function settle(self)
-  local list = self:sessions()
-  if self.trouble or self.unrecorded or #self.damaged > 0 or #self:open_sessions() > 0 then return end
-  local quiet = sessions.quiet_from(#list > 0 and list or self:recent(sessions.TELL_SECONDS))
-  local over = settled(list)
-  if over then move(self, over) end
-  local seal = self.intact and folder.seal(self.home) or nil
-  statefile.write(self.home, nil, { seal = seal, quiet = seal and quiet })
+  if self.trouble or self.unrecorded or self:doubtful() then return end
+  local over = settled(self:sessions())
+  if not over then return end
+  move(self, over)
+  self:describe()
 end
 
---- Lets go of home.lock. A home where nothing is open is brought to rest first.
+--- Lets go of home.lock. What is over moves to the history first.
 function methods:release()
   if self.lock then
     local ok, problem = fail.settle(settle, self)
-    if not ok then log.warn("the folder could not be brought to rest", { error = fail.message(problem) }) end
+    if not ok then log.warn("closed sessions stay in the journal", { error = fail.message(problem) }) end
     self.lock:release()
   end
   self.lock = nil

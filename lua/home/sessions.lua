@@ -163,13 +163,4 @@ end
 --- TELL_SECONDS: how long a machine that ended by itself is spoken of.
 sessions.TELL_SECONDS = 24 * 3600
 
---- From when on is there nothing that a user should still hear of? list: sessions, oldest first → unix seconds (0: already), or nil: never by itself
-function sessions.quiet_from(list)
-  for _, session in ipairs(list) do
-    if sessions.is_shown(session) or session.untidy then return nil end
-  end
-  local newest = list[#list]
-  return newest and sessions.lost_by_itself(newest) and math.ceil(newest.ended + sessions.TELL_SECONDS) or 0
-end
-
 return sessions

@@ -76,17 +76,17 @@ end
 
 --- Writes the state of the current session, or of none. A failure is only logged: the journal, written before, is the truth.
 -- The caller holds home.lock.
--- @param more { seal = of home.folder; quiet = unix seconds from which on nothing is left to tell of }
-function statefile.write(home, session, more)
+-- @param fingerprint of home.folder, or nil: the files are not as continueplz left them
+function statefile.write(home, session, fingerprint)
   in_turn(home, TRIES, function()
     local state = session and describe(session) or { version = VERSION, instance = json.null }
-    if more.seal then state.seal = more.seal .. (more.quiet and (" %d"):format(more.quiet) or "") end
+    state.fingerprint = fingerprint
     replace(home, json.encode(state) .. "\n", files.read(path_of(home)))
   end)
 end
 
---- Notes the last contact with the guard, for the agent, which does not hold home.lock: the seal stays as it is, and while another
--- process writes, nothing is noted.
+--- Notes the last contact with the guard, for the agent, which does not hold home.lock: the fingerprint stays as it is, and while
+-- another process writes, nothing is noted.
 -- @param wall unix seconds
 -- @param current function → the session that the records tell of at this moment, or nil
 function statefile.heard(home, wall, current)
@@ -94,7 +94,7 @@ function statefile.heard(home, wall, current)
     local session, old = current(), files.read(path_of(home))
     if not session then return end
     local state = describe(session, wall)
-    state.seal = old and folder.sealed(old)
+    state.fingerprint = old and folder.noted(old)
     replace(home, json.encode(state) .. "\n", old)
   end)
 end

@@ -3,14 +3,14 @@
 -- nothing runs. The clouds are asked for machines of this folder; what is found is taken into the journal. Only complete lists from the
 -- right accounts, twice, say that there is none (DESIGN §1.3, §1.14).
 local fail = require "base.fail"
-local log = require "base.log"
-local task = require "base.task"
+local log = lazy "base.log"
+local task = lazy "base.task"
 local world = require "sandbox.world"
-local asked = require "money.clouds"
+local asked = lazy "money.clouds"
 local folder = require "home.folder"
-local timing = require "home.timing"
-local history = require "home.history"
-local trusted = require "money.provider_of"
+local timing = lazy "home.timing"
+local history = lazy "home.history"
+local trusted = lazy "money.provider_of"
 
 local LOOKS, TRIES, PAUSE = 2, 4, 5 -- complete lists; tries for one, seconds between two
 

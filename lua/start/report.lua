@@ -137,8 +137,7 @@ end
 
 -- The newest session, when nobody here ended it and it is not long ago: { id, provider, reason, spot, cost, seconds, ended }.
 local function last_loss(journal)
-  local all = journal:recent(sessions.TELL_SECONDS)
-  local session = all[#all]
+  local session = journal:newest(sessions.TELL_SECONDS)
   if not session or not sessions.lost_by_itself(session) then return nil end
   local now = clock.wall()
   if now - session.ended > sessions.TELL_SECONDS then return nil end

@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: MIT
 -- The last line of every command: is money running? sentence(sessions, now) is pure; the sessions are those of home.journal.
 local format = lazy "ui.format"
-local idle = require "ui.idle"
 
 local M = {}
+
+local NONE = "none is running for this folder"
 
 local function name(session)
   return ("%s on %s"):format(session.id or session.token, session.provider or "?")
@@ -40,7 +41,7 @@ function M.sentence(sessions)
   for _, session in ipairs(sessions) do
     parts[#parts + 1] = one(session)
   end
-  return #parts > 0 and table.concat(parts, "; ") or idle.MONEY
+  return #parts > 0 and table.concat(parts, "; ") or NONE
 end
 
 --- The sentence when it is not known; why: what stands in the way, and where to look.
@@ -65,7 +66,7 @@ function M.after_stop(results, more)
   if #sessions > 0 then
     return M.unknown(("%d of %d machines could not be proven ended, and this could not be recorded"):format(#sessions, #results))
   end
-  return idle.MONEY .. "; that could not be recorded, so later commands ask the clouds again"
+  return NONE .. "; that could not be recorded, so later commands ask the clouds again"
 end
 
 --- The sentence for a home directory, read from its journal. discreet: nil when nothing is running

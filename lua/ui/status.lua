@@ -19,7 +19,6 @@ local boxes = lazy "ui.boxes"
 local clock = lazy "base.clock"
 local format = require "ui.format"
 local json = lazy "base.json"
-local idle = require "ui.idle"
 local term = require "base.term"
 
 local M = {}
@@ -108,7 +107,7 @@ end
 --- The lines of `status`.
 function M.lines(model)
   if model.state == "none" or model.state == "unknown" then
-    local lines = idle.lines(model.home)
+    local lines = { "Instance:     ○ None active", "Folder:       " .. model.home }
     if model.state == "unknown" then
       lines[1] = "Instance:     " .. term.style("red", "?") .. " not known"
     end

@@ -70,8 +70,8 @@ local function copy_home(r)
   for _, name in ipairs { "journal", "history", "home.id" } do
     assert(files.write(files.join(copy, name), assert(files.read(files.join(r.home, name)))))
   end
-  -- A copy is no folder that continueplz left: it is sealed as if it were.
-  local state = ('{"instance":null,"seal":"%s 0","version":1}\n'):format(require("home.folder").seal(copy))
+  -- A copy is no folder that continueplz left: it is noted as if it were.
+  local state = ('{"fingerprint":"%s","instance":null,"version":1}\n'):format(require("home.folder").fingerprint(copy))
   assert(files.write(files.join(copy, ".continueplz.state"), state))
   assert(files.write(files.join(copy, ".env"), "VAST_API_KEY=" .. r.account_key .. "\n"))
 end

@@ -47,7 +47,7 @@ for day = YEARS * 365, 2, -1 do
   end
 end
 assert(files.write(path, table.concat(lines)))
-local state = ('{"instance":null,"seal":"%s 0","version":1}\n'):format(folder.seal(home))
+local state = ('{"fingerprint":"%s","instance":null,"version":1}\n'):format(folder.fingerprint(home))
 assert(files.write(files.join(home, ".continueplz.state"), state))
 local all = assert(history.all(home))
 local closed = 0

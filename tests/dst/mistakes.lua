@@ -137,8 +137,8 @@ local list = {
   { name = "what others appended is not read under the lock", file = "home/journal.lua", expects = "S8",
     find = "fail.settle(self.refresh, self)", replace = "true, nil" },
   { name = "a closed journal begins anew", file = "home/journal.lua", expects = "S8",
-    find = "  write_line(self, record)\n  statefile.write",
-    replace = '  if kind == "intent" then files.write(self.path, "") end\n  write_line(self, record)\n  statefile.write' },
+    find = "  write_line(self, record)\n  self:describe()",
+    replace = '  if kind == "intent" then files.write(self.path, "") end\n  write_line(self, record)\n  self:describe()' },
 
   -- E: every command ends
   { name = "a machine may boot for ever", file = "start/machine.lua", expects = "E",

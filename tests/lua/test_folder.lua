@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What a folder's files say without being read: at rest, as it was left, or to be asked about at the clouds.
+-- What a folder's files say: nothing is left to tell, as it was left, or to be asked about at the clouds.
 local SECONDS = 5
 
 return function(t)
@@ -15,8 +15,15 @@ return function(t)
     return p:result()
   end
 
+  -- Does `status` say at once that nothing runs, and nothing of a machine that ended by itself?
   local function holds(s)
-    return within(s, function(require) return require("home.folder").at_rest(HOME) end)
+    local p = s:start(function(require)
+      require("config.effective").load(HOME, {})
+      local model = require("start.report").status()
+      return model.state == "none" and not model.last
+    end, { home = HOME })
+    s:run(SECONDS)
+    return p.state == "done" and p:result()
   end
 
   local function intact(s)
@@ -96,7 +103,7 @@ return function(t)
     t:equal({ shown(), holds(s) }, { 0, true })
   end)
 
-  t:case("what cannot be looked at never fits its seal", function()
+  t:case("what cannot be looked at never fits its fingerprint", function()
     local s = home("intent", "sent")
     t:equal(within(s, function(require)
       local blind, journal = require "base.files", require("home.journal").open(HOME)
@@ -114,7 +121,7 @@ return function(t)
     end), false)
   end)
 
-  t:case("whatever is done to journal, history or state file from outside breaks the seal", function()
+  t:case("whatever is done to journal, history or state file from outside changes the fingerprint", function()
     local function after(change)
       local s = closed()
       change(s.disk)
@@ -138,7 +145,7 @@ return function(t)
     t:equal(after(function() end), { true, true })
   end)
 
-  t:case("what is open or closed after the seal was broken does not mend it", function()
+  t:case("what is open or closed after the record was changed from outside does not mend it", function()
     local s = closed()
     s.disk[HOME .. "/journal"] = { data = s.disk[HOME .. "/journal"].data, mode = 384, mtime = 0 }
     add(s, "cplz-aa-2", table.unpack(WHOLE))
@@ -167,7 +174,7 @@ return function(t)
       local read = require("home.journal").open(HOME)
       require("home.statefile").heard(HOME, 1e9, function() return read:current() end)
     end)
-    t:equal(intact(broken), false, "a heartbeat mends no seal")
+    t:equal(intact(broken), false, "a heartbeat mends nothing")
     local journal = within(s, function(require) return require("home.journal").open(HOME) end)
     add(s, "cplz-aa-1", "stopping", "destroyed", "absent", "closed")
     before = s.disk[STATE].data
@@ -182,7 +189,7 @@ return function(t)
     t:equal({ holds(s), intact(s) }, { true, true })
   end)
 
-  t:case("a record whose seal another process is just writing is no broken record", function()
+  t:case("a record of which another process is just writing the fingerprint is no broken record", function()
     local s = closed()
     s.disk[HOME .. "/journal"].data = s.disk[HOME .. "/journal"].data .. "x"
     local looks = 0
@@ -196,15 +203,15 @@ return function(t)
     t:equal(intact(s), false, "it stays so")
   end)
 
-  t:case("closed sessions move to the history, open ones and those to be told of stay", function()
+  t:case("closed sessions move to the history, also beside an open one; open ones and those to be told of stay", function()
     local s = closed()
     t:equal({ records(s, "journal"), records(s, "history") }, { 1, #WHOLE + 2 })
     add(s, "cplz-aa-2", "intent", "sent", "bound")
     t:equal(records(s, "journal"), 4)
-    add(s, "cplz-aa-3", table.unpack(WHOLE)) -- an open one beside it: nothing is moved
-    t:equal(records(s, "journal"), 4 + #WHOLE)
+    add(s, "cplz-aa-3", table.unpack(WHOLE)) -- an open one beside it
+    t:equal({ records(s, "journal"), records(s, "history"), intact(s) }, { 4, 3 + 2 * #WHOLE, true })
     add(s, "cplz-aa-2", "stopping", "destroyed", "absent", "closed")
-    t:equal({ records(s, "journal"), records(s, "history") }, { 1, 2 + 3 * #WHOLE + 1 })
+    t:equal({ records(s, "journal"), records(s, "history") }, { 1, 4 + 3 * #WHOLE })
     t:equal(within(s, function(require)
       local journal, history = require("home.journal").open(HOME), require("home.history").all(HOME)
       return { #journal:sessions(), #history.sessions, #history.damaged, journal:session("cplz-aa-2").closed,
@@ -271,7 +278,7 @@ return function(t)
     t:equal({ holds(s), intact(s) }, { false, false })
     t:equal(within(s, function(require) return require("home.journal").open(HOME):known_prefix() end), "cplz-0011aabb-")
     add(s, "cplz-0011aabb-x", table.unpack(WHOLE))
-    t:equal({ records(s, "journal"), records(s, "history") }, { 1, 2 + 301 * #WHOLE })
+    t:equal({ records(s, "journal"), records(s, "history") }, { 1, 3 + 301 * #WHOLE })
     t:equal(intact(s), false, "moved is not known to be complete")
   end)
 
