@@ -175,4 +175,51 @@ case("a journal of a newer version: stop ends what it still tells of, up refuses
   expect.that(files.read(path) == text, "the newer journal was changed")
 end, VAST)
 
+-- A home of the last release (tests/homes), as that release would leave it here.
+local function inherit(r, name)
+  for _, each in ipairs { "journal", "history", "home.id" } do
+    local text = files.read("tests/homes/" .. name .. "/" .. each)
+    if text then assert(files.write(files.join(r.home, each), text)) end
+  end
+  local function identity(each) return files.stat(files.join(r.home, each)).identity end
+  local state = assert(files.read("tests/homes/" .. name .. "/continueplz.state"))
+  state = state:gsub('("seal":")%S+ [^%s"]+', "%1" .. identity "journal" .. " " .. identity "history")
+  assert(files.write(files.join(r.home, ".continueplz.state"), state))
+end
+
+-- What scripts of the user's see: how many sessions, and what they cost.
+local function told(r)
+  local path = files.join(r.home, "told.lua")
+  assert(files.write(path, [[
+    local count, sum = 0, 0
+    for _, row in ipairs(require("money.history").sessions()) do count, sum = count + 1, sum + row.cost end
+    require("base.term").out(("%d sessions, %.3f dollars\n"):format(count, sum))
+    return 0]], 384))
+  return expect.ends(r:run(path), 0).out
+end
+
+case("a home of the last release with a long history: status asks no cloud, a start and a stop go on with it", function(r)
+  inherit(r, "long-history")
+  local before = told(r)
+  expect.that(before:find("30 sessions, 1.115 dollars", 1, true), before)
+  r:fault { name = "api.down", sticky = true }
+  expect.ends(r:run("status"), 0, "Money: none is running")
+  expect.ends(r:run("stop"), 0, "Nothing is running", "Money: none is running")
+  r:heal()
+  up(r)
+  expect.ends(r:run("stop"), 0, "Confirmed")
+  expect.all_over(r)
+  expect.that(told(r):find("31 sessions, ", 1, true), "a session is missing")
+  expect.ends(r:run("doctor"), 0, "over and closed")
+end, VAST)
+
+case("a home of the last release whose machine was in use: stop proves its end and charges it", function(r)
+  inherit(r, "in-use")
+  expect.ends(r:run("stop"), 0, "Confirmed", "Session cost", "Money: none is running")
+  expect.that(told(r):find("4 sessions, ", 1, true), "a session is missing")
+  local journal = assert(files.read(files.join(r.home, "journal")))
+  expect.that(select(2, journal:gsub('"kind"', "")) == 1, "what is over is still in the journal")
+  expect.ends(r:run("doctor"), 0, "over and closed")
+end, VAST)
+
 return cases
