@@ -181,11 +181,7 @@ static const luaL_Reg functions[] = {
 };
 
 int luaopen_host_crypto(lua_State *L) {
-    luaL_newmetatable(L, KEY);
-    luaL_setfuncs(L, methods, 0);
-    lua_pushvalue(L, -1);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
+    host_class(L, KEY, methods);
     luaL_newlib(L, functions);
     return 1;
 }

@@ -68,6 +68,33 @@ int host_fail_errno(lua_State *L, int err, const char *what) {
     return host_fail(L, code, "%s: %s", what, strerror(err));
 }
 
+void host_set_integer(lua_State *L, const char *field, lua_Integer value) {
+    lua_pushinteger(L, value);
+    lua_setfield(L, -2, field);
+}
+
+void host_set_string(lua_State *L, const char *field, const char *value) {
+    lua_pushstring(L, value);
+    lua_setfield(L, -2, field);
+}
+
+int host_ok(lua_State *L) {
+    lua_pushboolean(L, true);
+    return 1;
+}
+
+int host_done(lua_State *L, int err, const char *what) {
+    return err ? host_fail_errno(L, err, what) : host_ok(L);
+}
+
+void host_class(lua_State *L, const char *name, const luaL_Reg *methods) {
+    luaL_newmetatable(L, name);
+    luaL_setfuncs(L, methods, 0);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+}
+
 struct loop *host_loop(void) {
     static struct loop *loop;
     if (!loop)
@@ -165,8 +192,7 @@ void host_open(lua_State *L) {
     lua_pushcfunction(L, open_library);
     lua_setfield(L, -2, "__index");
     lua_setmetatable(L, -2);
-    lua_pushstring(L, CPLZ_VERSION);
-    lua_setfield(L, -2, "version");
+    host_set_string(L, "version", CPLZ_VERSION);
     push_exe(L);
     lua_setfield(L, -2, "exe");
 #ifdef __APPLE__

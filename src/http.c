@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "http_transfer.h"
+#include "loop_lua.h"
 
 struct http;
 

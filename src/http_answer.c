@@ -35,32 +35,31 @@ void http_stop(struct http_transfer *t, const char *code, const char *fmt, ...) 
     t->code = code;
 }
 
-static size_t take(struct http_transfer *t, struct http_buffer *b, size_t *total, size_t most,
-                   const char *data, size_t length) {
+/* False when `length` more bytes are too many. */
+static bool counted(struct http_transfer *t, const char *part, size_t *total, size_t most, size_t length) {
     t->active = loop_now();
-    if (length > most - *total) {
-        http_stop(t, "toolarge", "the answer's %s is larger than %zu bytes",
-                  b == &t->head ? "header" : "body", most);
-        return 0;
-    }
-    *total += length;
-    if (!append(b, data, length)) {
-        http_stop(t, "full", "no memory for the answer");
-        return 0;
-    }
-    return length;
+    if (length > most - *total)
+        http_stop(t, "toolarge", "the answer's %s is larger than %zu bytes", part, most);
+    else
+        *total += length;
+    return !t->code;
 }
 
+/* libcurl keeps the lines, see push_headers. */
 static size_t on_header(char *line, size_t size, size_t count, void *arg) {
     struct http_transfer *t = arg;
-    if (size * count >= 5 && memcmp(line, "HTTP/", 5) == 0)
-        t->head.length = 0; /* what came before was a 1xx answer */
-    return take(t, &t->head, &t->head_total, HEAD_MOST, line, size * count);
+    (void)line;
+    return counted(t, "header", &t->head_total, HEAD_MOST, size * count) ? size * count : 0;
 }
 
 static size_t on_body(char *data, size_t size, size_t count, void *arg) {
     struct http_transfer *t = arg;
-    return take(t, &t->body, &t->body_total, t->body_most, data, size * count);
+    if (!counted(t, "body", &t->body_total, t->body_most, size * count))
+        return 0;
+    if (append(&t->body, data, size * count))
+        return size * count;
+    http_stop(t, "full", "no memory for the answer");
+    return 0;
 }
 
 static int on_progress(void *arg, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
@@ -91,69 +90,35 @@ bool http_answer_prepare(struct http_transfer *t) {
            HTTP_SET(t, CURLOPT_NOPROGRESS, 0L) && HTTP_SET(t, CURLOPT_ERRORBUFFER, t->error);
 }
 
-static bool is_blank(char c) {
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static void trim(const char **text, const char **end) {
-    while (*text < *end && is_blank(**text))
-        ++*text;
-    while (*end > *text && is_blank((*end)[-1]))
-        --*end;
-}
-
-static void push_lowercase(lua_State *L, const char *text, size_t length) {
-    luaL_Buffer b;
-    char *out = luaL_buffinitsize(L, &b, length);
-    for (size_t i = 0; i < length; i++)
-        out[i] = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] - 'A' + 'a' : text[i]);
-    luaL_pushresultsize(&b, length);
-}
-
-/* With the name on top and the headers below it: adds the value, keeps the name. */
-static void add_value(lua_State *L, const char *separator, const char *value, const char *end) {
-    trim(&value, &end);
-    lua_pushvalue(L, -1);
-    lua_pushvalue(L, -1);
-    if (lua_rawget(L, -4) == LUA_TSTRING) {
-        lua_pushstring(L, separator);
-        lua_pushlstring(L, value, (size_t)(end - value));
-        lua_concat(L, 3);
-    } else {
-        lua_pop(L, 1);
-        lua_pushlstring(L, value, (size_t)(end - value));
-    }
-    lua_rawset(L, -4);
-}
-
-/* Pushes a table of lowercase names; repeated ones are joined, a line that starts with a blank continues the
- * one before. */
-static void push_headers(lua_State *L, const char *text, size_t length) {
-    const char *end = text + length;
+/* Pushes a table of lowercase names; repeated ones are joined. */
+static void push_headers(lua_State *L, struct http_transfer *t) {
+    struct curl_header *header = NULL;
     lua_newtable(L);
-    lua_pushnil(L); /* the name of the line before */
-    while (text < end) {
-        const char *stop = memchr(text, '\n', (size_t)(end - text));
-        const char *next = stop ? stop + 1 : end, *colon;
-        stop = next;
-        if (*text == ' ' || *text == '\t') {
-            if (!lua_isnil(L, -1))
-                add_value(L, " ", text, stop);
-        } else if ((colon = memchr(text, ':', (size_t)(stop - text))) && colon > text) {
-            lua_pop(L, 1);
-            push_lowercase(L, text, (size_t)(colon - text));
-            add_value(L, ", ", colon + 1, stop);
-        }
-        text = next;
+    while ((header = t->curl->curl_easy_nextheader(t->easy, CURLH_HEADER | CURLH_TRAILER, -1, header))) {
+        size_t length = strlen(header->value);
+        while (length && (unsigned char)header->value[length - 1] <= ' ') /* the end of an empty line */
+            length--;
+        luaL_Buffer name;
+        luaL_buffinit(L, &name);
+        for (const char *at = header->name; *at; at++)
+            luaL_addchar(&name, (char)(*at >= 'A' && *at <= 'Z' ? *at - 'A' + 'a' : *at));
+        luaL_pushresult(&name);
+        lua_pushvalue(L, -1);
+        bool again = lua_rawget(L, -3) == LUA_TSTRING;
+        lua_pushfstring(L, again ? "%s, " : "", lua_tostring(L, -1));
+        lua_pushlstring(L, header->value, length);
+        luaL_gsub(L, lua_tostring(L, -1), "\t", " "); /* a line that went on */
+        lua_replace(L, -2);
+        lua_concat(L, 2);
+        lua_replace(L, -2);
+        lua_rawset(L, -3);
     }
-    lua_pop(L, 1);
 }
 
 static void set_status(lua_State *L, struct http_transfer *t) {
     long status = 0;
     t->curl->curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
-    lua_pushinteger(L, status);
-    lua_setfield(L, -2, "status");
+    host_set_integer(L, "status", status);
 }
 
 static void set_taken(lua_State *L, struct http_transfer *t, const char *field) {
@@ -171,7 +136,7 @@ void http_answer_done(lua_State *L, struct http_transfer *t) {
     lua_pushboolean(L, 1);
     lua_setfield(L, -2, "done");
     set_status(L, t);
-    push_headers(L, t->head.data, t->head.length);
+    push_headers(L, t);
     lua_setfield(L, -2, "headers");
     if (!t->stream)
         set_taken(L, t, "body");
@@ -218,8 +183,7 @@ void http_answer_failed(lua_State *L, struct http_transfer *t, CURLcode rc) {
     lua_pushstring(L, t->code ? t->reason : t->error[0] ? t->error : t->curl->curl_easy_strerror(rc));
     lua_concat(L, 2);
     lua_setfield(L, -2, "error");
-    lua_pushstring(L, t->code ? t->code : code_of(rc, t->ready));
-    lua_setfield(L, -2, "code");
+    host_set_string(L, "code", t->code ? t->code : code_of(rc, t->ready));
     lua_pushboolean(L, t->ready);
     lua_setfield(L, -2, "sent");
 }

@@ -17,6 +17,7 @@
     X(curl_easy_init)           \
     X(curl_easy_setopt)         \
     X(curl_easy_getinfo)        \
+    X(curl_easy_nextheader) \
     X(curl_easy_strerror)       \
     X(curl_easy_cleanup)        \
     X(curl_multi_init)          \

@@ -300,7 +300,6 @@ void http_transfer_free(struct http_transfer *t) {
     t->curl->curl_url_cleanup(t->url);
     net_unix_release(&t->via);
     loop_timer_free(t->idle_timer);
-    free(t->head.data);
     free(t->body.data);
     free(t->shown);
     free(t);

@@ -4,7 +4,7 @@
 
 #include "host.h"
 #include "http_curl.h"
-#include "net_unix.h"
+#include "net.h"
 
 /* What http.start was asked for. The strings belong to the Lua table. Times in seconds, 0: no limit. */
 struct http_options {
@@ -32,7 +32,7 @@ struct http_transfer {
     char method[16];
     char *shown; /* the URL without its query */
     struct http_buffer upload;
-    struct http_buffer head, body; /* received; with `stream`, body holds what Lua has not seen */
+    struct http_buffer body; /* received; with `stream`, body holds what Lua has not seen */
     size_t head_total, body_total, body_most;
     struct loop_timer *idle_timer;
     uint64_t idle, active; /* ns: the limit; loop_now() of the last byte either way */

@@ -243,8 +243,7 @@ static int lock_signal(lua_State *L) {
                          holder.pid, why);
     if (kill((pid_t)holder.pid, number) != 0)
         return host_fail_errno(L, errno, path);
-    lua_pushboolean(L, true);
-    return 1;
+    return host_ok(L);
 }
 
 static const luaL_Reg methods[] = {
@@ -262,10 +261,6 @@ static const luaL_Reg functions[] = {
 };
 
 void lock_functions(lua_State *L) {
-    luaL_newmetatable(L, LOCK_TYPE);
-    luaL_setfuncs(L, methods, 0);
-    lua_pushvalue(L, -1);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
+    host_class(L, LOCK_TYPE, methods);
     luaL_setfuncs(L, functions, 0);
 }

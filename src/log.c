@@ -214,8 +214,7 @@ static int log_open(lua_State *L) {
     int err = open_file();
     if (err)
         return host_fail_errno(L, err, journal.path);
-    lua_pushboolean(L, true);
-    return 1;
+    return host_ok(L);
 }
 
 /* The index of a level's name, in any case; raises on another word. */
@@ -276,8 +275,7 @@ static int log_write(lua_State *L) {
     int err = journal.fd >= 0 ? write_line(time, line, len) : 0;
     if (err)
         return host_fail_errno(L, err, journal.path);
-    lua_pushboolean(L, true);
-    return 1;
+    return host_ok(L);
 }
 
 static int log_level(lua_State *L) {

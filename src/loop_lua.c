@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "host.h"
+#include "loop_lua.h"
 
 /* A watch asked for by Lua; its socket is anchored in the registry under its id. */
 struct lua_watch {
@@ -18,49 +18,66 @@ struct lua_watch {
     struct lua_watch *next;
 };
 
-struct event {
-    lua_Integer id;
-    int place; /* in the order of arrival */
-};
-
 static struct {
     lua_State *L; /* the state inside loop.wait, else NULL */
     int table;    /* stack index of the events */
-    struct event *events;
-    int count, room;
+    lua_Integer count;
     struct lua_watch *watches;
     int pipe[2];
+    int (*descriptor)(lua_State *L, int index);
+    void (*child_ended)(void), (*restore)(void);
 } waiting = {.pipe = {-1, -1}};
 
 enum { DEAF = 10, EXIT_INTERRUPTED = 130 };
 
-static const int reported[] = {SIGHUP, SIGINT, SIGTERM, SIGWINCH, SIGCHLD};
+static const struct {
+    int number;
+    const char *name;
+} reported[] = {{SIGHUP, "HUP"}, {SIGINT, "INT"}, {SIGTERM, "TERM"}, {SIGWINCH, "WINCH"}, {SIGCHLD, NULL}};
 static volatile sig_atomic_t caught[65];
 static const char anchor; /* its address is the registry key of the anchored sockets */
 
+void loop_lua_watchable(int (*descriptor)(lua_State *L, int index)) {
+    waiting.descriptor = descriptor;
+}
+
+void loop_lua_on_child(void (*ended)(void)) {
+    waiting.child_ended = ended;
+}
+
+void loop_lua_at_death(void (*restore)(void)) {
+    waiting.restore = restore;
+}
+
 lua_State *host_event_begin(lua_Integer id, const char *kind) {
     lua_State *L = waiting.L;
-    if (waiting.count == waiting.room) {
-        int room = waiting.room ? waiting.room * 2 : 16;
-        struct event *events = realloc(waiting.events, (size_t)room * sizeof *events);
-        if (!events)
-            luaL_error(L, "not enough memory");
-        waiting.events = events;
-        waiting.room = room;
-    }
     luaL_checkstack(L, 8, "too many events");
-    waiting.events[waiting.count] = (struct event){.id = id, .place = waiting.count + 1};
     lua_createtable(L, 0, 4);
-    lua_pushinteger(L, id);
-    lua_setfield(L, -2, "id");
-    lua_pushstring(L, kind);
-    lua_setfield(L, -2, "kind");
+    host_set_integer(L, "id", id);
+    host_set_string(L, "kind", kind);
     return L;
 }
 
+/* The id of the event at a place. */
+static lua_Integer id_at(lua_State *L, lua_Integer place) {
+    lua_rawgeti(L, waiting.table, place);
+    lua_getfield(L, -1, "id");
+    lua_Integer id = lua_tointeger(L, -1);
+    lua_pop(L, 2);
+    return id;
+}
+
+/* Events stand in the order of their ids, those of one id in that of their coming. */
 void host_event_end(lua_State *L) {
-    lua_rawseti(L, waiting.table, waiting.events[waiting.count].place);
-    waiting.count++;
+    lua_Integer place = ++waiting.count;
+    lua_getfield(L, -1, "id");
+    lua_Integer id = lua_tointeger(L, -1);
+    lua_pop(L, 1);
+    for (; place > 1 && id_at(L, place - 1) > id; place--) {
+        lua_rawgeti(L, waiting.table, place - 1);
+        lua_rawseti(L, waiting.table, place);
+    }
+    lua_rawseti(L, waiting.table, place);
 }
 
 static void drop_watch(lua_State *L, struct lua_watch **link) {
@@ -83,7 +100,7 @@ static void watch_ready(void *arg, unsigned ready) {
     drop_watch(waiting.L, link);
 }
 
-void wait_fd_closing(int fd) {
+void loop_lua_closing(int fd) {
     for (struct lua_watch *watch = waiting.watches; watch; watch = watch->next) {
         if (watch->fd == fd) {
             loop_unwatch(watch->watch);
@@ -112,7 +129,8 @@ static void give_up(int number) {
                                "what was rented stays in the journal: continueplz --stop ends it\n";
     ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
     (void)written, (void)number;
-    terminal_restore();
+    if (waiting.restore)
+        waiting.restore();
     _exit(EXIT_INTERRUPTED);
 }
 
@@ -137,38 +155,20 @@ static void signals_ready(void *arg, unsigned ready) {
     while (read(waiting.pipe[0], drained, sizeof drained) > 0)
         continue;
     for (size_t i = 0; i < sizeof reported / sizeof *reported; i++) {
-        int number = reported[i];
+        int number = reported[i].number;
         if (!caught[number])
             continue;
         caught[number] = 0;
         if (number == SIGINT || number == SIGTERM || number == SIGHUP)
             alarm(0);
         if (number == SIGCHLD) {
-            process_reap();
+            if (waiting.child_ended)
+                waiting.child_ended();
             continue;
         }
         lua_State *L = host_event_begin(0, "signal");
-        lua_pushstring(L, process_signal_name(number));
-        lua_setfield(L, -2, "signal");
+        host_set_string(L, "signal", reported[i].name);
         host_event_end(L);
-    }
-}
-
-static int by_id(const void *a, const void *b) {
-    const struct event *x = a, *y = b;
-    if (x->id != y->id)
-        return x->id < y->id ? -1 : 1;
-    return x->place < y->place ? -1 : 1;
-}
-
-/* Replaces the events at the top of the stack, in order of arrival, by those in order of id. */
-static void sort_events(lua_State *L) {
-    if (waiting.count > 1)
-        qsort(waiting.events, (size_t)waiting.count, sizeof *waiting.events, by_id);
-    lua_createtable(L, waiting.count, 0);
-    for (int i = 0; i < waiting.count; i++) {
-        lua_rawgeti(L, waiting.table, waiting.events[i].place);
-        lua_rawseti(L, -2, i + 1);
     }
 }
 
@@ -189,7 +189,6 @@ static int loop_lua_events(lua_State *L) {
         if (loop_once(host_loop(), left) < 0)
             return luaL_error(L, "waiting failed: %s", strerror(errno));
     } while (left && !waiting.count);
-    sort_events(L);
     return 1;
 }
 
@@ -209,7 +208,8 @@ static int loop_lua_wait(lua_State *L) {
 
 static int loop_lua_watch(lua_State *L) {
     static const char *const names[] = {"read", "write", NULL};
-    int fd = net_checkfd(L, 1);
+    luaL_argcheck(L, waiting.descriptor, 1, "socket expected");
+    int fd = waiting.descriptor(L, 1);
     unsigned interest = luaL_checkoption(L, 2, NULL, names) ? LOOP_WRITE : LOOP_READ;
     struct lua_watch *watch = malloc(sizeof *watch);
     if (!watch)
@@ -266,9 +266,10 @@ static void catch_signals(lua_State *L) {
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < sizeof reported / sizeof *reported; i++) {
         struct sigaction old;
-        bool nohup = reported[i] == SIGHUP && sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler == SIG_IGN;
+        int number = reported[i].number;
+        bool nohup = number == SIGHUP && sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler == SIG_IGN;
         if (!nohup)
-            sigaction(reported[i], &action, NULL);
+            sigaction(number, &action, NULL);
     }
     signal(SIGPIPE, SIG_IGN);
     action.sa_handler = give_up;

@@ -10,8 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "host.h"
-#include "net_unix.h"
+#include "loop_lua.h"
+#include "net.h"
 
 #define SOCKET "continueplz.socket"
 #define READ_MOST (1 << 20) /* bytes of one read */
@@ -45,30 +45,41 @@ static struct net_socket *check_socket(lua_State *L, int index) {
     return s;
 }
 
-int net_checkfd(lua_State *L, int index) {
+static int check_fd(lua_State *L, int index) {
     return check_socket(L, index)->fd;
+}
+
+int net_private(int fd) {
+    return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ? errno : 0;
+}
+
+int net_open(int family, int type) {
+    int on = 1, fd = socket(family, type, 0);
+    if (fd < 0)
+        return -1;
+    bool inet_stream = family != AF_UNIX && type == SOCK_STREAM;
+    int err = net_private(fd);
+    if (!err && inet_stream && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0)
+        err = errno;
+    if (!err && family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0)
+        err = errno;
+    if (!err)
+        return fd;
+    close(fd);
+    errno = err;
+    return -1;
 }
 
 /* Opens into a socket that is on the stack already, so that no later failure can leak the descriptor. */
 static int open_socket(struct net_socket *s, int family, int type) {
-    int on = 1;
-    s->fd = socket(family, type, 0);
-    if (s->fd < 0)
-        return errno;
-    if (fcntl(s->fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(s->fd, F_SETFL, O_NONBLOCK) < 0)
-        return errno;
-    if (family != AF_UNIX && type == SOCK_STREAM &&
-        setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0)
-        return errno;
-    if (family == AF_INET6 && setsockopt(s->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0)
-        return errno;
-    return 0;
+    s->fd = net_open(family, type);
+    return s->fd < 0 ? errno : 0;
 }
 
 static void close_socket(struct net_socket *s) {
     if (s->fd < 0)
         return;
-    wait_fd_closing(s->fd);
+    loop_lua_closing(s->fd);
     close(s->fd);
     s->fd = -1;
 }
@@ -146,7 +157,7 @@ static int open_to(lua_State *L, int type, unix_fn *by_path, inet_fn *by_address
     return finish_open(L, s, err ? err : by_address(s->fd, (struct sockaddr *)&address, length), what);
 }
 
-static int inet_listen(int fd, const struct sockaddr *address, socklen_t length) {
+int net_listen_at(int fd, const struct sockaddr *address, socklen_t length) {
     int on = 1;
     bool good = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
                 bind(fd, address, length) == 0 && listen(fd, SOMAXCONN) == 0;
@@ -162,7 +173,7 @@ static int inet_bind(int fd, const struct sockaddr *address, socklen_t length) {
 }
 
 static int net_listen(lua_State *L) {
-    return open_to(L, SOCK_STREAM, net_unix_listen, inet_listen, "listen on");
+    return open_to(L, SOCK_STREAM, net_unix_listen, net_listen_at, "listen on");
 }
 
 static int net_connect(lua_State *L) {
@@ -174,15 +185,16 @@ static int net_udp(lua_State *L) {
 }
 
 static int socket_accept(lua_State *L) {
-    int listener = net_checkfd(L, 1), on = 1;
+    int listener = check_fd(L, 1), on = 1;
     struct net_socket *s = push_socket(L);
     struct sockaddr_storage peer;
     socklen_t length = sizeof peer;
     s->fd = accept(listener, (struct sockaddr *)&peer, &length);
     if (s->fd < 0)
         return host_fail_errno(L, errno == ECONNABORTED ? EAGAIN : errno, "accept");
-    if (fcntl(s->fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(s->fd, F_SETFL, O_NONBLOCK) < 0)
-        return finish_open(L, s, errno, "accept");
+    int err = net_private(s->fd);
+    if (err)
+        return finish_open(L, s, err, "accept");
     if (peer.ss_family != AF_UNIX) /* the peer may be gone already: reading will tell */
         setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     return 1;
@@ -229,10 +241,9 @@ static int socket_write(lua_State *L) {
 }
 
 static int socket_shutdown(lua_State *L) {
-    if (shutdown(net_checkfd(L, 1), SHUT_WR) < 0)
+    if (shutdown(check_fd(L, 1), SHUT_WR) < 0)
         return host_fail_errno(L, errno, "shutdown");
-    lua_pushboolean(L, 1);
-    return 1;
+    return host_ok(L);
 }
 
 static int socket_close(lua_State *L) {
@@ -251,14 +262,13 @@ static int socket_connected(lua_State *L) {
     length = sizeof peer;
     if (getpeername(s->fd, (struct sockaddr *)&peer, &length) < 0)
         return host_fail_errno(L, errno == ENOTCONN ? EAGAIN : errno, "connect");
-    lua_pushboolean(L, 1);
-    return 1;
+    return host_ok(L);
 }
 
 static int socket_name(lua_State *L) {
     struct sockaddr_storage address;
     socklen_t length = sizeof address;
-    if (getsockname(net_checkfd(L, 1), (struct sockaddr *)&address, &length) < 0)
+    if (getsockname(check_fd(L, 1), (struct sockaddr *)&address, &length) < 0)
         return host_fail_errno(L, errno, "name");
     return push_address(L, &address);
 }
@@ -266,13 +276,13 @@ static int socket_name(lua_State *L) {
 static int socket_peer(lua_State *L) {
     struct sockaddr_storage address;
     socklen_t length = sizeof address;
-    if (getpeername(net_checkfd(L, 1), (struct sockaddr *)&address, &length) < 0)
+    if (getpeername(check_fd(L, 1), (struct sockaddr *)&address, &length) < 0)
         return host_fail_errno(L, errno, "peer");
     return push_address(L, &address);
 }
 
 static int socket_sendto(lua_State *L) {
-    int fd = net_checkfd(L, 1);
+    int fd = check_fd(L, 1);
     size_t size;
     const char *data = luaL_checklstring(L, 2, &size), *host = luaL_checkstring(L, 3);
     struct sockaddr_storage address;
@@ -287,7 +297,7 @@ static int socket_sendto(lua_State *L) {
 }
 
 static int socket_recvfrom(lua_State *L) {
-    int fd = net_checkfd(L, 1);
+    int fd = check_fd(L, 1);
     lua_Integer most = luaL_optinteger(L, 2, 65535);
     struct sockaddr_storage address;
     socklen_t length = sizeof address;
@@ -326,11 +336,8 @@ static const luaL_Reg functions[] = {
 };
 
 int luaopen_host_net(lua_State *L) {
-    luaL_newmetatable(L, SOCKET);
-    luaL_setfuncs(L, methods, 0);
-    lua_pushvalue(L, -1);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
+    loop_lua_watchable(check_fd);
+    host_class(L, SOCKET, methods);
     luaL_newlib(L, functions);
     return 1;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "net_unix.h"
+#include "net.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -74,12 +74,10 @@ static int remove_stale(const struct net_unix *address, const char *path) {
         return errno == ENOENT ? 0 : errno;
     if (!S_ISSOCK(st.st_mode))
         return EEXIST;
-    int probe = socket(AF_UNIX, SOCK_STREAM, 0);
+    int probe = net_open(AF_UNIX, SOCK_STREAM);
     if (probe < 0)
         return errno;
-    fcntl(probe, F_SETFD, FD_CLOEXEC);
-    fcntl(probe, F_SETFL, O_NONBLOCK); /* a listener with a full backlog must not hold us */
-    int err = start_connect(probe, address);
+    int err = start_connect(probe, address); /* non-blocking: a listener with a full backlog must not hold us */
     close(probe);
     if (err != ECONNREFUSED)
         return err == 0 || err == EAGAIN ? EADDRINUSE : err;

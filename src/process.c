@@ -9,7 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "host.h"
+#include "loop_lua.h"
+#include "net.h"
 
 #if defined __GLIBC__ && \
     defined __GLIBC_PREREQ /* of its own: another C library does not know what a call of it means */
@@ -47,7 +48,7 @@ static const struct {
     {"XCPU", SIGXCPU}, {"XFSZ", SIGXFSZ}, {"WINCH", SIGWINCH},
 };
 
-const char *process_signal_name(int number) {
+static const char *signal_name(int number) {
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
         if (signals[i].number == number)
             return signals[i].name;
@@ -62,14 +63,14 @@ int process_signal_number(const char *name) {
 }
 
 static void push_signal(lua_State *L, int number) {
-    const char *name = process_signal_name(number);
+    const char *name = signal_name(number);
     if (name)
         lua_pushstring(L, name);
     else
         lua_pushfstring(L, "%d", number);
 }
 
-void process_reap(void) {
+static void reap(void) {
     for (struct child **link = &children; *link;) {
         struct child *child = *link;
         int status;
@@ -83,8 +84,7 @@ void process_reap(void) {
             push_signal(L, WTERMSIG(status));
             lua_setfield(L, -2, "signal");
         } else {
-            lua_pushinteger(L, got > 0 ? WEXITSTATUS(status) : -1);
-            lua_setfield(L, -2, "status");
+            host_set_integer(L, "status", got > 0 ? WEXITSTATUS(status) : -1);
         }
         host_event_end(L);
         *link = child->next;
@@ -259,10 +259,8 @@ static int process_spawn(lua_State *L) {
     child->next = children;
     children = child;
     lua_createtable(L, 0, 5);
-    lua_pushinteger(L, child->id);
-    lua_setfield(L, -2, "id");
-    lua_pushinteger(L, child->pid);
-    lua_setfield(L, -2, "pid");
+    host_set_integer(L, "id", child->id);
+    host_set_integer(L, "pid", child->pid);
     for (int i = 0; i < 3; i++) {
         if (spawning.kept[i] >= 0) {
             net_pushfd(L, spawning.kept[i]);
@@ -285,8 +283,7 @@ static int process_kill(lua_State *L) {
         int err = errno;
         return host_fail_errno(L, err, lua_pushfstring(L, "process %I", (LUAI_UACINT)pid));
     }
-    lua_pushboolean(L, true);
-    return 1;
+    return host_ok(L);
 }
 
 static int process_pid(lua_State *L) {
@@ -339,6 +336,7 @@ static const luaL_Reg functions[] = {
 };
 
 int luaopen_host_process(lua_State *L) {
+    loop_lua_on_child(reap);
     luaL_newlib(L, functions);
     return 1;
 }

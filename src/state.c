@@ -22,11 +22,6 @@
 
 enum { READ_MAX = 64 << 20 };
 
-static int done(lua_State *L) {
-    lua_pushboolean(L, true);
-    return 1;
-}
-
 /* Returns 0 or errno. */
 static int sync_fd(int fd) {
 #ifdef F_FULLFSYNC
@@ -150,8 +145,7 @@ static int state_write(lua_State *L) {
     const char *data = luaL_checklstring(L, 2, &len);
     lua_Integer mode = luaL_optinteger(L, 3, 0600);
     luaL_argcheck(L, mode >= 0 && mode <= 0777, 3, "permission bits expected");
-    int err = replace(path, data, len, (mode_t)mode);
-    return err ? host_fail_errno(L, err, path) : done(L);
+    return host_done(L, replace(path, data, len, (mode_t)mode), path);
 }
 
 /* Returns 0 or errno; on failure the file is as long as before. */
@@ -181,8 +175,7 @@ static int state_append(lua_State *L) {
     size_t len;
     const char *path = luaL_checkstring(L, 1);
     const char *data = luaL_checklstring(L, 2, &len);
-    int err = append(path, data, len);
-    return err ? host_fail_errno(L, err, path) : done(L);
+    return host_done(L, append(path, data, len), path);
 }
 
 static int state_stat(lua_State *L) {
@@ -191,12 +184,9 @@ static int state_stat(lua_State *L) {
     if (stat(path, &info) != 0)
         return host_fail_errno(L, errno, path);
     lua_createtable(L, 0, 6);
-    lua_pushinteger(L, (lua_Integer)info.st_size);
-    lua_setfield(L, -2, "size");
-    lua_pushinteger(L, info.st_mode & 07777);
-    lua_setfield(L, -2, "mode");
-    lua_pushinteger(L, info.st_uid);
-    lua_setfield(L, -2, "uid");
+    host_set_integer(L, "size", (lua_Integer)info.st_size);
+    host_set_integer(L, "mode", info.st_mode & 07777);
+    host_set_integer(L, "uid", info.st_uid);
     lua_pushnumber(L, (lua_Number)info.MTIME.tv_sec + (lua_Number)info.MTIME.tv_nsec / 1e9);
     lua_setfield(L, -2, "mtime");
     /* What a file that was copied, restored or edited does not keep. */
@@ -204,11 +194,10 @@ static int state_stat(lua_State *L) {
                     (LUAI_UACINT)info.CTIME.tv_nsec, (LUAI_UACINT)info.st_size);
     lua_setfield(L, -2, "identity");
     mode_t type = info.st_mode & S_IFMT;
-    lua_pushstring(L, type == S_IFREG    ? "file"
+    host_set_string(L, "kind", type == S_IFREG    ? "file"
                       : type == S_IFDIR  ? "dir"
                       : type == S_IFSOCK ? "socket"
                                          : "other");
-    lua_setfield(L, -2, "kind");
     return 1;
 }
 
@@ -261,23 +250,19 @@ static int state_mkdir(lua_State *L) {
             return host_fail_errno(L, err, partial);
         *slash = '/';
     }
-    int err = make_directory(path);
-    return err ? host_fail_errno(L, err, path) : done(L);
+    return host_done(L, make_directory(path), path);
 }
 
 static int state_remove(lua_State *L) {
     const char *path = luaL_checkstring(L, 1);
-    if (remove(path) != 0)
-        return host_fail_errno(L, errno, path);
-    int err = sync_parent(path);
-    return err ? host_fail_errno(L, err, path) : done(L);
+    return host_done(L, remove(path) != 0 ? errno : sync_parent(path), path);
 }
 
 static int state_chmod(lua_State *L) {
     const char *path = luaL_checkstring(L, 1);
     lua_Integer mode = luaL_checkinteger(L, 2);
     luaL_argcheck(L, mode >= 0 && mode <= 0777, 2, "permission bits expected");
-    return chmod(path, (mode_t)mode) != 0 ? host_fail_errno(L, errno, path) : done(L);
+    return host_done(L, chmod(path, (mode_t)mode) != 0 ? errno : 0, path);
 }
 
 static const luaL_Reg functions[] = {

@@ -10,8 +10,8 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "host.h"
-#include "terminal_width.h"
+#include "loop_lua.h"
+#include "net.h"
 
 static struct {
     struct termios original;
@@ -32,14 +32,14 @@ static int set_modes(const struct termios *wanted, int when) {
     return result;
 }
 
-void terminal_restore(void) {
+static void restore(void) {
     if (modes.changed)
         set_modes(&modes.original, TCSADRAIN);
     modes.changed = 0;
 }
 
 static void on_crash(int number) {
-    terminal_restore();
+    restore();
     raise(number); /* the default action is back: SA_RESETHAND */
 }
 
@@ -47,7 +47,7 @@ static void restore_always(void) {
     static const int crashes[] = {SIGQUIT, SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
     struct sigaction action = {.sa_handler = on_crash, .sa_flags = (int)SA_RESETHAND}, old;
     sigemptyset(&action.sa_mask);
-    atexit(terminal_restore);
+    atexit(restore);
     for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++)
         if (sigaction(crashes[i], NULL, &old) == 0 && !(old.sa_flags & SA_SIGINFO) &&
             old.sa_handler == SIG_DFL)
@@ -75,8 +75,7 @@ static int apply(lua_State *L, int when) {
     if (set_modes(&wanted, when) < 0)
         return host_fail_errno(L, errno, "terminal");
     modes.changed = modes.raw || modes.silent;
-    lua_pushboolean(L, 1);
-    return 1;
+    return host_ok(L);
 }
 
 static int terminal_raw(lua_State *L) {
@@ -110,8 +109,7 @@ static int terminal_write(lua_State *L) {
             return host_fail_errno(L, errno, fd == STDOUT_FILENO ? "standard output" : "standard error");
         }
     }
-    lua_pushboolean(L, 1);
-    return 1;
+    return host_ok(L);
 }
 
 static int terminal_is(lua_State *L) {
@@ -164,20 +162,14 @@ static int terminal_tty(lua_State *L) {
     return 1;
 }
 
-static int terminal_columns(lua_State *L) {
-    size_t length;
-    const char *text = luaL_checklstring(L, 1, &length);
-    lua_pushinteger(L, (lua_Integer)terminal_width(text, length));
-    return 1;
-}
-
 static const luaL_Reg functions[] = {
     {"write", terminal_write},   {"is", terminal_is},     {"size", terminal_size},
     {"raw", terminal_raw},       {"echo", terminal_echo}, {"stdin", terminal_stdin},
-    {"width", terminal_columns}, {"tty", terminal_tty},   {NULL, NULL},
+    {"tty", terminal_tty},       {NULL, NULL},
 };
 
 int luaopen_host_terminal(lua_State *L) {
+    loop_lua_at_death(restore);
     luaL_newlib(L, functions);
     return 1;
 }

@@ -9,8 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "host.h"
-#include "net_unix.h"
+#include "net.h"
 #include "tunnel/tunnel.h"
 
 #define TUNNEL "continueplz.tunnel"
@@ -125,32 +124,17 @@ static int lua_tunnel_close(lua_State *L) {
     return 0;
 }
 
-/* A listening socket on a loopback address. Returns the descriptor, or -1 with errno set. */
-static int listen_on(const struct sockaddr_in *address) {
-    int on = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
+/* A socket that listens at `path`, or at `address` without one. Returns it, or -1 with errno set. */
+static int listen_at(const char *path, const struct sockaddr_in *address) {
+    int fd = net_open(path ? AF_UNIX : AF_INET, SOCK_STREAM);
     if (fd < 0)
         return -1;
-    if (fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0 &&
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
-        bind(fd, (const struct sockaddr *)address, sizeof *address) == 0 && listen(fd, SOMAXCONN) == 0)
-        return fd;
-    int error = errno;
-    close(fd);
-    errno = error;
-    return -1;
-}
-
-static int listen_path(const char *path) {
-    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    if (fd < 0)
-        return -1;
-    int error = fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0
-                    ? net_unix_listen(fd, path)
-                    : errno;
-    if (!error)
+    int err = path ? net_unix_listen(fd, path)
+                   : net_listen_at(fd, (const struct sockaddr *)address, sizeof *address);
+    if (!err)
         return fd;
     close(fd);
-    errno = error;
+    errno = err;
     return -1;
 }
 
@@ -180,7 +164,7 @@ static int lua_tunnel_forward(lua_State *L) {
     uint16_t remote = (uint16_t)need_port(L, 2, "remote_port", 1, 0);
     const char *path = host_opt_string(L, 2, "unix", NULL);
     if (path)
-        return start_forward(L, handle, listen_path(path), remote, lua_pushfstring(L, "listen on %s", path));
+        return start_forward(L, handle, listen_at(path, NULL), remote, lua_pushfstring(L, "listen on %s", path));
     const char *host = host_opt_string(L, 2, "host", "127.0.0.1");
     address.sin_port = htons((uint16_t)need_port(L, 2, "port", 0, -1));
     if (inet_pton(AF_INET, host, &address.sin_addr) != 1)
@@ -188,7 +172,7 @@ static int lua_tunnel_forward(lua_State *L) {
     if (ntohl(address.sin_addr.s_addr) >> 24 != 127)
         return host_fail(L, "insecure", "%s is not on the loopback interface", host);
     const char *what = lua_pushfstring(L, "listen on %s port %d", host, ntohs(address.sin_port));
-    return start_forward(L, handle, listen_on(&address), remote, what);
+    return start_forward(L, handle, listen_at(NULL, &address), remote, what);
 }
 
 static int lua_tunnel_endpoint(lua_State *L) {
@@ -200,8 +184,7 @@ static int lua_tunnel_endpoint(lua_State *L) {
     if (!parse_outer(&to, host, port))
         return host_fail(L, "resolve", "%s is not a numeric address", host);
     tunnel_set_endpoint(handle->tunnel, &to);
-    lua_pushboolean(L, true);
-    return 1;
+    return host_ok(L);
 }
 
 static void push_endpoint(lua_State *L, const struct wg_address *address) {
@@ -221,22 +204,16 @@ static int lua_tunnel_status(lua_State *L) {
         lua_pushnumber(L, (lua_Number)(loop_now() - status.wg.last_handshake) / 1e9);
         lua_setfield(L, -2, "handshake_age");
     }
-    lua_pushinteger(L, (lua_Integer)status.wg.rx_bytes);
-    lua_setfield(L, -2, "rx");
-    lua_pushinteger(L, (lua_Integer)status.wg.tx_bytes);
-    lua_setfield(L, -2, "tx");
+    host_set_integer(L, "rx", (lua_Integer)status.wg.rx_bytes);
+    host_set_integer(L, "tx", (lua_Integer)status.wg.tx_bytes);
     if (status.send_error) {
-        lua_pushstring(L, strerror(status.send_error));
-        lua_setfield(L, -2, "unsent");
+        host_set_string(L, "unsent", strerror(status.send_error));
     }
     push_endpoint(L, &status.wg.endpoint);
     lua_setfield(L, -2, "endpoint");
-    lua_pushinteger(L, (lua_Integer)status.wg.stamp);
-    lua_setfield(L, -2, "stamp");
-    lua_pushinteger(L, (lua_Integer)status.flows);
-    lua_setfield(L, -2, "connections");
-    lua_pushstring(L, "udp");
-    lua_setfield(L, -2, "carrier");
+    host_set_integer(L, "stamp", (lua_Integer)status.wg.stamp);
+    host_set_integer(L, "connections", (lua_Integer)status.flows);
+    host_set_string(L, "carrier", "udp");
     return 1;
 }
 
@@ -245,6 +222,8 @@ static const luaL_Reg methods[] = {
     {"endpoint", lua_tunnel_endpoint},
     {"forward", lua_tunnel_forward},
     {"status", lua_tunnel_status},
+    {"__gc", lua_tunnel_close},
+    {"__close", lua_tunnel_close},
     {NULL, NULL},
 };
 
@@ -254,14 +233,7 @@ static const luaL_Reg functions[] = {
 };
 
 int luaopen_host_tunnel(lua_State *L) {
-    luaL_newmetatable(L, TUNNEL);
-    luaL_newlib(L, methods);
-    lua_setfield(L, -2, "__index");
-    lua_pushcfunction(L, lua_tunnel_close);
-    lua_setfield(L, -2, "__gc");
-    lua_pushcfunction(L, lua_tunnel_close);
-    lua_setfield(L, -2, "__close");
-    lua_pop(L, 1);
+    host_class(L, TUNNEL, methods);
     luaL_newlib(L, functions);
     return 1;
 }

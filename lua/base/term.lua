@@ -30,7 +30,9 @@ function term.is(name) return terminal.is(name) end
 function term.size() return terminal.size() end
 
 -- How many columns a text takes.
-function term.width(text) return terminal.width(text) end
+function term.width(text)
+  return text:find("[^ -~]") and require "base.width"(text) or #text
+end
 
 local STYLES = {
   bold = "1", dim = "2", red = "31", green = "32", yellow = "33", blue = "34", magenta = "35", cyan = "36",

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "guard.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -122,6 +121,53 @@ int64_t guard_estimate(const struct guard *guard, struct guard_now now) {
     return guard->born.wall + guard->born.age + (now.mono - guard->born.mono);
 }
 
+/* The record that a restarted process takes up, as it is written. */
+struct record {
+    char boot[64], reason[sizeof((struct guard *)0)->reason];
+    long long mono, limits[3], age[4], wall[4];
+    int flags[4];
+};
+
+/* Returns the length, 0 when `size` would not do. */
+static size_t write_record(const struct record *r, char *out, size_t size) {
+    int n = snprintf(out, size,
+                     "guard 1\nboot %s\nmono %lld\nlimits %lld %lld %lld\nborn %lld %lld\ncontact %lld %lld\n"
+                     "traffic %lld %lld\nended %lld %lld\nflags %d %d %d %d\nreason %s\nend\n",
+                     r->boot, r->mono, r->limits[0], r->limits[1], r->limits[2], r->age[0], r->wall[0],
+                     r->age[1], r->wall[1], r->age[2], r->wall[2], r->age[3], r->wall[3], r->flags[0],
+                     r->flags[1], r->flags[2], r->flags[3], r->reason);
+    return n > 0 && (size_t)n < size ? (size_t)n : 0;
+}
+
+static bool plausible(long long milliseconds) {
+    return milliseconds > -(1LL << 56) && milliseconds < 1LL << 56;
+}
+
+/* False when it is not written just as write_record does, or of impossible times. */
+static bool read_record(struct record *r, const char *text, size_t len) {
+    char copy[GUARD_TEXT + 1], again[GUARD_TEXT + 1];
+    memset(r, 0, sizeof *r);
+    if (len > GUARD_TEXT)
+        return false;
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+    int found = sscanf(copy,
+                       "guard 1 boot %63s mono %lld limits %lld %lld %lld born %lld %lld contact %lld %lld "
+                       "traffic %lld %lld ended %lld %lld flags %d %d %d %d reason%*1[ ]%159[^\n]",
+                       r->boot, &r->mono, &r->limits[0], &r->limits[1], &r->limits[2], &r->age[0], &r->wall[0],
+                       &r->age[1], &r->wall[1], &r->age[2], &r->wall[2], &r->age[3], &r->wall[3], &r->flags[0],
+                       &r->flags[1], &r->flags[2], &r->flags[3], r->reason);
+    bool good = found >= 17 && write_record(r, again, sizeof again) == len && memcmp(again, copy, len) == 0;
+    good &= plausible(r->mono);
+    for (int i = 0; i < 4; i++)
+        good &= r->age[i] >= 0 && plausible(r->age[i]) && plausible(r->wall[i]);
+    for (int i = 0; i < 3; i++)
+        good &= r->limits[i] >= 0 && r->limits[i] <= GUARD_MAX_SECONDS;
+    if (!good)
+        memset(r, 0, sizeof *r);
+    return good;
+}
+
 /* The age is stored as the larger opinion, so that it cannot shrink over a restart, whatever the clocks then
  * say. */
 static struct guard_event stored(const struct guard_event *event, struct guard_now now) {
@@ -130,113 +176,37 @@ static struct guard_event stored(const struct guard_event *event, struct guard_n
 }
 
 size_t guard_save(const struct guard *guard, const char *boot, struct guard_now now, char *out, size_t size) {
-    const struct guard_limits *limits = &guard->limits;
-    struct guard_event born = stored(&guard->born, now), contact = stored(&guard->contact, now);
-    struct guard_event traffic = stored(&guard->traffic, now), ended = stored(&guard->ended, now);
-    int n = snprintf(out, size,
-                     "guard 1\nboot %s\nmono %" PRId64 "\nlimits %" PRId64 " %" PRId64 " %" PRId64
-                     "\nborn %" PRId64 " %" PRId64 "\ncontact %" PRId64 " %" PRId64 "\ntraffic %" PRId64
-                     " %" PRId64 "\nended %" PRId64 " %" PRId64 "\nflags %d %d %d %d\nreason %s\nend\n",
-                     boot[0] ? boot : "-", now.mono, limits->silence, limits->idle, limits->life, born.age,
-                     born.wall, contact.age, contact.wall, traffic.age, traffic.wall, ended.age, ended.wall,
-                     guard->contacted, guard->serving, guard->trafficked, guard->ending, guard->reason);
-    return n > 0 && (size_t)n < size ? (size_t)n : 0;
-}
-
-/* Reading goes line by line: the name, then `want` integers. */
-struct reader {
-    const char *at, *end;
-    bool bad;
-};
-
-static size_t take_line(struct reader *reader, const char *name, const char **rest) {
-    size_t named = strlen(name), left = (size_t)(reader->end - reader->at);
-    const char *stop = left ? memchr(reader->at, '\n', left) : NULL;
-    *rest = "";
-    if (reader->bad || !stop || (size_t)(stop - reader->at) < named || memcmp(reader->at, name, named) != 0) {
-        reader->bad = true;
-        return 0;
+    const struct guard_event *const events[] = {&guard->born, &guard->contact, &guard->traffic, &guard->ended};
+    struct record r = {.mono = now.mono,
+                       .limits = {guard->limits.silence, guard->limits.idle, guard->limits.life},
+                       .flags = {guard->contacted, guard->serving, guard->trafficked, guard->ending}};
+    snprintf(r.boot, sizeof r.boot, "%s", boot[0] ? boot : "-");
+    memcpy(r.reason, guard->reason, sizeof r.reason);
+    for (int i = 0; i < 4; i++) {
+        struct guard_event event = stored(events[i], now);
+        r.age[i] = event.age;
+        r.wall[i] = event.wall;
     }
-    *rest = reader->at + named;
-    reader->at = stop + 1;
-    return (size_t)(stop - *rest);
-}
-
-static bool take_digits(const char **at, const char *end, int64_t *out) {
-    bool negative = *at < end && **at == '-';
-    const char *p = *at + negative;
-    int64_t value = 0;
-    int digits = 0;
-    for (; p < end && *p >= '0' && *p <= '9'; p++, digits++) {
-        if (digits == 17)
-            return false;
-        value = value * 10 + (*p - '0');
-    }
-    *at = p;
-    *out = negative ? -value : value;
-    return digits > 0;
-}
-
-static void take_numbers(struct reader *reader, const char *name, size_t want, int64_t *out) {
-    const char *at;
-    size_t len = take_line(reader, name, &at);
-    const char *end = at + len;
-    for (size_t i = 0; i < want; i++) {
-        if (reader->bad || at >= end || *at++ != ' ' || !take_digits(&at, end, &out[i])) {
-            reader->bad = true;
-            out[i] = 0;
-        }
-    }
-    if (at != end)
-        reader->bad = true;
-}
-
-static void take_event(struct reader *reader, const char *name, int64_t since, int64_t mono,
-                       struct guard_event *out) {
-    int64_t v[2] = {0, 0};
-    take_numbers(reader, name, 2, v);
-    if (v[0] < 0)
-        reader->bad = true;
-    out->age = v[0] + since;
-    out->mono = mono;
-    out->wall = v[1];
+    return write_record(&r, out, size);
 }
 
 bool guard_load(struct guard *guard, const char *text, size_t len, const char *boot, int64_t life_max,
                 struct guard_now now) {
-    struct reader reader = {.at = text, .end = text + len, .bad = false};
-    const char *line;
-    int64_t mono = 0, limits[3] = {0, 0, 0}, flags[4] = {0, 0, 0, 0};
+    struct guard_event *const events[] = {&guard->born, &guard->contact, &guard->traffic, &guard->ended};
+    struct record r;
     memset(guard, 0, sizeof *guard);
-    take_numbers(&reader, "guard", 1, &mono);
-    if (mono != 1)
-        reader.bad = true;
-    size_t n = take_line(&reader, "boot ", &line);
-    /* Another boot: its monotonic readings mean nothing here. Unknown: taking them for ours can only
-     * shorten. */
-    bool other = n > 0 && line[0] != '-' && boot[0] && (n != strlen(boot) || memcmp(line, boot, n) != 0);
-    take_numbers(&reader, "mono", 1, &mono);
-    int64_t since = other || now.mono < mono ? 0 : now.mono - mono;
-    take_numbers(&reader, "limits", 3, limits);
-    take_event(&reader, "born", since, now.mono, &guard->born);
-    take_event(&reader, "contact", since, now.mono, &guard->contact);
-    take_event(&reader, "traffic", since, now.mono, &guard->traffic);
-    take_event(&reader, "ended", since, now.mono, &guard->ended);
-    take_numbers(&reader, "flags", 4, flags);
-    n = take_line(&reader, "reason ", &line);
-    if (n >= sizeof guard->reason)
-        reader.bad = true;
-    else
-        memcpy(guard->reason, line, n);
-    if (take_line(&reader, "end", &line) != 0 || reader.at != reader.end)
-        reader.bad = true;
-    for (int i = 0; i < 3; i++)
-        reader.bad |= limits[i] < 0 || limits[i] > GUARD_MAX_SECONDS;
-    guard->limits = (struct guard_limits){.silence = limits[0], .idle = limits[1], .life = limits[2]};
+    bool good = read_record(&r, text, len);
+    /* Another boot: its monotonic readings mean nothing here. Unknown: taking them for ours can only shorten. */
+    bool other = r.boot[0] != '-' && boot[0] && strcmp(r.boot, boot) != 0;
+    int64_t since = other || now.mono < r.mono ? 0 : now.mono - r.mono;
+    for (int i = 0; i < 4; i++)
+        *events[i] = (struct guard_event){.age = r.age[i] + since, .mono = now.mono, .wall = r.wall[i]};
+    guard->limits = (struct guard_limits){r.limits[0], r.limits[1], r.limits[2]};
     guard->life_max = life_max;
-    guard->contacted = flags[0] != 0;
-    guard->serving = flags[1] != 0;
-    guard->trafficked = flags[2] != 0;
-    guard->ending = flags[3] != 0;
-    return !reader.bad;
+    guard->contacted = r.flags[0] != 0;
+    guard->serving = r.flags[1] != 0;
+    guard->trafficked = r.flags[2] != 0;
+    guard->ending = r.flags[3] != 0;
+    memcpy(guard->reason, r.reason, sizeof guard->reason);
+    return good;
 }

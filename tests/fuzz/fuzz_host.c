@@ -12,13 +12,13 @@
 
 static const char program[] =
     "local host = ...\n"
-    "local crypto, terminal, log, cjson, script = host.crypto, host.terminal, host.log, host.cjson, "
-    "host.script\n"
+    "local crypto, log, cjson, script = host.crypto, host.log, host.cjson, host.script\n"
+    "local width = script.load('lua/base/width.lua', { utf8 = utf8 })()\n"
     "cjson.decode_invalid_numbers(false)\n"
     "local act = {\n"
     "  function(s) assert(crypto.unbase64(crypto.base64(s)) == s); local raw = crypto.unbase64(s); if raw "
     "then assert(crypto.base64(raw) == s) end end,\n"
-    "  function(s) local n = terminal.width(s); assert(n >= 0 and n <= 2 * #s) end,\n"
+    "  function(s) local n = width(s); assert(n >= 0 and n <= 2 * #s) end,\n"
     "  function(s) local ok, v = pcall(cjson.decode, s); if ok and type(v) == 'table' then "
     "pcall(cjson.encode, v) end end,\n"
     "  function(s) script.compile(s, '=fuzz', {}) end,\n"

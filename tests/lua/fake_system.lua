@@ -72,7 +72,6 @@ local function terminal_of(p)
       end
       return socket
     end,
-    width = function(text) return sim.real.terminal.width(text) end,
   }
 end
 
