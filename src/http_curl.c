@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "http_curl.h"
+#include "http_transfer.h"
 
 #include <dlfcn.h>
-#include <stdbool.h>
 #include <stdio.h>
 
 enum { OLDEST = 0x075500 }; /* 7.85.0 has CURLOPT_PROTOCOLS_STR */

@@ -60,7 +60,6 @@ static void read_boot(char boot[BOOT_MAX]) {
 static unsigned long long space_of(void) {
     return 1;
 } /* there is only one */
-
 static unsigned long long start_of(long pid) {
     int name[] = {CTL_KERN, KERN_PROC, KERN_PROC_PID, (int)pid};
     struct kinfo_proc info;

@@ -77,7 +77,8 @@ static int remove_stale(const struct net_unix *address, const char *path) {
     int probe = net_open(AF_UNIX, SOCK_STREAM);
     if (probe < 0)
         return errno;
-    int err = start_connect(probe, address); /* non-blocking: a listener with a full backlog must not hold us */
+    int err = start_connect(probe,
+                            address); /* non-blocking: a listener with a full backlog must not hold us */
     close(probe);
     if (err != ECONNREFUSED)
         return err == 0 || err == EAGAIN ? EADDRINUSE : err;

@@ -194,10 +194,11 @@ static int state_stat(lua_State *L) {
                     (LUAI_UACINT)info.CTIME.tv_nsec, (LUAI_UACINT)info.st_size);
     lua_setfield(L, -2, "identity");
     mode_t type = info.st_mode & S_IFMT;
-    host_set_string(L, "kind", type == S_IFREG    ? "file"
-                      : type == S_IFDIR  ? "dir"
-                      : type == S_IFSOCK ? "socket"
-                                         : "other");
+    host_set_string(L, "kind",
+                    type == S_IFREG    ? "file"
+                    : type == S_IFDIR  ? "dir"
+                    : type == S_IFSOCK ? "socket"
+                                       : "other");
     return 1;
 }
 

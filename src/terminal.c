@@ -163,9 +163,8 @@ static int terminal_tty(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"write", terminal_write},   {"is", terminal_is},     {"size", terminal_size},
-    {"raw", terminal_raw},       {"echo", terminal_echo}, {"stdin", terminal_stdin},
-    {"tty", terminal_tty},       {NULL, NULL},
+    {"write", terminal_write}, {"is", terminal_is},       {"size", terminal_size}, {"raw", terminal_raw},
+    {"echo", terminal_echo},   {"stdin", terminal_stdin}, {"tty", terminal_tty},   {NULL, NULL},
 };
 
 int luaopen_host_terminal(lua_State *L) {

@@ -164,7 +164,8 @@ static int lua_tunnel_forward(lua_State *L) {
     uint16_t remote = (uint16_t)need_port(L, 2, "remote_port", 1, 0);
     const char *path = host_opt_string(L, 2, "unix", NULL);
     if (path)
-        return start_forward(L, handle, listen_at(path, NULL), remote, lua_pushfstring(L, "listen on %s", path));
+        return start_forward(L, handle, listen_at(path, NULL), remote,
+                             lua_pushfstring(L, "listen on %s", path));
     const char *host = host_opt_string(L, 2, "host", "127.0.0.1");
     address.sin_port = htons((uint16_t)need_port(L, 2, "port", 0, -1));
     if (inet_pton(AF_INET, host, &address.sin_addr) != 1)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "clock.h"
+#include "guard.h"
 
 #include <fcntl.h>
 #include <time.h>

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "attempt.h"
-#include "clock.h"
 #include "request.h"
 #include "wire.h"
 
@@ -72,11 +71,10 @@ static void read_anchors(struct ending *ending) {
 static void describe(const char *what, const struct answer *answer, char *out, size_t size) {
     int edge = wire_edge_code(answer->status, answer->body, answer->body_len);
     if (edge)
-        snprintf(
-            out, size,
-            "%s was turned away by the protection in front of the cloud (HTTP %d, error code: %d), the "
-            "key was not looked at",
-            what, answer->status, edge);
+        snprintf(out, size,
+                 "%s was turned away by the protection in front of the cloud (HTTP %d, error code: %d), the "
+                 "key was not looked at",
+                 what, answer->status, edge);
     else if (answer->status)
         snprintf(out, size, "%s answered HTTP %d", what, answer->status);
     else

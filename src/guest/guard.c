@@ -154,9 +154,9 @@ static bool read_record(struct record *r, const char *text, size_t len) {
     int found = sscanf(copy,
                        "guard 1 boot %63s mono %lld limits %lld %lld %lld born %lld %lld contact %lld %lld "
                        "traffic %lld %lld ended %lld %lld flags %d %d %d %d reason%*1[ ]%159[^\n]",
-                       r->boot, &r->mono, &r->limits[0], &r->limits[1], &r->limits[2], &r->age[0], &r->wall[0],
-                       &r->age[1], &r->wall[1], &r->age[2], &r->wall[2], &r->age[3], &r->wall[3], &r->flags[0],
-                       &r->flags[1], &r->flags[2], &r->flags[3], r->reason);
+                       r->boot, &r->mono, &r->limits[0], &r->limits[1], &r->limits[2], &r->age[0],
+                       &r->wall[0], &r->age[1], &r->wall[1], &r->age[2], &r->wall[2], &r->age[3], &r->wall[3],
+                       &r->flags[0], &r->flags[1], &r->flags[2], &r->flags[3], r->reason);
     bool good = found >= 17 && write_record(r, again, sizeof again) == len && memcmp(again, copy, len) == 0;
     good &= plausible(r->mono);
     for (int i = 0; i < 4; i++)
@@ -176,7 +176,8 @@ static struct guard_event stored(const struct guard_event *event, struct guard_n
 }
 
 size_t guard_save(const struct guard *guard, const char *boot, struct guard_now now, char *out, size_t size) {
-    const struct guard_event *const events[] = {&guard->born, &guard->contact, &guard->traffic, &guard->ended};
+    const struct guard_event *const events[] = {&guard->born, &guard->contact, &guard->traffic,
+                                                &guard->ended};
     struct record r = {.mono = now.mono,
                        .limits = {guard->limits.silence, guard->limits.idle, guard->limits.life},
                        .flags = {guard->contacted, guard->serving, guard->trafficked, guard->ending}};
@@ -196,7 +197,8 @@ bool guard_load(struct guard *guard, const char *text, size_t len, const char *b
     struct record r;
     memset(guard, 0, sizeof *guard);
     bool good = read_record(&r, text, len);
-    /* Another boot: its monotonic readings mean nothing here. Unknown: taking them for ours can only shorten. */
+    /* Another boot: its monotonic readings mean nothing here. Unknown: taking them for ours can only
+     * shorten. */
     bool other = r.boot[0] != '-' && boot[0] && strcmp(r.boot, boot) != 0;
     int64_t since = other || now.mono < r.mono ? 0 : now.mono - r.mono;
     for (int i = 0; i < 4; i++)

@@ -76,3 +76,8 @@ size_t guard_save(const struct guard *guard, const char *boot, struct guard_now 
 /* Takes up a record. False when it is damaged; the caller must then treat the machine as over. */
 bool guard_load(struct guard *guard, const char *text, size_t len, const char *boot, int64_t life_max,
                 struct guard_now now);
+
+/* The real clocks (clock.c): milliseconds of loop_now() and of unix time. */
+struct guard_now clock_now(void);
+/* The name of this boot of the kernel, "" when the system has none. */
+void clock_boot(char *out, size_t size);

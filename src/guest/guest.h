@@ -4,7 +4,6 @@
 
 #include "../tunnel/tunnel.h"
 #include "../version.h"
-#include "clock.h"
 #include "config.h"
 #include "control.h"
 #include "ending.h"

@@ -13,7 +13,8 @@ struct json {
     const char *token; /* looked for in every string; NULL: nothing is */
     const struct json_own *own;
     struct json_ids *ids;
-    size_t mine; /* index of the asker's own object, JSON_IDS: not seen */
+    const char *wanted, *found; /* a top-level key, and where its value is */
+    size_t mine;                /* index of the asker's own object, JSON_IDS: not seen */
     int hits;
 };
 
@@ -147,6 +148,8 @@ static bool object(struct json *json, unsigned *holds) {
         if (!string(json, name, sizeof name, &whole) || !eat(json, ':'))
             return false;
         blanks(json);
+        if (json->wanted && json->depth == 1 && whole && strcmp(name, json->wanted) == 0)
+            json->found = json->at;
         if (whole && strcmp(name, "id") == 0 ? !id_value(json, id, sizeof id, &inside)
                                              : !value(json, &inside))
             return false;
@@ -236,31 +239,15 @@ int json_find_ids(const char *text, size_t len, const char *token, const struct 
     return (int)out->count;
 }
 
-/* Puts json->at on the value of a top-level key. */
+/* Puts json->at on the value of a top-level key: 1; 0 when there is none, -1 when the text is no object. */
 static int member(struct json *json, const char *wanted) {
-    char name[64];
     unsigned holds = 0;
-    bool whole;
-    const char *found = NULL;
-    if (!eat(json, '{'))
+    json->wanted = wanted;
+    blanks(json);
+    if (json->at == json->end || *json->at != '{' || !value(json, &holds) || !at_end(json))
         return -1;
-    if (!eat(json, '}')) {
-        do {
-            if (!string(json, name, sizeof name, &whole) || !eat(json, ':'))
-                return -1;
-            blanks(json);
-            if (whole && strcmp(name, wanted) == 0)
-                found = json->at;
-            if (!value(json, &holds))
-                return -1;
-        } while (eat(json, ','));
-        if (!eat(json, '}'))
-            return -1;
-    }
-    if (!at_end(json))
-        return -1;
-    json->at = found;
-    return found ? 1 : 0;
+    json->at = json->found;
+    return json->found ? 1 : 0;
 }
 
 int json_number(const char *text, size_t len, const char *name, int64_t *out) {

@@ -187,29 +187,24 @@ static int socket_write(void *ctx, const unsigned char *data, size_t len) {
     return n > 0 ? (int)n : -1;
 }
 
-/* What the certificate check has against the server, for the log. */
-static const char *complaint(int error) {
-    switch (error) {
-    case BR_ERR_X509_EXPIRED:
-        return "the certificate is outside its dates";
-    case BR_ERR_X509_BAD_SERVER_NAME:
-        return "the certificate is for another name";
-    case BR_ERR_X509_NOT_TRUSTED:
-        return "the certificate is from no authority we know";
-    case BR_ERR_X509_NOT_CA:
-        return "the certificate is signed by a certificate that is no authority";
-    case BR_ERR_X509_BAD_SIGNATURE:
-        return "the certificate's signature is wrong";
-    default:
-        return NULL;
-    }
-}
-
+/* Why there was no handshake, for the log. */
 static void explain(const struct tls *tls, char *why, size_t why_size) {
+    static const struct {
+        int error;
+        const char *complaint;
+    } known[] = {{BR_ERR_X509_EXPIRED, "is outside its dates"},
+                 {BR_ERR_X509_BAD_SERVER_NAME, "is for another name"},
+                 {BR_ERR_X509_NOT_TRUSTED, "is from no authority we know"},
+                 {BR_ERR_X509_NOT_CA, "is signed by a certificate that is no authority"}};
     int error = br_ssl_engine_last_error(&tls->client.eng);
-    const char *known = complaint(error);
-    if (known)
-        snprintf(why, why_size, "TLS refused: %s", known);
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (known[i].error == error) {
+            snprintf(why, why_size, "TLS refused: the certificate %s", known[i].complaint);
+            return;
+        }
+    }
+    if (error == BR_ERR_X509_BAD_SIGNATURE)
+        snprintf(why, why_size, "TLS refused: the certificate's signature is wrong");
     else if (error != BR_ERR_OK && error != BR_ERR_IO)
         snprintf(why, why_size, "TLS refused: BearSSL error %d", error);
     else if (tls->failure == EAGAIN || tls->failure == EWOULDBLOCK)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "ring.h"
+#include "tcp.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -10,6 +10,125 @@
 
 enum { WINDOW_DEFAULT = 4 << 20, WINDOW_LEAST = 4096, WINDOW_MOST = 64 << 20, PORT_FIRST = 16384 };
 
+/* The flows are a binary heap by their next deadline, which is also the list of all flows. */
+static void place(struct stack *stack, struct flow *flow, uint32_t index) {
+    stack->heap[index] = flow;
+    flow->heap_index = index;
+}
+
+static void sift_up(struct stack *stack, uint32_t index) {
+    struct flow *flow = stack->heap[index];
+    while (index) {
+        uint32_t parent = (index - 1) / 2;
+        if (stack->heap[parent]->heap_key <= flow->heap_key)
+            break;
+        place(stack, stack->heap[parent], index);
+        index = parent;
+    }
+    place(stack, flow, index);
+}
+
+static void sift_down(struct stack *stack, uint32_t index) {
+    struct flow *flow = stack->heap[index];
+    for (;;) {
+        uint32_t child = 2 * index + 1;
+        if (child >= stack->flows)
+            break;
+        if (child + 1 < stack->flows && stack->heap[child + 1]->heap_key < stack->heap[child]->heap_key)
+            child++;
+        if (stack->heap[child]->heap_key >= flow->heap_key)
+            break;
+        place(stack, stack->heap[child], index);
+        index = child;
+    }
+    place(stack, flow, index);
+}
+
+static bool heap_add(struct flow *flow) {
+    struct stack *stack = flow->stack;
+    if (stack->flows == stack->heap_size) {
+        uint32_t size = stack->heap_size ? stack->heap_size * 2 : 16;
+        struct flow **grown = realloc(stack->heap, size * sizeof *grown);
+        if (!grown)
+            return false;
+        stack->heap = grown;
+        stack->heap_size = size;
+    }
+    stack->heap[stack->flows] = flow;
+    sift_up(stack, stack->flows++);
+    return true;
+}
+
+static void heap_rekey(struct flow *flow, uint64_t key) {
+    flow->heap_key = key;
+    sift_up(flow->stack, flow->heap_index);
+    sift_down(flow->stack, flow->heap_index);
+}
+
+static void heap_remove(struct flow *flow) {
+    struct stack *stack = flow->stack;
+    struct flow *last = stack->heap[--stack->flows];
+    if (last == flow)
+        return;
+    place(stack, last, flow->heap_index);
+    heap_rekey(last, last->heap_key);
+}
+
+/* TIME_WAIT: what is left of a flow whose end we announced first. Both ports are ours to choose, so two
+ * seconds do. */
+static const uint64_t WAIT_FOR = 2000 * TCP_MS;
+
+static struct timewait *wait_entry(struct stack *stack, unsigned index) {
+    return &stack->timewait[(stack->timewait_head + index) & (stack->timewait_size - 1)];
+}
+
+static void drop_expired(struct stack *stack) {
+    while (stack->timewait_count && wait_entry(stack, 0)->until <= stack->now) {
+        stack->timewait_head = (stack->timewait_head + 1) & (stack->timewait_size - 1);
+        stack->timewait_count--;
+    }
+}
+
+static bool wait_grow(struct stack *stack) {
+    unsigned size = stack->timewait_size ? stack->timewait_size * 2 : 64;
+    struct timewait *items = malloc(size * sizeof *items);
+    if (!items)
+        return false;
+    for (unsigned i = 0; i < stack->timewait_count; i++)
+        items[i] = *wait_entry(stack, i);
+    free(stack->timewait);
+    stack->timewait = items;
+    stack->timewait_size = size;
+    stack->timewait_head = 0;
+    return true;
+}
+
+void tcp_wait_add(struct flow *flow, uint64_t now) {
+    struct stack *stack = flow->stack;
+    drop_expired(stack);
+    if (stack->timewait_count == stack->timewait_size) {
+        if (stack->timewait_size < TCP_TIMEWAIT_MAX) {
+            if (!wait_grow(stack))
+                return;
+        } else { /* full: the oldest goes early */
+            stack->timewait_head = (stack->timewait_head + 1) & (stack->timewait_size - 1);
+            stack->timewait_count--;
+        }
+    }
+    *wait_entry(stack, stack->timewait_count++) = (struct timewait){flow->local_port, flow->peer_port,
+                                                                    flow->nxt, flow->rcv, now + WAIT_FOR};
+}
+
+struct timewait *tcp_wait_find(struct stack *stack, uint16_t local_port, uint16_t peer_port) {
+    drop_expired(stack);
+    for (unsigned i = stack->timewait_count; i-- > 0;) { /* newest first */
+        struct timewait *wait = wait_entry(stack, i);
+        if (wait->local_port == local_port && wait->peer_port == peer_port)
+            return wait;
+    }
+    return NULL;
+}
+
 struct stack *stack_new(const struct stack_config *config) {
     struct stack *stack = calloc(1, sizeof *stack + config->mtu);
     if (!stack)
@@ -84,7 +203,7 @@ struct flow *tcp_flow_new(struct stack *stack, uint16_t local_port, uint16_t pee
     while (((uint64_t)65535 << flow->recv_shift) < stack->config.window)
         flow->recv_shift++;
     flow->heap_key = TCP_NEVER;
-    if (!tcp_heap_add(flow)) {
+    if (!heap_add(flow)) {
         free(flow);
         return NULL;
     }
@@ -100,7 +219,7 @@ void tcp_flow_end(struct flow *flow) {
     while (*link != flow)
         link = &(*link)->hash_next;
     *link = flow->hash_next;
-    tcp_heap_remove(flow);
+    heap_remove(flow);
     flow->state = FLOW_DEAD;
     ring_free(&flow->tx);
     ring_free(&flow->rx);
@@ -137,7 +256,7 @@ uint64_t stack_tick(struct stack *stack, uint64_t now) {
     stack->budget = TCP_BURST_ALL;
     while (stack->flows && stack->heap[0]->heap_key <= now) {
         flow = stack->heap[0];
-        tcp_heap_rekey(flow, TCP_NEVER);
+        heap_rekey(flow, TCP_NEVER);
         tcp_timers(flow, now);
         tcp_dirty(flow);
     }
@@ -147,7 +266,7 @@ uint64_t stack_tick(struct stack *stack, uint64_t now) {
         if (flow->state == FLOW_DEAD)
             continue;
         tcp_output(flow, now);
-        tcp_heap_rekey(flow, tcp_deadline(flow));
+        heap_rekey(flow, tcp_deadline(flow));
     }
     free_dead(stack);
     return stack->flows ? stack->heap[0]->heap_key : TCP_NEVER;

@@ -3,7 +3,6 @@
  * inside, so they never wrap; tcp_unwrap widens what comes from the wire. Times are nanoseconds. */
 #pragma once
 
-#include "ring.h"
 #include "stack.h"
 
 #define TCP_MS 1000000ull
@@ -28,6 +27,27 @@ enum {
 };
 
 enum flow_state { FLOW_SYN_SENT, FLOW_PENDING, FLOW_SYN_RECEIVED, FLOW_OPEN, FLOW_DEAD };
+
+/* A byte queue that grows by doubling; bytes may be placed beyond its end (reassembly). ring.c */
+struct ring {
+    uint8_t *data; /* NULL until the first byte */
+    size_t size;   /* power of two, or 0 */
+    size_t head;   /* where the first byte lies */
+    size_t len;    /* bytes in the queue; placed bytes beyond it are counted by the caller */
+};
+
+/* Makes offsets below `need` usable, keeping all bytes. False without memory (nothing changed). */
+bool ring_reserve(struct ring *ring, size_t need);
+/* Copies in at `offset` from the first byte; the space must be reserved. Does not change len. */
+void ring_put(struct ring *ring, size_t offset, const uint8_t *bytes, size_t len);
+/* Copies out from `offset`. */
+void ring_get(const struct ring *ring, size_t offset, uint8_t *out, size_t len);
+/* The address of `offset` and how many bytes of the reserved space follow it without a break. */
+uint8_t *ring_at(const struct ring *ring, size_t offset, size_t *run);
+/* Forgets the first `len` bytes. */
+void ring_drop(struct ring *ring, size_t len);
+/* Gives the memory back; what was in it is gone. */
+void ring_free(struct ring *ring);
 
 /* One segment as read from the wire. */
 struct segment {
@@ -192,16 +212,9 @@ struct flow *tcp_flow_find(struct stack *stack, uint16_t local_port, uint16_t pe
 void tcp_dirty(struct flow *flow);
 /* Takes the flow out of the tables; its memory lives until the end of the next tick. */
 void tcp_flow_end(struct flow *flow);
-
-/* stack_heap.c: flows by deadline */
-bool tcp_heap_add(struct flow *flow);
-void tcp_heap_remove(struct flow *flow);
-void tcp_heap_rekey(struct flow *flow, uint64_t key);
-
-/* stack_wait.c: TIME_WAIT */
+/* TIME_WAIT */
 void tcp_wait_add(struct flow *flow, uint64_t now);
 struct timewait *tcp_wait_find(struct stack *stack, uint16_t local_port, uint16_t peer_port);
-
 /* stack_ip.c */
 struct header {
     uint16_t from, to;
@@ -226,7 +239,7 @@ void tcp_refuse(struct stack *stack, const struct segment *seg);
 void tcp_input(struct flow *flow, const struct segment *seg, uint64_t now);
 void tcp_input_syn(struct stack *stack, const struct segment *seg, struct listener *listener, uint64_t now);
 
-/* tcp_gaps.c */
+/* tcp_lists.c */
 bool gaps_add(struct gap_list *gaps, uint64_t start, uint64_t end);
 /* True if the bytes were there already. */
 bool gaps_cover(const struct gap_list *gaps, uint64_t start, uint64_t end);
@@ -244,7 +257,6 @@ void tcp_mark_all_lost(struct flow *flow);
 void tcp_assume_acked(struct flow *flow);
 uint64_t tcp_pipe(const struct flow *flow);
 
-/* tcp_sent.c */
 bool sent_push(struct sent_queue *queue, struct sent item);
 void sent_pop(struct sent_queue *queue);
 /* Index of the first segment that ends after `seq` (count if none). */

@@ -14,7 +14,6 @@
 #include <sys/socket.h>
 
 #include "../../src/guest/attempt.h"
-#include "../../src/guest/clock.h"
 #include "../../src/guest/request.h"
 
 #define SECOND 1000000000ULL
