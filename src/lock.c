@@ -12,11 +12,9 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
-#ifdef __APPLE__
-#include <sys/sysctl.h>
-#endif
 
 #include "host.h"
+#include "sys.h"
 
 #define LOCK_TYPE "host.state.lock"
 /* PID WORD BOOT SPACE START: always of one length over the old text, so that a lock works on a full disk. An
@@ -38,70 +36,24 @@ struct holder {
     unsigned long long start; /* when it began, since the boot or 1970 */
 };
 
-/* Reads a small file. Returns its text, "" when there is none. */
-static const char *small_file(const char *path, char *text, size_t room) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd < 0 ? -1 : read(fd, text, room - 1);
-    if (fd >= 0)
-        close(fd);
-    text[got > 0 ? got : 0] = '\0';
-    return text;
-}
-
+/* The namespace of process ids. */
+static unsigned long long space_of(void) {
 #ifdef __APPLE__
-
-static void read_boot(char boot[BOOT_MAX]) {
-    size_t len = BOOT_MAX - 1;
-    memset(boot, 0, BOOT_MAX);
-    if (sysctlbyname("kern.bootsessionuuid", boot, &len, NULL, 0) != 0)
-        strcpy(boot, "-");
-}
-
-static unsigned long long space_of(void) {
-    return 1;
-} /* there is only one */
-static unsigned long long start_of(long pid) {
-    int name[] = {CTL_KERN, KERN_PROC, KERN_PROC_PID, (int)pid};
-    struct kinfo_proc info;
-    size_t len = sizeof info;
-    if (sysctl(name, 4, &info, &len, NULL, 0) != 0 || len != sizeof info)
-        return 0;
-    return (unsigned long long)info.kp_proc.p_starttime.tv_sec * 1000000 +
-           (unsigned long long)info.kp_proc.p_starttime.tv_usec;
-}
-
+    return 1; /* there is only one */
 #else
-
-static void read_boot(char boot[BOOT_MAX]) {
-    small_file("/proc/sys/kernel/random/boot_id", boot, BOOT_MAX);
-    boot[strcspn(boot, " \n")] = '\0';
-    if (!boot[0])
-        strcpy(boot, "-");
-}
-
-static unsigned long long space_of(void) {
     struct stat info;
     return stat("/proc/self/ns/pid", &info) == 0 ? (unsigned long long)info.st_ino : 0;
-}
-
-/* Field 22 of /proc/PID/stat; the name before it, in brackets, may hold anything (proc(5)). */
-static unsigned long long start_of(long pid) {
-    char path[40], text[1024];
-    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
-    const char *at = strrchr(small_file(path, text, sizeof text), ')');
-    for (int field = 2; at && field < 22; field++)
-        at = strchr(at + 1, ' ');
-    return at ? strtoull(at, NULL, 10) : 0;
-}
-
 #endif
+}
 
 static void ourselves(struct holder *holder, const char *word) {
     holder->pid = (long)getpid();
     snprintf(holder->word, sizeof holder->word, "%s", word);
-    read_boot(holder->boot);
+    sys_boot(holder->boot, sizeof holder->boot);
+    if (!holder->boot[0])
+        strcpy(holder->boot, "-");
     holder->space = space_of();
-    holder->start = start_of(holder->pid);
+    holder->start = sys_birth(holder->pid);
 }
 
 /* What a lock file says; pid 0 when it says nothing. */
@@ -137,7 +89,7 @@ static const char *stranger(const struct holder *holder) {
         return "it runs on another computer, or ran before this one was started";
     if (holder->space != self.space)
         return "it runs in another container";
-    return start_of(holder->pid) == holder->start ? NULL : "that number is another process now";
+    return sys_birth(holder->pid) == holder->start ? NULL : "that number is another process now";
 }
 
 /* Takes the exclusive lock. Another's lock is told from the moment of an owner() look, which only shares.

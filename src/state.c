@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "host.h"
+#include "sys.h"
 
 #ifdef __APPLE__
 #define MTIME st_mtimespec
@@ -21,49 +22,6 @@
 #endif
 
 enum { READ_MAX = 64 << 20 };
-
-/* Returns 0 or errno. */
-static int sync_fd(int fd) {
-#ifdef F_FULLFSYNC
-    if (fcntl(fd, F_FULLFSYNC) == 0)
-        return 0;
-#endif
-    while (fsync(fd) != 0)
-        if (errno != EINTR)
-            return errno;
-    return 0;
-}
-
-/* Makes the entry of `path` in its directory durable. Returns 0 or errno. */
-static int sync_parent(const char *path) {
-    char directory[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    size_t len = slash ? (size_t)(slash - path) : 0;
-    if (len >= sizeof directory)
-        return ENAMETOOLONG;
-    memcpy(directory, path, len);
-    directory[len] = '\0';
-    int fd = open(len ? directory : slash ? "/" : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return errno;
-    int err = sync_fd(fd);
-    close(fd);
-    return err == EINVAL ? 0 : err; /* a file system without fsync of directories */
-}
-
-/* Returns 0 or errno. */
-static int write_all(int fd, const char *data, size_t len) {
-    while (len) {
-        ssize_t took = write(fd, data, len);
-        if (took < 0 && errno == EINTR)
-            continue;
-        if (took <= 0)
-            return took < 0 ? errno : ENOSPC;
-        data += took;
-        len -= (size_t)took;
-    }
-    return 0;
-}
 
 static int state_read(lua_State *L) {
     const char *path = luaL_checkstring(L, 1);
@@ -123,11 +81,11 @@ static int replace(const char *path, const char *data, size_t len, mode_t mode) 
     int fd = open_temporary(path, temporary, sizeof temporary);
     if (fd < 0)
         return errno;
-    int err = write_all(fd, data, len);
+    int err = sys_write(fd, data, len);
     if (!err && fchmod(fd, mode) != 0)
         err = errno;
     if (!err)
-        err = sync_fd(fd);
+        err = sys_sync(fd);
     if (close(fd) != 0 && !err && errno != EINTR)
         err = errno;
     if (!err && rename(temporary, path) != 0)
@@ -136,7 +94,7 @@ static int replace(const char *path, const char *data, size_t len, mode_t mode) 
         unlink(temporary);
         return err;
     }
-    return sync_parent(path);
+    return sys_sync_parent(path);
 }
 
 static int state_write(lua_State *L) {
@@ -158,15 +116,15 @@ static int append(const char *path, const char *data, size_t len) {
     if (fd < 0)
         return errno;
     struct stat before;
-    int err = fstat(fd, &before) != 0 ? errno : write_all(fd, data, len);
+    int err = fstat(fd, &before) != 0 ? errno : sys_write(fd, data, len);
     if (!err)
-        err = sync_fd(fd);
+        err = sys_sync(fd);
     if (!err)
-        err = sync_parent(path); /* always: whoever created the file may have died before he came to it */
+        err = sys_sync_parent(path); /* always: whoever created the file may have died before he came to it */
     if (err && created)
         unlink(path);
     else if (err && ftruncate(fd, before.st_size) == 0)
-        sync_fd(fd);
+        sys_sync(fd);
     close(fd);
     return err;
 }
@@ -227,12 +185,12 @@ static int state_list(lua_State *L) {
  * have died before. */
 static int make_directory(const char *path) {
     if (mkdir(path, 0700) == 0)
-        return sync_parent(path);
+        return sys_sync_parent(path);
     int err = errno;
     struct stat info;
     if (err != EEXIST || stat(path, &info) != 0 || !S_ISDIR(info.st_mode))
         return err;
-    sync_parent(path); /* which may not be allowed where it is somebody else's */
+    sys_sync_parent(path); /* which may not be allowed where it is somebody else's */
     return 0;
 }
 
@@ -256,7 +214,7 @@ static int state_mkdir(lua_State *L) {
 
 static int state_remove(lua_State *L) {
     const char *path = luaL_checkstring(L, 1);
-    return host_done(L, remove(path) != 0 ? errno : sync_parent(path), path);
+    return host_done(L, remove(path) != 0 ? errno : sys_sync_parent(path), path);
 }
 
 static int state_chmod(lua_State *L) {

@@ -150,12 +150,25 @@ static bool set_public(struct parser *parser, void *field, const char *name, cha
     return (good && len == 32) || refuse(parser, "%s wants 32 bytes in base64, not \"%s\"", name, value);
 }
 
+/* A copy that lives as long as the configuration. */
+static char *keep(struct parser *parser, const char *text) {
+    size_t size = strlen(text) + 1;
+    struct config_text *kept = malloc(sizeof *kept + size);
+    if (!kept) {
+        refuse(parser, "out of memory");
+        return NULL;
+    }
+    kept->next = parser->config->texts;
+    parser->config->texts = kept;
+    return memcpy(kept->text, text, size);
+}
+
 static bool set_text(struct parser *parser, void *field, const char *name, char *value) {
     char **text = field;
     if (*text)
         return refuse(parser, "%s is given twice", name);
-    *text = strdup(value);
-    return *text || refuse(parser, "out of memory");
+    *text = keep(parser, value);
+    return *text != NULL;
 }
 
 static bool set_token(struct parser *parser, void *field, const char *name, char *value) {
@@ -172,11 +185,8 @@ static bool set_list(struct parser *parser, void *field, const char *name, char 
     struct config_list *list = field;
     if (list->count == CONFIG_LIST)
         return refuse(parser, "more than %d lines of %s", CONFIG_LIST, name);
-    list->item[list->count] = strdup(value);
-    if (!list->item[list->count])
-        return refuse(parser, "out of memory");
-    list->count++;
-    return true;
+    list->item[list->count] = keep(parser, value);
+    return list->item[list->count] && ++list->count;
 }
 
 /* A variable of the machine for the engine; one that is not set is left out, never a reason not to start the
@@ -361,35 +371,17 @@ bool config_parse(struct config *config, const char *text, size_t len, config_lo
     bool good = parse_lines(&parser, copy, len) && complete(&parser);
     free(copy);
     if (good && !config->terminate.method)
-        good = (config->terminate.method = strdup("DELETE")) != NULL || refuse(&parser, "out of memory");
+        good = (config->terminate.method = keep(&parser, "DELETE")) != NULL;
     if (!good)
         config_free(config);
     return good;
 }
 
-static void free_list(struct config_list *list) {
-    for (size_t i = 0; i < list->count; i++)
-        free(list->item[i]);
-}
-
-static void free_request(struct config_request *request) {
-    free(request->method);
-    free(request->url);
-    free(request->body);
-    free_list(&request->headers);
-}
-
 void config_free(struct config *config) {
-    free_request(&config->terminate);
-    free_request(&config->find);
-    free_request(&config->rehearse);
-    free_list(&config->ca_files);
-    free_list(&config->engine_argv);
-    free_list(&config->engine_env);
-    free(config->token);
-    free(config->private_key_env);
-    free(config->key_env);
-    free(config->find_token);
-    free(config->state_dir);
+    while (config->texts) {
+        struct config_text *text = config->texts;
+        config->texts = text->next;
+        free(text);
+    }
     memset(config, 0, sizeof *config);
 }

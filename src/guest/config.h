@@ -30,6 +30,12 @@ struct config_expose {
     bool counted;
 };
 
+/* Every text of the configuration lies in one of these. */
+struct config_text {
+    struct config_text *next;
+    char text[];
+};
+
 struct config {
     uint16_t listen_port, control_port, keepalive;
     uint8_t peer_public[32];
@@ -48,6 +54,7 @@ struct config {
     int64_t find_pause; /* seconds between the two requests */
     struct config_list ca_files, engine_argv, engine_env;
     char *state_dir;
+    struct config_text *texts;
 };
 
 /* Looks a name up; NULL: no such value. */

@@ -13,6 +13,8 @@
 #include <sys/prctl.h>
 #endif
 
+#include "../sys.h"
+
 #define SECOND 1000000000ULL
 #define LONGEST_PAUSE (30 * SECOND)
 #define STEADY (60 * SECOND)
@@ -45,27 +47,9 @@ bool engine_score(long pid, const char *score) {
     return good;
 }
 
-/* When a process began, in the kernel's own count: with the pid it names one process for good. 0: no such
- * process. */
-static unsigned long long birth_of(pid_t pid) {
-    char path[40], text[1024];
-    snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-    if (fd >= 0)
-        close(fd);
-    if (n <= 0)
-        return 0;
-    text[n] = '\0';
-    char *at = strrchr(text, ')'); /* the name before it may hold anything */
-    for (int field = 2; at && field < 22; field++)
-        at = strchr(at + 1, ' ');
-    return at ? strtoull(at + 1, NULL, 10) : 0;
-}
-
 static void record(const struct engine *engine) {
     char text[64];
-    int n = snprintf(text, sizeof text, "%ld %llu\n", (long)engine->pid, birth_of(engine->pid));
+    int n = snprintf(text, sizeof text, "%ld %llu\n", (long)engine->pid, sys_birth(engine->pid));
     if (!store_write(engine->store, "engine.pid", text, (size_t)n))
         store_log(engine->store, "the engine's process could not be recorded: %s", strerror(errno));
 }
@@ -84,8 +68,7 @@ static void end_leftover(const struct engine *engine) {
     if (n <= 0)
         return;
     text[n] = '\0';
-    if (sscanf(text, "%ld %llu", &pid, &birth) == 2 && pid > 1 && birth != 0 &&
-        birth_of((pid_t)pid) == birth) {
+    if (sscanf(text, "%ld %llu", &pid, &birth) == 2 && pid > 1 && birth != 0 && sys_birth(pid) == birth) {
         send_signal((pid_t)pid, SIGKILL);
         store_log(engine->store, "ended the engine that an earlier guest had started, process %ld", pid);
     }

@@ -77,7 +77,5 @@ size_t guard_save(const struct guard *guard, const char *boot, struct guard_now 
 bool guard_load(struct guard *guard, const char *text, size_t len, const char *boot, int64_t life_max,
                 struct guard_now now);
 
-/* The real clocks (clock.c): milliseconds of loop_now() and of unix time. */
+/* The real clocks (store.c): milliseconds of loop_now() and of unix time. */
 struct guard_now clock_now(void);
-/* The name of this boot of the kernel, "" when the system has none. */
-void clock_boot(char *out, size_t size);

@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #endif
 
+#include "../sys.h"
 #include "guest.h"
 
 #define SECOND 1000000000ULL
@@ -57,7 +58,7 @@ void guest_check(struct guest *guest) {
 static void arm(struct guest *guest) {
     char text[GUARD_TEXT];
     const struct config *config = &guest->config;
-    clock_boot(guest->boot, sizeof guest->boot);
+    sys_boot(guest->boot, sizeof guest->boot);
     long n = store_read(&guest->store, "guard", text, sizeof text);
     int saved = errno;
     if (n < 0 && saved == ENOENT) {

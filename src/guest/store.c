@@ -12,21 +12,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define GUARD_LOG_LIMIT 262144
+#include "../loop.h"
+#include "../sys.h"
+#include "guard.h"
 
-/* A directory that was just made is lost with the machine's power unless its parent is synced. */
-static void sync_parent(const char *path) {
-    char parent[1024];
-    const char *slash = strrchr(path, '/');
-    size_t len = slash ? (size_t)(slash - path) : 0;
-    memcpy(parent, slash ? path : ".", slash ? len : 1);
-    parent[slash ? len : 1] = '\0';
-    int fd = open(slash && len == 0 ? "/" : parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    fsync(fd);
-    close(fd);
-}
+#define GUARD_LOG_LIMIT 262144
 
 bool store_open(struct store *store, const char *path) {
     char part[1024];
@@ -42,7 +32,7 @@ bool store_open(struct store *store, const char *path) {
         memcpy(part, path, i);
         part[i] = '\0';
         if (mkdir(part, 0700) == 0)
-            sync_parent(part);
+            sys_sync_parent(part); /* or the machine loses it with its power */
         else if (errno != EEXIST)
             return false;
     }
@@ -54,19 +44,6 @@ bool store_claim(const struct store *store) {
     return store->dir < 0 || flock(store->dir, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
 }
 
-static bool write_all(int fd, const char *data, size_t len) {
-    while (len > 0) {
-        ssize_t n = write(fd, data, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        data += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
 bool store_write(const struct store *store, const char *name, const void *data, size_t len) {
     char temp[64];
     if (store->dir < 0 || snprintf(temp, sizeof temp, "%s.new", name) >= (int)sizeof temp) {
@@ -76,7 +53,7 @@ bool store_write(const struct store *store, const char *name, const void *data, 
     int fd = openat(store->dir, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return false;
-    bool good = write_all(fd, data, len) && fsync(fd) == 0;
+    bool good = sys_write(fd, data, len) == 0 && fsync(fd) == 0;
     int saved = errno;
     close(fd);
     if (good && renameat(store->dir, temp, store->dir, name) == 0 && fsync(store->dir) == 0)
@@ -225,13 +202,22 @@ void store_log(const struct store *store, const char *fmt, ...) {
         return;
     n += (size_t)more < sizeof line - n - 1 ? (size_t)more : sizeof line - n - 2;
     line[n++] = '\n';
-    if (!write_all(STDERR_FILENO, line, n))
+    if (sys_write(STDERR_FILENO, line, n) != 0)
         errno = 0;
     store_trim(store, "guard.log", GUARD_LOG_LIMIT);
     int fd = store_append(store, "guard.log");
     if (fd >= 0) {
-        if (!write_all(fd, line, n))
+        if (sys_write(fd, line, n) != 0)
             errno = 0;
         close(fd);
     }
+}
+
+struct guard_now clock_now(void) {
+    struct timespec wall = {0};
+    clock_gettime(CLOCK_REALTIME, &wall);
+    return (struct guard_now){
+        .mono = (int64_t)(loop_now() / 1000000),
+        .wall = (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000,
+    };
 }
