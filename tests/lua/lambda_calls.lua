@@ -4,8 +4,10 @@ local host = require "sandbox.host"
 local loader = require "sandbox.loader"
 local sorted = require "base.sorted"
 
-local calls = {PUBLIC = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0Zp0wq1mVxk9c5J3uS2o8bq7tQe4n6fYhR2aLwK1dX me",
-  LAMBDA = {face = "lambda"}, CONTROL = {face = "control"}}
+local calls = {
+  PUBLIC = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0Zp0wq1mVxk9c5J3uS2o8bq7tQe4n6fYhR2aLwK1dX me",
+  LAMBDA = { face = "lambda" }, CONTROL = { face = "control" },
+}
 
 function calls.nth(n, ...)
   return (select(n, ...))
@@ -23,8 +25,8 @@ end
 
 -- The body of a launch; `more` changes it, false takes a field away.
 function calls.order(more)
-  local body = {region_name = "us-west-1", instance_type_name = "gpu_1x_a6000", ssh_key_names = {"run"}, name = "cplz-1",
-    hostname = "cplz-1", tags = {{key = "cplz:run", value = "7f3a"}}}
+  local body = { region_name = "us-west-1", instance_type_name = "gpu_1x_a6000", ssh_key_names = { "run" },
+    name = "cplz-1", hostname = "cplz-1", tags = { { key = "cplz:run", value = "7f3a" } } }
   for name, value in sorted(more or {}) do
     body[name] = value or nil
   end
@@ -33,7 +35,8 @@ end
 
 -- → id or nil, status, code, response
 function calls.launch(sim, more)
-  local data, status, code, response = calls.ask(sim, "POST", "/instance-operations/launch", calls.order(more))
+  local data, status, code, response = calls.ask(sim, "POST", "/instance-operations/launch",
+    calls.order(more))
   return data and data.instance_ids[1], status, code, response
 end
 
@@ -49,7 +52,7 @@ function calls.get(sim, id)
 end
 
 function calls.terminate(sim, ...)
-  return calls.ask(sim, "POST", "/instance-operations/terminate", {instance_ids = {...}})
+  return calls.ask(sim, "POST", "/instance-operations/terminate", { instance_ids = { ... } })
 end
 
 -- The control address's row of a machine.
@@ -62,18 +65,18 @@ function calls.machine(sim, id)
 end
 
 return function(t)
-  calls.modules = loader.new{host = host, scripts = {t.root}, user = false}
+  calls.modules = loader.new { host = host, scripts = { t.root }, user = false }
   calls.testing = calls.modules.require("cloudsim.testing")
 
   -- A world with an SSH key "run". → sim, key
   function calls.ready(options)
     local sim = calls.testing.new(options)
-    return sim, calls.ask(sim, "POST", "/ssh-keys", {name = "run", public_key = calls.PUBLIC})
+    return sim, calls.ask(sim, "POST", "/ssh-keys", { name = "run", public_key = calls.PUBLIC })
   end
 
   function calls.refused(sim, status, code, ...)
     local _, got, why, _, value = calls.ask(sim, ...)
-    t:equal({got, why}, {status, code})
+    t:equal({ got, why }, { status, code })
     t:equal(type(value.error.message), "string")
   end
 

@@ -23,8 +23,8 @@ function M.wait_for(what, check)
   error("gave up waiting for " .. what)
 end
 
---- Runs fn(sim) beside a simulator whose accounts have `key`, its delays divided by `scale`. sim: { child, dir, address = {face = url},
---- control(method, path, body) → answer, log(id) → what a machine printed }.
+--- Runs fn(sim) beside a simulator whose accounts have `key`, its delays divided by `scale`. sim: { child,
+--- dir, address = {face = url}, control(method, path, body) → answer, log(id) → what a machine printed }.
 function M.run(t, key, scale, fn)
   if not files.exists("/proc/self") then
     t:skip("there is no /proc to look for processes in")
@@ -34,19 +34,20 @@ function M.run(t, key, scale, fn)
   if process.getenv("CONTINUEPLZ_SCRIPTS") then
     scripts = scripts .. ":" .. process.getenv("CONTINUEPLZ_SCRIPTS")
   end
-  local child = process.spawn{argv = {process.exe, files.join(t.root, "cloudsim/main.lua"), "--dir=" .. dir, "--key=" .. key,
-    "--time-scale=" .. scale, "--parent=" .. process.pid()}, env = {"PATH=/usr/bin:/bin", "HOME=" .. dir,
-    "CONTINUEPLZ_HOME=" .. dir .. "/none", "CONTINUEPLZ_SCRIPTS=" .. scripts}, stderr = "file:" .. dir .. "/err"}
-  local sim = {child = child, dir = dir}
+  local child = process.spawn { argv = { process.exe, files.join(t.root, "cloudsim/main.lua"),
+    "--dir=" .. dir, "--key=" .. key, "--time-scale=" .. scale, "--parent=" .. process.pid() },
+    env = { "PATH=/usr/bin:/bin", "HOME=" .. dir, "CONTINUEPLZ_HOME=" .. dir .. "/none",
+    "CONTINUEPLZ_SCRIPTS=" .. scripts }, stderr = "file:" .. dir .. "/err" }
+  local sim = { child = child, dir = dir }
   sim.address = M.wait_for("the simulator", function()
     local text = files.read(files.join(dir, "address.json"))
     return text and json.decode(text)
   end)
   function sim.control(method, path, body)
-    return http.request{method = method, url = sim.address.control .. path, json = body}.json()
+    return http.request { method = method, url = sim.address.control .. path, json = body }.json()
   end
   function sim.log(id)
-    return http.request{method = "GET", url = sim.address.control .. "/log/" .. id}.body
+    return http.request { method = "GET", url = sim.address.control .. "/log/" .. id }.body
   end
   local ok, problem = fail.try(fn, sim)
   child:kill("TERM")

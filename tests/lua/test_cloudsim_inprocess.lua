@@ -10,14 +10,16 @@ local sorted = require "base.sorted"
 
 local KEY = "the-same-key"
 
--- A client's story: looks, rents by bid, sees it run, loses and ends it. `ask` makes a request, `act` orders, `pass` waits.
+-- A client's story: looks, rents by bid, sees it run, loses and ends it. `ask` makes a request, `act` orders,
+-- `pass` waits.
 local function story(ask, act, pass)
-  local offers = ask("POST", "/api/v0/bundles/", {limit = 1, type = "bid", gpu_name = {eq = "L40S"}, order = {{"dph_total", "asc"}}}).offers
-  local id = ask("PUT", "/api/v0/asks/" .. offers[1].id .. "/", {image = "ollama/ollama", label = "story", disk = 50,
-    price = 0.4, cancel_unavail = true, runtype = "args", args = {"serve"}}).new_contract
+  local offers = ask("POST", "/api/v0/bundles/", { limit = 1, type = "bid", gpu_name = { eq = "L40S" },
+    order = { { "dph_total", "asc" } } }).offers
+  local id = ask("PUT", "/api/v0/asks/" .. offers[1].id .. "/", { image = "ollama/ollama", label = "story",
+    disk = 50, price = 0.4, cancel_unavail = true, runtype = "args", args = { "serve" } }).new_contract
   pass(100)
-  act("POST", "/instance/" .. id, {action = "traffic", bwd = 123456789, bwu = 1000})
-  act("POST", "/instance/" .. id, {action = "outbid"})
+  act("POST", "/instance/" .. id, { action = "traffic", bwd = 123456789, bwu = 1000 })
+  act("POST", "/instance/" .. id, { action = "outbid" })
   pass(50)
   local status = ask("GET", "/api/v0/instances/" .. id .. "/").instances.actual_status
   pass(10)
@@ -26,10 +28,11 @@ local function story(ask, act, pass)
 end
 
 return function(t)
-  local simulated = loader.new{host = host, scripts = {t.root}, user = false}
+  local simulated = loader.new { host = host, scripts = { t.root }, user = false }
   local inprocess = simulated.require("cloudsim.inprocess")
   local world = simulated.require("cloudsim.world")
-  local faces = {vast = simulated.require("cloudsim.vast.face"), control = simulated.require("cloudsim.control")}
+  local faces = { vast = simulated.require("cloudsim.vast.face"),
+    control = simulated.require("cloudsim.control") }
   local fake = t:load("fakehost")
 
   -- The rows as they must agree: times as distances from the first.
@@ -40,21 +43,23 @@ return function(t)
       for name, value in sorted(row) do
         list[i][name] = value
       end
-      list[i].opened, list[i].closed = math.floor(row.opened - first + 0.5), math.floor(row.closed - first + 0.5)
+      list[i].opened, list[i].closed = math.floor(row.opened - first + 0.5),
+        math.floor(row.closed - first + 0.5)
     end
     return list
   end
 
   local function in_a_replaced_world()
     local sim, here
-    sim = fake.new{http = function(request) return inprocess.http(here, {vast = 1, control = 2})(request) end, latency = 0}
-    here = world.new{now = function() return sim.now + sim.skew end, keys = {KEY}}
+    sim = fake.new { http = function(request) return inprocess.http(here,
+      { vast = 1, control = 2 })(request) end, latency = 0 }
+    here = world.new { now = function() return sim.now + sim.skew end, keys = { KEY } }
     local process = sim:start(function(require)
       local client, task = require "base.http", require "base.task"
       local function send(port)
         return function(method, path, body)
-          return client.request{method = method, url = "http://127.0.0.1:" .. port .. path, json = body,
-            headers = {Authorization = "Bearer " .. KEY}}.json()
+          return client.request { method = method, url = "http://127.0.0.1:" .. port .. path, json = body,
+            headers = { Authorization = "Bearer " .. KEY } }.json()
         end
       end
       return story(send(1), send(2), task.sleep)
@@ -65,17 +70,18 @@ return function(t)
 
   local function over_sockets()
     local offset = 0
-    local here = world.new{now = function() return clock.wall() // 1000 * 1000 + offset end, keys = {KEY}}
+    local here = world.new { now = function() return clock.wall() // 1000 * 1000 + offset end,
+      keys = { KEY } }
     local addresses, running = {}, {}
     for name, face in sorted(faces) do
-      local listener = net.listen{host = "127.0.0.1", port = 0}
+      local listener = net.listen { host = "127.0.0.1", port = 0 }
       addresses[name] = "http://127.0.0.1:" .. select(2, listener:name())
       running[#running + 1] = server.serve(listener, function(request) return face.handler(request, here) end)
     end
     local function send(name)
       return function(method, path, body)
-        return http.request{method = method, url = addresses[name] .. path, json = body,
-          headers = {Authorization = "Bearer " .. KEY}}.json()
+        return http.request { method = method, url = addresses[name] .. path, json = body,
+          headers = { Authorization = "Bearer " .. KEY } }.json()
       end
     end
     local status = story(send("vast"), send("control"), function(seconds) offset = offset + seconds end)
@@ -88,7 +94,7 @@ return function(t)
   t:case("the same story gives the same ledger in process and over sockets", function()
     local inner_status, inner = in_a_replaced_world()
     local outer_status, outer = over_sockets()
-    t:equal({inner_status, outer_status}, {"stopped", "stopped"})
+    t:equal({ inner_status, outer_status }, { "stopped", "stopped" })
     t:equal(#inner, 5)
     t:equal(inner, outer)
   end)
@@ -100,19 +106,20 @@ return function(t)
   end)
 
   t:case("hang, loss, an endless body and a refused connection in the words of the replaced world", function()
-    local here = world.new{now = function() return 1e9 end, settings = {rate_limits = false}}
+    local here = world.new { now = function() return 1e9 end, settings = { rate_limits = false } }
     local function answer(fault)
       here.faults:add(fault)
-      return inprocess.answer("vast", {method = "GET", path = "/api/v1/instances/", query = {}, headers = {}}, here)
+      return inprocess.answer("vast", { method = "GET", path = "/api/v1/instances/", query = {},
+        headers = {} }, here)
     end
-    t:equal(answer{name = "api.down"}, {lost = true})
-    t:equal(answer{name = "api.down", mode = "hang"}, {hang = true})
-    t:equal(answer{name = "api.down", mode = "503"}.status, 503)
+    t:equal(answer { name = "api.down" }, { lost = true })
+    t:equal(answer { name = "api.down", mode = "hang" }, { hang = true })
+    t:equal(answer { name = "api.down", mode = "503" }.status, 503)
     local size = 0
-    for _, piece in ipairs(answer{name = "api.endless_body"}.pieces) do
+    for _, piece in ipairs(answer { name = "api.endless_body" }.pieces) do
       size = size + #piece.data
     end
     t:ok(size > 16 * 1024 * 1024, "more than anybody reads")
-    t:equal(inprocess.http(here, {vast = 1})({port = 9}).sent, false)
+    t:equal(inprocess.http(here, { vast = 1 })({ port = 9 }).sent, false)
   end)
 end

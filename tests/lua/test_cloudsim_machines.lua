@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The simulator as a program: real machines behind relayed ports, which die with their instance or with the simulator.
+-- The simulator as a program: real machines behind relayed ports, which die with their instance or with the
+-- simulator.
 local fail = require "base.fail"
 local files = require "base.files"
 local http = require "base.http"
@@ -27,15 +28,15 @@ return function(t)
   local function with_simulator(fn)
     simulator.run(t, KEY, 200, function(sim)
       function sim.vast(method, path, body)
-        return http.request{method = method, url = sim.address.vast .. path, json = body, ok = "any",
-          headers = {Authorization = "Bearer " .. KEY}}
+        return http.request { method = method, url = sim.address.vast .. path, json = body, ok = "any",
+          headers = { Authorization = "Bearer " .. KEY } }
       end
       fn(sim)
     end)
   end
 
   local function free_port()
-    local listener = net.listen{host = "127.0.0.1", port = 0}
+    local listener = net.listen { host = "127.0.0.1", port = 0 }
     local _, port = listener:name()
     listener:close()
     return port
@@ -43,7 +44,8 @@ return function(t)
 
   -- Rents and waits until the machine's own program answers. → id, outside ports
   local function rent(sim, body, inside)
-    local offers = sim.vast("POST", "/api/v0/bundles/", {limit = 1, gpu_name = {eq = "L40S"}}).json().offers
+    local offers = sim.vast("POST", "/api/v0/bundles/",
+      { limit = 1, gpu_name = { eq = "L40S" } }).json().offers
     local id = sim.vast("PUT", "/api/v0/asks/" .. offers[1].id .. "/", body).json().new_contract
     t:ok(id, "a machine")
     local row = wait_for("running", function()
@@ -57,7 +59,7 @@ return function(t)
 
   local function echo(port, text, patience)
     local ok, answer = fail.try(function()
-      local conn <close> = net.connect{host = "127.0.0.1", port = port, timeout = 5}
+      local conn <close> = net.connect { host = "127.0.0.1", port = port, timeout = 5 }
       conn:write(text)
       return conn:read_exact(#text, patience or 5)
     end)
@@ -65,7 +67,7 @@ return function(t)
   end
 
   local function datagram(port, text)
-    local socket <close> = net.udp{host = "127.0.0.1", port = 0}
+    local socket <close> = net.udp { host = "127.0.0.1", port = 0 }
     for _ = 1, 20 do
       socket:send(text, "127.0.0.1", port)
       local ok, answer = fail.try(socket.recv, socket, 0.25)
@@ -89,9 +91,10 @@ return function(t)
   end
 
   local function order(inside)
-    return {client_id = "me", image = "ollama/ollama:0.33.0", disk = 20, label = "cplz-m", runtype = "args", onstart = "/bin/sh",
-      args = {"-c", (SCRIPT:gsub("@", tostring(inside)))}, env = {["-p " .. inside .. ":" .. inside] = "1",
-        ["-p " .. inside .. ":" .. inside .. "/udp"] = "1", OWN = "yes"}}
+    return { client_id = "me", image = "ollama/ollama:0.33.0", disk = 20, label = "cplz-m", runtype = "args",
+      onstart = "/bin/sh", args = { "-c", (SCRIPT:gsub("@", tostring(inside))) },
+      env = { ["-p " .. inside .. ":" .. inside] = "1", ["-p " .. inside .. ":" .. inside .. "/udp"] = "1",
+      OWN = "yes" } }
   end
 
   t:case("a machine runs what was sent, its ports are relayed and billed, it dies entirely", function()
@@ -122,17 +125,17 @@ return function(t)
       local inside = free_port()
       local id, tcp, udp = rent(sim, order(inside), inside)
       wait_for("an echo", function() return echo(tcp, "hello") == "hello" end)
-      sim.control("POST", "/instance/" .. id, {action = "network_gone"})
+      sim.control("POST", "/instance/" .. id, { action = "network_gone" })
       t:equal(echo(tcp, "hello", 0.3), false)
-      local socket <close> = net.udp{host = "127.0.0.1", port = 0}
+      local socket <close> = net.udp { host = "127.0.0.1", port = 0 }
       socket:send("lost", "127.0.0.1", udp)
       t:equal((fail.try(socket.recv, socket, 0.3)), false)
-      sim.control("POST", "/instance/" .. id, {action = "network_back"})
+      sim.control("POST", "/instance/" .. id, { action = "network_back" })
       t:equal(echo(tcp, "hello"), "hello")
-      sim.vast("PUT", "/api/v0/instances/" .. id .. "/", {state = "stopped"})
+      sim.vast("PUT", "/api/v0/instances/" .. id .. "/", { state = "stopped" })
       wait_for("the end of its processes", function() return descendants(sim, id) == 0 end)
       task.sleep(0.01)
-      sim.vast("PUT", "/api/v0/instances/" .. id .. "/", {state = "running"})
+      sim.vast("PUT", "/api/v0/instances/" .. id .. "/", { state = "running" })
       wait_for("the second life", function()
         return sim.log(id):find("\nkept\n", 1, true)
       end)
