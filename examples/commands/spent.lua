@@ -3,9 +3,9 @@
 -- for one month. It adds up what the sessions of this folder cost, as the journal knows it.
 local clock = require "base.clock"
 local fail = require "base.fail"
-local config = require "facts.config"
+local config = require "config.effective"
 local format = require "ui.format"
-local history = require "work.history"
+local history = require "money.history"
 
 return {
   name = "spent",

@@ -7,7 +7,7 @@ local fail = require "base.fail"
 local http = require "base.http"
 local json = require "base.json"
 local log = require "base.log"
-local config = require "facts.config"
+local config = require "config.effective"
 local gpus = require "facts.gpus"
 
 local REGIONS = { europe = "eu", america = "us" }

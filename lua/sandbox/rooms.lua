@@ -96,22 +96,23 @@ end
 function rooms.limit(env, room, inner, stand_in)
   local limits, copies = rooms.limits[room] or PLAIN, {}
   creates.settle()
+  -- A module that was allowed under its name of the last release stays allowed.
   local function check(name)
-    if type(name) ~= "string" or allowed(limits, name) then return end
+    if type(name) ~= "string" or allowed(limits, name) or allowed(limits, aliases[name] or name) then return end
+    name = aliases[name] or name
     local refusal = ("%s may not require %q"):format(place(room), name)
     if room ~= "scripts" then error(refusal, 3) end
     local _, text = pcall(error, refusal .. WAY, 4) -- with file and line
     inner.require("base.fail").raise("config", text)
   end
   env.require = function(name)
-    name = aliases[name] or name
     check(name)
+    name = aliases[name] or name
     local module = inner.require(name)
     if not copies[name] or copies[name].of ~= module then copies[name] = { of = module, copy = copy_of(room, name, module, inner) } end
     return copies[name].copy
   end
   env.lazy = function(name)
-    name = aliases[name] or name
     check(name)
     return stand_in(env.require, name)
   end

@@ -62,6 +62,19 @@ return function(t)
     t:ok(w.require("providers.x").client, "a provider has clients")
   end)
 
+  t:case("names of the last release: what was allowed stays allowed, what was not stays refused", function()
+    local function sees(room, name)
+      local w = world_of { [room .. "/x.lua"] = "return { ok = pcall(require, '" .. name .. "') }" }
+      return w.require(room .. ".x").ok
+    end
+    t:equal({ sees("commands", "work.link"), sees("commands", "facts.vast"), sees("providers", "facts.vast") }, { true, true, true })
+    t:equal({ sees("commands", "providers.vast.parse"), sees("providers", "work.link"), sees("ui", "work.history") }, { false, false, false })
+    local w = world_of { ["commands/x.lua"] = "return { require 'work.link', lazy 'facts.vast' }" }
+    local link, parse = table.unpack(w.require("commands.x"))
+    t:equal(table.concat(require("base.sorted").keys(link), " "), "engine engine_probe ensure guard status")
+    t:ok(next(getmetatable(parse)) and parse.none == nil, "it is loaded when it is first read")
+  end)
+
   t:case("no client and no request sends a known create without a ticket, however it is spelled", function()
     local w, s = world_of { ["providers/x.lua"] = "local http = require 'base.http'\nreturn {\n"
       .. "client = function(base) return http.client { base = base, writes = { 'PUT ^/', 'POST ^/', 'PUT .' } } end, request = http.request }" }
