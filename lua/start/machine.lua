@@ -25,9 +25,14 @@ function machine.limits()
   return { silence = seconds("DEADMAN_TIMEOUT_HOURS"), idle = seconds("IDLE_MINUTES"), life = seconds("MAX_HOURS") }
 end
 
--- The same for every machine of a home (by its own local port), and below the ports that systems give to outgoing connections.
-local function ports_of_home()
-  local first = 20000 + identity.port() % 4000
+local HOMES, SETS = 250, 16
+local turn -- which set of ports this process used last
+
+-- By the home's own local port, so that those of two homes differ; one machine after the other gets another set; and below the ports that
+-- systems give to outgoing connections.
+local function next_ports()
+  turn = turn and turn + 1 or keys.random_int(0, SETS - 1)
+  local first = 20000 + identity.port() % HOMES * SETS + turn % SETS
   return { listen = first, push = first + 4000, engine = first + 8000 }
 end
 
@@ -57,7 +62,7 @@ end
 -- @param guard how it will be guarded, of money.guard_policy
 -- @return { key, server_public, ports, limits, guard, account_key (only for guard "account-key"), image, way, payload (by machine.order) }
 function machine.prepare(provider, engine, client_public, guard)
-  local key, ports, limits = keys.fresh(), ports_of_home(), machine.limits()
+  local key, ports, limits = keys.fresh(), next_ports(), machine.limits()
   return {
     key = key, server_public = key:public(), ports = ports, limits = limits, guard = guard, image = engine.image(), provider = provider,
     way = delivery.of(provider), account_key = guard_policy.account_key(provider, guard),

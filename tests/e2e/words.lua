@@ -3,6 +3,7 @@
 local expect = require "e2e.expect"
 local files = require "base.files"
 local process = require "base.process"
+local rig = require "e2e.rig"
 
 local MODEL = "--model=qwen3-coder:30b"
 local cases = {}
@@ -136,6 +137,7 @@ cases[#cases + 1] = { name = "a folder whose name is no UTF-8: JSON is JSON, als
   local plain = r.home
   r.home = r.home .. "\xe9"
   assert(files.mkdir(r.home))
+  rig.settle_port(r.home)
   assert(files.write(files.join(r.home, ".env"), assert(files.read(files.join(plain, ".env"))), 384))
   for _, row in ipairs { { 0, "--cheapest", MODEL }, { 0, "status" }, { 0, "endpoint" }, { 6, "--cheapest", MODEL }, { 2, "nonsense\xe9" },
     { 2, "config", "get", "\xff" }, { 0, "stop" } } do
@@ -151,6 +153,7 @@ cases[#cases + 1] = { name = "a folder whose name moves a cursor: what is printe
   local plain = r.home
   r.home = r.home .. "\27[2J\27]0;x\7\xe9\xe2\x80\xae"
   assert(files.mkdir(r.home))
+  rig.settle_port(r.home)
   assert(files.write(files.join(r.home, ".env"), assert(files.read(files.join(plain, ".env"))), 384))
   for _, row in ipairs { { 0, "--cheapest", MODEL }, { 0, "status" }, { 6, "--cheapest", MODEL }, { 0, "config" }, { 0, "logs" },
     { 0, "ping", "say \27[2J\xe2\x80\xae\xe9" }, { 0, "logs", "engine" }, { 0, "doctor" }, { 0, "stop" } } do
