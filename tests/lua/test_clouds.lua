@@ -44,6 +44,28 @@ return function(t)
     end
   end)
 
+  t:case("a quick command loads no script of a cloud, and no card without need", function()
+    -- What of the clouds a command line loads in a home that is set up, and in one that is not there.
+    local function loaded(line, env)
+      local s, names = fake.new(), {}
+      s.disk[HOME .. "/.env"] = env and { data = env, mode = 384, mtime = 0 }
+      local p = s:start(function(require) return require("cli").main { line } end, { bare = true, scripts = {} })
+      local module = p.host.script.module
+      p.host.script.module = function(name, scope)
+        names[#names + 1] = name:match("^providers%.(.*)$")
+        return module(name, scope)
+      end
+      s:run()
+      t:equal(p:result(), 0, p.err)
+      table.sort(names)
+      return names
+    end
+    local cards = { "coreweave.card", "lambda.card", "paperspace.card", "runpod.card", "vast.card" }
+    for _, line in ipairs { "--version", "--help", "help" } do t:equal(loaded(line, ""), {}, line) end
+    t:equal(loaded("--version"), {})
+    t:equal({ loaded("--help"), loaded("status") }, { cards, cards }) -- which settings hold a key
+  end)
+
   -- A client in a world of its own, and what it sent. options: of loader.new, beside the host
   local function client_of(options)
     local methods = {}
