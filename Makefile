@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # make        builds build/continueplz (packages: make packages)
 # make install  PREFIX (/usr/local) and DESTDIR as usual, with completion for bash and zsh; make uninstall
-# make generated  writes what is made from the tables of the program: .example.env
+# make generated  writes what is made from the tables of the program: .example.env, docs/cli.md
 # make demo   the main job against the simulator, from a bare machine
 # make check  every test (about ten minutes); make check-fast, the quick ones (less than two); make lint, make bench, make fuzz, make clean
 # make cross  other flags (-O3, -march), 64-bit ARM and musl: built, and run under qemu where need be; part of CI

@@ -45,7 +45,7 @@ local function misshapen(command, name)
   if command.name ~= name or type(command.summary) ~= "string" or type(command.run) ~= "function" then
     return ("a command needs name = \"%s\", summary (a text) and run (a function)"):format(name)
   end
-  for _, field in ipairs { "details", "args" } do
+  for _, field in ipairs { "details", "args", "answer" } do
     if command[field] ~= nil and type(command[field]) ~= "string" then
       return field .. " must be a text"
     end

@@ -9,6 +9,7 @@ return {
   args = "[ID]",
   words = 1,
   tolerant = true,
+  answer = "id, token: text",
   run = function(ctx)
     local fail = require "base.fail"
     local term = require "base.term"

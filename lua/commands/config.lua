@@ -12,6 +12,11 @@ return {
   names = "settings",
   tolerant = true,
   data = true,
+  answer = [[
+    home, name, file, origin: text; value: any;
+    secret, environment_wins, machine_changed, from_next_start: boolean;
+    settings: { *: { value: any; origin: text; secret: boolean } }
+  ]],
   run = function(ctx)
     return require("cli.settings").run(ctx)
   end,

@@ -9,6 +9,7 @@ return {
   options = {},
   tolerant = true,
   inspects = true,
+  answer = "home: text; checks: [{ name, state, text, way_out: text }]",
   run = function(ctx)
     local view = require "ui.doctor"
     local rows = require("admin.doctor").examine(ctx.wrong)

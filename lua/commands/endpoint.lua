@@ -43,6 +43,10 @@ return {
   options = { "shell", "json", "for", "write" },
   tolerant = true,
   data = true,
+  answer = [[
+    url, openai, model, host, wireguard_ip, no_proxy, config, file: text; context, port: integer;
+    written: boolean
+  ]],
   run = function(ctx)
     local clients = require "ui.clients"
     local client = check(ctx)

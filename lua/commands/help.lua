@@ -50,6 +50,7 @@ return {
   args = "[COMMAND]",
   words = 1,
   offline = true,
+  answer = "lines: [text]",
   run = function(ctx)
     local help = require "ui.help"
     local lines

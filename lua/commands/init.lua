@@ -9,6 +9,10 @@ return {
     .. "merged. Nothing is written before the end. Exit {config}: a key is missing or wrong; {cloud}: the cloud could not be asked.",
   options = { "provider", "tier", "model", "context", "gpu", "region", "spot", "on-demand", "hours", "max-price", "max-hours", "idle", "timeout" },
   tolerant = true,
+  answer = [[
+    file, offers_problem: text; created: boolean; settings: [text]; tunnel: { public_key, from: text };
+    providers: [{ name, state, account, currency, message: text; balance: number }]; offers: { =offers }
+  ]],
   run = function(ctx)
     return require("cli.setup").run(ctx)
   end,

@@ -50,6 +50,7 @@ return {
   words = 1,
   tolerant = true,
   data = true,
+  answer = "part: text; lines: [text]",
   run = function(ctx)
     local fail = require "base.fail"
     local log = require "base.log"

@@ -138,6 +138,19 @@ return {
   args = "[list|info NAME|fit [NAME...]]",
   names = "model",
   tolerant = true,
+  answer = [[
+    tiers: { *: text }; models, fits: [{ =models }];
+    name, tier, bytes_source, kv_source, note, smallest_gpu: text; default, bytes_rounded, tools: boolean;
+    params_billions, active_billions, vram_gb, tokens_per_second_estimate: number;
+    bytes, kv_bytes_per_token, kv_fixed_bytes, context_max, context: integer;
+    quality, smallest_gpus, most_context: integer;
+    gpu: text; gpus: integer; memory_gb, bandwidth: number; too_big, short, notes: [text];
+    contexts: [{ context, smallest_gpus: integer; vram_gb: number; smallest_gpu: text }];
+    cards: [{
+      gpu: text; gpus, most_context: integer; memory_gb, bandwidth, tokens_per_second_estimate: number
+    }];
+    estimate: { bytes_per_token: integer; efficiency, cap: number }
+  ]],
   run = function(ctx)
     local part = ctx.args[1] or "list"
     if not parts[part] then

@@ -6,6 +6,16 @@ return {
   meant = { "prices", "price", "search", "find", "gpus", "gpu" },
   options = { "cheapest", "provider", "gpu", "gpus", "model", "tier", "engine", "context", "spot", "on-demand", "region", "hours",
   "max-price", "accept-no-guard", "all" },
+  answer = [[
+    model, kv_source, currency: text; context: integer; vram_gb, disk_gb, hours: number;
+    offers: [{
+      id, provider, gpu, native_gpu, region, native_region, type, currency, source: text; gpus: integer;
+      vram_gb, hourly, total, bid, reliability, at: number; parts: { *: number };
+      tokens_per_second_estimate, usd_per_million_tokens_estimate: number
+    }];
+    rejected: [{ id, provider, reason: text }]; providers: [{ name, message: text; ok: boolean; offers: integer }];
+    euro_rate: { per_dollar: number; date, source: text }
+  ]],
   run = function(ctx)
     local config = require "config.effective"
     local offers = require "start.offers"

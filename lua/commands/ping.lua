@@ -8,6 +8,7 @@ return {
   options = {},
   args = "[QUESTION]",
   tolerant = true,
+  answer = "model, server, answer: text; round_trip_ms, tokens_per_second: number",
   run = function(ctx)
     local clean = require "base.clean"
     local clock = require "base.clock"

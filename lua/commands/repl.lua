@@ -11,6 +11,7 @@ return {
   words = 1,
   tolerant = true,
   data = true,
+  answer = "result: any",
   run = function(ctx)
     local config = require "config.effective"
     local process = require "base.process"

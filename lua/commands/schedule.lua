@@ -192,6 +192,10 @@ return {
   args = "[add|list|remove]",
   tolerant = true,
   data = true,
+  answer = [[
+    home, backend, start, stop, days, next_start, next_stop, problem: text; options, lines, notes: [text];
+    replaced: boolean
+  ]],
   run = function(ctx)
     local fail = require "base.fail"
     local names = { "add", "list", "remove" }

@@ -7,6 +7,21 @@ return {
   meant = { "list", "st", "info", "show", "top", "state", "cost", "costs", "bill" },
   options = {},
   tolerant = true,
+  answer = [[
+    reason, home, model, model_status, started_at: text; context: integer;
+    tokens_per_second, running_seconds: number;
+    instance: { id, provider, gpu, region, type, public_ip: text; gpus: integer };
+    endpoint: { wireguard_ip, host, url: text; port: integer }; tunnel: { state: text; handshake_age: number };
+    cost: { hourly, current, projected: number; at_most: boolean; currency: text };
+    euro_rate: { per_dollar: number; date, source: text };
+    deadman: {
+      active: boolean; state: text; remaining_seconds, idle_remaining_seconds, life_remaining_seconds: number
+    };
+    limits: { silence_seconds, idle_seconds, life_seconds, max_price: number }; warnings: [text];
+    last: {
+      id, provider, reason, currency, ended_at: text; cost, duration_seconds: number; at_most: boolean
+    }
+  ]],
   run = function(ctx)
     local steady = require "cli.steady"
     local model = require("start.report").status()

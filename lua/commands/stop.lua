@@ -9,6 +9,12 @@ return {
   options = { "stop", "alert" },
   tolerant = true,
   logged = true,
+  answer = [[
+    outcome: text; sessions: [{
+      id, token, provider, outcome, reason: text; duration_seconds: number;
+      cost: { total: number; currency, source: text; at_most: boolean }
+    }]; euro_rate: { per_dollar: number; date, source: text }; warnings: [text]
+  ]],
   run = function(ctx)
     local config = require "config.effective"
     local files = require "base.files"

@@ -125,6 +125,7 @@ return {
   },
   writes = true,
   logged = true,
+  answer = "=status; =offers",
   run = function(ctx)
     local config = require "config.effective"
     local steady = require "cli.steady"

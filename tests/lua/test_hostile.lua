@@ -129,6 +129,7 @@ return function(t)
         local object = json.decode(out)
         local silent = name == "repl" and code == 0 and #line == 2 -- nothing was typed
         t:ok(silent or type(object) == "table" and object.money_running ~= nil, shown(line) .. " printed: " .. out)
+        t:ok(require("answers").check(line, out))
         t:ok(code == 0 or object.status ~= "failed" or object.error.exit_code == code, out)
         t:equal({ acted, left }, { {}, {} }, shown(line))
       end
