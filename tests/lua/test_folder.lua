@@ -219,6 +219,28 @@ return function(t)
     end), { 0, 3, 0, "proven", true, 3 })
   end)
 
+  t:case("the newest session is read whole from the history's end, and nothing of one that was closed long ago", function()
+    local s = closed()
+    s:jump(7200)
+    add(s, "cplz-aa-2", "intent", "sent", "bound")
+    within(s, function(require)
+      local journal = require("home.journal").open(HOME)
+      assert(journal:acquire("test"))
+      for _ = 1, 40 do journal:append("booting", "cplz-aa-2", { endpoint = { host = "10.0.0.1" } }) end
+      for _, kind in ipairs { "stopping", "absent", "closed" } do journal:append(kind, "cplz-aa-2", { outcome = "proven" }) end
+      journal:release()
+    end)
+    local function newest(seconds)
+      return within(s, function(require)
+        local session = require("home.journal").open(HOME):newest(seconds)
+        return session and { session.token, session.intended ~= nil, session.id } or "none"
+      end)
+    end
+    t:equal(newest(3600), { "cplz-aa-2", true, "7" })
+    s:jump(3600)
+    t:equal({ newest(3000), newest(7200) }, { "none", { "cplz-aa-2", true, "7" } })
+  end)
+
   t:case("a move that is cut off anywhere loses nothing and does nothing twice", function()
     for _, name in ipairs { "state.append", "state.write" } do
       for at = 1, 12 do
@@ -256,6 +278,43 @@ return function(t)
         end
       end
     end
+  end)
+
+  t:case("a move beside an open session that is cut off leaves no doubt about it; a journal that is cut does", function()
+    local function after(stop_at)
+      local s = closed() -- the history is there
+      add(s, "cplz-aa-2", "intent", "sent", "bound", "ready")
+      local released = false
+      s.hook = function(called, _, path)
+        released = released or called == "state.append" and path == HOME .. "/history"
+        if released and called == "state.write" and path == HOME .. stop_at then return { kill = "before" } end
+      end
+      local p = s:start(function(require)
+        local journal = require("home.journal").open(HOME)
+        assert(journal:acquire("test"))
+        for _, kind in ipairs(WHOLE) do journal:append(kind, "cplz-aa-3", { id = "8", outcome = "proven" }) end
+        journal:release()
+      end, { home = HOME })
+      s:run(SECONDS)
+      t:equal(p.state, "killed")
+      s.hook = nil
+      return s
+    end
+    local function seen(s)
+      return within(s, function(require)
+        local journal = require("home.journal").open(HOME)
+        return { #journal:open_sessions(), journal:doubtful(), require("home.folder").intact(HOME) }
+      end)
+    end
+    t:equal(seen(after "/journal"), { 1, false, false }, "the history has it, the journal still too")
+    local s = after "/.continueplz.state"
+    t:equal({ records(s, "journal"), seen(s) }, { 5, { 1, false, false } }, "both have moved on, the state file has not")
+    local text = s.disk[HOME .. "/journal"].data
+    add(s, "cplz-aa-2", "repriced")
+    t:equal(seen(s)[2], false)
+    s = home("intent", "sent", "bound", "ready")
+    s.disk[HOME .. "/journal"].data = text:sub(1, 100)
+    t:equal(seen(s)[2], true, "shorter than it was left")
   end)
 
   t:case("a home of before, with many closed sessions in its journal, is moved once; its file id comes back from its tokens", function()
