@@ -2,7 +2,6 @@
 /* host.crypto: random bytes, X25519 keys that Lua cannot copy by accident, Ed25519 keys that nobody holds,
  * hashes, encodings. */
 #include <sodium.h>
-#include <string.h>
 
 #include "host.h"
 #include "tunnel/blake2s.h"

@@ -4,8 +4,6 @@
 
 #include <lauxlib.h>
 #include <lua.h>
-#include <stdbool.h>
-#include <stddef.h>
 
 #include "loop.h"
 #include "version.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* host.http: the multi interface of libcurl driven by the loop. All happens inside host.loop.wait; there is
  * no thread of ours. */
-#include <stdlib.h>
 
 #include "http_transfer.h"
 #include "loop_lua.h"

@@ -1,9 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "http_transfer.h"
 
 enum { HEAD_MOST = 65536 }; /* bytes of all header lines of one answer */

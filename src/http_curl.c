@@ -2,7 +2,6 @@
 #include "http_transfer.h"
 
 #include <dlfcn.h>
-#include <stdio.h>
 
 enum { OLDEST = 0x075500 }; /* 7.85.0 has CURLOPT_PROTOCOLS_STR */
 

@@ -2,13 +2,9 @@
 #include "http_transfer.h"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <math.h>
 #include <netinet/in.h>
 #include <sodium.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <strings.h>
 
 #define CONNECT_TIMEOUT 30 /* seconds, when the caller says nothing */

@@ -1,20 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Locks that name their holder: process id, and what tells whether that number is still the same process and
  * one of this computer. */
-#include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/types.h>
-#include <unistd.h>
 
 #include "host.h"
-#include "sys.h"
 
 #define LOCK_TYPE "host.state.lock"
 /* PID WORD BOOT SPACE START: always of one length over the old text, so that a lock works on a full disk. An

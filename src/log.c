@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The log file, one line per record, and the secrets that no text may show. */
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <sodium.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <strings.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "host.h"
 

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop.h"
 
-#include <errno.h>
 #include <poll.h>
-#include <stdbool.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 /* poll(2) does not count the sleep of the machine, loop_now() does: a long wait is cut into pieces of this

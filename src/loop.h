@@ -2,7 +2,7 @@
 /* The one place that waits: descriptors and timers over poll(2). Knows no Lua, so the guest shares it. */
 #pragma once
 
-#include <stdint.h>
+#include "sys.h"
 
 enum { LOOP_READ = 1, LOOP_WRITE = 2, LOOP_ERROR = 4 };
 

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Starts Lua, hands it the host table and the arguments, and ends with the number it returns. */
-#include <fcntl.h>
 #include <lualib.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "host.h"
 

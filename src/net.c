@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* host.net: stream and datagram sockets as userdata. Numeric addresses only, nothing blocks. */
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "loop_lua.h"
 #include "net.h"

@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "net.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 static void fill(struct net_unix *out, const char *path) {
     memset(&out->address, 0, sizeof out->address);

@@ -1,13 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Finds and reads scripts: the embedded ones, and files of the user after checks. */
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "host.h"
 

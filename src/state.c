@@ -1,17 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Private files: written whole or not at all, on the disk before success is said. */
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "host.h"
-#include "sys.h"
 
 #ifdef __APPLE__
 #define MTIME st_mtimespec

@@ -1,14 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sys.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/types.h>
-#include <unistd.h>
 #ifdef __APPLE__
 #include <sys/sysctl.h>
 #endif

@@ -1,10 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* What the runtime and the guest both ask of the system: whole writes, durable directories, who a process
- * is. */
+/* What the runtime and the guest both ask of the system: the headers of C and POSIX that nearly every file
+ * needs; whole writes, durable directories, who a process is. */
 #pragma once
 
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 /* All of it. Returns 0 or errno, which is set as well. */
 int sys_write(int fd, const char *data, size_t len);

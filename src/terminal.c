@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* host.terminal: whole writes, size, keys, and modes that are always put back. */
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
-#include <unistd.h>
 
 #include "loop_lua.h"
 #include "net.h"

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* host.tunnel: the client's end of the tunnel as a handle. It lives in the loop; no Lua runs per packet. */
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <sodium.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "net.h"
 #include "tunnel/tunnel.h"

@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "attempt.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/types.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #define SECOND 1000000000ULL
 

@@ -3,9 +3,6 @@
  * says comes back. */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-
 #include "../loop.h"
 
 #define ATTEMPT_SECONDS 60 /* for one step */

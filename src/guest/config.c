@@ -3,10 +3,6 @@
 
 #include <arpa/inet.h>
 #include <sodium.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 struct parser {
     struct config *config;

@@ -2,10 +2,6 @@
 /* The guest's configuration file, described in docs/guest.md. */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "guard.h"
 
 #define CONFIG_MAX_BYTES 65536

@@ -2,9 +2,6 @@
 #include "control.h"
 
 #include <sodium.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "../loop.h"
 

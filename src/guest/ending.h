@@ -3,12 +3,8 @@
  * limit. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "../loop.h"
 #include "config.h"
-#include "guard.h"
 #include "store.h"
 
 #define KEY_MAX 512

@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 #ifdef __linux__
 #include <sys/prctl.h>
 #endif
-
-#include "../sys.h"
 
 #define SECOND 1000000000ULL
 #define LONGEST_PAUSE (30 * SECOND)

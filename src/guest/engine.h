@@ -2,9 +2,6 @@
 /* Keeps the model server running. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "config.h"
 #include "store.h"
 

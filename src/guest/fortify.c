@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include "../sys.h"
 /* Debian's libsodium.a and libbearssl.a were built against glibc with fortified calls, which musl does not
  * have. */
-#include <stdlib.h>
-#include <string.h>
 
 void *__memcpy_chk(void *to, const void *from, size_t len, size_t room);
 void *__memmove_chk(void *to, const void *from, size_t len, size_t room);

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "guard.h"
 
-#include <stdio.h>
-#include <string.h>
-
 static struct guard_event event_now(struct guard_now now) {
     struct guard_event event = {.age = 0, .mono = now.mono, .wall = now.wall};
     return event;

@@ -3,9 +3,7 @@
  * own. */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "../sys.h"
 
 #define GUARD_OFF INT64_MAX
 #define GUARD_TEXT 1024

@@ -4,12 +4,9 @@
 
 #include "../tunnel/tunnel.h"
 #include "../version.h"
-#include "config.h"
 #include "control.h"
 #include "ending.h"
 #include "engine.h"
-#include "guard.h"
-#include "store.h"
 
 struct guest {
     struct loop *loop;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "wire.h"
 
-#include <string.h>
-
 #define JSON_DEPTH 64
 
 /* A strict reader over text; strings are compared and copied with their escapes undone (beyond ASCII:

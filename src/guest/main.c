@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The program on the rented machine: guard first, then tunnel and engine (docs/guest.md). */
-#include <errno.h>
 #include <signal.h>
 #include <sodium.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 #ifdef __linux__
 #include <sys/prctl.h>
 #endif
 
-#include "../sys.h"
 #include "guest.h"
 
 #define SECOND 1000000000ULL

@@ -3,10 +3,6 @@
  * process. */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "config.h"
 #include "tls.h"
 

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the control answers: docs/guest.md. */
 #include <sodium.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "guest.h"
 

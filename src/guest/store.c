@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "store.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "../loop.h"
-#include "../sys.h"
 #include "guard.h"
 
 #define GUARD_LOG_LIMIT 262144

@@ -2,8 +2,7 @@
 /* Private files in the guest's state directory. Every file is born 0600. */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "../sys.h"
 
 struct store {
     int dir; /* descriptor of the directory, -1 when it cannot be opened: then nothing is kept */

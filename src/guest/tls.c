@@ -2,12 +2,7 @@
 #include "tls.h"
 
 #include <bearssl.h>
-#include <errno.h>
 #include <sodium.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #define ANCHORS_MAX 1024
 #define DER_MAX 32768

@@ -2,9 +2,7 @@
 /* TLS 1.2 towards a cloud, by BearSSL: chain, dates and server name are always checked. */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "../sys.h"
 
 struct tls_anchors;
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "wire.h"
 
-#include <stdlib.h>
-#include <string.h>
 #include <strings.h>
 
 static const char *find(const char *data, size_t len, const char *what) {

@@ -2,9 +2,7 @@
 /* The bytes of HTTP/1.1 and JSON, as far as the guest speaks them. Pure functions over bounded buffers. */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "../sys.h"
 
 #define WIRE_HEAD_MAX 4096
 #define WIRE_BODY_MAX 4096

@@ -3,8 +3,7 @@
  * (facts/wireguard.md §1.1). */
 #pragma once
 
-#include <stddef.h>
-#include <stdint.h>
+#include "../sys.h"
 
 enum { BLAKE2S_BLOCK = 64, BLAKE2S_LEN = 32 };
 

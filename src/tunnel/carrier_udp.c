@@ -4,14 +4,9 @@
 #endif
 #include "carrier.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #if defined(__linux__) && !defined(UDP_SEGMENT)
 #define UDP_SEGMENT 103

@@ -2,14 +2,9 @@
 /* Joins local sockets to flows, in both directions, without buffers of its own: what one side cannot take
  * stays on the other. */
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "tunnel_internal.h"
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tcp.h"
 
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 
 enum { RING_FIRST = 4096, RING_MAPPED = 256 << 10 };

@@ -2,10 +2,6 @@
 /* The host: configuration, the table of flows, the tick. */
 #include "stack.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "tcp.h"
 
 enum { WINDOW_DEFAULT = 4 << 20, WINDOW_LEAST = 4096, WINDOW_MOST = 64 << 20, PORT_FIRST = 16384 };

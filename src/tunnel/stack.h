@@ -3,9 +3,7 @@
  * §4.6). */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "../sys.h"
 
 struct stack;
 struct flow; /* one TCP connection */

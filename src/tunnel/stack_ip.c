@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* IPv4 in and out: header checks, checksums, ICMP echo, TCP headers and options. */
-#include <string.h>
 
 #include "tcp.h"
 

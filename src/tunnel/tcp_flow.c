@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The face of a flow: what its user calls, and when it is called back. */
-#include <errno.h>
 
 #include "tcp.h"
 

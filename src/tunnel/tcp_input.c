@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a segment does to its flow (RFC 9293 §3.10.7, RFC 5961). Nothing is called back from here: the tick
  * does. */
-#include <errno.h>
 
 #include "tcp.h"
 

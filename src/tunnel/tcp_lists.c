@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Intervals that were received out of order, and the SACK blocks made from them (RFC 2018). */
-#include <stdlib.h>
-#include <string.h>
 
 #include "tcp.h"
 

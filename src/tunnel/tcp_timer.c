@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Retransmission, tail loss probe (RFC 8985 §7), persist, keepalive. */
-#include <errno.h>
 
 #include "tcp.h"
 

@@ -2,10 +2,7 @@
 /* Joins carrier, WireGuard core and stack to one loop. */
 #include "tunnel.h"
 
-#include <errno.h>
 #include <sodium.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "tunnel_internal.h"

@@ -2,7 +2,6 @@
 #include "wg_cookie.h"
 
 #include <sodium.h>
-#include <string.h>
 
 #include "blake2s.h"
 

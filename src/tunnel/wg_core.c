@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <sodium.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "wg_internal.h"
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <sodium.h>
-#include <string.h>
 
 #include "wg_internal.h"
 

@@ -3,9 +3,7 @@
 #pragma once
 
 #include "wg_cookie.h"
-#include "wg_noise.h"
 #include "wg_session.h"
-#include "wireguard.h"
 
 #define WG_SECOND UINT64_C(1000000000)
 #define WG_NEVER UINT64_MAX

@@ -3,9 +3,7 @@
  * clock or random (facts/wireguard.md §1.3). */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "../sys.h"
 
 enum { WG_INITIATION = 1, WG_RESPONSE = 2, WG_COOKIE = 3, WG_DATA = 4 };
 enum {

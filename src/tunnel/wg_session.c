@@ -2,7 +2,6 @@
 #include "wg_session.h"
 
 #include <sodium.h>
-#include <string.h>
 
 enum { RING = WG_WINDOW_BITS / 64 };
 

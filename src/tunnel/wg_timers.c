@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <string.h>
-
 #include "wg_internal.h"
 
 uint64_t wg_jitter(struct wg *wg) {

@@ -4,9 +4,7 @@
  * caller. */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "../sys.h"
 
 #define WG_KEY_LEN 32
 #define WG_MTU 1420
