@@ -103,35 +103,33 @@ lua_Integer host_next_id(void) {
     return ++last;
 }
 
-static int bad_field(lua_State *L, const char *field, const char *expected, int found) {
-    return luaL_error(L, "field '%s': %s expected, got %s", field, expected, lua_typename(L, found));
+/* Pushes a field; false when it is not set. Raises when it is of another type. */
+static bool get_field(lua_State *L, int table, const char *field, int wanted, bool needed) {
+    int type = lua_getfield(L, table, field);
+    if (type != wanted && (needed || type != LUA_TNIL))
+        luaL_error(L, "field '%s': %s expected, got %s", field, lua_typename(L, wanted),
+                   lua_typename(L, type));
+    return type == wanted;
 }
 
 const char *host_opt_string(lua_State *L, int table, const char *field, const char *fallback) {
-    int type = lua_getfield(L, table, field);
-    if (type != LUA_TSTRING && type != LUA_TNIL)
-        bad_field(L, field, "string", type);
-    const char *text = type == LUA_TSTRING ? lua_tostring(L, -1) : fallback;
-    if (type == LUA_TSTRING && strlen(text) != lua_rawlen(L, -1))
+    bool given = get_field(L, table, field, LUA_TSTRING, false);
+    const char *text = given ? lua_tostring(L, -1) : fallback;
+    if (given && strlen(text) != lua_rawlen(L, -1))
         luaL_error(L, "field '%s': has a zero byte", field);
     lua_pop(L, 1); /* the table keeps the string alive */
     return text;
 }
 
 const char *host_need_string(lua_State *L, int table, const char *field, size_t *len) {
-    int type = lua_getfield(L, table, field);
-    if (type != LUA_TSTRING)
-        bad_field(L, field, "string", type);
+    get_field(L, table, field, LUA_TSTRING, true);
     const char *text = lua_tolstring(L, -1, len);
     lua_pop(L, 1);
     return text;
 }
 
 lua_Number host_opt_number(lua_State *L, int table, const char *field, lua_Number fallback) {
-    int type = lua_getfield(L, table, field);
-    if (type != LUA_TNUMBER && type != LUA_TNIL)
-        bad_field(L, field, "number", type);
-    lua_Number number = type == LUA_TNUMBER ? lua_tonumber(L, -1) : fallback;
+    lua_Number number = get_field(L, table, field, LUA_TNUMBER, false) ? lua_tonumber(L, -1) : fallback;
     if (isnan(number))
         luaL_error(L, "field '%s': is not a number", field);
     lua_pop(L, 1);
@@ -139,10 +137,7 @@ lua_Number host_opt_number(lua_State *L, int table, const char *field, lua_Numbe
 }
 
 bool host_opt_bool(lua_State *L, int table, const char *field, bool fallback) {
-    int type = lua_getfield(L, table, field);
-    if (type != LUA_TBOOLEAN && type != LUA_TNIL)
-        bad_field(L, field, "boolean", type);
-    bool value = type == LUA_TBOOLEAN ? lua_toboolean(L, -1) : fallback;
+    bool value = get_field(L, table, field, LUA_TBOOLEAN, false) ? lua_toboolean(L, -1) : fallback;
     lua_pop(L, 1);
     return value;
 }

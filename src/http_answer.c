@@ -140,26 +140,24 @@ void http_answer_done(lua_State *L, struct http_transfer *t) {
 static const struct {
     CURLcode rc;
     const char *code;
-} codes[] = {
-    {CURLE_OPERATION_TIMEDOUT, "timeout"},
-    {CURLE_COULDNT_RESOLVE_HOST, "resolve"},
-    {CURLE_COULDNT_RESOLVE_PROXY, "resolve"},
-    {CURLE_COULDNT_CONNECT, "connect"},
-    {CURLE_PROXY, "connect"},
-    {CURLE_PEER_FAILED_VERIFICATION, "tls"},
-    {CURLE_SSL_CONNECT_ERROR, "tls"},
-    {CURLE_SSL_CACERT_BADFILE, "tls"},
-    {CURLE_SSL_CERTPROBLEM, "tls"},
-    {CURLE_SSL_CIPHER, "tls"},
-    {CURLE_SSL_ISSUER_ERROR, "tls"},
-    {CURLE_SSL_INVALIDCERTSTATUS, "tls"},
-    {CURLE_SSL_ENGINE_INITFAILED, "tls"},
-    {CURLE_SSL_SHUTDOWN_FAILED, "tls"},
-    {CURLE_SEND_ERROR, "reset"},
-    {CURLE_RECV_ERROR, "reset"},
-    {CURLE_GOT_NOTHING, "closed"},
-    {CURLE_PARTIAL_FILE, "closed"},
-};
+} codes[] = {{CURLE_OPERATION_TIMEDOUT, "timeout"},
+             {CURLE_COULDNT_RESOLVE_HOST, "resolve"},
+             {CURLE_COULDNT_RESOLVE_PROXY, "resolve"},
+             {CURLE_COULDNT_CONNECT, "connect"},
+             {CURLE_PROXY, "connect"},
+             {CURLE_PEER_FAILED_VERIFICATION, "tls"},
+             {CURLE_SSL_CONNECT_ERROR, "tls"},
+             {CURLE_SSL_CACERT_BADFILE, "tls"},
+             {CURLE_SSL_CERTPROBLEM, "tls"},
+             {CURLE_SSL_CIPHER, "tls"},
+             {CURLE_SSL_ISSUER_ERROR, "tls"},
+             {CURLE_SSL_INVALIDCERTSTATUS, "tls"},
+             {CURLE_SSL_ENGINE_INITFAILED, "tls"},
+             {CURLE_SSL_SHUTDOWN_FAILED, "tls"},
+             {CURLE_SEND_ERROR, "reset"},
+             {CURLE_RECV_ERROR, "reset"},
+             {CURLE_GOT_NOTHING, "closed"},
+             {CURLE_PARTIAL_FILE, "closed"}};
 
 static const char *code_of(CURLcode rc, bool ready) {
     if (!ready && (rc == CURLE_SEND_ERROR || rc == CURLE_RECV_ERROR ||

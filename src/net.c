@@ -61,9 +61,8 @@ int net_open(int family, int type) {
         err = errno;
     if (!err)
         return fd;
-    close(fd);
     errno = err;
-    return -1;
+    return sys_refused(fd);
 }
 
 /* Opens into a socket that is on the stack already, so that no later failure can leak the descriptor. */
@@ -261,20 +260,22 @@ static int socket_connected(lua_State *L) {
     return host_ok(L);
 }
 
-static int socket_name(lua_State *L) {
+typedef int name_fn(int fd, struct sockaddr *address, socklen_t *length);
+
+static int push_name(lua_State *L, name_fn *ask, const char *what) {
     struct sockaddr_storage address;
     socklen_t length = sizeof address;
-    if (getsockname(check_fd(L, 1), (struct sockaddr *)&address, &length) < 0)
-        return host_fail_errno(L, errno, "name");
+    if (ask(check_fd(L, 1), (struct sockaddr *)&address, &length) < 0)
+        return host_fail_errno(L, errno, what);
     return push_address(L, &address);
 }
 
+static int socket_name(lua_State *L) {
+    return push_name(L, getsockname, "name");
+}
+
 static int socket_peer(lua_State *L) {
-    struct sockaddr_storage address;
-    socklen_t length = sizeof address;
-    if (getpeername(check_fd(L, 1), (struct sockaddr *)&address, &length) < 0)
-        return host_fail_errno(L, errno, "peer");
-    return push_address(L, &address);
+    return push_name(L, getpeername, "peer");
 }
 
 static int socket_sendto(lua_State *L) {

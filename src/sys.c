@@ -21,6 +21,13 @@ int sys_write(int fd, const char *data, size_t len) {
     return 0;
 }
 
+int sys_refused(int fd) {
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
 int sys_sync(int fd) {
 #ifdef F_FULLFSYNC
     if (fcntl(fd, F_FULLFSYNC) == 0)

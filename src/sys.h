@@ -17,6 +17,8 @@
 
 /* All of it. Returns 0 or errno, which is set as well. */
 int sys_write(int fd, const char *data, size_t len);
+/* Closes; errno stays. Returns -1. */
+int sys_refused(int fd);
 /* Puts on the disk what was written. Returns 0 or errno. */
 int sys_sync(int fd);
 /* Makes the entry of `path` in its directory durable. Returns 0 or errno. */

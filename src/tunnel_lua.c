@@ -129,9 +129,8 @@ static int listen_at(const char *path, const struct sockaddr_in *address) {
                    : net_listen_at(fd, (const struct sockaddr *)address, sizeof *address);
     if (!err)
         return fd;
-    close(fd);
     errno = err;
-    return -1;
+    return sys_refused(fd);
 }
 
 /* Joins a listener to the tunnel. Returns the number of results. */

@@ -69,10 +69,7 @@ static int dial_one(const struct addrinfo *info) {
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     if (connect(fd, info->ai_addr, info->ai_addrlen) == 0)
         return fd;
-    int saved = errno;
-    close(fd);
-    errno = saved;
-    return -1;
+    return sys_refused(fd);
 }
 
 static int dial(const struct wire_url *url, struct answer *answer) {
@@ -102,58 +99,27 @@ static int dial(const struct wire_url *url, struct answer *answer) {
     return fd;
 }
 
-/* Text that grows; `bad` when it could not. */
-struct text {
-    char *data;
-    size_t len, size;
-    bool bad;
-};
-
-static void add(struct text *text, const char *more) {
-    size_t n = strlen(more);
-    if (text->bad || text->len + n > text->size) {
-        text->bad = true;
-        return;
-    }
-    memcpy(text->data + text->len, more, n);
-    text->len += n;
-}
-
 static char *compose(const struct config_request *request, const struct wire_url *url,
                      const struct filled *filled, size_t *len) {
-    char line[64];
-    struct text text = {.size = 512 + strlen(filled->url) + sizeof url->host +
-                                (filled->body ? strlen(filled->body) : 0)};
+    const char *method = request->method ? request->method : "GET", *body = filled->body;
+    size_t size = 512 + strlen(method) + 2 * strlen(filled->url) + (body ? strlen(body) : 0);
     for (size_t i = 0; i < filled->headers.count; i++)
-        text.size += strlen(filled->headers.item[i]) + 2;
-    text.data = malloc(text.size);
-    if (!text.data)
+        size += strlen(filled->headers.item[i]) + 2;
+    char port[8] = "", *text = malloc(size), *at = text;
+    if (!text)
         return NULL;
-    bool standard = url->port == (url->tls ? 443 : 80);
-    add(&text, request->method ? request->method : "GET");
-    add(&text, " ");
-    add(&text, url->path);
-    add(&text, " HTTP/1.1\r\nHost: ");
-    add(&text, url->host);
-    snprintf(line, sizeof line, ":%u", url->port);
-    add(&text, standard ? "" : line);
-    add(&text, "\r\nUser-Agent: " CPLZ_USER_AGENT "\r\nAccept: */*\r\nConnection: close\r\n");
-    for (size_t i = 0; i < filled->headers.count; i++) {
-        add(&text, filled->headers.item[i]);
-        add(&text, "\r\n");
-    }
-    if (filled->body) {
-        snprintf(line, sizeof line, "Content-Length: %zu\r\n", strlen(filled->body));
-        add(&text, line);
-    }
-    add(&text, "\r\n");
-    add(&text, filled->body ? filled->body : "");
-    if (text.bad) {
-        free(text.data);
-        return NULL;
-    }
-    *len = text.len;
-    return text.data;
+    if (url->port != (url->tls ? 443 : 80))
+        snprintf(port, sizeof port, ":%u", url->port);
+    at += sprintf(at, "%s %s HTTP/1.1\r\nHost: %s%s\r\nUser-Agent: " CPLZ_USER_AGENT "\r\n", method,
+                  url->path, url->host, port);
+    at += sprintf(at, "Accept: */*\r\nConnection: close\r\n");
+    for (size_t i = 0; i < filled->headers.count; i++)
+        at += sprintf(at, "%s\r\n", filled->headers.item[i]);
+    if (body)
+        at += sprintf(at, "Content-Length: %zu\r\n", strlen(body));
+    at += sprintf(at, "\r\n%s", body ? body : "");
+    *len = (size_t)(at - text);
+    return text;
 }
 
 static bool plain_write(int fd, const char *data, size_t len) {

@@ -302,10 +302,7 @@ static int open_socket(int family, uint16_t port) {
         bind(fd, (struct sockaddr *)&any,
              family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in)) == 0)
         return fd;
-    int error = errno;
-    close(fd);
-    errno = error;
-    return -1;
+    return sys_refused(fd);
 }
 
 struct carrier *carrier_udp_open(struct loop *loop, uint16_t bind_port, carrier_receive_fn *receive,

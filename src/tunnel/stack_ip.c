@@ -3,19 +3,8 @@
 
 #include "tcp.h"
 
-enum {
-    IP_HEADER = 20,
-    TCP_HEADER = 20,
-    PROTO_ICMP = 1,
-    PROTO_TCP = 6,
-    OPT_END = 0,
-    OPT_NOP = 1,
-    OPT_MSS = 2,
-    OPT_SHIFT = 3,
-    OPT_SACK_OK = 4,
-    OPT_SACK = 5,
-    SHIFT_MOST = 14
-};
+enum { IP_HEADER = 20, TCP_HEADER = 20, PROTO_ICMP = 1, PROTO_TCP = 6, SHIFT_MOST = 14 };
+enum { OPT_END, OPT_NOP, OPT_MSS, OPT_SHIFT, OPT_SACK_OK, OPT_SACK };
 
 static uint16_t get16(const uint8_t *p) {
     return (uint16_t)(p[0] << 8 | p[1]);

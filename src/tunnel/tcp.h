@@ -10,12 +10,8 @@
 #define TCP_KEEPALIVE_IDLE (120000 * TCP_MS)
 #define TCP_IDLE_MEMORY (1000 * TCP_MS) /* empty buffers are given back after this */
 
+enum { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_PSH = 8, TCP_ACK = 16 };
 enum {
-    TCP_FIN = 1,
-    TCP_SYN = 2,
-    TCP_RST = 4,
-    TCP_PSH = 8,
-    TCP_ACK = 16,
     TCP_SACK_MAX = 4,   /* blocks in one header without timestamps */
     TCP_GAPS_MAX = 256, /* out-of-order intervals kept per flow */
     TCP_FLOWS_MAX = 4096,
