@@ -171,12 +171,8 @@ local function work(here, all, parent)
   return fail.settle(task.await, tasks[#tasks])
 end
 
-local function run(options)
-  local dir = files.absolute(options.dir
-    or (process.getenv("TMPDIR") or "/tmp") .. "/cloudsim-" .. process.pid())
-  assert(files.mkdir(dir))
-  assert(log.open(dir))
-  local here = read_world(options)
+-- The faces that listen, and the machines behind them. → machines
+local function open(options, here, dir)
   local lib = files.absolute(files.dirname((scripts.source("cloudsim.world"))))
   local listeners, addresses = open_ports(options)
   local all = machines.new { world = here, dir = dir, lib = lib, addresses = addresses,
@@ -190,6 +186,16 @@ local function run(options)
   local line = json.encode(addresses) .. "\n"
   assert(files.write(files.join(dir, "address.json"), line))
   term.out(line)
+  return all
+end
+
+local function run(options)
+  local dir = files.absolute(options.dir
+    or (process.getenv("TMPDIR") or "/tmp") .. "/cloudsim-" .. process.pid())
+  assert(files.mkdir(dir))
+  assert(log.open(dir))
+  local here = read_world(options)
+  local all = open(options, here, dir)
   local ok, problem = work(here, all, options.parent)
   log.info("cloudsim ends", { reason = ok and "nothing to do" or fail.message(problem) })
   task.shield(function() all:end_all() end)

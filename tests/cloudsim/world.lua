@@ -42,6 +42,19 @@ function world.new(options)
   return self
 end
 
+local function settings_of(options)
+  local settings = {}
+  for name, value in sorted(SETTINGS) do
+    settings[name] = value
+  end
+  for name, value in sorted(options.settings or {}) do
+    assert(SETTINGS[name] ~= nil, "no setting is called " .. name)
+    settings[name] = value
+  end
+  settings.time_scale = options.time_scale or settings.time_scale
+  return settings
+end
+
 -- The keys of the owner. A cloud that has keys of its own takes no others.
 local function give_keys(self)
   local options, own = self.options, {}
@@ -63,7 +76,7 @@ end
 local function open_faces(self)
   for _, face in ipairs(faces.list) do
     if face.open then
-      assert(world[face.name] == nil, "a world has something else that is called " .. face.name)
+      assert(self.resets > 0 or self[face.name] == nil, "a world has another thing called " .. face.name)
       self[face.name] = face.open(self, self[face.name])
     end
   end
@@ -85,15 +98,7 @@ function world:reset()
   self.resets = (self.resets or -1) + 1
   self.seed = options.seed or 7
   self.random = random.new(self.seed)
-  self.settings = {}
-  for name, value in sorted(SETTINGS) do
-    self.settings[name] = value
-  end
-  for name, value in sorted(options.settings or {}) do
-    assert(SETTINGS[name] ~= nil, "no setting is called " .. name)
-    self.settings[name] = value
-  end
-  self.settings.time_scale = options.time_scale or self.settings.time_scale
+  self.settings = settings_of(options)
   self.time = self.clock() + self.offset
   self.accounts, self.keys, self.last_call = {}, {}, {}
   self.events, self.event_number, self.requests, self.request_count = {}, 0, {}, 0

@@ -240,47 +240,63 @@ local function shown(world, rows, columns)
   return json.array(list)
 end
 
-function instances.list(call)
-  local world, query = call.world, call.query
+-- What the query asks for. → {filters, order, limit, columns|nil}, or nil and the answer
+local function question(query)
   local filters, refusal = read_filters(query.select_filters)
   local order, bad = read_order(query.order_by)
-  local limit = page_size(query.limit)
+  local limit, columns = page_size(query.limit), paging.object(query.select_cols)
   if refusal or bad then
-    return refusal or bad
+    return nil, refusal or bad
   elseif not limit then
-    return reply.fail(400, "invalid_request", "Error in query parameters: limit")
+    return nil, reply.fail(400, "invalid_request", "Error in query parameters: limit")
+  elseif columns and (columns[1] == nil or columns[1] == "*") then
+    columns = nil
   end
-  local wrong = wrong_list(world)
+  return { filters = filters, order = order, limit = limit, columns = columns }
+end
+
+-- The rows that are asked for, in their order.
+local function chosen(world, list, asked)
+  local rows = {}
+  for i, instance in ipairs(list) do
+    rows[i] = { instance = instance, view = view.instance(world, instance) }
+  end
+  rows = selected(rows, asked.filters)
+  sort(rows, asked.order)
+  return rows
+end
+
+-- The first page of `rows`. → rows, its cursor or null
+local function page_of(world, rows, asked, plain)
+  local partial = PARTIAL:waits(world)
+  local limit = partial and (partial.rows or 1) or asked.limit
+  local page = table.move(rows, 1, math.min(limit, #rows), 1, {})
+  if #rows <= limit and not partial then
+    return page, json.null
+  end
+  local last = page[#page]
+  return page, paging.token({ id = last and last.view.id or 0, plain = plain })
+end
+
+function instances.list(call)
+  local world, query = call.world, call.query
+  local asked, refusal = question(query)
+  local wrong = refusal or wrong_list(world)
   if wrong then
     return wrong
-  end
-  if query.after_token and query.after_token ~= "" and PARTIAL:waits(world) then
+  elseif query.after_token and query.after_token ~= "" and PARTIAL:waits(world) then
     PARTIAL:take(world)
     return reply.text(500, "Internal Server Error")
   end
-  local all, rows = visible(call), {}
-  for i, instance in ipairs(all) do
-    rows[i] = { instance = instance, view = view.instance(world, instance) }
-  end
-  rows = selected(rows, filters)
-  sort(rows, order)
-  local total = #rows
-  rows = after(rows, query.after_token)
-  if not rows then
+  local all = visible(call)
+  local rows = chosen(world, all, asked)
+  local rest = after(rows, query.after_token)
+  if not rest then
     return reply.fail(400, "invalid_token", "Invalid pagination token")
   end
-  local partial = PARTIAL:waits(world)
-  limit = partial and (partial.rows or 1) or limit
-  local more = #rows > limit or partial ~= nil
-  local page = table.move(rows, 1, math.min(limit, #rows), 1, {})
-  local columns = paging.object(query.select_cols)
-  if columns and (columns[1] == nil or columns[1] == "*") then
-    columns = nil
-  end
-  local last = page[#page]
-  return reply.json(200, { success = true, instances_found = #page, total_instances = total,
-    label_counts = label_counts(all), next_token = more and paging.token({ id = last and last.view.id or 0,
-    plain = query.order_by == nil }) or json.null, instances = shown(world, page, columns) })
+  local page, cursor = page_of(world, rest, asked, query.order_by == nil)
+  return reply.json(200, { success = true, instances_found = #page, total_instances = #rows,
+    label_counts = label_counts(all), next_token = cursor, instances = shown(world, page, asked.columns) })
 end
 
 return instances
