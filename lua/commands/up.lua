@@ -96,12 +96,12 @@ local function running(ctx)
   return report
 end
 
-local function show_dry(ctx, run, want, rate)
+local function show_dry(ctx, plan, want, rate)
   local view = require "ui.offers"
   local offers = require "start.offers"
   local model = {
-    want = want, ordered = run.ordered, rejected = run.rejected, results = run.collected.results,
-    reasons = offers.reasons(run.rejected), rate = rate, room = require("ui.format").room(4), -- a blank, two lines below, the prompt
+    want = want, ordered = plan.ordered, rejected = plan.rejected, results = plan.collected.results,
+    reasons = offers.reasons(plan.rejected), rate = rate, room = require("ui.format").room(4), -- a blank, two lines below, the prompt
   }
   ctx.screen:finish(view.lines(model))
   local object = view.object(model)

@@ -5,7 +5,7 @@ local fail = require "base.fail"
 local log = require "base.log"
 local task = require "base.task"
 local timing = require "home.timing"
-local tidy = require "money.resources"
+local resources = require "money.resources"
 
 local LIST_TRIES = 4 -- lists that fail before nobody can say whether a machine is there
 
@@ -47,81 +47,91 @@ function rent.find(provider, token, window)
   end
 end
 
--- From here on there is a machine: a journal that cannot be written must not lose it.
-local function bind(journal, session, id, adopted)
-  session.id = id
-  journal:try_append("bound", session.token, { id = id, adopted = adopted })
-  log.info("Instance created", { instance_id = id, token = session.token, adopted = adopted })
+--- Writes down what will be rented, before anything of it leaves (DESIGN §1.1). All from here to rent.bound
+-- belongs into one task.shield, under home.lock.
+-- @param record the journal's plain description
+-- → intent { token, provider, … }
+function rent.intend(journal, provider, record)
+  local token, ticket = journal:intend(record)
+  return { token = token, ticket = ticket, journal = journal, provider = provider, session = {
+    token = token, provider = provider.name, account = record.account, plan = record, absences = 0,
+    hourly = record.hourly, disk_hour = record.disk_hour, started = clock.wall(),
+  } }
 end
 
--- Nothing was rented.
-local function never(journal, provider, token, problem)
-  journal:append("closed", token, { outcome = "never", reason = fail.message(problem) })
-  tidy.away(journal, provider, token)
+--- Nothing was rented, and nothing will be: the intent is closed. @raise problem
+function rent.never(intent, problem)
+  intent.journal:append("closed", intent.token, { outcome = "never", reason = fail.message(problem) })
+  resources.away(intent.journal, intent.provider, intent.token)
   error(problem, 0)
 end
 
--- The answer of a create was lost or not understood, or it was a refusal and nobody could look.
-local function resolve_unknown(journal, provider, session, problem, note)
-  journal:append("lost", session.token, { reason = fail.message(problem) })
-  local window = timing.of(provider, "consistency")
-  note(("what became of the create is not known (%s); looking for %s for %s"):format(fail.message(problem), session.token, clock.duration(window)))
-  local ok, found = fail.settle(rent.find, provider, session.token, window)
-  if ok and #found > 0 then
-    bind(journal, session, found[1].id, true)
-    return session
-  end
-  tidy.away(journal, provider, session.token) -- what shows later is ended, not used
-  fail.raise("capacity", ok and "the create's answer was lost and no machine appeared; it will be looked for again for 24 h"
-    or "the create's answer was lost and the cloud cannot be asked: " .. fail.message(found), { unresolved = true, blind = not ok })
+--- Sends the one create of an intent; the ticket writes `sent` before it leaves. → answered, answer: for
+-- rent.bound
+function rent.send(intent, order)
+  return fail.settle(intent.provider.create, order, intent.ticket)
 end
 
--- A refusal may have made something all the same (DESIGN §1.2): one look at a complete list, which is all that a clear answer is worth.
+-- From here on there is a machine: a journal that cannot be written must not lose it. → session
+local function bind(intent, id, adopted)
+  local session = intent.session
+  session.id = id
+  intent.journal:try_append("bound", intent.token, { id = id, adopted = adopted })
+  log.info("Instance created", { instance_id = id, token = intent.token, adopted = adopted })
+  return session
+end
+
+-- The answer of a create was lost or not understood, or it was a refusal and nobody could look.
+local function resolve_unknown(intent, problem, ui)
+  local journal, provider, token = intent.journal, intent.provider, intent.token
+  journal:append("lost", token, { reason = fail.message(problem) })
+  local window = timing.of(provider, "consistency")
+  ui:note(("what became of the create is not known (%s); looking for %s for %s"):format(fail.message(problem),
+    token, clock.duration(window)))
+  local ok, found = fail.settle(rent.find, provider, token, window)
+  if ok and #found > 0 then return bind(intent, found[1].id, true) end
+  resources.away(journal, provider, token) -- what shows later is ended, not used
+  return fail.raise("capacity", ok
+    and "the create's answer was lost and no machine appeared; it will be looked for again for 24 h"
+    or "the create's answer was lost and the cloud cannot be asked: " .. fail.message(found),
+    { unresolved = true, blind = not ok })
+end
+
+-- A refusal may have made something all the same (DESIGN §1.2): one look at a complete list, which is all
+-- that a clear answer is worth.
 -- → whether it made nothing; false: no such list could be had
-local function made_nothing(journal, provider, session, problem)
+local function made_nothing(intent, problem)
   if fail.is(problem, "auth") then return true end -- nothing would be shown either
-  local ok, found = fail.settle(rent.find, provider, session.token, 0)
+  local ok, found = fail.settle(rent.find, intent.provider, intent.token, 0)
   if not ok then return false end
   if #found == 0 then return true end
-  log.error("the cloud refused a create and made a machine all the same", { instance_id = found[1].id, token = session.token })
-  bind(journal, session, found[1].id, true)
-  fail.raise(problem.kind, fail.message(problem), { created = session })
+  log.error("the cloud refused a create and made a machine all the same",
+    { instance_id = found[1].id, token = intent.token })
+  return fail.raise(problem.kind, fail.message(problem), { created = bind(intent, found[1].id, true) })
 end
 
---- Rents `plan.candidate`.
--- @param plan the journal's plain description
--- @param build function(token) → order for provider.create
--- @param note function(text) for the screen
--- @return session { token, id, … } bound in the journal
+-- Did nothing leave, or did the cloud refuse and make nothing?
+local function rented_nothing(intent, problem)
+  if not intent.journal:session(intent.token).started then return true end
+  if fail.is(problem) and problem.sent == false then return true end
+  return fail.is(problem) and CERTAIN[problem.kind] and made_nothing(intent, problem)
+end
+
+--- What became of a create: its machine is bound in the journal.
+-- @param answered, answer what rent.send returned
+-- @return session { token, id, … }
 -- @raise kind `capacity` (try the next offer) and others; `created` holds a session that must be undone
-function rent.create(journal, provider, plan, build, note)
-  return task.shield(function()
-    local token, ticket = journal:intend(plan)
-    local session = { token = token, provider = provider.name, account = plan.account, plan = plan, absences = 0,
-      hourly = plan.hourly, disk_hour = plan.disk_hour, started = clock.wall() }
-    local built, order = fail.settle(function()
-      local made = build(token)
-      tidy.prepare(journal, provider, made)
-      return made
-    end)
-    if not built then never(journal, provider, token, order) end
-    local ok, result = fail.settle(provider.create, order, ticket)
-    if ok then
-      bind(journal, session, result.id)
-      session.guard_key = result.guard_key
-      return session
-    end
-    if result.created_id then
-      bind(journal, session, result.created_id)
-      fail.raise(fail.is(result) and result.kind or "internal", fail.message(result), { created = session })
-    end
-    local never_left = not journal:session(token).started
-    if never_left or fail.is(result) and result.sent == false then never(journal, provider, token, result) end
-    if fail.is(result) and CERTAIN[result.kind] and made_nothing(journal, provider, session, result) then
-      never(journal, provider, token, result)
-    end
-    return resolve_unknown(journal, provider, session, result, note)
-  end)
+function rent.bound(intent, answered, answer, ui)
+  if answered then
+    intent.session.guard_key = answer.guard_key
+    return bind(intent, answer.id)
+  end
+  if answer.created_id then
+    local created = bind(intent, answer.created_id)
+    fail.raise(fail.is(answer) and answer.kind or "internal", fail.message(answer), { created = created })
+  end
+  if rented_nothing(intent, answer) then return rent.never(intent, answer) end
+  return resolve_unknown(intent, answer, ui)
 end
 
 return rent

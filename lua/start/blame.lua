@@ -36,12 +36,13 @@ function blame.now() return agent_client.pid() and blame.unsent(agent_client.sta
 function blame.raise(sentence) fail.raise("refused", sentence .. "; no other machine is rented for that, look at your own network") end
 
 --- A machine could not be reached. Raises kind `machine`, or what ends the start when it was not the first one in a row.
--- @param run of start.steps; its field `silent` counts them
+-- @param counters of start.state; `unreached` counts them
 -- @param did, blocks words: "gave no answer", "UDP"
-function blame.unreached(run, sentence, did, blocks)
-  run.silent = run.silent + 1
-  if run.silent < UNREACHED then fail.raise("machine", sentence) end
-  fail.raise("refused", ("%d machines in a row %s; your own network probably blocks %s, so no third one is rented"):format(run.silent, did, blocks))
+function blame.unreached(counters, sentence, did, blocks)
+  counters.unreached = counters.unreached + 1
+  if counters.unreached < UNREACHED then fail.raise("machine", sentence) end
+  fail.raise("refused", ("%d machines in a row %s; your own network probably blocks %s, so no third one is rented"):format(
+    counters.unreached, did, blocks))
 end
 
 return blame

@@ -194,13 +194,13 @@ function report.status()
   return over and status_now() or model
 end
 
---- The model of the READY panel, made by the start that just ended.
-function report.ready(run)
-  local session = run.journal:refresh():session(run.session.token)
+--- The model of the READY panel. attempt: of the start that just ended (start.state)
+function report.ready(journal, attempt)
+  local session = journal:refresh():session(attempt.session.token)
   local model = describe(session)
-  model.model.context = run.health.context or model.model.context
+  model.model.context = attempt.health.context or model.model.context
   model.tunnel = { state = "connected" }
-  model.guard = guard_model(session, run.guard)
+  model.guard = guard_model(session, attempt.guard)
   return model
 end
 
