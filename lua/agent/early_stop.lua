@@ -5,7 +5,7 @@ local clock = require "base.clock"
 local fail = require "base.fail"
 local log = require "base.log"
 local task = require "base.task"
-local trusted = require "money.provider_of"
+local provider_of = require "money.provider_of"
 
 local ANSWER_SECONDS = 30
 
@@ -29,7 +29,7 @@ function ahead.send(state, session)
   if ahead.about(state, session) and state.acknowledged ~= false then return end
   state.session, state.at, state.acknowledged, state.done = session.token, clock.now(), nil, task.channel()
   local done = state.done
-  local ok, problem = fail.settle(function() return trusted.provider(session.provider).destroy(session.id) end)
+  local ok, problem = fail.settle(function() return provider_of.provider(session.provider).destroy(session.id) end)
   state.acknowledged = ok
   log.info("Terminate sent for a stop", { instance_id = session.id, acknowledged = ok, error = not ok and fail.message(problem) or nil })
   done.put(true)

@@ -24,8 +24,8 @@ local sight = require "agent.sight"
 local silent = require "base.null_screen"
 local statefile = require "home.statefile"
 local stop = require "money.stop"
-local tidy = require "money.resources"
-local trusted = require "money.provider_of"
+local resources = require "money.resources"
+local provider_of = require "money.provider_of"
 local tunnel = require "agent.tunnel"
 local watch = require "agent.watch"
 
@@ -53,7 +53,7 @@ local function follow(self)
   elseif self.tunnel_for ~= session.token then
     tunnel.close(self)
     tunnel.open(self, session)
-    fail.try(trusted.provider, session.provider) -- loaded now, so that a stop need not wait for it
+    fail.try(provider_of.provider, session.provider) -- loaded now, so that a stop need not wait for it
   end
 end
 
@@ -138,7 +138,7 @@ end
 local function look(self, session)
   local provider
   local ok, instance = fail.try(function()
-    provider = trusted.provider(session.provider)
+    provider = provider_of.provider(session.provider)
     return provider.get(session.id)
   end)
   if not ok then
@@ -186,7 +186,7 @@ local function leftovers(self)
     end
   end
   if #untidy(self) > 0 and self.journal:acquire("agent") then
-    tidy.rest(self.journal)
+    resources.rest(self.journal)
     self.journal:release()
   end
 end
@@ -201,7 +201,7 @@ end
 -- A stop that asked (agent.early_stop) and did not go on is finished here.
 local function finish_asked(self, session)
   if clock.now() - self.ahead.at < timing.seconds(GRACE) then return end
-  local found, provider = fail.try(trusted.provider, session.provider)
+  local found, provider = fail.try(provider_of.provider, session.provider)
   if found then end_session(self, session, provider, "stop", "a stop was cut off; it is finished") end
 end
 
@@ -209,7 +209,7 @@ local function next_look(self)
   task.sleep(timing.seconds(WATCH))
   follow(self)
   local session = self.session
-  sight.renew(self.sight, session and select(2, fail.try(trusted.provider, session.provider)))
+  sight.renew(self.sight, session and select(2, fail.try(provider_of.provider, session.provider)))
   if session and (session.ready_at or session.kept or self.journal:doubtful()) and not session.stopping then
     (ahead.about(self.ahead, session) and finish_asked or look)(self, session)
   end

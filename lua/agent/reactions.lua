@@ -14,7 +14,7 @@ local alert = require "home.alert"
 local cost = require "home.cost"
 local timing = require "home.timing"
 local price_limit = require "money.price_limit"
-local trusted = require "money.provider_of"
+local provider_of = require "money.provider_of"
 
 local INSTRUCTIONS = 10000000 -- of Lua; a tenth of a second
 local IDLE_SHARE = 4          -- `idle` is told when a quarter of the limit is left
@@ -126,7 +126,7 @@ function reactions.react(self, name, session, more, end_session)
   end
   local current = self.journal:refresh():session(session.token)
   if wanted.stop and session.id and current and not current.closed and not current.stopping then
-    local found, provider = fail.try(trusted.provider, session.provider)
+    local found, provider = fail.try(provider_of.provider, session.provider)
     if found then end_session(self, session, provider, "reaction", "your reactions.lua ends the machine: " .. wanted.stop) end
   end
   if wanted.restart and current and current.closed then

@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- How far a change of a setting reaches: a limit of time goes to the guard of the machine in use, what a machine is made of holds from the
 -- next start, and everything else is read when it is needed.
-local config = require "config.effective"
 local format = require "ui.format"
 local limits = require "money.limits"
 
@@ -22,7 +21,7 @@ local function limit(ctx, session, field, row, reaches)
   if not reaches then
     return kept(session, before, "")
   end
-  local seconds = math.floor((config.limit(row.name) or 0) + 0.5)
+  local seconds = limits.seconds(row.name)
   local changed, why = limits.change(ctx.home, session.token, field, seconds)
   if not changed then
     return kept(session, ("%s of %s"):format(before, field), ": " .. why)

@@ -7,7 +7,7 @@ local config = require "config.effective"
 local declared = require "config.declared"
 local suggest = require "facts.suggest"
 local guard_policy = require "money.guard_policy"
-local trusted = require "money.provider_of"
+local provider_of = require "money.provider_of"
 
 local asked = {}
 
@@ -21,7 +21,7 @@ end
 local function own_cloud(name)
   local provider = world.require("providers." .. name)
   if type(provider) ~= "table" then
-    return trusted.strict(name)
+    return provider_of.strict(name)
   end
   local key = provider.key_setting
   if key and not fail.try(config.get, key) then

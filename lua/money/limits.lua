@@ -1,8 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- Another limit for the machine in use: its guard gets it first, the record after that. What is cut off in between leaves the stricter one
--- in force: a guard with less ends the machine by itself, and by a record with less it is ended from here (agent.watch).
+-- The limits of time that are in force, and another one for the machine in use: its guard gets it first, the
+-- record after that. What is cut off in between leaves the stricter one in force: a guard with less ends the
+-- machine by itself, and by a record with less it is ended from here (agent.watch).
 local clock = require "base.clock"
 local fail = require "base.fail"
+local config = require "config.effective"
 local agent_client = require "home.agent_client"
 local guest_client = require "home.guest_client"
 
@@ -10,6 +12,17 @@ local limits = {}
 
 --- The settings that are limits of time → what the plan of a session and its guard call them.
 limits.FIELDS = { DEADMAN_TIMEOUT_HOURS = "silence", IDLE_MINUTES = "idle", MAX_HOURS = "life" }
+
+--- A limit that is in force, in seconds (0: off), from the settings and flags. setting: its name
+function limits.seconds(setting)
+  return math.floor((config.limit(setting) or 0) + 0.5)
+end
+
+--- All of them, for the next machine.
+function limits.in_force()
+  local seconds = limits.seconds
+  return { silence = seconds("DEADMAN_TIMEOUT_HOURS"), idle = seconds("IDLE_MINUTES"), life = seconds("MAX_HOURS") }
+end
 
 local COUNTED = { silence = "contact_age", idle = "traffic_age", life = "age" } -- where a limit is off
 local SOON = 10 -- seconds

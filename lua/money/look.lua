@@ -10,7 +10,7 @@ local asked = lazy "money.clouds"
 local folder = require "home.folder"
 local timing = lazy "home.timing"
 local history = lazy "home.history"
-local trusted = lazy "money.provider_of"
+local provider_of = lazy "money.provider_of"
 
 local LOOKS, TRIES, PAUSE = 2, 4, 5 -- complete lists; tries for one, seconds between two
 
@@ -43,11 +43,6 @@ local function clouds(known)
   return names
 end
 
-local function title_of(name)
-  local ok, provider = fail.try(trusted.provider, name)
-  return ok and provider.title or name, ok and provider.console or nil
-end
-
 -- A cloud that fails for a moment is asked again.
 local function patiently(call)
   for try = 1, TRIES do
@@ -61,7 +56,7 @@ end
 
 -- Machines of this home at one cloud: every one that a complete list shows. → { account =, machines = {instances} }
 local function ask(name, account, prefix)
-  local provider = trusted.provider(name)
+  local provider = provider_of.provider(name)
   local own, machines = tostring(patiently(provider.account).id), {}
   for index = 1, LOOKS do
     for _, instance in ipairs(patiently(provider.list)) do
@@ -78,7 +73,7 @@ end
 
 -- Takes one machine into the journal, unless an open session has it (its twin is ended with it).
 local function adopt(journal, name, account, instance, ui)
-  local provider = trusted.provider(name)
+  local provider = provider_of.provider(name)
   local session = journal:session(instance.token)
   if session and not session.closed and session.provider then
     if not session.id then journal:try_append("bound", session.token, { id = instance.id, adopted = true }) end
@@ -97,7 +92,7 @@ end
 local function consoles(names)
   local list = {}
   for _, name in ipairs(names) do
-    local _, console = title_of(name)
+    local _, console = provider_of.title(name)
     list[#list + 1] = console or name
   end
   return #list > 0 and table.concat(list, ", ") or "the consoles of your clouds"
@@ -119,7 +114,7 @@ function look.run(journal, ui)
     local result = results[index]
     if not result.ok then
       if fail.is(result.error, "interrupted") then error(result.error, 0) end
-      doubts[#doubts + 1] = ("%s: %s"):format(title_of(name), fail.message(result.error))
+      doubts[#doubts + 1] = ("%s: %s"):format((provider_of.title(name)), fail.message(result.error))
     else
       for _, instance in ipairs(result.value.machines) do adopt(journal, name, result.value.account, instance, ui) end
     end

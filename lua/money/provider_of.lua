@@ -8,11 +8,11 @@ local log = require "base.log"
 local NEEDED = { "account", "create", "destroy", "get", "list", "offers", "proof", "terminate_request" }
 local PROVING = { "list", "get", "proof", "account" }
 
-local trusted = {}
+local provider_of = {}
 
 --- A provider as it is, whole.
 -- @raise `config` when the user's script is broken or lacks a function
-function trusted.strict(name)
+function provider_of.strict(name)
   local where = loader.source("providers." .. name)
   if not where then fail.raise("config", ("there is no script for the cloud %s: %s/providers/%s.lua is missing, or --no-user hides it")
     :format(name, loader.home or "", name)) end
@@ -54,9 +54,9 @@ end
 --- A provider whose calls that end and prove survive a mistake of the user's script, as far as there is a
 -- built-in one. A destroy that has to be said again is said by the built-in one.
 -- @raise `config` when the script cannot be loaded and nothing built-in is there
-function trusted.provider(name)
+function provider_of.provider(name)
   local builtin = loader.builtin("providers." .. name)
-  if not builtin then return trusted.strict(name) end
+  if not builtin then return provider_of.strict(name) end
   local own = loader.require_safe("providers." .. name)
   if builtin == own then return own end
   own = type(own) == "table" and own or {}
@@ -70,4 +70,10 @@ function trusted.provider(name)
   return both
 end
 
-return trusted
+--- What a cloud is called, its script broken or not. → title, console or nil (where a person can look)
+function provider_of.title(name)
+  local ok, provider = fail.try(provider_of.provider, name)
+  return ok and provider.title or name, ok and provider.console or nil
+end
+
+return provider_of

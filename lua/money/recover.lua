@@ -6,7 +6,7 @@ local alert = lazy "home.alert"
 local agent_client = lazy "home.agent_client"
 local look = lazy "money.look"
 local stop = lazy "money.stop"
-local tidy = lazy "money.resources"
+local resources = lazy "money.resources"
 
 local recover = {}
 
@@ -64,7 +64,7 @@ end
 --- Before a start: finishes leftovers, then refuses when a machine is there, or when that cannot be known.
 -- @raise kind `busy` when an instance is running, `unproven` when a leftover may bill
 function recover.before_start(journal, ui)
-  tidy.rest(journal)
+  resources.rest(journal)
   refuse_unproven(finish(journal, ui, nil, what_may_be_undone(journal)))
   if look.needed(journal) then
     local known, doubt = look.run(journal, ui)
@@ -92,7 +92,7 @@ function recover.any(ui)
   if #journal:open_sessions() == 0 and #journal:untidy() == 0 then return journal, finished end
   if journal:acquire("recovery") then
     local ok, results = fail.settle(function()
-      tidy.rest(journal)
+      resources.rest(journal)
       return finish(journal, ui, 1, what_may_be_undone(journal))
     end)
     journal:release()

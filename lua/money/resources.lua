@@ -5,22 +5,22 @@
 local clock = require "base.clock"
 local fail = require "base.fail"
 local log = require "base.log"
-local world = require "sandbox.world"
 local timing = require "home.timing"
+local provider_of = require "money.provider_of"
 
 local PAUSE = 60 -- seconds between two tries by commands that come by
 
-local tidy = {}
+local resources = {}
 
 --- Has the provider make what `order` needs (order.extras). The caller holds home.lock.
-function tidy.prepare(journal, provider, order)
+function resources.prepare(journal, provider, order)
   if not provider.prepare then return end
   journal:append("preparing", order.token)
   order.extras = provider.prepare(order)
 end
 
 --- Removes what was made for a session whose machine is gone, or would be ended if it showed. → true, or nil and a sentence; nothing is lost then
-function tidy.away(journal, provider, token)
+function resources.away(journal, provider, token)
   local session = journal:session(token)
   if not session or not session.untidy then return true end
   local ok, problem = fail.try(provider.tidy, session)
@@ -41,13 +41,13 @@ end
 
 --- Tries again what earlier ones could not remove. The caller holds home.lock. Never raises for a cloud's failure.
 -- @param before unix seconds: without a pause what was last tried until then, nil: what was tried a moment ago is left to the next
-function tidy.rest(journal, before)
+function resources.rest(journal, before)
   for _, session in ipairs(journal:untidy()) do
     if due(session, clock.wall(), before) then
-      local ok, provider = fail.try(world.require_safe, "providers." .. session.provider)
-      if ok and provider.tidy then tidy.away(journal, provider, session.token) end
+      local ok, provider = fail.try(provider_of.provider, session.provider)
+      if ok and provider.tidy then resources.away(journal, provider, session.token) end
     end
   end
 end
 
-return tidy
+return resources

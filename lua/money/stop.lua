@@ -16,10 +16,11 @@ local proof = require "money.proof"
 local rent = require "money.rent"
 local sessions = require "home.sessions"
 local takeover = require "money.takeover"
-local tidy = require "money.resources"
-local trusted = require "money.provider_of"
+local resources = require "money.resources"
+local provider_of = require "money.provider_of"
 
 local STEPS = 4
+local PROVEN = "absent twice, complete lists, same account"
 
 local stop = {}
 
@@ -47,7 +48,7 @@ local function hooks_for(ui, session)
   function hooks.waiting() ui:progress { text = "The cloud is ending the machine" } end
   function hooks.verified(outcome, doubt)
     if outcome == "proven" then
-      ui:done("Confirmed: absent twice, complete lists, same account")
+      ui:done("Confirmed: " .. PROVEN)
     elseif outcome == "unverifiable" then
       ui:warn("Billing verification not available for this provider")
     else
@@ -100,7 +101,7 @@ function stop.session(journal, provider, session, reason, ui, attempts)
   close(journal, provider, session, outcome, ui)
   if outcome ~= "unproven" then
     local made = (journal:session(session.token) or session).untidy
-    local tidied, left = tidy.away(journal, provider, session.token)
+    local tidied, left = resources.away(journal, provider, session.token)
     tunnel_down(journal, ui)
     ui:step(4, STEPS, "Cleaning state")
     if not tidied then
@@ -122,7 +123,7 @@ local function remember_lost(journal, provider, session, ui)
   local doubt = ("the create of %s was never answered; no machine shows, and it is looked for again for 24 h"):format(session.token)
   ui:warn(doubt)
   if not session.lost then journal:try_append("lost", session.token, { reason = "the start was cut off" }) end
-  tidy.away(journal, provider, session.token)
+  resources.away(journal, provider, session.token)
   return { session = session, outcome = "unresolved", doubt = doubt }
 end
 
@@ -160,8 +161,8 @@ local function resolve_unbound(journal, provider, session, ui, quick)
 end
 
 -- Without a script for its cloud only the guard on the machine can end it.
-local function provider_of(session, ui)
-  local ok, provider = fail.try(trusted.provider, session.provider)
+local function provider_for(session, ui)
+  local ok, provider = fail.try(provider_of.provider, session.provider)
   if ok then return provider end
   if session.id then tell_guard(ui, session, "the script for its cloud cannot be used") end
   error(provider, 0)
@@ -181,7 +182,7 @@ function stop.all(journal, list, reason, ui, attempts)
   local results = {}
   for _, session in ipairs(list) do
     local ok, problem = fail.try(function()
-      local provider = provider_of(session, ui)
+      local provider = provider_for(session, ui)
       if not session.id then
         local unresolved
         session, unresolved = resolve_unbound(journal, provider, session, ui, attempts == 1)
@@ -198,7 +199,7 @@ function stop.all(journal, list, reason, ui, attempts)
         "unproven " .. session.token)
     end
   end
-  tidy.rest(journal)
+  resources.rest(journal)
   return results
 end
 
@@ -208,7 +209,7 @@ local function ended_meanwhile(journal, before, began)
   for _, session in ipairs(journal:recent(clock.wall() - began + takeover.ENDING_SECONDS * 2)) do
     local ended = session.closed == "proven" or session.closed == "unverifiable"
     if ended and before[session.token] ~= "closed" then
-      local found, provider = fail.try(trusted.provider, session.provider)
+      local found, provider = fail.try(provider_of.provider, session.provider)
       list[#list + 1] = { session = session, outcome = session.closed, provider = found and provider or nil,
         cost = { amount = session.cost, at_most = session.cost_at_most, currency = session.currency or "USD",
           source = session.cost_source or "reckoned" },
@@ -253,10 +254,10 @@ local function finish(journal, before, began, ui)
     if not told then
       results[#results + 1] = result
       ui:note(("%s on %s was ended meanwhile%s"):format(result.session.id, result.session.provider,
-        result.outcome == "proven" and ": absent twice, complete lists, same account" or ""))
+        result.outcome == "proven" and ": " .. PROVEN or ""))
     end
   end
-  tidy.rest(journal, began) -- nobody may come by later
+  resources.rest(journal, began) -- nobody may come by later
   if #journal:open_sessions() == 0 and #journal:untidy() == 0 then
     agent_client.quit()
   elseif journal.lock then

@@ -12,18 +12,13 @@ local identity = require "home.identity"
 local delivery = require "start.bootstrap"
 local guard_policy = require "money.guard_policy"
 local hosts = require "start.hosts"
+local time_limits = require "money.limits"
 local timing = require "home.timing"
 
 local LAST_RESORT_SECONDS = 1800
 local RETRY_SECONDS = 5
 
 local machine = {}
-
---- The limits in seconds (0: off), from the settings and flags.
-function machine.limits()
-  local function seconds(name) return math.floor((config.limit(name) or 0) + 0.5) end
-  return { silence = seconds("DEADMAN_TIMEOUT_HOURS"), idle = seconds("IDLE_MINUTES"), life = seconds("MAX_HOURS") }
-end
 
 local HOMES, SETS = 250, 16
 local turn -- which set of ports this process used last
@@ -62,7 +57,7 @@ end
 -- @param guard how it will be guarded, of money.guard_policy
 -- @return { key, server_public, ports, limits, guard, account_key (only for guard "account-key"), image, way, payload (by machine.order) }
 function machine.prepare(provider, engine, client_public, guard)
-  local key, ports, limits = keys.fresh(), next_ports(), machine.limits()
+  local key, ports, limits = keys.fresh(), next_ports(), time_limits.in_force()
   return {
     key = key, server_public = key:public(), ports = ports, limits = limits, guard = guard, image = engine.image(), provider = provider,
     way = delivery.of(provider), account_key = guard_policy.account_key(provider, guard),

@@ -12,7 +12,7 @@ local choice = require "start.choice"
 local cost = require "home.cost"
 local hosts = require "start.hosts"
 local price_limit = require "money.price_limit"
-local trusted = require "money.provider_of"
+local provider_of = require "money.provider_of"
 
 local PROVIDER_SECONDS = 60
 local PATIENCE = 20 -- seconds for the others, once a cloud has offers
@@ -58,7 +58,7 @@ end
 
 local function ask(name, want, on, state)
   local ok, result = fail.try(function()
-    local provider = trusted.strict(name)
+    local provider = provider_of.strict(name)
     return sound(name, patiently(state, name, function()
       return provider.offers(want)
     end))

@@ -9,6 +9,7 @@ local identity = lazy "home.identity"
 local agent_client = lazy "home.agent_client"
 local guest_client = lazy "home.guest_client"
 local engine_model = lazy "start.model"
+local provider_of = lazy "money.provider_of"
 local recover = lazy "money.recover"
 local folder = lazy "home.folder"
 local sessions = lazy "home.sessions"
@@ -36,9 +37,7 @@ local function state_of(session)
 end
 
 local function title_of(name)
-  if not name then return "a cloud that the record does not name any more" end
-  local ok, provider = fail.try(world.require_safe, "providers." .. name)
-  return ok and type(provider) == "table" and provider.title or name
+  return name and (provider_of.title(name)) or "a cloud that the record does not name any more"
 end
 
 local function describe(session)

@@ -196,7 +196,7 @@ local list = {
     find = "  for _, session in ipairs(journal:untidy()) do\n    if due", replace = "  for _, session in ipairs {} do\n    if due" },
 
   { name = "stop leaves what was tried a moment ago", file = "money/stop.lua", expects = "E5", cloud = "lambda", parts = "cases", only = "the next stop does",
-    find = "  tidy.rest(journal, began) -- nobody", replace = "  -- nobody" },
+    find = "  resources.rest(journal, began) -- nobody", replace = "  -- nobody" },
 
   -- and the rest that the campaign holds
   { name = "a full disk is a mistake of the program", file = "home/journal.lua", expects = "bug",

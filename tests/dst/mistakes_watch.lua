@@ -42,7 +42,7 @@ return {
     only = "after: a machine shows",
     find = 'not shown and clock.now() - began < timing.of(provider, "consistency") then',
     replace = "false then" },
-  { name = "idle minutes are hours", file = "start/machine.lua", expects = "E1", parts = "cases",
+  { name = "idle minutes are hours", file = "money/limits.lua", expects = "E1", parts = "cases",
     only = "limits: idleness alone",
     find = 'idle = seconds("IDLE_MINUTES")', replace = 'idle = seconds("IDLE_MINUTES") * 60' },
   { name = "a second machine's price is that of the first", file = "start/state.lua", expects = "S5",

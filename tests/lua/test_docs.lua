@@ -249,6 +249,39 @@ return function(t)
     t:equal(listed, events)
   end)
 
+  -- The functions that a page names as `lua/FILE.lua:NAME` and that are not there.
+  local function missing_functions(text)
+    local problems, count = {}, 0
+    for path, name in text:gmatch("`(lua/[%w_/]+%.lua):([%w_.:]+)`") do
+      local source = files.read(files.join(root, path)) or ""
+      local there = source:find("function " .. name .. "(", 1, true)
+      if not there then problems[#problems + 1] = ("%s has no function %s"):format(path, name) end
+      count = count + 1
+    end
+    return problems, count
+  end
+
+  t:case("docs/money.md has a row for each of the fifteen rules, by functions that are there; each file of the room", function()
+    local text, number = page "docs/money.md", 0
+    for row in text:gmatch("\n(| %d+ | %*%*[^\n]+)") do
+      number = number + 1
+      t:equal(tonumber(row:match("^| (%d+)")), number)
+      t:ok(select(2, missing_functions(row)) > 0, "who keeps rule " .. number)
+    end
+    t:equal(number, 15)
+    none((missing_functions(text)))
+    for _, name in ipairs(assert(files.list(files.join(root, "lua/money")))) do
+      t:ok(name == "README.md" or text:find("`lua/money/" .. name .. ":", 1, true), "docs/money.md does not tell of " .. name)
+    end
+    t:equal(#(missing_functions "`lua/money/rent.lua:rent.none`"), 1, "the check can fail")
+  end)
+
+  t:case("docs/architecture.md: the ways of an offer and of a stop go through functions that are there", function()
+    local problems, count = missing_functions(section(page "docs/architecture.md", "Money path"))
+    none(problems)
+    t:ok(count > 30, "functions on the way")
+  end)
+
   t:case("vendor/README.md lists the packages that vendor/bootstrap installs", function()
     local bootstrap, text = page "vendor/bootstrap", page "vendor/README.md"
     local function installed(name)
