@@ -15,7 +15,7 @@ local contact = require "agent.contact"
 local gpu = require "agent.gpu"
 local agent_client = require "home.agent_client"
 local guest_client = require "home.guest_client"
-local delivery = require "start.bootstrap"
+local bootstrap = require "start.bootstrap"
 local memory = require "agent.memory"
 local timing = require "home.timing"
 local reactions = require "agent.reactions"
@@ -117,7 +117,7 @@ end
 -- A container that was restarted by its cloud has other ports outside.
 local function follow_endpoint(self, session, provider, instance)
   local inner, known = session.plan.ports, session.endpoint
-  local now = inner and known and delivery.of(provider).endpoint(instance, inner)
+  local now = inner and known and bootstrap.of(provider).endpoint(instance, inner)
   if not now or now.host == known.host and now.port == known.port or not self.journal:acquire("agent") then return end
   self.journal:append("moved", session.token, { endpoint = now })
   self.journal:release()

@@ -1,21 +1,21 @@
 -- SPDX-License-Identifier: MIT
 -- How the guest reaches a rented machine, by the provider's capabilities.boot: the one place that knows the kinds.
 --
--- A way of delivery is a table with
+-- Each is a table with
 --   handshake               seconds from a running machine to the tunnel's first handshake, at most
 --   engine                  fields for engine.start besides port, context and model: { boot=, directory=|nil }
---   build(made, guest)      what is sent, once the token is known; guest: the order of start.bootstrap.bundle → kept as made.payload
---   order(made)             fields of the order for provider.create
+--   build(spec, guest)      what is sent, once the token is known; guest: the order of start.bootstrap.bundle → kept as spec.bundle
+--   order(spec)             fields of the order for provider.create
 --   endpoint(instance, inner) → { host, port, … } where the tunnel is reached, or nil while that is not known
---   deliver(endpoint, made) what is left to do when the machine runs; raises kind `machine` (with `unreached` when it never answered)
+--   deliver(endpoint, spec) what is left to do when the machine runs; raises kind `machine` (with `unreached` when it never answered)
 local world = require "sandbox.world"
 
 local ways = { container = "start.bootstrap.push", ["cloud-init"] = "start.bootstrap.user_data" }
 
-local delivery = {}
+local bootstrap = {}
 
---- The way of a provider.
-function delivery.of(provider)
+--- That of a provider.
+function bootstrap.of(provider)
   local name = ways[provider.capabilities.boot]
   if not name then
     error(("%s boots its machines by '%s', and there is no way to deliver the guard program there"):format(provider.name,
@@ -24,4 +24,4 @@ function delivery.of(provider)
   return world.require(name)
 end
 
-return delivery
+return bootstrap

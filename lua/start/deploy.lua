@@ -53,7 +53,7 @@ local function give_up_machine(start, problem)
   if own then blame.raise(own) end
   give_up_host(start, problem)
   undo.session(start, attempt.session, attempt.provider, why)
-  local own_script = attempt.spec.payload.own
+  local own_script = attempt.spec.bundle.own
   if own_script then
     fail.raise("config", ("the machine did not come up with your %s: %s; it was destroyed, and no other one is tried "
       .. "with that script"):format(own_script, why))

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- One rented machine from its plan to a running guest: what is sent and how it boots; how the program gets there is start.bootstrap's.
+-- One rented machine from its plan to a running guest: what is sent and how it boots; how the program gets
+-- there is start.bootstrap's.
 local assets = require "sandbox.assets"
 local clock = require "base.clock"
 local fail = require "base.fail"
@@ -9,7 +10,7 @@ local surroundings = require "base.surroundings"
 local task = require "base.task"
 local config = require "config.effective"
 local identity = require "home.identity"
-local delivery = require "start.bootstrap"
+local bootstrap = require "start.bootstrap"
 local guard_policy = require "money.guard_policy"
 local hosts = require "start.hosts"
 local time_limits = require "money.limits"
@@ -34,7 +35,8 @@ end
 -- Where systems keep their certificates in one file.
 local BUNDLES = { "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem" }
 
--- The trust anchors that travel with the guest, for images that bring none: the system's, and those that this shell trusts besides.
+-- The trust anchors that travel with the guest, for images that bring none: the system's, and those that this
+-- shell trusts besides.
 local function ca_bundle()
   local set = config.get("CA_FILE")
   if set then
@@ -55,48 +57,50 @@ end
 
 --- Makes what a machine needs before its token is known, secrets in memory only.
 -- @param guard how it will be guarded, of money.guard_policy
--- @return { key, server_public, ports, limits, guard, account_key (only for guard "account-key"), image, way, payload (by machine.order) }
+-- @return { key, server_public, ports, limits, guard, account_key (only for guard "account-key"), image,
+-- bootstrap (of start.bootstrap), bundle (by machine.order) }
 function machine.prepare(provider, engine, client_public, guard)
   local key, ports, limits = keys.fresh(), next_ports(), time_limits.in_force()
   return {
     key = key, server_public = key:public(), ports = ports, limits = limits, guard = guard, image = engine.image(), provider = provider,
-    way = delivery.of(provider), account_key = guard_policy.account_key(provider, guard),
+    bootstrap = bootstrap.of(provider), account_key = guard_policy.account_key(provider, guard),
     engine = engine, client_public = client_public,
   }
 end
 
 -- What start.bootstrap.bundle is told.
-local function guest_order(made, want, token)
-  local ports, limits, way = made.ports, made.limits, made.way
-  local terminate = made.provider.terminate_request(token)
+local function guest_order(spec, want, token)
+  local ports, limits, sent_by = spec.ports, spec.limits, spec.bootstrap
+  local terminate = spec.provider.terminate_request(token)
   return {
-    token = token, listen_port = ports.listen, push_port = ports.push, engine_port = ports.engine, client_public = made.client_public,
+    token = token, listen_port = ports.listen, push_port = ports.push, engine_port = ports.engine, client_public = spec.client_public,
     limits = { silence = limits.silence, idle = limits.idle, life = limits.life, life_max = limits.life },
     terminate = terminate, retry_seconds = math.max(1, math.floor(timing.seconds(terminate.retry or RETRY_SECONDS))),
-    engine = made.engine.start { port = ports.engine, context = want.context, model = want.model, boot = way.engine.boot,
-      directory = way.engine.directory },
+    engine = spec.engine.start { port = ports.engine, context = want.context, model = want.model, boot = sent_by.engine.boot,
+      directory = sent_by.engine.directory },
     ca_pem = ca_bundle(), last_resort_seconds = LAST_RESORT_SECONDS,
   }
 end
 
 --- The order for provider.create.
-function machine.order(made, candidate, want, token)
-  made.payload = made.way.build(made, guest_order(made, want, token))
-  local order = made.way.order(made)
-  order.candidate, order.token, order.image, order.disk_gb = candidate, token, made.image, want.disk_gb
+function machine.order(spec, candidate, want, token)
+  spec.bundle = spec.bootstrap.build(spec, guest_order(spec, want, token))
+  local order = spec.bootstrap.order(spec)
+  order.candidate, order.token, order.image, order.disk_gb = candidate, token, spec.image, want.disk_gb
   return order
 end
 
--- Without a heartbeat of its host a booting machine does not come up by itself (facts/vast.md §1.8); this long it may be a hiccup.
+-- Without a heartbeat of its host a booting machine does not come up by itself (facts/vast.md §1.8); this
+-- long it may be a hiccup.
 local UNKNOWN_SECONDS = 90
 local FIRST_LOOK, SECOND_LOOK = 0.25, 2 -- seconds; then twice as long each time, up to the provider's `poll`
 local HOPELESS = { stopped = true, exited = true, lost = true, gone = true }
--- So long that must be said, by more than one reading: a fresh machine looks stopped for a moment, and a cloud that means it to run starts
--- it again.
+-- So long that must be said, by more than one reading: a fresh machine looks stopped for a moment, and a
+-- cloud that means it to run starts it again.
 local DOWN_SECONDS, RESTART_SECONDS = 10, 60
 
--- down: since when it has been said that the machine does not run, or nil → the same now; raises when it has been so for long enough, and
--- at once when its cloud names a fault of its host
+-- down: since when it has been said that the machine does not run, or nil → the same now; raises when it has
+-- been so for long enough, and at once when its cloud names a fault of its host
 local function still_hopeful(instance, down)
   if instance.status ~= "running" and hosts.image_fault(instance.message) then
     fail.raise("config", ("no host has the image that was asked for (%s); look at OLLAMA_VERSION"):format(instance.message))
@@ -116,7 +120,7 @@ end
 -- @param seen function(instance) called after each look, for the screen and the price check
 -- @return endpoint { host, port, … }; and when it was last seen not to run yet, in unix seconds, or nil
 -- @raise kind `machine` when it will never come up (another one may)
-function machine.boot(provider, session, made, seen)
+function machine.boot(provider, session, spec, seen)
   local limit, most, pause = timing.of(provider, "boot"), timing.of(provider, "poll"), timing.seconds(FIRST_LOOK)
   local began, last, unknown, shown, before, down, answered = clock.now(), "no answer yet", nil, nil, nil, nil, nil
   local until_ = began + limit
@@ -135,7 +139,7 @@ function machine.boot(provider, session, made, seen)
         hosts.raise(("the machine's host was not heard of for %s while booting"):format(clock.duration(UNKNOWN_SECONDS)))
       end
       seen(instance)
-      local endpoint = made.way.endpoint(instance, made.ports)
+      local endpoint = spec.bootstrap.endpoint(instance, spec.ports)
       if endpoint then return endpoint, before end
       before = clock.wall()
       last = instance.native or instance.status

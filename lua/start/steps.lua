@@ -71,7 +71,7 @@ function steps.boot(start)
   attempt.endpoint = endpoint
   plan.journal:append("booting", attempt.session.token, { endpoint = endpoint, before = before })
   plan.ui:progress { text = "Delivering the guard" }
-  local ok, problem = fail.try(attempt.spec.way.deliver, endpoint, attempt.spec)
+  local ok, problem = fail.try(attempt.spec.bootstrap.deliver, endpoint, attempt.spec)
   if not ok and problem.unreached then
     blame.unreached(start.counters, fail.message(problem), "did not take the guard program",
       "connections to ports like " .. endpoint.push)
@@ -94,7 +94,7 @@ function steps.tunnel(start)
   plan.ui:progress { text = "Waiting for the first handshake", passing = true }
   agent_client.ensure()
   agent_client.reload()
-  local limit = math.max(timing.seconds(attempt.spec.way.handshake), SHORTEST_HANDSHAKE)
+  local limit = math.max(timing.seconds(attempt.spec.bootstrap.handshake), SHORTEST_HANDSHAKE)
   local until_, pause, unsent = clock.now() + limit, 0.02, nil
   repeat
     local state = agent_client.status()

@@ -111,8 +111,8 @@ local list = {
 
   -- S6: the account's key stays where it is
   { name = "the key is sent to the machine", file = "start/bootstrap/push.lua", expects = "S6",
-    find = "env = { [payload.private_env] = made.key:secret() }",
-    replace = 'env = { [payload.private_env] = made.key:secret(), CPLZ_ACCOUNT = require("config.effective").secret("VAST_API_KEY") }' },
+    find = "env = { [bundle.private_env] = spec.key:secret() }",
+    replace = 'env = { [bundle.private_env] = spec.key:secret(), CPLZ_ACCOUNT = require("config.effective").secret("VAST_API_KEY") }' },
   { name = "the key is in an address", file = "providers/vast.lua", expects = "S6",
     find = '{ query = { owner = "me" } }', replace = '{ query = { owner = "me", api_key = config.secret("VAST_API_KEY") } }' },
   { name = "the key is in the journal", file = "start/create.lua", expects = "S6",
@@ -151,7 +151,7 @@ local list = {
     find = "add(name, whole(limits[name], name, 0)) end", replace = "add(name, 0) end" },
   { name = "the guard is not given the key", file = "start/bootstrap/user_data.lua", expects = "E1", cloud = "lambda",
     parts = "cases", only = "limits: life alone, the computer dies while",
-    find = "  if made.account_key then\n", replace = "  if false then\n" },
+    find = "  if spec.account_key then\n", replace = "  if false then\n" },
   { name = "ready before the guard can end the machine", parts = "cases", only = "machine: its guard has no key", file = "start/steps.lua", expects = "E1",
     find = '  if not detail.ready and attempt.spec.guard ~= "none" then', replace = "  if false then" },
   { name = "the guard is left out of the start", parts = "crash", only = "gets no key", file = "start/deploy.lua", expects = "E1",

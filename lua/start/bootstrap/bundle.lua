@@ -12,7 +12,7 @@ local SCRIPT_LIMIT = 4000 -- args, script and all: facts/vast.md §1.7
 local CONTROL_PORT = 8571
 local ENGINE_PORT, PROBE_PORT = 11434, 11435
 
-local payload = {
+local bundle = {
   AGENT = "continueplz/" .. require "base.version", -- how the machine's own requests introduce themselves
   private_env = "CPLZ_KEY", -- the variable of the machine that holds the tunnel's private key
 }
@@ -45,15 +45,15 @@ local function add_request(add, name, request)
   for _, header in ipairs(request.headers or {}) do add(name .. "-header", header) end
 end
 
---- The guest's configuration (docs/guest.md) as text, without a secret; order as of payload.build.
-function payload.config(order)
+--- The guest's configuration (docs/guest.md) as text, without a secret; order as of bundle.build.
+function bundle.config(order)
   local lines = {}
   local function add(key, value) lines[#lines + 1] = key .. " " .. line(tostring(value), key) end
   local limits, terminate = order.limits, order.terminate
   add("listen-port", whole(order.listen_port, "listen_port", 1))
   add("peer-public", order.client_public)
   add("token", order.token)
-  add("private-key-env", payload.private_env)
+  add("private-key-env", bundle.private_env)
   add("control-port", CONTROL_PORT)
   local engine_port = whole(order.engine_port, "engine_port", 1)
   add("expose", ("%d %d counted"):format(ENGINE_PORT, engine_port))
@@ -91,7 +91,7 @@ local function last_resort(order)
   local named_host = (port == "" or port == standard) and host or host .. ":" .. port
   if port == "" then port = standard end
   if path == "" then path = "/" end
-  local head = { ("%s %s HTTP/1.1"):format(terminate.method, path), "Host: " .. named_host, "User-Agent: " .. payload.AGENT,
+  local head = { ("%s %s HTTP/1.1"):format(terminate.method, path), "Host: " .. named_host, "User-Agent: " .. bundle.AGENT,
     "Connection: close" }
   for _, header in ipairs(terminate.headers or {}) do head[#head + 1] = header end
   local variable = key_variable(terminate)
@@ -116,10 +116,10 @@ end
 --   Texts may hold ${NAME} of the machine's environment.
 -- @return { blob, sha256 (hex), script, config, own (path of the user's own start.sh, nil without) }
 -- @raise misuse, a script of 4000 bytes or more, and `config` when the user's own start.sh is to blame
-function payload.build(order)
+function bundle.build(order)
   local guest, problem = assets.guest()
   if not guest or guest == "" then error("there is no guest program to send: " .. tostring(problem), 2) end
-  local config, ca = payload.config(order), order.ca_pem or ""
+  local config, ca = bundle.config(order), order.ca_pem or ""
   local blob = guest .. config .. ca
   local sha256 = keys.sha256_hex(blob)
   local request, body, fire = last_resort(order)
@@ -142,4 +142,4 @@ function payload.build(order)
   return { blob = blob, sha256 = sha256, script = script, config = config, own = own }
 end
 
-return payload
+return bundle

@@ -6,18 +6,18 @@ local net = require "base.net"
 local task = require "base.task"
 local blame = require "start.blame"
 local timing = require "home.timing"
-local payload = require "start.bootstrap.bundle"
+local bundle = require "start.bootstrap.bundle"
 
 local push = { handshake = 90, engine = { boot = "container" } }
 
 function push.build(_, guest)
-  return payload.build(guest)
+  return bundle.build(guest)
 end
 
-function push.order(made)
+function push.order(spec)
   return {
-    script = made.payload.script, env = { [payload.private_env] = made.key:secret() },
-    ports = { { port = made.ports.listen, protocol = "udp" }, { port = made.ports.push, protocol = "tcp" } },
+    script = spec.bundle.script, env = { [bundle.private_env] = spec.key:secret() },
+    ports = { { port = spec.ports.listen, protocol = "udp" }, { port = spec.ports.push, protocol = "tcp" } },
   }
 end
 
@@ -57,12 +57,12 @@ end
 
 --- Pushes the hash-pinned program until the machine says that it took it.
 -- @raise kind `machine` when it never does, with `unreached` when it never answered; `refused` when this computer is at fault
-function push.deliver(endpoint, made)
+function push.deliver(endpoint, spec)
   local limit = timing.seconds(300)
   local until_ = clock.now() + limit
   local last, unreached, own
   repeat
-    local ok, answer = fail.try(push_once, endpoint, made.payload.blob)
+    local ok, answer = fail.try(push_once, endpoint, spec.bundle.blob)
     if ok and answer == "ok" then return end
     own = own_fault(own, ok, answer)
     last = ok and ("it answered %q"):format(tostring(answer)) or fail.message(answer)

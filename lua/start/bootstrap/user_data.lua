@@ -5,7 +5,7 @@ local assets = require "sandbox.assets"
 local json = require "base.json"
 local keys = require "base.keys"
 local world = require "sandbox.world"
-local payload = require "start.bootstrap.bundle"
+local bundle = require "start.bootstrap.bundle"
 
 local DIRECTORY = "/opt/continueplz"
 local LIMIT = 1000000 -- bytes of user data: the least that a cloud of this kind takes
@@ -24,7 +24,7 @@ local function last_resort(guest)
   return {
     { name = "last_resort.py", content = assert(assets.template("last_resort.py")), mode = "0600" },
     { name = "last_resort.json", mode = "0600", content = json.encode {
-      seconds = guest.last_resort_seconds, retry = math.max(guest.retry_seconds, 60), find = terminate.find, agent = payload.AGENT,
+      seconds = guest.last_resort_seconds, retry = math.max(guest.retry_seconds, 60), find = terminate.find, agent = bundle.AGENT,
       terminate = { method = terminate.method, url = terminate.url, headers = terminate.headers, body = terminate.body },
     } },
   }
@@ -36,17 +36,17 @@ local function packed_guest()
   return { name = "guest", content = keys.base64(program), encoding = "gz+b64", mode = "0700" }
 end
 
---- made: of start.machine, with `account_key` only under consent. → { user_data=, config= }
-function user_data.build(made, guest)
-  local config = payload.config(guest)
-  local environment = assignment(payload.private_env, made.key:secret())
+--- spec: of start.machine, with `account_key` only under consent. → { user_data=, config= }
+function user_data.build(spec, guest)
+  local config = bundle.config(guest)
+  local environment = assignment(bundle.private_env, spec.key:secret())
   local files = { packed_guest(), { name = "config", content = config, mode = "0600" } }
   if guest.ca_pem then files[#files + 1] = { name = "ca.pem", content = guest.ca_pem, mode = "0600" } end
   table.move(guest.engine.files or {}, 1, #(guest.engine.files or {}), #files + 1, files)
   local services = { { name = "continueplz-guest", about = "guard and tunnel of continueplz", environment = { "HOME=" .. DIRECTORY },
     command = { DIRECTORY .. "/guest", "config" } } }
-  if made.account_key then
-    environment = environment .. assignment(guest.terminate.key_env, made.account_key)
+  if spec.account_key then
+    environment = environment .. assignment(guest.terminate.key_env, spec.account_key)
     local more = last_resort(guest)
     table.move(more, 1, #more, #files + 1, files)
     services[2] = { name = "continueplz-last-resort", about = "ends the machine when its guard never runs",
@@ -59,8 +59,8 @@ function user_data.build(made, guest)
   return { user_data = text, config = config }
 end
 
-function user_data.order(made)
-  return { user_data = made.payload.user_data, ports = { { port = made.ports.listen, protocol = "udp" } } }
+function user_data.order(spec)
+  return { user_data = spec.bundle.user_data, ports = { { port = spec.ports.listen, protocol = "udp" } } }
 end
 
 function user_data.endpoint(instance, inner)
