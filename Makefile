@@ -7,6 +7,7 @@
 # make cross  other flags (-O3, -march), 64-bit ARM and musl: built, and run under qemu where need be; part of CI
 # make dst    the long campaign: every crash point in every way, the long cases, the tables of docs/safety.md; hours
 # make mutants  can the money campaign and the guest's tests fail? Some minutes; not part of make check
+# make metrics  the longest functions, the largest files, who asks for whom
 # make vm     the delivery on a real virtual machine, emulated; not part of check (VM=PATTERN: only some cases)
 PREFIX ?= /usr/local
 BUILD ?= build
@@ -18,7 +19,7 @@ FUZZ_SECONDS ?= 60
 JOBS := $(shell getconf _NPROCESSORS_ONLN)
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all install uninstall generated packages check-packages sanitized fuzzed demo check check-fast cross dst mutants bench fuzz vm lint clean
+.PHONY: all install uninstall generated packages check-packages sanitized fuzzed demo check check-fast cross dst mutants bench fuzz vm lint metrics clean
 
 all:
 	cmake -S . -B $(BUILD)
@@ -100,6 +101,10 @@ vm:
 
 lint:
 	@tests/check lint
+
+metrics:
+	@[ -x $(BUILD)/continueplz ] || $(MAKE) all
+	@CONTINUEPLZ_SCRIPTS=tests $(BUILD)/continueplz -C / tests/metrics.lua
 
 clean:
 	rm -rf $(BUILD) $(SANITIZED) $(FUZZED) $(CROSS)

@@ -81,6 +81,20 @@ return function(t)
     t:ok(count > 100, count .. " citations")
   end)
 
+  t:case("the rules about money that are cited are in docs/design.md", function()
+    local rules, count = {}, 0
+    for number in assert(files.read(files.join(root, "docs/design.md"))):gmatch("\n(%d+)%. %*%*") do
+      rules[number] = true
+    end
+    for path, text in sorted(texts()) do
+      for number in flat(text):gmatch("DESIGN \xc2\xa71%.(%d+)") do
+        t:ok(rules[number], path .. " cites the rule " .. number)
+        count = count + 1
+      end
+    end
+    t:ok(count > 10, count .. " citations")
+  end)
+
   t:case("docs/facts/README.md lists the pages", function()
     local listed, there = {}, {}
     for name in assert(files.read(files.join(dir, "README.md"))):gmatch("\n| `([%w.-]+)` |") do

@@ -203,6 +203,19 @@ return function(t)
     none(problems)
   end)
 
+  t:case("modules that docs/architecture.md names exist", function()
+    local count = 0
+    for name in page("docs/architecture.md"):gmatch("`(%l+%.[%l_.]+)`") do
+      local room = name:match("^%l+")
+      if files.stat(files.join(root, "lua", room)) and name ~= "agent.sock" then
+        local path = "lua/" .. name:gsub("%.", "/")
+        t:ok(exists(path .. ".lua") or exists(path:match("^(.*)/") .. ".lua"), "docs/architecture.md names " .. name)
+        count = count + 1
+      end
+    end
+    t:ok(count > 10, count .. " modules")
+  end)
+
   -- Every file below a directory, as paths from the root.
   local function tree(dir, found)
     for _, name in ipairs(assert(files.list(files.join(root, dir)))) do
