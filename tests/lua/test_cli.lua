@@ -214,7 +214,7 @@ return function(t)
         aliases[word] = name
       end
     end
-    t:ok(meant == 59, meant .. " words are only answered")
+    t:ok(meant >= 59, meant .. " words are only answered")
     for word, name in pairs(aliases) do -- order: free
       known(word, name)
       t:equal({ told(run { word }) }, { told(run { name }) }, word)

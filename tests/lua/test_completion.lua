@@ -82,7 +82,7 @@ return function(t)
       ["continueplz -C f"] = "folder",
       ["continueplz config set MAX_P"] = "MAX_PRICE",
       ["continueplz models info qwen3-coder:4"] = "480b",
-      ["continueplz repl "] = "vast lambda",
+      ["continueplz repl v"] = "vast",
       ["continueplz help sch"] = "schedule",
       ["continueplz endpoint --for="] = "continue opencode codex claude aider zed pi",
       ["continueplz day.lua --st"] = "",
