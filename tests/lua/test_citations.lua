@@ -81,9 +81,9 @@ return function(t)
     t:ok(count > 100, count .. " citations")
   end)
 
-  t:case("the rules about money that are cited are in docs/design.md", function()
+  t:case("the rules about money that are cited are in docs/money.md", function()
     local rules, count = {}, 0
-    for number in assert(files.read(files.join(root, "docs/design.md"))):gmatch("\n(%d+)%. %*%*") do
+    for number in assert(files.read(files.join(root, "docs/money.md"))):gmatch("\n| (%d+) | %*%*") do
       rules[number] = true
     end
     for path, text in sorted(texts()) do
