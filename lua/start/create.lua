@@ -151,6 +151,7 @@ local function after_refusal(start, candidate, problem)
   if again_later(start, problem) then return end
   local ui, refusals = start.plan.ui, start.counters.refusals
   if not of_this_offer(start.counters, problem) then error(problem, 0) end
+  start.counters.rated = 0
   refusals[#refusals + 1] = { candidate = candidate, reason = fail.message(problem), kind = problem.kind }
   log.info("An offer was refused", { offer = name_of(candidate), reason = fail.message(problem) })
   if fail.is(problem, "capacity") then

@@ -36,7 +36,7 @@ local COUNTERS = {
   next = true,         -- index in plan.ordered of the candidate that is tried next
   machines = true,     -- that were rented, this one counted
   unreached = true,    -- machines in a row that could not be reached
-  rated = true,        -- creates that came too fast
+  rated = true,        -- creates in a row that came too fast
   odd = true,          -- creates refused for other reasons than capacity
   refusals = true,     -- { {candidate=, reason=, kind=}, … }
   dead = true,         -- clouds that take nothing more from us: name → true

@@ -89,7 +89,7 @@ case("--accept-no-guard: no key on the machine, and every screen says so", "lamb
 end, { env = { GUARD_ACCOUNT_KEY = "no" } })
 
 case("--accept-no-guard: the agent ends the machine at a limit", "lambda", function(r)
-  expect.ends(r:run("--cheapest", MODEL, "--accept-no-guard", "--max-hours=30s"), 0)
+  expect.ends(r:run("--cheapest", MODEL, "--accept-no-guard", "--max-hours=60s"), 0)
   rig.wait_for("the agent to end the machine", 120, function() return #r:billing() == 0 end)
   rig.wait_for("the agent to end", 60, function() return not r:agent() end)
   expect.ends(r:run("status"), 0, "None active")

@@ -168,9 +168,9 @@ case("the cloud maps the ports anew: the agent follows, the model answers again"
 end, VAST)
 
 case("client killed for good: the guard ends the machine", function(r)
-  ready(r, "--timeout=15s")
+  ready(r, "--timeout=40s")
   require("base.process").kill(r:agent(), "KILL")
-  rig.wait_for("the guard to end the machine", 60, function() return #r:billing() == 0 end)
+  rig.wait_for("the guard to end the machine", 120, function() return #r:billing() == 0 end)
 end)
 
 case("idle: the guard ends a machine that nobody asks", function(r)
@@ -181,7 +181,7 @@ case("idle: the guard ends a machine that nobody asks", function(r)
 end)
 
 case("hard life: the guard ends the machine beside a running agent", function(r)
-  ready(r, "--max-hours=25s")
+  ready(r, "--max-hours=60s")
   rig.wait_for("the guard to end the machine", 120, function() return #r:billing() == 0 end)
 end)
 
