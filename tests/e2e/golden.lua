@@ -34,7 +34,7 @@ local rules = {
 local repeated = { "^      Booting%.%.%. %(", "^      Pulling %S+ %d+%%" }
 local dropped = { "^      %- attempt [2-9] failed", "^      %- the guard on the machine was told to end it",
   "^      %- the guard on the machine could not be told to end it",
-  "^      Waiting for the model server" }
+  "^      Waiting for the model server", "^      The cloud is ending the machine" }
 
 local function drops(line)
   for _, pattern in ipairs(dropped) do
