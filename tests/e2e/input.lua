@@ -128,7 +128,7 @@ end }
 cases[#cases + 1] = { name = "broken scripts of the user's keep stop from nothing", run = function(r)
   expect.ends(r:run("--cheapest", MODEL), 0)
   local function put(name, text) assert(files.write(files.join(r.home, name), text .. "\n")) end
-  for _, room in ipairs { "facts", "ui", "commands", "providers" } do assert(files.mkdir(files.join(r.home, room))) end
+  for _, room in ipairs { "facts", "ui", "commands", "providers", "providers/vast" } do assert(files.mkdir(files.join(r.home, room))) end
   put("facts/flags.lua", "return function( end")
   put("providers/vast/parse.lua", "return {}")
   files.chmod(files.join(r.home, "providers/vast/parse.lua"), 438)
@@ -141,7 +141,7 @@ cases[#cases + 1] = { name = "broken scripts of the user's keep stop from nothin
     .. "function m.destroy() error('my destroy') end function m.get() error('my get') end return m")
   put("init.lua", "error('init')")
   expect.lacks(expect.ends(r:run("status"), 3, "flags.lua"), "traceback")
-  expect.ends(r:run("stop"), 0, "flags.lua", "vast.lua", "my stop", "built-in", "Session cost")
+  expect.ends(r:run("stop"), 0, "flags.lua", "vast/parse.lua", "my stop", "built-in", "Session cost")
   expect.all_over(r)
 end }
 
