@@ -125,7 +125,7 @@ function M.command_of(words)
   end
   local name = args.command(parsed)
   name = (parsed.options.help or not name) and "help" or commands.alias(name) or name
-  return commands.own(name) and name
+  return name:find("^%l+$") and commands.own(name) and name
 end
 
 --- Compares what a line printed in JSON. → true; raises what does not fit
