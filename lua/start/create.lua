@@ -203,8 +203,8 @@ function create.run(start)
   end
   local refusals = start.counters.refusals
   local last = refusals[#refusals]
-  return fail.raise("capacity", ("no offer could be had: %s; the last refusal was: %s; try again soon, or with "
-    .. "another --model, --gpu or --region"):format(create.refusals_of(start.counters),
+  return fail.raise("capacity", ("no offer could be had: %s; the last refusal was: %s; try again soon, or "
+    .. "with another --model, --gpu or --region"):format(create.refusals_of(start.counters),
     last and last.reason or "none"))
 end
 
