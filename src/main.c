@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* Starts Lua, hands it the host table and the arguments, and ends with the number it returns. */
 #include <lualib.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <signal.h>
 
 #include "host.h"
 
 enum {
     EXIT_BROKEN = 70,
-    GC_CREDIT = 1024 /* KiB that are allocated before garbage is collected for the first time */
+    GC_CREDIT = 1024, /* KiB that are allocated before garbage is collected for the first time */
+    GC_PAUSE = 150    /* per cent of what was in use, then it is collected again: an agent lives for days */
 };
 
 /* Prints the error at the top of the stack without the secrets in it. */
@@ -49,6 +53,7 @@ static void open_libraries(lua_State *L) {
 static int run(lua_State *L) {
     int argc = (int)lua_tointeger(L, 1);
     char **argv = lua_touserdata(L, 2);
+    lua_gc(L, LUA_GCINC, GC_PAUSE, 0, 0);
     lua_gc(L, LUA_GCSTEP, -GC_CREDIT); /* a command that ends soon never collects */
     open_libraries(L);
     if (!script_load(L, "main.lua"))
@@ -78,6 +83,10 @@ static void open_standard(void) {
 
 int main(int argc, char **argv) {
     open_standard();
+#ifdef __GLIBC__
+    mallopt(M_ARENA_MAX, 1); /* no pool for each thread in which libcurl resolves a name */
+    mallopt(M_TRIM_THRESHOLD, 64 << 10);
+#endif
     lua_State *L = luaL_newstate();
     if (!L)
         return EXIT_BROKEN;
