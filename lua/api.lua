@@ -19,13 +19,13 @@ local exitcodes = lazy "facts.exitcodes"
 
 local LOOK_SECONDS = 20 -- between two looks at the wall clock, which may be set or go on while the computer sleeps
 
-local M = {}
+local api = {}
 
 local running = script.running or {}
 running.api = true
 
 --- The words after the script's name; the folder in use.
-M.args, M.home = running.args or {}, world.home
+api.args, api.home = running.args or {}, world.home
 
 -- Options by name, as the words of a command line.
 local function words_of(name, options)
@@ -140,17 +140,17 @@ local function call(name, options, quiet, builtin)
 end
 
 --- What the clouds offer. → object
-function M.offers(options)
+function api.offers(options)
   return call("offers", options, true)
 end
 
 --- Starts a machine. → the object of a ready machine
-function M.up(options)
+function api.up(options)
   return call("up", options)
 end
 
 --- Ends the machine and proves it. → object; raises kind `unproven` when something may still bill
-function M.stop(options)
+function api.stop(options)
   world.forgive(true)
   local ok, result = fail.settle(call, "stop", options, nil, world.builtin("commands.stop"))
   world.forgive(false)
@@ -161,36 +161,36 @@ function M.stop(options)
 end
 
 --- What is running. → object
-function M.status()
+function api.status()
   return call("status", nil, true)
 end
 
 --- Where the model is reached. → object; raises kind `nothing` when none is ready
-function M.endpoint()
+function api.endpoint()
   return call("endpoint", nil, true)
 end
 
 --- Asks the model. → the whole answer, tokens per second
-function M.ask(question, on_text)
+function api.ask(question, on_text)
   if type(question) ~= "string" or question == "" then
     fail.raise("usage", "ask needs a question: ask(\"Why is the sky blue?\")")
   end
-  local found = M.endpoint()
+  local found = api.endpoint()
   return world.require("engines.ollama").ask(require("home.guest_client").engine(), found.model, question, on_text or function() end)
 end
 
 --- Is money running? → the sentence that commands end with
-function M.money()
+function api.money()
   return require("ui.money").line(world.home)
 end
 
 --- Tells the log and the webhook.
-function M.alert(message, context)
+function api.alert(message, context)
   require("home.alert").error(tostring(message), context or { script = world.script, home = world.home })
 end
 
 --- A line on stdout.
-function M.print(...)
+function api.print(...)
   local parts = table.pack(...)
   for index = 1, parts.n do
     parts[index] = tostring(parts[index])
@@ -199,12 +199,12 @@ function M.print(...)
 end
 
 --- A line in continueplz.log.
-function M.log(message, fields)
+function api.log(message, fields)
   log.info(tostring(message), fields)
 end
 
 --- Waits. seconds: a number, or a duration like "90s" or "1h30m".
-function M.sleep(seconds)
+function api.sleep(seconds)
   local wanted, why = seconds, nil
   if type(seconds) ~= "number" then
     wanted, why = clock.parse_duration(tostring(seconds))
@@ -232,46 +232,46 @@ local function days_of(name, text)
 end
 
 --- Unix seconds.
-function M.now()
+function api.now()
   return clock.wall()
 end
 
 --- "2026-11-20 09:00:00", local.
-function M.time(t)
+function api.time(t)
   return (clock.local_time(t))
 end
 
 --- Is it (at t) one of these days?
-function M.is_day(days, t)
+function api.is_day(days, t)
   return days_of("is_day", days)[calendar.weekday(t or clock.wall())]
 end
 
 --- Unix seconds of a time of day today, or on the day of t.
-function M.at(text, t)
+function api.at(text, t)
   return calendar.at(time_of("at", text), t or clock.wall())
 end
 
 --- Unix seconds of the next moment with that time of day, on one of `days`.
-function M.next(text, days)
+function api.next(text, days)
   return calendar.next(time_of("next", text), clock.wall(), days_of("next", days))
 end
 
 --- Waits for a time of day ("17:00": the next one, on one of `days`) or for unix seconds.
-function M.wait_until(when, days)
-  local moment = type(when) == "number" and when or M.next(when, days)
+function api.wait_until(when, days)
+  local moment = type(when) == "number" and when or api.next(when, days)
   while clock.wall() < moment do
     task.sleep(math.min(LOOK_SECONDS, moment - clock.wall()))
   end
 end
 
 --- Calls fn(...). → true, results…; or false, the failure. Ctrl-C and exit() pass through.
-function M.try(fn, ...)
+function api.try(fn, ...)
   return fail.try(fn, ...)
 end
 
 --- Ends the script with an exit code: a number from 0 to 255 or a name of the table, like "capacity".
-function M.exit(code)
+function api.exit(code)
   script.leave(code)
 end
 
-return M
+return api

@@ -10,7 +10,7 @@ local files = lazy "base.files"
 local term = lazy "base.term"
 local exitcodes = lazy "facts.exitcodes"
 
-local M = {}
+local cli = {}
 
 -- Was JSON asked for? Looked up in the words themselves where they could not be understood.
 local function wants_json(argv)
@@ -132,7 +132,7 @@ local function choose(parsed)
 end
 
 --- Tells of a script that keeps every command from running. → exit code
-function M.broken(argv, failure)
+function cli.broken(argv, failure)
   return refused(argv, fail.message(failure) .. "; mend it, or say --no-user", failure.kind, exitcodes.of(failure))
 end
 
@@ -163,7 +163,7 @@ local function stop_ahead(command)
 end
 
 --- Runs a command line. argv: array of words without the program's name. → the process's exit code.
-function M.main(argv)
+function cli.main(argv)
   local parsed, why = args.parse(argv)
   why = why or misread(parsed)
   if why then
@@ -193,4 +193,4 @@ function M.main(argv)
   return run.command(command, parsed, known, problem, enduring, stop_ahead)
 end
 
-return M
+return cli

@@ -4,7 +4,7 @@
 local suggest = lazy "facts.suggest"
 local world = require "sandbox.world"
 
-local M = {}
+local commands = {}
 
 local tables -- name → table, of every one
 
@@ -33,13 +33,13 @@ local function by(field)
 end
 
 --- The table of a built-in command, whatever a user's one of that name is like. → table or nil
-function M.own(name)
+function commands.own(name)
   return world.builtin("commands." .. name)
 end
 
 --- The commands that are shown, in the order of the help. → array, whose `acts[name]` are those that rent or
 -- end something
-function M.names()
+function commands.names()
   local names = by "order"
   names.acts = {}
   for _, name in ipairs(names) do
@@ -49,7 +49,7 @@ function M.names()
 end
 
 --- The commands of the short help, in its order.
-function M.daily()
+function commands.daily()
   return by "daily"
 end
 
@@ -66,14 +66,14 @@ local function whose(word, field)
 end
 
 --- The command that a word of habit runs (`ps`: status), or nil.
-function M.alias(word)
+function commands.alias(word)
   return whose(word, "aliases")
 end
 
 --- What to say of a word that is no command: words of habit first, then what is near.
-function M.hint(word)
+function commands.hint(word)
   local meant = whose(word:lower(), "meant") or whose(word:lower(), "aliases")
-  return meant and ("; did you mean %s?"):format(meant) or suggest.hint(word, M.names())
+  return meant and ("; did you mean %s?"):format(meant) or suggest.hint(word, commands.names())
 end
 
-return M
+return commands

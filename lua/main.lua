@@ -91,7 +91,7 @@ world.spoken = { directory = found.home, no_user = not found.user or nil, refuse
 
 local LOOKS = 100000 -- instructions between two
 
--- Runs fn(...) and calls look() every so often meanwhile; what that raises ends fn.
+--- Runs fn(...) and calls look() every so often meanwhile; what that raises ends fn.
 function world.attended(look, fn, ...)
   debug.sethook(look, "", LOOKS)
   local results = table.pack(xpcall(fn, world.require("base.fail").bug, ...))

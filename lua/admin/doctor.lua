@@ -14,7 +14,7 @@ local world = require "sandbox.world"
 local clouds = require "facts.clouds"
 local declared = require "config.declared"
 local config = require "config.effective"
-local readers = require "config.values"
+local values = require "config.values"
 local account = require "admin.account"
 local identity = require "home.identity"
 local leftovers = require "admin.leftovers"
@@ -158,7 +158,7 @@ end
 -- Everything on this computer, as with the simulators: then nothing is sent elsewhere.
 local function all_near()
   for _, address in ipairs(addresses()) do
-    if not readers.loopback(address) then return false end
+    if not values.loopback(address) then return false end
   end
   return true
 end

@@ -9,24 +9,24 @@ local provider_of = require "money.provider_of"
 
 local ANSWER_SECONDS = 30
 
-local ahead = {}
+local early_stop = {}
 
 --- Was a terminate sent for this session?
-function ahead.about(state, session)
+function early_stop.about(state, session)
   return state.session == session.token
 end
 
 --- Whom a request to terminate is about: { home=, token= } must be this home and the session that it holds. → nil, or why it is refused
-function ahead.refused(session, named, home)
+function early_stop.refused(session, named, home)
   if named.home ~= home then return ("this is the agent of %s, not of %s"):format(home, named.home or "nothing named") end
   if not session then return "no machine is in use" end
   if named.token ~= session.token then return ("%s is in use, not %s"):format(session.token, named.token or "nothing named") end
 end
 
 --- Sends it, for a session that is ready and that nobody is ending yet; not again while one is under way or was acknowledged.
-function ahead.send(state, session)
+function early_stop.send(state, session)
   if not session or not session.ready_at or session.stopping then return end
-  if ahead.about(state, session) and state.acknowledged ~= false then return end
+  if early_stop.about(state, session) and state.acknowledged ~= false then return end
   state.session, state.at, state.acknowledged, state.done = session.token, clock.now(), nil, task.channel()
   local done = state.done
   local ok, problem = fail.settle(function() return provider_of.provider(session.provider).destroy(session.id) end)
@@ -36,7 +36,7 @@ function ahead.send(state, session)
 end
 
 --- What became of it, once that is known: { session = token, acknowledged = bool|nil }; empty when none was sent.
-function ahead.outcome(state)
+function early_stop.outcome(state)
   if state.session and state.acknowledged == nil then
     state.done.take(ANSWER_SECONDS)
     state.done.put(true) -- for others who wait
@@ -44,4 +44,4 @@ function ahead.outcome(state)
   return { session = state.session, acknowledged = state.acknowledged }
 end
 
-return ahead
+return early_stop

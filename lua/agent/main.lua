@@ -8,7 +8,7 @@ local net = require "base.net"
 local server = require "base.server"
 local task = require "base.task"
 local config = require "config.effective"
-local ahead = require "agent.early_stop"
+local early_stop = require "agent.early_stop"
 local alert = require "home.alert"
 local budget = require "money.budget"
 local contact = require "agent.contact"
@@ -21,7 +21,7 @@ local timing = require "home.timing"
 local reactions = require "agent.reactions"
 local recover = require "money.recover"
 local sight = require "agent.sight"
-local silent = require "base.null_screen"
+local null_screen = require "base.null_screen"
 local statefile = require "home.statefile"
 local stop = require "money.stop"
 local resources = require "money.resources"
@@ -105,7 +105,7 @@ function end_session(self, session, provider, reason, message)
   if not current.closed then
     if not over then alert.warn(message, { instance_id = session.id, provider = session.provider }) end
     local ok
-    ok, outcome, doubt = fail.settle(stop.session, self.journal, provider, current, reason, silent)
+    ok, outcome, doubt = fail.settle(stop.session, self.journal, provider, current, reason, null_screen)
     if not ok then log.error("ending the machine failed", { error = fail.message(outcome) }) end
     self.over[session.token] = ok and outcome ~= "unproven" and self.journal.unrecorded and reason or nil
   end
@@ -178,7 +178,7 @@ local function leftovers(self)
       local locked = hold(self)
       if locked == nil then return end
       local current = self.journal:session(session.token) or session
-      local ok, results = fail.settle(stop.all, self.journal, { current }, "unfinished start", silent, not session.id and 1 or nil)
+      local ok, results = fail.settle(stop.all, self.journal, { current }, "unfinished start", null_screen, not session.id and 1 or nil)
       if not ok then log.error("a leftover could not be ended", { error = fail.message(results) }) end
       if locked then self.journal:release() end
       local last = ok and results[1]
@@ -211,7 +211,7 @@ local function next_look(self)
   local session = self.session
   sight.renew(self.sight, session and select(2, fail.try(provider_of.provider, session.provider)))
   if session and (session.ready_at or session.kept or self.journal:doubtful()) and not session.stopping then
-    (ahead.about(self.ahead, session) and finish_asked or look)(self, session)
+    (early_stop.about(self.ahead, session) and finish_asked or look)(self, session)
   end
   self.gpu_problem = session and session.ready_at and not session.stopping and gpu.watch(self.cards, session) or nil
   leftovers(self)
@@ -254,14 +254,14 @@ local function answer(self, request)
     return { status = 200, json = status(self) }
   end
   if request.path == "/terminate" then
-    if request.method ~= "POST" then return { status = 200, json = ahead.outcome(self.ahead) } end
-    local refused = ahead.refused(self.session, request.query, self.journal.home)
+    if request.method ~= "POST" then return { status = 200, json = early_stop.outcome(self.ahead) } end
+    local refused = early_stop.refused(self.session, request.query, self.journal.home)
     if refused then
       log.warn("a stop was about something else", { reason = refused })
       return { status = 409, json = { error = refused } }
     end
-    ahead.send(self.ahead, self.session)
-    return { status = 200, json = ahead.outcome(self.ahead) }
+    early_stop.send(self.ahead, self.session)
+    return { status = 200, json = early_stop.outcome(self.ahead) }
   end
   if request.method == "POST" and request.path == "/quit" then
     self.ending.put("asked to")

@@ -91,7 +91,7 @@ end
 function Client:post(path, options) return write(self, "POST", path, options) end
 function Client:put(path, options) return write(self, "PUT", path, options) end
 
--- Sends what creates something that bills, once, on a fresh connection. The ticket is used up: `sent` is in the journal
+--- Sends what creates something that bills, once, on a fresh connection. The ticket is used up: `sent` is in the journal
 -- before the request leaves.
 function Client:create(order_ticket, method, path, options)
   check(self, path)
@@ -103,7 +103,7 @@ function Client:create(order_ticket, method, path, options)
   return performers[self](spec)
 end
 
--- {base=, headers=fn|table, writes={"POST ^/path$", …}, classify=fn(response) → failure fields|nil,
+--- {base=, headers=fn|table, writes={"POST ^/path$", …}, classify=fn(response) → failure fields|nil,
 -- interval={["GET ^/x"] = seconds} ("* ^/x": all methods share it), timeout=}
 function client.new(options, perform)
   local made = {

@@ -5,10 +5,10 @@ local host = ...
 
 local clock = {}
 
--- Monotonic seconds; counts the sleep of the machine.
+--- Monotonic seconds; counts the sleep of the machine.
 function clock.now() return host.loop.monotonic() end
 
--- Unix seconds.
+--- Unix seconds.
 function clock.wall() return host.loop.wall() end
 
 -- Days since 1970-01-01 → year, month, day (proleptic Gregorian).
@@ -23,7 +23,7 @@ local function civil(days)
   return yoe + era * 400 + (month <= 2 and 1 or 0), month, doy - (153 * mp + 2) // 5 + 1
 end
 
--- Days from 1970-01-01 to a date.
+--- Days from 1970-01-01 to a date.
 function clock.days(year, month, day)
   local y = month <= 2 and year - 1 or year
   local era = y // 400
@@ -39,12 +39,12 @@ local function parts(t)
   return year, month, day, rest // 3600, rest % 3600 // 60, rest % 60
 end
 
--- "2026-11-20T08:00:00Z" of unix seconds (default now).
+--- "2026-11-20T08:00:00Z" of unix seconds (default now).
 function clock.iso(t)
   return ("%04d-%02d-%02dT%02d:%02d:%02dZ"):format(parts(t or clock.wall()))
 end
 
--- Unix seconds of "2026-11-20T08:00:00[.5](Z|+01:00)", or nil, sentence.
+--- Unix seconds of "2026-11-20T08:00:00[.5](Z|+01:00)", or nil, sentence.
 function clock.parse_iso(text)
   local y, mo, d, h, mi, s, fraction, tail = text:match("^(%d%d%d%d)-(%d%d)-(%d%d)[T ](%d%d):(%d%d):(%d%d)(%.?%d*)(.*)$")
   if not y then return nil, ("%q is no time like 2026-11-20T08:00:00Z"):format(text) end
@@ -61,20 +61,20 @@ end
 
 local MONTHS = { Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6, Jul = 7, Aug = 8, Sep = 9, Oct = 10, Nov = 11, Dec = 12 }
 
--- Unix seconds of a Date header (RFC 9110 §5.6.7), or nil.
+--- Unix seconds of a Date header (RFC 9110 §5.6.7), or nil.
 function clock.parse_http(text)
   local day, month, year, time = (text or ""):match("^%a+, (%d%d) (%a%a%a) (%d%d%d%d) (%d%d:%d%d:%d%d) GMT$")
   return day and MONTHS[month] and clock.parse_iso(("%s-%02d-%sT%sZ"):format(year, MONTHS[month], day, time)) or nil
 end
 
--- "2026-11-20 09:00:00" in the user's zone, and the zone's seconds east of UTC.
+--- "2026-11-20 09:00:00" in the user's zone, and the zone's seconds east of UTC.
 function clock.local_time(t)
   t = t or clock.wall()
   local offset = require("base.zone").offset(t)
   return ("%04d-%02d-%02d %02d:%02d:%02d"):format(parts(t + offset)), offset
 end
 
--- "4h 28m": the two largest units that matter.
+--- "4h 28m": the two largest units that matter.
 function clock.duration(seconds)
   local s = math.floor(seconds + 0.5)
   if s < 0 then return "-" .. clock.duration(-seconds) end
@@ -86,7 +86,7 @@ end
 
 local UNITS = { d = 86400, h = 3600, m = 60, s = 1 }
 
--- Seconds of "1h30m", "30m", "1.5h", "45s", "2d", or nil, sentence.
+--- Seconds of "1h30m", "30m", "1.5h", "45s", "2d", or nil, sentence.
 function clock.parse_duration(text)
   if type(text) ~= "string" then error("parse_duration needs a text, got a " .. type(text), 2) end
   local compact = text:gsub("%s+", ""):lower()

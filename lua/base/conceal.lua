@@ -9,7 +9,7 @@ local HARMLESS = { next_token = true, after_token = true, page_token = true }
 local WORDS = { "api_?key", "secret", "passw", "authoriz", "cookie", "token$", "_key$", "^key$", "privatekey$", "^sid$", "psk", "preshared",
   "credential", "signature" }
 
--- Does a field, header or parameter of this name hold a secret?
+--- Does a field, header or parameter of this name hold a secret?
 function conceal.is_secret(name)
   if type(name) ~= "string" then return false end
   local word = name:lower():gsub("%-", "_")
@@ -20,7 +20,7 @@ function conceal.is_secret(name)
   return false
 end
 
--- Must this value of a field not be shown? Our own marks on machines may be, and the short `key` of a tag.
+--- Must this value of a field not be shown? Our own marks on machines may be, and the short `key` of a tag.
 function conceal.hides(name, value)
   local kind = type(value)
   if kind == "string" and #value < 16 and type(name) == "string" and name:lower() == "key" then return false end
@@ -28,7 +28,7 @@ function conceal.hides(name, value)
   return (kind == "string" or kind == "number") and not shown and conceal.is_secret(name)
 end
 
--- Registers the secrets inside a decoded answer, so that they are hidden wherever they turn up.
+--- Registers the secrets inside a decoded answer, so that they are hidden wherever they turn up.
 function conceal.learn(value, depth)
   depth = depth or 0
   if type(value) ~= "table" or depth > 50 then return end
@@ -38,7 +38,7 @@ function conceal.learn(value, depth)
   end
 end
 
--- "name=value" and "\"name\": \"value\"" with the values of secret names hidden, and every hidden value.
+--- "name=value" and "\"name\": \"value\"" with the values of secret names hidden, and every hidden value.
 function conceal.text(text)
   local function json(name, middle, value)
     return conceal.hides(name, value) and '"' .. name .. '"' .. middle .. '"' .. conceal.HIDDEN .. '"' or nil

@@ -19,7 +19,7 @@ for _, kind in ipairs(fail.kinds) do known[kind] = true end
 
 local failure = { __name = NAME, __tostring = function(self) return self.message end }
 
--- A failure from its fields; kind and message are required. Whatever bytes somebody's words in the message
+--- A failure from its fields; kind and message are required. Whatever bytes somebody's words in the message
 -- have, it is text.
 function fail.new(fields)
   if not known[fields.kind] then error(("%q is no kind of failure"):format(tostring(fields.kind)), 2) end
@@ -28,7 +28,7 @@ function fail.new(fields)
   return setmetatable(fields, failure)
 end
 
--- Raises a failure; `extra` holds further fields.
+--- Raises a failure; `extra` holds further fields.
 function fail.raise(kind, message, extra)
   local fields = {}
   for key, value in pairs(extra or {}) do fields[key] = value end -- order: free
@@ -36,7 +36,7 @@ function fail.raise(kind, message, extra)
   error(fail.new(fields), 0)
 end
 
--- Whether x is a failure (of any world), of this kind if one is given.
+--- Whether x is a failure (of any world), of this kind if one is given.
 function fail.is(x, kind)
   if type(x) ~= "table" then return false end
   local meta = getmetatable(x)
@@ -44,21 +44,21 @@ function fail.is(x, kind)
   return kind == nil or x.kind == kind
 end
 
--- One sentence for any error value.
+--- One sentence for any error value.
 function fail.message(x)
   if type(x) == "table" and type(x.message) == "string" then return x.message end
   if type(x) == "string" then return x end
   return "an error that is a " .. type(x) .. ": " .. tostring(x)
 end
 
--- The handler behind fail.try and tasks: failures stay, all else becomes kind `internal` with its `trace`.
+--- The handler behind fail.try and tasks: failures stay, all else becomes kind `internal` with its `trace`.
 function fail.bug(x)
   if fail.is(x) then return x end
   local trace = tools.traceback and tools.traceback(nil, 2) or nil
   return fail.new { kind = "internal", message = fail.message(x), trace = trace }
 end
 
--- Calls f(...) and takes whatever comes of it, an interruption too: for what has to clean up, record or tell before it goes on, and
+--- Calls f(...) and takes whatever comes of it, an interruption too: for what has to clean up, record or tell before it goes on, and
 -- raises that itself then. → true, results…; or false, failure.
 function fail.settle(f, ...)
   return xpcall(f, fail.bug, ...)
@@ -69,7 +69,7 @@ local function passing(ok, first, ...)
   return ok, first, ...
 end
 
--- Calls f(...). An interruption (a signal, a cancelled task) is nothing that one could try: it goes on its way.
+--- Calls f(...). An interruption (a signal, a cancelled task) is nothing that one could try: it goes on its way.
 -- → true, results…; or false, failure.
 function fail.try(f, ...)
   return passing(xpcall(f, fail.bug, ...))

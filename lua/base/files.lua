@@ -7,16 +7,16 @@ local state = host.state
 
 local files = {}
 
--- from: the first byte that is read, negative from the end.
+--- from: the first byte that is read, negative from the end.
 function files.read(path, max, from) return state.read(path, max, from) end
 
--- A file of the system's, or one that the user names, which may well be a link (/etc/localtime is).
+--- A file of the system's, or one that the user names, which may well be a link (/etc/localtime is).
 function files.read_system(path, max) return state.read(path, max, nil, true) end
 
--- Atomic and durable; mode is 0600 unless given.
+--- Atomic and durable; mode is 0600 unless given.
 function files.write(path, text, mode) return state.write(path, text, mode) end
 
--- Durable; the file is born 0600.
+--- Durable; the file is born 0600.
 function files.append(path, text) return state.append(path, text) end
 
 function files.exists(path) return state.stat(path) ~= nil end
@@ -26,7 +26,7 @@ function files.mkdir(path) return state.mkdir(path) end
 function files.remove(path) return state.remove(path) end
 function files.chmod(path, mode) return state.chmod(path, mode) end
 
--- Removes a file, or a directory with all it holds (links are not followed). → true, or nil, sentence, code
+--- Removes a file, or a directory with all it holds (links are not followed). → true, or nil, sentence, code
 function files.remove_tree(path)
   local ok, sentence, code = state.remove(path)
   if ok or code == "missing" then return true end
@@ -39,17 +39,17 @@ function files.remove_tree(path)
   return state.remove(path)
 end
 
--- A handle with release(), or nil, sentence, "busy". Never waits.
+--- A handle with release(), or nil, sentence, "busy". Never waits.
 -- word: what the holder is at, for others to see.
 function files.lock(path, word) return state.lock(path, word) end
 
--- The process that holds the lock, what it is at, and a sentence when that number may be another process here; or nil.
+--- The process that holds the lock, what it is at, and a sentence when that number may be another process here; or nil.
 function files.owner(path) return state.owner(path) end
 
--- Signals the process that holds the lock, if it is certainly that one. → true, or nil, sentence, "foreign" or "missing"
+--- Signals the process that holds the lock, if it is certainly that one. → true, or nil, sentence, "foreign" or "missing"
 function files.signal(path, name) return state.signal(path, name) end
 
--- a/b; an absolute b stands alone.
+--- a/b; an absolute b stands alone.
 function files.join(a, b, ...)
   local path
   if b:sub(1, 1) == "/" or a == "" then
@@ -69,7 +69,7 @@ end
 
 function files.basename(path) return path:match("([^/]*)$") end
 
--- The working directory's absolute form of a path.
+--- The working directory's absolute form of a path.
 function files.absolute(path)
   if path:sub(1, 1) == "/" then return path end
   return files.join(assert(host.process.cwd()), path)

@@ -140,7 +140,7 @@ local function compare_clock(spec, event, began)
   told = { ahead = ahead, host = (url.parse(spec.url) or {}).host }
 end
 
--- By how many seconds this computer's clock is ahead (negative: behind) of every service that told a time so far, and the host of the one
+--- By how many seconds this computer's clock is ahead (negative: behind) of every service that told a time so far, and the host of the one
 -- that agrees best; nil when none did.
 function http.clock_ahead()
   if told then return told.ahead, told.host end
@@ -244,7 +244,7 @@ local function is_near(spec)
   return name == "localhost" or name == "[::1]" or name:find("^127%.") ~= nil or name:find("^10%.13%.37%.") ~= nil
 end
 
--- One request: {method=, url=, headers={name = value}, query={name = value}, json= | body=, timeout=30 s,
+--- One request: {method=, url=, headers={name = value}, query={name = value}, json= | body=, timeout=30 s,
 -- max_bytes=8 MiB, fresh=, unix=, quiet=bool (not logged: what is asked all the time), stream=function(piece),
 -- ok={200, …}|"any"}. → {status=, headers=, body=, json()}
 function http.request(spec)
@@ -258,7 +258,7 @@ function http.request(spec)
   return perform(copy)
 end
 
--- Calls fn() again after failures of `kinds` (transient, rate), `attempts` times (3) in all, after `pause` seconds (1) that
+--- Calls fn() again after failures of `kinds` (transient, rate), `attempts` times (3) in all, after `pause` seconds (1) that
 -- double each time, or what the server asked for. Only for requests that may be repeated.
 function http.retry(fn, options)
   options = options or {}
@@ -276,7 +276,7 @@ function http.retry(fn, options)
   end
 end
 
--- Has fn(request) called for every request that leaves, {method=, url=, headers={"Name: value", …}, body=}, secrets included. The
+--- Has fn(request) called for every request that leaves, {method=, url=, headers={"Name: value", …}, body=}, secrets included. The
 -- function that it returns is called with the answer: {status=, headers=, body=, error=, seconds=, streamed=}. Neither may wait or
 -- raise. nil: nobody watches. → who watched before
 function http.watch(fn)
@@ -285,7 +285,7 @@ function http.watch(fn)
   return before
 end
 
--- A client of one service, see base.client.
+--- A client of one service, see base.client.
 function http.client(options) return require("base.client").new(options, perform) end
 
 return http

@@ -17,10 +17,10 @@ cjson.decode_max_depth(DEPTH)
 
 local array_mark, object_mark = { __name = "json.array" }, { __name = "json.object" }
 
--- Marks a table so that it encodes as an array (also when empty). → t
+--- Marks a table so that it encodes as an array (also when empty). → t
 function json.array(t) return setmetatable(t or {}, array_mark) end
 
--- Marks a table so that it encodes as an object. → t
+--- Marks a table so that it encodes as an object. → t
 function json.object(t) return setmetatable(t or {}, object_mark) end
 
 -- In place: integral floats become integers, null fields vanish, and with them what is no number (1e999). A
@@ -50,7 +50,7 @@ local function unpaired(text)
   return (text:gsub("\\u[dD][89a-fA-F]%x%x", "\\ufffd"):gsub("%z", "\\"))
 end
 
--- The value of a JSON text, or nil, sentence. nulls: fields that are null stay, as json.null. What is no
+--- The value of a JSON text, or nil, sentence. nulls: fields that are null stay, as json.null. What is no
 -- UTF-8 in it becomes U+FFFD: one bad byte in one label must not take the list of machines away.
 function json.decode(text, nulls)
   if type(text) ~= "string" then error("json.decode needs a text, got a " .. type(text), 2) end
@@ -146,7 +146,7 @@ function encode(out, value, indent, depth)
   end
 end
 
--- The JSON text of a value, keys sorted; `indent` spaces per level, or one line. Raises on what JSON cannot
+--- The JSON text of a value, keys sorted; `indent` spaces per level, or one line. Raises on what JSON cannot
 -- hold.
 function json.encode(value, indent)
   if value == nil then error("json.encode needs a value; json.null is written as null", 2) end

@@ -3,7 +3,7 @@
 -- commas (JSONC) included. Pure.
 local json = require "base.json"
 
-local M = {}
+local jsontext = {}
 
 local DEEPEST = 100
 
@@ -139,7 +139,7 @@ end
 
 --- The text with `value` as the member at `path` (names of objects, outermost first).
 -- @return text, the text of the value that was there (nil: none); or nil and what is wrong, with its line
-function M.set(text, path, value)
+function jsontext.set(text, path, value)
   local start = #(text:match("^\239\187\191") or "") + 1
   local ok, made, old = pcall(function()
     local at = skip(text, start)
@@ -152,4 +152,4 @@ function M.set(text, path, value)
   return error(made, 0)
 end
 
-return M
+return jsontext

@@ -23,18 +23,18 @@ function log.info(message, fields) write("INFO", message, fields) end
 function log.warn(message, fields) write("WARN", message, fields) end
 function log.error(message, fields) write("ERROR", message, fields) end
 
--- Registers a secret: it never appears in the log, in redacted texts or in failures of base.http.
+--- Registers a secret: it never appears in the log, in redacted texts or in failures of base.http.
 function log.hide(secret)
   if type(secret) == "string" and secret ~= "" then host.log.hide(secret) end
 end
 
--- The text with every hidden value as [hidden].
+--- The text with every hidden value as [hidden].
 function log.redact(text) return host.log.redact(text) end
 
--- Starts the log file in `dir`. → true, or nil, sentence, code
+--- Starts the log file in `dir`. → true, or nil, sentence, code
 function log.open(dir) return host.log.open(dir) end
 
--- Shows records of `level` and above on stderr as well; nil: none.
+--- Shows records of `level` and above on stderr as well; nil: none.
 function log.echo(level) return host.log.level(level and level:upper()) end
 
 return log

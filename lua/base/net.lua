@@ -52,7 +52,7 @@ function Handle:close()
   self.socket:close()
 end
 
--- host, port of this end.
+--- host, port of this end.
 function Handle:name() return self.socket:name() end
 
 local function handle(class, socket, fields)
@@ -89,13 +89,13 @@ local function take(self, count)
   return data
 end
 
--- Up to n bytes as soon as there are some, or nil at the end.
+--- Up to n bytes as soon as there are some, or nil at the end.
 function Conn:read(n, timeout)
   if self.buffer == "" and not fill(self, timeout) then return nil end
   return take(self, n or CHUNK)
 end
 
--- A line without its end (LF or CRLF), nil at the end; raises code "toolarge" beyond `max` bytes (default 8192).
+--- A line without its end (LF or CRLF), nil at the end; raises code "toolarge" beyond `max` bytes (default 8192).
 function Conn:read_line(max, timeout)
   max = max or 8192
   local from = 1
@@ -113,7 +113,7 @@ function Conn:read_line(max, timeout)
   end
 end
 
--- Exactly n bytes; raises code "eof" when the stream ends before.
+--- Exactly n bytes; raises code "eof" when the stream ends before.
 function Conn:read_exact(n, timeout)
   local pieces, have = { self.buffer }, #self.buffer
   while have < n do
@@ -127,7 +127,7 @@ function Conn:read_exact(n, timeout)
   return take(self, n)
 end
 
--- Writes everything.
+--- Writes everything.
 function Conn:write(data, timeout)
   while data ~= "" do
     local count, sentence, code = attempt(self, "write", timeout, "write", function(s) return s:write(data) end)
@@ -136,16 +136,16 @@ function Conn:write(data, timeout)
   end
 end
 
--- No more writing; the other side sees the end.
+--- No more writing; the other side sees the end.
 function Conn:shutdown() return self.socket:shutdown() end
 
--- host, port of the other end.
+--- host, port of the other end.
 function Conn:peer() return self.socket:peer() end
 
--- A connection over a socket of the host (pipes of processes).
+--- A connection over a socket of the host (pipes of processes).
 function net.wrap(socket) return handle(Conn, socket, { buffer = "", ended = false }) end
 
--- {host=, port=} or {unix=}, timeout= seconds (10). → connection
+--- {host=, port=} or {unix=}, timeout= seconds (10). → connection
 function net.connect(options)
   local what = options.unix or ("%s:%s"):format(options.host, options.port)
   local socket, sentence, code = host.net.connect { host = options.host, port = options.port, unix = options.unix }
@@ -165,14 +165,14 @@ end
 
 local Listener = class { __name = "listener" }
 
--- The next connection; raises code "closed" when the listener is closed meanwhile.
+--- The next connection; raises code "closed" when the listener is closed meanwhile.
 function Listener:accept(timeout)
   local socket, sentence, code = attempt(self, "read", timeout, "accept", function(s) return s:accept() end)
   if not socket then refuse(sentence, code) end
   return net.wrap(socket)
 end
 
--- {host=, port= (0: any)} or {unix=path}. → listener
+--- {host=, port= (0: any)} or {unix=path}. → listener
 function net.listen(options)
   local socket, sentence, code = host.net.listen(options)
   if not socket then refuse(sentence, code) end
@@ -181,24 +181,24 @@ end
 
 local Udp = class { __name = "datagrams" }
 
--- data, host, port of the next datagram.
+--- data, host, port of the next datagram.
 function Udp:recv(timeout)
   local data, from, port = attempt(self, "read", timeout, "receive", function(s) return s:recvfrom(65535) end)
   if not data then refuse(from, port) end
   return data, from, port
 end
 
--- Sends one datagram; a full queue drops it, as the network may. → true, or nil, sentence, code
+--- Sends one datagram; a full queue drops it, as the network may. → true, or nil, sentence, code
 function Udp:send(data, to, port) return self.socket:sendto(data, to, port) end
 
--- {host=, port= (0: any)}. → datagram socket
+--- {host=, port= (0: any)}. → datagram socket
 function net.udp(options)
   local socket, sentence, code = host.net.udp(options)
   if not socket then refuse(sentence, code) end
   return handle(Udp, socket)
 end
 
--- How many handles are open (leak checks).
+--- How many handles are open (leak checks).
 function net.count() return open_handles end
 
 return net

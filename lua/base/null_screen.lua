@@ -2,17 +2,17 @@
 -- A progress screen for work that nobody watches: everything goes to the log.
 local log = lazy "base.log"
 
-local silent = {}
+local null_screen = {}
 
-function silent.step(_, number, total, title) log.info(("[%d/%d] %s"):format(number, total, title)) end
-function silent.note(_, text) log.info(text) end
-function silent.done(_, text) log.info(text) end
-function silent.warn(_, text) log.warn(text) end
-function silent.fail(_, text) log.error(text) end
-function silent.progress() end
+function null_screen.step(_, number, total, title) log.info(("[%d/%d] %s"):format(number, total, title)) end
+function null_screen.note(_, text) log.info(text) end
+function null_screen.done(_, text) log.info(text) end
+function null_screen.warn(_, text) log.warn(text) end
+function null_screen.fail(_, text) log.error(text) end
+function null_screen.progress() end
 
-function silent.ended(_, result)
+function null_screen.ended(_, result)
   log.info("Session ended", { token = result.session.token, outcome = result.outcome, cost = result.cost.amount })
 end
 
-return silent
+return null_screen

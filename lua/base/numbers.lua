@@ -1,16 +1,16 @@
 -- SPDX-License-Identifier: MIT
 -- Numbers in what clouds answer, which may be anything. Pure.
-local M = {}
+local numbers = {}
 
 --- A finite number as it is; nil for everything else.
-function M.finite(value)
+function numbers.finite(value)
   return type(value) == "number" and value == value and math.abs(value) < math.huge and value or nil
 end
 
 --- A price: a finite number above 0. 0 and null are no price (DESIGN §1.9). → number or nil
-function M.price(value)
-  value = M.finite(value)
+function numbers.price(value)
+  value = numbers.finite(value)
   return value and value > 0 and value or nil
 end
 
-return M
+return numbers

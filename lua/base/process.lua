@@ -10,26 +10,26 @@ local process = { exe = host.exe, platform = host.platform }
 local Child = {}
 Child.__index = Child
 
--- The exit event ({status=} or {signal=}), or nil after `timeout` seconds. May be asked again.
+--- The exit event ({status=} or {signal=}), or nil after `timeout` seconds. May be asked again.
 function Child:wait(timeout)
   self.exit = self.exit or require("base.task").park(self.id, timeout)
   return self.exit
 end
 
--- Sends a signal ("TERM" unless named) to the child, or to its group. → true, or nil, sentence, code
+--- Sends a signal ("TERM" unless named) to the child, or to its group. → true, or nil, sentence, code
 function Child:kill(signal, group)
   if self.exit then return nil, ("process %d is over"):format(self.pid), "missing" end
   return host.process.kill(self.pid, signal or "TERM", group)
 end
 
--- Closes our ends of its pipes.
+--- Closes our ends of its pipes.
 function Child:close()
   for _, name in ipairs { "stdin", "stdout", "stderr" } do
     if self[name] then self[name]:close() end
   end
 end
 
--- Starts a program: {argv=, env= {"NAME=value"} or nil for ours, cwd=, stdin= stdout= stderr=, session=}. ! → child
+--- Starts a program: {argv=, env= {"NAME=value"} or nil for ours, cwd=, stdin= stdout= stderr=, session=}. ! → child
 function process.spawn(options)
   local wanted = {}
   for key, value in pairs(options) do wanted[key] = value end -- order: free
@@ -47,10 +47,10 @@ function process.cwd() return host.process.cwd() end
 function process.pid() return host.process.pid() end
 function process.uid() return host.process.uid() end
 
--- → true, or nil, sentence, code
+--- → true, or nil, sentence, code
 function process.kill(pid, signal, group) return host.process.kill(pid, signal or "TERM", group) end
 
--- Whether a process with this number exists.
+--- Whether a process with this number exists.
 function process.alive(pid)
   local ok, _, code = host.process.kill(pid, 0)
   return ok ~= nil or code == "permissions"

@@ -54,7 +54,7 @@ local function sink(heap, i)
   heap[i] = entry
 end
 
--- → the entry, to be dropped when it is no longer wanted
+--- → the entry, to be dropped when it is no longer wanted
 function Timers:add(deadline, item)
   self.sequence = self.sequence + 1
   local entry = { deadline = deadline, sequence = self.sequence, item = item }
@@ -73,7 +73,7 @@ local function remove_first(self)
   return entry
 end
 
--- Dropped entries go when they come up, or all at once when they are the majority.
+--- Dropped entries go when they come up, or all at once when they are the majority.
 function Timers:drop(entry)
   if entry.dead then return end
   entry.dead = true
@@ -92,7 +92,7 @@ function Timers:drop(entry)
   for i = live // 2, 1, -1 do sink(self, i) end
 end
 
--- The earliest deadline, or nil.
+--- The earliest deadline, or nil.
 function Timers:first()
   while self.count > 0 and self[1].dead do
     remove_first(self)
@@ -101,7 +101,7 @@ function Timers:first()
   return self.count > 0 and self[1].deadline or nil
 end
 
--- Takes the first entry that is due. → its item, or nil
+--- Takes the first entry that is due. → its item, or nil
 function Timers:due(now)
   local deadline = self:first()
   if not deadline or deadline > now then return nil end

@@ -52,7 +52,7 @@ local function take(id)
   return event
 end
 
--- The one place that yields: for an event of `id`, a wake or the deadline. A deaf wait goes on when cancelled.
+--- The one place that yields: for an event of `id`, a wake or the deadline. A deaf wait goes on when cancelled.
 -- → event, WOKEN or TIMEOUT; raises the reason when cancelled
 function scheduler.wait(id, deadline, deaf)
   check_place()
@@ -77,7 +77,7 @@ local function remove(list, item)
   end
 end
 
--- Raises `reason` inside t at its next wait (after its shields). → false if t is over already
+--- Raises `reason` inside t at its next wait (after its shields). → false if t is over already
 function scheduler.cancel(t, reason)
   if t.state == "done" then return false end
   t.cancelled = t.cancelled or reason or fail.new { kind = "interrupted", message = "cancelled" }
@@ -85,7 +85,7 @@ function scheduler.cancel(t, reason)
   return true
 end
 
--- Waits for the end of t, whatever happens meanwhile.
+--- Waits for the end of t, whatever happens meanwhile.
 function scheduler.settle(t)
   t.awaited = true
   while t.state ~= "done" do
@@ -94,7 +94,7 @@ function scheduler.settle(t)
   end
 end
 
--- Waits for the end of t. → whether it came before the deadline
+--- Waits for the end of t. → whether it came before the deadline
 function scheduler.join(t, deadline)
   t.awaited = true
   while t.state ~= "done" do
@@ -108,7 +108,7 @@ function scheduler.join(t, deadline)
   return true
 end
 
--- Waits for all of `list`; when that is cancelled, they are as well, and still waited for.
+--- Waits for all of `list`; when that is cancelled, they are as well, and still waited for.
 function scheduler.join_all(list, deadline)
   local ok, result = pcall(function()
     for _, t in ipairs(list) do
@@ -207,7 +207,7 @@ local function reason_to_end()
   end
 end
 
--- For a task that computes for long: takes what has come meanwhile, without waiting. Raises the reason when it is to end.
+--- For a task that computes for long: takes what has come meanwhile, without waiting. Raises the reason when it is to end.
 function scheduler.attend()
   if not current then return end
   if not reason_to_end() then
@@ -217,7 +217,7 @@ function scheduler.attend()
   if reason then error(reason, 0) end
 end
 
--- Runs fn(...) as the first task, with everything it starts. → its results; raises its failure
+--- Runs fn(...) as the first task, with everything it starts. → its results; raises its failure
 function scheduler.run(fn, ...)
   if root then error("task.run is already running: use task.spawn or task.map", 2) end
   ready, timers = queue.fifo(), queue.timers()
@@ -232,26 +232,26 @@ function scheduler.run(fn, ...)
   return table.unpack(mine.outcome, 2, mine.outcome.n)
 end
 
--- Starts fn(...) as a child of the current task.
+--- Starts fn(...) as a child of the current task.
 function scheduler.spawn(fn, ...)
   if not current then error("task.spawn needs a task around it: task.run(function() … end)", 3) end
   return new_task(current, fn, ...)
 end
 
--- The task that runs now, or nil.
+--- The task that runs now, or nil.
 function scheduler.current() return current end
 
--- Drops the kept events of an id.
+--- Drops the kept events of an id.
 function scheduler.discard(id) kept[id] = nil end
 
--- How many ids have events that nobody waited for.
+--- How many ids have events that nobody waited for.
 function scheduler.kept()
   local ids = 0
   for _ in pairs(kept) do ids = ids + 1 end -- order: free
   return ids
 end
 
--- Sets what a signal does; nil: the root is cancelled. → the previous one
+--- Sets what a signal does; nil: the root is cancelled. → the previous one
 function scheduler.on_signal(fn)
   local before = signal_handler
   signal_handler = fn or interrupt

@@ -165,7 +165,7 @@ local function converse(conn, handler, limits)
   end)
 end
 
--- Serves `listener` in tasks of the current one until stop(): handler(request, reply) → response, see docs/lua.md.
+--- Serves `listener` in tasks of the current one until stop(): handler(request, reply) → response, see docs/lua.md.
 -- opts: {line=, headers=, body=, idle=, patience=} limits in bytes and seconds. → handle with stop()
 function server.serve(listener, handler, opts)
   local limits = {}

@@ -36,13 +36,13 @@ local function results(t)
   error(t.outcome[2], 0)
 end
 
--- Waits for a task. → its results; raises its failure
+--- Waits for a task. → its results; raises its failure
 function task.await(t)
   scheduler.join(t)
   return results(t)
 end
 
--- Calls fn(...); a cancellation meanwhile is raised at the first wait after it.
+--- Calls fn(...); a cancellation meanwhile is raised at the first wait after it.
 function task.shield(fn, ...)
   local t = scheduler.current()
   if not t then error("task.shield needs a task around it: task.run(function() … end)", 2) end
@@ -53,7 +53,7 @@ function task.shield(fn, ...)
   return table.unpack(outcome, 2, outcome.n)
 end
 
--- Calls fn() with a deadline in seconds. → its results; raises `transient`, code "deadline", when it is cancelled by it
+--- Calls fn() with a deadline in seconds. → its results; raises `transient`, code "deadline", when it is cancelled by it
 function task.deadline(seconds, fn, message)
   message = message or ("this took longer than %s"):format(clock.duration(seconds))
   local t = task.spawn(fn)
@@ -64,7 +64,7 @@ function task.deadline(seconds, fn, message)
   return results(t)
 end
 
--- Calls fn(item, key) for all items at once, at most `limit` at a time and each for at most `timeout` seconds.
+--- Calls fn(item, key) for all items at once, at most `limit` at a time and each for at most `timeout` seconds.
 -- → {[key] = {ok = true, value =} or {ok = false, error = failure}}
 function task.map(items, fn, options)
   local limit, timeout = options and options.limit, options and options.timeout
@@ -87,17 +87,17 @@ function task.map(items, fn, options)
   return found
 end
 
--- Waits.
+--- Waits.
 function task.sleep(seconds) scheduler.wait(nil, clock.now() + math.max(0, seconds)) end
 
--- The next event of `id`, kept or still to come; nil after `timeout` seconds.
+--- The next event of `id`, kept or still to come; nil after `timeout` seconds.
 function task.park(id, timeout)
   local event = scheduler.wait(id, timeout and clock.now() + timeout)
   if event == scheduler.TIMEOUT then return nil end
   return event
 end
 
--- A queue between tasks: put(value) never waits, take(timeout?) → value, or nil after the timeout. One taker at a time.
+--- A queue between tasks: put(value) never waits, take(timeout?) → value, or nil after the timeout. One taker at a time.
 function task.channel()
   local id = {}
   return {
@@ -109,7 +109,7 @@ function task.channel()
   }
 end
 
--- How many tasks the current one has started that are not over, and how many ids have kept events.
+--- How many tasks the current one has started that are not over, and how many ids have kept events.
 function task.leftovers()
   local t = scheduler.current()
   return t and #t.children or 0, scheduler.kept()

@@ -16,7 +16,7 @@ local QUOTING = {
   end,
 }
 
--- Fills the holes. A hole without value, a value without hole and an unknown quoting raise.
+--- Fills the holes. A hole without value, a value without hole and an unknown quoting raise.
 function template.render(text, values)
   local used, out, from = {}, {}, 1
   while true do

@@ -19,17 +19,17 @@ end
 function term.out(text) terminal.write("out", printed(text)) end
 function term.err(text) terminal.write("err", printed(text)) end
 
--- Writes sequences of our own making, which move the cursor, to "out" or "err" as they are; what others
+--- Writes sequences of our own making, which move the cursor, to "out" or "err" as they are; what others
 -- said in them must be clean.
 function term.draw(stream, text) terminal.write(stream, text) end
 
--- Whether "in", "out" or "err" is a terminal.
+--- Whether "in", "out" or "err" is a terminal.
 function term.is(name) return terminal.is(name) end
 
--- columns, rows.
+--- columns, rows.
 function term.size() return terminal.size() end
 
--- How many columns a text takes.
+--- How many columns a text takes.
 function term.width(text)
   return text:find("[^ -~]") and require "base.width"(text) or #text
 end
@@ -43,7 +43,7 @@ local function coloured(stream)
   return terminal.is(stream) and (no_color == nil or no_color == "") and host.process.getenv("TERM") ~= "dumb"
 end
 
--- The text in a style (bold dim red green yellow blue magenta cyan) for a stream ("out"), plain where
+--- The text in a style (bold dim red green yellow blue magenta cyan) for a stream ("out"), plain where
 -- colour is off.
 function term.style(name, text, stream)
   local code = STYLES[name]
@@ -59,13 +59,13 @@ local function stdin()
   return input
 end
 
--- Shows a prompt (stderr) and waits for a line; nil at the end of the input.
+--- Shows a prompt (stderr) and waits for a line; nil at the end of the input.
 function term.ask(prompt)
   if prompt then term.err(prompt) end
   return stdin():read_line()
 end
 
--- The person at the controlling terminal, whatever stdin and stdout are; what was typed before is dropped,
+--- The person at the controlling terminal, whatever stdin and stdout are; what was typed before is dropped,
 -- as it answers no question. → connection (write, read_line, close), or nil, sentence, code: "missing"
 -- (there is none), "background" (it belongs to another job)
 function term.person()
@@ -74,13 +74,13 @@ function term.person()
   return require("base.net").wrap(socket)
 end
 
--- Is an answer to a [y/N] question a yes? nil (the end of the input) and everything else are none.
+--- Is an answer to a [y/N] question a yes? nil (the end of the input) and everything else are none.
 function term.agrees(answer)
   local word = answer and answer:lower():match("^%s*(%a+)%s*$")
   return word == "y" or word == "yes"
 end
 
--- Like ask, without showing what is typed.
+--- Like ask, without showing what is typed.
 function term.hidden(prompt)
   local before = terminal.is("in")
   local _ <close> = setmetatable({}, { __close = function()
@@ -92,10 +92,10 @@ function term.hidden(prompt)
   return term.ask(prompt)
 end
 
--- Keys one by one while on (terminals only).
+--- Keys one by one while on (terminals only).
 function term.raw(on) return terminal.raw(on) end
 
--- Bytes typed, as they come: read(n, timeout), for key readers.
+--- Bytes typed, as they come: read(n, timeout), for key readers.
 function term.read(n, timeout)
   return stdin():read(n, timeout)
 end

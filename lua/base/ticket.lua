@@ -7,7 +7,7 @@ local ticket = {}
 local unused = setmetatable({}, { __mode = "k" })
 local used = setmetatable({}, { __mode = "k" })
 
--- A fresh ticket; `fields` are for the reader (token …). send() must have put `sent` on disk when it returns.
+--- A fresh ticket; `fields` are for the reader (token …). send() must have put `sent` on disk when it returns.
 function ticket.new(send, fields)
   if type(send) ~= "function" then error("a ticket needs the function that journals the sending", 2) end
   local made = {}
@@ -16,10 +16,10 @@ function ticket.new(send, fields)
   return made
 end
 
--- Whether t is a ticket that was not used yet.
+--- Whether t is a ticket that was not used yet.
 function ticket.valid(t) return type(t) == "table" and unused[t] ~= nil end
 
--- Uses it up: journals the sending. Raises on anything that is no unused ticket of this module.
+--- Uses it up: journals the sending. Raises on anything that is no unused ticket of this module.
 function ticket.use(t)
   if type(t) ~= "table" or not (unused[t] or used[t]) then
     error("something that bills is only created with a ticket of the journal", 0)

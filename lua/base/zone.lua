@@ -3,7 +3,7 @@
 
 local host = ...
 
-local rules = lazy "base.zone_rules"
+local zone_rules = lazy "base.zone_rules"
 
 local zone = {}
 
@@ -45,7 +45,7 @@ local function parse(data)
   end
   result.first = (">i4"):unpack(data, offsets)
   local footer = width == 8 and data:match("^\n([^\n]*)\n", after)
-  result.rule = footer and rules.parse(footer) or nil
+  result.rule = footer and zone_rules.parse(footer) or nil
   return result
 end
 
@@ -57,7 +57,7 @@ local function load(name)
   local data = path and host.state.read(path, 65536, nil, true)
   local ok, made = pcall(parse, data or "")
   if ok and made then return made end
-  local rule = rules.parse(name)
+  local rule = zone_rules.parse(name)
   return rule and { count = 0, rule = rule } or false
 end
 
@@ -65,7 +65,7 @@ local function offset_in(name, t)
   if loaded[name] == nil then loaded[name] = load(name) end
   local made = loaded[name]
   if not made then return 0 end
-  if made.rule and (made.count == 0 or t >= made.times[made.count]) then return rules.offset(made.rule, t) end
+  if made.rule and (made.count == 0 or t >= made.times[made.count]) then return zone_rules.offset(made.rule, t) end
   local low, high = 0, made.count
   while low < high do
     local middle = (low + high + 1) // 2
@@ -74,10 +74,10 @@ local function offset_in(name, t)
   return low == 0 and made.first or made.offsets[low]
 end
 
--- Seconds east of UTC at unix seconds t; 0 when the system does not say.
+--- Seconds east of UTC at unix seconds t; 0 when the system does not say.
 function zone.offset(t) return offset_in(host.process.getenv("TZ") or SYSTEM, t) end
 
--- The same in the zone of the system, by which cron and timers go whatever TZ says.
+--- The same in the zone of the system, by which cron and timers go whatever TZ says.
 function zone.system_offset(t) return offset_in(SYSTEM, t) end
 
 return zone

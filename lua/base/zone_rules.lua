@@ -7,7 +7,7 @@ local clock = lazy "base.clock"
 local DAY = 86400
 local USUAL = ",M3.2.0,M11.1.0" -- what the C library takes when summer time has a name and no rule
 
-local rules = {}
+local zone_rules = {}
 
 local function name_at(text, at)
   return text:match("^<[%w+-]+>()", at) or text:match("^%a%a%a+()", at)
@@ -56,7 +56,7 @@ local function date_at(text, at)
 end
 
 --- Reads such a text. → rules { std=, dst=|nil: seconds east of UTC, from=, to= }, or nil when it is none
-function rules.parse(text)
+function zone_rules.parse(text)
   local at = name_at(text, 1)
   local west
   if at then west, at = time_at(text, at, 24) end
@@ -96,7 +96,7 @@ local function day_of(rule, year)
 end
 
 --- Seconds east of UTC at unix seconds t.
-function rules.offset(made, t)
+function zone_rules.offset(made, t)
   if not made.dst then return made.std end
   local year = tonumber(clock.iso(t + made.std):match("^%-?%d+"))
   local from = day_of(made.from, year) * DAY + made.from.time - made.std
@@ -110,4 +110,4 @@ function rules.offset(made, t)
   return summer and made.dst or made.std
 end
 
-return rules
+return zone_rules

@@ -3,7 +3,7 @@
 local checks = lazy "cli.checks"
 local flags = require "facts.flags"
 
-local M = {}
+local args = {}
 
 local function store(parsed, row, text, shown)
   local value = true
@@ -102,7 +102,7 @@ end
 --- Splits a command line. → { options = {name = value}, settings = {NAME = {text=, flag=}}, words = {…}, script = path|nil }, or
 -- nil and a sentence.
 -- A first word that ends in .lua names a script: every word after it belongs to the script.
-function M.parse(words)
+function args.parse(words)
   local parsed = { options = {}, settings = {}, words = {}, script = nil }
   local index, only_words = 1, false
   while words[index] do
@@ -130,7 +130,7 @@ function M.parse(words)
 end
 
 --- The command that is meant. → name, or nil when nothing was asked; words that are left are the command's arguments.
-function M.command(parsed)
+function args.command(parsed)
   local name = parsed.words[1]
   if name then
     return name, { table.unpack(parsed.words, 2) }
@@ -146,7 +146,7 @@ function M.command(parsed)
 end
 
 --- Does a command take these options? → true, or nil and a sentence.
-function M.allowed(command, parsed)
+function args.allowed(command, parsed)
   local takes = {}
   for _, name in ipairs(command.options or {}) do
     takes[name] = true
@@ -173,4 +173,4 @@ function M.allowed(command, parsed)
   return true
 end
 
-return M
+return args

@@ -11,14 +11,14 @@ local jsontext = require "base.jsontext"
 local exitcodes = require "facts.exitcodes"
 local clients = require "ui.clients"
 
-local M = {}
+local clientfile = {}
 
 local NEW_FILE = 420 -- 0644: it holds no secret
 
 local function refuse(message) fail.raise("config", message .. "; nothing was changed") end
 
 --- The file of a client as it is, and as people write it ("~/…"); nil for a client without one.
-function M.path(name)
+function clientfile.path(name)
   local path = clients.file(name, process.getenv, files.exists)
   local home = process.getenv "HOME"
   local within = path and home and home ~= "" and path:sub(1, #home + 1) == home .. "/"
@@ -95,8 +95,8 @@ end
 
 --- Writes it. → exit code, and fields for JSON
 -- @raise kind `usage` for a client without a file, `config` when its file cannot be used
-function M.write(ctx, name, endpoint)
-  local path, shown = M.path(name)
+function clientfile.write(ctx, name, endpoint)
+  local path, shown = clientfile.path(name)
   if not path then
     fail.raise("usage", ("--write: %s reads no file of its own but its environment; "
       .. "run what `continueplz endpoint --for %s` prints"):format(name, name))
@@ -122,4 +122,4 @@ function M.write(ctx, name, endpoint)
   return code, { file = path, written = status == "written" }
 end
 
-return M
+return clientfile

@@ -4,10 +4,10 @@
 local fail = require "base.fail"
 local json = lazy "base.json"
 
-local M = {}
+local money = {}
 
 --- Is money running for a home directory, by its journal? → true, false, or nil when that is not known
-function M.running(home)
+function money.running(home)
   local ok, shown = fail.try(function()
     return require("home.journal").open(home):shown()
   end)
@@ -29,7 +29,7 @@ function M.running(home)
 end
 
 --- The answer of a stop that could not be recorded, or that leaves a doubt, goes before the journal's: into its JSON object.
-function M.after_stop(object, results, more)
+function money.after_stop(object, results, more)
   if more.doubt then
     object.money_running, object.status = json.null, #results == 0 and "unknown" or object.status
   elseif more.unrecorded then
@@ -42,11 +42,11 @@ function M.after_stop(object, results, more)
 end
 
 --- Puts `money_running` (true, false, null: not known) into the object of a JSON answer. → the object
-function M.stamp(object, home)
+function money.stamp(object, home)
   if type(object) == "table" and object.money_running == nil then -- a screen of the user's may give anything
     local running = nil
     if home then
-      running = M.running(home)
+      running = money.running(home)
     end
     object.money_running = running == nil and json.null or running
   end
@@ -54,7 +54,7 @@ function M.stamp(object, home)
 end
 
 --- The sentence for a home directory (nil: none was named), whatever state it is in.
-function M.told(home)
+function money.told(home)
   if not home then
     return "NOT KNOWN: no folder was named to look in"
   end
@@ -64,4 +64,4 @@ function M.told(home)
   return ok and text or "NOT KNOWN: " .. fail.message(text)
 end
 
-return M
+return money

@@ -7,7 +7,7 @@ local term = require "base.term"
 local world = require "sandbox.world"
 local exitcodes = require "facts.exitcodes"
 
-local M = {}
+local perform = {}
 
 local GIVE_UP = 3 -- seconds between the sentence about what is going on and a signal that gives up
 
@@ -65,7 +65,7 @@ end
 local UNREACHED = { resolve = true, connect = true }
 
 --- Tells of a failure. → its exit code
-function M.failed(ctx, problem)
+function perform.failed(ctx, problem)
   local code = exitcodes.of(problem)
   if UNREACHED[problem.code] then
     problem.message = problem.message .. "; continueplz doctor looks for the reason"
@@ -76,7 +76,7 @@ function M.failed(ctx, problem)
 end
 
 --- An unattended run that failed (code is not 0) tells the webhook; a stop that failed may leave something that bills.
-function M.alarm(ctx, code)
+function perform.alarm(ctx, code)
   if not ctx.options.alert then
     return
   end
@@ -92,7 +92,7 @@ end
 --- Runs a command in its context; what it returns is a code or a name of facts.exitcodes. A user's own command that breaks gives way to
 -- the built-in one, where there is one that must work.
 -- → true and the code, or false and the failure
-function M.call(command, ctx, builtin)
+function perform.call(command, ctx, builtin)
   local fine, result = fail.settle(command.run, ctx)
   if fine and not exitcodes.number(result) then
     fine, result = false, fail.new { kind = "internal", message = ("%s: run must return an exit code from 0 to 255, not %s"):format(
@@ -106,10 +106,10 @@ function M.call(command, ctx, builtin)
 end
 
 --- The same in the main task: signals end it. → exit code
-function M.in_task(command, ctx, builtin)
+function perform.in_task(command, ctx, builtin)
   local ok, code = fail.settle(task.run, function()
     local worker = task.spawn(function()
-      local fine, result = M.call(command, ctx, builtin)
+      local fine, result = perform.call(command, ctx, builtin)
       if ctx.screen then
         ctx.screen:close()
       end
@@ -117,7 +117,7 @@ function M.in_task(command, ctx, builtin)
         fail.settle(require("home.alert").deliver)
       end
       if not fine then
-        return M.failed(ctx, result)
+        return perform.failed(ctx, result)
       end
       return result
     end)
@@ -127,7 +127,7 @@ function M.in_task(command, ctx, builtin)
   if ok then
     return code
   end
-  return M.failed(ctx, code)
+  return perform.failed(ctx, code)
 end
 
-return M
+return perform

@@ -10,7 +10,7 @@ local account = require "admin.account"
 local setup = require "admin.setup"
 local format = require "ui.format"
 
-local M = {}
+local questions = {}
 
 local function left()
   fail.raise("interrupted", "the input ended")
@@ -34,14 +34,14 @@ local function refuse(ctx, text)
 end
 
 --- One line about a key that was checked.
-function M.verdict(result)
+function questions.verdict(result)
   local sign = result.state == "good" and term.style("green", "✓") or result.ok and term.style("yellow", "⚠") or term.style("red", "✗")
   local text = result.state == "good" and ("%s key valid - account: %s"):format(result.title, account.words(result)) or result.message
   return table.concat(format.wrap(("  %s %s"):format(sign, text), format.width(), "    "), "\n")
 end
 
 --- What follows from not allowing the account's key.
-function M.no_consent(cloud)
+function questions.no_consent(cloud)
   return ("%s is left out when renting until GUARD_ACCOUNT_KEY=yes: its machines can end themselves only with the account's key"):format(cloud.title)
 end
 
@@ -114,7 +114,7 @@ local function ask_key(ctx, cloud)
     end
     if value then
       local result = account.check(cloud)
-      ctx.print(M.verdict(result))
+      ctx.print(questions.verdict(result))
       local good = result.ok or keep_unchecked(result)
       local stranded = good and setup.stranded(cloud, result.id)
       if good and not stranded then
@@ -267,7 +267,7 @@ end
 
 --- Asks a person. list: cards of clouds to choose from. → plan for admin.setup, with `results` of the checks
 -- @raise `interrupted` when the input ends, `config` when no cloud has a key in the end
-function M.ask(ctx, list)
+function questions.ask(ctx, list)
   local path, text = config.file()
   ctx.print(table.concat(format.box { "continueplz setup" }, "\n"))
   say(ctx, (text and "%s is kept: only what you change here is replaced." or "Everything goes into %s, at the end; Ctrl-C leaves without a trace.")
@@ -278,4 +278,4 @@ function M.ask(ctx, list)
   return plan
 end
 
-return M
+return questions

@@ -4,7 +4,7 @@
 local format = require "ui.format"
 local limits = require "money.limits"
 
-local M = {}
+local reach = {}
 
 -- What a machine was made of at its start, and keeps: by setting, what its plan calls it.
 local MADE_OF = {
@@ -33,7 +33,7 @@ end
 --- What becomes of the machine in use when a setting was changed in .env.
 -- @param reaches is that value the one in force?
 -- @return nil: it is no matter of a machine's, or none is in use; or { sentence =, changed = true|nil, warning = sentence|nil }
-function M.machine(ctx, row, reaches)
+function reach.machine(ctx, row, reaches)
   local field, part = limits.FIELDS[row.name], MADE_OF[row.name]
   local session = (field or part) and require("home.journal").open(ctx.home):current()
   if not session or not session.plan or session.plan[field or part] == nil then
@@ -44,4 +44,4 @@ function M.machine(ctx, row, reaches)
   return kept(session, part == "guard" and "its guard" or tostring(session.plan[part]), ", as it was started")
 end
 
-return M
+return reach

@@ -9,7 +9,7 @@ local perform = lazy "cli.perform"
 local config = lazy "config.effective"
 local format = lazy "ui.format"
 
-local M = {}
+local run = {}
 
 -- On a terminal broken at blanks; elsewhere one line, which is easier to search.
 local function folded(stream, text)
@@ -36,7 +36,7 @@ local function init_settings()
 end
 
 --- Brings the settings in force. parsed.settings: {NAME = {text=, flag=}} → array of problems
-function M.load_settings(parsed)
+function run.load_settings(parsed)
   local init, trouble = init_settings()
   local problems = config.load(world.home, { flags = parsed.settings, init = init })
   if trouble then
@@ -55,7 +55,7 @@ local function settle(command, parsed, ctx)
       or "there is no folder to work in: HOME is not set; name one with -C DIR" }
   end
   local fatal, rest = nil, {}
-  local wrong = M.load_settings(parsed)
+  local wrong = run.load_settings(parsed)
   if ctx then
     ctx.wrong = wrong
   end
@@ -98,7 +98,7 @@ local function open_log(command, parsed)
 end
 
 --- Settings and log for a command; ctx: what is told of the settings, if anybody wants to know. → nil, or a failure
-function M.prepare(command, parsed, ctx)
+function run.prepare(command, parsed, ctx)
   if parsed.options.alert and world.home then
     require("schedule.unattended").adopt(world.home)
   end
@@ -106,7 +106,7 @@ function M.prepare(command, parsed, ctx)
 end
 
 --- What a command gets: its words and options, and ways to tell. known: the commands that there are (cli.lua)
-function M.context(command, parsed, known)
+function run.context(command, parsed, known)
   local ctx = {
     command = command, args = parsed.words, options = parsed.options, settings = parsed.settings, script = parsed.script,
     commands = known, home = world.home, json = parsed.options.output == "json" or parsed.options.json == true,
@@ -191,8 +191,8 @@ end
 
 --- Runs a command table with a parsed command line. broken: why the user's own one could not be loaded; builtin: what takes
 -- over from the user's own one that breaks; ahead(command): what may act once nothing is refused any more. → exit code.
-function M.command(command, parsed, known, broken, builtin, ahead)
-  local ctx = M.context(command, parsed, known)
+function run.command(command, parsed, known, broken, builtin, ahead)
+  local ctx = run.context(command, parsed, known)
   if command.offline then
     local ok, result = fail.settle(command.run, ctx)
     if not ok then
@@ -201,7 +201,7 @@ function M.command(command, parsed, known, broken, builtin, ahead)
     end
     return result
   end
-  local refusal = M.prepare(command, parsed, ctx)
+  local refusal = run.prepare(command, parsed, ctx)
   if refusal then
     local code = perform.failed(ctx, refusal)
     perform.alarm(ctx, code)
@@ -228,4 +228,4 @@ function M.command(command, parsed, known, broken, builtin, ahead)
   return code
 end
 
-return M
+return run

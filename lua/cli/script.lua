@@ -5,7 +5,7 @@ local files = require "base.files"
 local world = require "sandbox.world"
 local exitcodes = lazy "facts.exitcodes"
 
-local M = {
+local script = {
   name = "script",
   summary = "run a script",
   args = "FILE.lua [ARGS]",
@@ -33,7 +33,7 @@ local function code_of(value)
 end
 
 --- Ends the script that runs, with a code.
-function M.leave(value)
+function script.leave(value)
   local code, why = code_of(value)
   if not code then
     error("exit: " .. why, 3)
@@ -41,9 +41,9 @@ function M.leave(value)
   error(fail.new { kind = "interrupted", message = ("the script ended with exit code %d"):format(code), leave = code }, 0)
 end
 
-function M.run(ctx)
+function script.run(ctx)
   local path = files.absolute(ctx.script)
-  M.running = ctx
+  script.running = ctx
   local ok, result = fail.settle(world.run_file, path, ctx.args)
   local code, why
   if not ok then
@@ -62,4 +62,4 @@ function M.run(ctx)
   return code
 end
 
-return M
+return script

@@ -3,14 +3,14 @@
 local fail = require "base.fail"
 local world = require "sandbox.world"
 
-local M = {}
+local steady = {}
 
 local function tell(ctx, name, problem)
   ctx.problem(("your own %s.lua failed: %s; the built-in one is used"):format(name:gsub("%.", "/"), fail.message(problem)))
 end
 
 --- Calls use(module), with the built-in module when the user's own one breaks. → what it returns
-function M.call(ctx, name, use)
+function steady.call(ctx, name, use)
   local own, builtin = world.require_safe(name), world.builtin(name)
   if own ~= builtin then
     local ok, result = fail.try(use, own)
@@ -23,10 +23,10 @@ function M.call(ctx, name, use)
 end
 
 --- A screen like ui.progress.new(ctx).
-function M.screen(ctx)
+function steady.screen(ctx)
   local name = "ui.progress"
   local builtin = world.builtin(name)
-  local inner = M.call(ctx, name, function(module)
+  local inner = steady.call(ctx, name, function(module)
     return module.new(ctx)
   end)
   local trusted = world.require_safe(name) == builtin
@@ -50,4 +50,4 @@ function M.screen(ctx)
   end })
 end
 
-return M
+return steady

@@ -6,7 +6,7 @@ local fail = lazy "base.fail"
 local json = lazy "base.json"
 local sorted = require "base.sorted"
 
-local M = {}
+local words = {}
 
 local LONGEST = 200 -- bytes of a word without a blank
 local KEPT = 80
@@ -14,7 +14,7 @@ local DEEPEST = 50
 
 --- A value as JSON can hold it: numbers that are none become null, functions and the like their name, mixed
 -- keys texts, and what lies too deep (or in a circle) a word.
-function M.cleaned(value, depth)
+function words.cleaned(value, depth)
   depth = depth or 0
   local kind = type(value)
   if kind == "number" then
@@ -31,25 +31,25 @@ function M.cleaned(value, depth)
   end
   if list then
     for index = 1, count do
-      copy[index] = value[index] == nil and json.null or M.cleaned(value[index], depth + 1)
+      copy[index] = value[index] == nil and json.null or words.cleaned(value[index], depth + 1)
     end
     return json.array(copy)
   end
   for key, each in sorted(value) do
-    copy[tostring(key)] = M.cleaned(each, depth + 1)
+    copy[tostring(key)] = words.cleaned(each, depth + 1)
   end
   return setmetatable(copy, next(value) == nil and getmetatable(value) or nil)
 end
 
 --- The JSON text of an object, whatever it holds: after money was spent an answer never fails.
-function M.encoded(object)
+function words.encoded(object)
   local ok, text = fail.try(json.encode, object)
-  return ok and text or json.encode(M.cleaned(object))
+  return ok and text or json.encode(words.cleaned(object))
 end
 
 --- A sentence that may hold words as they were typed. → text without control characters and bad bytes, very
 -- long words cut
-function M.presentable(sentence)
+function words.presentable(sentence)
   return (clean.text(sentence):gsub("%S+", function(word)
     if #word > LONGEST then
       local cut = word:sub(1, (utf8.offset(word, 0, KEPT + 1) or KEPT + 1) - 1)
@@ -58,4 +58,4 @@ function M.presentable(sentence)
   end))
 end
 
-return M
+return words

@@ -7,10 +7,10 @@ local clouds = require "facts.clouds"
 
 local TYPES = { secret = true, url = true, string = true, number = true, integer = true, bool = true, hours = true, minutes = true }
 
-local M = {}
+local declared = {}
 
 --- Names of the user's providers for clouds that have no card here.
-function M.providers()
+function declared.providers()
   local names = {}
   for _, name in ipairs(world.own("providers")) do
     if not clouds.known(name) then
@@ -53,18 +53,18 @@ end
 
 --- Every cloud that has a key's setting: the built-in ones (rentable: those that can be rented from), then
 -- the user's own. → array of cards
-function M.clouds(rentable)
+function declared.clouds(rentable)
   local list = { table.unpack(rentable and clouds.supported() or clouds) }
-  for _, name in ipairs(M.providers()) do
+  for _, name in ipairs(declared.providers()) do
     list[#list + 1] = card_of(name)
   end
   return list
 end
 
 --- The settings that the user's providers declare. → rows, problems {{message=}, …}
-function M.rows()
+function declared.rows()
   local rows, problems = {}, {}
-  for _, name in ipairs(M.providers()) do
+  for _, name in ipairs(declared.providers()) do
     local path = ("%s/providers/%s.lua"):format(world.home, name)
     local ok, module = fail.try(world.require_own, "providers", name)
     local list = ok and type(module) == "table" and module.settings or {}
@@ -83,4 +83,4 @@ function M.rows()
   return rows, problems
 end
 
-return M
+return declared

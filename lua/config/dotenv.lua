@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Reads and changes the text of an `.env` file: KEY=value lines with quotes and comments. Pure.
-local M = {}
+local dotenv = {}
 
 local PASTE = "\27%[20[01]~" -- the marks of a bracketed paste, in an editor that does not know them
 
@@ -27,7 +27,7 @@ end
 --- Parses the text. → entries {{name=, value=, line=}, …} in the file's order, problems {{line=, message=}, …}. A name given
 -- twice: the first one counts,
 -- and the second one is a problem, since nobody can tell which was meant.
-function M.parse(text)
+function dotenv.parse(text)
   local entries, problems, seen = {}, {}, {}
   local number = 0
   if text:sub(1, 3) == "\239\187\191" then
@@ -61,7 +61,7 @@ function M.parse(text)
 end
 
 --- A value as it is written behind the equals sign, in quotes where it needs them. → text, or nil and a sentence
-function M.quoted(value)
+function dotenv.quoted(value)
   if value:find("[\r\n%z]") then
     return nil, "a value of .env cannot hold a line break"
   end
@@ -114,10 +114,10 @@ end
 
 --- Puts values into a text: the line that counts for a name gets the new value, names without a line come at the end, every other
 -- byte stays. changes: array of { name=, value= }; an empty value empties the line and adds none. → text, or nil and a sentence
-function M.merge(text, changes)
+function dotenv.merge(text, changes)
   local wanted, written = {}, {}
   for _, change in ipairs(changes) do
-    local value, why = M.quoted(change.value)
+    local value, why = dotenv.quoted(change.value)
     if not value then
       return nil, change.name .. ": " .. why
     end
@@ -146,4 +146,4 @@ function M.merge(text, changes)
   return merged
 end
 
-return M
+return dotenv

@@ -9,7 +9,7 @@ local world = require "sandbox.world"
 local declared = lazy "config.declared"
 local dotenv = lazy "config.dotenv"
 local suggest = lazy "facts.suggest"
-local rows = require "config.settings"
+local settings = require "config.settings"
 local readers = lazy "config.values"
 
 local M = {}
@@ -23,7 +23,7 @@ local function add(row)
   built_in[row.name] = row.default
 end
 
-for _, row in ipairs(rows) do
+for _, row in ipairs(settings) do
   if row.name then
     add(row)
   end

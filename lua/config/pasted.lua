@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Keys as people paste them: what surely belongs to the paste and not to the key is taken off, all else has
 -- its own sentence. No sentence shows anything of the key. Pure.
-local M = {}
+local pasted = {}
 
 local PAIRS = {
   { '"', '"' }, { "'", "'" }, { "`", "`" }, { "“", "”" }, { "„", "“" }, { "‘", "’" }, { "«", "»" }, { "<", ">" },
@@ -35,7 +35,7 @@ end
 
 --- Without the marks of a bracketed paste, a byte order mark, blanks, a NAME= or `Authorization: Bearer` in
 -- front, and quotes around.
-function M.unwrapped(text)
+function pasted.unwrapped(text)
   local before
   repeat
     before, text = text, once(text)
@@ -86,7 +86,7 @@ local function wrong(key)
 end
 
 --- The key in what was pasted for the setting `name`. → key, or nil and a sentence
-function M.key(text, name)
+function pasted.key(text, name)
   if text:find("\0", 1, true) or text:find("^\255\254") or text:find("^\254\255") then
     return nil, "this is UTF-16, as some editors save text; save it as UTF-8, or paste the key itself"
   end
@@ -94,7 +94,7 @@ function M.key(text, name)
   if other then
     return nil, ("this is the line of %s, and %s is wanted here"):format(other, name)
   end
-  local key = M.unwrapped(text)
+  local key = pasted.unwrapped(text)
   local why = wrong(key)
   if why then
     return nil, why
@@ -102,4 +102,4 @@ function M.key(text, name)
   return key
 end
 
-return M
+return pasted

@@ -24,9 +24,9 @@ local function decimal(text)
   return text:match("^[+-]?%d*%.?%d+$") and tonumber(text) or text:match("^%d+%.$") and tonumber(text) or nil
 end
 
-local readers = {}
+local values = {}
 
-function readers.number(row, text)
+function values.number(row, text)
   local number = decimal(text)
   if not number then
     return nil, "'" .. text .. "' is not a number"
@@ -34,7 +34,7 @@ function readers.number(row, text)
   return in_range(row, number, text)
 end
 
-function readers.integer(row, text)
+function values.integer(row, text)
   local digits, unit = text:match("^(%d+)([kK]?)$")
   local number = digits and math.tointeger(tonumber(digits))
   if not number or (unit ~= "" and row.scale ~= "k") then
@@ -56,15 +56,15 @@ local function span(row, text, unit)
   return in_range(row, number, text, unit)
 end
 
-function readers.hours(row, text)
+function values.hours(row, text)
   return span(row, text, 3600)
 end
 
-function readers.minutes(row, text)
+function values.minutes(row, text)
   return span(row, text, 60)
 end
 
-function readers.bool(_, text)
+function values.bool(_, text)
   local value = words[text:lower()]
   if value == nil then
     return nil, "'" .. text .. "' is neither yes nor no"
@@ -72,7 +72,7 @@ function readers.bool(_, text)
   return value
 end
 
-function readers.choice(row, text)
+function values.choice(row, text)
   for _, value in ipairs(row.values) do
     if value == text:lower() then
       return value
@@ -81,23 +81,23 @@ function readers.choice(row, text)
   return nil, "'" .. text .. "' is none of " .. table.concat(row.values, ", ")
 end
 
-function readers.rate(_, text)
+function values.rate(_, text)
   return currencies.parse(text)
 end
 
 --- Does an address lead to this computer?
-function readers.loopback(address)
+function values.loopback(address)
   local parts = url.parse(address)
   local host = parts and parts.host or ""
   return host == "localhost" or host == "[::1]" or host:find("^127%.%d+%.%d+%.%d+$") ~= nil
 end
 
-function readers.url(row, text)
+function values.url(row, text)
   local parts = not text:find("[%s%c]") and url.parse(text)
   if not parts then
     return nil, (row.secret_url and "the address" or "'" .. text .. "'") .. " is not of the form https://host"
   end
-  if parts.scheme == "http" and not readers.loopback(text) then
+  if parts.scheme == "http" and not values.loopback(text) then
     return nil, "plain http is accepted only for this computer; write https://"
   end
   if row.secret_url then
@@ -107,7 +107,7 @@ function readers.url(row, text)
   return (text:gsub("/+$", ""))
 end
 
-function readers.secret(row, text)
+function values.secret(row, text)
   local key, why = text, nil
   if not text:find("^[%w+/._:-]+=?=?$") or text:find("^[%u%d_]+=") then
     key, why = pasted.key(text, row.name)
@@ -122,7 +122,7 @@ function readers.secret(row, text)
   return key
 end
 
-function readers.string(row, text)
+function values.string(row, text)
   if row.shape then
     local fine, why, meant = shapes[row.shape](text)
     if not fine then
@@ -133,4 +133,4 @@ function readers.string(row, text)
   return text
 end
 
-return readers
+return values

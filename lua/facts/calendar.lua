@@ -3,22 +3,22 @@
 local clock = require "base.clock"
 local suggest = lazy "facts.suggest"
 
-local M = {}
+local calendar = {}
 
 local DAY = 86400
 
 --- The days in the order of a week.
-M.days = { "mon", "tue", "wed", "thu", "fri", "sat", "sun" }
+calendar.days = { "mon", "tue", "wed", "thu", "fri", "sat", "sun" }
 local LONG = { "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday" }
 local GROUPS = { daily = "mon-sun", weekdays = "mon-fri", weekend = "sat-sun" }
 
 local number = {}
-for index, name in ipairs(M.days) do
+for index, name in ipairs(calendar.days) do
   number[name], number[LONG[index]] = index, index
 end
 
 --- Reads "08:30" or "08:30:15". → seconds since midnight, or nil and a sentence
-function M.parse_time(text)
+function calendar.parse_time(text)
   local hour, minute, second = tostring(text):match("^(%d%d?):(%d%d)$")
   if not hour then
     hour, minute, second = tostring(text):match("^(%d%d?):(%d%d):(%d%d)$")
@@ -31,7 +31,7 @@ function M.parse_time(text)
 end
 
 --- "08:30", or "08:30:15" when there are seconds, of seconds since midnight.
-function M.time_text(seconds)
+function calendar.time_text(seconds)
   local text = ("%02d:%02d"):format(seconds // 3600, seconds % 3600 // 60)
   return seconds % 60 == 0 and text or text .. (":%02d"):format(seconds % 60)
 end
@@ -41,13 +41,13 @@ local function day_number(word)
     return number[word]
   end
   local known = { "mon-fri", "daily", "weekdays", "weekend" }
-  table.move(M.days, 1, #M.days, #known + 1, known)
+  table.move(calendar.days, 1, #calendar.days, #known + 1, known)
   return nil, ("'%s' is no day of the week; write days like mon-fri or mon,wed,fri%s"):format(word, suggest.hint(word, known))
 end
 
 --- Reads "mon-fri", "mon,wed,fri", "sat-mon", "daily", "weekdays" or "weekend". → array of seven booleans, Monday first, or nil and
 -- a sentence
-function M.parse_days(text)
+function calendar.parse_days(text)
   local lower = tostring(text):lower():gsub("%s+", "")
   local set = { false, false, false, false, false, false, false }
   for part in ((GROUPS[lower] or lower) .. ","):gmatch("([^,]*),") do
@@ -71,7 +71,7 @@ function M.parse_days(text)
 end
 
 --- "mon-fri" or "mon,wed" of a set of days: runs of three and more become ranges.
-function M.days_text(set)
+function calendar.days_text(set)
   local parts, index = {}, 1
   while index <= 7 do
     local last = index
@@ -79,10 +79,10 @@ function M.days_text(set)
       last = last + 1
     end
     if set[index] and last - index >= 2 then
-      parts[#parts + 1] = M.days[index] .. "-" .. M.days[last]
+      parts[#parts + 1] = calendar.days[index] .. "-" .. calendar.days[last]
     elseif set[index] then
       for day = index, last do
-        parts[#parts + 1] = M.days[day]
+        parts[#parts + 1] = calendar.days[day]
       end
     end
     index = last + 1
@@ -97,13 +97,13 @@ local function shown(t)
 end
 
 --- The day of the week at unix seconds t in the user's zone: 1 (Monday) to 7.
-function M.weekday(t)
+function calendar.weekday(t)
   return math.tointeger((shown(t) // DAY + 3) % 7) + 1
 end
 
 --- Unix seconds of a time of day (seconds since midnight) on the day of t, or `ahead` days later. A time that is skipped when
 -- the clock goes forward is the moment of the jump; of one that comes twice the first is meant.
-function M.at(seconds, t, ahead)
+function calendar.at(seconds, t, ahead)
   local wanted = (shown(t) // DAY + (ahead or 0)) * DAY + seconds
   local low, high = wanted - 2 * DAY, wanted + 2 * DAY
   local early, late = shown(low) - low, shown(high) - high -- the offsets around
@@ -125,10 +125,10 @@ function M.at(seconds, t, ahead)
 end
 
 --- Unix seconds of the next moment after t at which the local clock shows this time of day, on one of these days (nil: any).
-function M.next(seconds, t, days)
+function calendar.next(seconds, t, days)
   for ahead = 0, 8 do
-    local at = M.at(seconds, t, ahead)
-    if at > t and (not days or days[M.weekday(at)]) then
+    local at = calendar.at(seconds, t, ahead)
+    if at > t and (not days or days[calendar.weekday(at)]) then
       return at
     end
   end
@@ -137,13 +137,13 @@ end
 
 --- The days within the next `count` on which the clock skips this time of day, as unix seconds of the jump; set: of these days of the
 -- week alone.
-function M.skipped(seconds, t, count, set)
+function calendar.skipped(seconds, t, count, set)
   local list, before = {}, nil
   for ahead = 0, count do
     local _, offset = clock.local_time(t + ahead * DAY)
     for day = ahead - 1, before and offset > before and ahead or ahead - 2 do
-      local at = M.at(seconds, t, day)
-      if at > t and shown(at) % DAY ~= seconds and at ~= list[#list] and (not set or set[M.weekday(at)]) then
+      local at = calendar.at(seconds, t, day)
+      if at > t and shown(at) % DAY ~= seconds and at ~= list[#list] and (not set or set[calendar.weekday(at)]) then
         list[#list + 1] = at
       end
     end
@@ -152,4 +152,4 @@ function M.skipped(seconds, t, count, set)
   return list
 end
 
-return M
+return calendar

@@ -5,7 +5,7 @@
 -- gets this table.
 local world = require "sandbox.world"
 
-local M = {}
+local clouds = {}
 
 local function copy(values)
   local made = {}
@@ -19,16 +19,16 @@ for _, name in ipairs(world.names("providers", "card")) do
   local card = copy(require(("providers.%s.card"):format(name)))
   card.capabilities = card.capabilities and copy(card.capabilities)
   card.timing = card.timing and copy(card.timing)
-  M[#M + 1] = card
+  clouds[#clouds + 1] = card
 end
-table.sort(M, function(a, b)
+table.sort(clouds, function(a, b)
   local left, right = a.order or math.huge, b.order or math.huge
   return left < right or left == right and a.name < b.name
 end)
 
 --- The card of a cloud by its own name, or nil.
-function M.known(name)
-  for _, card in ipairs(M) do
+function clouds.known(name)
+  for _, card in ipairs(clouds) do
     if card.name == name then
       return card
     end
@@ -37,26 +37,26 @@ function M.known(name)
 end
 
 --- The card that a person means: by the cloud's name or one of its aliases, or nil.
-function M.find(word)
-  for _, card in ipairs(M) do
+function clouds.find(word)
+  for _, card in ipairs(clouds) do
     for _, alias in ipairs(card.aliases or {}) do
       if alias == word then
         return card
       end
     end
   end
-  return M.known(word)
+  return clouds.known(word)
 end
 
 --- The cards of the clouds that can be rented from: those whose script is here. → array
-function M.supported()
+function clouds.supported()
   local list, here = {}, {}
   for _, names in ipairs { world.names("providers"), world.own("providers") } do
     for _, name in ipairs(names) do
       here[name] = true
     end
   end
-  for _, card in ipairs(M) do
+  for _, card in ipairs(clouds) do
     list[#list + 1] = here[card.name] and card or nil
   end
   return list
@@ -64,7 +64,7 @@ end
 
 --- What clouds are called, for a sentence: "one, two and three". list: cards; field: name or title; word:
 -- and, or
-function M.listed(list, field, word)
+function clouds.listed(list, field, word)
   local names = {}
   for index, card in ipairs(list) do
     names[index] = card[field]
@@ -75,9 +75,9 @@ end
 
 --- The requests by which these clouds are asked for something that bills. → array of { method, pattern of the
 -- path }
-function M.creates()
+function clouds.creates()
   local list = {}
-  for _, card in ipairs(M) do
+  for _, card in ipairs(clouds) do
     for _, each in ipairs(card.creates or {}) do
       list[#list + 1] = { each[1], each[2] }
     end
@@ -85,4 +85,4 @@ function M.creates()
   return list
 end
 
-return M
+return clouds

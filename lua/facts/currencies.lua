@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
 -- What a dollar is worth, for display and for a budget in euros. All clouds bill in dollars.
-local M = {}
+local currencies = {}
 
 -- Used when the user states no rate (EUR_RATE). Deliberately pessimistic: a budget must not be passed because the dollar rose.
-M.fallback = { per_dollar = 1.00, date = "2026-11-01", source = "built-in, deliberately pessimistic", assumed = true }
+currencies.fallback = { per_dollar = 1.00, date = "2026-11-01", source = "built-in, deliberately pessimistic", assumed = true }
 
 --- Reads "0.92@2026-11-19": euros for one dollar and the day of that rate. → rate, or nil and a sentence.
-function M.parse(text)
+function currencies.parse(text)
   local number, date = text:match("^%s*([%d.]+)%s*@%s*(%d%d%d%d%-%d%d%-%d%d)%s*$")
   local value = number and tonumber(number)
   if not value then
@@ -19,8 +19,8 @@ function M.parse(text)
 end
 
 --- Euros for an amount of dollars at a rate.
-function M.euros(dollars, rate)
+function currencies.euros(dollars, rate)
   return dollars * rate.per_dollar
 end
 
-return M
+return currencies

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- The exit codes, one table: the command line uses it, `help --all` prints it, the README shows it.
-local M = {}
+local exitcodes = {}
 
-M.list = {
+exitcodes.list = {
   { code = 0, name = "ok", meaning = "done; for stop: billing is proven ended, or the cloud cannot prove it and lists no machine" },
   { code = 1, name = "failed", meaning = "it did not work, or stop could not prove that billing ended" },
   { code = 2, name = "usage", meaning = "the command line is wrong: unknown command, flag, model or value" },
@@ -17,7 +17,7 @@ M.list = {
 }
 
 local by_name = {}
-for _, row in ipairs(M.list) do
+for _, row in ipairs(exitcodes.list) do
   by_name[row.name] = row.code
 end
 
@@ -29,12 +29,12 @@ local by_kind = {
 }
 
 --- The code of a row by its name ("capacity" → 4). Raises on an unknown name.
-function M.code(name)
+function exitcodes.code(name)
   return by_name[name] or error("no exit code named " .. tostring(name), 2)
 end
 
 --- What a command or a script returned: a number from 0 to 255, or a name of the table. → number or nil
-function M.number(value)
+function exitcodes.number(value)
   if math.type(value) == "integer" and value >= 0 and value <= 255 then
     return value
   end
@@ -42,8 +42,8 @@ function M.number(value)
 end
 
 --- The code for a failure: by its `exit` (a name of the table), else by its kind; an unknown kind is our own mistake (70).
-function M.of(failure)
+function exitcodes.of(failure)
   return by_name[failure.exit or by_kind[failure.kind] or "internal"]
 end
 
-return M
+return exitcodes

@@ -64,7 +64,7 @@ local rows = {
   { name = "help", short = "h", kind = "none", global = true, implies = "help", doc = "print help" },
 }
 
-local M = { list = rows }
+local flags = { list = rows }
 
 local by_name, by_short = {}, {}
 for _, row in ipairs(rows) do
@@ -75,17 +75,17 @@ for _, row in ipairs(rows) do
 end
 
 --- The row of a long name, or nil.
-function M.long(name)
+function flags.long(name)
   return by_name[name]
 end
 
 --- The row of a letter, or nil.
-function M.short(letter)
+function flags.short(letter)
   return by_short[letter]
 end
 
 --- All long names with their dashes; `acts[name]` are those that end something or agree to it.
-function M.names()
+function flags.names()
   local names = { acts = {} }
   for index, row in ipairs(rows) do
     names[index] = "--" .. row.name
@@ -94,4 +94,4 @@ function M.names()
   return names
 end
 
-return M
+return flags

@@ -2,9 +2,9 @@
 -- Graphics cards by our names (facts/serving.md §2.5); what a cloud calls them is in its own card (`gpus` of
 -- lua/providers/*/card.lua).
 -- vram: marketed GB of one card; bandwidth: GB/s; also: what people say.
-local M = {}
+local gpus = {}
 
-M.list = {
+gpus.list = {
   { name = "a100-40", title = "A100 40GB", vram = 40, bandwidth = 1555, also = { "A100" } },
   { name = "a100-80", title = "A100 80GB", vram = 80, bandwidth = 1935, also = { "A100" } },
   { name = "a6000", title = "RTX A6000 48GB", vram = 48, bandwidth = 768, also = { "6000" } },
@@ -47,20 +47,20 @@ local families = {
 }
 
 local by_name = {}
-for _, list in ipairs { M.list, families } do
+for _, list in ipairs { gpus.list, families } do
   for _, gpu in ipairs(list) do
     by_name[gpu.name] = gpu
   end
 end
 
 --- Is the card `name` what was asked for? wanted: one of our names, a family's too
-function M.is(wanted, name)
+function gpus.is(wanted, name)
   local row = by_name[wanted]
   return wanted == name or row ~= nil and row.members ~= nil and row.members[name] == true
 end
 
 --- The row of one of our names, a family's too, or nil.
-function M.find(name)
+function gpus.find(name)
   return by_name[name]
 end
 
@@ -76,10 +76,10 @@ end
 
 --- What a cloud calls a card or a family of ours: exact names, each once. native: `gpus` of the cloud's card.
 -- → array
-function M.names_at(native, wanted)
+function gpus.names_at(native, wanted)
   local names, seen = {}, {}
   for _, entry in ipairs(native) do
-    for _, name in ipairs(M.is(wanted, entry[1]) and entry.names or {}) do
+    for _, name in ipairs(gpus.is(wanted, entry[1]) and entry.names or {}) do
       if not seen[name] then
         names[#names + 1], seen[name] = name, true
       end
@@ -92,7 +92,7 @@ end
 local function called(row, text)
   local lists = { row.also or {} }
   for _, cloud in ipairs(require "facts.clouds") do
-    lists[#lists + 1] = M.names_at(cloud.gpus or {}, row.name)
+    lists[#lists + 1] = gpus.names_at(cloud.gpus or {}, row.name)
   end
   for _, list in ipairs(lists) do
     for _, name in ipairs(list) do
@@ -121,12 +121,12 @@ end
 --- The card that a person means: by our name, its title, or a name that clouds and people use; a family where all that may be meant
 -- are of one.
 -- → row; or nil and the rows that may be meant (none: nobody knows it)
-function M.meant(text)
+function gpus.meant(text)
   local wanted, found = plain(text), {}
   if by_name[text:lower()] then
     return by_name[text:lower()]
   end
-  for _, row in ipairs(M.list) do
+  for _, row in ipairs(gpus.list) do
     if wanted ~= "" and (plain(row.name) == wanted or plain(row.title) == wanted) then
       return row
     end
@@ -143,9 +143,9 @@ function M.meant(text)
 end
 
 --- Our names, in the order of the table.
-function M.names()
+function gpus.names()
   local names = {}
-  for index, gpu in ipairs(M.list) do
+  for index, gpu in ipairs(gpus.list) do
     names[index] = gpu.name
   end
   return names
@@ -167,7 +167,7 @@ end
 -- @param native `gpus` of the cloud's card
 -- @param name as the cloud says it
 -- @param memory what the cloud says of its size, in the unit of its card; nil: not known
-function M.at(native, name, memory)
+function gpus.at(native, name, memory)
   for _, entry in ipairs(native) do
     local range = entry.memory
     if is_named(entry, name) and (not range or (memory and memory >= range[1] and memory < range[2])) then
@@ -178,29 +178,29 @@ function M.at(native, name, memory)
 end
 
 --- MiB, as drivers report it, in GB (10⁹).
-function M.gb_of_mib(mib)
+function gpus.gb_of_mib(mib)
   return mib * 1048576 / 1e9
 end
 
 --- What several cards hold together, in GB: each after the first costs half a GiB of its own (facts/serving.md §2.4).
-function M.together(vram_gb, count)
+function gpus.together(vram_gb, count)
   return vram_gb * count - CARD_GB * (count - 1)
 end
 
 --- Can the cards of an offer hold what is wanted?
-function M.fits(offer, want)
-  return M.together(offer.vram_gb, offer.gpus) >= want.vram_gb
+function gpus.fits(offer, want)
+  return gpus.together(offer.vram_gb, offer.gpus) >= want.vram_gb
 end
 
 --- Memory of one card of the table in GB (10⁹), as its driver reports it.
-function M.capacity_gb(gpu)
-  return M.gb_of_mib(REPORTED[gpu.name] or gpu.vram * 1024)
+function gpus.capacity_gb(gpu)
+  return gpus.gb_of_mib(REPORTED[gpu.name] or gpu.vram * 1024)
 end
 
 --- The least number of cards (1, 2, 4 or 8) of a row that hold `need` GB, or nil.
-function M.count_for(gpu, need)
+function gpus.count_for(gpu, need)
   for _, count in ipairs(COUNTS) do
-    if M.together(M.capacity_gb(gpu), count) >= need then
+    if gpus.together(gpus.capacity_gb(gpu), count) >= need then
       return count
     end
   end
@@ -208,10 +208,10 @@ function M.count_for(gpu, need)
 end
 
 --- Rows from the smallest card to the biggest, equal ones by their bandwidth.
-function M.by_size()
-  local list = { table.unpack(M.list) }
+function gpus.by_size()
+  local list = { table.unpack(gpus.list) }
   table.sort(list, function(a, b)
-    local left, right = M.capacity_gb(a), M.capacity_gb(b)
+    local left, right = gpus.capacity_gb(a), gpus.capacity_gb(b)
     if left ~= right then
       return left < right
     end
@@ -224,10 +224,10 @@ function M.by_size()
 end
 
 --- The smallest machine of the table that holds `need` GB: fewest cards, then least memory. → row, number of cards, or nil
-function M.least(need)
+function gpus.least(need)
   local best, fewest
-  for _, gpu in ipairs(M.by_size()) do
-    local count = M.count_for(gpu, need)
+  for _, gpu in ipairs(gpus.by_size()) do
+    local count = gpus.count_for(gpu, need)
     if count and (not fewest or count < fewest) then
       best, fewest = gpu, count
     end
@@ -235,4 +235,4 @@ function M.least(need)
   return best, fewest
 end
 
-return M
+return gpus

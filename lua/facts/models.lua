@@ -4,7 +4,7 @@
 -- bytes: sum of the manifest's layers (2026-02-16), rounded where only a rounded size is known. Memory per token in KiB at
 -- 16 bits, nil where the facts give none: it is then read from the weights, or guessed. params, active: thousands of millions. qwen2.5-coder
 -- declares tools, and its calls come as text in Ollama (facts/additions-2026-11.md), so it has none.
-local M = {}
+local models = {}
 
 local function row(tier, name, bytes, kv_kib, context_k, params, active, tools, quality, extra)
   local model = extra or {}
@@ -14,7 +14,7 @@ local function row(tier, name, bytes, kv_kib, context_k, params, active, tools, 
   return model
 end
 
-M.list = {
+models.list = {
   row("small", "gpt-oss:20b", 13793441244, 24, 128, 21, 3.6, true, 4),
   row("small", "qwen2.5-coder:1.5b", 986000000, 28, 32, 1.5, 1.5, false, 2, { rounded = true, note = "completion" }),
   row("small", "qwen2.5-coder:7b", 4683087561, 56, 32, 7.6, 7.6, false, 3, { note = "completion" }),
@@ -49,23 +49,23 @@ M.list = {
 }
 
 -- What a tier means when no model is named.
-M.tiers = { small = "gpt-oss:20b", medium = "qwen3-coder:30b", large = "qwen3-coder-next" }
-M.tier_names = { "small", "medium", "large" }
+models.tiers = { small = "gpt-oss:20b", medium = "qwen3-coder:30b", large = "qwen3-coder-next" }
+models.tier_names = { "small", "medium", "large" }
 
 local by_name = {}
-for _, model in ipairs(M.list) do
+for _, model in ipairs(models.list) do
   by_name[model.name] = model
 end
 
 --- The row of a model, or nil. "name" and "name:latest" are the same.
-function M.find(name)
+function models.find(name)
   return by_name[name] or by_name[name:gsub(":latest$", "")]
 end
 
 --- Names in the order of the table.
-function M.names()
+function models.names()
   local names = {}
-  for index, model in ipairs(M.list) do
+  for index, model in ipairs(models.list) do
     names[index] = model.name
   end
   return names
@@ -77,13 +77,13 @@ local BUFFERS = 1.5 * GIB -- the server's own context and buffers; gpus.fits add
 
 --- Memory on the cards in GB (10⁹) that a model needs, the driver's reserve of 5 % included (facts/serving.md §2.4).
 -- bytes: weights; kv: bytes per token of context; context: tokens; fixed: bytes of context memory that do not grow with it.
-function M.vram_gb(bytes, kv, context, fixed)
+function models.vram_gb(bytes, kv, context, fixed)
   local need = bytes + kv * context + (fixed or 0) + BUFFERS
   return need / RESERVE / 1e9
 end
 
 --- Memory per token for a model of which nobody knows it: a pessimistic figure from its size.
-function M.guess_kv(bytes)
+function models.guess_kv(bytes)
   if bytes < 6e9 then
     return 128 * 1024
   end
@@ -94,50 +94,50 @@ function M.guess_kv(bytes)
 end
 
 --- Memory that a row (or what start.sizing makes of one) needs at a context, in GB; context memory is guessed when not known.
-function M.need(model, context)
-  return M.vram_gb(model.bytes, model.kv_bytes_per_token or M.guess_kv(model.bytes), context, model.kv_fixed_bytes)
+function models.need(model, context)
+  return models.vram_gb(model.bytes, model.kv_bytes_per_token or models.guess_kv(model.bytes), context, model.kv_fixed_bytes)
 end
 
 --- The most context that fits `room_gb` of memory (GB), in whole thousands of tokens and never more than was trained; 0 for none.
-function M.most_context(model, room_gb)
-  local kv = model.kv_bytes_per_token or M.guess_kv(model.bytes)
+function models.most_context(model, room_gb)
+  local kv = model.kv_bytes_per_token or models.guess_kv(model.bytes)
   local left = room_gb * 1e9 * RESERVE - model.bytes - BUFFERS - (model.kv_fixed_bytes or 0)
   if left < 0 then
     return 0
   end
-  return M.context(model, math.min(left // (kv * 1024), 1 << 20) * 1024 // 1 | 0)
+  return models.context(model, math.min(left // (kv * 1024), 1 << 20) * 1024 // 1 | 0)
 end
 
 --- The context that is had when `asked` tokens are wanted: never more than the model was trained for.
-function M.context(model, asked)
+function models.context(model, asked)
   return model.context and math.min(model.context, asked) or asked
 end
 
 -- Share of the card's bandwidth that decoding one stream reaches, and what no card gets beyond (facts/serving.md §2.5, calibrated
 -- on consumer cards; not verified on HBM).
-M.EFFICIENCY = { dense = 0.70, sparse = 0.28 }
-M.SPEED_CAP = 250
+models.EFFICIENCY = { dense = 0.70, sparse = 0.28 }
+models.SPEED_CAP = 250
 
 --- How a model is read for one token: bytes (of a mixture of experts only the active share), and the efficiency to expect.
 -- → bytes, efficiency, "dense" | "sparse"; nil for a mixture of experts whose active share nobody knows.
-function M.reads(model)
+function models.reads(model)
   if model.sparse and not model.active then
     return nil
   end
   if model.active and model.params and model.active < model.params * 0.5 then
-    return model.bytes * model.active / model.params, M.EFFICIENCY.sparse, "sparse"
+    return model.bytes * model.active / model.params, models.EFFICIENCY.sparse, "sparse"
   end
-  return model.bytes, M.EFFICIENCY.dense, "dense"
+  return model.bytes, models.EFFICIENCY.dense, "dense"
 end
 
 --- Estimated tokens per second for one stream; nil when the bandwidth (GB/s of one card) is unknown. Several cards hold a layer
 -- each in turn, so they are no faster than one.
-function M.speed(model, bandwidth)
+function models.speed(model, bandwidth)
   if not bandwidth or bandwidth <= 0 then
     return nil
   end
-  local bytes, efficiency = M.reads(model)
-  return bytes and math.min(efficiency * bandwidth * 1e9 / bytes, M.SPEED_CAP)
+  local bytes, efficiency = models.reads(model)
+  return bytes and math.min(efficiency * bandwidth * 1e9 / bytes, models.SPEED_CAP)
 end
 
-return M
+return models

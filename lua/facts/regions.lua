@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Regions by our names, from country codes and American states (facts/vast.md §1.5).
-local M = {}
+local regions = {}
 
 local countries = {
   ["eu-west"] = "IE GB FR NL BE LU DE CH AT ES PT IT",
@@ -25,19 +25,19 @@ local states = {
 }
 
 -- In the order in which they are shown.
-M.names = { "eu-west", "eu-north", "eu-east", "us-west", "us-central", "us-east", "us", "ca", "ap-east", "ap-south",
+regions.names = { "eu-west", "eu-north", "eu-east", "us-west", "us-central", "us-east", "us", "ca", "ap-east", "ap-south",
   "ap-southeast", "oceania",
   "me", "sa", "af" }
 -- Names that stand for several.
-M.groups = {
+regions.groups = {
   eu = { "eu-west", "eu-north", "eu-east" },
   us = { "us", "us-west", "us-central", "us-east" },
   ap = { "ap-east", "ap-south", "ap-southeast" },
 }
-M.group_names = { "eu", "us", "ap" }
+regions.group_names = { "eu", "us", "ap" }
 
 local region_of = {}
-for _, name in ipairs(M.names) do
+for _, name in ipairs(regions.names) do
   for code in (countries[name] or ""):gmatch("%S+") do
     region_of[code] = name
   end
@@ -50,7 +50,7 @@ for _, name in ipairs { "us-west", "us-central" } do
 end
 
 --- Splits "Region, CC" at the last comma. → country code or nil, region text ("" when none).
-function M.parse(text)
+function regions.parse(text)
   if type(text) ~= "string" then
     return nil, ""
   end
@@ -68,8 +68,8 @@ end
 
 --- Our region for a place like "Texas, US"; nil when it cannot be told. An American place without a state is "us", never guessed
 -- to be a coast.
-function M.of(text)
-  local country, region = M.parse(text)
+function regions.of(text)
+  local country, region = regions.parse(text)
   if not country then
     return nil
   end
@@ -83,11 +83,11 @@ function M.of(text)
 end
 
 --- Is `name` a region or a group of regions?
-function M.known(name)
-  if M.groups[name] then
+function regions.known(name)
+  if regions.groups[name] then
     return true
   end
-  for _, each in ipairs(M.names) do
+  for _, each in ipairs(regions.names) do
     if each == name then
       return true
     end
@@ -96,11 +96,11 @@ function M.known(name)
 end
 
 --- Does an offer's region satisfy the wanted one? An unknown place satisfies none.
-function M.match(wanted, region)
+function regions.match(wanted, region)
   if not wanted or wanted == "any" then
     return true
   end
-  for _, each in ipairs(M.groups[wanted] or { wanted }) do
+  for _, each in ipairs(regions.groups[wanted] or { wanted }) do
     if each == region then
       return true
     end
@@ -109,9 +109,9 @@ function M.match(wanted, region)
 end
 
 --- The country codes a wanted region can be in, sorted by the table: a filter to send along, rechecked by `match`.
-function M.codes(wanted)
+function regions.codes(wanted)
   local codes = {}
-  for _, each in ipairs(M.groups[wanted] or { wanted }) do
+  for _, each in ipairs(regions.groups[wanted] or { wanted }) do
     if each:match("^us") then
       if codes[#codes] ~= "US" then
         codes[#codes + 1] = "US"
@@ -125,4 +125,4 @@ function M.codes(wanted)
   return codes
 end
 
-return M
+return regions

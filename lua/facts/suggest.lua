@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
 -- "Did you mean": the nearest of some names. Pure.
-local M = {}
+local suggest = {}
 
 local SHORT = 3 -- letters
 local LONGEST = 64 -- bytes of a word that can be meant for a name
 
 --- Number of single-letter changes (insert, delete, replace, swap of neighbours) between two words.
-function M.distance(a, b)
+function suggest.distance(a, b)
   local before, previous = nil, {}
   for j = 0, #b do
     previous[j] = j
@@ -38,14 +38,14 @@ end
 
 --- The names nearest to a word, best first, at most `count` (1); none when all are far away. Beginnings count as near. What rents, ends or
 -- agrees (names.acts[name]) is never near to a word of few letters, to which any word of few letters is near.
-function M.nearest(word, names, count)
+function suggest.nearest(word, names, count)
   local found = {}
   if #word > LONGEST then
     return found
   end
   local lower = word:lower()
   for index, name in ipairs(names) do
-    local distance = M.distance(lower, name:lower())
+    local distance = suggest.distance(lower, name:lower())
     if #word >= 3 and name:lower():find(lower, 1, true) then
       distance = math.min(distance, 1)
     end
@@ -67,9 +67,9 @@ function M.nearest(word, names, count)
 end
 
 --- "; did you mean X?", or `otherwise` ("") when nothing is near.
-function M.hint(word, names, otherwise)
-  local best = M.nearest(word, names)[1]
+function suggest.hint(word, names, otherwise)
+  local best = suggest.nearest(word, names)[1]
   return best and "; did you mean " .. best .. "?" or otherwise or ""
 end
 
-return M
+return suggest

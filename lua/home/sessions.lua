@@ -36,7 +36,7 @@ function apply.bound(s, r)
   s.adopted = r.adopted
 end
 
--- Seen at the cloud without this home's knowing. known: the record said that it was over, so nobody wants it.
+--- Seen at the cloud without this home's knowing. known: the record said that it was over, so nobody wants it.
 function apply.found(s, r)
   if not s.provider then apply.intent(s, r) end
   s.state, s.id, s.closed, s.ended, s.seen, s.unverifiable = "found", r.id, nil, nil, r.t, nil
@@ -67,7 +67,7 @@ function apply.loading(s, r) s.state, s.loading_at = "loading", r.t end
 
 function apply.ready(s, r) s.state, s.ready_at, s.speed, s.context = "ready", r.t, r.speed, r.context end
 
--- The plan is the record of the intent, which stays as it was written.
+--- The plan is the record of the intent, which stays as it was written.
 function apply.limited(s, r)
   local plan = {}
   for name, value in require("base.sorted")(s.plan or {}) do plan[name] = value end
@@ -92,12 +92,12 @@ function apply.destroyed(s, r)
   s.destroyed, s.found_gone, s.unwatched = r.t, r.already or s.found_gone, r.unwatched or s.unwatched
 end
 
--- n: which one in a row; one that was there again in between ended later.
+--- n: which one in a row; one that was there again in between ended later.
 function apply.absent(s, r)
   s.state, s.absences, s.ended = "absent", r.n or (s.absences or 0) + 1, r.n ~= 1 and s.ended or r.t
 end
 
--- It may be there, whatever was seen before.
+--- It may be there, whatever was seen before.
 function apply.unproven(s, r)
   s.doubted = r.reason
   s.state, s.unproven, s.ended = "unproven", r.reason, nil

@@ -2,7 +2,7 @@
 -- Providers as those use them who must end a machine: a user's script that breaks gives way to the built-in
 -- one.
 local fail = require "base.fail"
-local loader = require "sandbox.world"
+local world = require "sandbox.world"
 local log = require "base.log"
 
 local NEEDED = { "account", "create", "destroy", "get", "list", "offers", "proof", "terminate_request" }
@@ -13,10 +13,10 @@ local provider_of = {}
 --- A provider as it is, whole.
 -- @raise `config` when the user's script is broken or lacks a function
 function provider_of.strict(name)
-  local where = loader.source("providers." .. name)
+  local where = world.source("providers." .. name)
   if not where then fail.raise("config", ("there is no script for the cloud %s: %s/providers/%s.lua is missing, or --no-user hides it")
-    :format(name, loader.home or "", name)) end
-  local provider = loader.require("providers." .. name)
+    :format(name, world.home or "", name)) end
+  local provider = world.require("providers." .. name)
   if type(provider) ~= "table" then fail.raise("config", ("%s must return a table, not a %s"):format(where, type(provider))) end
   for _, call in ipairs(NEEDED) do
     if type(provider[call]) ~= "function" then fail.raise("config", ("%s has no function %s"):format(where, call)) end
@@ -55,9 +55,9 @@ end
 -- built-in one. A destroy that has to be said again is said by the built-in one.
 -- @raise `config` when the script cannot be loaded and nothing built-in is there
 function provider_of.provider(name)
-  local builtin = loader.builtin("providers." .. name)
+  local builtin = world.builtin("providers." .. name)
   if not builtin then return provider_of.strict(name) end
-  local own = loader.require_safe("providers." .. name)
+  local own = world.require_safe("providers." .. name)
   if builtin == own then return own end
   own = type(own) == "table" and own or {}
   local both = setmetatable({ name = name }, { __index = own })

@@ -12,7 +12,7 @@ local sorted = require "base.sorted"
 local task = require "base.task"
 local config = require "config.effective"
 local card = require "providers.lambda.card"
-local facts = require "providers.lambda.parse"
+local parse = require "providers.lambda.parse"
 
 local lambda = {
   name = card.name, title = card.title, console = card.console, credit_page = card.credit_page,
@@ -31,7 +31,7 @@ local TRIES = 4
 local intervals = { ["* ^/"] = 1.25, ["POST ^/api/v1/instance%-operations/launch$"] = 13 }
 
 local function classify(response)
-  return facts.problem(response.status, response.body, json.decode(response.body))
+  return parse.problem(response.status, response.body, json.decode(response.body))
 end
 
 local current, current_for
@@ -122,7 +122,7 @@ function lambda.offers(want)
   end
   local list, now = {}, clock.wall()
   for _, row in sorted(types) do
-    local found, left_out = facts.offers(row, want, now)
+    local found, left_out = parse.offers(row, want, now)
     table.move(found, 1, #found, #list + 1, list)
     for _, each in ipairs(left_out) do
       log.debug("Offer left out", { offer = each.what, reason = each.reason })
@@ -178,7 +178,7 @@ end
 -- → fields of the order: { ruleset = id }
 function lambda.prepare(order)
   ensure(KEYS, { name = order.token, public_key = dead_key() })
-  return { ruleset = ensure(RULESETS, { name = order.token, region = order.candidate.offer.native.region, rules = facts.rules(order.ports) }) }
+  return { ruleset = ensure(RULESETS, { name = order.token, region = order.candidate.offer.native.region, rules = parse.rules(order.ports) }) }
 end
 
 --- Removes what `prepare` made for a session whose machine is gone: all that bears its token as its name, and nothing else. Repeatable.
@@ -209,7 +209,7 @@ function lambda.create(order, ticket)
     json = {
       region_name = native.region, instance_type_name = native.type, ssh_key_names = json.array { order.token }, name = order.token,
       hostname = order.token, image = { family = IMAGE }, user_data = order.user_data,
-      tags = json.array { { key = facts.TAG, value = order.token } },
+      tags = json.array { { key = parse.TAG, value = order.token } },
       firewall_rulesets = json.array { { id = order.extras.ruleset } },
     },
   }))
@@ -222,7 +222,7 @@ end
 
 local function instance_of(row)
   hide_secrets(row)
-  local instance, why = facts.instance(row)
+  local instance, why = parse.instance(row)
   if not instance then
     broken(why)
   end

@@ -8,7 +8,7 @@ local json = require "base.json"
 local log = require "base.log"
 local config = require "config.effective"
 local card = require "providers.vast.card"
-local facts = require "providers.vast.parse"
+local parse = require "providers.vast.parse"
 
 local vast = {
   name = card.name, title = card.title, console = card.console, credit_page = card.credit_page,
@@ -41,7 +41,7 @@ end
 local function classify(response)
   local body = json.decode(response.body)
   hide_secrets(body)
-  return facts.problem(response.status, response.body, body, response.headers, clock.wall())
+  return parse.problem(response.status, response.body, body, response.headers, clock.wall())
 end
 
 -- Calls that leave evenly do not arrive evenly.
@@ -105,7 +105,7 @@ end
 --- What can be rented now for `want`. → array of offers
 function vast.offers(want)
   local response = http.retry(function()
-    return client():post("/api/v0/bundles/", { json = facts.search(want) })
+    return client():post("/api/v0/bundles/", { json = parse.search(want) })
   end, { attempts = 5, pause = 2 / config.get("TIME_SCALE") })
   local body = object(response)
   if not is_array(response, body, "offers") then
@@ -113,7 +113,7 @@ function vast.offers(want)
   end
   local list, now = {}, clock.wall()
   for _, row in ipairs(body.offers) do
-    local offer, why = facts.offer(row, want, now)
+    local offer, why = parse.offer(row, want, now)
     if offer then
       list[#list + 1] = offer
     else
@@ -182,7 +182,7 @@ function vast.get(id)
   local row = body.instances
   row = type(row) == "table" and row.id == nil and #row == 1 and row[1] or row
   hide_secrets(row)
-  local instance, why = facts.instance(row)
+  local instance, why = parse.instance(row)
   if not instance then
     broken(why)
   end
@@ -213,7 +213,7 @@ function vast.list()
     local rows, token = page(after)
     for _, row in ipairs(rows) do
       hide_secrets(row)
-      local instance, why = facts.instance(row)
+      local instance, why = parse.instance(row)
       if not instance then
         broken(why)
       end

@@ -2,18 +2,18 @@
 -- The text that is being edited: cells (a character with what combines with it) and a cursor between them. Pure.
 local term = require "base.term"
 
-local M = {}
-M.__index = M
+local buffer = {}
+buffer.__index = buffer
 
 --- An empty text, or one with the cursor at its end.
-function M.new(text)
-  local self = setmetatable({ cells = {}, at = 1 }, M)
+function buffer.new(text)
+  local self = setmetatable({ cells = {}, at = 1 }, buffer)
   self:insert(text or "")
   return self
 end
 
 --- Puts text before the cursor.
-function M:insert(text)
+function buffer:insert(text)
   local cells, at = self.cells, self.at
   for _, code in utf8.codes(text) do
     local character = utf8.char(code)
@@ -29,22 +29,22 @@ function M:insert(text)
 end
 
 --- The text of the cells first … last (all of them).
-function M:text(first, last) return table.concat(self.cells, "", first or 1, last or #self.cells) end
+function buffer:text(first, last) return table.concat(self.cells, "", first or 1, last or #self.cells) end
 
 --- What stands before the cursor.
-function M:before() return self:text(1, self.at - 1) end
+function buffer:before() return self:text(1, self.at - 1) end
 
-function M:is_empty() return #self.cells == 0 end
+function buffer:is_empty() return #self.cells == 0 end
 
 --- Moves by cells, within the text. → whether it moved
-function M:move(by)
+function buffer:move(by)
   local before = self.at
   self.at = math.max(1, math.min(#self.cells + 1, self.at + by))
   return self.at ~= before
 end
 
 --- Takes the cells between the cursor and `to` (a place before a cell) away. → their text
-function M:cut(to)
+function buffer:cut(to)
   local first, last = math.min(self.at, to), math.max(self.at, to) - 1
   local text = self:text(first, last)
   for _ = first, last do
@@ -55,7 +55,7 @@ function M:cut(to)
 end
 
 --- The place where the cursor's line begins.
-function M:line_start()
+function buffer:line_start()
   local at = self.at
   while at > 1 and self.cells[at - 1] ~= "\n" do
     at = at - 1
@@ -64,7 +64,7 @@ function M:line_start()
 end
 
 --- The place where it ends.
-function M:line_end()
+function buffer:line_end()
   local at = self.at
   while self.cells[at] and self.cells[at] ~= "\n" do
     at = at + 1
@@ -75,7 +75,7 @@ end
 local function in_word(cell) return cell ~= nil and (cell:find("^[%w_]") or cell:byte() >= 0x80) end
 
 --- The place where the word before the cursor begins.
-function M:word_start()
+function buffer:word_start()
   local at = self.at
   while at > 1 and not in_word(self.cells[at - 1]) do
     at = at - 1
@@ -87,7 +87,7 @@ function M:word_start()
 end
 
 --- The place where the word after the cursor ends.
-function M:word_end()
+function buffer:word_end()
   local at = self.at
   while self.cells[at] and not in_word(self.cells[at]) do
     at = at + 1
@@ -99,7 +99,7 @@ function M:word_end()
 end
 
 --- One line up (-1) or down (1), in the same column where there is one. → whether there is such a line
-function M:line(by)
+function buffer:line(by)
   local start = self:line_start()
   local column, before = self.at - start, self.at
   if by < 0 then
@@ -119,4 +119,4 @@ function M:line(by)
   return self.at ~= before
 end
 
-return M
+return buffer

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- What a name may go on to: along tables, without calling anything. Pure.
 
-local M = {}
+local complete = {}
 
 local KEYWORDS = {
   "and", "break", "do", "else", "elseif", "end", "false", "for", "function", "goto", "if", "in", "local", "nil", "not", "or", "repeat",
@@ -90,7 +90,7 @@ end
 
 --- Completes the name at the end of `text`. peek(name): the value of a global, without waiting; names: the globals; commands: those
 -- of the REPL. → the byte where the word begins, sorted candidates for the whole word
-function M.candidates(text, peek, names, commands)
+function complete.candidates(text, peek, names, commands)
   if text:sub(1, 1) == ":" and not text:find("^:time ") then
     return command(text, commands)
   end
@@ -121,4 +121,4 @@ function M.candidates(text, peek, names, commands)
   return start, list_of(found, before .. mark)
 end
 
-return M
+return complete

@@ -3,24 +3,24 @@
 local buffer = require "repl.buffer"
 local keys = require "repl.keys"
 
-local M = {}
-M.__index = M
+local editor = {}
+editor.__index = editor
 
 --- An editor. options: prompt, more (the prompt of further lines), history (array, oldest first; read, not changed), complete(text
 -- before the cursor) → first byte of the word, candidates; unfinished(text) → whether Enter begins a new line.
-function M.new(options)
-  local self = setmetatable({ options = options, read = keys.reader(), queue = {}, killed = "" }, M)
+function editor.new(options)
+  local self = setmetatable({ options = options, read = keys.reader(), queue = {}, killed = "" }, editor)
   self:clear()
   return self
 end
 
 --- Begins a new text.
-function M:clear()
+function editor:clear()
   self.buffer, self.place, self.draft, self.find, self.tabs = buffer.new(), nil, nil, nil, 0
 end
 
 --- Takes bytes of the terminal; `next` works on them.
-function M:feed(bytes)
+function editor:feed(bytes)
   for _, key in ipairs(self.read(bytes)) do
     self.queue[#self.queue + 1] = key
   end
@@ -191,7 +191,7 @@ end
 
 --- Works on the keys that have come, up to an event. → { kind = "submit", text= } | { kind = "eof" | "clear" | "bell" } |
 -- { kind = "list", names= }, or nil when there are no more keys
-function M:next()
+function editor:next()
   while #self.queue > 0 do
     local event = press(self, table.remove(self.queue, 1))
     if event then
@@ -201,7 +201,7 @@ function M:next()
 end
 
 --- The prompt that holds now.
-function M:prompt()
+function editor:prompt()
   local find = self.find
   if not find then
     return self.options.prompt
@@ -209,4 +209,4 @@ function M:prompt()
   return ("(%s '%s') "):format(find.failed and "not found:" or "search", find.words)
 end
 
-return M
+return editor

@@ -4,7 +4,7 @@ local chunk = require "sandbox.chunk"
 local conceal = require "base.conceal"
 local fail = require "base.fail"
 
-local M = {}
+local evaluate = {}
 
 local FRAMES = 8
 -- With something to close there are no tail calls, so that the line is in every trace.
@@ -13,7 +13,7 @@ local EXPRESSION = "local __line <close> = nil; return "
 local function is_cut_off(message) return message:find("near <eof>$") ~= nil end
 
 --- Compiles an expression, or else statements. → function; or nil, message, whether more text could mend it
-function M.compile(text, name, env)
+function evaluate.compile(text, name, env)
   local expression, why = chunk.compile(EXPRESSION .. text, name, env)
   if expression then
     return expression
@@ -26,7 +26,7 @@ function M.compile(text, name, env)
 end
 
 --- The names that the text declares as locals where it begins.
-function M.locals(text)
+function evaluate.locals(text)
   local names = {}
   local list = text:match("^%s*local%s+function%s+([%a_][%w_]*)") or text:match("^%s*local%s+([%a_][%w_%s,<>]*)")
   for name in (list or ""):gsub("<[^>]*>", ""):gmatch("[%a_][%w_]*") do
@@ -58,7 +58,7 @@ local function frames(trace, files)
 end
 
 --- What a failure says, as lines. files: the sources whose frames are of interest. name: what the chunk is called.
-function M.explain(failure, files)
+function evaluate.explain(failure, files)
   local message = conceal.text(fail.message(failure)):gsub("[%z\1-\8\11-\31\127]", "?")
   if not fail.is(failure, "internal") then
     if failure.kind == "usage" then
@@ -77,4 +77,4 @@ function M.explain(failure, files)
   return table.move(list, 1, #list, 2, lines)
 end
 
-return M
+return evaluate

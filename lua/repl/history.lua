@@ -3,8 +3,8 @@
 local files = require "base.files"
 local log = require "base.log"
 
-local M = {}
-M.__index = M
+local history = {}
+history.__index = history
 
 local KEPT, LARGEST, PRIVATE = 1000, 4 << 20, 384 -- entries; bytes; mode 0600
 
@@ -15,8 +15,8 @@ local function decode(line)
 end
 
 --- The history of a home. → it, with the array `entries` (oldest first), and why it cannot be kept (nil: it can)
-function M.open(home)
-  local self = setmetatable({ entries = {}, path = files.join(home, "repl.history") }, M)
+function history.open(home)
+  local self = setmetatable({ entries = {}, path = files.join(home, "repl.history") }, history)
   local text, sentence, code = files.read(self.path, LARGEST)
   if not text and code ~= "missing" or not files.exists(home) then
     self.path = nil
@@ -31,8 +31,8 @@ function M.open(home)
   return self
 end
 
--- Writes the last entries anew.
-function M:rewrite()
+--- Writes the last entries anew.
+function history:rewrite()
   local first = math.max(1, #self.entries - KEPT + 1)
   self.entries = table.move(self.entries, first, #self.entries, 1, {})
   local lines = {}
@@ -43,7 +43,7 @@ function M:rewrite()
 end
 
 --- Adds what was typed; the same once more is not kept twice. → nil, or why it could not be written
-function M:add(text)
+function history:add(text)
   if text:find("^%s*$") or self.entries[#self.entries] == text then
     return nil
   end
@@ -59,4 +59,4 @@ function M:add(text)
   end
 end
 
-return M
+return history

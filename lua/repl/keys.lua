@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- What a terminal sends, read as keys. Pure: bytes in, keys out; what is cut off waits for the rest.
 
-local M = {}
+local keys = {}
 
 local CONTROL = {
   [1] = "home", [2] = "left", [4] = "delete-or-end", [5] = "end", [6] = "right", [7] = "abort", [8] = "backspace", [9] = "tab", [10] = "enter",
@@ -17,8 +17,8 @@ local ALT = {
 }
 local PASTE, PASTED = "\27[200~", "\27[201~"
 
--- Text as it may stand in a line: line ends are "\n", other control characters are gone, bytes that are not UTF-8 are replaced.
-function M.clean(text)
+--- Text as it may stand in a line: line ends are "\n", other control characters are gone, bytes that are not UTF-8 are replaced.
+function keys.clean(text)
   text = text:gsub("\r\n?", "\n"):gsub("\t", "  "):gsub("[%z\1-\9\11-\31\127]", "")
   local at = select(2, utf8.len(text))
   while at do
@@ -60,7 +60,7 @@ local function pasted(bytes)
   if not first then
     return nil
   end
-  return last, { text = M.clean(bytes:sub(#PASTE + 1, first - 1)), pasted = true }
+  return last, { text = keys.clean(bytes:sub(#PASTE + 1, first - 1)), pasted = true }
 end
 
 -- The bytes of plain text at the start; those of a character that is cut off wait.
@@ -75,7 +75,7 @@ local function plain(bytes)
   if text == "" then
     return nil
   end
-  return #text, { text = M.clean(text) }
+  return #text, { text = keys.clean(text) }
 end
 
 local function first(bytes)
@@ -94,7 +94,7 @@ local function first(bytes)
 end
 
 --- A reader of keys: feed(bytes) → array of { name= } or { text=, pasted= }.
-function M.reader()
+function keys.reader()
   local rest = ""
   return function(bytes)
     local list = {}
@@ -111,4 +111,4 @@ function M.reader()
   end
 end
 
-return M
+return keys

@@ -2,11 +2,11 @@
 -- Where the text that is being edited stands on the screen, and what to send to show it. Pure.
 local term = require "base.term"
 
-local M = {}
+local layout = {}
 
 --- Breaks text into rows. The last column stays free, so that no terminal wraps by itself.
 -- view: { prompt=, more=, cells=, at= }. → { rows = {text, …}, row=, column= } of the cursor (column from 0)
-function M.rows(view, columns)
+function layout.rows(view, columns)
   local width = math.max(4, columns - 1)
   local rows, row, used, made = {}, view.prompt, term.width(view.prompt), {}
   local function finish(start)
@@ -45,8 +45,8 @@ end
 local function up(count) return count > 0 and ("\27[%dA"):format(count) or "" end
 
 --- What draws a view over what is there. shown: what `draw` returned before, nil on a fresh line. → text, what is shown now
-function M.draw(view, columns, height, shown)
-  local made = window(M.rows(view, columns), math.max(1, height))
+function layout.draw(view, columns, height, shown)
+  local made = window(layout.rows(view, columns), math.max(1, height))
   local text = up(shown and shown.row - 1 or 0) .. "\r\27[J" .. table.concat(made.rows, "\r\n") .. up(#made.rows - made.row) .. "\r"
   if made.column > 0 then
     text = text .. ("\27[%dC"):format(made.column)
@@ -55,9 +55,9 @@ function M.draw(view, columns, height, shown)
 end
 
 --- What leaves the cursor on a fresh line below what is shown.
-function M.leave(shown)
+function layout.leave(shown)
   local below = #shown.rows - shown.row
   return (below > 0 and ("\27[%dB"):format(below) or "") .. "\r\n"
 end
 
-return M
+return layout

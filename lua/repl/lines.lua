@@ -3,7 +3,7 @@
 local fail = require "base.fail"
 local term = require "base.term"
 
-local M = {}
+local lines = {}
 
 -- A function that gives the lines of the standard input, then nil.
 local function reader(prompt)
@@ -27,7 +27,7 @@ local function reader(prompt)
 end
 
 --- Runs what the standard input holds. typed: a person types it, and an error does not end it. → exit code: that of the first error, else 0
-function M.run(session, typed)
+function lines.run(session, typed)
   local next_line, number, first, text = reader(typed and session.provider .. "> "), 0, 1, nil
   local function finish()
     local piece = ("\n"):rep(first - 1) .. text
@@ -61,4 +61,4 @@ function M.run(session, typed)
   return 0
 end
 
-return M
+return lines

@@ -30,7 +30,7 @@ local function copy(module)
   return made
 end
 
--- The names of the clouds that can be loaded: the built-in ones and those of the home.
+--- The names of the clouds that can be loaded: the built-in ones and those of the home.
 function M.providers()
   local names, seen = {}, {}
   local function add(name)

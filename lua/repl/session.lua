@@ -15,8 +15,8 @@ local scope = require "repl.scope"
 local trace = require "repl.trace"
 local pretty = require "ui.pretty"
 
-local M = {}
-M.__index = M
+local session = {}
+session.__index = session
 
 local function sample(self)
   local want = require("start.want").make { strict = false }
@@ -39,10 +39,10 @@ local function print_of(self)
 end
 
 --- A session. options: ctx (of the command), provider (name), out(text), err(text), width() → columns.
-function M.new(options)
+function session.new(options)
   local self = setmetatable({
     ctx = options.ctx, json = options.ctx.json, provider = options.provider, out = options.out, err = options.err, width = options.width, code = 0,
-  }, M)
+  }, session)
   self.scope = scope.new {
     provider = options.provider, want = function() return sample(self) end, print = print_of(self),
     pretty = function(value, how) return table.concat(pretty.lines(value, how), "\n") end,
@@ -51,10 +51,10 @@ function M.new(options)
 end
 
 --- Text for the person, beside the results.
-function M:note(text) self.err(conceal.text(text) .. "\n") end
+function session:note(text) self.err(conceal.text(text) .. "\n") end
 
 --- Text that answers a command: a result of its own, except in JSON.
-function M:say(text)
+function session:say(text)
   if self.json then
     self:note(text)
   else
@@ -63,7 +63,7 @@ function M:say(text)
 end
 
 --- Shows every request and answer from now on, or no more.
-function M:trace(on)
+function session:trace(on)
   self.tracing = on
   local function show(lines) self.err(table.concat(lines, "\n") .. "\n") end
   http.watch(on and function(request)
@@ -123,12 +123,12 @@ local function plain(value, name, open)
 end
 
 --- Prints one JSON object, with the answer whether money is running.
-function M:emit(object)
+function session:emit(object)
   self.out(json.encode(require("cli.money").stamp(object, self.ctx.home)) .. "\n")
 end
 
 --- Tells of a failure. → its exit code
-function M:failed(failure)
+function session:failed(failure)
   local code = exitcodes.of(failure)
   if failure == self.stopped then
     self:note(("interrupted after %.1f s"):format(self.seconds))
@@ -165,7 +165,7 @@ local function show(self, results, from)
 end
 
 --- Runs fn as a task that `interrupt` ends and that has the deadline of the session. → as fail.try
-function M:call(fn)
+function session:call(fn)
   local started, limit = clock.now(), self.deadline
   self.running = task.spawn(function()
     local function run() return chunk.run(fn) end
@@ -184,7 +184,7 @@ function M:call(fn)
 end
 
 --- Ends the running line, from a signal. → whether one is running
-function M:interrupt()
+function session:interrupt()
   if not self.running then
     return false
   end
@@ -194,7 +194,7 @@ function M:interrupt()
 end
 
 --- Evaluates Lua. name: what errors call it, like "=repl". → exit code (0: it worked)
-function M:evaluate(text, name)
+function session:evaluate(text, name)
   local fn, message = evaluate.compile(text, name, self.scope.env)
   for _, each in ipairs(evaluate.locals(text)) do
     self.scope.locals[each] = true
@@ -211,7 +211,7 @@ function M:evaluate(text, name)
 end
 
 --- Runs a line: a command when it begins with a colon, else Lua. → exit code
-function M:run(text, name)
+function session:run(text, name)
   local word, rest = text:match("^%s*:(%a*)%s*(.-)%s*$")
   if not word then
     return self:evaluate(text, name)
@@ -221,7 +221,7 @@ function M:run(text, name)
 end
 
 --- Does the text need further lines?
-function M:unfinished(text)
+function session:unfinished(text)
   if text:find("^%s*:") or text:find("^%s*$") then
     return false
   end
@@ -229,4 +229,4 @@ function M:unfinished(text)
   return not fn and more
 end
 
-return M
+return session

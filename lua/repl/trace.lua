@@ -5,7 +5,7 @@ local json = require "base.json"
 local sorted = require "base.sorted"
 local pretty = require "ui.pretty"
 
-local M = {}
+local trace = {}
 
 local LINES, TEXT = 40, 2000 -- of a body
 
@@ -45,7 +45,7 @@ local function address(text)
 end
 
 --- A request that leaves. request: as of http.watch. → lines
-function M.request(request, width)
+function trace.request(request, width)
   local lines = { "→ " .. request.method .. " " .. address(request.url) }
   for _, line in ipairs(request.headers) do
     lines[#lines + 1] = "    " .. header(line:match("^([^:]+): ?(.*)$"))
@@ -55,7 +55,7 @@ function M.request(request, width)
 end
 
 --- An answer that has come, or why none came. → lines
-function M.answer(answer, width)
+function trace.answer(answer, width)
   if answer.body then
     conceal.learn(json.decode(answer.body))
   end
@@ -72,4 +72,4 @@ function M.answer(answer, width)
   return lines
 end
 
-return M
+return trace

@@ -33,7 +33,7 @@ local function hook_of(bound, sentence)
   end
 end
 
--- Runs fn(...) for at most about `count` instructions of Lua, then raises `sentence`. It must not wait. Inside of another bound
+--- Runs fn(...) for at most about `count` instructions of Lua, then raises `sentence`. It must not wait. Inside of another bound
 -- that one holds.
 function bounds.run(count, sentence, fn, ...)
   if active then return fn(...) end
@@ -97,7 +97,7 @@ local function yield(...)
   return coroutine.yield(...)
 end
 
--- Changes the globals of the user's scripts so that nothing in them escapes a bound, and their coroutines stay apart from the tasks of
+--- Changes the globals of the user's scripts so that nothing in them escapes a bound, and their coroutines stay apart from the tasks of
 -- the program.
 function bounds.globals(env)
   env.pcall, env.xpcall, env.setmetatable = limited_pcall, limited_xpcall, limited_setmetatable

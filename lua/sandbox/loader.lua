@@ -295,7 +295,7 @@ end
 local operations = { builtin = not_mine, environment = environment, forget = forget, names = names, own = own, require = require_module,
   require_safe = require_safe, run_home = run_home, source = source }
 
--- A new world: {host=, home=|nil, scripts={dir, …}, user=bool (default true), forgiving=bool,
+--- A new world: {host=, home=|nil, scripts={dir, …}, user=bool (default true), forgiving=bool,
 -- creates=function(world) → what base.creates is to know}. Forgiving: every require is as require_safe, for
 -- what must not fail because of a user's script (see world.problems for what was passed over).
 -- → what `require "sandbox.world"` gives in it (sandbox/world.lua)

@@ -3,7 +3,7 @@
 
 local texts = {}
 
--- A data file that lies beside the scripts ("templates/NAME"): the user's own wins. → text, path, or nil, sentence, code
+--- A data file that lies beside the scripts ("templates/NAME"): the user's own wins. → text, path, or nil, sentence, code
 function texts.read(inner, name)
   local tried = {}
   if inner.user and inner.home then tried[1] = inner.home .. "/" .. name end
@@ -29,7 +29,7 @@ local function is_ours(inner, path)
   return false
 end
 
--- Runs a script that is no module, with `args` as its `...`; it may wait. It sees what its room gives it, and every module only
+--- Runs a script that is no module, with `args` as its `...`; it may wait. It sees what its room gives it, and every module only
 -- when it is one of ours. environment: the loader's, of a room. → what it returns
 function texts.run(inner, world, environment, path, args)
   local env = environment(inner, is_ours(inner, path) and "" or "scripts")

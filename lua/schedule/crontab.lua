@@ -5,7 +5,7 @@ local files = require "base.files"
 local process = require "base.process"
 local schedule = require "schedule.main"
 local calendar = require "facts.calendar"
-local tool = require "schedule.subprocess"
+local subprocess = require "schedule.subprocess"
 
 local crontab = { name = "cron", title = "the crontab" }
 
@@ -106,18 +106,18 @@ end
 
 -- The user's crontab as it is. → text, or nil and a sentence when there is no cron
 local function read()
-  local result = tool.run { "crontab", "-l" }
+  local result = subprocess.run { "crontab", "-l" }
   if not result then return nil, "there is no program named crontab here (on Debian: apt install cron)" end
   if result.code == 0 then return result.out end
   local said = result.err:lower()
   if said:find("no crontab for", 1, true) or said:find("^crontab: can't open '[^/']*': no such file") then return "" end -- busybox says the latter
-  fail.raise("config", "the crontab cannot be read, so it is left alone: crontab -l says: " .. tool.complaint(result))
+  fail.raise("config", "the crontab cannot be read, so it is left alone: crontab -l says: " .. subprocess.complaint(result))
 end
 
 local function write(text)
-  local result = tool.run({ "crontab", "-" }, text)
+  local result = subprocess.run({ "crontab", "-" }, text)
   if result and result.code == 0 then return end
-  fail.raise("config", "the crontab was not changed: crontab says: " .. (result and tool.complaint(result) or "nothing, it is gone"))
+  fail.raise("config", "the crontab was not changed: crontab says: " .. (result and subprocess.complaint(result) or "nothing, it is gone"))
 end
 
 local function parts(home)

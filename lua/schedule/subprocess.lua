@@ -6,7 +6,7 @@ local task = require "base.task"
 
 local SECONDS = 30
 
-local tool = {}
+local subprocess = {}
 
 local function reader(conn)
   return task.spawn(function()
@@ -19,7 +19,7 @@ end
 --- Runs argv with `input` on its stdin.
 -- @return { code=, out=, err= }, or nil when there is no such program
 -- @raise kind `transient` when it does not end
-function tool.run(argv, input)
+function subprocess.run(argv, input)
   local ok, child = fail.try(process.spawn, { argv = argv, stdin = input and "pipe" or "null", stdout = "pipe", stderr = "pipe" })
   if not ok then
     if fail.is(child) and child.code == "missing" then return nil end
@@ -41,8 +41,8 @@ function tool.run(argv, input)
 end
 
 --- The first line of what a program complained about.
-function tool.complaint(result)
+function subprocess.complaint(result)
   return result.err:match("[^\n]+") or result.out:match("[^\n]+") or ("it ended with code %d"):format(result.code)
 end
 
-return tool
+return subprocess

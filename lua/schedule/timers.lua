@@ -9,7 +9,7 @@ local process = require "base.process"
 local zone = require "base.zone"
 local schedule = require "schedule.main"
 local calendar = require "facts.calendar"
-local tool = require "schedule.subprocess"
+local subprocess = require "schedule.subprocess"
 
 local YEARS = 10 -- for which days with a skipped hour are named
 local UNDO_SECONDS = 900 -- what an interrupted start may take to give everything back
@@ -136,12 +136,12 @@ function timers.text(home, plan)
   return lines
 end
 
-local function systemctl(...) return tool.run { "systemctl", "--user", ... } end
+local function systemctl(...) return subprocess.run { "systemctl", "--user", ... } end
 
 local function must(what, ...)
   local result = systemctl(...)
   if not result or result.code ~= 0 then
-    fail.raise("config", ("%s: systemctl says: %s"):format(what, result and tool.complaint(result) or "nothing, it is gone"))
+    fail.raise("config", ("%s: systemctl says: %s"):format(what, result and subprocess.complaint(result) or "nothing, it is gone"))
   end
 end
 
@@ -150,7 +150,7 @@ function timers.usable()
   if process.platform == "darwin" then return nil, "this system has no systemd" end
   local result = systemctl("show-environment")
   if not result then return nil, "there is no systemd here (no program named systemctl)" end
-  if result.code ~= 0 then return nil, "the user's systemd does not answer (systemctl --user says: " .. tool.complaint(result) .. ")" end
+  if result.code ~= 0 then return nil, "the user's systemd does not answer (systemctl --user says: " .. subprocess.complaint(result) .. ")" end
   if not unit_dir() then return nil, "HOME is not set, so there is no folder for units of systemd" end
   return true
 end
@@ -236,7 +236,7 @@ end
 function timers.notes()
   local list = { "what a run prints is in the journal: journalctl --user -u 'continueplz-*'",
     "a start that is missed because this computer is off is not made up for; a missed stop is, as soon as it runs again" }
-  local lingers = tool.run { "loginctl", "show-user", tostring(process.uid()), "--property=Linger", "--value" }
+  local lingers = subprocess.run { "loginctl", "show-user", tostring(process.uid()), "--property=Linger", "--value" }
   if not lingers or lingers.out:match("%S+") ~= "yes" then
     list[#list + 1] = "timers and the tunnel end when you log out; for a computer that works without you type: loginctl enable-linger"
   end

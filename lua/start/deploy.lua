@@ -2,7 +2,7 @@
 -- From a wish to a model that answers: eight named steps. A machine that fails is destroyed and proven gone before the next is tried;
 -- whatever ends the start early undoes it (DESIGN §1.7).
 local fail = require "base.fail"
-local loader = require "sandbox.world"
+local world = require "sandbox.world"
 local config = require "config.effective"
 local blame = require "start.blame"
 local hosts = require "start.hosts"
@@ -93,7 +93,7 @@ local function new_start(want, ui, options, journal)
   plan.dry_run, plan.keep_on_failure = options.dry_run, options.keep_on_failure
   plan.ask, plan.chosen = options.ask, options.chosen
   plan.consent = price_limit.consent(options.person, want)
-  plan.engine, plan.client_public = loader.require("engines." .. want.engine), identity.key():public()
+  plan.engine, plan.client_public = world.require("engines." .. want.engine), identity.key():public()
   return start
 end
 

@@ -7,7 +7,7 @@ local task = require "base.task"
 local world = require "sandbox.world"
 local gpus = require "facts.gpus"
 local regions = require "facts.regions"
-local asked = require "money.clouds"
+local clouds = require "money.clouds"
 local choice = require "start.choice"
 local cost = require "home.cost"
 local hosts = require "start.hosts"
@@ -17,7 +17,7 @@ local provider_of = require "money.provider_of"
 local PROVIDER_SECONDS = 60
 local PATIENCE = 20 -- seconds for the others, once a cloud has offers
 
-local offers = { configured = asked.configured }
+local offers = { configured = clouds.configured }
 
 -- fn's result; given up after PROVIDER_SECONDS, or PATIENCE after state.first. Raises kind `transient`, code `deadline` then.
 local function patiently(state, name, fn)
@@ -139,7 +139,7 @@ function offers.rank(collected, want)
   return ordered, rejected
 end
 
--- How often each reason was given, most frequent first. → array of { text, count }
+--- How often each reason was given, most frequent first. → array of { text, count }
 function offers.reasons(rejected)
   local count, order = {}, {}
   for _, each in ipairs(rejected) do

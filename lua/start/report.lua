@@ -13,7 +13,7 @@ local provider_of = lazy "money.provider_of"
 local recover = lazy "money.recover"
 local folder = lazy "home.folder"
 local sessions = lazy "home.sessions"
-local silent = lazy "base.null_screen"
+local null_screen = lazy "base.null_screen"
 
 local report = {}
 
@@ -166,8 +166,8 @@ end
 
 -- The model of this moment; whether it is over meanwhile: the agent may have proven the end of the machine while its guard was asked.
 local function status_now()
-  local journal, finished = recover.any(silent)
-  local doubt = recover.unknown(journal, silent)
+  local journal, finished = recover.any(null_screen)
+  local doubt = recover.unknown(journal, null_screen)
   local shown = journal:shown()
   local session = journal:current() or shown[#shown]
   local left = left_behind(journal)

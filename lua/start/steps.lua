@@ -31,7 +31,7 @@ function steps.prices(start)
   if wrong then ui:warn(wrong) end
 end
 
--- The first choice is the first that can be rented at all: at a cloud that knows us, with credit and a guard.
+--- The first choice is the first that can be rented at all: at a cloud that knows us, with credit and a guard.
 function steps.choose(start)
   local plan, counters, ui = start.plan, start.counters, start.plan.ui
   plan.ordered, plan.rejected = offers.rank(plan.collected, plan.want)

@@ -2,10 +2,10 @@
 -- What must not be overlooked: CRITICAL and manual checks. session: of home.journal; pure: → lines.
 local format = require "ui.format"
 
-local M = {}
+local boxes = {}
 
 --- Billing could not be proven ended. reason: a sentence; console: the cloud's page.
-function M.critical(session, reason, console, log_path)
+function boxes.critical(session, reason, console, log_path)
   return format.box({
     "CRITICAL: MONEY MAY STILL BE RUNNING", "",
     ("It could not be proven that billing has stopped for instance %s on %s."):format(session.id or session.token,
@@ -22,7 +22,7 @@ function M.critical(session, reason, console, log_path)
 end
 
 --- The cloud has no way to prove it.
-function M.manual(session, title, console)
+function boxes.manual(session, title, console)
   return format.box({
     "MANUAL CHECK NEEDED", "",
     ("%s has no way to ask whether billing ended. The machine was ended and is not listed any more."):format(title),
@@ -35,7 +35,7 @@ function M.manual(session, title, console)
 end
 
 --- The last machine ended without anybody here asking for it. last: the `last` of ui.status's model.
-function M.lost(last, cost_text, duration_text)
+function boxes.lost(last, cost_text, duration_text)
   local taken, unfinished = last.reason == "interrupted" and last.spot, last.reason == "unfinished start"
   return format.box({
     taken and "SPOT MACHINE TAKEN AWAY" or unfinished and "AN UNFINISHED START WAS UNDONE" or "THE MACHINE ENDED BY ITSELF", "",
@@ -49,4 +49,4 @@ function M.lost(last, cost_text, duration_text)
   }, "yellow")
 end
 
-return M
+return boxes

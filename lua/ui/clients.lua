@@ -5,9 +5,9 @@
 -- so have the model loaded again.
 local json = require "base.json"
 
-local M = {}
+local clients = {}
 
-M.names = { "continue", "opencode", "codex", "claude", "aider", "zed", "pi" }
+clients.names = { "continue", "opencode", "codex", "claude", "aider", "zed", "pi" }
 
 local OUTPUT = 8192
 
@@ -33,7 +33,7 @@ local function direct(lines, endpoint)
 end
 
 --- Lines for `eval`.
-function M.shell(endpoint)
+function clients.shell(endpoint)
   return direct(exports({}, {
     { "CONTINUEPLZ_URL", endpoint.url }, { "CONTINUEPLZ_MODEL", endpoint.model }, { "CONTINUEPLZ_CONTEXT", endpoint.context },
     { "OLLAMA_HOST", endpoint.url }, { "OLLAMA_API_BASE", endpoint.url }, { "OPENAI_BASE_URL", endpoint.openai },
@@ -68,7 +68,7 @@ function formats.codex(endpoint)
   }
 end
 
--- Claude Code believes in 200k tokens unless it is told; its main and its small model are both named
+--- Claude Code believes in 200k tokens unless it is told; its main and its small model are both named
 -- (facts/additions-2026-11.md).
 function formats.claude(endpoint)
   local lines = exports(endpoint.proxied and direct({}, endpoint) or {}, {
@@ -145,12 +145,12 @@ for name, of in require "base.sorted"(members) do
 end
 
 --- The function that makes a client's configuration, or nil.
-function M.find(name)
+function clients.find(name)
   return formats[name]
 end
 
 --- The members of a client's JSON file, or nil when its file is none.
-function M.members(name, endpoint)
+function clients.members(name, endpoint)
   return members[name] and members[name](endpoint)
 end
 
@@ -164,7 +164,7 @@ local places = {
 
 --- The file that a client reads, or nil for one that has its environment.
 -- @param getenv function(name); @param exists function(path)
-function M.file(name, getenv, exists)
+function clients.file(name, getenv, exists)
   local place = places[name]
   if not place then
     return nil
@@ -182,8 +182,8 @@ function M.file(name, getenv, exists)
 end
 
 --- What a client needs besides its file, or nil.
-function M.besides(name)
+function clients.besides(name)
   return name == "zed" and "start Zed with CONTINUEPLZ_API_KEY=continueplz in its environment" or nil
 end
 
-return M
+return clients

@@ -2,7 +2,7 @@
 -- Completion for shells, made from the tables of commands and options. Pure: → lines.
 local flags = require "facts.flags"
 
-local M = {}
+local completion = {}
 
 -- `@COMMANDS@` and its like are filled in. What is typed is read anew from the line, since bash takes words
 -- apart at = and : and gives what stands behind them alone; what it took off already is taken off the
@@ -167,7 +167,7 @@ end
 --- The script for a shell. commands: tables, in the order of the help; known: the names that values and words
 -- can have, by option (`provider`), placeholder (`COMMAND`) and kind of name (`settings`); bare: the command
 -- whose options are offered without one. → lines
-function M.lines(shell, commands, known, bare)
+function completion.lines(shell, commands, known, bare)
   local words, options, names = {}, {}, {}
   for _, command in ipairs(commands) do
     local called = table.concat({ command.name, table.unpack(command.aliases or {}) }, "|")
@@ -189,4 +189,4 @@ function M.lines(shell, commands, known, bare)
   return lines
 end
 
-return M
+return completion

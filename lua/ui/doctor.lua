@@ -3,12 +3,12 @@
 local term = require "base.term"
 local format = require "ui.format"
 
-local M = {}
+local doctor = {}
 
 local STYLE = { ok = "green", warning = "yellow", problem = "red" }
 
 --- The worst state among rows.
-function M.worst(rows)
+function doctor.worst(rows)
   local worst = "ok"
   for _, row in ipairs(rows) do
     if row.state == "problem" or worst == "ok" then
@@ -19,7 +19,7 @@ function M.worst(rows)
 end
 
 --- One line per row; on a terminal as many as its width asks for.
-function M.lines(rows)
+function doctor.lines(rows)
   local lines, column = {}, 0
   for _, row in ipairs(rows) do
     column = math.max(column, term.width(row.name))
@@ -36,12 +36,12 @@ function M.lines(rows)
   return lines
 end
 
-function M.object(rows, home)
+function doctor.object(rows, home)
   local checks = {}
   for index, row in ipairs(rows) do
     checks[index] = { name = row.name, state = row.state, text = row.text, way_out = row.way }
   end
-  return { status = M.worst(rows), home = home, checks = require("base.json").array(checks) }
+  return { status = doctor.worst(rows), home = home, checks = require("base.json").array(checks) }
 end
 
-return M
+return doctor

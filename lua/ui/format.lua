@@ -3,51 +3,51 @@
 local clock = lazy "base.clock"
 local term = require "base.term"
 
-local M = {}
+local format = {}
 
 --- "$0.450/h".
-function M.hourly(amount)
+function format.hourly(amount)
   return ("$%.3f/h"):format(amount)
 end
 
 --- "$2.93".
-function M.dollars(amount)
+function format.dollars(amount)
   return ("$%.2f"):format(amount)
 end
 
 --- "$2.93 (≈ €2.70)": dollars are what is billed; euros are shown at a rate that somebody set. rate: { per_dollar=, date=, source=,
 -- assumed= nobody set it }.
-function M.both(amount, rate)
+function format.both(amount, rate)
   if not rate or rate.assumed then
-    return M.dollars(amount)
+    return format.dollars(amount)
   end
   return ("$%.2f (≈ €%.2f)"):format(amount, amount * rate.per_dollar)
 end
 
 --- The rate in a JSON answer: nil when nobody set one.
-function M.rate_object(rate)
+function format.rate_object(rate)
   return rate and not rate.assumed and { per_dollar = rate.per_dollar, date = rate.date, source = rate.source } or nil
 end
 
 --- "€1.00 per dollar of 2026-11-01 (built-in, ...)".
-function M.rate(rate)
+function format.rate(rate)
   return ("€%.2f per dollar of %s (%s)"):format(rate.per_dollar, rate.date, rate.source)
 end
 
 --- "A100 80GB" of "a100-80"; "2 × A100 80GB" for several.
-function M.gpu(name, count)
+function format.gpu(name, count)
   local row = require("facts.gpus").find(name)
   local title = row and row.title or name or "?"
   return count and count > 1 and ("%d × %s"):format(count, title) or title
 end
 
 --- "4h 28m", or "off".
-function M.limit(seconds)
+function format.limit(seconds)
   return seconds and seconds > 0 and clock.duration(seconds) or "off"
 end
 
 --- "18.6 GB" of bytes.
-function M.bytes(bytes)
+function format.bytes(bytes)
   if bytes >= 1e9 then
     return ("%.1f GB"):format(bytes / 1e9)
   end
@@ -58,13 +58,13 @@ function M.bytes(bytes)
 end
 
 --- Pads to a width in columns.
-function M.pad(text, width, right)
+function format.pad(text, width, right)
   local space = (" "):rep(math.max(0, width - term.width(text)))
   return right and space .. text or text .. space
 end
 
 --- Rows of cells as aligned lines. align: letters l or r, one per column.
-function M.columns(rows, align)
+function format.columns(rows, align)
   local widths = {}
   for _, row in ipairs(rows) do
     for column, cell in ipairs(row) do
@@ -75,7 +75,7 @@ function M.columns(rows, align)
   for index, row in ipairs(rows) do
     local cells = {}
     for column, cell in ipairs(row) do
-      cells[column] = M.pad(cell, widths[column], align:sub(column, column) == "r")
+      cells[column] = format.pad(cell, widths[column], align:sub(column, column) == "r")
     end
     lines[index] = (table.concat(cells, "  "):gsub("%s+$", ""))
   end
@@ -84,7 +84,7 @@ end
 
 --- Rows of cells as aligned lines that fit `width`: columns of `order` (by their headings, the first row) are left out one after
 -- the other until they do. → lines, headings that were left out
-function M.fitted(rows, align, width, order)
+function format.fitted(rows, align, width, order)
   local dropped = {}
   local function widest(lines)
     local most = 0
@@ -93,7 +93,7 @@ function M.fitted(rows, align, width, order)
     end
     return most
   end
-  local lines = M.columns(rows, align)
+  local lines = format.columns(rows, align)
   for _, heading in ipairs(order) do
     if widest(lines) <= width then
       break
@@ -110,13 +110,13 @@ function M.fitted(rows, align, width, order)
         break
       end
     end
-    lines = M.columns(rows, align)
+    lines = format.columns(rows, align)
   end
   return lines, dropped
 end
 
 --- "32k" of 32768 tokens, the number itself where it is no whole number of thousands.
-function M.tokens(count)
+function format.tokens(count)
   return count % 1024 == 0 and ("%dk"):format(count // 1024) or ("%d"):format(count)
 end
 
@@ -124,15 +124,15 @@ end
 local function columns()
   return term.is("out") and math.min(80, math.max(20, (term.size()))) or 80
 end
-M.width = columns
+format.width = columns
 
 --- How many lines a terminal has beside `others`; nil without one.
-function M.room(others)
+function format.room(others)
   return term.is("out") and select(2, term.size()) - others or nil
 end
 
 --- Breaks a text into lines of at most `width` columns, at blanks; lines after the first begin with `hang`.
-function M.wrap(text, width, hang)
+function format.wrap(text, width, hang)
   hang = hang or ""
   if term.width(text) <= width and not text:find("%S%s%s") then
     return { (text:gsub("%s+$", "")) }
@@ -152,12 +152,12 @@ function M.wrap(text, width, hang)
 end
 
 --- A horizontal line.
-function M.rule()
+function format.rule()
   return ("─"):rep(math.min(72, columns()))
 end
 
 --- Amounts as dollars whose sum is what is shown as the sum: the first one takes what rounding left over.
-function M.parts(total, ...)
+function format.parts(total, ...)
   local cents, rest = {}, math.floor(total * 100 + 0.5)
   for index, amount in ipairs { ... } do
     cents[index] = math.floor(amount * 100 + 0.5)
@@ -165,25 +165,25 @@ function M.parts(total, ...)
   end
   cents[1] = math.max(0, cents[1] + rest)
   for index, each in ipairs(cents) do
-    cents[index] = M.dollars(each / 100)
+    cents[index] = format.dollars(each / 100)
   end
   return table.unpack(cents)
 end
 
 --- A number for JSON, without the noise of its last digits.
-function M.rounded(number, digits)
+function format.rounded(number, digits)
   local scale = 10 ^ digits
   return number and math.floor(number * scale + 0.5) / scale or nil
 end
 
 --- A box around lines; long ones are wrapped, numbered ones below their first word. style: name for term.style of the
 --- border, or `alarm`: red and blinking (PRD §8.3).
-function M.box(lines, style)
+function format.box(lines, style)
   local most = columns() - 4
   local width, flat = math.min(60, most), {}
   for _, line in ipairs(lines) do
     local hang = (" "):rep(#(line:match("^%s*%d+%.%s+") or line:match("^%s*")))
-    for _, piece in ipairs(term.width(line) <= most and { line } or M.wrap(line, most, hang)) do
+    for _, piece in ipairs(term.width(line) <= most and { line } or format.wrap(line, most, hang)) do
       flat[#flat + 1] = piece
       width = math.max(width, term.width(piece))
     end
@@ -194,10 +194,10 @@ function M.box(lines, style)
   end
   local boxed = { edge("╭" .. ("─"):rep(width + 2) .. "╮") }
   for _, line in ipairs(flat) do
-    boxed[#boxed + 1] = edge("│") .. " " .. M.pad(line, width) .. " " .. edge("│")
+    boxed[#boxed + 1] = edge("│") .. " " .. format.pad(line, width) .. " " .. edge("│")
   end
   boxed[#boxed + 1] = edge("╰" .. ("─"):rep(width + 2) .. "╯")
   return boxed
 end
 
-return M
+return format

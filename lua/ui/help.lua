@@ -7,7 +7,7 @@ local exitcodes = lazy "facts.exitcodes"
 local flags = require "facts.flags"
 local format = require "ui.format"
 
-local M = {}
+local help = {}
 
 -- A command of the user's own; one that cannot be used is told instead of hidden.
 local function of_user(known, name)
@@ -64,7 +64,7 @@ end
 
 local words = {}
 
--- The setting of a key, as an example.
+--- The setting of a key, as an example.
 function words.key()
   return clouds.supported()[1].key_setting
 end
@@ -125,7 +125,7 @@ end
 --- The short help, which fits a terminal of 24 lines: what it is, the daily commands (or those named, and the options in full).
 -- known: of cli.lua, { load(name) → command table, own(name) → the built-in one or nil, names() and daily() → arrays }; commands: names, or
 -- nil for the daily ones; new: nothing is set up yet.
-function M.short(known, commands, new)
+function help.short(known, commands, new)
   local lines = {
     "continueplz: rent the cheapest GPU that fits a coding model, reach it through a",
     "private tunnel, give it back, proven.",
@@ -154,7 +154,7 @@ function M.short(known, commands, new)
 end
 
 --- Help of one command; `{name}` in its details is the number of that exit code. own: the built-in one of that name, or nil
-function M.command(command, own)
+function help.command(command, own)
   local lines = { "Usage: " .. usage(command), "", command.summary:sub(1, 1):upper() .. command.summary:sub(2) .. "." }
   if command.details then
     lines[#lines + 1] = ""
@@ -186,9 +186,9 @@ local function default_text(row)
 end
 
 --- Everything: commands with their options, settings, exit codes.
-function M.all(known)
+function help.all(known)
   local names = known.names()
-  local lines = M.short(known, names)
+  local lines = help.short(known, names)
   lines[#lines] = nil
   for _, command in each_command(known, names) do
     local takes = taken(command)
@@ -213,4 +213,4 @@ function M.all(known)
   return lines
 end
 
-return M
+return help

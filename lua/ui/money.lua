@@ -2,7 +2,7 @@
 -- The last line of every command: is money running? sentence(sessions, now) is pure; the sessions are those of home.journal.
 local format = lazy "ui.format"
 
-local M = {}
+local money = {}
 
 local NONE = "none is running for this folder"
 
@@ -36,7 +36,7 @@ local function one(session)
 end
 
 --- The sentence for the open sessions of a home.
-function M.sentence(sessions)
+function money.sentence(sessions)
   local parts = {}
   for _, session in ipairs(sessions) do
     parts[#parts + 1] = one(session)
@@ -45,14 +45,14 @@ function M.sentence(sessions)
 end
 
 --- The sentence when it is not known; why: what stands in the way, and where to look.
-function M.unknown(why)
+function money.unknown(why)
   return "NOT KNOWN: " .. why
 end
 
 --- The sentence of a stop that knows more than the journal: it leaves a doubt, or could not record that it proved the end. → text or nil
-function M.after_stop(results, more)
+function money.after_stop(results, more)
   if more.doubt then
-    return M.unknown(more.doubt)
+    return money.unknown(more.doubt)
   end
   if not more.unrecorded then
     return nil
@@ -64,18 +64,18 @@ function M.after_stop(results, more)
     end
   end
   if #sessions > 0 then
-    return M.unknown(("%d of %d machines could not be proven ended, and this could not be recorded"):format(#sessions, #results))
+    return money.unknown(("%d of %d machines could not be proven ended, and this could not be recorded"):format(#sessions, #results))
   end
   return NONE .. "; that could not be recorded, so later commands ask the clouds again"
 end
 
 --- The sentence for a home directory, read from its journal. discreet: nil when nothing is running
-function M.line(home, discreet)
+function money.line(home, discreet)
   local shown = require("home.journal").open(home):shown()
   if #shown == 0 and not require("home.folder").intact(home) then
-    return M.unknown(require("money.look").unasked(home))
+    return money.unknown(require("money.look").unasked(home))
   end
-  return (#shown > 0 or not discreet) and M.sentence(shown) or nil
+  return (#shown > 0 or not discreet) and money.sentence(shown) or nil
 end
 
-return M
+return money

@@ -6,7 +6,7 @@ local json = require "base.json"
 local term = require "base.term"
 local format = require "ui.format"
 
-local M = {}
+local pretty = {}
 
 local DEPTH, ITEMS, TEXT, CELL, ROWS = 6, 60, 200, 28, 30
 
@@ -279,7 +279,7 @@ function block(t, how, depth, room)
 end
 
 --- A value as lines. options: width (80 columns), depth (6 levels), items (60 of a table).
-function M.lines(value, options)
+function pretty.lines(value, options)
   local how = { depth = options and options.depth or DEPTH, items = options and options.items or ITEMS, open = {} }
   if type(value) ~= "table" or value == json.null then
     return { plain(value, TEXT * 5) }
@@ -287,4 +287,4 @@ function M.lines(value, options)
   return block(value, how, 0, options and options.width or 80)
 end
 
-return M
+return pretty

@@ -19,7 +19,7 @@ local task = require "base.task"
 local term = require "base.term"
 local format = require "ui.format"
 
-local M = {}
+local progress = {}
 
 local Screen = {}
 Screen.__index = Screen
@@ -30,7 +30,7 @@ local WAITING = { text = "Waiting" } -- until the step says for what
 local LONGEST = 1000 -- bytes of the moving line before it is cut to the terminal
 
 --- A screen for a command; registered in ctx so that it is closed before anything else is said.
-function M.new(ctx)
+function progress.new(ctx)
   local screen = setmetatable({
     json = ctx.json, live = not ctx.json and term.is("out") and process.getenv("TERM") ~= "dumb", frame = 0, ended_sessions = {}, told = {},
   }, Screen)
@@ -38,7 +38,7 @@ function M.new(ctx)
   return screen
 end
 
--- Takes the moving line away.
+--- Takes the moving line away.
 function Screen:clear()
   if self.shown then
     term.draw("out", "\r\27[K")
@@ -54,7 +54,7 @@ function Screen:line(text)
   term.out(text .. "\n")
 end
 
--- A line that is broken at blanks on a narrow terminal; elsewhere long lines are easier to search.
+--- A line that is broken at blanks on a narrow terminal; elsewhere long lines are easier to search.
 function Screen:broken(line, hang)
   self:line(self.live and table.concat(format.wrap(line, format.width(), hang), "\n") or line)
 end
@@ -96,7 +96,7 @@ local function amount(state, brevity)
 end
 
 --- The words of a progress report. brevity: 0 (nil) everything, 1 without the rate, 2 without amounts and what else can be missed. Pure.
-function M.words(state, brevity)
+function progress.words(state, brevity)
   brevity = brevity or 0
   local text = state.text or state.status or ""
   if text:match("^pulling %x+$") then
@@ -113,9 +113,9 @@ end
 
 --- The words of the moving line with the time since the step began, in `columns`: the rate goes first, then that time, then everything but
 -- how far it is; the time that is left stays. Pure.
-function M.fit(state, since, columns)
+function progress.fit(state, since, columns)
   for brevity = 0, LEAST do
-    local words = M.words(state, brevity)
+    local words = progress.words(state, brevity)
     local timed = ("%s (%s)"):format(words, since)
     if term.width(timed) <= columns then
       return timed
@@ -123,7 +123,7 @@ function M.fit(state, since, columns)
       return words
     end
   end
-  return M.words(state, LEAST)
+  return progress.words(state, LEAST)
 end
 
 -- Cuts a text to the terminal's width.
@@ -138,14 +138,14 @@ local function fitted(text)
   return text .. "…"
 end
 
--- Where only the spinner moves, only the spinner is written.
+--- Where only the spinner moves, only the spinner is written.
 function Screen:draw()
   if not self.moving then
     return
   end
   self.frame = self.frame % #SPINNER + 1
   local since = clock.duration(clock.now() - (self.since or clock.now()))
-  local words = M.fit(self.moving, since, (term.size() or 80) - #INDENT - 3)
+  local words = progress.fit(self.moving, since, (term.size() or 80) - #INDENT - 3)
   local text = INDENT .. SPINNER[self.frame]
   if words == self.shown then -- the place behind the words is where a terminal echoes what is typed
     return term.draw("out", ("\r%s\27[%dC"):format(text, term.width(words) + 1))
@@ -154,7 +154,7 @@ function Screen:draw()
   self.shown = words
 end
 
--- The task that keeps the moving line moving.
+--- The task that keeps the moving line moving.
 function Screen:spin()
   if self.spinner then
     return
@@ -188,13 +188,13 @@ function Screen:progress(state)
   end
 end
 
--- Without a terminal: each text once, and a line at every new 10 %.
+--- Without a terminal: each text once, and a line at every new 10 %.
 function Screen:plain_progress(state)
   local text = state.text or state.status or ""
   local tenth = state.fraction and math.floor(state.fraction * 10) or 0
   if tenth > (self.told[text] or -1) then
     self.told[text] = tenth
-    self:line(INDENT .. M.words(state))
+    self:line(INDENT .. progress.words(state))
   end
 end
 
@@ -278,4 +278,4 @@ function Screen:close()
   self:clear()
 end
 
-return M
+return progress

@@ -6,7 +6,7 @@ local clock = require "base.clock"
 local boxes = require "ui.boxes"
 local format = require "ui.format"
 
-local M = {}
+local stopped = {}
 
 local LABEL = 14 -- columns
 
@@ -21,7 +21,7 @@ local function cost_text(result, rate)
   return result.cost.source == "charges" and text .. ", as the cloud charged it" or text .. ", reckoned from the agreed price"
 end
 
-function M.lines(result, rate, log_path)
+function stopped.lines(result, rate, log_path)
   local lines = {}
   local session, provider = result.session, result.provider or {}
   if result.outcome == "unproven" then
@@ -46,7 +46,7 @@ function M.lines(result, rate, log_path)
   return lines
 end
 
-function M.object(results, rate)
+function stopped.object(results, rate)
   local json = require "base.json"
   local list, worst = {}, "stopped"
   for index, result in ipairs(results) do
@@ -70,4 +70,4 @@ function M.object(results, rate)
   }
 end
 
-return M
+return stopped

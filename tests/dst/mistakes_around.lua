@@ -88,7 +88,7 @@ return {
     tests = "config hostile",
     find = "(row.max and number > row.max)", replace = "(row.max and number == math.huge)" },
   { name = "plain http carries a key to anybody", file = "config/values.lua", by = "lua", tests = "config",
-    find = 'if parts.scheme == "http" and not readers.loopback(text) then', replace = "if false then" },
+    find = 'if parts.scheme == "http" and not values.loopback(text) then', replace = "if false then" },
   { name = "a value that looks like an option is a value", file = "cli/args.lua", by = "lua", tests = "cli",
     find = '  elseif text:find("^%-.") then\n', replace = '  elseif text:find("^%-%-%-.") then\n' },
   { name = "an empty folder is the usual one", file = "cli/args.lua", by = "lua", tests = "cli hostile",

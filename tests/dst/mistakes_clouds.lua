@@ -107,7 +107,7 @@ return {
     find = "  if problem then\n    error(problem, 0)\n  end\nend\n\n--- Rents",
     replace = "end\n\n--- Rents" },
   { name = "a launch carries no tag", file = "providers/lambda.lua", by = "lua", tests = "lambda",
-    find = "tags = json.array { { key = facts.TAG, value = order.token } }",
+    find = "tags = json.array { { key = parse.TAG, value = order.token } }",
     replace = "tags = json.array {}" },
   { name = "a terminate whose answer says nothing has ended it", file = "providers/lambda.lua", by = "lua",
     tests = "lambda",

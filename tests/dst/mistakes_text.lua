@@ -14,7 +14,7 @@ return {
   { name = "texts are cut in a character", file = "base/clean.lua", by = "lua", tests = "clean",
     find = "utf8.offset(text, 0, most + 1) - 1", replace = "most" },
   { name = "the rule at the end of a zone file is not read", file = "base/zone.lua", by = "lua", tests = "zone",
-    find = "  result.rule = footer and rules.parse(footer) or nil", replace = "" },
+    find = "  result.rule = footer and zone_rules.parse(footer) or nil", replace = "" },
   { name = "summer time in the south ends with the year", file = "base/zone_rules.lua", by = "lua", tests = "zone",
     find = "summer = t >= from or t < to", replace = "summer = t >= from" },
   { name = "a link is no zone", file = "base/zone.lua", by = "lua", tests = "zone",

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The beginning of a GGUF file, and what it says about memory per token of context (facts/serving.md §2.1, §2.4). Pure.
 -- Layout: "GGUF", u32 version, u64 tensors, u64 entries; an entry is key (u64 length, bytes), u32 type, value; little-endian.
-local M = {}
+local gguf = {}
 
 local KEY_BYTES, ELEMENTS = 1024, 4096 -- longer keys are damage, longer arrays are skipped
 local STRING, ARRAY = 8, 9
@@ -91,7 +91,7 @@ end
 
 --- Reads the entries at the beginning of a file, up to the vocabulary. → { [key] = number, text, boolean or array }, or nil, a
 -- sentence, and `short` when more bytes may help.
-function M.parse(text)
+function gguf.parse(text)
   if text:sub(1, 4) ~= "GGUF" then
     return nil, "the weights are no GGUF file"
   end
@@ -182,7 +182,7 @@ end
 
 --- What the entries of a file tell: { kv_bytes_per_token=, kv_fixed_bytes=, context=|nil, params=|nil, active=|nil (both in
 -- thousands of millions), family= }; or nil and a sentence when they do not tell how big the context's memory is.
-function M.describe(entries)
+function gguf.describe(entries)
   local family = entries["general.architecture"]
   if type(family) ~= "string" then
     return nil, "the weights do not say of which family they are"
@@ -220,4 +220,4 @@ function M.describe(entries)
   }
 end
 
-return M
+return gguf

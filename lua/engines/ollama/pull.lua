@@ -75,7 +75,7 @@ function Meter:sum()
   return sum
 end
 
--- Bytes per second over the last WINDOW seconds, nil before there is something to compare.
+--- Bytes per second over the last WINDOW seconds, nil before there is something to compare.
 function Meter:measure(now)
   local first, last = self.samples[1], self.samples[#self.samples]
   while #self.samples > 2 and now - self.samples[2].at >= WINDOW / self.scale do

@@ -6,12 +6,12 @@ local gpus = require "facts.gpus"
 local numbers = require "base.numbers"
 local card = require "providers.lambda.card"
 
-local M = {}
+local parse = {}
 
 local NAME = 60 -- bytes of a code or a name
 
 --- The tag that carries our token on a machine (§2.4: lower case, digits, - and :).
-M.TAG = "cplz:run"
+parse.TAG = "cplz:run"
 
 -- `error.code` → our kinds.
 local kinds = {
@@ -59,7 +59,7 @@ end
 --- What an answer says went wrong: fields of a failure, or nil when it is good. body: the decoded JSON, or nil when it is none.
 -- `code` is "gone" only for a 404 that names a missing object, "duplicate" for a name that is taken, "busy" for what will pass, "unknown" for what Lambda
 -- answers when it cannot say.
-function M.problem(status, text, body)
+function parse.problem(status, text, body)
   if type(body) ~= "table" then
     return unreadable(status, text)
   end
@@ -90,7 +90,7 @@ function M.problem(status, text, body)
 end
 
 --- A whole price in cents → dollars, or nil: 0 and null are no price.
-function M.dollars(cents)
+function parse.dollars(cents)
   cents = numbers.price(cents)
   return cents and cents / 100
 end
@@ -120,7 +120,7 @@ local places = {
 }
 
 --- Our region for one of Lambda's; nil when it cannot be told.
-function M.region(native)
+function parse.region(native)
   for _, place in ipairs(places) do
     if native:sub(1, #place[1]) == place[1] then
       return place[2]
@@ -155,7 +155,7 @@ end
 -- @param row a value of GET /instance-types
 -- @param want as in docs/lua.md; now: unix seconds
 -- @return array of offers, array of reasons { what=, reason= } for what was left out
-function M.offers(row, want, now)
+function parse.offers(row, want, now)
   local kind = type(row) == "table" and type(row.instance_type) == "table" and row.instance_type or {}
   local specs = type(kind.specs) == "table" and kind.specs or {}
   local list, left_out = {}, {}
@@ -163,7 +163,7 @@ function M.offers(row, want, now)
     return list, { { what = "?", reason = "incomplete" } }
   end
   local vram = tonumber(tostring(kind.gpu_description):match("%((%d+) GB") or tostring(kind.description):match("%((%d+) GB"))
-  local price = M.dollars(kind.price_cents_per_hour)
+  local price = parse.dollars(kind.price_cents_per_hour)
   local doubt = doubt_about(kind, specs, want) or not vram and "no memory size" or not price and "no price"
   if doubt then
     return list, { { what = kind.name, reason = doubt } }
@@ -176,7 +176,7 @@ function M.offers(row, want, now)
     else
       list[#list + 1] = {
         provider = "lambda", id = kind.name .. "@" .. place, gpu = gpu, native_gpu = kind.gpu_description, gpus = math.tointeger(specs.gpus),
-        vram_gb = vram, region = M.region(place), native_region = place, on_demand = price, disk_hour = 0, down_gb = 0, up_gb = 0,
+        vram_gb = vram, region = parse.region(place), native_region = place, on_demand = price, disk_hour = 0, down_gb = 0, up_gb = 0,
         gpu_bandwidth = bandwidth, availability = 1, currency = "USD", source = "api", at = now, minimum_seconds = 60,
         native = { type = kind.name, region = place },
       }
@@ -186,7 +186,7 @@ function M.offers(row, want, now)
 end
 
 --- The rules of a ruleset that opens ports { {port=, protocol=}, … } to everybody and nothing else (§2.7).
-function M.rules(ports)
+function parse.rules(ports)
   local rules = {}
   for index, each in ipairs(ports) do
     rules[index] = { protocol = each.protocol, port_range = json.array { each.port, each.port }, source_network = "0.0.0.0/0",
@@ -202,7 +202,7 @@ local states = {
 
 local function token_of(row)
   for _, tag in ipairs(type(row.tags) == "table" and row.tags or {}) do
-    if type(tag) == "table" and tag.key == M.TAG and type(tag.value) == "string" then
+    if type(tag) == "table" and tag.key == parse.TAG and type(tag.value) == "string" then
       return tag.value
     end
   end
@@ -210,7 +210,7 @@ local function token_of(row)
 end
 
 --- Our instance from one of Lambda's, or nil and why it cannot be believed. `status` is "gone" when Lambda says "terminated".
-function M.instance(row)
+function parse.instance(row)
   if type(row) ~= "table" or type(row.id) ~= "string" or not row.id:match("^[%w-]+$") then
     return nil, "an instance without an id"
   end
@@ -221,9 +221,9 @@ function M.instance(row)
   return {
     id = row.id, token = token_of(row), status = states[native] or "unknown", native = native, ip = ip, spot = false,
     fault = native == "unhealthy" and not ip and "unhealthy before it had an address" or nil, -- facts/additions-2026-11.md
-    hourly = M.dollars(kind.price_cents_per_hour), disk_hour = 0,
+    hourly = parse.dollars(kind.price_cents_per_hour), disk_hour = 0,
     gpu = type(kind.name) == "string" and (card_of(kind.name, vram)) or nil,
   }
 end
 
-return M
+return parse

@@ -8,7 +8,7 @@ local numbers = require "base.numbers"
 local card = require "providers.vast.card"
 local regions = require "facts.regions"
 
-local M = {}
+local parse = {}
 local number, price = numbers.finite, numbers.price
 
 local NAME = 60 -- bytes of a card's or a place's name
@@ -114,7 +114,7 @@ end
 --- What an answer says went wrong: fields of a failure, or nil when it is good. body: the decoded JSON, or nil when it is none.
 -- `code` is "gone" for a machine that does not exist; `created_id` is set when the refused create made one all the same.
 -- @param headers of the answer, names in lower case; now: unix seconds
-function M.problem(status, text, body, headers, now)
+function parse.problem(status, text, body, headers, now)
   if type(body) ~= "table" then
     return by_text(text) == "quota" and no_more_searches(status, headers, now) or unreadable(status, text)
   end
@@ -152,7 +152,7 @@ local function is(value)
 end
 
 --- The body of a search: what Vast is asked to filter. Everything is checked again on its answer (M.offer).
-function M.search(want)
+function parse.search(want)
   local body = {
     verified = is(true), rentable = is(true), rented = is(false), external = is(false), cpu_arch = is "amd64",
     direct_port_count = at_least(PORTS), disk_space = at_least(want.disk_gb), duration = at_least(want.hours * 3600),
@@ -202,7 +202,7 @@ local function doubt_about(row, want, seconds, reliability)
 end
 
 --- Our offer from one row of the search, or nil and why it is not for us. want as in docs/lua.md, now in unix seconds.
-function M.offer(row, want, now)
+function parse.offer(row, want, now)
   if type(row) ~= "table" then
     return nil, "no object"
   end
@@ -272,7 +272,7 @@ local function ports_of(row)
 end
 
 --- Our instance from one of Vast's, or nil and why it cannot be believed.
-function M.instance(row)
+function parse.instance(row)
   local id = type(row) == "table" and math.tointeger(row.id)
   if not id then
     return nil, "an instance without a number"
@@ -293,4 +293,4 @@ function M.instance(row)
   }
 end
 
-return M
+return parse

@@ -6,7 +6,7 @@ local clock = require "base.clock"
 local fail = require "base.fail"
 local keys = require "base.keys"
 local template = require "base.template"
-local loader = require "sandbox.world"
+local world = require "sandbox.world"
 
 local SCRIPT_LIMIT = 4000 -- args, script and all: facts/vast.md §1.7
 local CONTROL_PORT = 8571
@@ -125,7 +125,7 @@ function bundle.build(order)
   local request, body, fire = last_resort(order)
   local text, path = assets.template("start.sh")
   if not text then fail.raise("config", "this script cannot be used: " .. path) end
-  local own = loader.home and path:sub(1, #loader.home + 1) == loader.home .. "/" and path or nil
+  local own = world.home and path:sub(1, #world.home + 1) == world.home .. "/" and path or nil
   local fine, script = fail.try(template.render, text, {
     push_port = whole(order.push_port, "push_port", 1), sha256 = sha256, total = #blob,
     program = #guest, config_at = #guest + 1, config = #config, ca_at = #guest + #config + 1,
