@@ -13,7 +13,9 @@ stds.world = {
   },
 }
 std = "world"
-max_line_length = 160
+max_line_length = 110
+files["tests/generated.lua"].max_line_length = false -- rows of tables in Markdown
+files["tests/examples-0.1"].max_line_length = false -- as the last release had them
 files["lua/main.lua"].read_globals = { "collectgarbage", "debug" } -- the one script outside every world
 files["examples/init.lua"].read_globals = { "override" } -- only init.lua has it
 files["tests/examples-0.1/init.lua"].read_globals = { "override" }

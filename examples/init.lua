@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Runs before every command: copy this file to init.lua in your folder. What it returns are settings, below .env in authority. override
--- replaces one function of one module; it gets the function as it was, and what that was called with.
+-- Runs before every command: copy this file to init.lua in your folder. What it returns are settings, below
+-- .env in authority. override replaces one function of one module; it gets the function as it was,
+-- and what that was called with.
 
 -- Hosts that never came up for me: their offers are not even shown.
 local AVOID = { ["11873"] = true, ["20411"] = true }

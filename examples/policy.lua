@@ -1,12 +1,14 @@
 -- SPDX-License-Identifier: MIT
--- A selection policy of your own: copy this file to policy.lua in your folder (~/.continueplz/policy.lua). It prefers western
--- Europe, pays for that at most a quarter more than elsewhere, and never takes a machine above 60 cents an hour.
+-- A selection policy of your own: copy this file to policy.lua in your folder (~/.continueplz/policy.lua). It
+-- prefers western Europe, pays for that at most a quarter more than elsewhere, and never takes a machine
+-- above 60 cents an hour.
 --
--- candidates: what the clouds offer, each { offer = {...}, spot =, hourly =, total =, parts = {...}, tokens_per_second =,
--- usd_per_million_tokens = }; the last two are estimates
+-- candidates: what the clouds offer, each { offer = {...}, spot =, hourly =, total =, parts = {...},
+-- tokens_per_second =, usd_per_million_tokens = }; the last two are estimates
 -- want:       what you asked for on the command line
 -- builtin:    the policy that would decide without this file
--- Return the candidates in the order in which they are to be tried, and the ones you refuse with your reasons.
+-- Return the candidates in the order in which they are to be tried, and the ones you refuse
+-- with your reasons.
 
 local REGION = "eu-west"
 local MOST = 0.60    -- dollars per hour, disk included

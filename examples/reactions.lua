@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- What the agent does for you when something happens: copy this file to reactions.lua in your folder. Each function gets the event and
--- what it may ask for: act.alert(text) goes to the log and to ALERT_WEBHOOK_URL, act.stop(reason) ends the machine and proves it,
--- act.restart() starts a successor of a machine that is gone, under all limits in force. An error or a loop in here is cut off; the
--- agent's own duties come first.
+-- What the agent does for you when something happens: copy this file to reactions.lua in your folder. Each
+-- function gets the event and what it may ask for: act.alert(text) goes to the log and to ALERT_WEBHOOK_URL,
+-- act.stop(reason) ends the machine and proves it, act.restart() starts a successor of a machine that is
+-- gone, under all limits in force. An error or a loop in here is cut off; the agent's own duties come first.
 local MOST = 20.00 -- dollars for one session
 
 return {
@@ -11,7 +11,8 @@ return {
   end,
 
   idle = function(event, act)
-    act.alert(("%s ends itself in %.0f min unless somebody asks it something"):format(event.id, event.idle_left / 60))
+    act.alert(("%s ends itself in %.0f min unless somebody asks it something"):format(event.id,
+      event.idle_left / 60))
   end,
 
   price = function(event, act)
@@ -26,6 +27,7 @@ return {
   end,
 
   unproven = function(event, act)
-    act.alert(("LOOK AT %s: %s may still bill: %s"):format(event.provider, event.id or event.token, event.reason))
+    act.alert(("LOOK AT %s: %s may still bill: %s"):format(event.provider, event.id or event.token,
+      event.reason))
   end,
 }

@@ -5,8 +5,9 @@
 --   continueplz examples/workday.lua start      does one of them now and ends: for a crontab of your own
 --   continueplz examples/workday.lua stop
 --
--- Other times and machines: --start=09:00 --stop=18:00 --days=mon-thu --model=qwen3-coder:30b --max-price=0.80 --once=yes
--- (--once: one working day). Both can be repeated at any time: a start finds that the machine runs already, a stop that none does.
+-- Other times and machines: --start=09:00 --stop=18:00 --days=mon-thu --model=qwen3-coder:30b
+-- --max-price=0.80 --once=yes (--once: one working day). Both can be repeated at any time: a start finds that
+-- the machine runs already, a stop that none does.
 local cplz = require "api"
 
 local day = { start = "08:30", stop = "17:00", days = "mon-fri" }
@@ -61,9 +62,7 @@ repeat
     end
     cplz.wait_until(cplz.at(day.stop))
     stop() -- a stop that cannot be proven ends the script: exit code 1, and an alert was sent
-    if day.once then
-      return 0
-    end
+    if day.once then return 0 end
   end
   cplz.print(("%s waiting for %s"):format(cplz.time(), cplz.time(cplz.next(day.start, day.days))))
   cplz.wait_until(day.start, day.days)

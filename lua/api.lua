@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- What a script of the user's can do: `local cplz = require "api"`. Every function and field is told in docs/scripts.md (a test
--- compares). Commands are the commands of the command line, with the same options, the same refusals and the same answers as with
--- --output=json; what goes wrong is raised as a failure with `kind` and `message`. Nothing here ever asks.
+-- What a script of the user's can do: `local cplz = require "api"`. Every function and field is told in
+-- docs/scripts.md (a test compares). Commands are the commands of the command line, with the same options,
+-- the same refusals and the same answers as with --output=json; what goes wrong is raised as a failure with
+-- `kind` and `message`. Nothing here ever asks.
 local args = lazy "cli.args"
 local clock = lazy "base.clock"
 local fail = require "base.fail"
@@ -17,7 +18,8 @@ local world = require "sandbox.world"
 local calendar = lazy "facts.calendar"
 local exitcodes = lazy "facts.exitcodes"
 
-local LOOK_SECONDS = 20 -- between two looks at the wall clock, which may be set or go on while the computer sleeps
+-- between two looks at the wall clock, which may be set or go on while the computer sleeps
+local LOOK_SECONDS = 20
 
 local api = {}
 
@@ -32,20 +34,24 @@ local function words_of(name, options)
   local words = {}
   for key, value in sorted(options) do
     if type(key) ~= "string" then
-      fail.raise("usage", ("%s takes its options by name, like %s{ model = \"qwen3-coder:30b\" }"):format(name, name))
+      fail.raise("usage",
+        ("%s takes its options by name, like %s{ model = \"qwen3-coder:30b\" }"):format(name, name))
     end
     local flag = key:gsub("_", "-")
     local row = flags.long(flag)
     if not row or row.global or key == "alert" then -- alerts are the script's own
-      fail.raise("usage", ("%s takes no option '%s'%s"):format(name, key, suggest.hint("--" .. flag, flags.names())))
+      fail.raise("usage",
+        ("%s takes no option '%s'%s"):format(name, key, suggest.hint("--" .. flag, flags.names())))
     end
     if value == false and (row.setting or row.kind ~= "none") then
-      fail.raise("usage", ("%s: %s = false says nothing; leave it out, or say what you want instead"):format(name, key))
+      fail.raise("usage",
+        ("%s: %s = false says nothing; leave it out, or say what you want instead"):format(name, key))
     end
     if value == true then
       words[#words + 1] = "--" .. flag .. (row.kind ~= "none" and "=" or "")
     elseif value ~= false then
-      words[#words + 1] = ("--%s=%s"):format(flag, tostring(math.type(value) == "float" and math.tointeger(value) or value))
+      words[#words + 1] = ("--%s=%s"):format(flag,
+        tostring(math.type(value) == "float" and math.tointeger(value) or value))
     end
   end
   return words
@@ -53,13 +59,9 @@ end
 
 local function parse(name, command, options)
   local parsed, why = args.parse(words_of(name, options))
-  if not parsed then
-    fail.raise("usage", why)
-  end
+  if not parsed then fail.raise("usage", why) end
   local fits, sentence = args.allowed(command, parsed)
-  if not fits then
-    fail.raise("usage", sentence)
-  end
+  if not fits then fail.raise("usage", sentence) end
   parsed.options.verbose = running.options and running.options.verbose
   return parsed
 end
@@ -82,9 +84,7 @@ local KINDS = { failed = "unproven", cloud = "transient" }
 
 local function kind_of(code)
   for _, row in ipairs(exitcodes.list) do
-    if row.code == code then
-      return KINDS[row.name] or row.name
-    end
+    if row.code == code then return KINDS[row.name] or row.name end
   end
   return "internal"
 end
@@ -94,7 +94,8 @@ local under_way -- the call whose options are in force
 -- Options are in force for as long as their call lasts.
 local function with_options(name, command, parsed, fn)
   if under_way then
-    fail.raise("busy", ("%s was called while %s is under way; call one after the other"):format(name, under_way))
+    fail.raise("busy",
+      ("%s was called while %s is under way; call one after the other"):format(name, under_way))
   end
   under_way = name
   local refusal = run.prepare(command, parsed)
@@ -103,9 +104,7 @@ local function with_options(name, command, parsed, fn)
   end)
   run.load_settings { settings = running.settings or {} }
   under_way = nil
-  if not ok then
-    error(result, 0)
-  end
+  if not ok then error(result, 0) end
   return result
 end
 
@@ -125,17 +124,14 @@ local function call(name, options, quiet, builtin)
     if ctx.screen then
       ctx.screen:close()
     end
-    if not ok then
-      error(code, 0)
-    end
+    if not ok then error(code, 0) end
     if code ~= 0 then
-      fail.raise(kind_of(code), ctx.sentence or ("%s ended with exit code %s"):format(name, tostring(code)), { report = ctx.object })
+      fail.raise(kind_of(code), ctx.sentence or ("%s ended with exit code %s"):format(name, tostring(code)),
+        { report = ctx.object })
     end
     return ctx.object
   end
-  if command.tolerant then
-    return perform()
-  end
+  if command.tolerant then return perform() end
   return with_options(name, command, parsed, perform)
 end
 
@@ -154,9 +150,7 @@ function api.stop(options)
   world.forgive(true)
   local ok, result = fail.settle(call, "stop", options, nil, world.builtin("commands.stop"))
   world.forgive(false)
-  if not ok then
-    error(result, 0)
-  end
+  if not ok then error(result, 0) end
   return result
 end
 
@@ -176,7 +170,8 @@ function api.ask(question, on_text)
     fail.raise("usage", "ask needs a question: ask(\"Why is the sky blue?\")")
   end
   local found = api.endpoint()
-  return world.require("engines.ollama").ask(require("home.guest_client").engine(), found.model, question, on_text or function() end)
+  return world.require("engines.ollama").ask(require("home.guest_client").engine(), found.model, question,
+    on_text or function() end)
 end
 
 --- Is money running? → the sentence that commands end with
@@ -217,17 +212,13 @@ end
 
 local function time_of(name, text)
   local seconds, why = calendar.parse_time(text)
-  if not seconds then
-    fail.raise("usage", name .. ": " .. why)
-  end
+  if not seconds then fail.raise("usage", name .. ": " .. why) end
   return seconds
 end
 
 local function days_of(name, text)
   local days, why = calendar.parse_days(text or "daily")
-  if not days then
-    fail.raise("usage", name .. ": " .. why)
-  end
+  if not days then fail.raise("usage", name .. ": " .. why) end
   return days
 end
 

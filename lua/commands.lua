@@ -57,9 +57,7 @@ end
 local function whose(word, field)
   for name, command in next, all() do -- order: free
     for _, each in ipairs(command[field] or {}) do
-      if each == word then
-        return name
-      end
+      if each == word then return name end
     end
   end
   return nil

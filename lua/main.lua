@@ -20,8 +20,9 @@ end
 
 local ENDING = { stop = true, ["--stop"] = true, down = true, rm = true, destroy = true, agent = true }
 
--- The few flags that decide in which world the rest is read. What follows a script's name belongs to the script. A folder whose name is
--- missing, empty or looks like an option, or two of them: none is meant, no script of anybody's is run, and cli refuses the line.
+-- The few flags that decide in which world the rest is read. What follows a script's name belongs to the
+-- script. A folder whose name is missing, empty or looks like an option, or two of them: none is meant, no
+-- script of anybody's is run, and cli refuses the line.
 local function scan(args)
   local found, i = { user = true }, 1
   while args[i] and args[i] ~= "--" do
@@ -53,9 +54,13 @@ local function choose(found)
   if named == "" then return nil, "empty" end -- somebody meant a folder, and its name was lost on the way
   if named then return absolute(named), "environment" end
   local beside = host.exe:match("^(.*)/[^/]*$")
-  if beside and beside ~= "" and host.state.stat(beside .. "/.env") then return beside, "binary" end
+  if beside and beside ~= "" and host.state.stat(beside .. "/.env") then
+    return beside, "binary"
+  end
   local user = getenv("HOME")
-  if user and user ~= "" then return absolute(user) .. "/.continueplz", "default" end
+  if user and user ~= "" then
+    return absolute(user) .. "/.continueplz", "default"
+  end
   return nil, "none"
 end
 
@@ -67,11 +72,15 @@ end
 
 -- The loader is the one script that no loader can load.
 local function load_loader(dirs)
-  local globals = setmetatable({}, { __index = _G, __newindex = function(_, name) error("global " .. name, 2) end })
+  local globals = setmetatable({}, { __index = _G, __newindex = function(_, name)
+    error("global " .. name, 2)
+  end })
   for _, dir in ipairs(dirs) do
     local path = dir .. "/sandbox/loader.lua"
     local text, sentence, code = host.script.read(path)
-    if text then return assert(host.script.compile(text, "@" .. path, globals)) end
+    if text then
+      return assert(host.script.compile(text, "@" .. path, globals))
+    end
     if code ~= "missing" then error(sentence, 0) end
   end
   return assert(host.script.load("lua/sandbox/loader.lua", globals))
@@ -80,14 +89,16 @@ end
 local found = scan(argv)
 local home, origin = choose(found)
 local dirs = script_dirs()
-local tools = debug and { traceback = debug.traceback, sethook = debug.sethook, gethook = debug.gethook, collectgarbage = collectgarbage }
+local tools = debug and { traceback = debug.traceback, sethook = debug.sethook, gethook = debug.gethook,
+  collectgarbage = collectgarbage }
 local loader = load_loader(dirs)(host, tools)
 local world = loader.new {
   host = host, home = home, scripts = dirs, user = found.user, forgiving = found.forgiving,
   creates = function(world) return world.builtin("facts.clouds").creates() end,
 }
 world.home_origin = origin
-world.spoken = { directory = found.home, no_user = not found.user or nil, refused = found.refused } -- what cli must read in the words as well
+-- what cli must read in the words as well
+world.spoken = { directory = found.home, no_user = not found.user or nil, refused = found.refused }
 
 local LOOKS = 100000 -- instructions between two
 
@@ -102,7 +113,8 @@ end
 
 local cwd = host.process.cwd()
 if cwd and cwd ~= home and host.state.stat(cwd .. "/.env") then
-  world.notes[#world.notes + 1] = ("the .env in %s is not used: the home is %s"):format(cwd, home or "nowhere")
+  world.notes[#world.notes + 1] = ("the .env in %s is not used: the home is %s"):format(cwd,
+    home or "nowhere")
 end
 
 local done, code = pcall(function() return world.require("cli").main(argv) end)

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The JSON answers of commands, compared with the shape that the command's table tells (`answer`,
--- docs/cli.md): "url, openai: text; context: integer; cost: { hourly: number }; checks: [{ name: text }]; =status".
+-- docs/cli.md): "url, openai: text; context: integer; cost: { hourly: number }; checks: [{ name: text }];
+-- =status".
 local commands = require "commands"
 local json = require "base.json"
 local sorted = require "base.sorted"
@@ -42,9 +43,7 @@ function parse_fields(text, at)
       made.also[#made.also + 1] = also
     else
       local names, colon = text:match("^%s*([%w_*,%s]-)%s*:()", at)
-      if not names then
-        return made, at
-      end
+      if not names then return made, at end
       local kind
       kind, behind = parse_type(text, colon)
       for name in names:gmatch("[%w_*]+") do
@@ -120,9 +119,7 @@ end
 function M.command_of(words)
   local args = require "cli.args"
   local parsed = args.parse(words)
-  if not parsed or parsed.script or parsed.options.version then
-    return nil
-  end
+  if not parsed or parsed.script or parsed.options.version then return nil end
   local name = args.command(parsed)
   name = (parsed.options.help or not name) and "help" or commands.alias(name) or name
   return name:find("^%l+$") and commands.own(name) and name

@@ -41,7 +41,8 @@ local function sum(texts, comment)
   return count, lines, code
 end
 
--- Functions in C: what begins in the first column, holds a "(" and ends with "{", up to the "}" in the first column.
+-- Functions in C: what begins in the first column, holds a "(" and ends with "{", up to the "}"
+-- in the first column.
 local function c_functions(text)
   local list, first, name = {}, nil, nil
   for number, each in ipairs(source.lines(text)) do
@@ -143,7 +144,8 @@ local function rooms()
     end
     targets[room] = nil
   end
-  line("\nThe rooms of lua/ (fan-in: rooms that ask for it; fan-out: rooms that it asks for, with the number of")
+  line("\nThe rooms of lua/ (fan-in: rooms that ask for it; fan-out: rooms that it "
+    .. "asks for, with the number of")
   line("its files that do):")
   line("  %-10s %5s %6s %6s %7s", "room", "files", "lines", "fan-in", "fan-out")
   for room in sorted(size) do

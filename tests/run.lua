@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- The Lua tests, through the real binary: CONTINUEPLZ_SCRIPTS=tests continueplz tests/run.lua [--only=PATTERN] [FILE.lua …]
--- A test file returns function(t). After each case no task, connection or expected call may be left.
+-- The Lua tests, through the real binary: CONTINUEPLZ_SCRIPTS=tests continueplz tests/run.lua
+-- [--only=PATTERN] [FILE.lua …] A test file returns function(t). After each case no task, connection or
+-- expected call may be left.
 
 local clock = require "base.clock"
 local fail = require "base.fail"
@@ -22,11 +23,14 @@ local loaded = {}
 
 local function show(value, depth)
   if type(value) == "string" then return ("%q"):format(value) end
-  if type(value) ~= "table" or (getmetatable(value) or {}).__tostring then return tostring(value) end
+  if type(value) ~= "table" or (getmetatable(value) or {}).__tostring then
+    return tostring(value)
+  end
   if (depth or 0) > 6 then return "{…}" end
   local parts = {}
   for key, item in sorted(value) do
-    parts[#parts + 1] = (type(key) == "string" and key .. "=" or "[" .. tostring(key) .. "]=") .. show(item, (depth or 0) + 1)
+    parts[#parts + 1] = (type(key) == "string" and key .. "=" or "[" .. tostring(key) .. "]=") .. show(item,
+      (depth or 0) + 1)
   end
   return "{" .. table.concat(parts, ", ") .. "}"
 end
@@ -75,7 +79,8 @@ function Tests:case(name, fn)
   for _, clean in ipairs(self.cleanup) do clean() end
   for _, expectation in ipairs(self.expected) do
     if ok and expectation.calls ~= expectation.wanted then
-      ok, problem = false, ("a function was called %d times instead of %d"):format(expectation.calls, expectation.wanted)
+      ok, problem = false,
+        ("a function was called %d times instead of %d"):format(expectation.calls, expectation.wanted)
     end
   end
   local left = net.count() - handles
@@ -90,14 +95,19 @@ function Tests.equal(_, got, wanted, what)
 end
 
 function Tests.ok(_, value, what)
-  if not value then error((what or "the value") .. " is " .. tostring(value), 2) end
+  if not value then
+    error((what or "the value") .. " is " .. tostring(value), 2)
+  end
   return value
 end
 
--- fn(...) must raise: a failure of the kind `wanted`, or something whose message holds the pattern. → the error
+-- fn(...) must raise: a failure of the kind `wanted`, or something whose message holds the pattern.
+-- → the error
 function Tests.raises(_, wanted, fn, ...)
   local results = table.pack(pcall(fn, ...))
-  if results[1] then error("nothing was raised; it returned " .. show({ table.unpack(results, 2, results.n) }), 2) end
+  if results[1] then
+    error("nothing was raised; it returned " .. show({ table.unpack(results, 2, results.n) }), 2)
+  end
   local problem = results[2]
   if not fail.is(problem, wanted) and not fail.message(problem):find(wanted) then
     error(("raised %q instead of %s"):format(fail.message(problem), wanted), 2)
@@ -129,13 +139,16 @@ end
 -- Loads tests/lua/NAME.lua once; it gets this function as its argument. → what it returns
 function Tests.load(_, name)
   if loaded[name] == nil then
-    loaded[name] = world.run_file(files.join(root, "lua", name .. ".lua"), { function(other) return Tests.load(nil, other) end })
+    loaded[name] = world.run_file(files.join(root, "lua", name .. ".lua"), { function(other)
+      return Tests.load(nil, other)
+    end })
   end
   return loaded[name]
 end
 
 local function run_file(path)
-  local t = setmetatable({ file = files.basename(path):gsub("%.lua$", ""), root = root, expected = {}, cleanup = {} }, Tests)
+  local t = setmetatable({ file = files.basename(path):gsub("%.lua$", ""), root = root, expected = {},
+    cleanup = {} }, Tests)
   t.file = t.file:gsub("^test_", "")
   local ok, problem = fail.try(function() world.run_file(path)(t) end)
   if not ok then report(t.file, false, problem) end

@@ -63,7 +63,9 @@ end
 --- The room of a path or of a module's name; what lies above the rooms is "top", and the clouds' cards are a
 -- room of their own.
 function M.room(path)
-  if path:gsub("%.lua$", ""):find("^providers[/.][^/.]+[/.]card$") then return "cards" end
+  if path:gsub("%.lua$", ""):find("^providers[/.][^/.]+[/.]card$") then
+    return "cards"
+  end
   return path:match("^([^/.]+)[/.].") and not path:find("^[^/.]+%.lua$") and path:match("^[^/.]+") or "top"
 end
 

@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- A model server of your own: copy this file to engines/flash.lua in your folder and say --engine=flash (or DEFAULT_ENGINE=flash in
--- .env). It is Ollama with flash attention and a context kept in 8 bits, which halves the memory that the context takes.
--- Under the name engines/ollama.lua it would be used without being asked for.
+-- A model server of your own: copy this file to engines/flash.lua in your folder and say --engine=flash (or
+-- DEFAULT_ENGINE=flash in .env). It is Ollama with flash attention and a context kept in 8 bits, which halves
+-- the memory that the context takes. Under the name engines/ollama.lua it would be used
+-- without being asked for.
 local ollama = require "builtin.engines.ollama"
 
 local flash = {}

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- The text of a screen: copy this file to ui/status.lua in your folder. The READY panel then ends with the lines that a shell wants;
--- everything else is as before. A screen of your own that breaks gives way to the built-in one.
+-- The text of a screen: copy this file to ui/status.lua in your folder. The READY panel then ends with the
+-- lines that a shell wants; everything else is as before. A screen of your own that breaks gives
+-- way to the built-in one.
 local builtin = require "builtin.ui.status"
 
 local status = {}

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Is a key good? Asks its cloud who it belongs to and whether it may list machines, and says in one sentence what is wrong.
+-- Is a key good? Asks its cloud who it belongs to and whether it may list machines, and says in one
+-- sentence what is wrong.
 local clean = require "base.clean"
 local fail = require "base.fail"
 local http = require "base.http"
@@ -18,16 +19,24 @@ local function said(failure)
   local body = type(failure.body) == "string" and json.decode(failure.body)
   local inner = type(body) == "table" and (type(body.error) == "table" and body.error or body)
   for _, name in ipairs(inner and { "msg", "message", "detail", "error" } or {}) do
-    if type(inner[name]) == "string" and inner[name] ~= "" then return (" (it said: %s)"):format(clean.line(log.redact(inner[name]), 120)) end
+    if type(inner[name]) == "string" and inner[name] ~= "" then
+      return (" (it said: %s)"):format(clean.line(log.redact(inner[name]), 120))
+    end
   end
   return failure.status and (" (HTTP %d)"):format(failure.status) or ""
 end
 
--- Something between here and the cloud answered instead of it: a page for people, a redirection, or a proxy's own status.
+-- Something between here and the cloud answered instead of it: a page for people, a redirection,
+-- or a proxy's own status.
 local function intercepted(failure)
   local status, body = failure.status, type(failure.body) == "string" and failure.body or ""
-  if failure.code == "tls" or status == 407 or status == 511 then return true end
-  if not status then return failure.message:lower():find("proxy", 1, true) ~= nil or failure.message:find("CONNECT", 1, true) ~= nil end
+  if failure.code == "tls" or status == 407 or status == 511 then
+    return true
+  end
+  if not status then
+    return failure.message:lower():find("proxy", 1, true) ~= nil
+      or failure.message:find("CONNECT", 1, true) ~= nil
+  end
   return status >= 300 and status < 400 or status < 500 and status ~= 429 and body:find("^%s*<") ~= nil
 end
 
@@ -37,27 +46,30 @@ function account.key_page(cloud) return cloud.key_page or cloud.console or "its 
 local sentences = {}
 
 function sentences.wrong(title, failure, address)
-  return ("%s does not know this key%s; copy it again, or make a new one at %s"):format(title, said(failure), address)
+  return ("%s does not know this key%s; copy it again, or make a new one at %s"):format(title,
+    said(failure), address)
 end
 
 function sentences.rights(title, failure, address, rights)
-  return ("%s knows this key, but it may not do what is needed%s; make one at %s%s"):format(title, said(failure), address,
-    rights and " with the rights " .. rights or "")
+  return ("%s knows this key, but it may not do what is needed%s; make one at %s%s"):format(title,
+    said(failure), address, rights and " with the rights " .. rights or "")
 end
 
 function sentences.funds(title, failure, _, _, cloud)
   local ok, provider = fail.try(world.require, "providers." .. cloud.name)
   local page = ok and type(provider) == "table" and provider.credit_page
-  return ("The key is right, but the account at %s has no credit%s; add some%s before renting"):format(title, said(failure),
-    page and " at " .. page or " there")
+  return ("The key is right, but the account at %s has no credit%s; add some%s before renting"):format(title,
+    said(failure), page and " at " .. page or " there")
 end
 
 function sentences.blocked(title, failure)
   if failure.code == "tls" then
-    return ("The connection to %s is not to be trusted (%s): a proxy that reads along, or a wrong clock; the key was not judged"):format(title, failure.message)
+    return ("The connection to %s is not to be trusted (%s): a proxy that reads along, or a wrong "
+      .. "clock; the key was not judged"):format(title, failure.message)
   end
-  return ("Not %s answered but something in between, a proxy or a network's sign-in page%s; look at it in a browser, and at https_proxy; "
-    .. "the key was not judged"):format(title, failure.status and (" (HTTP %d)"):format(failure.status) or "")
+  return ("Not %s answered but something in between, a proxy or a network's sign-in page%s; look at it in a "
+    .. "browser, and at https_proxy; the key was not judged"):format(title,
+      failure.status and (" (HTTP %d)"):format(failure.status) or "")
 end
 
 function sentences.unreachable(title, failure)
@@ -94,8 +106,9 @@ local function ask(name)
 end
 
 --- Asks a cloud about the key in force. cloud: its card. Waits.
--- → { cloud=, title=, ok=, state=, message=, id=, name=, balance=, currency=, machines= (list()) }, state one of good, funds (the key is right, no credit),
--- wrong, rights, blocked (something in between answered), unreachable; ok: the key can be used
+-- → { cloud=, title=, ok=, state=, message=, id=, name=, balance=, currency=, machines= (list()) }, state one
+-- of good, funds (the key is right, no credit), wrong, rights, blocked (something in between answered),
+-- unreachable; ok: the key can be used
 function account.check(cloud)
   local result = { cloud = cloud, title = cloud.title, ok = true, state = "good" }
   local fine, who, machines = fail.try(ask, cloud.name)
@@ -103,7 +116,8 @@ function account.check(cloud)
     if fail.is(who, "internal") and not cloud.own then error(who, 0) end
     return judge(result, who)
   end
-  result.id, result.name, result.balance, result.currency, result.machines = who.id, who.name, who.balance, who.currency, machines
+  result.id, result.name, result.balance, result.currency, result.machines = who.id, who.name, who.balance,
+    who.currency, machines
   if who.balance and who.balance <= 0 then
     result.state, result.message = "funds", sentences.funds(cloud.title, {}, nil, nil, cloud)
   end

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Looks for what is wrong, in this folder, on this computer, at the clouds. Changes nothing. What was rented is looked at in admin.leftovers.
+-- Looks for what is wrong, in this folder, on this computer, at the clouds. Changes nothing. What was rented
+-- is looked at in admin.leftovers.
 local assets = require "sandbox.assets"
 local clock = require "base.clock"
 local fail = require "base.fail"
@@ -32,14 +33,20 @@ local doctor = {}
 local function home(add)
   local dir = config.home()
   local info = files.stat(dir)
-  if not info then return add("folder", "warning", dir .. " does not exist yet", "continueplz init makes it") end
+  if not info then
+    return add("folder", "warning", dir .. " does not exist yet", "continueplz init makes it")
+  end
   local mode = ("%04o"):format(info.mode & 511)
-  if info.kind ~= "dir" then return add("folder", "problem", dir .. " is not a folder", "name one with -C DIR") end
+  if info.kind ~= "dir" then
+    return add("folder", "problem", dir .. " is not a folder", "name one with -C DIR")
+  end
   if info.uid ~= process.uid() then
-    return add("folder", "problem", ("%s belongs to another user (uid %d)"):format(dir, info.uid), "name one of yours with -C DIR")
+    return add("folder", "problem", ("%s belongs to another user (uid %d)"):format(dir, info.uid),
+      "name one of yours with -C DIR")
   end
   if info.mode & 18 ~= 0 then
-    return add("folder", "problem", ("others can write in %s (mode %s)"):format(dir, mode), "type: chmod 700 " .. dir)
+    return add("folder", "problem", ("others can write in %s (mode %s)"):format(dir, mode),
+      "type: chmod 700 " .. dir)
   end
   return add("folder", "ok", ("%s, mode %s"):format(dir, mode))
 end
@@ -49,13 +56,15 @@ local function env_file(add, wrong)
   if why then return add(".env", "problem", why) end
   local count = 0
   for _, problem in ipairs(wrong) do
-    if problem.message:find(config.home(), 1, true) ~= 1 or problem.line then -- not those about the folder itself
+    -- not those about the folder itself
+    if problem.message:find(config.home(), 1, true) ~= 1 or problem.line then
       add("settings", "problem", log.redact(problem.message))
       count = count + 1
     end
   end
   if text then
-    add(".env", "ok", ("%s, mode %04o%s"):format(path, files.stat(path).mode & 511, count == 0 and ", every line understood" or ""))
+    add(".env", "ok", ("%s, mode %04o%s"):format(path, files.stat(path).mode & 511,
+      count == 0 and ", every line understood" or ""))
   else
     add(".env", "warning", path .. " does not exist", "continueplz init writes it")
   end
@@ -64,13 +73,14 @@ end
 local function one_key(add, cloud)
   local result = account.check(cloud)
   if #setup.without_consent { cloud } > 0 then
-    add("guard " .. cloud.name, "warning", cloud.title .. " is left out when renting: its machines can end themselves only with the account's key",
+    add("guard " .. cloud.name, "warning",
+      cloud.title .. " is left out when renting: its machines can end themselves only with the account's key",
       "continueplz config set GUARD_ACCOUNT_KEY yes allows that")
   end
   if result.state == "good" then
     local count = #result.machines
-    add("key " .. cloud.name, "ok", ("%s, %d machine%s in the account; it may read the account and list machines, renting was not tried"):format(
-      account.words(result), count, count == 1 and "" or "s"))
+    add("key " .. cloud.name, "ok", ("%s, %d machine%s in the account; it may read the account and list "
+      .. "machines, renting was not tried"):format(account.words(result), count, count == 1 and "" or "s"))
   else
     add("key " .. cloud.name, result.ok and "warning" or "problem", result.message)
   end
@@ -100,12 +110,14 @@ end
 local function compare(add, address, date)
   if not date then return false end
   local skew = clock.wall() - date
-  local text = ("%s %s that of %s"):format(clock.duration(math.abs(skew)), skew < 0 and "behind" or "ahead of", address)
+  local text = ("%s %s that of %s"):format(clock.duration(math.abs(skew)),
+    skew < 0 and "behind" or "ahead of", address)
   if math.abs(skew) <= SKEW then
     add("clock", "ok", "agrees with that of " .. address)
   else
     add("clock", math.abs(skew) > WRONG_SKEW and "problem" or "warning", "this computer's clock is " .. text
-      .. "; certificates, the tunnel and the guard's times depend on it", "set it, for example with timedatectl set-ntp true")
+      .. "; certificates, the tunnel and the guard's times depend on it",
+      "set it, for example with timedatectl set-ntp true")
   end
   return true
 end
@@ -125,13 +137,14 @@ end
 local function around(add)
   local proxy, without = surroundings.proxy()
   if proxy then
-    add("proxy", "ok", ("requests to clouds go through %s%s"):format(proxy:gsub("([^/@:]*:)[^/@]*@", "%1[hidden]@"), without
-      and ", but not to " .. without or ""))
+    add("proxy", "ok", ("requests to clouds go through %s%s"):format(proxy:gsub("([^/@:]*:)[^/@]*@",
+      "%1[hidden]@"), without and ", but not to " .. without or ""))
   end
   local file, dir = surroundings.trust()
   for _, path in ipairs { file or dir, file and dir } do
     if not files.exists(path) then
-      add("certificates", "problem", path .. " does not exist, so no cloud is trusted", "mend or unset SSL_CERT_FILE, SSL_CERT_DIR or CURL_CA_BUNDLE")
+      add("certificates", "problem", path .. " does not exist, so no cloud is trusted",
+        "mend or unset SSL_CERT_FILE, SSL_CERT_DIR or CURL_CA_BUNDLE")
     else
       add("certificates", "ok", path .. " says whom to trust")
     end
@@ -142,17 +155,20 @@ end
 local function network(add)
   local compared, reached = false, {}
   for _, address in ipairs(addresses()) do
-    local ok, answer = fail.try(http.request, { method = "HEAD", url = address .. "/", ok = "any", timeout = NETWORK_SECONDS })
+    local ok, answer = fail.try(http.request,
+      { method = "HEAD", url = address .. "/", ok = "any", timeout = NETWORK_SECONDS })
     if ok then
       reached[#reached + 1] = address
       compared = compared or compare(add, address, clock.parse_http(answer.headers.date))
     else
-      add("network", "problem", answer.message, answer.code == "tls" and "a proxy that reads along, or a wrong clock (it says " .. clock.iso() .. ")"
-        or "look at the network, and at https_proxy")
+      add("network", "problem", answer.message, answer.code == "tls" and "a proxy that reads along, "
+        .. "or a wrong clock (it says " .. clock.iso() .. ")" or "look at the network, and at https_proxy")
     end
   end
   if #reached > 0 then add("network", "ok", table.concat(reached, " and ") .. " can be reached") end
-  if not compared then add("clock", "warning", "it could not be compared: no answer told a time; it says " .. clock.iso()) end
+  if not compared then
+    add("clock", "warning", "it could not be compared: no answer told a time; it says " .. clock.iso())
+  end
 end
 
 -- Everything on this computer, as with the simulators: then nothing is sent elsewhere.
@@ -177,31 +193,44 @@ end
 
 local function udp(add, tunnel)
   if tunnel and tunnel.handshake_age and tunnel.handshake_age < agent_client.SILENT_SECONDS then
-    return add("udp", "ok", ("proven: the tunnel's last handshake was %s ago"):format(clock.duration(tunnel.handshake_age)))
+    return add("udp", "ok",
+      ("proven: the tunnel's last handshake was %s ago"):format(clock.duration(tunnel.handshake_age)))
   end
   local ok, problem = fail.try(send_datagrams)
   if not ok then
-    return add("udp", "problem", "datagrams cannot be sent: " .. fail.message(problem), "look at this computer's firewall; the tunnel needs UDP to any port")
+    return add("udp", "problem", "datagrams cannot be sent: " .. fail.message(problem),
+      "look at this computer's firewall; the tunnel needs UDP to any port")
   end
-  return add("udp", "ok", "datagrams can be sent; whether the network lets them through to a machine can be proven only with a machine")
+  return add("udp", "ok", "datagrams can be sent; whether the network lets them through to a machine can be "
+    .. "proven only with a machine")
 end
 
 local function port(add, agent_runs)
   local number = identity.known_port()
-  if not number then return add("local port", "ok", "not chosen yet; the first start takes a free one") end
-  if agent_runs then return add("local port", "ok", ("%d, kept by this folder's agent"):format(number)) end
+  if not number then
+    return add("local port", "ok", "not chosen yet; the first start takes a free one")
+  end
+  if agent_runs then
+    return add("local port", "ok", ("%d, kept by this folder's agent"):format(number))
+  end
   local ok, why = identity.free(number)
   if ok then return add("local port", "ok", ("%d is free"):format(number)) end
-  return add("local port", "problem", ("%d is in use by another program (%s)"):format(number, why), "end that, or continueplz config set LOCAL_PORT to another")
+  return add("local port", "problem", ("%d is in use by another program (%s)"):format(number, why),
+    "end that, or continueplz config set LOCAL_PORT to another")
 end
 
 local function guest(add)
   local program, why = assets.guest()
-  if program then return add("guest", "ok", ("the program for the machine is built in, %d bytes compressed"):format(#program)) end
-  return add("guest", "problem", "the program for the machine is not built in: " .. tostring(why), "build with musl-gcc installed")
+  if program then
+    return add("guest", "ok",
+      ("the program for the machine is built in, %d bytes compressed"):format(#program))
+  end
+  return add("guest", "problem", "the program for the machine is not built in: " .. tostring(why),
+    "build with musl-gcc installed")
 end
 
--- Loads each of the user's scripts of a room once; the world notes what it had to pass over. → how many there are
+-- Loads each of the user's scripts of a room once; the world notes what it had to pass over.
+-- → how many there are
 local function load_room(add, room)
   local count = 0
   for _, name in ipairs(files.list(files.join(config.home(), room)) or {}) do
@@ -219,7 +248,9 @@ local function load_room(add, room)
 end
 
 local function scripts(add)
-  if not world.user then return add("scripts", "ok", "those of the folder are ignored (--no-user)") end
+  if not world.user then
+    return add("scripts", "ok", "those of the folder are ignored (--no-user)")
+  end
   local count, before = 0, add.count()
   for _, room in ipairs(ROOMS) do count = count + load_room(add, room) end
   if files.exists(files.join(config.home(), "policy.lua")) then
@@ -233,16 +264,20 @@ local function scripts(add)
   for _, problem in ipairs(world.problems) do
     if problem.module ~= "init.lua" then -- told among the settings
       local covered = problem.module ~= "policies.user" and select(2, fail.try(world.builtin, problem.module))
-      add("scripts", "problem", problem.message, covered and "mend it; stop and the agent use the built-in one until then"
-        or "mend it; what needs it does not work until then")
+      add("scripts", "problem", problem.message, covered and "mend it; stop and the agent use "
+        .. "the built-in one until then" or "mend it; what needs it does not work until then")
     end
   end
-  if add.count() == before then add("scripts", "ok", count == 0 and "none of your own" or ("%d of your own, all can be loaded"):format(count)) end
+  if add.count() == before then
+    add("scripts", "ok",
+      count == 0 and "none of your own" or ("%d of your own, all can be loaded"):format(count))
+  end
   return nil
 end
 
 local function read_df(dir)
-  local child = process.spawn { argv = { "df", "-Pk", dir }, stdin = "null", stdout = "pipe", stderr = "null" }
+  local child = process.spawn { argv = { "df", "-Pk", dir }, stdin = "null", stdout = "pipe",
+    stderr = "null" }
   local text = task.deadline(5, function()
     local pieces = {}
     for piece in function() return child.stdout:read() end do pieces[#pieces + 1] = piece end
@@ -257,17 +292,21 @@ local function disk(add)
   local dir = config.home()
   while not files.exists(dir) do dir = files.dirname(dir) end
   local ok, free = fail.try(read_df, dir)
-  if not ok or not free then return add("disk", "warning", "the free space of " .. dir .. " could not be learned (df)") end
+  if not ok or not free then
+    return add("disk", "warning", "the free space of " .. dir .. " could not be learned (df)")
+  end
   local state = free < TOO_LITTLE_KB and "problem" or free < LITTLE_KB and "warning" or "ok"
-  return add("disk", state, ("%d MB free in %s"):format(free // 1024, dir), state ~= "ok" and "make room: the records of what is rented are kept there" or nil)
+  return add("disk", state, ("%d MB free in %s"):format(free // 1024, dir),
+    state ~= "ok" and "make room: the records of what is rented are kept there" or nil)
 end
 
 --- Examines everything. wrong: the problems that config.effective found. → rows for ui.doctor
 function doctor.examine(wrong)
   local rows = {}
-  local add = setmetatable({ count = function() return #rows end }, { __call = function(_, name, state, text, way)
-    rows[#rows + 1] = { name = name, state = state, text = text, way = way }
-  end })
+  local add = setmetatable({ count = function() return #rows end },
+    { __call = function(_, name, state, text, way)
+      rows[#rows + 1] = { name = name, state = state, text = text, way = way }
+    end })
   home(add)
   env_file(add, wrong)
   local results = cloud_keys(add)

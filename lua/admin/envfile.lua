@@ -49,8 +49,10 @@ local function locked()
   end
 end
 
---- Puts settings into `.env`. changes: array of { name=, value= }, an empty value unsets. → path, whether the file is new
--- @raise `config` when the file cannot be used, a value cannot be written, or the disk refuses; the old file stays then
+--- Puts settings into `.env`. changes: array of { name=, value= }, an empty value unsets.
+-- → path, whether the file is new
+-- @raise `config` when the file cannot be used, a value cannot be written, or the disk refuses;
+-- the old file stays then
 function envfile.change(changes)
   local lock = locked()
   local ok, path, created = fail.settle(function()

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What doctor says about things that earlier runs left: the agent, records, machines in the accounts. Changes nothing.
+-- What doctor says about things that earlier runs left: the agent, records, machines in the accounts.
+-- Changes nothing.
 local clock = require "base.clock"
 local fail = require "base.fail"
 local files = require "base.files"
@@ -22,7 +23,8 @@ local function stale_files(add)
   local dir = config.home()
   for _, name in ipairs { "agent.sock", "guest.sock", "engine.sock" } do
     if files.exists(files.join(dir, name)) then
-      add("agent", "warning", name .. " is left from an agent that is gone", "harmless: the next start replaces it")
+      add("agent", "warning", name .. " is left from an agent that is gone",
+        "harmless: the next start replaces it")
     end
   end
   for _, name in ipairs(files.list(dir) or {}) do
@@ -40,7 +42,8 @@ function leftovers.agent(add)
   if not pid then
     stale_files(add)
     if current then
-      add("agent", "problem", ("none runs, and machine %s does"):format(current.id), "continueplz endpoint starts it")
+      add("agent", "problem", ("none runs, and machine %s does"):format(current.id),
+        "continueplz endpoint starts it")
     else
       add("agent", "ok", "none runs, and none is needed")
     end
@@ -66,22 +69,27 @@ end
 
 local function one_record(add, session)
   if session.unproven then
-    return add("records", "problem", name_of(session) .. " could not be proven ended and may bill", "continueplz stop")
+    return add("records", "problem", name_of(session) .. " could not be proven ended and may bill",
+      "continueplz stop")
   end
   if session.unverifiable then
-    return add("records", "warning", name_of(session) .. " is gone without proof that billing ended", "look in the console, then continueplz ack")
+    return add("records", "warning", name_of(session) .. " is gone without proof that billing ended",
+      "look in the console, then continueplz ack")
   end
   if sessions.never_sent(session) then
-    return add("records", "warning", ("the create of %s was never sent; nothing exists"):format(session.token), "the next start or stop closes the record")
+    return add("records", "warning", ("the create of %s was never sent; nothing exists")
+      :format(session.token), "the next start or stop closes the record")
   end
   if not session.id then
-    return add("records", "problem", ("the create of %s has no known end; a machine may exist"):format(session.token), "continueplz stop")
+    return add("records", "problem",
+      ("the create of %s has no known end; a machine may exist"):format(session.token), "continueplz stop")
   end
   if session.ready_at and not session.stopping then
     return add("records", "ok", name_of(session) .. " is running")
   end
-  return add("records", "warning", name_of(session) .. " is " .. (session.stopping and "being ended" or session.kept and "kept after a failed start"
-    or "starting, or was left by a start that broke"), "continueplz stop, unless another continueplz is at work")
+  return add("records", "warning", name_of(session) .. " is " .. (session.stopping and "being ended"
+    or session.kept and "kept after a failed start" or "starting, or was left by a start that broke"),
+    "continueplz stop, unless another continueplz is at work")
 end
 
 -- The history: whole, and the one that the journal goes on from? → number of its sessions
@@ -93,10 +101,11 @@ local function history_of(add, journal)
   end
   local path, after = files.join(journal.home, "history"), journal.records[1] and journal.records[1].after
   if #over.damaged > 0 then
-    add("records", "problem", ("%s: the checksum of line %s is wrong; something else changed the file"):format(path, table.concat(over.damaged, ", ")),
-      "compare with the clouds' consoles")
+    add("records", "problem", ("%s: the checksum of line %s is wrong; something else changed the file")
+      :format(path, table.concat(over.damaged, ", ")), "compare with the clouds' consoles")
   elseif after and not over.sums[after] then
-    add("records", "problem", path .. " lacks records that the journal goes on from; something else changed the file", "compare with the clouds' consoles")
+    add("records", "problem", path .. " lacks records that the journal goes on from; "
+      .. "something else changed the file", "compare with the clouds' consoles")
   end
   return #over.sessions
 end
@@ -106,37 +115,45 @@ function leftovers.records(add)
   local journal, why = open_journal()
   if not journal then return add("records", "problem", why) end
   if #journal.damaged > 0 then
-    add("records", "problem",
-      ("%s: the checksum of line %s is wrong; something else changed the file"):format(journal.path, table.concat(journal.damaged, ", ")),
-      "compare with the clouds' consoles")
+    add("records", "problem",("%s: the checksum of line %s is wrong; something else changed the file")
+      :format(journal.path, table.concat(journal.damaged, ", ")), "compare with the clouds' consoles")
   end
   local over = history_of(add, journal)
   if not folder.intact(journal.home) then
-    add("records", "warning", "journal and history are not the files that continueplz left (copied, restored, edited or removed)",
+    add("records", "warning",
+      "journal and history are not the files that continueplz left (copied, restored, edited or removed)",
       "continueplz status asks the clouds whether anything runs")
   end
-  if journal.torn then add("records", "warning", "the journal ends in half a record, as after a crash", "the next command that writes sets it aside") end
+  if journal.torn then
+    add("records", "warning", "the journal ends in half a record, as after a crash",
+      "the next command that writes sets it aside")
+  end
   local shown = journal:shown()
   for _, session in ipairs(shown) do one_record(add, session) end
   if #shown == 0 then
     local any = #journal:sessions() + over > 0
-    add("records", "ok", any and "every session is over and closed" or "nothing was rented from this folder yet")
+    add("records", "ok",
+      any and "every session is over and closed" or "nothing was rented from this folder yet")
   end
   return nil
 end
 
--- What the journal makes of a machine that carries a token of ours. → state, text; or nil when all is as it should be
+-- What the journal makes of a machine that carries a token of ours. → state, text;
+-- or nil when all is as it should be
 local function judge(instance, known, prefix)
   local session = known[instance.token]
   if session and not session.closed then
     if not session.id or session.id == instance.id then return nil end
     return "problem", ("%s carries the token of %s: it was created twice"):format(instance.id, session.id)
   end
-  if session then return "problem", instance.id .. " is in the account though its record says that it is over" end
+  if session then
+    return "problem", instance.id .. " is in the account though its record says that it is over"
+  end
   if prefix and instance.token:sub(1, #prefix) == prefix then
     return "problem", instance.id .. " carries this folder's token and the journal does not know it"
   end
-  return "warning", ("%s was started from another folder or computer (%s)"):format(instance.id, instance.token)
+  return "warning",
+    ("%s was started from another folder or computer (%s)"):format(instance.id, instance.token)
 end
 
 local function machines_of(add, result, known, prefix)
@@ -149,12 +166,14 @@ local function machines_of(add, result, known, prefix)
       if state then
         local since = instance.started and clock.iso(instance.started) or "its start"
         add("machines", state, ("%s: machine %s; it may bill since %s"):format(result.title, text, since),
-          (state == "problem" and "look at %s and destroy it there" or "end it where it was started, or at %s"):format(tostring(provider.console)))
+          (state == "problem" and "look at %s and destroy it there"
+            or "end it where it was started, or at %s"):format(tostring(provider.console)))
       end
     end
   end
   if add.count() == before then
-    add("machines", "ok", ("%s: %s"):format(result.title, counted == 0 and "none that continueplz started" or "only what the records know"))
+    add("machines", "ok", ("%s: %s"):format(result.title,
+      counted == 0 and "none that continueplz started" or "only what the records know"))
   end
 end
 

@@ -18,10 +18,12 @@ local setup = {}
 
 --- The settings that are shown for approval, in this order, and written whole into a new file.
 setup.names = {
-  "DEFAULT_TIER", "DEFAULT_REGION", "PREFER_SPOT", "MAX_PRICE", "DEADMAN_TIMEOUT_HOURS", "IDLE_MINUTES", "MAX_HOURS", "EUR_RATE",
+  "DEFAULT_TIER", "DEFAULT_REGION", "PREFER_SPOT", "MAX_PRICE", "DEADMAN_TIMEOUT_HOURS", "IDLE_MINUTES",
+  "MAX_HOURS", "EUR_RATE",
 }
 
---- The clouds of a list whose machines can end themselves only with the account's key, when that is not allowed yet.
+--- The clouds of a list whose machines can end themselves only with the account's key,
+-- when that is not allowed yet.
 function setup.without_consent(list)
   local needing = {}
   for _, cloud in ipairs(list) do
@@ -32,19 +34,21 @@ function setup.without_consent(list)
   return needing
 end
 
---- A machine that this folder still has at a cloud: only a key of its account can end it. → sentence for every other key, or nil
--- id: the account that the new key belongs to, nil when that is not known
+--- A machine that this folder still has at a cloud: only a key of its account can end it. → sentence for
+-- every other key, or nil id: the account that the new key belongs to, nil when that is not known
 function setup.stranded(cloud, id)
   for _, session in ipairs(journal.open(config.home()):open_sessions()) do
-    if session.provider == cloud.name and (session.id or session.started) and (not id or session.account ~= id) then
-      return ("%s still has %s, which only a key of account %s can end; type continueplz stop first"):format(cloud.title,
-        session.id or session.token, tostring(session.account))
+    if session.provider == cloud.name and (session.id or session.started)
+      and (not id or session.account ~= id) then
+      return ("%s still has %s, which only a key of account %s can end; type continueplz stop first")
+        :format(cloud.title, session.id or session.token, tostring(session.account))
     end
   end
   return nil
 end
 
---- The tunnel's key as it will be: { from = "set", "file" (tunnel.key) or "made", public=, private= (only when it must be written) }.
+--- The tunnel's key as it will be: { from = "set", "file" (tunnel.key) or "made", public=, private= (only
+-- when it must be written) }.
 -- @raise `config` when one is there that is none
 function setup.tunnel_key()
   local set = config.secret("WIREGUARD_PRIVATE_KEY")
@@ -54,18 +58,24 @@ function setup.tunnel_key()
   local key, why
   if text then
     key, why = keys.load(text)
-    if not key then fail.raise("config", ("%s is not a WireGuard key: %s"):format(set and "WIREGUARD_PRIVATE_KEY" or path, why)) end
+    if not key then
+      fail.raise("config",
+        ("%s is not a WireGuard key: %s"):format(set and "WIREGUARD_PRIVATE_KEY" or path, why))
+    end
   else
     key = keys.fresh()
   end
-  return { from = set and "set" or kept and "file" or "made", public = key:public(), private = not kept and key:secret() or nil }
+  return { from = set and "set" or kept and "file" or "made", public = key:public(),
+    private = not kept and key:secret() or nil }
 end
 
---- Takes a tunnel key that a person gave ("" : a new one). → tunnel as tunnel_key gives it, or nil and a sentence
--- A machine that runs knows only the old one, so there must be none.
+--- Takes a tunnel key that a person gave ("" : a new one). → tunnel as tunnel_key gives it, or nil and a
+-- sentence A machine that runs knows only the old one, so there must be none.
 function setup.other_tunnel_key(text)
   local current = journal.open(config.home()):current()
-  if current then return nil, ("%s on %s runs with the present key; stop it first"):format(current.id, current.provider) end
+  if current then
+    return nil, ("%s on %s runs with the present key; stop it first"):format(current.id, current.provider)
+  end
   local key, why
   if text == "" then key = keys.fresh() else key, why = keys.load(text) end
   if not key then return nil, "this is no WireGuard private key: " .. why end
@@ -90,13 +100,15 @@ local function wanted(name, plan, fresh)
   return fresh and value ~= nil and shown.text(row, value) or nil
 end
 
---- The changes that a plan makes to the file, without those that change nothing. plan: { clouds = rows whose key is in force, tunnel=,
--- typed = {NAME = text} } → array of { name=, value= }
+--- The changes that a plan makes to the file, without those that change nothing.
+-- plan: { clouds = rows whose key is in force, tunnel=, typed = {NAME = text} } → array of { name=, value= }
 function setup.changes(plan)
   local values, fresh = present()
   local list, seen = {}, {}
   local function add(name, value)
-    if value and not seen[name] and values[name] ~= value then list[#list + 1] = { name = name, value = value } end
+    if value and not seen[name] and values[name] ~= value then
+      list[#list + 1] = { name = name, value = value }
+    end
     seen[name] = true
   end
   for _, cloud in ipairs(plan.clouds) do add(cloud.key_setting, config.secret(cloud.key_setting)) end
@@ -108,7 +120,9 @@ function setup.changes(plan)
   for _, row in ipairs(config.settings) do
     if plan.typed[row.name] then add(row.name, plan.typed[row.name]) end
   end
-  if config.origin("GUARD_ACCOUNT_KEY") == "environment" then add("GUARD_ACCOUNT_KEY", process.getenv "GUARD_ACCOUNT_KEY") end
+  if config.origin("GUARD_ACCOUNT_KEY") == "environment" then
+    add("GUARD_ACCOUNT_KEY", process.getenv "GUARD_ACCOUNT_KEY")
+  end
   return list
 end
 
@@ -122,7 +136,8 @@ function setup.overruled(changes)
   return names
 end
 
---- Writes the changes, and the first state file of a home that has none. → { path=, created=, state_created= }
+--- Writes the changes, and the first state file of a home that has none.
+-- → { path=, created=, state_created= }
 function setup.save(changes)
   local home = config.home()
   local path, created = envfile.change(changes)

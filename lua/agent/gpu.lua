@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Is the GPU of the machine in use still what the model runs on? A card can be lost in mid-session (facts/additions-2026-11.md), and is
--- paid for on.
+-- Is the GPU of the machine in use still what the model runs on? A card can be lost in mid-session
+-- (facts/additions-2026-11.md), and is paid for on.
 local fail = require "base.fail"
 local world = require "sandbox.world"
 local alert = require "home.alert"
@@ -12,7 +12,8 @@ local LOOKS = 2 -- in a row, before it is said: a model may be loaded at this mo
 
 local gpu = {}
 
---- What the engine says of the model in use. → a sentence when the card is not used, or nil (it is used, or nobody can tell)
+--- What the engine says of the model in use. → a sentence when the card is not used, or nil (it is used,
+-- or nobody can tell)
 function gpu.problem(session)
   local plan = session.plan or {}
   local engine = world.require_safe("engines." .. (plan.engine or "ollama"))
@@ -29,8 +30,11 @@ function gpu.watch(memory, session)
   if not problem then return nil end
   memory.count = memory.count + 1
   if memory.count < LOOKS then return nil end
-  local sentence = ("%s; it costs $%.3f/h all the same: end it with `continueplz stop` and start another one"):format(problem, cost.hourly(session))
-  if memory.count == LOOKS then alert.error(sentence, { instance_id = session.id, provider = session.provider, action = "gpu" }) end
+  local sentence = ("%s; it costs $%.3f/h all the same: end it with `continueplz stop` and start another one")
+    :format(problem, cost.hourly(session))
+  if memory.count == LOOKS then
+    alert.error(sentence, { instance_id = session.id, provider = session.provider, action = "gpu" })
+  end
   return sentence
 end
 

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The agent of a home: owns the tunnel, sends heartbeats, watches the machine, finishes what others left. One per home, by agent.lock.
+-- The agent of a home: owns the tunnel, sends heartbeats, watches the machine, finishes what others left. One
+-- per home, by agent.lock.
 local clock = require "base.clock"
 local fail = require "base.fail"
 local files = require "base.files"
@@ -47,7 +48,9 @@ local function follow(self)
   read(self)
   local session = self.journal:current()
   self.session = session
-  if session and (not self.contact or self.contact.token ~= session.token) then self.contact = contact.of(self.journal.home, session) end
+  if session and (not self.contact or self.contact.token ~= session.token) then
+    self.contact = contact.of(self.journal.home, session)
+  end
   if not session or not session.endpoint then
     tunnel.close(self)
   elseif self.tunnel_for ~= session.token then
@@ -79,25 +82,28 @@ end
 
 local function next_beat(self)
   local ok = beat(self)
-  self.bell.take(ok and timing.seconds(HEARTBEAT) or math.min(timing.seconds(HEARTBEAT_SOON), tunnel.PATIENCE))
+  self.bell.take(ok and timing.seconds(HEARTBEAT)
+    or math.min(timing.seconds(HEARTBEAT_SOON), tunnel.PATIENCE))
 end
 
 local end_session
 
 local function react(self, name, session, more) reactions.react(self, name, session, more, end_session) end
 
--- Takes home.lock. → true when it is ours; nil when somebody else is at work; false when it cannot be had at all (a disk that takes no
--- writes), which keeps nobody from ending a machine (DESIGN §1.14)
+-- Takes home.lock. → true when it is ours; nil when somebody else is at work; false when it cannot be had at
+-- all (a disk that takes no writes), which keeps nobody from ending a machine (DESIGN §1.14)
 local function hold(self)
   local locked, why, code = self.journal:acquire("agent")
   if locked then return true end
   if code == "busy" then return nil end
-  log.error("the folder cannot be locked; what is to be ended is ended without a record of it", { error = why })
+  log.error("the folder cannot be locked; what is to be ended is ended without a record of it",
+    { error = why })
   return false
 end
 
--- The machine is no longer what we rented: end it, for a stopped one still bills and may start again by itself. One that was ended
--- without a record of it (self.over: token → reason) is ended again, silently, when that can be recorded.
+-- The machine is no longer what we rented: end it, for a stopped one still bills and may start again by
+-- itself. One that was ended without a record of it (self.over: token → reason) is ended again, silently,
+-- when that can be recorded.
 function end_session(self, session, provider, reason, message)
   local locked, over = hold(self), self.over[session.token]
   if locked == nil or over and not locked then return end
@@ -118,7 +124,9 @@ end
 local function follow_endpoint(self, session, provider, instance)
   local inner, known = session.plan.ports, session.endpoint
   local now = inner and known and bootstrap.of(provider).endpoint(instance, inner)
-  if not now or now.host == known.host and now.port == known.port or not self.journal:acquire("agent") then return end
+  if not now or now.host == known.host and now.port == known.port or not self.journal:acquire("agent") then
+    return
+  end
   self.journal:append("moved", session.token, { endpoint = now })
   self.journal:release()
   log.warn("the machine is reached elsewhere now", { endpoint = now.host .. ":" .. now.port })
@@ -129,7 +137,9 @@ end
 
 -- Asks the machine through the tunnel at this moment.
 local function answers(self, session)
-  if self.tunnel_for ~= session.token or not self.tunnel or not self.tunnel:status().handshake_age then return false end
+  if self.tunnel_for ~= session.token or not self.tunnel or not self.tunnel:status().handshake_age then
+    return false
+  end
   local ok = fail.try(guest_client.tell, session.token, "/heartbeat")
   if ok then self.contact:heard() end
   return ok
@@ -143,19 +153,24 @@ local function look(self, session)
   end)
   if not ok then
     self.cloud_problem = fail.message(instance)
-    log.warn("the cloud could not be asked about the machine", { error = self.cloud_problem, instance_id = session.id })
+    log.warn("the cloud could not be asked about the machine",
+      { error = self.cloud_problem, instance_id = session.id })
     return sight.failed(self.sight, session, instance)
   end
   sight.seen(self.sight, self.journal, session, provider, instance)
   local over = self.over[session.token]
   if over then return end_session(self, session, provider, over) end
   self.cloud_problem, self.instance, self.seen_at = nil, instance, clock.wall()
-  local verdict = watch.verdict(self.sights, session, self.contact, instance, function() return answers(self, session) end)
+  local verdict = watch.verdict(self.sights, session, self.contact, instance, function()
+    return answers(self, session)
+  end)
   if watch.doubted(self.sights, session) and not session.paused and self.journal:acquire("agent") then
     self.journal:try_append("paused", session.token, { status = instance.status })
     self.journal:release()
   end
-  if not verdict then return follow_endpoint(self, session, provider, instance) end
+  if not verdict then
+    return follow_endpoint(self, session, provider, instance)
+  end
   end_session(self, session, provider, verdict.reason, verdict.message)
   if verdict.lost then react(self, "spot_lost", session, { reason = verdict.lost }) end
 end
@@ -174,15 +189,19 @@ end
 -- Starts that were cut off and stops that were not proven.
 local function leftovers(self)
   for _, session in ipairs(self.journal:open_sessions()) do
-    if recover.may_undo(self.journal, session) and math.abs(clock.wall() - (session.last or 0)) > timing.seconds(GRACE) then
+    if recover.may_undo(self.journal, session)
+      and math.abs(clock.wall() - (session.last or 0)) > timing.seconds(GRACE) then
       local locked = hold(self)
       if locked == nil then return end
       local current = self.journal:session(session.token) or session
-      local ok, results = fail.settle(stop.all, self.journal, { current }, "unfinished start", null_screen, not session.id and 1 or nil)
+      local ok, results = fail.settle(stop.all, self.journal, { current }, "unfinished start", null_screen,
+        not session.id and 1 or nil)
       if not ok then log.error("a leftover could not be ended", { error = fail.message(results) }) end
       if locked then self.journal:release() end
       local last = ok and results[1]
-      if last and last.outcome == "unproven" then react(self, "unproven", session, { reason = last.doubt }) end
+      if last and last.outcome == "unproven" then
+        react(self, "unproven", session, { reason = last.doubt })
+      end
     end
   end
   if #untidy(self) > 0 and self.journal:acquire("agent") then
@@ -195,7 +214,9 @@ end
 local function tell_news(self)
   local session = self.journal:current()
   if not session or session.stopping then return end
-  for _, event in ipairs(reactions.news(self.memory, session, self.guest, self.instance)) do react(self, event[1], session, event[2]) end
+  for _, event in ipairs(reactions.news(self.memory, session, self.guest, self.instance)) do
+    react(self, event[1], session, event[2])
+  end
 end
 
 -- A stop that asked (agent.early_stop) and did not go on is finished here.
@@ -213,22 +234,27 @@ local function next_look(self)
   if session and (session.ready_at or session.kept or self.journal:doubtful()) and not session.stopping then
     (early_stop.about(self.ahead, session) and finish_asked or look)(self, session)
   end
-  self.gpu_problem = session and session.ready_at and not session.stopping and gpu.watch(self.cards, session) or nil
+  self.gpu_problem = session and session.ready_at and not session.stopping
+    and gpu.watch(self.cards, session) or nil
   leftovers(self)
   read(self)
   self.warned = budget.watch(self.journal:recent(budget.SECONDS), self.warned)
   tell_news(self)
   alert.deliver()
-  if #self.journal:open_sessions() == 0 and #untidy(self) == 0 then self.ending.put("nothing is open any more") end
+  if #self.journal:open_sessions() == 0 and #untidy(self) == 0 then
+    self.ending.put("nothing is open any more")
+  end
 end
 
--- A duty goes on for as long as the agent lives: a round of it that fails is told of, and the next one is begun.
+-- A duty goes on for as long as the agent lives: a round of it that fails is told of,
+-- and the next one is begun.
 local function duty(self, round)
   return task.spawn(function()
     while true do
       local ok, problem = fail.try(round, self)
       if not ok then
-        log.error("a duty of the agent failed; it is taken up again", { error = fail.message(problem), trace = problem.trace })
+        log.error("a duty of the agent failed; it is taken up again",
+          { error = fail.message(problem), trace = problem.trace })
         task.sleep(timing.seconds(HEARTBEAT_SOON))
       end
     end
@@ -238,23 +264,28 @@ end
 local function status(self)
   local now = clock.now()
   return {
-    pid = require("base.process").pid(), session = self.tunnel_for, tunnel = self.tunnel and self.tunnel:status() or nil, guest = self.guest,
-    guest_age = self.guest_at and now - self.guest_at or nil, heartbeat_age = self.heartbeat_at and now - self.heartbeat_at or nil,
-    heartbeat_problem = self.heartbeat_problem, cloud_problem = self.cloud_problem, key_refused = self.sight.refused,
-    instance = self.instance, problem = self.problem,
+    pid = require("base.process").pid(), session = self.tunnel_for,
+    tunnel = self.tunnel and self.tunnel:status() or nil, guest = self.guest, guest_age = self.guest_at
+      and now - self.guest_at or nil, heartbeat_age = self.heartbeat_at and now - self.heartbeat_at or nil,
+    heartbeat_problem = self.heartbeat_problem, cloud_problem = self.cloud_problem,
+    key_refused = self.sight.refused, instance = self.instance, problem = self.problem,
     reaction_problem = self.reaction_problem, gpu_problem = self.gpu_problem,
   }
 end
 
 local function answer(self, request)
-  if request.method == "GET" and request.path == "/status" then return { status = 200, json = status(self) } end
+  if request.method == "GET" and request.path == "/status" then
+    return { status = 200, json = status(self) }
+  end
   if request.method == "POST" and request.path == "/reload" then
     follow(self)
     self.bell.put(true)
     return { status = 200, json = status(self) }
   end
   if request.path == "/terminate" then
-    if request.method ~= "POST" then return { status = 200, json = early_stop.outcome(self.ahead) } end
+    if request.method ~= "POST" then
+      return { status = 200, json = early_stop.outcome(self.ahead) }
+    end
     local refused = early_stop.refused(self.session, request.query, self.journal.home)
     if refused then
       log.warn("a stop was about something else", { reason = refused })
@@ -279,11 +310,13 @@ local function tear_down(self, reason, jobs)
   for _, name in ipairs { "agent", "guest", "engine" } do files.remove(agent_client.socket(name)) end
 end
 
---- Runs the agent of this home until nothing is open or it is told to quit. → 0, or "busy": another one is at work
+--- Runs the agent of this home until nothing is open or it is told to quit.
+-- → 0, or "busy": another one is at work
 function agent.run()
   local lock = files.lock(files.join(config.home(), "agent.lock"), "agent")
   if not lock then return "busy" end
-  local self = { journal = require("home.journal").open(config.home(), true), bell = task.channel(), memory = {}, kept = {}, sights = {},
+  local self = { journal = require("home.journal").open(config.home(), true), bell = task.channel(),
+    memory = {}, kept = {}, sights = {},
     sight = {}, cards = {}, over = {}, ending = task.channel(), ahead = {} }
   local listener = net.listen { unix = agent_client.socket("agent") }
   log.info("Agent starts", { home = config.home() })

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- What the agent once read of an open session it does not forget: records that the journal no longer holds (deleted, rolled back to an
--- earlier day, replaced) are put back. kept: table of token → its records, which the agent keeps.
+-- What the agent once read of an open session it does not forget: records that the journal no longer holds
+-- (deleted, rolled back to an earlier day, replaced) are put back. kept: table of token
+-- → its records, which the agent keeps.
 local log = require "base.log"
 local sorted = require "base.sorted"
 local alert = require "home.alert"
@@ -17,7 +18,8 @@ local function of(journal, token)
   return list
 end
 
--- Which of `records` are missing behind what the journal has of them? Where it has something else, all of them.
+-- Which of `records` are missing behind what the journal has of them? Where it has something else,
+-- all of them.
 local function missing(records, present)
   for index, record in ipairs(present) do
     local known = records[index]
@@ -40,14 +42,16 @@ local function lost(kept, journal)
   return list
 end
 
--- Puts them back; where nothing can be written, only into what this process knows until it reads the journal again.
+-- Puts them back; where nothing can be written, only into what this process knows until it
+-- reads the journal again.
 local function restore(journal, list)
   local locked, why, code = journal:acquire("agent")
   if not locked and code == "busy" then return end -- whoever is at work may be about to; looked at again soon
-  log.error("records of a machine in use were missing from the journal; they are put back", { token = list[1].token, count = #list })
+  log.error("records of a machine in use were missing from the journal; they are put back",
+    { token = list[1].token, count = #list })
   if not locked then
-    alert.critical("The record of a machine in use is lost and cannot be written again", { token = list[1].token, reason = why },
-      "record " .. list[1].token)
+    alert.critical("The record of a machine in use is lost and cannot be written again",
+      { token = list[1].token, reason = why }, "record " .. list[1].token)
   end
   if locked then journal:mended() end
   for _, record in ipairs(list) do journal:try_append(record.kind, record.token, record) end

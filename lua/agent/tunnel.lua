@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- The agent's end of the tunnel: opened for a session, with its ways to the model, to the engine unmetered and to the guest's control.
--- self: the agent; its fields tunnel, tunnel_for (token), opened_at, patience and problem are kept here, contact (agent.contact) is used.
+-- The agent's end of the tunnel: opened for a session, with its ways to the model, to the engine unmetered
+-- and to the guest's control. self: the agent; its fields tunnel, tunnel_for (token), opened_at, patience and
+-- problem are kept here, contact (agent.contact) is used.
 local clock = require "base.clock"
 local log = require "base.log"
 local tunnel = require "base.tunnel"
@@ -45,8 +46,8 @@ end
 
 local function open(self, session)
   local endpoint = session.endpoint
-  local handle, message = tunnel.open { key = identity.key(), peer = session.plan.server_public, endpoint_host = endpoint.host,
-    endpoint_port = endpoint.port, keepalive = KEEPALIVE,
+  local handle, message = tunnel.open { key = identity.key(), peer = session.plan.server_public,
+    endpoint_host = endpoint.host, endpoint_port = endpoint.port, keepalive = KEEPALIVE,
     stamp_after = self.contact:stamp_after() }
   local ok = handle
   if handle then ok, message = forwards(handle) end
@@ -66,7 +67,8 @@ function M.open(self, session)
   open(self, session)
 end
 
---- WireGuard repeats an unanswered handshake every five seconds; a guest that is just starting is asked again sooner, by a fresh tunnel.
+--- WireGuard repeats an unanswered handshake every five seconds; a guest that is just starting is asked again
+-- sooner, by a fresh tunnel.
 function M.hurry(self)
   if clock.now() - self.opened_at < self.patience then return end
   local session, patience = self.session, math.min(self.patience * 2, MOST_PATIENCE)

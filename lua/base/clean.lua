@@ -43,7 +43,9 @@ end
 local function uncontrolled(text, styled)
   if not text:find(CONTROL) then return text end
   return (text:gsub("(" .. CONTROL .. ")()", function(byte, after)
-    if styled and byte == "\27" and text:find("^%[[%d;]*m", after) then return nil end
+    if styled and byte == "\27" and text:find("^%[[%d;]*m", after) then
+      return nil
+    end
     return byte_shown(byte)
   end))
 end

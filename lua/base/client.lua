@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- A client of one service: its base address, its headers, its rate, and which of its writes create nothing that bills.
--- client:create is the only function of the program that sends a create.
+-- A client of one service: its base address, its headers, its rate, and which of its writes create nothing
+-- that bills. client:create is the only function of the program that sends a create.
 
 local clock = require "base.clock"
 local creates = require "base.creates"
@@ -17,7 +17,9 @@ Client.__index = Client
 local function rule(text, any)
   local method, pattern = text:match("^(%u+) (.+)$")
   if any and not method then method, pattern = text:match("^(%*) (.+)$") end
-  if not method then error(("%q is no rule like \"POST ^/path$\""):format(text), 0) end
+  if not method then
+    error(("%q is no rule like \"POST ^/path$\""):format(text), 0)
+  end
   return { method = method, pattern = pattern }
 end
 
@@ -25,7 +27,8 @@ local function matches(one, method, path)
   return (one.method == method or one.method == "*") and path:find(one.pattern) ~= nil
 end
 
--- Waits for the turn of the slowest class that this request belongs to; turns are given out in order of asking.
+-- Waits for the turn of the slowest class that this request belongs to;
+-- turns are given out in order of asking.
 local function wait_turn(self, method, path)
   local at = clock.now()
   for _, class in ipairs(self.classes) do
@@ -57,14 +60,19 @@ end
 local function bare(path) return (path:gsub("[?#].*$", "")) end
 
 local function check(self, path)
-  if getmetatable(self) ~= Client then error("call this with a colon: client:get(path)", 3) end
-  if type(path) ~= "string" or path:sub(1, 1) ~= "/" then error(("the path %q must start with /"):format(tostring(path)), 3) end
+  if getmetatable(self) ~= Client then
+    error("call this with a colon: client:get(path)", 3)
+  end
+  if type(path) ~= "string" or path:sub(1, 1) ~= "/" then
+    error(("the path %q must start with /"):format(tostring(path)), 3)
+  end
 end
 
 local function send(self, method, path, options)
   wait_turn(self, method, bare(path))
   local spec = spec_of(self, method, path, options)
-  creates.refuse(method, spec.url) -- the base may have been changed meanwhile, by the function that makes the headers for example
+  -- the base may have been changed meanwhile, by the function that makes the headers for example
+  creates.refuse(method, spec.url)
   return performers[self](spec)
 end
 
@@ -72,10 +80,12 @@ local function write(self, method, path, options)
   check(self, path)
   creates.refuse(method, self.base .. path)
   for _, one in ipairs(self.writes) do
-    if matches(one, method, bare(path)) then return send(self, method, path, options) end
+    if matches(one, method, bare(path)) then
+      return send(self, method, path, options)
+    end
   end
-  error(("%s %s is not declared in this client's `writes`: what creates something that bills needs client:create and a ticket")
-    :format(method, bare(path)), 3)
+  error(("%s %s is not declared in this client's `writes`: what creates something that bills needs "
+    .. "client:create and a ticket"):format(method, bare(path)), 3)
 end
 
 function Client:get(path, options)
@@ -91,8 +101,8 @@ end
 function Client:post(path, options) return write(self, "POST", path, options) end
 function Client:put(path, options) return write(self, "PUT", path, options) end
 
---- Sends what creates something that bills, once, on a fresh connection. The ticket is used up: `sent` is in the journal
--- before the request leaves.
+--- Sends what creates something that bills, once, on a fresh connection. The ticket is used up: `sent` is in
+-- the journal before the request leaves.
 function Client:create(order_ticket, method, path, options)
   check(self, path)
   if not ticket.valid(order_ticket) then ticket.use(order_ticket) end
@@ -107,8 +117,8 @@ end
 -- interval={["GET ^/x"] = seconds} ("* ^/x": all methods share it), timeout=}
 function client.new(options, perform)
   local made = {
-    base = options.base:gsub("/+$", ""), headers = options.headers, classify = options.classify, timeout = options.timeout,
-    unix = options.unix, ca_file = options.ca_file, writes = {}, classes = {},
+    base = options.base:gsub("/+$", ""), headers = options.headers, classify = options.classify,
+    timeout = options.timeout, unix = options.unix, ca_file = options.ca_file, writes = {}, classes = {},
   }
   for i, text in ipairs(options.writes or {}) do made.writes[i] = rule(text) end
   for _, text in ipairs(require("base.sorted").keys(options.interval or {})) do

@@ -46,12 +46,17 @@ end
 
 --- Unix seconds of "2026-11-20T08:00:00[.5](Z|+01:00)", or nil, sentence.
 function clock.parse_iso(text)
-  local y, mo, d, h, mi, s, fraction, tail = text:match("^(%d%d%d%d)-(%d%d)-(%d%d)[T ](%d%d):(%d%d):(%d%d)(%.?%d*)(.*)$")
-  if not y then return nil, ("%q is no time like 2026-11-20T08:00:00Z"):format(text) end
+  local y, mo, d, h, mi, s, fraction, tail =
+    text:match("^(%d%d%d%d)-(%d%d)-(%d%d)[T ](%d%d):(%d%d):(%d%d)(%.?%d*)(.*)$")
+  if not y then
+    return nil, ("%q is no time like 2026-11-20T08:00:00Z"):format(text)
+  end
   local offset = 0
   if tail ~= "Z" and tail ~= "" then
     local sign, oh, om = tail:match("^([+-])(%d%d):?(%d%d)$")
-    if not sign then return nil, ("%q has a zone that is not Z or like +01:00"):format(text) end
+    if not sign then
+      return nil, ("%q has a zone that is not Z or like +01:00"):format(text)
+    end
     offset = (oh * 3600 + om * 60) * (sign == "-" and -1 or 1)
   end
   local seconds = clock.days(y // 1 | 0, mo // 1 | 0, d // 1 | 0) * 86400 + h * 3600 + mi * 60 + s - offset
@@ -59,12 +64,14 @@ function clock.parse_iso(text)
   return extra and extra > 0 and seconds + extra or math.tointeger(seconds) or seconds
 end
 
-local MONTHS = { Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6, Jul = 7, Aug = 8, Sep = 9, Oct = 10, Nov = 11, Dec = 12 }
+local MONTHS = { Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6, Jul = 7, Aug = 8, Sep = 9, Oct = 10,
+  Nov = 11, Dec = 12 }
 
 --- Unix seconds of a Date header (RFC 9110 §5.6.7), or nil.
 function clock.parse_http(text)
   local day, month, year, time = (text or ""):match("^%a+, (%d%d) (%a%a%a) (%d%d%d%d) (%d%d:%d%d:%d%d) GMT$")
-  return day and MONTHS[month] and clock.parse_iso(("%s-%02d-%sT%sZ"):format(year, MONTHS[month], day, time)) or nil
+  return day and MONTHS[month]
+    and clock.parse_iso(("%s-%02d-%sT%sZ"):format(year, MONTHS[month], day, time)) or nil
 end
 
 --- "2026-11-20 09:00:00" in the user's zone, and the zone's seconds east of UTC.
@@ -88,7 +95,9 @@ local UNITS = { d = 86400, h = 3600, m = 60, s = 1 }
 
 --- Seconds of "1h30m", "30m", "1.5h", "45s", "2d", or nil, sentence.
 function clock.parse_duration(text)
-  if type(text) ~= "string" then error("parse_duration needs a text, got a " .. type(text), 2) end
+  if type(text) ~= "string" then
+    error("parse_duration needs a text, got a " .. type(text), 2)
+  end
   local compact = text:gsub("%s+", ""):lower()
   if compact:find("^%d+%.?%d*$") then
     return nil, ("%q has no unit: say %ss, %sm or %sh"):format(text, compact, compact, compact)
@@ -99,7 +108,9 @@ function clock.parse_duration(text)
     if not number or UNITS[unit] >= last then sum = nil break end
     sum, last, rest = sum + tonumber(number) * UNITS[unit], UNITS[unit], after
   end
-  if not sum or compact == "" then return nil, ("%q is no duration like 45s, 30m, 1h30m, 10h or 2d"):format(text) end
+  if not sum or compact == "" then
+    return nil, ("%q is no duration like 45s, 30m, 1h30m, 10h or 2d"):format(text)
+  end
   return math.tointeger(sum) or sum
 end
 

@@ -1,13 +1,14 @@
 -- SPDX-License-Identifier: MIT
--- Secrets by the name they go under: for showing what came from elsewhere, where nobody has said yet which value is secret.
+-- Secrets by the name they go under: for showing what came from elsewhere, where nobody has said yet
+-- which value is secret.
 
 local log = require "base.log"
 
 local conceal = { HIDDEN = "[hidden]" }
 
 local HARMLESS = { next_token = true, after_token = true, page_token = true }
-local WORDS = { "api_?key", "secret", "passw", "authoriz", "cookie", "token$", "_key$", "^key$", "privatekey$", "^sid$", "psk", "preshared",
-  "credential", "signature" }
+local WORDS = { "api_?key", "secret", "passw", "authoriz", "cookie", "token$", "_key$", "^key$",
+  "privatekey$", "^sid$", "psk", "preshared", "credential", "signature" }
 
 --- Does a field, header or parameter of this name hold a secret?
 function conceal.is_secret(name)
@@ -23,8 +24,11 @@ end
 --- Must this value of a field not be shown? Our own marks on machines may be, and the short `key` of a tag.
 function conceal.hides(name, value)
   local kind = type(value)
-  if kind == "string" and #value < 16 and type(name) == "string" and name:lower() == "key" then return false end
-  local shown = kind == "string" and (value:find("^[.*]*$") or value:find("^cplz%-%x") or value == conceal.HIDDEN)
+  if kind == "string" and #value < 16 and type(name) == "string" and name:lower() == "key" then
+    return false
+  end
+  local shown = kind == "string"
+    and (value:find("^[.*]*$") or value:find("^cplz%-%x") or value == conceal.HIDDEN)
   return (kind == "string" or kind == "number") and not shown and conceal.is_secret(name)
 end
 

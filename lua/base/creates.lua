@@ -48,9 +48,7 @@ function creates.is(method, address)
     error(sentence:format(method, url.shown(address)), 0)
   end
   for _, each in ipairs(known or {}) do
-    if each[1] == method:upper() and path:find(each[2]) then
-      return true
-    end
+    if each[1] == method:upper() and path:find(each[2]) then return true end
   end
   return false
 end
@@ -58,7 +56,8 @@ end
 --- Raises when it does.
 function creates.refuse(method, address)
   if creates.is(method, address) then
-    error(("%s %s rents a machine: that needs client:create and a ticket of the journal"):format(method, url.shown(address)), 0)
+    error(("%s %s rents a machine: that needs client:create and a ticket of the journal"):format(method,
+      url.shown(address)), 0)
   end
 end
 

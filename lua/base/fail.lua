@@ -22,8 +22,12 @@ local failure = { __name = NAME, __tostring = function(self) return self.message
 --- A failure from its fields; kind and message are required. Whatever bytes somebody's words in the message
 -- have, it is text.
 function fail.new(fields)
-  if not known[fields.kind] then error(("%q is no kind of failure"):format(tostring(fields.kind)), 2) end
-  if type(fields.message) ~= "string" then error("a failure needs a message", 2) end
+  if not known[fields.kind] then
+    error(("%q is no kind of failure"):format(tostring(fields.kind)), 2)
+  end
+  if type(fields.message) ~= "string" then
+    error("a failure needs a message", 2)
+  end
   if fields.message:find("[\0-\31\127-\255]") then fields.message = clean.text(fields.message) end
   return setmetatable(fields, failure)
 end
@@ -46,7 +50,9 @@ end
 
 --- One sentence for any error value.
 function fail.message(x)
-  if type(x) == "table" and type(x.message) == "string" then return x.message end
+  if type(x) == "table" and type(x.message) == "string" then
+    return x.message
+  end
   if type(x) == "string" then return x end
   return "an error that is a " .. type(x) .. ": " .. tostring(x)
 end
@@ -58,8 +64,8 @@ function fail.bug(x)
   return fail.new { kind = "internal", message = fail.message(x), trace = trace }
 end
 
---- Calls f(...) and takes whatever comes of it, an interruption too: for what has to clean up, record or tell before it goes on, and
--- raises that itself then. → true, results…; or false, failure.
+--- Calls f(...) and takes whatever comes of it, an interruption too: for what has to clean up, record or tell
+-- before it goes on, and raises that itself then. → true, results…; or false, failure.
 function fail.settle(f, ...)
   return xpcall(f, fail.bug, ...)
 end
@@ -69,8 +75,8 @@ local function passing(ok, first, ...)
   return ok, first, ...
 end
 
---- Calls f(...). An interruption (a signal, a cancelled task) is nothing that one could try: it goes on its way.
--- → true, results…; or false, failure.
+--- Calls f(...). An interruption (a signal, a cancelled task) is nothing that one could try: it goes on its
+-- way. → true, results…; or false, failure.
 function fail.try(f, ...)
   return passing(xpcall(f, fail.bug, ...))
 end

@@ -43,10 +43,12 @@ end
 -- word: what the holder is at, for others to see.
 function files.lock(path, word) return state.lock(path, word) end
 
---- The process that holds the lock, what it is at, and a sentence when that number may be another process here; or nil.
+--- The process that holds the lock, what it is at, and a sentence when that number may be another
+-- process here; or nil.
 function files.owner(path) return state.owner(path) end
 
---- Signals the process that holds the lock, if it is certainly that one. → true, or nil, sentence, "foreign" or "missing"
+--- Signals the process that holds the lock, if it is certainly that one. → true, or nil, sentence,
+-- "foreign" or "missing"
 function files.signal(path, name) return state.signal(path, name) end
 
 --- a/b; an absolute b stands alone.

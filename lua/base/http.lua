@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The HTTP client. Every failure says what it was, never what was secret in it, and nothing is repeated by itself.
+-- The HTTP client. Every failure says what it was, never what was secret in it,
+-- and nothing is repeated by itself.
 
 local host = ...
 
@@ -35,17 +36,20 @@ local function excerpt(body)
   return clean.line(log.redact(clean.cut(body, 4096)), EXCERPT)
 end
 
--- The number of an edge's refusal (Cloudflare's "error code: 1010"): what stands before a cloud let nothing through to it. → text or nil
+-- The number of an edge's refusal (Cloudflare's "error code: 1010"): what stands before a cloud let nothing
+-- through to it. → text or nil
 local function edge_code(event)
-  if event.status ~= 403 or (event.body or ""):find("^%s*[{[]") then return nil end
+  if event.status ~= 403 or (event.body or ""):find("^%s*[{[]") then
+    return nil
+  end
   return event.body and event.body:sub(1, 65536):match("[Ee]rror code:?%s*(10%d%d)")
 end
 
 -- The key was never looked at, so this is no `auth`.
 local function raise_edge(spec, shown, code)
-  fail.raise("refused", ("%s %s was turned away by the protection in front of the service (error code: %s): nothing is wrong with the key; "
-    .. "try again later or from another network"):format(spec.method, shown, code),
-    { status = 403, url = shown, method = spec.method, sent = true, edge = code })
+  fail.raise("refused", ("%s %s was turned away by the protection in front of the service (error code: %s): "
+    .. "nothing is wrong with the key; try again later or from another network"):format(spec.method,
+      shown, code), { status = 403, url = shown, method = spec.method, sent = true, edge = code })
 end
 
 local function retry_after(headers)
@@ -80,7 +84,8 @@ end
 
 -- What host.http.start wants.
 local function prepare(spec)
-  local extra, body = { Accept = "application/json", ["User-Agent"] = "continueplz/" .. host.version }, spec.body
+  local extra, body = { Accept = "application/json",
+    ["User-Agent"] = "continueplz/" .. host.version }, spec.body
   if spec.json ~= nil then
     if body then error("a request has json or body, not both", 0) end
     body = json.encode(spec.json)
@@ -92,10 +97,11 @@ local function prepare(spec)
     if not spec.ca_file then trusted, folder = surroundings.trust() end
   end
   return {
-    method = spec.method, url = url.with_query(spec.url, spec.query), headers = header_list(spec.headers, extra),
-    body = body, timeout = spec.timeout or 30, connect_timeout = spec.connect_timeout, idle_timeout = spec.idle_timeout,
-    max_bytes = spec.max_bytes or MAX_BYTES, stream = spec.stream ~= nil or nil, fresh = spec.fresh, unix = spec.unix,
-    ca_file = spec.ca_file or trusted, ca_dir = folder, proxy = proxy, no_proxy = no_proxy,
+    method = spec.method, url = url.with_query(spec.url, spec.query),
+    headers = header_list(spec.headers, extra), body = body, timeout = spec.timeout or 30,
+    connect_timeout = spec.connect_timeout, idle_timeout = spec.idle_timeout,
+    max_bytes = spec.max_bytes or MAX_BYTES, stream = spec.stream ~= nil or nil, fresh = spec.fresh,
+    unix = spec.unix, ca_file = spec.ca_file or trusted, ca_dir = folder, proxy = proxy, no_proxy = no_proxy,
   }
 end
 
@@ -129,7 +135,8 @@ end
 
 local told -- what the dated answer that agrees best says of this computer's clock: { ahead =, host = }
 
--- Compares this computer's clock with an answer's: only what it is off by for certain counts, as the answer was on its way.
+-- Compares this computer's clock with an answer's: only what it is off by for certain counts,
+-- as the answer was on its way.
 local function compare_clock(spec, event, began)
   local date = not spec.unix and event.headers and clock.parse_http(event.headers.date)
   if not date then return end
@@ -140,8 +147,8 @@ local function compare_clock(spec, event, began)
   told = { ahead = ahead, host = (url.parse(spec.url) or {}).host }
 end
 
---- By how many seconds this computer's clock is ahead (negative: behind) of every service that told a time so far, and the host of the one
--- that agrees best; nil when none did.
+--- By how many seconds this computer's clock is ahead (negative: behind) of every service that told a time so
+-- far, and the host of the one that agrees best; nil when none did.
 function http.clock_ahead()
   if told then return told.ahead, told.host end
 end
@@ -174,14 +181,15 @@ local function note(spec, shown, started, outcome)
 end
 
 local function finish(spec, shown, event)
-  local response = { status = event.status, headers = event.headers or {}, body = event.body or "", url = shown }
+  local response = { status = event.status, headers = event.headers or {}, body = event.body or "",
+    url = shown }
   -- The body as a value whose texts are text, whatever the service sent; raises `broken` when it is not JSON.
   response.json = function()
     local value, sentence = json.decode(response.body)
     if value == nil then
-      fail.raise("broken", ("%s %s answered %d with what is %s: %s"):format(spec.method, shown, response.status, sentence,
-        excerpt(response.body)), { status = response.status, url = shown, method = spec.method, sent = true,
-        body = response.body })
+      fail.raise("broken", ("%s %s answered %d with what is %s: %s"):format(spec.method, shown,
+        response.status, sentence, excerpt(response.body)),
+        { status = response.status, url = shown, method = spec.method, sent = true, body = response.body })
     end
     return clean.deep(value)
   end
@@ -198,18 +206,20 @@ local function finish(spec, shown, event)
   return response
 end
 
--- What tells the watcher of one exchange: of the request when it leaves, of the answer when all is done with it.
+-- What tells the watcher of one exchange: of the request when it leaves, of the answer when
+-- all is done with it.
 local function telling(spec)
   local watch, started, answered = watcher, clock.now(), nil
   local tell = {}
   function tell.request(options)
-    answered = watch { method = options.method, url = options.url, headers = options.headers, body = options.body }
+    answered = watch { method = options.method, url = options.url, headers = options.headers,
+      body = options.body }
   end
   function tell.__close(_, problem)
     if not answered then return end
     local event = tell.event or { error = fail.message(problem or "interrupted") }
-    answered { status = event.status, headers = event.headers, body = event.body, error = event.error, seconds = clock.now() - started,
-      streamed = spec.stream ~= nil and event.body == nil }
+    answered { status = event.status, headers = event.headers, body = event.body, error = event.error,
+      seconds = clock.now() - started, streamed = spec.stream ~= nil and event.body == nil }
   end
   return setmetatable(tell, tell)
 end
@@ -227,9 +237,10 @@ local function perform(spec)
     if event.code == "tls" and text:find "not yet valid" or event.code == "tls" and text:find "expired" then
       text = ("%s; this computer's clock says %s, is that right?"):format(text, clock.iso())
     end
-    local named = text:sub(1, #spec.method + 1) == spec.method .. " " -- the host says already which request it was
-    fail.raise(CODES[event.code] or "transient", named and text or ("%s %s: %s"):format(spec.method, shown, text),
-      { url = shown, method = spec.method, code = event.code, sent = event.sent ~= false })
+    -- the host says already which request it was
+    local named = text:sub(1, #spec.method + 1) == spec.method .. " "
+    fail.raise(CODES[event.code] or "transient", named and text or ("%s %s: %s"):format(spec.method,
+      shown, text), { url = shown, method = spec.method, code = event.code, sent = event.sent ~= false })
   end
   note(spec, shown, started, { status = event.status })
   return finish(spec, shown, event)
@@ -241,25 +252,26 @@ local function is_near(spec)
   if spec.unix then return true end
   local parts = url.parse(spec.url)
   local name = parts and parts.host or ""
-  return name == "localhost" or name == "[::1]" or name:find("^127%.") ~= nil or name:find("^10%.13%.37%.") ~= nil
+  return name == "localhost" or name == "[::1]" or name:find("^127%.") ~= nil
+    or name:find("^10%.13%.37%.") ~= nil
 end
 
 --- One request: {method=, url=, headers={name = value}, query={name = value}, json= | body=, timeout=30 s,
--- max_bytes=8 MiB, fresh=, unix=, quiet=bool (not logged: what is asked all the time), stream=function(piece),
--- ok={200, …}|"any"}. → {status=, headers=, body=, json()}
+-- max_bytes=8 MiB, fresh=, unix=, quiet=bool (not logged: what is asked all the time),
+-- stream=function(piece), ok={200, …}|"any"}. → {status=, headers=, body=, json()}
 function http.request(spec)
   local copy = {}
   for key, value in pairs(spec) do copy[key] = value end -- order: free
   copy.method = copy.method or "GET"
   if not SAFE[copy.method] and not is_near(copy) then
-    error(("http.request sends no %s to a foreign host: declare it in a client's `writes`, or create with a ticket")
-      :format(copy.method), 2)
+    error(("http.request sends no %s to a foreign host: declare it in a client's "
+      .. "`writes`, or create with a ticket"):format(copy.method), 2)
   end
   return perform(copy)
 end
 
---- Calls fn() again after failures of `kinds` (transient, rate), `attempts` times (3) in all, after `pause` seconds (1) that
--- double each time, or what the server asked for. Only for requests that may be repeated.
+--- Calls fn() again after failures of `kinds` (transient, rate), `attempts` times (3) in all, after `pause`
+-- seconds (1) that double each time, or what the server asked for. Only for requests that may be repeated.
 function http.retry(fn, options)
   options = options or {}
   local kinds = {}
@@ -269,16 +281,18 @@ function http.retry(fn, options)
     local result = table.pack(fail.try(fn))
     if result[1] then return table.unpack(result, 2, result.n) end
     local failure = result[2]
-    if attempt == (options.attempts or 3) or not kinds[failure.kind] or failure.code == "deadline" then error(failure, 0) end
+    if attempt == (options.attempts or 3) or not kinds[failure.kind] or failure.code == "deadline" then
+      error(failure, 0)
+    end
     log.debug("trying again", { error = failure.message, attempt = attempt })
     task.sleep(math.max(pause, math.min(failure.retry_after or 0, 60)))
     pause = pause * 2
   end
 end
 
---- Has fn(request) called for every request that leaves, {method=, url=, headers={"Name: value", …}, body=}, secrets included. The
--- function that it returns is called with the answer: {status=, headers=, body=, error=, seconds=, streamed=}. Neither may wait or
--- raise. nil: nobody watches. → who watched before
+--- Has fn(request) called for every request that leaves, {method=, url=, headers={"Name: value", …}, body=},
+-- secrets included. The function that it returns is called with the answer: {status=, headers=, body=,
+-- error=, seconds=, streamed=}. Neither may wait or raise. nil: nobody watches. → who watched before
 function http.watch(fn)
   local before = watcher
   watcher = fn

@@ -53,18 +53,25 @@ end
 --- The value of a JSON text, or nil, sentence. nulls: fields that are null stay, as json.null. What is no
 -- UTF-8 in it becomes U+FFFD: one bad byte in one label must not take the list of machines away.
 function json.decode(text, nulls)
-  if type(text) ~= "string" then error("json.decode needs a text, got a " .. type(text), 2) end
+  if type(text) ~= "string" then
+    error("json.decode needs a text, got a " .. type(text), 2)
+  end
   text = utf8.len(text) and text or clean.bytes(text, "\xef\xbf\xbd")
   local ok, value = pcall(cjson.decode, text)
   if not ok and text:find("\\u[dD][89a-fA-F]%x%x") then ok, value = pcall(cjson.decode, unpaired(text)) end
-  if not ok then return nil, "not JSON: " .. tostring(value):gsub("^.-:%d+: ", "") end
+  if not ok then
+    return nil, "not JSON: " .. tostring(value):gsub("^.-:%d+: ", "")
+  end
   if value == json.null then return nil, "not JSON: the whole text is null" end
   if type(value) == "table" then return normalise(value, nulls) end
-  if type(value) == "number" and value >= -EXACT and value <= EXACT then return math.tointeger(value) or value end
+  if type(value) == "number" and value >= -EXACT and value <= EXACT then
+    return math.tointeger(value) or value
+  end
   return value
 end
 
-local ESCAPES = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t", ["\b"] = "\\b", ["\f"] = "\\f" }
+local ESCAPES = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t",
+  ["\b"] = "\\b", ["\f"] = "\\f" }
 
 local function escape(byte) return ESCAPES[byte] or ("\\u%04x"):format(byte:byte()) end
 
@@ -84,7 +91,9 @@ local function encode_number(number)
   if number ~= number or number == math.huge or number == -math.huge then
     error(("the number %s cannot be JSON"):format(number), 0)
   end
-  if number == math.floor(number) and math.abs(number) <= EXACT then return ("%d"):format(number) end
+  if number == math.floor(number) and math.abs(number) <= EXACT then
+    return ("%d"):format(number)
+  end
   local text = ("%.14g"):format(number)
   return tonumber(text) == number and text or ("%.17g"):format(number)
 end
@@ -118,7 +127,9 @@ local function encode_object(out, value, indent, depth)
   local gap = indent and "\n" .. (" "):rep(indent * (depth + 1)) or ""
   local separator = "{"
   for key, item in sorted(value) do
-    if type(key) ~= "string" then error(("the key %s of an object must be a text"):format(tostring(key)), 0) end
+    if type(key) ~= "string" then
+      error(("the key %s of an object must be a text"):format(tostring(key)), 0)
+    end
     out[#out + 1] = separator .. gap .. encode_string(key) .. (indent and ": " or ":")
     encode(out, item, indent, depth + 1)
     separator = ","
@@ -129,7 +140,9 @@ end
 
 function encode(out, value, indent, depth)
   local kind = type(value)
-  if depth > DEPTH then error(("a value deeper than %d levels cannot be JSON"):format(DEPTH), 0) end
+  if depth > DEPTH then
+    error(("a value deeper than %d levels cannot be JSON"):format(DEPTH), 0)
+  end
   if value == json.null then
     out[#out + 1] = "null"
   elseif kind == "string" then
@@ -149,7 +162,9 @@ end
 --- The JSON text of a value, keys sorted; `indent` spaces per level, or one line. Raises on what JSON cannot
 -- hold.
 function json.encode(value, indent)
-  if value == nil then error("json.encode needs a value; json.null is written as null", 2) end
+  if value == nil then
+    error("json.encode needs a value; json.null is written as null", 2)
+  end
   local out = {}
   encode(out, value, indent, 0)
   return table.concat(out)

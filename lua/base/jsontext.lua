@@ -128,7 +128,9 @@ local function set(text, at, path, depth, value)
   for _, member in ipairs(list) do
     if member.key == path[depth] then found = member end
   end
-  if found and depth < #path then return set(text, found.at, path, depth + 1, value) end
+  if found and depth < #path then
+    return set(text, found.at, path, depth + 1, value)
+  end
   if found then
     local old = text:sub(found.at, found.stop - 1)
     return text:sub(1, found.at - 1) .. written(value, indent_at(text, found.at)) .. text:sub(found.stop), old

@@ -31,7 +31,9 @@ function keys.random_hex(n) return crypto.hex(crypto.random(n)) end
 --- A uniform random integer in a … b (at most 2^48 values).
 function keys.random_int(a, b)
   local span = b - a + 1
-  if span < 1 or span > 1 << 48 then error(("no random integer between %s and %s"):format(a, b), 2) end
+  if span < 1 or span > 1 << 48 then
+    error(("no random integer between %s and %s"):format(a, b), 2)
+  end
   local limit = (1 << 56) // span * span
   while true do
     local value = (">I7"):unpack(crypto.random(7))

@@ -3,7 +3,8 @@
 
 local host = ...
 
--- Writes `text` into the Unix socket `path` without waiting, and does not wait for an answer. → whether it could be written
+-- Writes `text` into the Unix socket `path` without waiting, and does not wait for an answer.
+-- → whether it could be written
 return function(path, text)
   local socket = host.net.connect { unix = path }
   local written = socket and socket:write(text) == #text

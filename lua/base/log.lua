@@ -14,7 +14,9 @@ end
 
 local function write(level, message, fields)
   local list = {}
-  for key, value in require("base.sorted")(fields or {}) do list[#list + 1] = printable(key .. "=" .. tostring(value)) end
+  for key, value in require("base.sorted")(fields or {}) do
+    list[#list + 1] = printable(key .. "=" .. tostring(value))
+  end
   host.log.write(level, printable(message), list)
 end
 

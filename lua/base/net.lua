@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Connections that wait in tasks. Failures are raised: kind `transient` with the host's code; `refused` for what is
--- no use trying again. Addresses are numeric.
+-- Connections that wait in tasks. Failures are raised: kind `transient` with the host's code; `refused` for
+-- what is no use trying again. Addresses are numeric.
 
 local host = ...
 
@@ -28,14 +28,19 @@ local function ready(self, interest, deadline, what)
   end })
   local left = deadline and math.max(0, deadline - clock.now())
   if not task.park(id, left) then
-    fail.raise("transient", ("%s: nothing within %s"):format(what, clock.duration(self.patience or left)), { code = "timeout" })
+    fail.raise("transient", ("%s: nothing within %s"):format(what, clock.duration(self.patience or left)),
+      { code = "timeout" })
   end
-  if self.closed then fail.raise("transient", what .. ": closed here", { code = "closed" }) end
+  if self.closed then
+    fail.raise("transient", what .. ": closed here", { code = "closed" })
+  end
 end
 
 -- Repeats a socket operation while it answers "again". → its results, or nil, sentence, code
 local function attempt(self, interest, timeout, what, operation)
-  if self.closed then fail.raise("transient", what .. ": closed here", { code = "closed" }) end
+  if self.closed then
+    fail.raise("transient", what .. ": closed here", { code = "closed" })
+  end
   local deadline = timeout and clock.now() + timeout
   self.patience = timeout
   while true do
@@ -95,7 +100,8 @@ function Conn:read(n, timeout)
   return take(self, n or CHUNK)
 end
 
---- A line without its end (LF or CRLF), nil at the end; raises code "toolarge" beyond `max` bytes (default 8192).
+--- A line without its end (LF or CRLF), nil at the end; raises code "toolarge" beyond `max`
+-- bytes (default 8192).
 function Conn:read_line(max, timeout)
   max = max or 8192
   local from = 1
@@ -130,7 +136,9 @@ end
 --- Writes everything.
 function Conn:write(data, timeout)
   while data ~= "" do
-    local count, sentence, code = attempt(self, "write", timeout, "write", function(s) return s:write(data) end)
+    local count, sentence, code = attempt(self, "write", timeout, "write", function(s)
+      return s:write(data)
+    end)
     if not count then refuse(sentence, code) end
     data = data:sub(count + 1)
   end
@@ -148,12 +156,13 @@ function net.wrap(socket) return handle(Conn, socket, { buffer = "", ended = fal
 --- {host=, port=} or {unix=}, timeout= seconds (10). → connection
 function net.connect(options)
   local what = options.unix or ("%s:%s"):format(options.host, options.port)
-  local socket, sentence, code = host.net.connect { host = options.host, port = options.port, unix = options.unix }
+  local socket, sentence, code = host.net.connect { host = options.host, port = options.port,
+    unix = options.unix }
   if not socket then refuse(sentence, code) end
   local conn = net.wrap(socket)
   local ok, problem = pcall(function()
-    local connected, reason, why =
-      attempt(conn, "write", options.timeout or 10, "connect to " .. what, function(s) return s:connected() end)
+    local connected, reason, why = attempt(conn, "write", options.timeout or 10, "connect to " .. what,
+      function(s) return s:connected() end)
     if not connected then refuse(("connect to %s: %s"):format(what, reason), why) end
   end)
   if not ok then

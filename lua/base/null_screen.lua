@@ -12,7 +12,8 @@ function null_screen.fail(_, text) log.error(text) end
 function null_screen.progress() end
 
 function null_screen.ended(_, result)
-  log.info("Session ended", { token = result.session.token, outcome = result.outcome, cost = result.cost.amount })
+  log.info("Session ended",
+    { token = result.session.token, outcome = result.outcome, cost = result.cost.amount })
 end
 
 return null_screen

@@ -18,7 +18,9 @@ end
 
 --- Sends a signal ("TERM" unless named) to the child, or to its group. → true, or nil, sentence, code
 function Child:kill(signal, group)
-  if self.exit then return nil, ("process %d is over"):format(self.pid), "missing" end
+  if self.exit then
+    return nil, ("process %d is over"):format(self.pid), "missing"
+  end
   return host.process.kill(self.pid, signal or "TERM", group)
 end
 
@@ -29,7 +31,8 @@ function Child:close()
   end
 end
 
---- Starts a program: {argv=, env= {"NAME=value"} or nil for ours, cwd=, stdin= stdout= stderr=, session=}. ! → child
+--- Starts a program: {argv=, env= {"NAME=value"} or nil for ours, cwd=, stdin= stdout= stderr=, session=}.
+-- ! → child
 function process.spawn(options)
   local wanted = {}
   for key, value in pairs(options) do wanted[key] = value end -- order: free

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What is under base.task: coroutines that wait for events, timers and each other, and the loop that resumes them.
+-- What is under base.task: coroutines that wait for events, timers and each other,
+-- and the loop that resumes them.
 
 local host, tools = ...
 
@@ -20,7 +21,8 @@ local kept = {}        -- id → events that nobody waited for yet
 
 local function interrupt(name)
   if name == "WINCH" then return end
-  scheduler.cancel(root, fail.new { kind = "interrupted", message = "interrupted by SIG" .. name, signal = name })
+  scheduler.cancel(root,
+    fail.new { kind = "interrupted", message = "interrupted by SIG" .. name, signal = name })
 end
 local signal_handler = interrupt
 
@@ -33,10 +35,16 @@ local function wake(t, result)
 end
 
 local function check_place()
-  if not current then error("this waits, and waiting needs a task around it: task.run(function() … end)", 0) end
+  if not current then
+    error("this waits, and waiting needs a task around it: task.run(function() … end)", 0)
+  end
   local script = tools.loading()
-  if script then error(script .. " waits while it is being loaded; move that into a function", 0) end
-  if coroutine.running() ~= current.co then error("a coroutine inside a task cannot wait; use task.spawn", 0) end
+  if script then
+    error(script .. " waits while it is being loaded; move that into a function", 0)
+  end
+  if coroutine.running() ~= current.co then
+    error("a coroutine inside a task cannot wait; use task.spawn", 0)
+  end
   if not coroutine.isyieldable() then
     error("nothing can wait here: inside a table.sort comparison, a string.gsub function or __tostring", 0)
   end
@@ -52,8 +60,8 @@ local function take(id)
   return event
 end
 
---- The one place that yields: for an event of `id`, a wake or the deadline. A deaf wait goes on when cancelled.
--- → event, WOKEN or TIMEOUT; raises the reason when cancelled
+--- The one place that yields: for an event of `id`, a wake or the deadline. A deaf wait goes on when
+-- cancelled. → event, WOKEN or TIMEOUT; raises the reason when cancelled
 function scheduler.wait(id, deadline, deaf)
   check_place()
   local t = current
@@ -61,7 +69,9 @@ function scheduler.wait(id, deadline, deaf)
   if id ~= nil then
     local event = take(id)
     if event then return event end
-    if parked[id] then error(("two tasks wait for the events of %s"):format(tostring(id)), 0) end
+    if parked[id] then
+      error(("two tasks wait for the events of %s"):format(tostring(id)), 0)
+    end
     parked[id], t.parked = t, id
   end
   if deadline then t.timer = timers:add(deadline, t) end
@@ -130,7 +140,8 @@ local function body(t, fn, args)
   local outcome = table.pack(xpcall(fn, fail.bug, table.unpack(args, 1, args.n)))
   while #t.children > 0 do
     local child = t.children[1]
-    scheduler.cancel(child, fail.new { kind = "interrupted", message = "the task that started this one is over" })
+    scheduler.cancel(child,
+      fail.new { kind = "interrupted", message = "the task that started this one is over" })
     scheduler.settle(child)
   end
   if outcome[1] and t.unseen then outcome = { false, t.unseen, n = 2 } end
@@ -156,8 +167,8 @@ local function report_unseen(t)
   if t.parent then t.parent.unseen = t.parent.unseen or failure end
 end
 
--- Lets t go on until it waits or ends. Whatever else it yields is for the one who called task.run: a replaced world
--- can be stopped dead at any primitive.
+-- Lets t go on until it waits or ends. Whatever else it yields is for the one who called task.run: a replaced
+-- world can be stopped dead at any primitive.
 local function step(t)
   local result = t.result
   current, t.state, t.result = t, "running", nil
@@ -207,7 +218,8 @@ local function reason_to_end()
   end
 end
 
---- For a task that computes for long: takes what has come meanwhile, without waiting. Raises the reason when it is to end.
+--- For a task that computes for long: takes what has come meanwhile, without waiting.
+-- Raises the reason when it is to end.
 function scheduler.attend()
   if not current then return end
   if not reason_to_end() then
@@ -219,7 +231,9 @@ end
 
 --- Runs fn(...) as the first task, with everything it starts. → its results; raises its failure
 function scheduler.run(fn, ...)
-  if root then error("task.run is already running: use task.spawn or task.map", 2) end
+  if root then
+    error("task.run is already running: use task.spawn or task.map", 2)
+  end
   ready, timers = queue.fifo(), queue.timers()
   root = new_task(nil, fn, ...)
   local mine = root
@@ -234,7 +248,9 @@ end
 
 --- Starts fn(...) as a child of the current task.
 function scheduler.spawn(fn, ...)
-  if not current then error("task.spawn needs a task around it: task.run(function() … end)", 3) end
+  if not current then
+    error("task.spawn needs a task around it: task.run(function() … end)", 3)
+  end
   return new_task(current, fn, ...)
 end
 

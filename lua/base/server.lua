@@ -12,7 +12,8 @@ local server = {}
 
 local REASONS = {
   [200] = "OK", [201] = "Created", [202] = "Accepted", [204] = "No Content", [304] = "Not Modified",
-  [400] = "Bad Request", [401] = "Unauthorized", [402] = "Payment Required", [403] = "Forbidden", [404] = "Not Found",
+  [400] = "Bad Request", [401] = "Unauthorized", [402] = "Payment Required", [403] = "Forbidden",
+  [404] = "Not Found",
   [405] = "Method Not Allowed", [408] = "Request Timeout", [409] = "Conflict", [411] = "Length Required",
   [413] = "Content Too Large", [422] = "Unprocessable Content", [429] = "Too Many Requests",
   [431] = "Request Header Fields Too Large", [500] = "Internal Server Error", [501] = "Not Implemented",
@@ -46,7 +47,9 @@ local function read_chunked(conn, limits)
   while true do
     local line = conn:read_line(256, limits.patience)
     local size = line and line:match("^(%x%x?%x?%x?%x?%x?%x?)[ \t]*;?.*$")
-    if not size or not line:find("^%x+[ \t]*$") and not line:find("^%x+[ \t]*;") then bad(400, "a broken chunk size") end
+    if not size or not line:find("^%x+[ \t]*$") and not line:find("^%x+[ \t]*;") then
+      bad(400, "a broken chunk size")
+    end
     local count = tonumber(size, 16)
     total = total + count
     if total > limits.body then bad(413, "the body is too long") end
@@ -81,13 +84,17 @@ local function read_request(conn, limits)
   local method, target, minor = line:match("^(%u+) (%S+) HTTP/1%.([01])$")
   if not method then bad(400, "not a request of HTTP/1.1") end
   local headers = read_headers(conn, limits)
-  if (headers.expect or ""):lower() == "100-continue" then conn:write("HTTP/1.1 100 Continue\r\n\r\n", limits.patience) end
+  if (headers.expect or ""):lower() == "100-continue" then
+    conn:write("HTTP/1.1 100 Continue\r\n\r\n", limits.patience)
+  end
   local path, raw_query = target:gsub("^https?://[^/]*", ""):match("^([^?#]*)%??([^#]*)")
   if path:sub(1, 1) ~= "/" then bad(400, "a path that does not start with /") end
   local connection = (headers.connection or ""):lower()
-  local stay = minor == "1" and not connection:find("close", 1, true) or connection:find("keep-alive", 1, true) ~= nil
+  local stay = minor == "1" and not connection:find("close", 1, true)
+    or connection:find("keep-alive", 1, true) ~= nil
   return {
-    method = method, path = url.unescape(path), raw_path = path, raw_query = raw_query, query = url.parse_query(raw_query),
+    method = method, path = url.unescape(path), raw_path = path, raw_query = raw_query,
+    query = url.parse_query(raw_query),
     headers = headers, body = read_body(conn, headers, limits), peer = conn:peer(),
   }, stay
 end
@@ -119,7 +126,9 @@ end
 local function write_response(conn, request, response, stay, limits)
   local extra = { Connection = stay and "keep-alive" or "close" }
   local status = response.status or 200
-  if response.stream and request.method ~= "HEAD" then return write_stream(conn, response, extra, limits) end
+  if response.stream and request.method ~= "HEAD" then
+    return write_stream(conn, response, extra, limits)
+  end
   local body = response.body or ""
   if response.json ~= nil then
     body, extra["Content-Type"] = json.encode(response.json), "application/json"
@@ -135,7 +144,8 @@ local function exchange(conn, handler, limits)
   if not request then return false end
   local ok, response = fail.try(handler, request, conn)
   if not ok then
-    log.error("a request handler failed", { error = response.message, path = request.path, trace = response.trace })
+    log.error("a request handler failed",
+      { error = response.message, path = request.path, trace = response.trace })
     response = { status = 500, json = { error = response.message } }
   end
   if response == nil then response = { status = 404, json = { error = "not found" } } end
@@ -165,8 +175,9 @@ local function converse(conn, handler, limits)
   end)
 end
 
---- Serves `listener` in tasks of the current one until stop(): handler(request, reply) → response, see docs/lua.md.
--- opts: {line=, headers=, body=, idle=, patience=} limits in bytes and seconds. → handle with stop()
+--- Serves `listener` in tasks of the current one until stop(): handler(request, reply) → response, see
+-- docs/lua.md. opts: {line=, headers=, body=, idle=, patience=} limits in bytes and seconds.
+-- → handle with stop()
 function server.serve(listener, handler, opts)
   local limits = {}
   for name, value in sorted(LIMITS) do limits[name] = opts and opts[name] or value end

@@ -13,7 +13,9 @@ end
 local function keys(t)
   local list = {}
   for key in pairs(t) do -- order: free
-    if not RANK[type(key)] then error("a key that is a " .. type(key) .. " has no order", 3) end
+    if not RANK[type(key)] then
+      error("a key that is a " .. type(key) .. " has no order", 3)
+    end
     list[#list + 1] = key
   end
   table.sort(list, before)

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Tasks: coroutines that wait for events and timers, so that scripts read as straight lines. Structured: a task ends
--- only after the tasks it started; what it leaves running is cancelled. Cancelling raises the reason inside the task,
--- where it waits.
+-- Tasks: coroutines that wait for events and timers, so that scripts read as straight lines. Structured: a
+-- task ends only after the tasks it started; what it leaves running is cancelled. Cancelling raises the
+-- reason inside the task, where it waits.
 
 local clock = require "base.clock"
 local fail = require "base.fail"
@@ -19,14 +19,15 @@ task.spawn = scheduler.spawn
 -- Raises `reason` inside t at its next wait (after its shields). → false if t is over already
 task.cancel = scheduler.cancel
 
--- Sets what a signal does: fn(name) in the main loop; it may cancel, not wait. nil: the first task is cancelled.
--- → the previous one
+-- Sets what a signal does: fn(name) in the main loop; it may cancel, not wait. nil: the first task is
+-- cancelled. → the previous one
 task.on_signal = scheduler.on_signal
 
 -- Drops the kept events of an id that is of no interest any more.
 task.discard = scheduler.discard
 
--- For what computes for long: takes signals and other events that have come; raises the reason when the task is cancelled.
+-- For what computes for long: takes signals and other events that have come;
+-- raises the reason when the task is cancelled.
 task.attend = scheduler.attend
 
 local function results(t)
@@ -45,7 +46,9 @@ end
 --- Calls fn(...); a cancellation meanwhile is raised at the first wait after it.
 function task.shield(fn, ...)
   local t = scheduler.current()
-  if not t then error("task.shield needs a task around it: task.run(function() … end)", 2) end
+  if not t then
+    error("task.shield needs a task around it: task.run(function() … end)", 2)
+  end
   t.shields = t.shields + 1
   local outcome = table.pack(xpcall(fn, fail.bug, ...))
   t.shields = t.shields - 1
@@ -53,7 +56,8 @@ function task.shield(fn, ...)
   return table.unpack(outcome, 2, outcome.n)
 end
 
---- Calls fn() with a deadline in seconds. → its results; raises `transient`, code "deadline", when it is cancelled by it
+--- Calls fn() with a deadline in seconds. → its results; raises `transient`, code "deadline",
+-- when it is cancelled by it
 function task.deadline(seconds, fn, message)
   message = message or ("this took longer than %s"):format(clock.duration(seconds))
   local t = task.spawn(fn)
@@ -64,8 +68,8 @@ function task.deadline(seconds, fn, message)
   return results(t)
 end
 
---- Calls fn(item, key) for all items at once, at most `limit` at a time and each for at most `timeout` seconds.
--- → {[key] = {ok = true, value =} or {ok = false, error = failure}}
+--- Calls fn(item, key) for all items at once, at most `limit` at a time and each for at most `timeout`
+-- seconds. → {[key] = {ok = true, value =} or {ok = false, error = failure}}
 function task.map(items, fn, options)
   local limit, timeout = options and options.limit, options and options.timeout
   local keys, at, found, workers = sorted.keys(items), 0, {}, {}
@@ -79,7 +83,9 @@ function task.map(items, fn, options)
       local key = keys[at]
       local ok, value = fail.settle(one, key)
       found[key] = ok and { ok = true, value = value } or { ok = false, error = value }
-      if scheduler.interrupted(scheduler.current()) then error(scheduler.current().cancelled, 0) end
+      if scheduler.interrupted(scheduler.current()) then
+        error(scheduler.current().cancelled, 0)
+      end
     end
   end
   for i = 1, math.min(limit or #keys, #keys) do workers[i] = task.spawn(work) end
@@ -97,7 +103,8 @@ function task.park(id, timeout)
   return event
 end
 
---- A queue between tasks: put(value) never waits, take(timeout?) → value, or nil after the timeout. One taker at a time.
+--- A queue between tasks: put(value) never waits, take(timeout?) → value, or nil after the timeout.
+-- One taker at a time.
 function task.channel()
   local id = {}
   return {

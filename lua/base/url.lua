@@ -46,12 +46,17 @@ end
 --- {scheme=, host=, port=|nil, path=} of an http(s) address, or nil, sentence.
 function url.parse(address)
   local scheme, authority, path = address:match("^(https?)://([^/?#]+)([^?#]*)")
-  if not scheme then return nil, ("%q is no http address"):format(url.shown(address)) end
-  if authority:find("@", 1, true) then return nil, "an address with a user name in it is not accepted" end
+  if not scheme then
+    return nil, ("%q is no http address"):format(url.shown(address))
+  end
+  if authority:find("@", 1, true) then
+    return nil, "an address with a user name in it is not accepted"
+  end
   local name, port = authority:match("^(%[[%x:.]+%]):?(%d*)$")
   if not name then name, port = authority:match("^([^:]+):?(%d*)$") end
   if not name then return nil, ("%q is no host and port"):format(authority) end
-  return { scheme = scheme, host = name:lower(), port = math.tointeger(tonumber(port)), path = path == "" and "/" or path }
+  return { scheme = scheme, host = name:lower(), port = math.tointeger(tonumber(port)),
+    path = path == "" and "/" or path }
 end
 
 --- The address without query, fragment and user.

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Time zones: the user's (TZ), and the system's, from TZif files (RFC 8536) with the rule at their end, or from TZ itself.
+-- Time zones: the user's (TZ), and the system's, from TZif files (RFC 8536) with the rule at their end,
+-- or from TZ itself.
 
 local host = ...
 
@@ -65,7 +66,9 @@ local function offset_in(name, t)
   if loaded[name] == nil then loaded[name] = load(name) end
   local made = loaded[name]
   if not made then return 0 end
-  if made.rule and (made.count == 0 or t >= made.times[made.count]) then return zone_rules.offset(made.rule, t) end
+  if made.rule and (made.count == 0 or t >= made.times[made.count]) then
+    return zone_rules.offset(made.rule, t)
+  end
   local low, high = 0, made.count
   while low < high do
     local middle = (low + high + 1) // 2

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Reads the words of a command line by the tables of options. Pure: (words) → parsed, or nil and one sentence.
+-- Reads the words of a command line by the tables of options. Pure: (words)
+-- → parsed, or nil and one sentence.
 local checks = lazy "cli.checks"
 local flags = require "facts.flags"
 
@@ -14,15 +15,13 @@ local function store(parsed, row, text, shown)
     value = text
   elseif kind ~= "none" then
     local checked, why = checks[kind](row, text)
-    if checked == nil then
-      return nil, why
-    end
+    if checked == nil then return nil, why end
     value = checked
   end
   local earlier = parsed.options[row.name]
   if earlier ~= nil and earlier ~= value and row.name ~= "verbose" then
-    return nil, ("%s is given twice, %s and %s; say it once"):format(shown, row.kind == "none" and "without a value" or "as " .. tostring(earlier),
-      tostring(value))
+    return nil, ("%s is given twice, %s and %s; say it once"):format(shown,
+      row.kind == "none" and "without a value" or "as " .. tostring(earlier), tostring(value))
   end
   if row.setting then
     local before = parsed.settings[row.setting]
@@ -36,7 +35,8 @@ local function store(parsed, row, text, shown)
 end
 
 -- One option at words[index]. → the index of its last word, or nil and a sentence.
--- The word behind an option as its value; one that looks like an option is none. → text, or nil and a sentence
+-- The word behind an option as its value; one that looks like an option is none.
+-- → text, or nil and a sentence
 local function value_of(text, shown, example)
   if not text or text == "" then
     return nil, ("%s needs a value: %s"):format(shown, example)
@@ -49,9 +49,7 @@ end
 local function long_option(parsed, words, index)
   local name, equals, text = words[index]:match("^%-%-([^=]+)(=?)(.*)$")
   local row = name and flags.long(name)
-  if not row then
-    return nil, checks.unknown(words[index])
-  end
+  if not row then return nil, checks.unknown(words[index]) end
   if row.kind == "none" then
     if equals == "=" and not row.also then
       return nil, ("--%s takes no value"):format(name)
@@ -61,9 +59,7 @@ local function long_option(parsed, words, index)
     index = index + 1
     local why
     text, why = value_of(words[index], "--" .. name, ("--%s=%s"):format(name, row.value))
-    if not text then
-      return nil, why
-    end
+    if not text then return nil, why end
   end
   local ok, why = store(parsed, row, text, "--" .. name)
   return ok and index, why
@@ -74,9 +70,7 @@ local function short_options(parsed, words, index)
   while letters ~= "" do
     local letter = letters:sub(1, 1)
     local row = flags.short(letter)
-    if not row then
-      return nil, checks.unknown("-" .. letter)
-    end
+    if not row then return nil, checks.unknown("-" .. letter) end
     letters = letters:sub(2)
     local text
     if row.kind ~= "none" then
@@ -85,22 +79,18 @@ local function short_options(parsed, words, index)
       if letters == "" then
         index = index + 1
         text, why = value_of(words[index], "-" .. letter, ("-%s %s"):format(letter, row.value))
-        if not text then
-          return nil, why
-        end
+        if not text then return nil, why end
       end
       letters = ""
     end
     local ok, why = store(parsed, row, text, "-" .. letter)
-    if not ok then
-      return nil, why
-    end
+    if not ok then return nil, why end
   end
   return index
 end
 
---- Splits a command line. → { options = {name = value}, settings = {NAME = {text=, flag=}}, words = {…}, script = path|nil }, or
--- nil and a sentence.
+--- Splits a command line. → { options = {name = value}, settings = {NAME = {text=, flag=}}, words = {…},
+-- script = path|nil }, or nil and a sentence.
 -- A first word that ends in .lua names a script: every word after it belongs to the script.
 function args.parse(words)
   local parsed = { options = {}, settings = {}, words = {}, script = nil }
@@ -119,9 +109,7 @@ function args.parse(words)
     else
       local read = word:sub(1, 2) == "--" and long_option or short_options
       local last, why = read(parsed, words, index)
-      if not last then
-        return nil, why
-      end
+      if not last then return nil, why end
       index = last
     end
     index = index + 1
@@ -129,17 +117,14 @@ function args.parse(words)
   return parsed
 end
 
---- The command that is meant. → name, or nil when nothing was asked; words that are left are the command's arguments.
+--- The command that is meant. → name, or nil when nothing was asked;
+-- words that are left are the command's arguments.
 function args.command(parsed)
   local name = parsed.words[1]
-  if name then
-    return name, { table.unpack(parsed.words, 2) }
-  end
+  if name then return name, { table.unpack(parsed.words, 2) } end
   local bare
   for _, row in ipairs(flags.list) do
-    if parsed.options[row.name] and row.implies then
-      return row.implies, {}
-    end
+    if parsed.options[row.name] and row.implies then return row.implies, {} end
     bare = bare or parsed.options[row.name] and not row.global and "up" or nil
   end
   return bare, {}
@@ -154,13 +139,15 @@ function args.allowed(command, parsed)
   for _, row in ipairs(flags.list) do
     local value = parsed.options[row.name]
     if value and not row.global and not takes[row.name] and not takes[row.name .. "="] then
-      return nil, ("%s does not take --%s; see continueplz help %s"):format(command.name, row.name, command.name)
+      return nil,
+        ("%s does not take --%s; see continueplz help %s"):format(command.name, row.name, command.name)
     end
     if value and row.against and parsed.options[row.against] then
       return nil, ("--%s and --%s contradict each other; say one of them"):format(row.name, row.against)
     end
     if value and row.also and takes[row.name .. "="] ~= (value ~= true or nil) then
-      return nil, (value == true and "%s needs a time, as in --%s=17:00" or "%s takes no value in --%s"):format(command.name, row.name)
+      return nil, (value == true and "%s needs a time, as in --%s=17:00"
+        or "%s takes no value in --%s"):format(command.name, row.name)
     end
   end
   if parsed.options.json and parsed.options.output == "text" then
@@ -168,7 +155,8 @@ function args.allowed(command, parsed)
   end
   local most = command.args and (command.words or #parsed.words) or 0
   if #parsed.words > most then
-    return nil, ("%s takes no '%s'; see continueplz help %s"):format(command.name, parsed.words[most + 1], command.name)
+    return nil,
+      ("%s takes no '%s'; see continueplz help %s"):format(command.name, parsed.words[most + 1], command.name)
   end
   return true
 end

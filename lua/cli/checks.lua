@@ -10,24 +10,18 @@ local SECRETS = { "key", "token", "secret", "password" }
 local checks = {}
 
 function checks.duration(row, text)
-  if text:lower() == "off" then
-    return text
-  end
+  if text:lower() == "off" then return text end
   local seconds, why = clock.parse_duration(text)
-  if not seconds then
-    return nil, ("--%s: %s"):format(row.name, why)
-  end
+  if not seconds then return nil, ("--%s: %s"):format(row.name, why) end
   return text
 end
 
 function checks.choice(row, text)
   for _, value in ipairs(row.values) do
-    if value == text then
-      return text
-    end
+    if value == text then return text end
   end
-  return nil, ("--%s: '%s' is none of %s%s"):format(row.name, text, table.concat(row.values, ", "), suggest.hint(text,
-    row.values))
+  return nil, ("--%s: '%s' is none of %s%s"):format(row.name, text, table.concat(row.values, ", "),
+    suggest.hint(text, row.values))
 end
 
 function checks.number(row, text)
@@ -40,17 +34,13 @@ end
 
 function checks.time(row, text)
   local seconds, why = calendar.parse_time(text)
-  if not seconds then
-    return nil, ("--%s: %s"):format(row.name, why)
-  end
+  if not seconds then return nil, ("--%s: %s"):format(row.name, why) end
   return text
 end
 
 function checks.days(row, text)
   local set, why = calendar.parse_days(text)
-  if not set then
-    return nil, ("--%s: %s"):format(row.name, why)
-  end
+  if not set then return nil, ("--%s: %s"):format(row.name, why) end
   return text
 end
 
@@ -59,9 +49,9 @@ function checks.unknown(word)
   local long = word:match("^(%-%-[^=]*)") or word
   for _, secret in ipairs(SECRETS) do
     if ("-" .. long:gsub("_", "-"):lower() .. "-"):find("-" .. secret .. "-", 1, true) then
-      return long .. " is refused: a command line can be read by every user of this computer. Type continueplz init and paste the key at its "
-        .. ("prompt, or put it into the environment (%s), or send it to init on standard input"):format(
-          require("facts.clouds").supported()[1].key_setting)
+      return long .. " is refused: a command line can be read by every user of this computer. Type "
+        .. "continueplz init and paste the key at its " .. ("prompt, or put it into the environment (%s), or "
+          .. "send it to init on standard input"):format(require("facts.clouds").supported()[1].key_setting)
     end
   end
   return ("unknown option %s%s"):format(long, suggest.hint(long, flags.names()))

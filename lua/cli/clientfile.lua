@@ -52,8 +52,8 @@ local function merged(path, text, list)
   for _, member in ipairs(list) do
     local made, old = jsontext.set(text, member.path, member.value)
     if not made then
-      refuse(("%s cannot be read as JSON (%s); put that right, or put in by hand what endpoint prints"):format(path,
-        old))
+      refuse(("%s cannot be read as JSON (%s); put that right, or put in by hand what endpoint prints")
+        :format(path, old))
     end
     if not old then
       text = made
@@ -73,8 +73,8 @@ local function plan(name, path, endpoint)
   if not text or not text:find "%S" then return whole, mode or NEW_FILE, {} end
   if text == whole then return nil end
   if not list then
-    refuse(("%s exists already and cannot be merged; put in by hand what endpoint --for %s prints"):format(path,
-      name))
+    refuse(("%s exists already and cannot be merged; put in by hand what endpoint --for %s prints")
+      :format(path, name))
   end
   local made, replaced = merged(path, text, list)
   return made ~= text and made or nil, mode, replaced

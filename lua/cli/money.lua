@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Is money running? The answer that stands in every JSON object, and the sentence for lines that were refused before any command ran.
--- Not in a room of the user's scripts: a broken screen must not take the answer along.
+-- Is money running? The answer that stands in every JSON object, and the sentence for lines that were refused
+-- before any command ran. Not in a room of the user's scripts: a broken screen must not
+-- take the answer along.
 local fail = require "base.fail"
 local json = lazy "base.json"
 
@@ -11,24 +12,19 @@ function money.running(home)
   local ok, shown = fail.try(function()
     return require("home.journal").open(home):shown()
   end)
-  if not ok then
-    return nil
-  end
+  if not ok then return nil end
   local doubt = not require("home.folder").intact(home)
   for _, session in ipairs(shown) do
     local one = require("home.sessions").bills(session)
-    if one then
-      return true
-    end
+    if one then return true end
     doubt = doubt or one == nil
   end
-  if doubt then
-    return nil
-  end
+  if doubt then return nil end
   return false
 end
 
---- The answer of a stop that could not be recorded, or that leaves a doubt, goes before the journal's: into its JSON object.
+--- The answer of a stop that could not be recorded, or that leaves a doubt, goes before the journal's: into
+-- its JSON object.
 function money.after_stop(object, results, more)
   if more.doubt then
     object.money_running, object.status = json.null, #results == 0 and "unknown" or object.status
@@ -55,9 +51,7 @@ end
 
 --- The sentence for a home directory (nil: none was named), whatever state it is in.
 function money.told(home)
-  if not home then
-    return "NOT KNOWN: no folder was named to look in"
-  end
+  if not home then return "NOT KNOWN: no folder was named to look in" end
   local ok, text = fail.try(function()
     return require("ui.money").line(home)
   end)

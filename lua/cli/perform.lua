@@ -19,9 +19,9 @@ local function at_stake()
   return "money: " .. (ok and text or "not known: " .. fail.message(text))
 end
 
--- The first signal asks the command to end, which undoes what it began. A second one, however soon, is answered by what is going on; only
--- one that comes seconds after that answer was read gives up. A terminal that went away (HUP) cannot have read it.
--- → what is to be done: "end", "tell", "give up" or nil
+-- The first signal asks the command to end, which undoes what it began. A second one, however soon, is
+-- answered by what is going on; only one that comes seconds after that answer was read gives up. A terminal
+-- that went away (HUP) cannot have read it. → what is to be done: "end", "tell", "give up" or nil
 local function meaning(state, name, now)
   if not state.ending then
     state.ending = true
@@ -50,14 +50,16 @@ local function on_signals(worker, ctx)
   return task.on_signal(function(name)
     local what = name ~= "WINCH" and meaning(state, name, clock.now())
     if what == "end" then
-      task.cancel(worker, fail.new { kind = "interrupted", message = "interrupted by SIG" .. name, signal = name })
+      task.cancel(worker,
+        fail.new { kind = "interrupted", message = "interrupted by SIG" .. name, signal = name })
     elseif what == "tell" then
       local key = name == "INT" and "Ctrl-C" or "SIG" .. name
-      tell(ctx, ("what was begun is being undone, which may take a minute (%s); %s once more, %d s from now or later, gives that up"):format(
-        at_stake(), key, GIVE_UP))
+      tell(ctx, ("what was begun is being undone, which may take a minute (%s); %s once more, %d s from "
+        .. "now or later, gives that up"):format(at_stake(), key, GIVE_UP))
     elseif what == "give up" then
-      error(fail.new { kind = "interrupted", message = "given up before everything was undone; what was rented stays in the journal and may bill: "
-        .. "type `continueplz -C " .. world.home .. " stop` to end it" }, 0)
+      error(fail.new { kind = "interrupted",
+        message = "given up before everything was undone; what was rented stays in the journal and may "
+          .. "bill: type `continueplz -C " .. world.home .. " stop` to end it" }, 0)
     end
   end)
 end
@@ -75,11 +77,10 @@ function perform.failed(ctx, problem)
   return code
 end
 
---- An unattended run that failed (code is not 0) tells the webhook; a stop that failed may leave something that bills.
+--- An unattended run that failed (code is not 0) tells the webhook;
+-- a stop that failed may leave something that bills.
 function perform.alarm(ctx, code)
-  if not ctx.options.alert then
-    return
-  end
+  if not ctx.options.alert then return end
   local ok, problem = fail.settle(task.run, function()
     local sentence = ctx.sentence or "money: " .. require("ui.money").line(ctx.home)
     require("home.alert").run_failed(ctx.command.name, code, sentence, ctx.home)
@@ -89,14 +90,15 @@ function perform.alarm(ctx, code)
   end
 end
 
---- Runs a command in its context; what it returns is a code or a name of facts.exitcodes. A user's own command that breaks gives way to
--- the built-in one, where there is one that must work.
+--- Runs a command in its context; what it returns is a code or a name of facts.exitcodes. A user's own
+-- command that breaks gives way to the built-in one, where there is one that must work.
 -- → true and the code, or false and the failure
 function perform.call(command, ctx, builtin)
   local fine, result = fail.settle(command.run, ctx)
   if fine and not exitcodes.number(result) then
-    fine, result = false, fail.new { kind = "internal", message = ("%s: run must return an exit code from 0 to 255, not %s"):format(
-      ctx.commands and ctx.commands.source(command.name) or command.name, tostring(result)) }
+    fine, result = false, fail.new { kind = "internal",
+      message = ("%s: run must return an exit code from 0 to 255, not %s"):format(ctx.commands
+        and ctx.commands.source(command.name) or command.name, tostring(result)) }
   end
   if not fine and builtin and builtin ~= command and fail.is(result, "internal") then
     ctx.problem("your own command failed: " .. fail.message(result) .. "; the built-in one is used")
@@ -116,17 +118,13 @@ function perform.in_task(command, ctx, builtin)
       if command.logged then -- what the webhook did not take before
         fail.settle(require("home.alert").deliver)
       end
-      if not fine then
-        return perform.failed(ctx, result)
-      end
+      if not fine then return perform.failed(ctx, result) end
       return result
     end)
     on_signals(worker, ctx)
     return task.await(worker)
   end)
-  if ok then
-    return code
-  end
+  if ok then return code end
   return perform.failed(ctx, code)
 end
 

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The questions of `continueplz init`: which clouds, their keys, and one look at everything else. One line each, no full screen.
+-- The questions of `continueplz init`: which clouds, their keys, and one look at everything else.
+-- One line each, no full screen.
 local clock = require "base.clock"
 local fail = require "base.fail"
 local term = require "base.term"
@@ -35,14 +36,17 @@ end
 
 --- One line about a key that was checked.
 function questions.verdict(result)
-  local sign = result.state == "good" and term.style("green", "✓") or result.ok and term.style("yellow", "⚠") or term.style("red", "✗")
-  local text = result.state == "good" and ("%s key valid - account: %s"):format(result.title, account.words(result)) or result.message
+  local sign = result.state == "good" and term.style("green", "✓") or result.ok and term.style("yellow", "⚠")
+    or term.style("red", "✗")
+  local text = result.state == "good" and ("%s key valid - account: %s"):format(result.title,
+    account.words(result)) or result.message
   return table.concat(format.wrap(("  %s %s"):format(sign, text), format.width(), "    "), "\n")
 end
 
 --- What follows from not allowing the account's key.
 function questions.no_consent(cloud)
-  return ("%s is left out when renting until GUARD_ACCOUNT_KEY=yes: its machines can end themselves only with the account's key"):format(cloud.title)
+  return ("%s is left out when renting until GUARD_ACCOUNT_KEY=yes: its machines can end themselves "
+    .. "only with the account's key"):format(cloud.title)
 end
 
 local LIKE_A_KEY = 20 -- bytes of a word
@@ -59,7 +63,8 @@ local function read_choice(text, list)
       end
     end
     if not found and #word >= LIKE_A_KEY then
-      return nil, ("this looks like a key: it is asked for next, where it is not shown; give numbers or names, like 1 or %s"):format(list[1].name)
+      return nil, ("this looks like a key: it is asked for next, where it is not shown; give "
+        .. "numbers or names, like 1 or %s"):format(list[1].name)
     elseif not found then
       return nil, ("'%s' is none of these: give numbers or names, like 1 or %s"):format(word, list[1].name)
     end
@@ -69,9 +74,7 @@ local function read_choice(text, list)
 end
 
 local function choose(ctx, list)
-  if #list == 1 then
-    return list
-  end
+  if #list == 1 then return list end
   ctx.print("Which clouds?")
   local default = {}
   for index, cloud in ipairs(list) do
@@ -83,9 +86,7 @@ local function choose(ctx, list)
   while true do
     local text = ask(("Numbers or names [%s]: "):format(proposed))
     local chosen, why = read_choice(text == "" and proposed or text, list)
-    if chosen and #chosen > 0 then
-      return chosen
-    end
+    if chosen and #chosen > 0 then return chosen end
     refuse(ctx, why or "name at least one")
   end
 end
@@ -104,10 +105,9 @@ local function ask_key(ctx, cloud)
     cloud.key_rights and " (rights: " .. cloud.key_rights .. ")" or ""))
   while true do
     local kept = config.secret(cloud.key_setting)
-    local text = ask_secret(("%s API key (not shown; Enter: %s): "):format(cloud.title, kept and "keep " .. shown.masked(kept) or "leave it out"))
-    if text == "" and not kept then
-      return nil
-    end
+    local text = ask_secret(("%s API key (not shown; Enter: %s): "):format(cloud.title,
+      kept and "keep " .. shown.masked(kept) or "leave it out"))
+    if text == "" and not kept then return nil end
     local value, why = kept, nil
     if text ~= "" then
       value, why = config.use(cloud.key_setting, text, "typed")
@@ -139,7 +139,8 @@ local function ask_keys(ctx, list)
     end
   end
   if #plan.clouds == 0 then
-    fail.raise("config", "no cloud has a key now; nothing was saved. Type continueplz init again once there is one")
+    fail.raise("config",
+      "no cloud has a key now; nothing was saved. Type continueplz init again once there is one")
   end
   return plan
 end
@@ -158,7 +159,9 @@ local rows = {
     return named and named .. " (DEFAULT_MODEL)" or ("%s: %s"):format(tier, models.tiers[tier])
   end },
   DEFAULT_REGION = { "Region", function() return config.get("DEFAULT_REGION") end },
-  PREFER_SPOT = { "Spot machines", function() return config.get("PREFER_SPOT") and "yes, when cheaper" or "no" end },
+  PREFER_SPOT = { "Spot machines", function()
+    return config.get("PREFER_SPOT") and "yes, when cheaper" or "no"
+  end },
   MAX_PRICE = { "Asks above", function()
     local price = config.get("MAX_PRICE")
     return price and format.dollars(price) .. " per hour" or "off"
@@ -168,11 +171,13 @@ local rows = {
   MAX_HOURS = { "... in any case after", limit "MAX_HOURS" },
   EUR_RATE = { "Currency", function()
     local rate = config.rate()
-    return rate.assumed and "dollars; a rate like 0.92 shows euros as well" or ("dollars; €%.2f each (%s)"):format(rate.per_dollar, rate.date)
+    return rate.assumed and "dollars; a rate like 0.92 shows euros as well"
+      or ("dollars; €%.2f each (%s)"):format(rate.per_dollar, rate.date)
   end },
 }
 
-local origins = { set = "the one that is set", file = "the one in tunnel.key", made = "made now", given = "the one you gave" }
+local origins = { set = "the one that is set", file = "the one in tunnel.key", made = "made now",
+  given = "the one you gave" }
 
 local function show(ctx, plan)
   ctx.print("")
@@ -185,12 +190,14 @@ local function show(ctx, plan)
   for index, line in ipairs(format.columns(table_rows, "lll")) do
     local value = table_rows[index][3]
     local column = term.width(line) - term.width(value)
-    ctx.print(line:sub(1, column) .. table.concat(format.wrap(value, format.width() - column), "\n" .. (" "):rep(column)))
+    ctx.print(line:sub(1, column) .. table.concat(format.wrap(value, format.width() - column),
+      "\n" .. (" "):rep(column)))
   end
   local cloud = setup.without_consent(plan.clouds)[1]
   if cloud then
-    say(ctx, ("\n%s knows no lesser key: a machine there can end itself, when you are gone, only with the key of your account on it (readable by root "
-      .. "alone, used for that one call). Type yes to allow that (GUARD_ACCOUNT_KEY); otherwise %s is left out when renting."):format(cloud.title, cloud.title))
+    say(ctx, ("\n%s knows no lesser key: a machine there can end itself, when you are gone, only with the "
+      .. "key of your account on it (readable by root alone, used for that one call). Type yes to allow that "
+      .. "(GUARD_ACCOUNT_KEY); otherwise %s is left out when renting."):format(cloud.title, cloud.title))
     return true
   end
   return false
@@ -209,9 +216,7 @@ local function change(ctx, plan, name)
   say(ctx, ("  %s: %s%s"):format(name, row.doc, row.off and "; or off" or ""), "    ")
   while true do
     local text = completed(name, ask(("  %s [%s]: "):format(name, shown.text(row, config.get(name)))))
-    if text == "" then
-      return
-    end
+    if text == "" then return end
     local value, why = config.use(name, text, "typed")
     if value ~= nil then
       plan.typed[name] = text
@@ -243,12 +248,14 @@ end
 local function approve(ctx, plan)
   local consent = show(ctx, plan)
   while true do
-    local text = ask(("Enter saves%s; a number changes that line: "):format(consent and ", yes allows the key and saves" or "")):lower()
+    local text = ask(("Enter saves%s; a number changes that line: "):format(consent
+      and ", yes allows the key and saves" or "")):lower()
     local number = math.tointeger(tonumber(text))
     if text == "" then
       return
     elseif consent and text == "y" then
-      refuse(ctx, "'y' does not put your account's key on machines; type the whole word yes, or Enter to save without it")
+      refuse(ctx, "'y' does not put your account's key on machines; type the whole word yes, or "
+        .. "Enter to save without it")
     elseif consent and text == "yes" then
       plan.typed.GUARD_ACCOUNT_KEY = "yes"
       config.use("GUARD_ACCOUNT_KEY", "yes", "typed")
@@ -270,8 +277,8 @@ end
 function questions.ask(ctx, list)
   local path, text = config.file()
   ctx.print(table.concat(format.box { "continueplz setup" }, "\n"))
-  say(ctx, (text and "%s is kept: only what you change here is replaced." or "Everything goes into %s, at the end; Ctrl-C leaves without a trace.")
-    :format(path))
+  say(ctx, (text and "%s is kept: only what you change here is replaced."
+    or "Everything goes into %s, at the end; Ctrl-C leaves without a trace."):format(path))
   local plan = ask_keys(ctx, choose(ctx, list))
   plan.tunnel = setup.tunnel_key()
   approve(ctx, plan)

@@ -4,15 +4,14 @@ local journal = require "home.journal"
 
 local function why_not(session, home)
   if not session then
-    return require("home.folder").missing(home) or ("no model is ready in %s; start one with continueplz --cheapest"):format(home)
+    return require("home.folder").missing(home)
+      or ("no model is ready in %s; start one with continueplz --cheapest"):format(home)
   end
   local name = ("%s on %s"):format(session.id, session.provider)
   if session.unproven then
     return ("%s could not be proven ended, so its model is not used; type continueplz --stop"):format(name)
   end
-  if session.stopping then
-    return name .. " is being ended"
-  end
+  if session.stopping then return name .. " is being ended" end
   return ("the model of %s is not ready yet; continueplz status tells how far it is"):format(name)
 end
 

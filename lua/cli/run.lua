@@ -23,14 +23,11 @@ end
 -- init.lua of the home returns {NAME = value}. → table, problem
 local function init_settings()
   local ok, found, value = fail.try(world.run_home, "init.lua")
-  if not ok then
-    return nil, { message = fail.message(found) }
-  end
-  if not found or value == nil then
-    return nil
-  end
+  if not ok then return nil, { message = fail.message(found) } end
+  if not found or value == nil then return nil end
   if type(value) ~= "table" then
-    return nil, { message = "init.lua must return a table of settings, like { DEFAULT_TIER = \"small\" }, not a " .. type(value) }
+    return nil, { message = "init.lua must return a table of settings, like { "
+      .. "DEFAULT_TIER = \"small\" }, not a " .. type(value) }
   end
   return value
 end
@@ -45,14 +42,14 @@ function run.load_settings(parsed)
   return problems
 end
 
--- Settings that cannot be read stop a command that needs them; those that end or show a machine go on with what is right, and one that
--- inspects is given what is wrong (ctx.wrong) and leaves no trace, not even in the log.
--- → nil, or a failure
+-- Settings that cannot be read stop a command that needs them; those that end or show a machine go on with
+-- what is right, and one that inspects is given what is wrong (ctx.wrong) and leaves no trace, not even in
+-- the log. → nil, or a failure
 local function settle(command, parsed, ctx)
   if not world.home then
-    return fail.new { kind = "config", message = world.home_origin == "empty"
-      and "CONTINUEPLZ_HOME is empty, so no folder is named: unset it to use the usual one, or name one with -C DIR"
-      or "there is no folder to work in: HOME is not set; name one with -C DIR" }
+    return fail.new { kind = "config", message = world.home_origin == "empty" and "CONTINUEPLZ_HOME is "
+        .. "empty, so no folder is named: unset it to use the usual one, or name one with -C DIR"
+        or "there is no folder to work in: HOME is not set; name one with -C DIR" }
   end
   local fatal, rest = nil, {}
   local wrong = run.load_settings(parsed)
@@ -63,16 +60,15 @@ local function settle(command, parsed, ctx)
     if problem.usage then
       return fail.new { kind = "usage", message = problem.message }
     end
-    local forgiven = command.tolerant or problem.unknown and not world.user -- a setting of a script that --no-user leaves out
+    -- a setting of a script that --no-user leaves out
+    local forgiven = command.tolerant or problem.unknown and not world.user
     if not fatal and (problem.file or not forgiven) then
       fatal = problem
     else
       rest[#rest + 1] = problem
     end
   end
-  if command.inspects then
-    return nil
-  end
+  if command.inspects then return nil end
   for _, problem in ipairs(rest) do
     say(problem.message)
   end
@@ -97,7 +93,8 @@ local function open_log(command, parsed)
   return nil
 end
 
---- Settings and log for a command; ctx: what is told of the settings, if anybody wants to know. → nil, or a failure
+--- Settings and log for a command; ctx: what is told of the settings, if anybody wants to know.
+-- → nil, or a failure
 function run.prepare(command, parsed, ctx)
   if parsed.options.alert and world.home then
     require("schedule.unattended").adopt(world.home)
@@ -108,8 +105,9 @@ end
 --- What a command gets: its words and options, and ways to tell. known: the commands that there are (cli.lua)
 function run.context(command, parsed, known)
   local ctx = {
-    command = command, args = parsed.words, options = parsed.options, settings = parsed.settings, script = parsed.script,
-    commands = known, home = world.home, json = parsed.options.output == "json" or parsed.options.json == true,
+    command = command, args = parsed.words, options = parsed.options, settings = parsed.settings,
+    script = parsed.script, commands = known, home = world.home,
+    json = parsed.options.output == "json" or parsed.options.json == true,
     yes = parsed.options.yes == true,
   }
   ctx.alone = ctx.yes -- nobody is asked about a sum, even at a terminal
@@ -138,7 +136,8 @@ function run.context(command, parsed, known)
     if failure and failure.kind == "usage" then -- it quotes what was typed
       message = require("cli.words").presentable(message)
     end
-    local seen = ctx.screen and ctx.screen.failed == message and term.is("out") and term.is("err") -- one screen, where it stands already
+    -- one screen, where it stands already
+    local seen = ctx.screen and ctx.screen.failed == message and term.is("out") and term.is("err")
     ctx.sentence = log.redact(message)
     if not seen then
       say(ctx.sentence)
@@ -153,12 +152,11 @@ function run.context(command, parsed, known)
   return ctx
 end
 
--- Is money running? Read from the journal, whatever the command did. A script that ends well and has nothing to do with it is left in peace.
+-- Is money running? Read from the journal, whatever the command did. A script that ends well and has nothing
+-- to do with it is left in peace.
 local function money_line(ctx, code)
   local command = ctx.command
-  if command.quiet or (ctx.json and not command.logged) then
-    return
-  end
+  if command.quiet or (ctx.json and not command.logged) then return end
   local ok, text = fail.try(function()
     if ctx.money then -- the command knows better than the journal
       return ctx.money
@@ -167,11 +165,10 @@ local function money_line(ctx, code)
   end)
   text = ok and text or not ok and "NOT KNOWN: " .. fail.message(text)
   if text and (command.logged or ctx.api) then
-    log.info("Command ended", { command = command.name, exit_code = code, money = text, sentence = code ~= 0 and ctx.sentence or nil })
+    log.info("Command ended", { command = command.name, exit_code = code, money = text,
+      sentence = code ~= 0 and ctx.sentence or nil })
   end
-  if not text or ctx.json then
-    return
-  end
+  if not text or ctx.json then return end
   local line = folded(command.data and "err" or "out", "Money: " .. text) .. "\n"
   local print = command.data and term.err or term.out
   print(line)
@@ -189,8 +186,9 @@ local function tell_passed_over(told)
   return #world.problems
 end
 
---- Runs a command table with a parsed command line. broken: why the user's own one could not be loaded; builtin: what takes
--- over from the user's own one that breaks; ahead(command): what may act once nothing is refused any more. → exit code.
+--- Runs a command table with a parsed command line. broken: why the user's own one could not be loaded;
+-- builtin: what takes over from the user's own one that breaks; ahead(command): what may act once nothing is
+-- refused any more. → exit code.
 function run.command(command, parsed, known, broken, builtin, ahead)
   local ctx = run.context(command, parsed, known)
   if command.offline then

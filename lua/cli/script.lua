@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- `continueplz FILE.lua [ARGS]`: the user's script, run as a task, with what its room may use (docs/scripts.md).
+-- `continueplz FILE.lua [ARGS]`: the user's script, run as a task, with what its room may
+-- use (docs/scripts.md).
 local fail = require "base.fail"
 local files = require "base.files"
 local world = require "sandbox.world"
@@ -17,28 +18,24 @@ local script = {
 
 -- The exit code that a script means. → number, or nil and a sentence
 local function code_of(value)
-  if value == nil or value == true then
-    return 0
-  end
+  if value == nil or value == true then return 0 end
   local code = exitcodes.number(value)
-  if code then
-    return code
-  end
+  if code then return code end
   local names = {}
   for index, row in ipairs(exitcodes.list) do
     names[index] = row.name
   end
-  return nil, ("%s is no exit code; say a number from 0 to 255 or one of %s"):format(
-    type(value) == "string" and "'" .. value .. "'" or math.type(value) and tostring(value) or "a " .. type(value), table.concat(names, ", "))
+  return nil, ("%s is no exit code; say a number from 0 to 255 or one of %s"):format(type(value) == "string"
+    and "'" .. value .. "'" or math.type(value) and tostring(value) or "a " .. type(value),
+    table.concat(names, ", "))
 end
 
 --- Ends the script that runs, with a code.
 function script.leave(value)
   local code, why = code_of(value)
-  if not code then
-    error("exit: " .. why, 3)
-  end
-  error(fail.new { kind = "interrupted", message = ("the script ended with exit code %d"):format(code), leave = code }, 0)
+  if not code then error("exit: " .. why, 3) end
+  error(fail.new { kind = "interrupted", message = ("the script ended with exit code %d"):format(code),
+    leave = code }, 0)
 end
 
 function script.run(ctx)

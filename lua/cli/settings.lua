@@ -56,7 +56,8 @@ function verbs.show(ctx)
   for _, row in ipairs(config.settings) do
     local value, origin = config.get(row.name), config.origin(row.name)
     if value ~= nil or ctx.options.all then
-      rows[#rows + 1] = { row.name, value == nil and "-" or shown.text(row, value), beside(ctx.home, origin) or "not set" }
+      rows[#rows + 1] = { row.name, value == nil and "-" or shown.text(row, value),
+        beside(ctx.home, origin) or "not set" }
     end
     if value ~= nil then
       object[row.name] = { value = plain(row), origin = origin, secret = row.secret or row.secret_url or nil }
@@ -76,7 +77,8 @@ function verbs.get(ctx)
     return "failed"
   end
   ctx.print(shown.text(row, value))
-  ctx.emit { status = "set", name = row.name, value = plain(row), origin = origin, secret = row.secret or row.secret_url or nil }
+  ctx.emit { status = "set", name = row.name, value = plain(row), origin = origin,
+    secret = row.secret or row.secret_url or nil }
   return 0
 end
 
@@ -85,12 +87,11 @@ local function new_text(ctx, row)
   local given = ctx.args[3]
   local secret = row.secret or row.secret_url
   if given and secret then
-    usage("the value of %s is a secret and is not taken from the command line, which others can read: type continueplz config set %s and paste it at "
-      .. "the prompt, or send it on standard input", row.name, row.name)
+    usage("the value of %s is a secret and is not taken from the command line, which others can read: type "
+      .. "continueplz config set %s and paste it at the prompt, or send it on standard input",
+      row.name, row.name)
   end
-  if given then
-    return given
-  end
+  if given then return given end
   if not secret then
     usage("config set %s needs a value: %s", row.name, row.doc)
   end
@@ -114,7 +115,8 @@ local function check_stranded(row)
   for _, cloud in ipairs(require("config.declared").clouds()) do
     local stranded = cloud.key_setting == row.name and require("admin.setup").stranded(cloud)
     if stranded then
-      fail.raise("busy", stranded .. ". Nothing was changed; continueplz init takes another key of the same account")
+      fail.raise("busy",
+        stranded .. ". Nothing was changed; continueplz init takes another key of the same account")
     end
   end
 end
@@ -135,8 +137,8 @@ end
 local function tell(ctx, row, status, path)
   local said = process.getenv(row.name)
   local wins = said ~= nil and said ~= ""
-  local text = status == "set" and ("%s is now %s in %s"):format(row.name, shown.text(row, config.get(row.name)), path)
-    or ("%s is not set in %s now"):format(row.name, path)
+  local text = status == "set" and ("%s is now %s in %s"):format(row.name,
+    shown.text(row, config.get(row.name)), path) or ("%s is not set in %s now"):format(row.name, path)
   ctx.print(text)
   local machine = require("cli.reach").machine(ctx, row, status == "set" and not wins)
   if machine and machine.changed then
@@ -150,8 +152,8 @@ local function tell(ctx, row, status, path)
   if wins then
     ctx.problem(row.name .. " is set in the environment as well, which wins over .env")
   end
-  ctx.emit { status = status, name = row.name, file = path, environment_wins = wins,
-    machine_changed = machine and machine.changed == true or false, from_next_start = machine ~= nil and not machine.changed }
+  ctx.emit { status = status, name = row.name, file = path, environment_wins = wins, machine_changed = machine
+      and machine.changed == true or false, from_next_start = machine ~= nil and not machine.changed }
   return 0
 end
 
@@ -192,7 +194,8 @@ end
 function M.run(ctx)
   local verb = ctx.args[1] or "show"
   if not verbs[verb] then
-    usage("config knows no '%s'%s", verb, suggest.hint(verb, { "show", "get", "set", "unset" }, "; it knows show, get, set and unset"))
+    usage("config knows no '%s'%s", verb,
+      suggest.hint(verb, { "show", "get", "set", "unset" }, "; it knows show, get, set and unset"))
   end
   return verbs[verb](ctx)
 end

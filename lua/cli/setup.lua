@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- `continueplz init`: the questions, with plain prompts, or the answers of flags and environment when nobody can be asked.
+-- `continueplz init`: the questions, with plain prompts, or the answers of flags and environment when
+-- nobody can be asked.
 local fail = require "base.fail"
 local json = require "base.json"
 local term = require "base.term"
@@ -26,14 +27,10 @@ end
 -- The clouds to choose from: all that can be rented from, or the one that --provider names.
 local function offered()
   local list, named = declared.clouds(true), config.get("DEFAULT_PROVIDER")
-  if not named then
-    return list
-  end
+  if not named then return list end
   local meant = (clouds.find(named) or { name = named }).name
   for _, cloud in ipairs(list) do
-    if cloud.name == meant then
-      return { cloud }
-    end
+    if cloud.name == meant then return { cloud } end
   end
   return fail.raise("usage", ("a cloud named '%s' cannot be set up%s; there is %s"):format(named,
     require("facts.suggest").hint(named, names_of(list)), table.concat(names_of(list), ", ")))
@@ -49,9 +46,7 @@ end
 
 -- One line of standard input is the key of the one cloud that can be meant.
 local function key_from_input(list)
-  if #list ~= 1 or term.is("in") then
-    return
-  end
+  if #list ~= 1 or term.is("in") then return end
   local text = term.ask() or ""
   if text:find("%S") then
     local value, why = config.use(list[1].key_setting, text, "standard input")
@@ -79,8 +74,8 @@ local function unattended(ctx, list)
     found = with_keys(list)
   end
   if #found == 0 then
-    fail.raise("config", ("no key was given: put %s into the environment, or send it on standard input%s; nothing was saved"):format(
-      keys_of(list), #list > 1 and " with --provider=NAME" or ""))
+    fail.raise("config", ("no key was given: put %s into the environment, or send it on standard "
+      .. "input%s; nothing was saved"):format(keys_of(list), #list > 1 and " with --provider=NAME" or ""))
   end
   local plan = { clouds = found, results = {}, typed = {} }
   for index, cloud in ipairs(found) do
@@ -89,9 +84,7 @@ local function unattended(ctx, list)
       fail.raise(EXIT[result.state], ("%s: %s; nothing was saved"):format(cloud.key_setting, result.message))
     end
     local stranded = setup.stranded(cloud, result.id)
-    if stranded then
-      fail.raise("busy", stranded .. "; nothing was saved")
-    end
+    if stranded then fail.raise("busy", stranded .. "; nothing was saved") end
     plan.results[index] = result
     ctx.print(questions.verdict(result))
   end
@@ -109,16 +102,15 @@ local function take_flags(ctx, plan)
   end
 end
 
--- The offers command, as the user has it, with its object kept instead of printed. → object, or nil and a sentence
+-- The offers command, as the user has it, with its object kept instead of printed.
+-- → object, or nil and a sentence
 local function show_offers(ctx)
   local object
   local inner = setmetatable({ below = 4, emit = function(value) object = value end }, { __index = ctx })
   local ok, problem = fail.try(function()
     return ctx.commands.load("offers").run(inner)
   end)
-  if ok then
-    return object
-  end
+  if ok then return object end
   return nil, fail.message(problem)
 end
 
@@ -131,7 +123,8 @@ local function tell(ctx, saved, changes)
   if #changes == 0 then
     ctx.print(("%s %s says all of it already; nothing was changed"):format(good, saved.path))
   else
-    ctx.print(table.concat(format.wrap(("%s Saved in %s (mode 0600): %s"):format(good, saved.path, table.concat(names, ", ")), format.width(), "  "), "\n"))
+    ctx.print(table.concat(format.wrap(("%s Saved in %s (mode 0600): %s"):format(good, saved.path,
+      table.concat(names, ", ")), format.width(), "  "), "\n"))
   end
   if saved.state_created then
     ctx.print(good .. " State file made")
@@ -153,7 +146,8 @@ local function object_of(plan, saved, names, offers, problem)
   return {
     status = "saved", file = saved.path, created = saved.created,
     settings = json.array(names), providers = json.array(told),
-    tunnel = { public_key = plan.tunnel.public, from = plan.tunnel.from }, offers = offers, offers_problem = problem,
+    tunnel = { public_key = plan.tunnel.public, from = plan.tunnel.from }, offers = offers,
+    offers_problem = problem,
   }
 end
 
@@ -178,7 +172,8 @@ local function finish(ctx, plan)
 end
 
 --- Runs the setup. → exit code
--- @raise `config`, `auth` or `transient` when it cannot be done; `interrupted` when a prompt is left. Nothing is written then.
+-- @raise `config`, `auth` or `transient` when it cannot be done; `interrupted` when a prompt is left.
+-- Nothing is written then.
 function M.run(ctx)
   local list = offered()
   local ok, plan = fail.settle(ctx.asks and questions.ask or unattended, ctx, list)

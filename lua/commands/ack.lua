@@ -1,10 +1,12 @@
 -- SPDX-License-Identifier: MIT
--- Closes the record of a machine whose end could not be proven, once the user has seen for himself that it is gone.
+-- Closes the record of a machine whose end could not be proven, once the user has seen for
+-- himself that it is gone.
 return {
   name = "ack",
   summary = "close the record of a machine that you saw to be gone",
   order = 110,
-  details = "Without ID: the one machine that waits for it. A machine that is simply running is ended with stop, not with ack.",
+  details = "Without ID: the one machine that waits for it. A machine that is simply running is ended "
+    .. "with stop, not with ack.",
   options = {},
   args = "[ID]",
   words = 1,
@@ -23,7 +25,8 @@ return {
       end
     end
     if #waiting == 0 then
-      ctx.print(ctx.args[1] and ("No record named %s waits to be closed."):format(ctx.args[1]) or "No record waits to be closed.")
+      ctx.print(ctx.args[1] and ("No record named %s waits to be closed."):format(ctx.args[1])
+        or "No record waits to be closed.")
       ctx.emit { status = "none" }
       return "nothing"
     end
@@ -38,10 +41,12 @@ return {
     local name = session.id or session.token
     if not ctx.yes then
       if not ctx.asks then
-        ctx.problem(("say -y to confirm that you saw in the console of %s that %s is gone"):format(session.provider, name))
+        ctx.problem(("say -y to confirm that you saw in the console of %s that %s is gone")
+          :format(session.provider, name))
         return "limit"
       end
-      local answer = term.ask(("Did you see in the console of %s that %s is gone? [y/N] "):format(session.provider, name))
+      local answer =
+        term.ask(("Did you see in the console of %s that %s is gone? [y/N] "):format(session.provider, name))
       if not term.agrees(answer) then
         ctx.print("The record stays.")
         return "limit"
@@ -54,9 +59,7 @@ return {
     end
     local done, problem = fail.try(journal.append, journal, "ack", session.token, { by = "user" })
     journal:release()
-    if not done then
-      error(problem, 0)
-    end
+    if not done then error(problem, 0) end
     require("home.agent_client").reload()
     ctx.print(("The record of %s is closed."):format(name))
     ctx.emit { status = "acknowledged", id = session.id, token = session.token }

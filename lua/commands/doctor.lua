@@ -4,8 +4,9 @@ return {
   summary = "look for what is wrong: keys, folder, clock, network, leftovers",
   order = 130,
   meant = { "check", "diagnose" },
-  details = "Asks the clouds and looks at this folder and computer; changes, rents and ends nothing. One line per check: ok, warning or problem, with "
-    .. "the way out. Exit {ok}: no problem (there may be warnings); {failed}: at least one problem.",
+  details = "Asks the clouds and looks at this folder and computer; changes, rents and ends nothing. One "
+    .. "line per check: ok, warning or problem, with the way out. Exit {ok}: no problem (there may be "
+    .. "warnings); {failed}: at least one problem.",
   options = {},
   tolerant = true,
   inspects = true,

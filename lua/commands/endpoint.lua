@@ -4,8 +4,9 @@ local function address(session)
   local plan = session.plan
   local url = require("home.guest_client").engine().url
   return {
-    url = url, openai = url .. "/v1", model = plan.model, context = session.context or plan.context, host = "127.0.0.1",
-    port = math.tointeger(tonumber(url:match(":(%d+)$"))), wireguard_ip = "10.13.37.1", no_proxy = surroundings.no_proxy(),
+    url = url, openai = url .. "/v1", model = plan.model, context = session.context or plan.context,
+    host = "127.0.0.1", port = math.tointeger(tonumber(url:match(":(%d+)$"))), wireguard_ip = "10.13.37.1",
+    no_proxy = surroundings.no_proxy(),
     proxied = #surroundings.list() > 0 and surroundings.proxy() ~= nil or nil,
   }
 end
@@ -17,7 +18,8 @@ local function print_for(ctx, client, endpoint)
   local _, shown = require("cli.clientfile").path(client)
   if shown and not ctx.json then
     local besides = clients.besides(client)
-    require("base.term").err(("continueplz: this belongs into %s; --write puts it there%s\n"):format(shown, besides and "; " .. besides or ""))
+    require("base.term").err(("continueplz: this belongs into %s; --write puts it there%s\n"):format(shown,
+      besides and "; " .. besides or ""))
   end
 end
 
@@ -29,7 +31,8 @@ local function check(ctx)
     fail.raise("usage", ("--for: no configuration is known for '%s'%s; there are %s"):format(client,
       require("facts.suggest").hint(client, clients.names), table.concat(clients.names, ", ")))
   elseif ctx.options.write and not client then
-    fail.raise("usage", "--write needs --for CLIENT: whose file is meant? There are " .. table.concat(clients.names, ", "))
+    fail.raise("usage",
+      "--write needs --for CLIENT: whose file is meant? There are " .. table.concat(clients.names, ", "))
   end
   return client
 end
@@ -51,9 +54,7 @@ return {
     local clients = require "ui.clients"
     local client = check(ctx)
     local session, code = require "cli.ready"(ctx)
-    if not session then
-      return code
-    end
+    if not session then return code end
     require("home.agent_client").ensure()
     local endpoint = address(session)
     local config = client and table.concat(clients.find(client)(endpoint), "\n") or nil

@@ -2,9 +2,7 @@
 -- Neither a file of settings nor a key in the environment?
 local function is_new(home)
   local files = require "base.files"
-  if not home or files.exists(files.join(home, ".env")) then
-    return false
-  end
+  if not home or files.exists(files.join(home, ".env")) then return false end
   for _, cloud in ipairs(require "facts.clouds") do
     if (require("base.process").getenv(cloud.key_setting) or "") ~= "" then
       return false
@@ -27,8 +25,8 @@ local function names(ctx)
   table.move(regions.names, 1, #regions.names, #places + 1, places)
   local models = require "facts.models"
   return {
-    provider = clouds, PROVIDER = clouds, COMMAND = ctx.commands.names(), settings = settings, region = places,
-    gpu = require("facts.gpus").names(), model = models.names(), tier = models.tier_names,
+    provider = clouds, PROVIDER = clouds, COMMAND = ctx.commands.names(), settings = settings,
+    region = places, gpu = require("facts.gpus").names(), model = models.names(), tier = models.tier_names,
     ["for"] = require("ui.clients").names,
   }
 end

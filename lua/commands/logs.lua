@@ -13,9 +13,7 @@ local sources = {}
 function sources.tool(ctx)
   local files = require "base.files"
   local text, why, code = files.read(files.join(ctx.home, "continueplz.log"))
-  if not text and code == "missing" then
-    return ""
-  end
+  if not text and code == "missing" then return "" end
   return text, why
 end
 
@@ -30,9 +28,7 @@ local function from_guest(part)
     request.query = { name = part, bytes = (ctx.options.lines or 40) * 200 }
     request.timeout, request.max_bytes = 10, 4 << 20
     local ok, response = fail.try(http.request, request)
-    if ok then
-      return require("base.clean").lines(response.body)
-    end
+    if ok then return require("base.clean").lines(response.body) end
     return nil, fail.message(response)
   end
 end

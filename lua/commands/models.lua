@@ -2,7 +2,8 @@
 local parts = {}
 
 -- What each part takes besides what every command takes.
-local TAKES = { list = { "tier", "context" }, info = { "tier", "context" }, fit = { "tier", "context", "gpu", "gpus", "vram" } }
+local TAKES = { list = { "tier", "context" }, info = { "tier", "context" },
+  fit = { "tier", "context", "gpu", "gpus", "vram" } }
 local NAMES = { "list", "info", "fit" }
 
 local function tell(notes)
@@ -44,13 +45,15 @@ function parts.info(ctx, names)
   elseif names[1] and ctx.options.tier then
     usage("models info takes a name or --tier, not both")
   end
-  local name = names[1] or ctx.options.tier and require("facts.models").tiers[typed_tier(ctx)] or sizing.chosen()
+  local name = names[1] or ctx.options.tier and require("facts.models").tiers[typed_tier(ctx)]
+    or sizing.chosen()
   local notes = {}
   local model = sizing.model(name, { strict = false, notes = notes })
   local context = sizing.context(model, notes)
   tell(notes)
   local info = {
-    entry = catalog.entry(model, context), contexts = catalog.contexts(model, context), cards = catalog.cards(model, context),
+    entry = catalog.entry(model, context), contexts = catalog.contexts(model, context),
+    cards = catalog.cards(model, context),
     notes = notes,
   }
   return show(ctx, view.info(info), view.info_object(info))
@@ -81,7 +84,8 @@ local function wanted(ctx, names, asked, notes)
   end
   local entries = {}
   for index, name in ipairs(names) do
-    entries[index] = catalog.entry(require("start.sizing").model(name, { strict = false, notes = notes }), asked)
+    entries[index] = catalog.entry(require("start.sizing").model(name,
+      { strict = false, notes = notes }), asked)
   end
   return entries
 end
@@ -95,8 +99,8 @@ local function nothing_fits(found, asked)
   end
   local why = least and ("the smallest, %s, needs %.1f GB"):format(least.model.name, least.need)
     or ("none was trained for %d tokens of context"):format(asked)
-  require("base.fail").raise("capacity", ("no model fits: %.1f GB of memory for %d tokens of context, and %s; try a bigger card, "
-    .. "--gpus or less --context"):format(found.room, asked, why))
+  require("base.fail").raise("capacity", ("no model fits: %.1f GB of memory for %d tokens of context, and "
+    .. "%s; try a bigger card, --gpus or less --context"):format(found.room, asked, why))
 end
 
 function parts.fit(ctx, names)
@@ -132,8 +136,9 @@ return {
   summary = "models by name: what they need, what fits a card; rents nothing",
   order = 60,
   meant = { "model", "pull" },
-  details = "list (also without a word): the built-in table; * marks what a tier means. info NAME: one model of the Ollama library, "
-    .. "sized from the registry. fit [NAME...]: what fits the card of --gpu or --vram; without one, the smallest card for each.",
+  details = "list (also without a word): the built-in table; * marks what a tier means. info NAME: one model "
+    .. "of the Ollama library, sized from the registry. fit [NAME...]: what fits the card of --gpu or "
+    .. "--vram; without one, the smallest card for each.",
   options = { "tier", "context", "gpu", "gpus", "vram" },
   args = "[list|info NAME|fit [NAME...]]",
   names = "model",
@@ -155,7 +160,8 @@ return {
     local part = ctx.args[1] or "list"
     if not parts[part] then
       local known = require("facts.models").find(part)
-      local hint = known and ("; type: continueplz models info %s"):format(part) or require("facts.suggest").hint(part, NAMES)
+      local hint = known and ("; type: continueplz models info %s"):format(part)
+        or require("facts.suggest").hint(part, NAMES)
       usage("models: '%s' is none of %s%s", part, table.concat(NAMES, ", "), hint)
     end
     check_options(ctx, part)

@@ -17,22 +17,22 @@ return {
     local agent_client = require "home.agent_client"
     local guest_client = require "home.guest_client"
     local session, code = require "cli.ready"(ctx)
-    if not session then
-      return code
-    end
+    if not session then return code end
     agent_client.ensure()
     local engine = world.require_safe("engines." .. (session.plan.engine or "ollama"))
     local base, name = guest_client.engine(), session.plan.model
     local before = clock.now()
     local version = engine.probe(base)
     local trip = clock.now() - before
-    local object = { status = "ok", model = name, server = version, round_trip_ms = math.floor(trip * 1e4 + 0.5) / 10 }
+    local object = { status = "ok", model = name, server = version,
+      round_trip_ms = math.floor(trip * 1e4 + 0.5) / 10 }
     if #ctx.args > 0 then
-      object.answer, object.tokens_per_second = engine.ask(base, name, table.concat(ctx.args, " "), function(piece)
-        if not ctx.json then
-          term.out(clean.text(piece))
-        end
-      end)
+      object.answer, object.tokens_per_second = engine.ask(base, name,
+        table.concat(ctx.args, " "), function(piece)
+          if not ctx.json then
+            term.out(clean.text(piece))
+          end
+        end)
       ctx.print("")
     else
       object.tokens_per_second = engine.token(base, name)

@@ -4,9 +4,11 @@ return {
   summary = "try the functions of a cloud by hand, one line of Lua at a time",
   order = 140,
   meant = { "shell", "lua", "console" },
-  details = "Calls may wait, Ctrl-C ends them; :help lists the names and commands, :trace on shows every request. Without a "
-    .. "terminal it runs what comes on the standard input and ends at the first error. It rents nothing.",
-  options = { "trace", "provider", "gpu", "gpus", "model", "tier", "context", "spot", "on-demand", "region", "hours", "max-price" },
+  details = "Calls may wait, Ctrl-C ends them; :help lists the names and commands, :trace on shows every "
+    .. "request. Without a terminal it runs what comes on the standard input and ends at the first "
+    .. "error. It rents nothing.",
+  options = { "trace", "provider", "gpu", "gpus", "model", "tier", "context", "spot", "on-demand", "region",
+    "hours", "max-price" },
   args = "[PROVIDER]",
   words = 1,
   tolerant = true,
@@ -36,10 +38,9 @@ return {
     if ctx.options.trace then
       session:trace(true)
     end
-    if not typed then
-      return require("repl.lines").run(session, false)
-    end
-    local hello = ("Cloud: %s. Folder: %s. :help explains, Ctrl-D leaves; nothing can be rented here."):format(session.provider, ctx.home)
+    if not typed then return require("repl.lines").run(session, false) end
+    local hello = ("Cloud: %s. Folder: %s. :help explains, Ctrl-D leaves; nothing can be rented here.")
+      :format(session.provider, ctx.home)
     session:note(table.concat(require("ui.format").wrap(hello, session.width() - 1), "\n"))
     if process.getenv("TERM") == "dumb" then
       return require("repl.lines").run(session, true)

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Starts and stops at fixed times, by cron or by timers of systemd.
-local START = { "provider", "gpu", "gpus", "model", "tier", "context", "spot", "on-demand", "region", "hours", "max-price", "max-hours",
-  "idle", "timeout" }
+local START = { "provider", "gpu", "gpus", "model", "tier", "context", "spot", "on-demand", "region", "hours",
+  "max-price", "max-hours", "idle", "timeout" }
 local OWN = { "start", "stop=", "days", "cron", "systemd", "print" }
 
 -- The options that belong to the start, as words of its command line.
@@ -20,9 +20,7 @@ end
 local function given(ctx, names)
   for _, name in ipairs(names) do
     name = name:gsub("=$", "")
-    if ctx.options[name] then
-      return "--" .. name
-    end
+    if ctx.options[name] then return "--" .. name end
   end
 end
 
@@ -37,7 +35,8 @@ local function plan_of(ctx)
   local plan = schedule.new(options.start, options.stop, options.days, start_words(ctx))
   local hours = schedule.hours(plan)
   if hours and not options.hours then
-    plan.words[#plan.words + 1] = ("--hours=%.4g"):format(math.max(hours, 0.1)) -- no session counts as shorter
+    -- no session counts as shorter
+    plan.words[#plan.words + 1] = ("--hours=%.4g"):format(math.max(hours, 0.1))
   end
   return plan
 end
@@ -50,18 +49,20 @@ local function advice(ctx, plan, backend, kept)
   local notes, env = {}, ctx.home .. "/.env"
   for _, row in ipairs(config.settings) do
     if config.origin(row.name) == "environment" then
-      notes[#notes + 1] = ("%s comes from the environment of this shell, which no timer has; write it in %s"):format(row.name, env)
+      notes[#notes + 1] = ("%s comes from the environment of this shell, which no timer has; write it in %s")
+        :format(row.name, env)
     end
   end
   if #kept > 0 then
-    notes[#notes + 1] = ("the runs have %s of this shell, kept in %s; add the schedule again when they change"):format(
-      table.concat(kept, ", "), require("schedule.unattended").path(ctx.home))
+    notes[#notes + 1] = ("the runs have %s of this shell, kept in %s; add the schedule again when they "
+      .. "change"):format(table.concat(kept, ", "), require("schedule.unattended").path(ctx.home))
   end
   local zone = require "base.zone"
   local now = clock.wall()
   if zone.offset(now) ~= zone.system_offset(now) then
-    notes[#notes + 1] = ("TZ of this shell is another zone than that of this computer, by which schedules go: there it is %s now"):format(
-      clock.local_time(now - zone.offset(now) + zone.system_offset(now)):sub(12, 16))
+    notes[#notes + 1] = ("TZ of this shell is another zone than that of this computer, by which "
+      .. "schedules go: there it is %s now"):format(
+        clock.local_time(now - zone.offset(now) + zone.system_offset(now)):sub(12, 16))
   end
   if plan.start then
     local life, idle, price = config.limit "MAX_HOURS", config.limit "IDLE_MINUTES", config.get "MAX_PRICE"
@@ -69,20 +70,22 @@ local function advice(ctx, plan, backend, kept)
     if not plan.stop then
       notes[#notes + 1] = "nothing but the machine's own limits ends it; --stop=17:00 would"
     elseif life and hours * 3600 > life then
-      notes[#notes + 1] = ("the machine ends itself after %s, before the stop; --max-hours=%dh allows more"):format(clock.duration(life),
-        math.ceil(hours))
+      notes[#notes + 1] = ("the machine ends itself after %s, before the stop; --max-hours=%dh allows more")
+        :format(clock.duration(life), math.ceil(hours))
     end
     if idle then
-      notes[#notes + 1] = ("after %s without a question the machine ends itself until the next start; --idle=3h or --idle=off changes that")
-        :format(clock.duration(idle))
+      notes[#notes + 1] = ("after %s without a question the machine ends itself until the next start; "
+        .. "--idle=3h or --idle=off changes that"):format(clock.duration(idle))
     end
     if price and not ctx.options["max-price"] then
-      notes[#notes + 1] = ("nothing above $%.2f/h (MAX_PRICE) is rented, nor, where the cheapest is gone, for more than twice "
-        .. "its total; such a start fails with exit code %d; --max-price replaces both"):format(price, require("facts.exitcodes").code "limit")
+      notes[#notes + 1] = ("nothing above $%.2f/h (MAX_PRICE) is rented, nor, where the cheapest is gone, "
+        .. "for more than twice its total; such a start fails with exit code %d; --max-price replaces both")
+        :format(price, require("facts.exitcodes").code "limit")
     end
   end
   if not config.secret "ALERT_WEBHOOK_URL" then
-    notes[#notes + 1] = "ALERT_WEBHOOK_URL is not set, so no message reaches you when a run fails; continueplz.log tells"
+    notes[#notes + 1] =
+      "ALERT_WEBHOOK_URL is not set, so no message reaches you when a run fails; continueplz.log tells"
   end
   table.move(backend.notes(ctx.home), 1, 9, #notes + 1, notes)
   return notes
@@ -95,7 +98,8 @@ local function object(ctx, status, plan, backend, more)
   local result = { status = status, home = ctx.home, backend = backend and backend.name }
   if plan then
     local start, stop = schedule.next(plan, "start"), schedule.next(plan, "stop")
-    result.start, result.stop, result.days, result.options = plan.start, plan.stop, plan.days, json.array(plan.words)
+    result.start, result.stop, result.days, result.options = plan.start, plan.stop, plan.days,
+      json.array(plan.words)
     result.next_start, result.next_stop = start and clock.iso(start), stop and clock.iso(stop)
   end
   for name, value in require "base.sorted"(more or {}) do
@@ -109,7 +113,8 @@ local function show(ctx, plan)
   local schedule = require "schedule.main"
   for _, which in ipairs { "start", "stop" } do
     if plan[which] then
-      ctx.print(("  %-6s %s %s, next on %s"):format(which, plan[which], plan.days, clock.local_time(schedule.next(plan, which))))
+      ctx.print(("  %-6s %s %s, next on %s"):format(which, plan[which], plan.days,
+        clock.local_time(schedule.next(plan, which))))
     end
   end
   if #plan.words > 0 then
@@ -123,7 +128,8 @@ function actions.add(ctx)
   local json = require "base.json"
   local schedule = require "schedule.main"
   local plan = plan_of(ctx)
-  local backend = schedule.choose(ctx.options.cron and "cron" or ctx.options.systemd and "systemd" or nil, ctx.options.print)
+  local backend = schedule.choose(ctx.options.cron and "cron" or ctx.options.systemd and "systemd" or nil,
+    ctx.options.print)
   if ctx.options.print then
     local lines = backend.text(ctx.home, plan)
     ctx.print(table.concat(lines, "\n"))
@@ -138,7 +144,8 @@ function actions.add(ctx)
   ctx.print(("%s by %s for %s:"):format(before and "Scheduled anew" or "Scheduled", backend.title, ctx.home))
   show(ctx, plan)
   for _, note in ipairs(notes) do
-    ctx.print(table.concat(require("ui.format").wrap("  - " .. note, require("ui.format").width(), "    "), "\n"))
+    ctx.print(table.concat(require("ui.format").wrap("  - " .. note,
+      require("ui.format").width(), "    "), "\n"))
   end
   ctx.emit(object(ctx, "scheduled", plan, backend, { notes = json.array(notes), replaced = before }))
   return 0
@@ -162,7 +169,8 @@ function actions.list(ctx)
       ctx.problem(each.problem)
     end
   end
-  ctx.emit(object(ctx, code == 0 and "scheduled" or "broken", first.schedule, first.backend, { problem = first.problem }))
+  ctx.emit(object(ctx, code == 0 and "scheduled" or "broken", first.schedule, first.backend,
+    { problem = first.problem }))
   return code
 end
 
@@ -186,8 +194,9 @@ return {
   summary = "start and stop at fixed times, by cron or timers of systemd",
   order = 100,
   meant = { "cron", "timer", "at" },
-  details = "add needs --start, --stop or both, in local time; it replaces what was scheduled for this folder, asks nothing, and hands the "
-    .. "other options to the start. Without a word: list. docs/cron.md tells more.",
+  details = "add needs --start, --stop or both, in local time; it replaces what was scheduled for this "
+    .. "folder, asks nothing, and hands the other options to the start. Without a word: list. "
+    .. "docs/cron.md tells more.",
   options = options,
   args = "[add|list|remove]",
   tolerant = true,
@@ -201,8 +210,8 @@ return {
     local names = { "add", "list", "remove" }
     local name = ctx.args[1] or (ctx.options.start or ctx.options.stop) and "add" or "list"
     if not actions[name] then
-      fail.raise("usage", ("schedule does not know '%s'%s; it knows %s"):format(name, require("facts.suggest").hint(name, names),
-        table.concat(names, ", ")))
+      fail.raise("usage", ("schedule does not know '%s'%s; it knows %s"):format(name,
+        require("facts.suggest").hint(name, names), table.concat(names, ", ")))
     end
     local extra = ctx.args[2]
     local option = name ~= "add" and (given(ctx, OWN) or given(ctx, START))

@@ -11,7 +11,8 @@ return {
     reason, home, model, model_status, started_at: text; context: integer;
     tokens_per_second, running_seconds: number;
     instance: { id, provider, gpu, region, type, public_ip: text; gpus: integer };
-    endpoint: { wireguard_ip, host, url: text; port: integer }; tunnel: { state: text; handshake_age: number };
+    endpoint: { wireguard_ip, host, url: text; port: integer };
+    tunnel: { state: text; handshake_age: number };
     cost: { hourly, current, projected: number; at_most: boolean; currency: text };
     euro_rate: { per_dollar: number; date, source: text };
     deadman: {
@@ -32,9 +33,7 @@ return {
     ctx.print(steady.call(ctx, "ui.status", function(view)
       return table.concat(view.lines(model), "\n")
     end))
-    if not model.doubt then
-      return 0
-    end
+    if not model.doubt then return 0 end
     ctx.money = require("ui.money").unknown(model.doubt)
     return "failed"
   end,

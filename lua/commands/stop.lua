@@ -5,7 +5,8 @@ return {
   order = 30, daily = 5, enduring = true,
   aliases = { "destroy", "down", "rm" },
   meant = { "delete", "kill", "terminate", "halt", "shutdown", "off", "end", "quit" },
-  details = "Can be repeated at any time. Exit {ok}: proven ended (or the cloud gives no proof and says it is gone), {failed}: not proven.",
+  details = "Can be repeated at any time. Exit {ok}: proven ended (or the cloud gives no proof and says it "
+    .. "is gone), {failed}: not proven.",
   options = { "stop", "alert" },
   tolerant = true,
   logged = true,
@@ -41,14 +42,16 @@ return {
     if more.doubt then
       ctx.problem("it is not known whether a machine of this folder runs: " .. more.doubt)
     elseif #results == 0 then
-      ctx.print(missing and missing:gsub("^%l", string.upper) .. "." or "Nothing is running in " .. ctx.home .. ".")
+      ctx.print(missing and missing:gsub("^%l", string.upper) .. "."
+        or "Nothing is running in " .. ctx.home .. ".")
     end
     local object = steady.call(ctx, "ui.stopped", function(view)
       return view.object(results, config.rate())
     end)
     if type(object) == "table" then -- a screen of the user's may give anything
       require("cli.money").after_stop(object, results, more)
-      object.warnings = missing and { missing } or more.doubt and { more.doubt } or more.unrecorded and { more.unrecorded } or nil
+      object.warnings = missing and { missing } or more.doubt and { more.doubt }
+        or more.unrecorded and { more.unrecorded } or nil
     end
     ctx.emit(object)
     ctx.money = require("ui.money").after_stop(results, more)

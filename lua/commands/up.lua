@@ -3,8 +3,8 @@ local function money(amount)
   return ("$%.2f"):format(amount)
 end
 
--- The lines above the question: what it costs for the hours that are meant, and what is unusual about it; unseen: what was chosen has
--- not been shown at the terminal.
+-- The lines above the question: what it costs for the hours that are meant, and what is unusual about it;
+-- unseen: what was chosen has not been shown at the terminal.
 local function sum_of(candidate, agreed, credit, want, rate, unseen)
   local clock = require "base.clock"
   local format = require "ui.format"
@@ -12,14 +12,17 @@ local function sum_of(candidate, agreed, credit, want, rate, unseen)
   local function add(text)
     table.move(format.wrap(text, format.width() - 6), 1, 9, #lines + 1, lines)
   end
-  local compute, disk, download, minimum = format.parts(candidate.total, parts.compute, parts.disk, parts.download, parts.minimum)
-  add(("%s for %s: %s compute, %s disk, %s download%s."):format(format.both(candidate.total, rate), clock.duration(want.hours * 3600),
+  local compute, disk, download, minimum = format.parts(candidate.total, parts.compute, parts.disk,
+    parts.download, parts.minimum)
+  add(("%s for %s: %s compute, %s disk, %s download%s."):format(format.both(candidate.total, rate),
+    clock.duration(want.hours * 3600),
     compute, disk, download, parts.minimum > 0 and ", " .. minimum .. " minimum period" or ""))
   local offer = candidate.offer
-  local machine = ("%s %s, %s, %s"):format(offer.provider, format.gpu(offer.gpu, offer.gpus), offer.region or "unknown region",
-    candidate.spot and "spot" or "on-demand")
+  local machine = ("%s %s, %s, %s"):format(offer.provider, format.gpu(offer.gpu, offer.gpus),
+    offer.region or "unknown region", candidate.spot and "spot" or "on-demand")
   if agreed then
-    local more = math.floor(candidate.total * 100 + 0.5) / 100 - math.floor(agreed * 100 + 0.5) / 100 -- of what is shown
+    -- of what is shown
+    local more = math.floor(candidate.total * 100 + 0.5) / 100 - math.floor(agreed * 100 + 0.5) / 100
     table.insert(lines, 1, machine .. ": what was cheaper cannot be had.")
     add(("That is %s more than the %s you agreed to."):format(money(more), money(agreed)))
   elseif unseen then
@@ -34,12 +37,14 @@ local function sum_of(candidate, agreed, credit, want, rate, unseen)
     lines[#lines + 1] = "NO GUARD: this machine would not end itself."
   end
   if require("money.price_limit").above_question(candidate, want) then
-    add(("That is %s, ABOVE your limit MAX_PRICE of %s/h."):format(format.hourly(candidate.hourly), money(want.ask_above)))
+    add(("That is %s, ABOVE your limit MAX_PRICE of %s/h."):format(format.hourly(candidate.hourly),
+      money(want.ask_above)))
   end
   return lines
 end
 
--- Puts the sum to the person at the terminal, whatever stdin and stdout are; no screen of the user's own answers for him. → bool
+-- Puts the sum to the person at the terminal, whatever stdin and stdout are;
+-- no screen of the user's own answers for him. → bool
 local function asker(ctx, want, rate)
   return function(candidate, agreed, credit)
     local format = require "ui.format"
@@ -59,7 +64,8 @@ local function person(ctx)
     there, why, code = term.person()
   end
   if code == "background" then
-    require("base.fail").raise("limit", why .. "; bring it to the front, or say -y to agree without being asked")
+    require("base.fail").raise("limit",
+      why .. "; bring it to the front, or say -y to agree without being asked")
   end
   if there then
     there:close()
@@ -72,26 +78,25 @@ local function warn_of_budget(ctx, candidate, rate)
   local format = require "ui.format"
   local budget = require("money.budget").passed(candidate.total, rate)
   if budget then
-    ctx.screen:warn(("%s, at %s, is more than DAILY_BUDGET_EUR (€%.2f)"):format(format.dollars(candidate.total), format.rate(rate), budget))
+    ctx.screen:warn(("%s, at %s, is more than DAILY_BUDGET_EUR (€%.2f)")
+      :format(format.dollars(candidate.total), format.rate(rate), budget))
   end
 end
 
--- With --ensure: a machine of this folder that answers with the model that is meant is all that was wanted. → its report, or nil
--- when the start is to go its way (which knows what to do with whatever is there)
+-- With --ensure: a machine of this folder that answers with the model that is meant is all that was wanted. →
+-- its report, or nil when the start is to go its way (which knows what to do with whatever is there)
 local function running(ctx)
   local fail = require "base.fail"
   local report = require("start.report").status()
-  if report.state ~= "ready" then
-    return nil
-  end
+  if report.state ~= "ready" then return nil end
   local wanted = require("start.sizing").chosen()
   if report.model.name ~= wanted then
-    fail.raise("busy", ("a machine of %s is running already, but it serves %s, not %s; stop it first"):format(ctx.home, report.model.name,
-      wanted))
+    fail.raise("busy", ("a machine of %s is running already, but it serves %s, not %s; stop it first")
+      :format(ctx.home, report.model.name, wanted))
   end
   if report.model.state ~= "ready" then
-    fail.raise("transient", ("a machine of %s is running already, but its model does not answer (%s); continueplz status tells more"):format(
-      ctx.home, report.model.state), { exit = "failed" })
+    fail.raise("transient", ("a machine of %s is running already, but its model does not answer (%s); "
+      .. "continueplz status tells more"):format(ctx.home, report.model.state), { exit = "failed" })
   end
   return report
 end
@@ -101,7 +106,8 @@ local function show_dry(ctx, plan, want, rate)
   local offers = require "start.offers"
   local model = {
     want = want, ordered = plan.ordered, rejected = plan.rejected, results = plan.collected.results,
-    reasons = offers.reasons(plan.rejected), rate = rate, room = require("ui.format").room(4), -- a blank, two lines below, the prompt
+    -- a blank, two lines below, the prompt
+    reasons = offers.reasons(plan.rejected), rate = rate, room = require("ui.format").room(4),
   }
   ctx.screen:finish(view.lines(model))
   local object = view.object(model)
@@ -117,10 +123,12 @@ return {
   order = 20, daily = 2, renting = true,
   aliases = { "start" },
   meant = { "run", "rent", "create", "launch", "deploy", "new", "serve" },
-  details = "At a terminal it asks first, with the sum, also when its output goes elsewhere. A yes covers up to a tenth more, should the first "
-    .. "choice be gone; then it asks again. With -y or without a terminal: up to twice the first sum, within MAX_PRICE; --max-price replaces both.",
+  details = "At a terminal it asks first, with the sum, also when its output goes elsewhere. A yes covers up "
+    .. "to a tenth more, should the first choice be gone; then it asks again. With -y or without a terminal: "
+    .. "up to twice the first sum, within MAX_PRICE; --max-price replaces both.",
   options = {
-    "cheapest", "provider", "gpu", "gpus", "model", "tier", "engine", "context", "spot", "on-demand", "region", "hours", "max-price",
+    "cheapest", "provider", "gpu", "gpus", "model", "tier", "engine", "context", "spot", "on-demand",
+    "region", "hours", "max-price",
     "max-hours", "idle", "timeout", "accept-no-guard", "keep-on-failure", "dry-run", "ensure", "alert",
   },
   writes = true,
@@ -144,7 +152,8 @@ return {
     if not ctx.options["dry-run"] then
       require("money.recover").refuse_second(require("home.journal").open(config.home()))
     end
-    local want = require("start.want").make { strict = true, accept_no_guard = ctx.options["accept-no-guard"] }
+    local want = require("start.want").make { strict = true,
+      accept_no_guard = ctx.options["accept-no-guard"] }
     for _, note in ipairs(want.notes) do
       screen:note(note)
     end
@@ -153,9 +162,7 @@ return {
       person = not ctx.options["dry-run"] and person(ctx), ask = asker(ctx, want, rate),
       chosen = function(candidate) warn_of_budget(ctx, candidate, rate) end,
     })
-    if result == "dry-run" then
-      return show_dry(ctx, report, want, rate)
-    end
+    if result == "dry-run" then return show_dry(ctx, report, want, rate) end
     if result == "declined" then
       screen:close()
       ctx.print("Nothing was rented.")

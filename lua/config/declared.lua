@@ -5,7 +5,8 @@ local fail = require "base.fail"
 local world = require "sandbox.world"
 local clouds = require "facts.clouds"
 
-local TYPES = { secret = true, url = true, string = true, number = true, integer = true, bool = true, hours = true, minutes = true }
+local TYPES = { secret = true, url = true, string = true, number = true, integer = true, bool = true,
+  hours = true, minutes = true }
 
 local declared = {}
 
@@ -29,7 +30,8 @@ local function read(each, provider)
     return nil, each.name .. " needs a type: secret, url, string, number, integer, bool, hours or minutes"
   end
   return {
-    name = each.name, type = each.type, default = each.default, doc = type(each.doc) == "string" and each.doc or "", provider = provider,
+    name = each.name, type = each.type, default = each.default,
+    doc = type(each.doc) == "string" and each.doc or "", provider = provider,
     secret = each.type == "secret",
   }
 end

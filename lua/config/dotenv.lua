@@ -9,23 +9,19 @@ local function value_of(text)
   local quote = text:sub(1, 1)
   if quote == '"' or quote == "'" then
     local stop = text:find(quote, 2, true)
-    if not stop then
-      return nil, "a quote is opened and not closed"
-    end
+    if not stop then return nil, "a quote is opened and not closed" end
     local rest = text:sub(stop + 1)
     if not rest:match("^%s*$") and not rest:match("^%s*#") then
       return nil, "there is text after the closing quote"
     end
     return text:sub(2, stop - 1)
   end
-  if text:sub(1, 1) == "#" then
-    return ""
-  end
+  if text:sub(1, 1) == "#" then return "" end
   return (text:gsub("%s+#.*$", ""):gsub("%s+$", ""))
 end
 
---- Parses the text. → entries {{name=, value=, line=}, …} in the file's order, problems {{line=, message=}, …}. A name given
--- twice: the first one counts,
+--- Parses the text. → entries {{name=, value=, line=}, …} in the file's order, problems
+-- {{line=, message=}, …}. A name given twice: the first one counts,
 -- and the second one is a problem, since nobody can tell which was meant.
 function dotenv.parse(text)
   local entries, problems, seen = {}, {}, {}
@@ -42,7 +38,8 @@ function dotenv.parse(text)
       if name then
         value, why = value_of(rest)
         if value and value:gsub("\t", ""):find("%c") then
-          value, why = nil, "a control character is in it, perhaps the line end of another system; write the line anew"
+          value, why = nil,
+            "a control character is in it, perhaps the line end of another system; write the line anew"
         end
       else
         why = "this is not NAME=value"
@@ -50,7 +47,8 @@ function dotenv.parse(text)
       if not value then
         problems[#problems + 1] = { line = number, message = why, name = name }
       elseif seen[name] then
-        problems[#problems + 1] = { line = number, message = name .. " was already set in line " .. seen[name], name = name }
+        problems[#problems + 1] = { line = number,
+          message = name .. " was already set in line " .. seen[name], name = name }
       else
         seen[name] = number
         entries[#entries + 1] = { name = name, value = value, line = number }
@@ -60,23 +58,21 @@ function dotenv.parse(text)
   return entries, problems
 end
 
---- A value as it is written behind the equals sign, in quotes where it needs them. → text, or nil and a sentence
+--- A value as it is written behind the equals sign, in quotes where it needs them.
+-- → text, or nil and a sentence
 function dotenv.quoted(value)
   if value:find("[\r\n%z]") then
     return nil, "a value of .env cannot hold a line break"
   end
-  if not value:find("%s") and not value:find("^[#\"']") then
-    return value
-  end
+  if not value:find("%s") and not value:find("^[#\"']") then return value end
   for _, quote in ipairs { '"', "'" } do
-    if not value:find(quote, 1, true) then
-      return quote .. value .. quote
-    end
+    if not value:find(quote, 1, true) then return quote .. value .. quote end
   end
   return nil, "a value of .env cannot hold both kinds of quotes"
 end
 
--- What stands behind the equals sign, taken apart: blanks, the value as written, the rest (blanks and comment).
+-- What stands behind the equals sign, taken apart: blanks, the value as written,
+-- the rest (blanks and comment).
 local function parts_of(text)
   local lead, rest = text:match("^(%s*)(.*)$")
   local quote = rest:sub(1, 1)
@@ -88,9 +84,7 @@ local function parts_of(text)
     end
     return lead, rest:sub(1, stop), tail
   end
-  if quote == "#" or rest == "" then
-    return "", "", lead .. rest
-  end
+  if quote == "#" or rest == "" then return "", "", lead .. rest end
   local tail = rest:match("%s+#.*$") or rest:match("%s+$") or ""
   return lead, rest:sub(1, #rest - #tail), tail
 end
@@ -112,15 +106,14 @@ local function name_of(line)
   return bare:match("^([%a_][%w_]*)%s*=")
 end
 
---- Puts values into a text: the line that counts for a name gets the new value, names without a line come at the end, every other
--- byte stays. changes: array of { name=, value= }; an empty value empties the line and adds none. → text, or nil and a sentence
+--- Puts values into a text: the line that counts for a name gets the new value, names without a line come at
+-- the end, every other byte stays. changes: array of { name=, value= }; an empty value empties the line and
+-- adds none. → text, or nil and a sentence
 function dotenv.merge(text, changes)
   local wanted, written = {}, {}
   for _, change in ipairs(changes) do
     local value, why = dotenv.quoted(change.value)
-    if not value then
-      return nil, change.name .. ": " .. why
-    end
+    if not value then return nil, change.name .. ": " .. why end
     wanted[change.name] = value
   end
   local pieces = {}

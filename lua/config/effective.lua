@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The settings in force, by authority: built-in < init.lua < .env < environment < flags. Every value knows where it came from.
+-- The settings in force, by authority: built-in < init.lua < .env < environment < flags.
+-- Every value knows where it came from.
 local clean = lazy "base.clean"
 local files = lazy "base.files"
 local keys = lazy "base.keys"
@@ -42,9 +43,7 @@ end
 
 -- Settings of the user's own providers join the list.
 local function declare(problems)
-  if #world.own("providers") == 0 then
-    return
-  end
+  if #world.own("providers") == 0 then return end
   local rows_declared, wrong = declared.rows()
   table.move(wrong, 1, #wrong, #problems + 1, problems)
   for _, row in ipairs(rows_declared) do
@@ -52,30 +51,28 @@ local function declare(problems)
     if not before then
       add(row)
     elseif before.provider ~= row.provider then
-      problems[#problems + 1] = { message = ("the provider %s declares %s, which is another one's setting"):format(row.provider, row.name) }
+      problems[#problems + 1] = { message = ("the provider %s declares %s, which is another one's setting")
+        :format(row.provider, row.name) }
     end
   end
 end
 
---- Reads the text of one setting. → value (false for `off` of a limit), or nil and a sentence without the setting's name. The
--- empty text is "not set".
+--- Reads the text of one setting. → value (false for `off` of a limit), or nil and a sentence without the
+-- setting's name. The empty text is "not set".
 function M.parse(name, text)
   local row = by_name[name] or error("no setting named " .. tostring(name), 2)
-  if row.off and text:lower() == "off" then
-    return false
-  end
+  if row.off and text:lower() == "off" then return false end
   return readers[row.type](row, text)
 end
 
 -- Takes one text if it is right; adds to the problems if not.
 local function take(problems, name, text, where, usage)
-  if text == "" then
-    return
-  end
+  if text == "" then return end
   local value, why = M.parse(name, text)
   if value == nil then
     why = usage and why or clean.line(why, 1000) -- it quotes what stands there
-    problems[#problems + 1] = { setting = name, usage = usage, message = where .. ": " .. (usage and "" or name .. ": ") .. why }
+    problems[#problems + 1] = { setting = name, usage = usage,
+      message = where .. ": " .. (usage and "" or name .. ": ") .. why }
     return
   end
   values[name], origins[name] = value, where
@@ -84,14 +81,13 @@ end
 -- The file must be ours alone. → text, nil when there is none, or nil and a sentence.
 local function private_text(path)
   local info, why, code = files.stat(path)
-  if not info then
-    return nil, code ~= "missing" and why or nil
-  end
+  if not info then return nil, code ~= "missing" and why or nil end
   if info.kind ~= "file" then
     return nil, path .. " is not a regular file; continueplz reads its keys from nothing else"
   end
   if info.uid ~= process.uid() then
-    return nil, path .. " belongs to another user (uid " .. tostring(info.uid) .. "); type: chown $(id -u) " .. path
+    return nil,
+      path .. " belongs to another user (uid " .. tostring(info.uid) .. "); type: chown $(id -u) " .. path
   end
   local mode = type(info.mode) == "number" and info.mode & 511 or info.mode
   if mode & 63 ~= 0 then
@@ -102,7 +98,8 @@ local function private_text(path)
     return nil, path .. " is UTF-16 or no text at all; save it as UTF-8 (iconv -f UTF-16 -t UTF-8 does it)"
   end
   if not text then
-    return nil, reason .. (reason:find("symbolic", 1, true) and "; it must be the file itself, not a link to it" or "")
+    return nil,
+      reason .. (reason:find("symbolic", 1, true) and "; it must be the file itself, not a link to it" or "")
   end
   return text
 end
@@ -114,8 +111,8 @@ local function check_home()
     return { message = home_dir .. " is not a folder; name one with -C DIR", file = true }
   end
   if info and type(info.mode) == "number" and info.mode & 2 ~= 0 then
-    return { message = ("everybody can write in the folder %s (mode %04o); type: chmod 700 %s"):format(home_dir, info.mode & 4095,
-      home_dir) }
+    return { message = ("everybody can write in the folder %s (mode %04o); type: chmod 700 %s")
+      :format(home_dir, info.mode & 4095, home_dir) }
   end
   return nil
 end
@@ -137,14 +134,16 @@ local function load_file(problems)
   end
   local entries, wrong = dotenv.parse(text)
   for _, each in ipairs(wrong) do
-    problems[#problems + 1] = { line = each.line, message = ("%s line %d: %s"):format(path, each.line, each.message) }
+    problems[#problems + 1] = { line = each.line,
+      message = ("%s line %d: %s"):format(path, each.line, each.message) }
   end
   for _, entry in ipairs(entries) do
     local where = ("%s line %d"):format(path, entry.line)
     if by_name[entry.name] then
       take(problems, entry.name, entry.value, where)
     else
-      problems[#problems + 1] = { unknown = true, message = where .. ": unknown setting " .. entry.name .. hint(entry.name) }
+      problems[#problems + 1] = { unknown = true,
+        message = where .. ": unknown setting " .. entry.name .. hint(entry.name) }
     end
     if problems[#problems] then
       problems[#problems].line = problems[#problems].line or entry.line
@@ -158,18 +157,14 @@ end
 -- Is an address asked? Only when a key of whom it belongs to is set.
 local function in_use(row)
   for _, key in ipairs(row.used_with or {}) do
-    if values[key] then
-      return true
-    end
+    if values[key] then return true end
   end
   return not row.used_with
 end
 
 -- Waits are divided only for simulators: when every address in use is on this computer.
 local function check_scale()
-  if (values.TIME_SCALE or 1) == 1 then
-    return
-  end
+  if (values.TIME_SCALE or 1) == 1 then return end
   for _, row in ipairs(M.settings) do
     local asked = row.type == "url" and not row.secret_url and in_use(row)
     if asked and not readers.loopback(values[row.name]) then
@@ -190,9 +185,9 @@ local function check_keys(problems)
   end
 end
 
---- Loads the settings for a home. options: `flags` {NAME = {text=, flag=}}, `init` {NAME = text} from init.lua.
--- → array of problems {message=, setting=|nil, usage=|nil: a flag is wrong, file=|nil: .env cannot be used}, empty when all is
--- well. A wrong value leaves the next lower authority in force.
+--- Loads the settings for a home. options: `flags` {NAME = {text=, flag=}}, `init` {NAME = text} from
+-- init.lua. → array of problems {message=, setting=|nil, usage=|nil: a flag is wrong, file=|nil: .env cannot
+-- be used}, empty when all is well. A wrong value leaves the next lower authority in force.
 function M.load(home, options)
   options = options or {}
   home_dir = home
@@ -223,7 +218,8 @@ function M.load(home, options)
   return problems
 end
 
---- The secrets that only this process's environment holds, as "NAME=value" lines: what a child needs and must not find in its environment.
+--- The secrets that only this process's environment holds, as "NAME=value" lines: what a child needs and must
+-- not find in its environment.
 function M.lendable()
   local lines = {}
   for _, row in ipairs(M.settings) do
@@ -245,8 +241,9 @@ function M.borrow(text)
   check_scale()
 end
 
---- Reads the keys in `.env` again, for a process that outlives them. What the environment holds stands above the file, unless it is
--- refused: the setting of that name. A file that cannot be used changes nothing. → array of the names that changed
+--- Reads the keys in `.env` again, for a process that outlives them. What the environment holds stands above
+-- the file, unless it is refused: the setting of that name. A file that cannot be used changes nothing. →
+-- array of the names that changed
 function M.renew(refused)
   local _, text = M.file()
   local changed = {}
@@ -256,7 +253,8 @@ function M.renew(refused)
     if secret and entry.value ~= "" and (from ~= "environment" or entry.name == refused) then
       local value = M.parse(entry.name, entry.value)
       if value ~= nil and value ~= values[entry.name] then
-        values[entry.name], origins[entry.name] = value, ("%s line %d"):format(files.join(home_dir, ".env"), entry.line)
+        values[entry.name], origins[entry.name] = value,
+          ("%s line %d"):format(files.join(home_dir, ".env"), entry.line)
         changed[#changed + 1] = entry.name
       end
     end
@@ -267,8 +265,8 @@ function M.renew(refused)
   return changed
 end
 
---- Takes a value for this run only, above every authority: what a person typed and is not saved yet. nil text: as if it was never
--- set. → value, or nil and a sentence
+--- Takes a value for this run only, above every authority: what a person typed and is not saved yet. nil
+-- text: as if it was never set. → value, or nil and a sentence
 function M.use(name, text, where)
   if text == nil then
     values[name], origins[name] = nil, nil
@@ -284,9 +282,7 @@ end
 --- The row of config.settings, by its name however it is spelled ("max-price"), or nil and a hint.
 function M.row(name)
   local row = by_name[name:upper():gsub("-", "_")]
-  if row then
-    return row
-  end
+  if row then return row end
   return nil, hint((name:upper():gsub("-", "_")), "; continueplz config show --all lists them")
 end
 
@@ -297,9 +293,7 @@ end
 
 --- The value of a setting; nil when not set, false when a limit is off.
 function M.get(name)
-  if not by_name[name] then
-    error("no setting named " .. tostring(name), 2)
-  end
+  if not by_name[name] then error("no setting named " .. tostring(name), 2) end
   return values[name]
 end
 
@@ -311,13 +305,12 @@ end
 --- A limit of time in seconds, or nil when it is off.
 function M.limit(name)
   local value = M.get(name)
-  if not value then
-    return nil
-  end
+  if not value then return nil end
   return value * (by_name[name].type == "minutes" and 60 or 3600)
 end
 
---- Where the value in force came from ("built-in", "FILE line 7", "environment", "--timeout"), or nil when not set.
+--- Where the value in force came from ("built-in", "FILE line 7", "environment", "--timeout"),
+-- or nil when not set.
 function M.origin(name)
   return origins[name] or values[name] ~= nil and "built-in" or nil
 end

@@ -4,7 +4,8 @@
 local pasted = {}
 
 local PAIRS = {
-  { '"', '"' }, { "'", "'" }, { "`", "`" }, { "“", "”" }, { "„", "“" }, { "‘", "’" }, { "«", "»" }, { "<", ">" },
+  { '"', '"' }, { "'", "'" }, { "`", "`" }, { "“", "”" }, { "„", "“" }, { "‘", "’" }, { "«", "»" },
+  { "<", ">" },
 }
 
 -- NAME=… of a line of .env: a name has an underscore, so that the padding of base64 makes none.
@@ -23,7 +24,8 @@ local function unquoted(text)
 end
 
 local function bared(text)
-  return (text:gsub("\27%[20[01]~", ""):gsub("^\239\187\191", ""):match("^%s*(.-)%s*$"):gsub("^export%s+", ""))
+  return (text:gsub("\27%[20[01]~", ""):gsub("^\239\187\191", ""):match("^%s*(.-)%s*$")
+    :gsub("^export%s+", ""))
 end
 
 local function once(text)
@@ -46,13 +48,9 @@ end
 -- The setting whose line this is, when it is another's than `name`.
 local function of_another(text, name)
   local found = named(bared(text))
-  if not found or found:upper() == name then
-    return nil
-  end
+  if not found or found:upper() == name then return nil end
   for _, row in ipairs(require "config.settings") do
-    if row.name == found:upper() then
-      return row.name
-    end
+    if row.name == found:upper() then return row.name end
   end
   return nil
 end
@@ -96,9 +94,7 @@ function pasted.key(text, name)
   end
   local key = pasted.unwrapped(text)
   local why = wrong(key)
-  if why then
-    return nil, why
-  end
+  if why then return nil, why end
   return key
 end
 

@@ -7,7 +7,8 @@ local currencies = lazy "facts.currencies"
 local pasted = lazy "config.pasted"
 local shapes = lazy "config.shapes"
 
-local words = { ["true"] = true, yes = true, on = true, ["1"] = true, ["false"] = false, no = false, off = false, ["0"] = false }
+local words = { ["true"] = true, yes = true, on = true, ["1"] = true, ["false"] = false, no = false,
+  off = false, ["0"] = false }
 
 -- unit: how many seconds one is, for durations
 local function in_range(row, number, text, unit)
@@ -28,9 +29,7 @@ local values = {}
 
 function values.number(row, text)
   local number = decimal(text)
-  if not number then
-    return nil, "'" .. text .. "' is not a number"
-  end
+  if not number then return nil, "'" .. text .. "' is not a number" end
   return in_range(row, number, text)
 end
 
@@ -48,9 +47,7 @@ local function span(row, text, unit)
   local number = decimal(text)
   if not number then
     local seconds, why = clock.parse_duration(text)
-    if not seconds then
-      return nil, why
-    end
+    if not seconds then return nil, why end
     number = seconds / unit
   end
   return in_range(row, number, text, unit)
@@ -66,17 +63,13 @@ end
 
 function values.bool(_, text)
   local value = words[text:lower()]
-  if value == nil then
-    return nil, "'" .. text .. "' is neither yes nor no"
-  end
+  if value == nil then return nil, "'" .. text .. "' is neither yes nor no" end
   return value
 end
 
 function values.choice(row, text)
   for _, value in ipairs(row.values) do
-    if value == text:lower() then
-      return value
-    end
+    if value == text:lower() then return value end
   end
   return nil, "'" .. text .. "' is none of " .. table.concat(row.values, ", ")
 end
@@ -112,9 +105,7 @@ function values.secret(row, text)
   if not text:find("^[%w+/._:-]+=?=?$") or text:find("^[%u%d_]+=") then
     key, why = pasted.key(text, row.name)
   end
-  if not key then
-    return nil, why
-  end
+  if not key then return nil, why end
   if row.shape == "key" and not key:match("^[%w+/]+=$") then
     return nil, "the key is not 32 bytes in base64"
   end
@@ -125,9 +116,7 @@ end
 function values.string(row, text)
   if row.shape then
     local fine, why, meant = shapes[row.shape](text)
-    if not fine then
-      return nil, "'" .. text .. "' " .. why
-    end
+    if not fine then return nil, "'" .. text .. "' " .. why end
     return meant or text
   end
   return text

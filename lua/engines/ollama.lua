@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Ollama (facts/serving.md §1): what is started on the machine, how big a model is, and the ladder from a server that answers to
--- a real token.
+-- Ollama (facts/serving.md §1): what is started on the machine, how big a model is, and the ladder from a
+-- server that answers to a real token.
 -- base: { url=, unix=|nil } of the server, as home.agent_client gives it.
 local assets = require "sandbox.assets"
 local clean = require "base.clean"
@@ -25,19 +25,23 @@ end
 
 -- Machines without an image of ours: a script that fetches the pinned release, then becomes the server.
 local function fetched(directory)
-  local url = config.get("OLLAMA_DOWNLOAD_URL") .. "/ollama-linux-amd64.tar.zst?version=" .. config.get("OLLAMA_VERSION")
+  local url = config.get("OLLAMA_DOWNLOAD_URL") .. "/ollama-linux-amd64.tar.zst?version="
+    .. config.get("OLLAMA_VERSION")
   local text = assert(assets.template("ollama.sh"))
-  local agent = text:find("{{agent:", 1, true) and "continueplz/" .. version or nil -- a user's own may do without
+  -- a user's own may do without
+  local agent = text:find("{{agent:", 1, true) and "continueplz/" .. version or nil
   return template.render(text, { directory = directory .. "/engine", url = url, agent = agent })
 end
 
---- What the machine runs. options: { port=, context=, boot = "container" (the image has Ollama) | "cloud-init", directory=|nil }
--- → { argv=, env = {"NAME=value", …}, inherit = {"NAME", …}, files = { {name=, content=, mode=}, … } below the directory, or nil }
+--- What the machine runs. options: { port=, context=, boot = "container" (the image has Ollama) |
+-- "cloud-init", directory=|nil } → { argv=, env = {"NAME=value", …}, inherit = {"NAME", …}, files = { {name=,
+-- content=, mode=}, … } below the directory, or nil }
 function ollama.start(options)
   local container = options.boot ~= "cloud-init"
   return {
     argv = container and { "ollama", "serve" } or { "/bin/sh", options.directory .. "/engine.sh" },
-    files = not container and { { name = "engine.sh", content = fetched(options.directory), mode = "0700" } } or nil,
+    files = not container
+      and { { name = "engine.sh", content = fetched(options.directory), mode = "0700" } } or nil,
     env = {
       "OLLAMA_HOST=127.0.0.1:" .. options.port,
       "OLLAMA_CONTEXT_LENGTH=" .. options.context,
@@ -48,7 +52,8 @@ function ollama.start(options)
       "OLLAMA_NO_CLOUD=1",
       "OLLAMA_NUM_PARALLEL=1",
     },
-    inherit = { "HOME", "PATH", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES" },
+    inherit = { "HOME", "PATH", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES",
+      "NVIDIA_DRIVER_CAPABILITIES" },
   }
 end
 
@@ -56,16 +61,15 @@ end
 ollama.size, ollama.describe = registry.size, registry.describe
 
 local function call(base, method, path, options)
-  local spec = { method = method, url = base.url .. path, unix = base.unix, timeout = 15, max_bytes = 4 << 20 }
+  local spec = { method = method, url = base.url .. path, unix = base.unix, timeout = 15,
+    max_bytes = 4 << 20 }
   for _, name in ipairs { "timeout", "json", "stream", "idle_timeout", "max_bytes" } do
     if options and options[name] ~= nil then
       spec[name] = options[name]
     end
   end
   local ok, response = fail.try(http.request, spec)
-  if ok then
-    return response
-  end
+  if ok then return response end
   local body = fail.is(response) and response.body and json.decode(response.body)
   if type(body) == "table" and type(body.error) == "string" then
     response.message = ("the model server says: %s (HTTP %d)"):format(clean.line(body.error), response.status)
@@ -100,14 +104,13 @@ local function same(row, name)
   return row.name == name or row.model == name or row.name == full(name) or row.model == full(name)
 end
 
---- Downloads a model onto the machine; see engines.ollama.pull. on_progress{ status=, fraction=, bytes=, total=, rate=, eta= }
+--- Downloads a model onto the machine; see engines.ollama.pull.
+-- on_progress{ status=, fraction=, bytes=, total=, rate=, eta= }
 function ollama.pull(base, name, on_progress)
   local ok, size = fail.try(ollama.size, name)
   pull.run(base, name, ok and size.layers or nil, on_progress)
   for _, each in ipairs(ollama.list(base)) do
-    if each == name or each == full(name) then
-      return
-    end
+    if each == name or each == full(name) then return end
   end
   fail.raise("broken", ("the model server says that %s was downloaded, but does not list it"):format(name))
 end
@@ -123,16 +126,18 @@ function ollama.load(base, name)
   end
 end
 
---- Is it loaded, whole and with its context? → { loaded=, on_gpu = fraction, context=, warnings = {sentences} }
+--- Is it loaded, whole and with its context?
+-- → { loaded=, on_gpu = fraction, context=, warnings = {sentences} }
 function ollama.check(base, name, context)
   local body = call(base, "GET", "/api/ps").json()
   for _, row in ipairs(type(body.models) == "table" and body.models or {}) do
     if type(row) == "table" and same(row, name) then
       local size, held = tonumber(row.size) or 0, tonumber(row.size_vram) or 0
-      local found = { loaded = true, on_gpu = size > 0 and held / size or 1, context = math.tointeger(row.context_length),
-        warnings = {} }
+      local found = { loaded = true, on_gpu = size > 0 and held / size or 1,
+        context = math.tointeger(row.context_length), warnings = {} }
       if found.context and context and found.context < context then
-        table.insert(found.warnings, ("the server gives %d tokens of context instead of %d"):format(found.context, context))
+        table.insert(found.warnings,
+          ("the server gives %d tokens of context instead of %d"):format(found.context, context))
       end
       return found
     end
@@ -145,13 +150,15 @@ local function speed(body)
   return count and nanoseconds and count > 0 and nanoseconds > 0 and count * 1e9 / nanoseconds or nil
 end
 
---- Has the model say something: the last rung. → tokens per second (nil when the server does not tell), tokens, seconds it took
+--- Has the model say something: the last rung. → tokens per second (nil when the server does not tell),
+-- tokens, seconds it took
 function ollama.token(base, name)
   local before = clock.now()
   local body = call(base, "POST", "/api/chat", {
     timeout = LOAD_SECONDS,
     json = {
-      model = name, stream = false, keep_alive = -1, messages = json.array { { role = "user", content = "Say hello." } },
+      model = name, stream = false, keep_alive = -1,
+      messages = json.array { { role = "user", content = "Say hello." } },
       options = { num_predict = 16 },
     },
   }).json()
@@ -178,7 +185,8 @@ function ollama.ask(base, name, question, on_text)
   end)
   call(base, "POST", "/api/chat", {
     timeout = 0, idle_timeout = 300, max_bytes = 64 << 20, stream = feed,
-    json = { model = name, stream = true, keep_alive = -1, messages = json.array { { role = "user", content = question } } },
+    json = { model = name, stream = true, keep_alive = -1,
+      messages = json.array { { role = "user", content = question } } },
   })
   if not last or last.done ~= true then
     fail.raise("transient", "the answer was cut off")

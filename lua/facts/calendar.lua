@@ -23,7 +23,8 @@ function calendar.parse_time(text)
   if not hour then
     hour, minute, second = tostring(text):match("^(%d%d?):(%d%d):(%d%d)$")
   end
-  hour, minute, second = math.tointeger(tonumber(hour)), math.tointeger(tonumber(minute)), math.tointeger(tonumber(second or 0))
+  hour, minute, second = math.tointeger(tonumber(hour)), math.tointeger(tonumber(minute)),
+    math.tointeger(tonumber(second or 0))
   if not hour or hour > 23 or minute > 59 or second > 59 then
     return nil, ("'%s' is no time of day; write it like 08:30 or 17:00"):format(tostring(text))
   end
@@ -37,16 +38,15 @@ function calendar.time_text(seconds)
 end
 
 local function day_number(word)
-  if number[word] then
-    return number[word]
-  end
+  if number[word] then return number[word] end
   local known = { "mon-fri", "daily", "weekdays", "weekend" }
   table.move(calendar.days, 1, #calendar.days, #known + 1, known)
-  return nil, ("'%s' is no day of the week; write days like mon-fri or mon,wed,fri%s"):format(word, suggest.hint(word, known))
+  return nil, ("'%s' is no day of the week; write days like mon-fri or mon,wed,fri%s"):format(word,
+    suggest.hint(word, known))
 end
 
---- Reads "mon-fri", "mon,wed,fri", "sat-mon", "daily", "weekdays" or "weekend". → array of seven booleans, Monday first, or nil and
--- a sentence
+--- Reads "mon-fri", "mon,wed,fri", "sat-mon", "daily", "weekdays" or "weekend". → array of seven booleans,
+-- Monday first, or nil and a sentence
 function calendar.parse_days(text)
   local lower = tostring(text):lower():gsub("%s+", "")
   local set = { false, false, false, false, false, false, false }
@@ -58,9 +58,7 @@ function calendar.parse_days(text)
     if from then
       last, wrong = day_number(to)
     end
-    if not first or not last then
-      return nil, why or wrong
-    end
+    if not first or not last then return nil, why or wrong end
     set[last] = true
     while first ~= last do
       set[first] = true
@@ -101,8 +99,9 @@ function calendar.weekday(t)
   return math.tointeger((shown(t) // DAY + 3) % 7) + 1
 end
 
---- Unix seconds of a time of day (seconds since midnight) on the day of t, or `ahead` days later. A time that is skipped when
--- the clock goes forward is the moment of the jump; of one that comes twice the first is meant.
+--- Unix seconds of a time of day (seconds since midnight) on the day of t, or `ahead` days later. A time that
+-- is skipped when the clock goes forward is the moment of the jump;
+-- of one that comes twice the first is meant.
 function calendar.at(seconds, t, ahead)
   local wanted = (shown(t) // DAY + (ahead or 0)) * DAY + seconds
   local low, high = wanted - 2 * DAY, wanted + 2 * DAY
@@ -113,9 +112,7 @@ function calendar.at(seconds, t, ahead)
       found = wanted - offset
     end
   end
-  if found then
-    return math.tointeger(found) or found
-  end
+  if found then return math.tointeger(found) or found end
   low, high = wanted - math.max(early, late), wanted - math.min(early, late)
   while high - low > 1 do -- the jump lies between
     local middle = (low + high) // 2
@@ -124,26 +121,26 @@ function calendar.at(seconds, t, ahead)
   return math.tointeger(high) or high
 end
 
---- Unix seconds of the next moment after t at which the local clock shows this time of day, on one of these days (nil: any).
+--- Unix seconds of the next moment after t at which the local clock shows this time of day,
+-- on one of these days (nil: any).
 function calendar.next(seconds, t, days)
   for ahead = 0, 8 do
     local at = calendar.at(seconds, t, ahead)
-    if at > t and (not days or days[calendar.weekday(at)]) then
-      return at
-    end
+    if at > t and (not days or days[calendar.weekday(at)]) then return at end
   end
   error("no day of the week is allowed", 2)
 end
 
---- The days within the next `count` on which the clock skips this time of day, as unix seconds of the jump; set: of these days of the
--- week alone.
+--- The days within the next `count` on which the clock skips this time of day, as unix seconds of the jump;
+-- set: of these days of the week alone.
 function calendar.skipped(seconds, t, count, set)
   local list, before = {}, nil
   for ahead = 0, count do
     local _, offset = clock.local_time(t + ahead * DAY)
     for day = ahead - 1, before and offset > before and ahead or ahead - 2 do
       local at = calendar.at(seconds, t, day)
-      if at > t and shown(at) % DAY ~= seconds and at ~= list[#list] and (not set or set[calendar.weekday(at)]) then
+      if at > t and shown(at) % DAY ~= seconds and at ~= list[#list]
+        and (not set or set[calendar.weekday(at)]) then
         list[#list + 1] = at
       end
     end

@@ -29,9 +29,7 @@ end)
 --- The card of a cloud by its own name, or nil.
 function clouds.known(name)
   for _, card in ipairs(clouds) do
-    if card.name == name then
-      return card
-    end
+    if card.name == name then return card end
   end
   return nil
 end
@@ -40,9 +38,7 @@ end
 function clouds.find(word)
   for _, card in ipairs(clouds) do
     for _, alias in ipairs(card.aliases or {}) do
-      if alias == word then
-        return card
-      end
+      if alias == word then return card end
     end
   end
   return clouds.known(word)

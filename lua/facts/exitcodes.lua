@@ -3,17 +3,20 @@
 local exitcodes = {}
 
 exitcodes.list = {
-  { code = 0, name = "ok", meaning = "done; for stop: billing is proven ended, or the cloud cannot prove it and lists no machine" },
+  { code = 0, name = "ok",
+    meaning = "done; for stop: billing is proven ended, or the cloud cannot prove it and lists no machine" },
   { code = 1, name = "failed", meaning = "it did not work, or stop could not prove that billing ended" },
   { code = 2, name = "usage", meaning = "the command line is wrong: unknown command, flag, model or value" },
   { code = 3, name = "config", meaning = "a setting or key is missing, wrong or readable by others" },
   { code = 4, name = "capacity", meaning = "no offer fits, none can be had, or the credit is not enough" },
   { code = 5, name = "cloud", meaning = "a cloud or the model registry could not be reached, or refused" },
-  { code = 6, name = "busy", meaning = "a machine of this folder is already running, or another command is at work" },
+  { code = 6, name = "busy",
+    meaning = "a machine of this folder is already running, or another command is at work" },
   { code = 7, name = "nothing", meaning = "nothing is running" },
   { code = 8, name = "limit", meaning = "a limit or a question stands in the way and nobody could be asked" },
   { code = 70, name = "internal", meaning = "a mistake in continueplz or in a script of yours" },
-  { code = 130, name = "interrupted", meaning = "stopped by Ctrl-C or a signal, after undoing what was started" },
+  { code = 130, name = "interrupted",
+    meaning = "stopped by Ctrl-C or a signal, after undoing what was started" },
 }
 
 local by_name = {}
@@ -23,9 +26,10 @@ end
 
 -- What a failure's kind means as an exit code.
 local by_kind = {
-  usage = "usage", config = "config", auth = "config", funds = "capacity", capacity = "capacity", quota = "capacity",
-  rate = "cloud", transient = "cloud", refused = "cloud", broken = "cloud", busy = "busy", nothing = "nothing",
-  limit = "limit", interrupted = "interrupted", unproven = "failed", machine = "failed", internal = "internal",
+  usage = "usage", config = "config", auth = "config", funds = "capacity", capacity = "capacity",
+  quota = "capacity", rate = "cloud", transient = "cloud", refused = "cloud", broken = "cloud", busy = "busy",
+  nothing = "nothing", limit = "limit", interrupted = "interrupted", unproven = "failed", machine = "failed",
+  internal = "internal",
 }
 
 --- The code of a row by its name ("capacity" → 4). Raises on an unknown name.
@@ -41,7 +45,8 @@ function exitcodes.number(value)
   return by_name[value]
 end
 
---- The code for a failure: by its `exit` (a name of the table), else by its kind; an unknown kind is our own mistake (70).
+--- The code for a failure: by its `exit` (a name of the table), else by its kind;
+-- an unknown kind is our own mistake (70).
 function exitcodes.of(failure)
   return by_name[failure.exit or by_kind[failure.kind] or "internal"]
 end

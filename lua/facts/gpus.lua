@@ -29,18 +29,20 @@ gpus.list = {
   { name = "t4", title = "Tesla T4 16GB", vram = 16, bandwidth = 320 },
 }
 
--- MiB that drivers report, where it is not the marketed number of GiB (facts/vast.md §1.5; l4, a10, t4 and v100 as their drivers
--- usually say, unverified).
+-- MiB that drivers report, where it is not the marketed number of GiB (facts/vast.md §1.5; l4, a10, t4 and
+-- v100 as their drivers usually say, unverified).
 local REPORTED = {
-  ["a6000"] = 49140, ["rtx6000-ada"] = 49140, ["rtx-pro-6000"] = 97887, ["h100"] = 81559, ["h100-94"] = 95830, ["h200"] = 143771,
-  ["b200"] = 183359, ["l40s"] = 46068, ["l40"] = 46068, ["a40"] = 46068, ["rtx5090"] = 32607, ["rtx4090-48"] = 49140,
+  ["a6000"] = 49140, ["rtx6000-ada"] = 49140, ["rtx-pro-6000"] = 97887, ["h100"] = 81559, ["h100-94"] = 95830,
+  ["h200"] = 143771, ["b200"] = 183359, ["l40s"] = 46068, ["l40"] = 46068, ["a40"] = 46068,
+  ["rtx5090"] = 32607, ["rtx4090-48"] = 49140,
   ["rtx4090"] = 24564, ["l4"] = 23034, ["a10"] = 23028, ["t4"] = 15360, ["v100"] = 16160,
 }
-local CARD_GB = 0.5 * 2 ^ 30 / 0.95 / 1e9 -- what each card after the first costs, the driver's reserve included
+-- what each card after the first costs, the driver's reserve included
+local CARD_GB = 0.5 * 2 ^ 30 / 0.95 / 1e9
 local COUNTS = { 1, 2, 4, 8 }
 
--- What people ask for by the name of several cards, of which the policy takes what fits and costs least. vram, bandwidth: of the
--- smallest.
+-- What people ask for by the name of several cards, of which the policy takes what fits and costs least.
+-- vram, bandwidth: of the smallest.
 local families = {
   { name = "a100", title = "A100", vram = 40, bandwidth = 1555,
     members = { ["a100-40"] = true, ["a100-80"] = true } },
@@ -96,9 +98,7 @@ local function called(row, text)
   end
   for _, list in ipairs(lists) do
     for _, name in ipairs(list) do
-      if plain(name) == text then
-        return true
-      end
+      if plain(name) == text then return true end
     end
   end
   return false
@@ -111,34 +111,26 @@ local function family_of(rows)
     for _, row in ipairs(rows) do
       all = all and family.members[row.name]
     end
-    if all then
-      return family
-    end
+    if all then return family end
   end
   return nil
 end
 
---- The card that a person means: by our name, its title, or a name that clouds and people use; a family where all that may be meant
--- are of one.
+--- The card that a person means: by our name, its title, or a name that clouds and people use; a family where
+-- all that may be meant are of one.
 -- → row; or nil and the rows that may be meant (none: nobody knows it)
 function gpus.meant(text)
   local wanted, found = plain(text), {}
-  if by_name[text:lower()] then
-    return by_name[text:lower()]
-  end
+  if by_name[text:lower()] then return by_name[text:lower()] end
   for _, row in ipairs(gpus.list) do
     if wanted ~= "" and (plain(row.name) == wanted or plain(row.title) == wanted) then
       return row
     end
     found[#found + 1] = wanted ~= "" and called(row, wanted) and row or nil
   end
-  if #found == 1 then
-    return found[1]
-  end
+  if #found == 1 then return found[1] end
   local family = family_of(found)
-  if family then
-    return family
-  end
+  if family then return family end
   return nil, found
 end
 
@@ -152,13 +144,9 @@ function gpus.names()
 end
 
 local function is_named(entry, name)
-  if entry.prefix then
-    return name:sub(1, #entry.prefix) == entry.prefix
-  end
+  if entry.prefix then return name:sub(1, #entry.prefix) == entry.prefix end
   for _, each in ipairs(entry.names) do
-    if each == name then
-      return true
-    end
+    if each == name then return true end
   end
   return false
 end
@@ -182,7 +170,8 @@ function gpus.gb_of_mib(mib)
   return mib * 1048576 / 1e9
 end
 
---- What several cards hold together, in GB: each after the first costs half a GiB of its own (facts/serving.md §2.4).
+--- What several cards hold together, in GB: each after the first costs half a GiB of its own
+-- (facts/serving.md §2.4).
 function gpus.together(vram_gb, count)
   return vram_gb * count - CARD_GB * (count - 1)
 end
@@ -200,9 +189,7 @@ end
 --- The least number of cards (1, 2, 4 or 8) of a row that hold `need` GB, or nil.
 function gpus.count_for(gpu, need)
   for _, count in ipairs(COUNTS) do
-    if gpus.together(gpus.capacity_gb(gpu), count) >= need then
-      return count
-    end
+    if gpus.together(gpus.capacity_gb(gpu), count) >= need then return count end
   end
   return nil
 end
@@ -212,18 +199,15 @@ function gpus.by_size()
   local list = { table.unpack(gpus.list) }
   table.sort(list, function(a, b)
     local left, right = gpus.capacity_gb(a), gpus.capacity_gb(b)
-    if left ~= right then
-      return left < right
-    end
-    if a.bandwidth ~= b.bandwidth then
-      return a.bandwidth < b.bandwidth
-    end
+    if left ~= right then return left < right end
+    if a.bandwidth ~= b.bandwidth then return a.bandwidth < b.bandwidth end
     return a.name < b.name
   end)
   return list
 end
 
---- The smallest machine of the table that holds `need` GB: fewest cards, then least memory. → row, number of cards, or nil
+--- The smallest machine of the table that holds `need` GB: fewest cards, then least memory.
+-- → row, number of cards, or nil
 function gpus.least(need)
   local best, fewest
   for _, gpu in ipairs(gpus.by_size()) do

@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- Coding models that are known by name (facts/serving.md §2.2, §2.3). Any other name of the registry works too; this table adds
--- what the manifest does not say: memory per token of context, the trained context, what the model is good for.
--- bytes: sum of the manifest's layers (2026-02-16), rounded where only a rounded size is known. Memory per token in KiB at
--- 16 bits, nil where the facts give none: it is then read from the weights, or guessed. params, active: thousands of millions. qwen2.5-coder
--- declares tools, and its calls come as text in Ollama (facts/additions-2026-11.md), so it has none.
+-- Coding models that are known by name (facts/serving.md §2.2, §2.3). Any other name of the registry works
+-- too; this table adds what the manifest does not say: memory per token of context, the trained context, what
+-- the model is good for. bytes: sum of the manifest's layers (2026-02-16), rounded where only a rounded size
+-- is known. Memory per token in KiB at 16 bits, nil where the facts give none: it is then read from the
+-- weights, or guessed. params, active: thousands of millions. qwen2.5-coder declares tools, and its calls
+-- come as text in Ollama (facts/additions-2026-11.md), so it has none.
 local models = {}
 
 local function row(tier, name, bytes, kv_kib, context_k, params, active, tools, quality, extra)
@@ -16,7 +17,8 @@ end
 
 models.list = {
   row("small", "gpt-oss:20b", 13793441244, 24, 128, 21, 3.6, true, 4),
-  row("small", "qwen2.5-coder:1.5b", 986000000, 28, 32, 1.5, 1.5, false, 2, { rounded = true, note = "completion" }),
+  row("small", "qwen2.5-coder:1.5b", 986000000, 28, 32, 1.5, 1.5, false, 2,
+    { rounded = true, note = "completion" }),
   row("small", "qwen2.5-coder:7b", 4683087561, 56, 32, 7.6, 7.6, false, 3, { note = "completion" }),
   row("small", "qwen2.5-coder:14b", 8988124298, 192, 32, 14.8, 14.8, false, 4),
   row("small", "qwen3.5:9b", 6600000000, nil, 256, 9, 9, true, 4, { rounded = true }),
@@ -75,8 +77,9 @@ local GIB = 2 ^ 30
 local RESERVE = 0.95 -- of the card's memory may be used (driver, ECC)
 local BUFFERS = 1.5 * GIB -- the server's own context and buffers; gpus.fits adds what further cards cost
 
---- Memory on the cards in GB (10⁹) that a model needs, the driver's reserve of 5 % included (facts/serving.md §2.4).
--- bytes: weights; kv: bytes per token of context; context: tokens; fixed: bytes of context memory that do not grow with it.
+--- Memory on the cards in GB (10⁹) that a model needs, the driver's reserve of 5 % included (facts/serving.md
+-- §2.4). bytes: weights; kv: bytes per token of context; context: tokens; fixed: bytes of context memory that
+-- do not grow with it.
 function models.vram_gb(bytes, kv, context, fixed)
   local need = bytes + kv * context + (fixed or 0) + BUFFERS
   return need / RESERVE / 1e9
@@ -84,27 +87,24 @@ end
 
 --- Memory per token for a model of which nobody knows it: a pessimistic figure from its size.
 function models.guess_kv(bytes)
-  if bytes < 6e9 then
-    return 128 * 1024
-  end
-  if bytes < 30e9 then
-    return 256 * 1024
-  end
+  if bytes < 6e9 then return 128 * 1024 end
+  if bytes < 30e9 then return 256 * 1024 end
   return 360 * 1024
 end
 
---- Memory that a row (or what start.sizing makes of one) needs at a context, in GB; context memory is guessed when not known.
+--- Memory that a row (or what start.sizing makes of one) needs at a context, in GB;
+-- context memory is guessed when not known.
 function models.need(model, context)
-  return models.vram_gb(model.bytes, model.kv_bytes_per_token or models.guess_kv(model.bytes), context, model.kv_fixed_bytes)
+  return models.vram_gb(model.bytes, model.kv_bytes_per_token or models.guess_kv(model.bytes), context,
+    model.kv_fixed_bytes)
 end
 
---- The most context that fits `room_gb` of memory (GB), in whole thousands of tokens and never more than was trained; 0 for none.
+--- The most context that fits `room_gb` of memory (GB), in whole thousands of tokens and never more than
+-- was trained; 0 for none.
 function models.most_context(model, room_gb)
   local kv = model.kv_bytes_per_token or models.guess_kv(model.bytes)
   local left = room_gb * 1e9 * RESERVE - model.bytes - BUFFERS - (model.kv_fixed_bytes or 0)
-  if left < 0 then
-    return 0
-  end
+  if left < 0 then return 0 end
   return models.context(model, math.min(left // (kv * 1024), 1 << 20) * 1024 // 1 | 0)
 end
 
@@ -113,29 +113,26 @@ function models.context(model, asked)
   return model.context and math.min(model.context, asked) or asked
 end
 
--- Share of the card's bandwidth that decoding one stream reaches, and what no card gets beyond (facts/serving.md §2.5, calibrated
--- on consumer cards; not verified on HBM).
+-- Share of the card's bandwidth that decoding one stream reaches, and what no card gets beyond
+-- (facts/serving.md §2.5, calibrated on consumer cards; not verified on HBM).
 models.EFFICIENCY = { dense = 0.70, sparse = 0.28 }
 models.SPEED_CAP = 250
 
---- How a model is read for one token: bytes (of a mixture of experts only the active share), and the efficiency to expect.
--- → bytes, efficiency, "dense" | "sparse"; nil for a mixture of experts whose active share nobody knows.
+--- How a model is read for one token: bytes (of a mixture of experts only the active share), and the
+-- efficiency to expect. → bytes, efficiency, "dense" | "sparse"; nil for a mixture of experts whose active
+-- share nobody knows.
 function models.reads(model)
-  if model.sparse and not model.active then
-    return nil
-  end
+  if model.sparse and not model.active then return nil end
   if model.active and model.params and model.active < model.params * 0.5 then
     return model.bytes * model.active / model.params, models.EFFICIENCY.sparse, "sparse"
   end
   return model.bytes, models.EFFICIENCY.dense, "dense"
 end
 
---- Estimated tokens per second for one stream; nil when the bandwidth (GB/s of one card) is unknown. Several cards hold a layer
--- each in turn, so they are no faster than one.
+--- Estimated tokens per second for one stream; nil when the bandwidth (GB/s of one card) is unknown. Several
+-- cards hold a layer each in turn, so they are no faster than one.
 function models.speed(model, bandwidth)
-  if not bandwidth or bandwidth <= 0 then
-    return nil
-  end
+  if not bandwidth or bandwidth <= 0 then return nil end
   local bytes, efficiency = models.reads(model)
   return bytes and math.min(efficiency * bandwidth * 1e9 / bytes, models.SPEED_CAP)
 end

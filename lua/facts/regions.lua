@@ -17,17 +17,15 @@ local countries = {
 }
 
 local states = {
-  ["us-west"] = { "California", "Oregon", "Washington", "Nevada", "Arizona", "Utah", "Idaho", "Montana", "Wyoming", "Colorado",
-    "New Mexico", "Alaska", "Hawaii" },
-  ["us-central"] = { "Texas", "Oklahoma", "Kansas", "Nebraska", "North Dakota", "South Dakota", "Minnesota", "Iowa", "Missouri",
-    "Arkansas",
-    "Louisiana", "Wisconsin", "Illinois" },
+  ["us-west"] = { "California", "Oregon", "Washington", "Nevada", "Arizona", "Utah", "Idaho", "Montana",
+    "Wyoming", "Colorado", "New Mexico", "Alaska", "Hawaii" },
+  ["us-central"] = { "Texas", "Oklahoma", "Kansas", "Nebraska", "North Dakota", "South Dakota", "Minnesota",
+    "Iowa", "Missouri", "Arkansas", "Louisiana", "Wisconsin", "Illinois" },
 }
 
 -- In the order in which they are shown.
-regions.names = { "eu-west", "eu-north", "eu-east", "us-west", "us-central", "us-east", "us", "ca", "ap-east", "ap-south",
-  "ap-southeast", "oceania",
-  "me", "sa", "af" }
+regions.names = { "eu-west", "eu-north", "eu-east", "us-west", "us-central", "us-east", "us", "ca", "ap-east",
+  "ap-south", "ap-southeast", "oceania", "me", "sa", "af" }
 -- Names that stand for several.
 regions.groups = {
   eu = { "eu-west", "eu-north", "eu-east" },
@@ -51,9 +49,7 @@ end
 
 --- Splits "Region, CC" at the last comma. → country code or nil, region text ("" when none).
 function regions.parse(text)
-  if type(text) ~= "string" then
-    return nil, ""
-  end
+  if type(text) ~= "string" then return nil, "" end
   local region, country = text:match("^(.*),%s*([^,]*)$")
   if not region then
     region, country = "", text
@@ -66,49 +62,36 @@ function regions.parse(text)
   return country:match("^%u%u$"), region
 end
 
---- Our region for a place like "Texas, US"; nil when it cannot be told. An American place without a state is "us", never guessed
--- to be a coast.
+--- Our region for a place like "Texas, US"; nil when it cannot be told. An American place without a state is
+-- "us", never guessed to be a coast.
 function regions.of(text)
   local country, region = regions.parse(text)
-  if not country then
-    return nil
-  end
-  if country ~= "US" then
-    return region_of[country]
-  end
-  if region == "" or region == "United States" then
-    return "us"
-  end
+  if not country then return nil end
+  if country ~= "US" then return region_of[country] end
+  if region == "" or region == "United States" then return "us" end
   return state_region[region] or "us-east"
 end
 
 --- Is `name` a region or a group of regions?
 function regions.known(name)
-  if regions.groups[name] then
-    return true
-  end
+  if regions.groups[name] then return true end
   for _, each in ipairs(regions.names) do
-    if each == name then
-      return true
-    end
+    if each == name then return true end
   end
   return false
 end
 
 --- Does an offer's region satisfy the wanted one? An unknown place satisfies none.
 function regions.match(wanted, region)
-  if not wanted or wanted == "any" then
-    return true
-  end
+  if not wanted or wanted == "any" then return true end
   for _, each in ipairs(regions.groups[wanted] or { wanted }) do
-    if each == region then
-      return true
-    end
+    if each == region then return true end
   end
   return false
 end
 
---- The country codes a wanted region can be in, sorted by the table: a filter to send along, rechecked by `match`.
+--- The country codes a wanted region can be in, sorted by the table: a filter to send along,
+-- rechecked by `match`.
 function regions.codes(wanted)
   local codes = {}
   for _, each in ipairs(regions.groups[wanted] or { wanted }) do

@@ -36,13 +36,12 @@ local function is_near(word, name, distance, acts)
   return distance <= limit(word, name) and (letters > SHORT or not acts)
 end
 
---- The names nearest to a word, best first, at most `count` (1); none when all are far away. Beginnings count as near. What rents, ends or
--- agrees (names.acts[name]) is never near to a word of few letters, to which any word of few letters is near.
+--- The names nearest to a word, best first, at most `count` (1); none when all are far away. Beginnings count
+-- as near. What rents, ends or agrees (names.acts[name]) is never near to a word of few letters, to which any
+-- word of few letters is near.
 function suggest.nearest(word, names, count)
   local found = {}
-  if #word > LONGEST then
-    return found
-  end
+  if #word > LONGEST then return found end
   local lower = word:lower()
   for index, name in ipairs(names) do
     local distance = suggest.distance(lower, name:lower())
@@ -54,9 +53,7 @@ function suggest.nearest(word, names, count)
     end
   end
   table.sort(found, function(a, b)
-    if a.distance ~= b.distance then
-      return a.distance < b.distance
-    end
+    if a.distance ~= b.distance then return a.distance < b.distance end
     return a.index < b.index
   end)
   local best = {}

@@ -17,7 +17,8 @@ local TERMINATED_SECONDS = 5 -- that a stop waits for what the agent achieved; t
 local HEARD_SECONDS = 90 -- the agent asks the guard every minute
 local RESPAWN_SECONDS = 3 -- an agent that was to start and holds no lock after this long is dead
 
---- SILENT_SECONDS: without a handshake for so long the tunnel is silent; WireGuard renews every two minutes while anything is sent.
+--- SILENT_SECONDS: without a handshake for so long the tunnel is silent; WireGuard renews every two minutes
+-- while anything is sent.
 local agent_client = { SILENT_SECONDS = 180 }
 
 --- Paths of the agent's sockets in this home.
@@ -26,8 +27,8 @@ function agent_client.socket(name)
 end
 
 local function call(method, path, timeout)
-  return http.request { method = method, url = "http://agent" .. path, unix = agent_client.socket("agent"), timeout = timeout or 5, max_bytes = 1 << 20,
-    quiet = method == "GET" }
+  return http.request { method = method, url = "http://agent" .. path, unix = agent_client.socket("agent"),
+    timeout = timeout or 5, max_bytes = 1 << 20, quiet = method == "GET" }
 end
 
 local function lock_path() return files.join(config.home(), "agent.lock") end
@@ -70,12 +71,13 @@ local function spawn()
   child:close()
 end
 
--- An agent that holds its lock and cannot be reached is of no use; another one takes its place. The machine is not touched.
+-- An agent that holds its lock and cannot be reached is of no use; another one takes its place.
+-- The machine is not touched.
 local function replace(pid)
   local ok, why = files.signal(lock_path(), "KILL")
   if not ok and agent_client.pid() == pid then
-    fail.raise("busy", ("the agent of this folder does not answer and cannot be replaced from here (%s); end it where it runs, "
-      .. "or use another folder with -C DIR"):format(why))
+    fail.raise("busy", ("the agent of this folder does not answer and cannot be replaced from here (%s); end "
+      .. "it where it runs, or use another folder with -C DIR"):format(why))
   end
   log.warn("the agent does not answer and is replaced", { pid = pid })
 end
@@ -97,11 +99,12 @@ function agent_client.ensure()
     if ok then return answer.json() end
     task.sleep(0.02)
   until clock.now() > until_
-  fail.raise("internal", ("the agent did not answer within %d s; see %s"):format(START_SECONDS, files.join(config.home(), "agent.err")),
-    { exit = "failed" })
+  fail.raise("internal", ("the agent did not answer within %d s; see %s"):format(START_SECONDS,
+    files.join(config.home(), "agent.err")), { exit = "failed" })
 end
 
---- What the agent knows: { pid, session, tunnel = {…}, guest = {…}|nil, guest_age, problem }, or nil and a sentence when none answers.
+--- What the agent knows: { pid, session, tunnel = {…}, guest = {…}|nil, guest_age, problem }, or nil and a
+-- sentence when none answers.
 function agent_client.status()
   local ok, answer = fail.try(call, "GET", "/status")
   if not ok then return nil, fail.message(answer) end
@@ -117,7 +120,8 @@ end
 --- Tells the agent to read the journal again. Silent when none runs.
 function agent_client.reload() fail.settle(call, "POST", "/reload") end
 
---- Ends the agent and waits until it is gone. Returns true, or nil and a sentence. The agent itself ends by its own watch.
+--- Ends the agent and waits until it is gone. Returns true, or nil and a sentence.
+-- The agent itself ends by its own watch.
 function agent_client.quit()
   local pid = agent_client.pid()
   if not pid or ourselves() then return true end
@@ -131,7 +135,8 @@ function agent_client.quit()
   return not agent_client.pid() or nil, "the agent did not end" .. (why and ": " .. why or "")
 end
 
---- What became of the terminate that the agent was asked for when `stop` began (agent.early_stop): true when the cloud acknowledged it.
+--- What became of the terminate that the agent was asked for when `stop` began (agent.early_stop): true when
+-- the cloud acknowledged it.
 -- @param token the session that it must have been about
 function agent_client.terminated(token)
   if not agent_client.pid() or ourselves() then return false end

@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- Alerts: the log always, the webhook when one is set (PRD §8). A webhook that fails never stops the work: what it did not take is kept in
--- the folder `alerts` of the home, MOST at most, and posted again by the agent and by later commands until it is taken. A CRITICAL is
--- posted once per cause within CAUSE_SECONDS, over all processes of the home, and not again while one of its cause is still kept.
+-- Alerts: the log always, the webhook when one is set (PRD §8). A webhook that fails never stops the
+-- work: what it did not take is kept in the folder `alerts` of the home, MOST at most, and posted again by
+-- the agent and by later commands until it is taken. A CRITICAL is posted once per cause within
+-- CAUSE_SECONDS, over all processes of the home, and not again while one of its cause is still kept.
 local clock = require "base.clock"
 local fail = require "base.fail"
 local files = require "base.files"
@@ -16,7 +17,8 @@ local timing = lazy "home.timing"
 local CAUSE_SECONDS = 900
 local MOST = 100                     -- alerts that are kept
 local POST_SECONDS = 10              -- for one post
-local REFUSALS = 3                   -- alerts that a webhook may refuse in a row of posts: one of them may be what it does not like
+-- alerts that a webhook may refuse in a row of posts: one of them may be what it does not like
+local REFUSALS = 3
 local LOCK_TRIES, LOCK_PAUSE = 50, 0.02
 local STALE_SECONDS = 86400          -- after which it is forgotten when a cause was told
 
@@ -32,7 +34,8 @@ local function hook()
   return url and url ~= "" and url or nil
 end
 
--- Two processes of a home do not count or post at once. → lock or nil (nobody waits for long: an alert is worth more than its order)
+-- Two processes of a home do not count or post at once. → lock or nil (nobody waits for long: an alert is
+-- worth more than its order)
 local function locked(name, tries)
   for try = 1, tries do
     local lock = files.lock(files.join(folder(), name), "alert")
@@ -57,7 +60,9 @@ local function cause_path(cause) return files.join(folder(), "told-" .. cause) e
 local function told_lately(cause)
   local at = tonumber((files.read(cause_path(cause), 64))) or lately[cause]
   local age = at and clock.wall() - at
-  if age and age >= 0 and age < timing.seconds(CAUSE_SECONDS) then return true end
+  if age and age >= 0 and age < timing.seconds(CAUSE_SECONDS) then
+    return true
+  end
   for _, name in ipairs(kept()) do
     if name:find("-" .. cause .. "-", 1, true) then return true end
   end
@@ -75,7 +80,8 @@ local function make_room()
       break
     end
   end
-  log.error("too many alerts wait for the webhook; one was given up", { alert = (files.read(files.join(folder(), victim), 4096)) })
+  log.error("too many alerts wait for the webhook; one was given up",
+    { alert = (files.read(files.join(folder(), victim), 4096)) })
   files.remove(files.join(folder(), victim))
 end
 
@@ -98,7 +104,8 @@ function alert.deliver()
     if ok then
       files.remove(path)
     else
-      log.warn("the alert webhook did not take an alert; it is kept and posted again", { error = fail.message(problem), kept = #kept() })
+      log.warn("the alert webhook did not take an alert; it is kept and posted again",
+        { error = fail.message(problem), kept = #kept() })
       refused = refused + 1
       if not fail.is(problem, "refused") or refused == REFUSALS then break end
     end
@@ -127,19 +134,24 @@ local function send(level, message, context, cause)
   files.mkdir(folder())
   local lock = files.exists(folder()) and locked("alerts.lock", LOCK_TRIES)
   local again = cause and told_lately(cause)
-  local text = log.redact(json.encode { level = level, message = message, timestamp = clock.iso(), context = context })
+  local text = log.redact(json.encode { level = level, message = message, timestamp = clock.iso(),
+    context = context })
   local stored = not again and keep(level, text, cause)
   if cause and not again then mark(cause) end
   if lock then lock:release() end
   if again then return end
   if stored then return alert.deliver() end
   local ok, problem = fail.settle(post, text, POST_SECONDS)
-  if not ok then log.error("the alert webhook did not take the alert, and it cannot be kept", { error = fail.message(problem) }) end
+  if not ok then
+    log.error("the alert webhook did not take the alert, and it cannot be kept",
+      { error = fail.message(problem) })
+  end
 end
 
 --- Money may be running: ERROR in the log and the webhook.
 -- @param context table of plain values: instance_id, provider, action, …
--- @param cause text: what of the same cause comes within a quarter of an hour is only logged; default: the message and the machine
+-- @param cause text: what of the same cause comes within a quarter of an hour is only logged;
+-- default: the message and the machine
 function alert.critical(message, context, cause)
   told = true
   log.error("CRITICAL: " .. message, context)
@@ -153,12 +165,13 @@ function alert.error(message, context)
   fail.settle(send, "ERROR", message, context)
 end
 
---- A run that nobody watched ended with an exit code. Silent when a CRITICAL alert of this run said it already; a stop that failed
--- is CRITICAL, for the machine may run on.
+--- A run that nobody watched ended with an exit code. Silent when a CRITICAL alert of this run said it
+-- already; a stop that failed is CRITICAL, for the machine may run on.
 function alert.run_failed(command, code, sentence, home)
   if told then return end
   local tell = command == "stop" and alert.critical or alert.error
-  tell(("continueplz %s failed: %s"):format(command, sentence), { action = command, exit_code = code, home = home }, "run " .. command)
+  tell(("continueplz %s failed: %s"):format(command, sentence),
+    { action = command, exit_code = code, home = home }, "run " .. command)
 end
 
 --- Something changed that the user should know, but nothing bills unknown.

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Files of checksummed, hash-chained records (the journal, the history). One record a line: 32 hex digits, a blank, sorted JSON. The
--- digits hash the digits of the line before and the JSON. Pure.
+-- Files of checksummed, hash-chained records (the journal, the history). One record a line: 32 hex digits, a
+-- blank, sorted JSON. The digits hash the digits of the line before and the JSON. Pure.
 local json = lazy "base.json"
 local keys = lazy "base.keys"
 
@@ -20,8 +20,10 @@ local function read_line(line, previous)
   return record, sum
 end
 
---- Reads records. previous: the digits before the first line; nil: they are not known, and the first line is believed.
--- @return { records = {…}, sums = {digits of each record}, damaged = {numbers of lines}, torn = half a line at the end or nil, last = digits }
+--- Reads records. previous: the digits before the first line; nil: they are not known,
+-- and the first line is believed.
+-- @return { records = {…}, sums = {digits of each record}, damaged = {numbers of lines}, torn = half a line
+-- at the end or nil, last = digits }
 function chain.read(data, previous)
   local found = { records = {}, sums = {}, damaged = {}, last = previous }
   local number = 0

@@ -10,17 +10,16 @@ local LOOKED_SECONDS = 60
 -- The image that a machine fetches besides the model, in GB.
 local IMAGE_GB = 3.5
 
---- The bid for a spot machine: the lowest winning bid plus a margin (a fraction), rounded up to a hundredth of a cent, never
--- above on-demand.
+--- The bid for a spot machine: the lowest winning bid plus a margin (a fraction), rounded up to a hundredth
+-- of a cent, never above on-demand.
 function cost.bid(min_bid, margin, on_demand)
   local bid = math.ceil(min_bid * (1 + margin) * 10000 - 1e-6) / 10000
-  if on_demand and bid > on_demand then
-    return on_demand
-  end
+  if on_demand and bid > on_demand then return on_demand end
   return bid
 end
 
---- What a million generated tokens cost on a machine that generates all the time. hourly: per hour; speed: tokens per second.
+--- What a million generated tokens cost on a machine that generates all the time. hourly: per hour;
+-- speed: tokens per second.
 function cost.per_million(hourly, speed)
   return hourly / (speed * 3600) * 1e6
 end
@@ -59,9 +58,7 @@ end
 
 -- Seconds of a session that are charged, up to `now`.
 local function seconds(session, now)
-  if not session.started then
-    return 0
-  end
+  if not session.started then return 0 end
   return math.max(0, (session.ended or now) - session.started)
 end
 
@@ -70,7 +67,8 @@ function cost.hourly(session)
   return (session.hourly or 0) + (session.disk_hour or 0)
 end
 
--- Traffic of the model's download, once it was begun (`loading` is on disk before the machine is told to); until it is over, all of it.
+-- Traffic of the model's download, once it was begun (`loading` is on disk before the machine is told to);
+-- until it is over, all of it.
 local function download(session)
   local plan = session.plan or {}
   return session.id and session.loading_at and plan.download or 0
@@ -82,26 +80,32 @@ end
 local function counted(session, now)
   local step = session.id and session.plan and session.plan.minimum_seconds or 0
   local passed = seconds(session, now)
-  if session.running_at then passed = math.max(0, math.min(passed, (session.ended or now) - session.running_at)) end
+  if session.running_at then
+    passed = math.max(0, math.min(passed, (session.ended or now) - session.running_at))
+  end
   return step > 0 and math.max(1, math.ceil(passed / step)) * step or passed
 end
 
---- What a session has cost so far by our own reckoning: agreed prices × time as the cloud counts it, plus the download, and what
--- second machines of its create ran for.
+--- What a session has cost so far by our own reckoning: agreed prices × time as the cloud counts it, plus the
+-- download, and what second machines of its create ran for.
 function cost.so_far(session, now)
-  local compute, disk = (session.hourly or 0) * counted(session, now), (session.disk_hour or 0) * seconds(session, now)
+  local compute, disk = (session.hourly or 0) * counted(session, now),
+    (session.disk_hour or 0) * seconds(session, now)
   return (compute + disk + cost.hourly(session) * (session.twin_seconds or 0)) / 3600 + download(session)
 end
 
---- Is what is reckoned of a session only the most that it can have cost? So it is when nobody saw the machine run or its download come to its
--- end, when it was found gone or not running any more, when nobody had heard of it any more, when it is not known whether it is, and when
--- its end takes long: its guard may have ended it before.
+--- Is what is reckoned of a session only the most that it can have cost? So it is when nobody saw the machine
+-- run or its download come to its end, when it was found gone or not running any more, when nobody had heard
+-- of it any more, when it is not known whether it is, and when its end takes long: its guard may
+-- have ended it before.
 function cost.at_most(session)
   local pulling = session.loading_at and not session.ready_at and download(session) > 0
-  local unseen = not session.running_at or math.abs(session.running_seen - session.running_at) > LOOKED_SECONDS
+  local unseen = not session.running_at
+    or math.abs(session.running_seen - session.running_at) > LOOKED_SECONDS
   local lost = session.paused ~= nil or session.stopping == "interrupted" or session.stopping == "gone"
   local late = session.stop_began and (session.ended or session.last) - session.stop_began > LOOKED_SECONDS
-  return unseen or pulling or lost or late or session.found_gone == true or session.unwatched == true or session.unproven ~= nil
+  return unseen or pulling or lost or late or session.found_gone == true or session.unwatched == true
+    or session.unproven ~= nil
 end
 
 --- What it will have cost when it ran for `hours` from its start.
@@ -109,8 +113,8 @@ function cost.projected(session, hours)
   return cost.hourly(session) * hours + download(session)
 end
 
---- Is enough known of a session to reckon its bill? Not when only a cloud told of it: the traffic of its download is forgotten. Nor when
--- something of its record was cut or damaged.
+--- Is enough known of a session to reckon its bill? Not when only a cloud told of it: the traffic of its
+-- download is forgotten. Nor when something of its record was cut or damaged.
 function cost.reckonable(session) return not session.found and not session.doubtful end
 
 -- What second machines of its create ran for; a cloud's charges are those of the session's own one.
@@ -125,12 +129,14 @@ local function charged(session, ended, provider)
   return nil
 end
 
---- The bill of a session that ended at `ended`. → { amount= (nil: not known), currency=, seconds=, source = "charges"|"reckoned", at_most = true|nil }
+--- The bill of a session that ended at `ended`. → { amount= (nil: not known), currency=, seconds=, source =
+-- "charges"|"reckoned", at_most = true|nil }
 function cost.final(session, ended, provider)
   local copy = setmetatable({ ended = ended }, { __index = session })
   local amount = charged(session, ended, provider)
   return {
-    amount = amount or cost.reckonable(session) and cost.so_far(copy, ended) or nil, currency = session.currency or "USD", seconds = seconds(copy, ended),
+    amount = amount or cost.reckonable(session) and cost.so_far(copy, ended) or nil,
+    currency = session.currency or "USD", seconds = seconds(copy, ended),
     source = amount and "charges" or "reckoned", at_most = not amount and cost.at_most(session) or nil,
   }
 end

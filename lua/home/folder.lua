@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- What a folder's files say without being read into records: is it there, was anything ever rented from it, and are journal and
--- history the very files that continueplz left? Whoever writes them notes their fingerprint in the state file: inode, time of the
--- last change (ctime, in ns, which nobody can set) and length of both. A file that was copied, restored, rolled back, edited or
--- deleted has another one. (The device is left out: its number changes from boot to boot on some file systems.)
+-- What a folder's files say without being read into records: is it there, was anything ever rented from it,
+-- and are journal and history the very files that continueplz left? Whoever writes them notes their
+-- fingerprint in the state file: inode, time of the last change (ctime, in ns, which nobody can set) and
+-- length of both. A file that was copied, restored, rolled back, edited or deleted has another one. (The
+-- device is left out: its number changes from boot to boot on some file systems.)
 local files = require "base.files"
 local world = require "sandbox.world"
 
@@ -22,7 +23,8 @@ function folder.fingerprint(home)
   return identity(home, "journal") .. " " .. identity(home, "history")
 end
 
---- The fingerprint that a state file's text notes, or nil. The first release called it `seal`, with a time behind it.
+--- The fingerprint that a state file's text notes, or nil. The first release called it `seal`,
+-- with a time behind it.
 function folder.noted(state)
   return state:match('"fingerprint":"(%S+ [^%s"]+)"') or state:match('"seal":"(%S+ [^%s"]+)')
 end
@@ -40,8 +42,8 @@ local function lengths(fingerprint)
   return tonumber(journal:match("%-(%d+)$")) or 0, tonumber(history:match("%-(%d+)$")) or 0
 end
 
---- Is the journal certainly shorter than continueplz left it? (A crash leaves it longer than the state file notes, never shorter, but
--- for one between the moving of closed sessions to the history and the note of it.)
+--- Is the journal certainly shorter than continueplz left it? (A crash leaves it longer than the state file
+-- notes, never shorter, but for one between the moving of closed sessions to the history and the note of it.)
 -- @param moved function → does the journal go on behind the last line of the history?
 function folder.is_cut(home, moved)
   local state = state_of(home)
@@ -52,9 +54,12 @@ function folder.is_cut(home, moved)
   return journal_now < journal_then and not (history_now > history_then and moved())
 end
 
---- Was nothing ever rented from here? Then there is no journal, no history, no name for machines, and no fingerprint of any of them.
+--- Was nothing ever rented from here? Then there is no journal, no history, no name for machines, and no
+-- fingerprint of any of them.
 function folder.fresh(home)
-  if folder.fingerprint(home) ~= NOTHING or files.exists(path(home, "home.id")) then return false end
+  if folder.fingerprint(home) ~= NOTHING or files.exists(path(home, "home.id")) then
+    return false
+  end
   local state, _, code = state_of(home)
   if not state then return code == "missing" end
   local noted = folder.noted(state)
@@ -76,7 +81,8 @@ local function being_written(home)
   return holder and holder ~= require("base.process").pid()
 end
 
---- Are journal and history certainly as continueplz left them, or was nothing ever rented? False: what they do not tell of may run all the same.
+--- Are journal and history certainly as continueplz left them, or was nothing ever rented? False: what they
+-- do not tell of may run all the same.
 function folder.intact(home)
   for _ = 1, TRIES do
     if fits(home) then return true end
@@ -88,14 +94,13 @@ end
 --- Why nothing can be running for a folder that does not exist, and the way out; nil when it exists.
 function folder.missing(home)
   local _, _, code = files.stat(home)
-  if code ~= "missing" then
-    return nil
-  end
+  if code ~= "missing" then return nil end
   if world.home_origin == "default" then
-    return ("the folder %s does not exist yet, so no machine is known for it; `continueplz init` makes it"):format(home)
+    return ("the folder %s does not exist yet, so no machine is known for it; `continueplz init` makes it")
+      :format(home)
   end
-  return ("the folder %s does not exist, so no machine is known for it; look at the path, or make it with `continueplz -C %s init`")
-    :format(home, home)
+  return ("the folder %s does not exist, so no machine is known for it; look at the path, or make it with "
+    .. "`continueplz -C %s init`"):format(home, home)
 end
 
 return folder

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- How commands talk through the agent's tunnel to the machine: to the guest's control, and to the model server.
+-- How commands talk through the agent's tunnel to the machine: to the guest's control,
+-- and to the model server.
 local fail = require "base.fail"
 local http = require "base.http"
 local agent_client = require "home.agent_client"
@@ -22,12 +23,15 @@ function guest_client.engine()
   return { url = "http://127.0.0.1:" .. identity.port() }
 end
 
---- Tells the guard on the machine of the session `token` to end it now (for when the cloud's API is dead for us): only when the
--- tunnel leads to that machine, and another session's guard refuses. Returns true, or nil and a sentence.
+--- Tells the guard on the machine of the session `token` to end it now (for when the cloud's API is dead for
+-- us): only when the tunnel leads to that machine, and another session's guard refuses.
+-- Returns true, or nil and a sentence.
 function guest_client.end_machine(token, reason)
   local state, why = agent_client.status()
   if not state then return nil, why end
-  if state.session ~= token then return nil, ("the tunnel leads to %s, not to %s"):format(state.session or "no machine", token) end
+  if state.session ~= token then
+    return nil, ("the tunnel leads to %s, not to %s"):format(state.session or "no machine", token)
+  end
   local ok, problem = fail.try(guest_client.tell, token, "/end", { reason = reason })
   if not ok then return nil, fail.message(problem) end
   return true
@@ -47,7 +51,8 @@ function guest_client.engine_log()
   return http.request(request).body
 end
 
---- POSTs (or `method`) to the control of the guest of the session `token`; raises when it refuses, as another session's guest does.
+--- POSTs (or `method`) to the control of the guest of the session `token`; raises when it refuses,
+-- as another session's guest does.
 function guest_client.tell(token, path, body, method)
   local request, named = guest_client.guest(path), { token = token }
   for name, value in pairs(body or {}) do named[name] = value end -- order: free

@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- The file `history`: the records of closed sessions, moved there from the journal so that opening a home does not cost all that it
--- ever rented. Append-only and chained like the journal. Records are moved in batches; a batch counts once its last record `moved` is
--- there, which names the journal's digits at that moment, so that a move that was cut off is neither lost nor done twice.
+-- The file `history`: the records of closed sessions, moved there from the journal so that opening a home
+-- does not cost all that it ever rented. Append-only and chained like the journal. Records are moved in
+-- batches; a batch counts once its last record `moved` is there, which names the journal's digits at that
+-- moment, so that a move that was cut off is neither lost nor done twice.
 local chain = require "home.chain"
 local clock = lazy "base.clock"
 local files = require "base.files"
@@ -16,7 +17,8 @@ local history = {}
 
 local function path_of(home) return files.join(home, "history") end
 
--- The last `size` bytes from the begin of a line, and whether that is all of it; nil when there is no history.
+-- The last `size` bytes from the begin of a line, and whether that is all of it;
+-- nil when there is no history.
 local function tail(home, size)
   local data, why, code = files.read(path_of(home), nil, -size)
   if not data then return nil, why, code end
@@ -24,8 +26,8 @@ local function tail(home, size)
   return data:match("^[^\n]*\n(.*)$") or "", false
 end
 
--- The records of batches. closed_since: leave out batches moved before (unix seconds). → records, whether an older batch was met, whether
--- the last one lacks records: it begins before these
+-- The records of batches. closed_since: leave out batches moved before (unix seconds). → records, whether an
+-- older batch was met, whether the last one lacks records: it begins before these
 local function batches(records, closed_since)
   local list, pending, older, short = {}, {}, false, true
   for _, record in ipairs(records) do
@@ -66,7 +68,8 @@ function history.since(home, t)
   end) or {}
 end
 
---- The session that was moved last, when that was since `t` (unix seconds), or nil; reads no more of the file than that.
+--- The session that was moved last, when that was since `t` (unix seconds), or nil;
+-- reads no more of the file than that.
 function history.newest(home, t)
   local found = backwards(home, function(parse, _, all)
     local records, older, short = batches(parse().records, t)
@@ -86,7 +89,8 @@ function history.session(home, token)
   end)
 end
 
---- Everything, verified. → { sessions =, damaged = {numbers of lines}, sums = set of the digits of its lines }; nil and a sentence when it cannot be read
+--- Everything, verified. → { sessions =, damaged = {numbers of lines}, sums = set of the digits of its
+-- lines }; nil and a sentence when it cannot be read
 function history.all(home)
   local data, why, code = files.read(path_of(home), 1 << 40)
   if not data and code ~= "missing" then return nil, why end
@@ -104,10 +108,12 @@ local function set_torn_aside(home)
   if not whole then whole, torn = "", data end
   assert(files.append(path .. ".torn", torn .. "\n"))
   assert(files.write(path, whole))
-  log.warn("the history ended in half a record, as after a crash; it was set aside", { file = path .. ".torn" })
+  log.warn("the history ended in half a record, as after a crash; it was set aside",
+    { file = path .. ".torn" })
 end
 
--- How the file ends. → last digits (ROOT: it is empty or missing), the last `moved` record with the tokens of its batch, or nil
+-- How the file ends. → last digits (ROOT: it is empty or missing), the last `moved` record with the tokens
+-- of its batch, or nil
 local function ending(home)
   local last, moved = ROOT, nil
   backwards(home, function(parse, _, all)
@@ -134,14 +140,17 @@ end
 
 --- Appends records, unless an earlier move that was cut off did so already. The caller holds home.lock.
 -- @param records of sessions that are over, in their order
--- @param at function(digits) → how many of `records` the journal had when its last line had these digits, or nil
+-- @param at function(digits) → how many of `records` the journal had when its last line had these digits,
+-- or nil
 -- @param mark the digits of the journal's last line
 -- @return true, or nil and a sentence: nothing was appended
 function history.append(home, records, at, mark)
   local data = files.read(path_of(home), nil, -1)
   if data and data ~= "" and data ~= "\n" then set_torn_aside(home) end
   local last, moved = ending(home)
-  if moved and (moved.version or VERSION) > VERSION then return nil, "the history is written by a newer continueplz than this one" end
+  if moved and (moved.version or VERSION) > VERSION then
+    return nil, "the history is written by a newer continueplz than this one"
+  end
   local known = moved and at(moved.mark)
   local lines, count = {}, 0
   local function add(record)

@@ -13,19 +13,25 @@ function identity.key()
   local set = config.secret("WIREGUARD_PRIVATE_KEY")
   if set and set ~= "" then
     local key, message = keys.load(set)
-    if not key then fail.raise("config", "WIREGUARD_PRIVATE_KEY is not a WireGuard key: " .. message) end
+    if not key then
+      fail.raise("config", "WIREGUARD_PRIVATE_KEY is not a WireGuard key: " .. message)
+    end
     return key
   end
   local path = files.join(config.home(), "tunnel.key")
   local text = files.read(path)
   if text then
     local key, message = keys.load((text:gsub("%s", "")))
-    if not key then fail.raise("config", ("%s is not a WireGuard key: %s"):format(path, message)) end
+    if not key then
+      fail.raise("config", ("%s is not a WireGuard key: %s"):format(path, message))
+    end
     return key
   end
   local key = keys.fresh()
   local ok, message = files.write(path, key:secret() .. "\n")
-  if not ok then fail.raise("config", "the tunnel's key cannot be saved: " .. message) end
+  if not ok then
+    fail.raise("config", "the tunnel's key cannot be saved: " .. message)
+  end
   return key
 end
 
@@ -60,7 +66,9 @@ function identity.port()
   if known then return known end
   local port = pick()
   local ok, message = files.write(port_file(), port .. "\n")
-  if not ok then fail.raise("config", "the local port cannot be saved: " .. message) end
+  if not ok then
+    fail.raise("config", "the local port cannot be saved: " .. message)
+  end
   return port
 end
 
@@ -69,7 +77,8 @@ function identity.check_port()
   local port = identity.port()
   local ok, message = identity.free(port)
   if not ok then
-    fail.raise("config", ("the local port %d is in use by another program (%s); set LOCAL_PORT to a free one"):format(port, message))
+    fail.raise("config", ("the local port %d is in use by another program (%s); set LOCAL_PORT to a free one")
+      :format(port, message))
   end
 end
 

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- The journal: an append-only file of checksummed, hash-chained records. It is the truth about what is rented; everything else is
--- derived from it. The form of its lines is home.chain's. Sessions that are over move to the history (home.history) whenever the home's
--- lock is let go, so that opening costs what is open.
+-- The journal: an append-only file of checksummed, hash-chained records. It is the truth about what is
+-- rented; everything else is derived from it. The form of its lines is home.chain's. Sessions that are over
+-- move to the history (home.history) whenever the home's lock is let go, so that opening costs what is open.
 local chain = require "home.chain"
 local clock = lazy "base.clock"
 local files = require "base.files"
@@ -22,15 +22,18 @@ local methods = {}
 local meta = { __index = methods, __name = "journal" }
 
 local function newer(path, version)
-  return ("%s is of version %s, written by a newer continueplz than this one (which knows version %d); use that one. Nothing was changed.")
-    :format(path, tostring(version), VERSION)
+  return ("%s is of version %s, written by a newer continueplz than this one (which knows version %d); use "
+    .. "that one. Nothing was changed."):format(path, tostring(version), VERSION)
 end
 
 local function take(self, data)
   local read = chain.read(data, ROOT)
-  self.records, self.sums, self.damaged, self.torn, self.last = read.records, read.sums, read.damaged, read.torn, read.last
+  self.records, self.sums, self.damaged, self.torn, self.last = read.records, read.sums, read.damaged,
+    read.torn, read.last
   for _, record in ipairs(read.records) do
-    if record.kind == "journal" and record.version > VERSION then return newer(self.path, record.version) end
+    if record.kind == "journal" and record.version > VERSION then
+      return newer(self.path, record.version)
+    end
   end
 end
 
@@ -39,7 +42,9 @@ local function read(self)
   self.unrecorded = nil
   local ok, trouble = fail.try(statefile.check, self.home)
   local data, message, code = files.read(self.path)
-  if not data and code ~= "missing" then return "the journal cannot be read: " .. message end
+  if not data and code ~= "missing" then
+    return "the journal cannot be read: " .. message
+  end
   local problem = take(self, data or "")
   self.cut = folder.is_cut(self.home, function()
     local first = self.records[1]
@@ -49,12 +54,14 @@ local function read(self)
 end
 
 --- Opens the journal of a home directory (read only until `append`).
--- `damaged` lists line numbers whose checksum fails; `torn` holds half a record at the end, as a crash leaves it.
--- @param lenient for whoever ends machines: what can be understood is taken, and `trouble` says why nothing can be written
+-- `damaged` lists line numbers whose checksum fails; `torn` holds half a record at the end,
+-- as a crash leaves it.
+-- @param lenient for whoever ends machines: what can be understood is taken, and `trouble` says why
+-- nothing can be written
 -- @raise kind `config` when the file is of a newer version or unreadable
 function journal.open(home, lenient)
-  local self = setmetatable({ home = home, path = files.join(home, "journal"), records = {}, sums = {}, damaged = {}, last = ROOT,
-    lenient = lenient }, meta)
+  local self = setmetatable({ home = home, path = files.join(home, "journal"), records = {}, sums = {},
+    damaged = {}, last = ROOT, lenient = lenient }, meta)
   self.trouble = read(self)
   if self.trouble and not lenient then fail.raise("config", self.trouble) end
   return self
@@ -89,13 +96,15 @@ local function record_of(kind, token, fields)
   return record
 end
 
---- Brings the state file up to date. Its fingerprint says that journal and history are as they were left, unless something had been done
--- to them before.
+--- Brings the state file up to date. Its fingerprint says that journal and history are as they were left,
+-- unless something had been done to them before.
 function methods:describe()
-  statefile.write(self.home, self:current(), self.intact and folder.fingerprint(self.home) or self.cut and folder.CUT or nil)
+  statefile.write(self.home, self:current(),
+    self.intact and folder.fingerprint(self.home) or self.cut and folder.CUT or nil)
 end
 
---- Appends one record durably (file and directory fsynced) and brings the state file up to date. The caller holds home.lock.
+--- Appends one record durably (file and directory fsynced) and brings the state file up to date.
+-- The caller holds home.lock.
 -- @param kind one of the kinds of home.sessions
 -- @param token the session it belongs to
 -- @param fields table of plain values without secrets
@@ -112,14 +121,15 @@ function methods:append(kind, token, fields)
   return record
 end
 
---- Like append, for a machine that must be ended whatever happens: a record that cannot be written (a full or broken disk, a lock that is
--- not ours) is only remembered by this process, and logged.
+--- Like append, for a machine that must be ended whatever happens: a record that cannot be written (a full or
+-- broken disk, a lock that is not ours) is only remembered by this process, and logged.
 -- @return true, or false when the record is missing from the file; `unrecorded` says why
 function methods:try_append(kind, token, fields)
   local ok, problem, count = false, nil, #self.records
   if self.lock then ok, problem = fail.try(self.append, self, kind, token, fields) end
   if ok then return true end
-  self.unrecorded = problem and fail.message(problem) or self.unrecorded or "the folder is not locked by this process"
+  self.unrecorded = problem and fail.message(problem) or self.unrecorded
+    or "the folder is not locked by this process"
   if #self.records == count then self.records[count + 1] = record_of(kind, token, fields) end
   log.error("a record is missing from the journal", { kind = kind, token = token, error = self.unrecorded })
   return false
@@ -129,17 +139,22 @@ end
 -- @raise as journal.open
 function methods:refresh()
   self.trouble = read(self)
-  if self.trouble and not self.lenient then fail.raise("config", self.trouble) end
+  if self.trouble and not self.lenient then
+    fail.raise("config", self.trouble)
+  end
   return self
 end
 
---- Was something of the record taken away (cut, rolled back, damaged)? Then what looks like a start that was cut off may be in use.
+--- Was something of the record taken away (cut, rolled back, damaged)? Then what looks like a start that was
+-- cut off may be in use.
 function methods:doubtful() return #self.damaged > 0 or self.cut end
 
---- Somebody who had read what was taken away puts it back now: the sessions are known again, though not whether that is all.
+--- Somebody who had read what was taken away puts it back now: the sessions are known again,
+-- though not whether that is all.
 function methods:mended() self.cut = false end
 
---- Every session that is in the journal, oldest first (see home.sessions for their fields). Those that are over are in the history.
+--- Every session that is in the journal, oldest first (see home.sessions for their fields). Those that are
+-- over are in the history.
 function methods:sessions()
   local list = #self.records > 0 and sessions.fold(self.records) or {}
   for _, session in ipairs(self:doubtful() and list or {}) do session.doubtful = true end
@@ -158,9 +173,12 @@ end
 function methods:open_sessions() return where(self, function(session) return not session.closed end) end
 
 --- The sessions that are closed and left something around their machine (money.resources).
-function methods:untidy() return where(self, function(session) return session.closed and session.untidy end) end
+function methods:untidy()
+  return where(self, function(session) return session.closed and session.untidy end)
+end
 
---- The sessions a user should still hear of: open ones, and ended ones that no cloud proved and nobody acknowledged.
+--- The sessions a user should still hear of: open ones, and ended ones that no cloud proved
+-- and nobody acknowledged.
 function methods:shown() return where(self, sessions.is_shown) end
 
 --- The session with a machine of its own (the newest that is bound), else nil.
@@ -214,7 +232,8 @@ local function home_id(self)
   id = id or keys.random_hex(4)
   local ok, message, code = files.write(path, id .. "\n")
   if not ok then
-    fail.raise(code == "full" and "config" or "internal", "the folder's id cannot be written, so nothing was sent: " .. message, { code = code })
+    fail.raise(code == "full" and "config" or "internal",
+      "the folder's id cannot be written, so nothing was sent: " .. message, { code = code })
   end
   return id
 end
@@ -247,7 +266,8 @@ function methods:acquire(word)
   local lock, message, code = files.lock(path, word)
   if not lock then
     local pid = code == "busy" and files.owner(path)
-    return nil, pid and ("another continueplz (process %d) is at work in %s"):format(pid, self.home) or message, code
+    return nil, pid and ("another continueplz (process %d) is at work in %s"):format(pid, self.home)
+      or message, code
   end
   self.lock = lock
   local ok, problem = fail.settle(self.refresh, self)
@@ -264,7 +284,9 @@ end
 local function settled(list)
   local set, any = {}, false
   for _, session in ipairs(list) do
-    if session.closed and not session.unverifiable and not session.untidy then set[session.token], any = true, true end
+    if session.closed and not session.unverifiable and not session.untidy then
+      set[session.token], any = true, true
+    end
   end
   return any and set or nil
 end
@@ -272,12 +294,14 @@ end
 -- Writes the journal anew with these records. → as files.write
 local function replace(self, records)
   local lines, last = {}, ROOT
-  table.insert(records, 1, { kind = "journal", version = VERSION, t = clock.wall(), after = history.last(self.home) })
+  table.insert(records, 1,
+    { kind = "journal", version = VERSION, t = clock.wall(), after = history.last(self.home) })
   for i, record in ipairs(records) do lines[i], last = chain.line(last, record) end
   return files.write(self.path, table.concat(lines))
 end
 
--- Moves the records of these tokens to the history: first appended there, then the journal is replaced by what stays.
+-- Moves the records of these tokens to the history: first appended there, then the journal is
+-- replaced by what stays.
 local function move(self, tokens)
   set_torn_aside(self)
   local going, before, staying = {}, {}, {}
@@ -290,29 +314,36 @@ local function move(self, tokens)
     before[self.sums[i]] = #going
   end
   local ok, why = history.append(self.home, going, function(sum) return before[sum] end, self.last)
-  if not ok then return log.warn("closed sessions stay in the journal", { error = why }) end
+  if not ok then
+    return log.warn("closed sessions stay in the journal", { error = why })
+  end
   local written, message = replace(self, staying)
   if not written then log.warn("closed sessions stay in the journal", { error = message }) end
 end
 
---- The clouds were asked, so the record need not be trusted for what runs: one that is damaged is set aside as `journal.damaged`, what can
--- be read of it goes on, and it counts as whole again. The caller holds home.lock.
+--- The clouds were asked, so the record need not be trusted for what runs: one that is damaged is set aside
+-- as `journal.damaged`, what can be read of it goes on, and it counts as whole again.
+-- The caller holds home.lock.
 function methods:heal()
   if #self.damaged > 0 then
     local text, staying = files.read(self.path), {}
-    if not text or not files.append(self.path .. ".damaged", text) then return end
+    if not text or not files.append(self.path .. ".damaged", text) then
+      return
+    end
     for _, record in ipairs(self.records) do
       if record.kind ~= "journal" then staying[#staying + 1] = record end
     end
     if not replace(self, staying) then return end
-    log.warn("the journal was damaged; it was set aside, and what can be read of it goes on", { file = self.path .. ".damaged" })
+    log.warn("the journal was damaged; it was set aside, and what can be read of it goes on",
+      { file = self.path .. ".damaged" })
     self:refresh()
   end
   self.intact, self.cut = true, false
   self:describe()
 end
 
--- What is over goes to the history. Not from a record that cannot be written or relied on: what is in doubt stays together.
+-- What is over goes to the history. Not from a record that cannot be written or relied on: what is
+-- in doubt stays together.
 local function settle(self)
   if self.trouble or self.unrecorded or self:doubtful() then return end
   local over = settled(self:sessions())

@@ -1,19 +1,21 @@
 -- SPDX-License-Identifier: MIT
 -- What journal records mean: folds them into sessions. Pure.
 --
--- A session: token, provider, account, state, id, plan (the intent's fields), started (unix seconds of the create), bound_at, endpoint,
--- seen (since when the cloud shows the machine), running_at and running_seen (in between it began to run), found_gone (nobody saw when it ended), loading_at,
--- found (since when it is known only because a cloud showed it), twin (id of a second machine of the same create that is not proven
--- gone), twin_seconds (what such machines were charged for),
--- doubtful (set by home.journal: something of the record was cut or damaged),
--- paused (the cloud said that it did not run, which may have been so), unwatched (nobody had heard of it when it was stopped),
--- ready_at, hourly, disk_hour, lost (answer of create unknown), refused, stopping (reason), destroyed, absences, unproven,
--- doubted (an attempt to end it was not proven; others may be under way), closed (outcome: proven, never,
--- unverifiable, acknowledged), unverifiable (closed so, not acknowledged yet), ended (unix seconds), cost, currency;
--- untidy (since when something made around the machine is there), untidied and untidy_reason (when and why its removal last failed).
+-- A session: token, provider, account, state, id, plan (the intent's fields), started (unix seconds of the
+-- create), bound_at, endpoint, seen (since when the cloud shows the machine), running_at and running_seen (in
+-- between it began to run), found_gone (nobody saw when it ended), loading_at, found (since when it is known
+-- only because a cloud showed it), twin (id of a second machine of the same create that is not proven gone),
+-- twin_seconds (what such machines were charged for), doubtful (set by home.journal: something of the record
+-- was cut or damaged), paused (the cloud said that it did not run, which may have been so), unwatched (nobody
+-- had heard of it when it was stopped), ready_at, hourly, disk_hour, lost (answer of create unknown),
+-- refused, stopping (reason), destroyed, absences, unproven, doubted (an attempt to end it was not proven;
+-- others may be under way), closed (outcome: proven, never, unverifiable, acknowledged), unverifiable (closed
+-- so, not acknowledged yet), ended (unix seconds), cost, currency; untidy (since when something made around
+-- the machine is there), untidied and untidy_reason (when and why its removal last failed).
 local sessions = {}
 
--- kind → what it does to a session. A closed session can be opened again only by `bound` and `found`: the cloud showed a machine after all.
+-- kind → what it does to a session. A closed session can be opened again only by `bound` and `found`: the
+-- cloud showed a machine after all.
 local apply = {}
 
 function apply.intent(s, r)
@@ -36,11 +38,13 @@ function apply.bound(s, r)
   s.adopted = r.adopted
 end
 
---- Seen at the cloud without this home's knowing. known: the record said that it was over, so nobody wants it.
+--- Seen at the cloud without this home's knowing. known: the record said that it was over,
+-- so nobody wants it.
 function apply.found(s, r)
   if not s.provider then apply.intent(s, r) end
   s.state, s.id, s.closed, s.ended, s.seen, s.unverifiable = "found", r.id, nil, nil, r.t, nil
-  s.found, s.started, s.account = not r.known and r.t or nil, s.started or r.started or r.t, s.account or r.account
+  s.found, s.started, s.account = not r.known and r.t or nil, s.started or r.started or r.t,
+    s.account or r.account
   s.untidy = s.untidy or r.around and r.t or nil
 end
 
@@ -84,7 +88,8 @@ end
 function apply.kept(s, r) s.kept = r.reason end
 
 function apply.stopping(s, r)
-  s.state, s.stopping, s.destroyed, s.absences, s.unproven, s.ended = "stopping", r.reason or "stop", nil, 0, nil, nil
+  s.state, s.stopping, s.destroyed, s.absences, s.unproven, s.ended = "stopping", r.reason or "stop",
+    nil, 0, nil, nil
   s.stop_began = s.stop_began or r.t
 end
 
@@ -111,11 +116,13 @@ function apply.closed(s, r)
 end
 
 function apply.ack(s, r)
-  s.state, s.closed, s.acknowledged, s.ended, s.unverifiable = "closed", s.closed or "acknowledged", r.t, s.ended or r.t, nil
+  s.state, s.closed, s.acknowledged, s.ended, s.unverifiable = "closed", s.closed or "acknowledged", r.t,
+    s.ended or r.t, nil
   s.doubted = nil
 end
 
---- Folds records into sessions, in order of their intents. Records of unknown kinds change nothing but are kept in the file.
+--- Folds records into sessions, in order of their intents. Records of unknown kinds change nothing but
+-- are kept in the file.
 function sessions.fold(records)
   local list, by_token = {}, {}
   for _, record in ipairs(records) do
@@ -147,11 +154,14 @@ function sessions.lost_by_itself(session)
   return session.id ~= nil and BY_ITSELF[session.stopping] == true and session.ended ~= nil
 end
 
---- Does an open session bill? true, false, or nil: not known. So it is from the moment when its end was acknowledged, or an attempt at it
--- failed, until the end is proven.
+--- Does an open session bill? true, false, or nil: not known. So it is from the moment when its end was
+-- acknowledged, or an attempt at it failed, until the end is proven.
 function sessions.bills(session)
   local told = session.stopping and session.destroyed
-  if session.unproven or session.doubted or session.unverifiable or told or not session.id and session.started then return nil end
+  if session.unproven or session.doubted or session.unverifiable or told
+    or not session.id and session.started then
+    return nil
+  end
   return session.id ~= nil
 end
 

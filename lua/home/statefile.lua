@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- `.continueplz.state`: the PRD's §6.1 JSON, derived from the journal for people and scripts to read. Never read back as truth,
--- except for its version: a newer one means that a newer continueplz keeps this home.
+-- `.continueplz.state`: the PRD's §6.1 JSON, derived from the journal for people and scripts to read. Never
+-- read back as truth, except for its version: a newer one means that a newer continueplz keeps this home.
 local clock = lazy "base.clock"
 local fail = require "base.fail"
 local files = require "base.files"
@@ -18,7 +18,8 @@ local function path_of(home)
   return files.join(home, ".continueplz.state")
 end
 
--- Nobody knows that a machine still ran that was not heard of for longer than this (seconds; the agent asks every minute).
+-- Nobody knows that a machine still ran that was not heard of for longer than this (seconds;
+-- the agent asks every minute).
 local HEARD = 90
 
 local function describe(session, heartbeat)
@@ -27,7 +28,8 @@ local function describe(session, heartbeat)
   return {
     version = VERSION,
     instance = {
-      id = session.id, provider = session.provider, gpu = plan.gpu, region = plan.region, token = session.token,
+      id = session.id, provider = session.provider, gpu = plan.gpu, region = plan.region,
+      token = session.token,
       type = plan.spot and "spot" or "on-demand", public_ip = endpoint.host, wireguard_ip = "10.13.37.1",
       created_at = session.started and clock.iso(session.started) or nil, state = session.state,
     },
@@ -36,7 +38,8 @@ local function describe(session, heartbeat)
     cost = { hourly_rate = (session.hourly or 0) + (session.disk_hour or 0),
       accumulated = cost.reckonable(session) and cost.so_far(session, now) or nil,
       at_most = cost.at_most(session) or unheard or nil, currency = session.currency },
-    deadman = { timeout_hours = plan.silence and plan.silence / 3600 or nil, last_heartbeat = heartbeat and clock.iso(heartbeat) or nil },
+    deadman = { timeout_hours = plan.silence and plan.silence / 3600 or nil,
+      last_heartbeat = heartbeat and clock.iso(heartbeat) or nil },
   }
 end
 
@@ -46,21 +49,24 @@ function statefile.check(home)
   local state = text and json.decode(text)
   local version = type(state) == "table" and math.tointeger(state.version)
   if version and version > VERSION then
-    fail.raise("config", ("%s is of version %d, written by a newer continueplz than this one (which knows version %d); use that one. "
-      .. "Nothing was changed."):format(path_of(home), version, VERSION))
+    fail.raise("config", ("%s is of version %d, written by a newer continueplz than this one (which knows "
+      .. "version %d); use that one. Nothing was changed."):format(path_of(home), version, VERSION))
   end
 end
 
 local function replace(home, text, old)
   if text == old then return end
   local ok, message = files.write(path_of(home), text)
-  if not ok then log.warn("the state file could not be written; the journal holds the truth", { error = message }) end
+  if not ok then
+    log.warn("the state file could not be written; the journal holds the truth", { error = message })
+  end
 end
 
 local TRIES = 20000 -- some seconds: whoever writes needs as long as the disk takes
 
--- Calls write() while no other process replaces the state file, so that nobody puts back what another has just replaced. Where no lock can
--- be had (a full or read-only disk) it is called all the same, and after `tries`, unless that is 1. No other task runs meanwhile.
+-- Calls write() while no other process replaces the state file, so that nobody puts back what another has
+-- just replaced. Where no lock can be had (a full or read-only disk) it is called all the same, and after
+-- `tries`, unless that is 1. No other task runs meanwhile.
 local function in_turn(home, tries, write)
   local path, lock, code = files.join(home, "state.lock")
   for _ = 1, tries do
@@ -74,8 +80,8 @@ local function in_turn(home, tries, write)
   if not ok then error(problem, 0) end
 end
 
---- Writes the state of the current session, or of none. A failure is only logged: the journal, written before, is the truth.
--- The caller holds home.lock.
+--- Writes the state of the current session, or of none. A failure is only logged: the journal, written
+-- before, is the truth. The caller holds home.lock.
 -- @param fingerprint of home.folder, or nil: the files are not as continueplz left them
 function statefile.write(home, session, fingerprint)
   in_turn(home, TRIES, function()
@@ -85,8 +91,8 @@ function statefile.write(home, session, fingerprint)
   end)
 end
 
---- Notes the last contact with the guard, for the agent, which does not hold home.lock: the fingerprint stays as it is, and while
--- another process writes, nothing is noted.
+--- Notes the last contact with the guard, for the agent, which does not hold home.lock: the fingerprint stays
+-- as it is, and while another process writes, nothing is noted.
 -- @param wall unix seconds
 -- @param current function → the session that the records tell of at this moment, or nil
 function statefile.heard(home, wall, current)

@@ -12,7 +12,9 @@ end
 --- A provider's timing value in seconds, scaled. Raises when the provider does not state it.
 function timing.of(provider, name)
   local seconds = provider.timing[name]
-  if not seconds then error(provider.name .. " states no timing '" .. name .. "'") end
+  if not seconds then
+    error(provider.name .. " states no timing '" .. name .. "'")
+  end
   return timing.seconds(seconds)
 end
 

@@ -20,17 +20,17 @@ end
 -- A cloud of the user's own: its script is its card.
 local function own_cloud(name)
   local provider = world.require("providers." .. name)
-  if type(provider) ~= "table" then
-    return provider_of.strict(name)
-  end
+  if type(provider) ~= "table" then return provider_of.strict(name) end
   local key = provider.key_setting
   if key and not fail.try(config.get, key) then
-    fail.raise("config", ("%s names the key %s, but declares no such setting"):format(world.source("providers." .. name), tostring(key)))
+    fail.raise("config", ("%s names the key %s, but declares no such setting")
+      :format(world.source("providers." .. name), tostring(key)))
   end
   return { name = name, title = provider.title or name, key_setting = key }
 end
 
--- Why a cloud is not asked although it has a key, or nil. One whose script is broken says so when it is asked.
+-- Why a cloud is not asked although it has a key, or nil.
+-- One whose script is broken says so when it is asked.
 local function why_skipped(name, accept_no_guard)
   if not world.source("providers." .. name) then
     return "has a key, but is not supported yet"
@@ -59,14 +59,13 @@ local function only(provider, accept_no_guard)
     need_key(cloud)
   end
   local why = why_skipped(name, accept_no_guard)
-  if why then
-    fail.raise("config", ("%s: %s"):format(cloud.title, why))
-  end
+  if why then fail.raise("config", ("%s: %s"):format(cloud.title, why)) end
   return name
 end
 
---- All clouds that have a key: those we know in the table's order, then the user's own (a script that is broken is asked as well, to be
--- named with its reason). supported: leave out clouds that cannot be rented from
+--- All clouds that have a key: those we know in the table's order, then the user's own (a script that is
+-- broken is asked as well, to be named with its reason).
+-- supported: leave out clouds that cannot be rented from
 function asked.with_key(supported)
   local names = {}
   for _, cloud in ipairs(clouds) do
@@ -86,9 +85,7 @@ end
 --- The clouds that will be asked. → names, those that have a key but are not asked: { {name=, message=}, … }
 -- @raise `config` without any key or consent, `usage` for an unknown cloud
 function asked.configured(provider, accept_no_guard)
-  if provider then
-    return { only(provider, accept_no_guard) }, {}
-  end
+  if provider then return { only(provider, accept_no_guard) }, {} end
   local names, skipped, told = {}, {}, {}
   for _, name in ipairs(asked.with_key()) do
     local why = why_skipped(name, accept_no_guard)

@@ -21,7 +21,8 @@ end
 --- All of them, for the next machine.
 function limits.in_force()
   local seconds = limits.seconds
-  return { silence = seconds("DEADMAN_TIMEOUT_HOURS"), idle = seconds("IDLE_MINUTES"), life = seconds("MAX_HOURS") }
+  return { silence = seconds("DEADMAN_TIMEOUT_HOURS"), idle = seconds("IDLE_MINUTES"),
+    life = seconds("MAX_HOURS") }
 end
 
 local COUNTED = { silence = "contact_age", idle = "traffic_age", life = "age" } -- where a limit is off
@@ -30,9 +31,7 @@ local SOON = 10 -- seconds
 -- Seconds that count against a limit already, by the guard's own words.
 local function spent(guard, field)
   local left = tonumber(guard[field .. "_left"])
-  if left and guard[field] > 0 then
-    return guard[field] - left
-  end
+  if left and guard[field] > 0 then return guard[field] - left end
   return tonumber(guard[COUNTED[field]]) or tonumber(guard.age) or 0
 end
 
@@ -40,12 +39,11 @@ end
 local function lease(session, field, seconds)
   agent_client.ensure()
   local guard = guest_client.guard()
-  if guard.state ~= "armed" then
-    fail.raise("busy", "it is ending")
-  end
+  if guard.state ~= "armed" then fail.raise("busy", "it is ending") end
   local used = spent(guard, field)
   if seconds > 0 and used + SOON > seconds then
-    fail.raise("limit", ("%s of %s have passed, so it would end at once; continueplz stop ends it"):format(clock.duration(used), field))
+    fail.raise("limit", ("%s of %s have passed, so it would end at once; continueplz stop ends it")
+      :format(clock.duration(used), field))
   end
   local most = field == "life" and guard.life_max or 0
   if most > 0 and (seconds == 0 or seconds > most) then
@@ -76,14 +74,10 @@ end
 function limits.change(home, token, field, seconds)
   local journal = require("home.journal").open(home)
   local held, why = journal:acquire("config")
-  if not held then
-    return nil, why
-  end
+  if not held then return nil, why end
   local ok, result = fail.settle(change, journal, token, field, seconds)
   journal:release()
-  if not ok then
-    return nil, fail.message(result)
-  end
+  if not ok then return nil, fail.message(result) end
   return true, result
 end
 

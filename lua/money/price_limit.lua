@@ -52,18 +52,14 @@ local function ceiling(ordered, limit)
   for _, candidate in ipairs(ordered) do
     least = math.min(least, candidate.hourly)
   end
-  if least > limit then
-    return ordered[1].hourly * FAILOVER_MARGIN
-  end
+  if least > limit then return ordered[1].hourly * FAILOVER_MARGIN end
   return limit
 end
 
 --- Leaves out what a question about the first choice would not cover. want: ask_above. → kept, refused =
 -- {{candidate=, reason=}, …}
 function price_limit.within_question(ordered, want)
-  if not want.ask_above or not ordered[1] then
-    return ordered, {}
-  end
+  if not want.ask_above or not ordered[1] then return ordered, {} end
   local most, kept, refused = ceiling(ordered, want.ask_above), {}, {}
   for _, candidate in ipairs(ordered) do
     if candidate.hourly <= most then
@@ -98,9 +94,7 @@ local function to_type(candidate)
 end
 
 local function above_price(self, candidate, price, name)
-  if not price or candidate.hourly <= price * NOISE then
-    return
-  end
+  if not price or candidate.hourly <= price * NOISE then return end
   local what = candidate.total ~= self.least and "the next machine" or "the cheapest that fits"
   fail.raise("limit", ("%s costs %s, $%.3f above %s (%s/h); say --max-price=%.2f to rent it"):format(what,
     hourly(candidate.hourly), candidate.hourly - price, name, money(price), to_type(candidate)))
@@ -133,9 +127,7 @@ function price_limit.given(self, candidate, ask)
   if self.agreed and candidate.total <= self.agreed * PERSON * NOISE then
     return true
   end
-  if not ask(candidate, self.agreed) then
-    return false
-  end
+  if not ask(candidate, self.agreed) then return false end
   self.agreed = candidate.total
   return true
 end

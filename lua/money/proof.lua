@@ -43,13 +43,16 @@ function proof.destroy(provider, session, attempts, failed, waiting)
       local ok, result = fail.try(provider.destroy, session.id)
       already = ok and result == "gone"
       if ok then return result end
-      if result.code ~= "busy" or clock.now() >= until_ then error(result, 0) end
+      if result.code ~= "busy" or clock.now() >= until_ then
+        error(result, 0)
+      end
       waiting()
       task.sleep(timing.seconds(5))
     end
   end
   local done, reason = persist(attempts, destroy, function(attempt, why)
-    log.error("Terminate failed, retrying", { attempt = attempt, error = why, instance_id = session.id, provider = provider.name })
+    log.error("Terminate failed, retrying",
+      { attempt = attempt, error = why, instance_id = session.id, provider = provider.name })
     failed(attempt, why)
   end)
   return done, reason, already
@@ -59,24 +62,28 @@ local function same_account(provider, session)
   if not session.account then return end
   local account = provider.account()
   if tostring(account.id) ~= tostring(session.account) then
-    fail.raise("auth", ("the key in use belongs to account %s, but %s was rented by account %s; absence seen from there proves nothing")
-      :format(tostring(account.id), session.id, tostring(session.account)))
+    fail.raise("auth", ("the key in use belongs to account %s, but %s was rented by account %s; absence seen "
+      .. "from there proves nothing"):format(tostring(account.id), session.id, tostring(session.account)))
   end
 end
 
 --- Where a key stands for its account (facts/lambda.md §2.1): is the key in use another one than that which
 -- rented?
 function proof.is_strange(provider, session)
-  return provider.account_of_key ~= nil and session.account ~= nil and provider.account_of_key() ~= tostring(session.account)
+  return provider.account_of_key ~= nil and session.account ~= nil
+    and provider.account_of_key() ~= tostring(session.account)
 end
 
 --- A key that shows the session's machine with the session's token is one of the same account, though it was
 -- changed; that is recorded.
 -- @param instance what the cloud shows with the key in use
 function proof.recognise(journal, provider, session, instance)
-  if instance.status == "gone" or instance.token ~= session.token then return end
+  if instance.status == "gone" or instance.token ~= session.token then
+    return
+  end
   local account = provider.account_of_key()
-  log.info("Another key shows the machine, so it is one of the same account", { instance_id = session.id, account = account })
+  log.info("Another key shows the machine, so it is one of the same account",
+    { instance_id = session.id, account = account })
   journal:try_append("recognised", session.token, { account = account })
 end
 
@@ -123,7 +130,9 @@ local function absent_once(provider, session, twin)
   local list = provider.list()
   if end_twins(provider, session, list, twin) > 0 then return false end
   local verdict = provider.proof(session, list)
-  if verdict.state ~= "stopped" then return false, nil, verdict.state == "ending" end
+  if verdict.state ~= "stopped" then
+    return false, nil, verdict.state == "ending"
+  end
   return true, verdict.evidence
 end
 
@@ -168,7 +177,8 @@ function proof.verify(provider, session, attempts, gap, seen, waiting, twin)
     return true
   end, function(attempt, why)
     first = true
-    log.warn("Billing not yet proven ended", { attempt = attempt, reason = why, instance_id = session.id, provider = provider.name })
+    log.warn("Billing not yet proven ended",
+      { attempt = attempt, reason = why, instance_id = session.id, provider = provider.name })
   end)
 end
 
@@ -182,7 +192,8 @@ function proof.finish(journal, provider, session, reason, hooks, attempts)
   return task.shield(function()
     hooks.terminating()
     session = recognised(journal, provider, session)
-    journal:try_append("stopping", session.token, { reason = session.stopping or reason }) -- a stop that was cut off stays one
+    -- a stop that was cut off stays one
+    journal:try_append("stopping", session.token, { reason = session.stopping or reason })
     -- What the agent was asked for while this command was still starting (agent.early_stop) need not be asked
     -- again.
     local acknowledged, why, already = agent_client.terminated(session.token), nil, nil
@@ -191,7 +202,8 @@ function proof.finish(journal, provider, session, reason, hooks, attempts)
     end
     if acknowledged then
       local unwatched = hooks.unwatched(journal:session(session.token) or session)
-      journal:try_append("destroyed", session.token, { already = already or nil, unwatched = unwatched or nil })
+      journal:try_append("destroyed", session.token,
+        { already = already or nil, unwatched = unwatched or nil })
     end
     hooks.terminated(acknowledged, why)
     hooks.verifying()
@@ -200,7 +212,9 @@ function proof.finish(journal, provider, session, reason, hooks, attempts)
     -- Nor does one that was never seen have to show at once (DESIGN §1.2).
     local known = journal:session(session.token) or session
     local age = clock.wall() - (known.started or 0)
-    if not known.seen then gap = math.max(gap, timing.of(provider, "consistency") - (age >= 0 and age or 0)) end
+    if not known.seen then
+      gap = math.max(gap, timing.of(provider, "consistency") - (age >= 0 and age or 0))
+    end
     local twin_id
     local function twin(id)
       if id ~= twin_id then journal:try_append("twin", session.token, { id = id }) end

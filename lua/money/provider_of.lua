@@ -14,15 +14,23 @@ local provider_of = {}
 -- @raise `config` when the user's script is broken or lacks a function
 function provider_of.strict(name)
   local where = world.source("providers." .. name)
-  if not where then fail.raise("config", ("there is no script for the cloud %s: %s/providers/%s.lua is missing, or --no-user hides it")
-    :format(name, world.home or "", name)) end
+  if not where then
+    fail.raise("config", ("there is no script for the cloud %s: %s/providers/%s.lua is "
+      .. "missing, or --no-user hides it"):format(name, world.home or "", name))
+  end
   local provider = world.require("providers." .. name)
-  if type(provider) ~= "table" then fail.raise("config", ("%s must return a table, not a %s"):format(where, type(provider))) end
+  if type(provider) ~= "table" then
+    fail.raise("config", ("%s must return a table, not a %s"):format(where, type(provider)))
+  end
   for _, call in ipairs(NEEDED) do
-    if type(provider[call]) ~= "function" then fail.raise("config", ("%s has no function %s"):format(where, call)) end
+    if type(provider[call]) ~= "function" then
+      fail.raise("config", ("%s has no function %s"):format(where, call))
+    end
   end
   for _, part in ipairs { "capabilities", "timing" } do
-    if type(provider[part]) ~= "table" then fail.raise("config", ("%s has no table %s"):format(where, part)) end
+    if type(provider[part]) ~= "table" then
+      fail.raise("config", ("%s has no table %s"):format(where, part))
+    end
   end
   return provider
 end

@@ -18,8 +18,8 @@ function recover.is_broken(session)
   return not (session.ready_at and not session.stopping) and not session.kept
 end
 
---- May a session that looks like a start that was cut off be ended without being asked? Not when its record was cut or damaged: it may be
--- in use. One that a stop or a start began to end goes on being ended.
+--- May a session that looks like a start that was cut off be ended without being asked? Not when its record
+-- was cut or damaged: it may be in use. One that a stop or a start began to end goes on being ended.
 function recover.may_undo(journal, session)
   return recover.is_broken(session) and (session.stopping ~= nil or not journal:doubtful())
 end
@@ -44,17 +44,19 @@ local function unbound(session) return not session.id end
 local function refuse_unproven(results)
   for _, result in ipairs(results) do
     if result.outcome == "unproven" then
-      fail.raise("unproven", ("an earlier machine (%s) may still bill: %s"):format(tostring(result.session.id or result.session.token), result.doubt))
+      fail.raise("unproven", ("an earlier machine (%s) may still bill: %s"):format(tostring(result.session.id
+        or result.session.token), result.doubt))
     end
   end
 end
 
 local function busy(journal, session)
-  fail.raise("busy", ("%s on %s is already running in %s; stop it first, or use another home with -C DIR"):format(session.id,
-    session.provider or "a cloud that the record does not name any more", journal.home))
+  fail.raise("busy", ("%s on %s is already running in %s; stop it first, or use another home with -C DIR")
+    :format(session.id, session.provider or "a cloud that the record does not name any more", journal.home))
 end
 
---- Refuses a second machine beside one that serves or was kept, before anything is asked or looked up. Needs no lock.
+--- Refuses a second machine beside one that serves or was kept, before anything is asked or looked up.
+-- Needs no lock.
 -- @raise kind `busy`
 function recover.refuse_second(journal)
   local current = journal:current()
@@ -68,7 +70,10 @@ function recover.before_start(journal, ui)
   refuse_unproven(finish(journal, ui, nil, what_may_be_undone(journal)))
   if look.needed(journal) then
     local known, doubt = look.run(journal, ui)
-    if not known then fail.raise("unproven", "it is not known whether a machine of this folder runs, so no other one is rented: " .. doubt) end
+    if not known then
+      fail.raise("unproven",
+        "it is not known whether a machine of this folder runs, so no other one is rented: " .. doubt)
+    end
     refuse_unproven(finish(journal, ui, nil, unbound)) -- no cloud shows them
   end
   local current = journal:current()
@@ -83,20 +88,27 @@ local function bring_agent()
   agent_client.ensure()
 end
 
---- For every other command: brings a dead agent back, finishes leftovers when nobody else is at work. Never raises for a cloud's failure.
+--- For every other command: brings a dead agent back, finishes leftovers when nobody else is at work. Never
+-- raises for a cloud's failure.
 -- @return journal (fresh, without lock), what was finished: results of money.stop
 function recover.any(ui)
   local journal = require("home.journal").open(config.home())
   local finished = {}
   alert.deliver()
-  if #journal:open_sessions() == 0 and #journal:untidy() == 0 then return journal, finished end
+  if #journal:open_sessions() == 0 and #journal:untidy() == 0 then
+    return journal, finished
+  end
   if journal:acquire("recovery") then
     local ok, results = fail.settle(function()
       resources.rest(journal)
       return finish(journal, ui, 1, what_may_be_undone(journal))
     end)
     journal:release()
-    if ok then finished = results else ui:note("an unfinished start could not be ended yet: " .. fail.message(results)) end
+    if ok then
+      finished = results
+    else
+      ui:note("an unfinished start could not be ended yet: " .. fail.message(results))
+    end
     journal:refresh()
   end
   if #journal:open_sessions() > 0 then fail.try(bring_agent) end
@@ -110,7 +122,9 @@ function recover.unknown(journal, ui)
   for _, session in ipairs(journal:open_sessions()) do told = told or session.provider ~= nil end
   if told or not look.needed(journal) then return nil end
   local ok, locked = fail.try(journal.acquire, journal, "recovery")
-  if ok and locked and not look.needed(journal) then return journal:release() end -- somebody else's look was faster
+  if ok and locked and not look.needed(journal) then
+    return journal:release()
+  end -- somebody else's look was faster
   local done, known, doubt = fail.settle(look.run, journal, ui)
   if ok and locked then
     journal:release()

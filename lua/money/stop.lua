@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Gives everything back and proves it. Repeatable at any time; works through built-in adapters when an override is broken.
+-- Gives everything back and proves it. Repeatable at any time; works through built-in adapters when
+-- an override is broken.
 local clock = require "base.clock"
 local fail = require "base.fail"
 local files = require "base.files"
@@ -27,12 +28,15 @@ local stop = {}
 -- The other way to end a machine; what became of it is told.
 local function tell_guard(ui, session, reason)
   local told, why = guest_client.end_machine(session.token, reason)
-  ui:note(told and "the guard on the machine was told to end it" or "the guard on the machine could not be told to end it: " .. why)
+  ui:note(told and "the guard on the machine was told to end it"
+    or "the guard on the machine could not be told to end it: " .. why)
 end
 
 local function hooks_for(ui, session)
   local hooks, told = {}, false
-  function hooks.terminating() ui:step(1, STEPS, ("Terminating instance %s on %s"):format(session.id, session.provider)) end
+  function hooks.terminating()
+    ui:step(1, STEPS, ("Terminating instance %s on %s"):format(session.id, session.provider))
+  end
   function hooks.unwatched(known) return known.guarded_at ~= nil and not agent_client.heard() end
   function hooks.failed(attempt, reason)
     ui:note(("attempt %d failed: %s"):format(attempt, reason))
@@ -64,13 +68,15 @@ local function close(journal, provider, session, outcome, ui)
   local asked, bill = fail.settle(cost.final, current, ended, provider)
   if not asked then bill = cost.final(current, ended) end
   if outcome ~= "unproven" then
-    if not journal:try_append("closed", session.token,
-      { outcome = outcome, cost = bill.amount, at_most = bill.at_most, source = bill.source, ended = ended }) then
-      ui:warn(("this end could not be recorded (%s); the next command looks at the cloud once more"):format(journal.unrecorded))
+    if not journal:try_append("closed", session.token, { outcome = outcome, cost = bill.amount,
+      at_most = bill.at_most, source = bill.source, ended = ended }) then
+      ui:warn(("this end could not be recorded (%s); the next command looks at the cloud once more")
+        :format(journal.unrecorded))
     end
     log.info("Session closed", { token = session.token, outcome = outcome, cost = bill.amount })
   end
-  ui:ended { session = current, outcome = outcome, cost = bill, duration = ended - (current.started or ended), provider = provider }
+  ui:ended { session = current, outcome = outcome, cost = bill, duration = ended - (current.started or ended),
+    provider = provider }
 end
 
 -- With nothing of the home billing any more the tunnel has no far end.
@@ -111,8 +117,8 @@ function stop.session(journal, provider, session, reason, ui, attempts)
     end
     clean(ui)
   else
-    alert.critical("Could not verify billing stopped", { instance_id = session.id, provider = session.provider, action = "stop", reason = doubt },
-      "unproven " .. session.token)
+    alert.critical("Could not verify billing stopped", { instance_id = session.id,
+      provider = session.provider, action = "stop", reason = doubt }, "unproven " .. session.token)
     agent_client.reload()
   end
   return outcome, doubt
@@ -120,14 +126,16 @@ end
 
 -- Nothing shows, which is no proof: a create may come true late.
 local function remember_lost(journal, provider, session, ui)
-  local doubt = ("the create of %s was never answered; no machine shows, and it is looked for again for 24 h"):format(session.token)
+  local doubt = ("the create of %s was never answered; no machine shows, and it is looked for again for 24 h")
+    :format(session.token)
   ui:warn(doubt)
   if not session.lost then journal:try_append("lost", session.token, { reason = "the start was cut off" }) end
   resources.away(journal, provider, session.token)
   return { session = session, outcome = "unresolved", doubt = doubt }
 end
 
--- Finds out what became of a create whose answer is missing. Returns the session bound, or nil when nothing shows.
+-- Finds out what became of a create whose answer is missing. Returns the session bound,
+-- or nil when nothing shows.
 local function resolve(journal, provider, session, window)
   local found = rent.find(provider, session.token, window)
   if #found == 0 then return nil end
@@ -135,11 +143,13 @@ local function resolve(journal, provider, session, window)
   return journal:session(session.token)
 end
 
---- How long a create without answer is looked for again (DESIGN §1.2), and how long it counts as something that may still bill.
+--- How long a create without answer is looked for again (DESIGN §1.2), and how long it counts as something
+-- that may still bill.
 stop.LOST_SECONDS = 24 * 3600
 local DOUBT_SECONDS = 3600
 
--- quick: one look, by somebody who comes again soon; only what is about to be given up is looked for over the whole window.
+-- quick: one look, by somebody who comes again soon; only what is about to be given up is looked for
+-- over the whole window.
 local function resolve_unbound(journal, provider, session, ui, quick)
   if sessions.never_sent(session) then
     journal:try_append("closed", session.token, { outcome = "never", reason = "the create never left" })
@@ -177,7 +187,8 @@ end
 
 --- Ends sessions of the journal (the caller holds home.lock).
 -- @param list sessions, as from journal:open_sessions()
--- @return list of { session, outcome, doubt }; outcome as of stop.session, or "unresolved": a create without answer that may come true yet
+-- @return list of { session, outcome, doubt }; outcome as of stop.session, or "unresolved": a create without
+-- answer that may come true yet
 function stop.all(journal, list, reason, ui, attempts)
   local results = {}
   for _, session in ipairs(list) do
@@ -195,15 +206,16 @@ function stop.all(journal, list, reason, ui, attempts)
     if not ok then
       remember_failure(journal, session, reason, fail.message(problem))
       results[#results + 1] = { session = session, outcome = "unproven", doubt = fail.message(problem) }
-      alert.critical("A machine could not be ended", { provider = session.provider, token = session.token, reason = fail.message(problem) },
-        "unproven " .. session.token)
+      alert.critical("A machine could not be ended", { provider = session.provider, token = session.token,
+        reason = fail.message(problem) }, "unproven " .. session.token)
     end
   end
   resources.rest(journal)
   return results
 end
 
--- Sessions that somebody else (a start's undo, the agent, another stop) closed while this stop waited for him, as results.
+-- Sessions that somebody else (a start's undo, the agent, another stop) closed while this stop waited
+-- for him, as results.
 local function ended_meanwhile(journal, before, began)
   local list = {}
   for _, session in ipairs(journal:recent(clock.wall() - began + takeover.ENDING_SECONDS * 2)) do
@@ -219,7 +231,8 @@ local function ended_meanwhile(journal, before, began)
   return list
 end
 
--- Everything that is open, then whatever else the clouds show of this home when its record cannot be relied on. → results, doubt or nil
+-- Everything that is open, then whatever else the clouds show of this home when its record cannot be relied
+-- on. → results, doubt or nil
 local function end_all(journal, ui)
   local results = stop.all(journal, journal:open_sessions(), "stop", ui)
   if not look.needed(journal) then return results end
@@ -237,13 +250,16 @@ end
 
 local function states(journal)
   local set = {}
-  for _, session in ipairs(journal:recent(sessions.TELL_SECONDS)) do set[session.token] = session.closed and "closed" or "open" end
+  for _, session in ipairs(journal:recent(sessions.TELL_SECONDS)) do
+    set[session.token] = session.closed and "closed" or "open"
+  end
   return set
 end
 
 -- Is everything over, for certain, and nobody at work?
 local function idle(journal)
-  return #journal:open_sessions() == 0 and #journal:untidy() == 0 and not look.needed(journal) and not files.owner(files.join(journal.home, "home.lock"))
+  return #journal:open_sessions() == 0 and #journal:untidy() == 0 and not look.needed(journal)
+    and not files.owner(files.join(journal.home, "home.lock"))
 end
 
 local function finish(journal, before, began, ui)
@@ -267,8 +283,8 @@ local function finish(journal, before, began, ui)
 end
 
 --- `continueplz stop`. Ends what runs, whether or not this home can be written, or is locked by others.
--- @return list of results (empty: nothing was running); what else is to be told: { doubt = a sentence when it is not known whether
--- anything else runs, unrecorded = a sentence when the journal could not be written }
+-- @return list of results (empty: nothing was running); what else is to be told: { doubt = a sentence when it
+-- is not known whether anything else runs, unrecorded = a sentence when the journal could not be written }
 function stop.run(ui)
   local journal = require("home.journal").open(config.home(), true)
   if idle(journal) then

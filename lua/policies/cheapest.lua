@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The selection policy: cheapest by total cost for the hours wanted, ties by reliability, then by id. Pure.
--- (candidates, want, builtin) → candidates in the order in which they are tried, rejected = {{candidate=, reason=}, …}
+-- (candidates, want, builtin) → candidates in the order in which they are tried,
+-- rejected = {{candidate=, reason=}, …}
 local gpus = require "facts.gpus"
 local regions = require "facts.regions"
 
@@ -16,18 +17,19 @@ function reasons.price(candidate, want)
 end
 
 function reasons.gpu(candidate, want)
-  return want.gpu and not gpus.is(want.gpu, candidate.offer.gpu) and ("card %s, and %s was asked for"):format(candidate.offer.gpu, want.gpu)
+  return want.gpu and not gpus.is(want.gpu, candidate.offer.gpu)
+    and ("card %s, and %s was asked for"):format(candidate.offer.gpu, want.gpu)
 end
 
 function reasons.gpus(candidate, want)
-  return want.gpus and candidate.offer.gpus ~= want.gpus and ("%d cards, and %d were asked for"):format(candidate.offer.gpus,
-    want.gpus)
+  return want.gpus and candidate.offer.gpus ~= want.gpus
+    and ("%d cards, and %d were asked for"):format(candidate.offer.gpus, want.gpus)
 end
 
 function reasons.size(candidate, want)
   local offer = candidate.offer
-  return not gpus.fits(offer, want)
-    and ("too small: %.1f GB of memory, and %.1f GB are needed"):format(offer.vram_gb * offer.gpus, want.vram_gb)
+  return not gpus.fits(offer, want) and ("too small: %.1f GB of memory, and %.1f GB are needed")
+    :format(offer.vram_gb * offer.gpus, want.vram_gb)
 end
 
 function reasons.reliability(candidate, want)
@@ -46,21 +48,15 @@ local order = { "gpu", "gpus", "region", "spot", "size", "price", "reliability" 
 local function reason_for(candidate, want)
   for _, name in ipairs(order) do
     local reason = reasons[name](candidate, want)
-    if reason then
-      return reason
-    end
+    if reason then return reason end
   end
   return nil
 end
 
 local function better(a, b)
-  if a.total ~= b.total then
-    return a.total < b.total
-  end
+  if a.total ~= b.total then return a.total < b.total end
   local left, right = a.offer.reliability or 0, b.offer.reliability or 0
-  if left ~= right then
-    return left > right
-  end
+  if left ~= right then return left > right end
   if a.offer.id ~= b.offer.id then
     return tostring(a.offer.id) < tostring(b.offer.id)
   end

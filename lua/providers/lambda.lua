@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- Lambda (facts/lambda.md part 2): virtual machines with cloud-init, on-demand only, whole cents. No key lesser than the account's
--- exists, so the guard's key is a matter of consent (DESIGN §1.10). A machine needs an SSH key and, for its tunnel, a firewall
--- ruleset: both are made for one run, carry its token as their name and go with it.
+-- Lambda (facts/lambda.md part 2): virtual machines with cloud-init, on-demand only, whole cents. No key
+-- lesser than the account's exists, so the guard's key is a matter of consent (DESIGN §1.10). A machine needs
+-- an SSH key and, for its tunnel, a firewall ruleset: both are made for one run, carry its token as their
+-- name and go with it.
 local clock = require "base.clock"
 local fail = require "base.fail"
 local http = require "base.http"
@@ -24,10 +25,12 @@ local INSTANCES, KEYS, RULESETS = ROOT .. "/instances", ROOT .. "/ssh-keys", ROO
 local TERMINATE, LAUNCH = ROOT .. "/instance-operations/terminate", ROOT .. "/instance-operations/launch"
 local IMAGE = "lambda-stack-24-04"
 local USER_DATA_LIMIT = 1000000 -- bytes (§2.4)
-local GUARD_RETRY, GUARD_PAUSE = 15, 2 -- seconds: between the guard's attempts, and between its two requests (§2.1: one a second)
+-- seconds: between the guard's attempts, and between its two requests (§2.1: one a second)
+local GUARD_RETRY, GUARD_PAUSE = 15, 2
 local TRIES = 4
 
--- Least seconds between two calls (§2.1); the first is shared by all of them. The margin is for the guard and the agent beside us.
+-- Least seconds between two calls (§2.1); the first is shared by all of them.
+-- The margin is for the guard and the agent beside us.
 local intervals = { ["* ^/"] = 1.25, ["POST ^/api/v1/instance%-operations/launch$"] = 13 }
 
 local function classify(response)
@@ -47,18 +50,18 @@ end
 -- The client for the key and address in force.
 local function client()
   local key, base = key_of(), config.get("LAMBDA_BASE_URL")
-  if current and current_for == base .. key then
-    return current
-  end
+  if current and current_for == base .. key then return current end
   local interval = {}
   for rule, seconds in pairs(intervals) do -- order: free
     interval[rule] = seconds / config.get("TIME_SCALE")
   end
   current_for = base .. key
   current = http.client {
-    base = base, timeout = 30, classify = classify, interval = interval, headers = { Authorization = "Bearer " .. key },
+    base = base, timeout = 30, classify = classify, interval = interval,
+    headers = { Authorization = "Bearer " .. key },
     writes = {
-      "POST ^/api/v1/ssh%-keys$", "POST ^/api/v1/firewall%-rulesets$", "POST ^/api/v1/instance%-operations/terminate$",
+      "POST ^/api/v1/ssh%-keys$", "POST ^/api/v1/firewall%-rulesets$",
+      "POST ^/api/v1/instance%-operations/terminate$",
     },
   }
   return current
@@ -101,13 +104,14 @@ local function array(path)
   return data
 end
 
---- What stands for the account of the key in use, without asking: another key of the same account has another one.
+--- What stands for the account of the key in use, without asking: another key of the same
+-- account has another one.
 function lambda.account_of_key()
   return "key-" .. keys.sha256_hex("continueplz: Lambda account of " .. key_of()):sub(1, 16)
 end
 
---- Whose key it is: Lambda has no call that tells (§2.1), so the key's fingerprint stands for the account; that the key may read the
--- machines is proven. → { id=, name=, balance=nil, currency= }
+--- Whose key it is: Lambda has no call that tells (§2.1), so the key's fingerprint stands for the account;
+-- that the key may read the machines is proven. → { id=, name=, balance=nil, currency= }
 function lambda.account()
   array(INSTANCES)
   local id = lambda.account_of_key()
@@ -145,15 +149,14 @@ local function named(path, name)
   return ids
 end
 
--- Makes what is called body.name unless it is there; it costs nothing, so a lost answer is looked up and the call repeated. → its id
+-- Makes what is called body.name unless it is there; it costs nothing, so a lost answer is looked up and the
+-- call repeated. → its id
 local function ensure(path, body)
   for attempt = 1, TRIES do
     local ok, result = fail.try(function()
       return data_of(client():post(path, { json = body }))
     end)
-    if ok and type(result.id) == "string" then
-      return result.id
-    end
+    if ok and type(result.id) == "string" then return result.id end
     if ok then
       broken("something made without an id")
     end
@@ -162,26 +165,27 @@ local function ensure(path, body)
     end
     task.sleep(attempt / config.get("TIME_SCALE"))
     local found = named(path, body.name)
-    if #found > 0 then
-      return found[1]
-    end
+    if #found > 0 then return found[1] end
   end
   fail.raise("transient", ("Lambda does not let %s be made at %s"):format(body.name, path))
 end
 
--- An authorized key that opens nothing: nobody has its private half. Lambda wants exactly one (§2.4); the tunnel is the way in.
+-- An authorized key that opens nothing: nobody has its private half. Lambda wants exactly one (§2.4);
+-- the tunnel is the way in.
 local function dead_key()
   return "ssh-ed25519 " .. keys.base64((">s4s4"):pack("ssh-ed25519", keys.sealed())) .. " nobody"
 end
 
---- Makes what a machine needs before it can be launched: an SSH key and a ruleset that opens the tunnel's UDP port and no other.
--- → fields of the order: { ruleset = id }
+--- Makes what a machine needs before it can be launched: an SSH key and a ruleset that opens the tunnel's UDP
+-- port and no other. → fields of the order: { ruleset = id }
 function lambda.prepare(order)
   ensure(KEYS, { name = order.token, public_key = dead_key() })
-  return { ruleset = ensure(RULESETS, { name = order.token, region = order.candidate.offer.native.region, rules = parse.rules(order.ports) }) }
+  return { ruleset = ensure(RULESETS,
+    { name = order.token, region = order.candidate.offer.native.region, rules = parse.rules(order.ports) }) }
 end
 
---- Removes what `prepare` made for a session whose machine is gone: all that bears its token as its name, and nothing else. Repeatable.
+--- Removes what `prepare` made for a session whose machine is gone: all that bears its token as its name, and
+-- nothing else. Repeatable.
 -- @raise what is still there, like a ruleset in use
 function lambda.tidy(session)
   local problem
@@ -193,9 +197,7 @@ function lambda.tidy(session)
       end
     end
   end
-  if problem then
-    error(problem, 0)
-  end
+  if problem then error(problem, 0) end
 end
 
 --- Rents. → { id= }
@@ -207,7 +209,8 @@ function lambda.create(order, ticket)
   local data = data_of(client():create(ticket, "POST", LAUNCH, {
     timeout = 60,
     json = {
-      region_name = native.region, instance_type_name = native.type, ssh_key_names = json.array { order.token }, name = order.token,
+      region_name = native.region, instance_type_name = native.type,
+      ssh_key_names = json.array { order.token }, name = order.token,
       hostname = order.token, image = { family = IMAGE }, user_data = order.user_data,
       tags = json.array { { key = parse.TAG, value = order.token } },
       firewall_rulesets = json.array { { id = order.extras.ruleset } },
@@ -274,14 +277,15 @@ function lambda.destroy(id)
   error(problem, 0)
 end
 
---- Is it gone? Looked for by id and in the complete list, by id and by token. What says "terminating" is not gone yet, but on its way.
--- → { state=, evidence= }
+--- Is it gone? Looked for by id and in the complete list, by id and by token. What says "terminating" is not
+-- gone yet, but on its way. → { state=, evidence= }
 -- list: what lambda.list() returned a moment ago, or nil
 function lambda.proof(session, list)
   local instance = lambda.get(session.id)
   list = list or lambda.list()
   local evidence = { get = instance.native, listed = #list, at = clock.wall() }
-  local state = instance.status == "gone" and "stopped" or instance.native == "terminating" and "ending" or "running"
+  local state = instance.status == "gone" and "stopped" or instance.native == "terminating" and "ending"
+    or "running"
   for _, each in ipairs(list) do
     if each.id == session.id or each.token == session.token then
       evidence.found = each.id
@@ -291,8 +295,8 @@ function lambda.proof(session, list)
   return { state = state, evidence = evidence }
 end
 
---- The call by which a machine ends itself, once it has found its own id by its token (§2.9: nothing tells it). It needs the
--- account's key.
+--- The call by which a machine ends itself, once it has found its own id by its token (§2.9: nothing tells
+-- it). It needs the account's key.
 function lambda.terminate_request(token)
   local base, key = config.get("LAMBDA_BASE_URL"), "Authorization: Bearer ${CPLZ_ACCOUNT_KEY}"
   return {

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Vast.ai (facts/vast.md part 1): unprivileged containers with mapped ports, spot by bidding, a key per instance.
+-- Vast.ai (facts/vast.md part 1): unprivileged containers with mapped ports, spot by bidding,
+-- a key per instance.
 local clean = require "base.clean"
 local clock = require "base.clock"
 local fail = require "base.fail"
@@ -28,9 +29,7 @@ local intervals = {
 
 -- Secrets inside answers never reach a log.
 local function hide_secrets(body)
-  if type(body) ~= "table" then
-    return
-  end
+  if type(body) ~= "table" then return end
   for _, name in ipairs { "instance_api_key", "api_key", "jupyter_token", "sid" } do
     if type(body[name]) == "string" and #body[name] >= 6 then
       log.hide(body[name])
@@ -56,16 +55,15 @@ local function client()
     fail.raise("config", "Vast.ai has no key: " .. config.way_to_key "VAST_API_KEY")
   end
   local base = config.get("VAST_BASE_URL")
-  if current and current_for == base .. key then
-    return current
-  end
+  if current and current_for == base .. key then return current end
   local interval = {}
   for rule, seconds in pairs(intervals) do -- order: free
     interval[rule] = seconds * INTERVAL_MARGIN / config.get("TIME_SCALE")
   end
   current_for = base .. key
   current = http.client {
-    base = base, timeout = 30, classify = classify, interval = interval, headers = { Authorization = "Bearer " .. key },
+    base = base, timeout = 30, classify = classify, interval = interval,
+    headers = { Authorization = "Bearer " .. key },
     writes = { "POST ^/api/v0/bundles/$" },
   }
   return current
@@ -86,7 +84,8 @@ end
 
 -- Was the named field an array (perhaps empty), and not null or an object?
 local function is_array(response, body, name)
-  return type(body[name]) == "table" and (#body[name] > 0 or response.body:match('"' .. name .. '"%s*:%s*%[') ~= nil)
+  return type(body[name]) == "table"
+    and (#body[name] > 0 or response.body:match('"' .. name .. '"%s*:%s*%[') ~= nil)
 end
 
 --- Whose key it is. → { id=, name=, balance=, currency= }
@@ -99,7 +98,8 @@ function vast.account()
   local balance = type(body.credit) == "number" and body.credit or body.balance
   balance = type(balance) == "number" and balance or nil
   local name = body.username or body.email
-  return { id = tostring(id), name = type(name) == "string" and clean.line(name, 80) or nil, balance = balance, currency = "USD" }
+  return { id = tostring(id), name = type(name) == "string" and clean.line(name, 80) or nil,
+    balance = balance, currency = "USD" }
 end
 
 --- What can be rented now for `want`. → array of offers
@@ -137,8 +137,8 @@ local function environment(order)
   return env
 end
 
---- Rents. The presence of `price` is what makes it spot; cancel_unavail keeps a lost bid from leaving a stopped, billed
--- machine (§1.7).
+--- Rents. The presence of `price` is what makes it spot; cancel_unavail keeps a lost bid from leaving a
+-- stopped, billed machine (§1.7).
 -- → { id=, guard_key= }; a failure carries created_id when a machine was made all the same
 function vast.create(order, ticket)
   if #order.script + #"/bin/sh-c" > SCRIPT_LIMIT then
@@ -219,9 +219,7 @@ function vast.list()
       end
       list[#list + 1] = instance
     end
-    if not token then
-      return list
-    end
+    if not token then return list end
     if seen[token] then
       broken("a list of instances whose pages go round in a circle")
     end
@@ -230,7 +228,8 @@ function vast.list()
   return broken("a list of instances without an end")
 end
 
---- Ends a machine for good (only destroying ends billing, §1.10). Already gone is success. → true, or "gone" when it was
+--- Ends a machine for good (only destroying ends billing, §1.10). Already gone is success.
+-- → true, or "gone" when it was
 function vast.destroy(id)
   local ok, problem = fail.try(function()
     client():delete(("/api/v0/instances/%s/"):format(id), { fresh = true })
@@ -262,12 +261,11 @@ local function ask_charges(session)
   return object(client():get("/api/v0/charges/", { timeout = 5, query = query }))
 end
 
---- What Vast charged for a session so far, when the key may read that. → { amount=, currency=, upto= unix seconds } or nil
+--- What Vast charged for a session so far, when the key may read that.
+-- → { amount=, currency=, upto= unix seconds } or nil
 function vast.charges(session)
   local ok, body = fail.try(ask_charges, session)
-  if not ok then
-    return nil
-  end
+  if not ok then return nil end
   local found
   for _, row in ipairs(type(body.results) == "table" and body.results or {}) do
     if type(row) == "table" and row.source == "instance-" .. session.id and type(row.amount) == "number" then
@@ -279,9 +277,11 @@ function vast.charges(session)
   return found
 end
 
---- The call by which a machine ends itself, and the harmless one beside it: its own key may show and end it and no more (§1.12).
+--- The call by which a machine ends itself, and the harmless one beside it: its own key may show and end
+-- it and no more (§1.12).
 function vast.terminate_request()
-  local url, headers = config.get("VAST_BASE_URL") .. "/api/v0/instances/${CONTAINER_ID}/", { "Authorization: Bearer ${CONTAINER_API_KEY}" }
+  local url, headers = config.get("VAST_BASE_URL") .. "/api/v0/instances/${CONTAINER_ID}/",
+    { "Authorization: Bearer ${CONTAINER_API_KEY}" }
   return { method = "DELETE", url = url, headers = headers, rehearse = { url = url, headers = headers } }
 end
 

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The text that is being edited: cells (a character with what combines with it) and a cursor between them. Pure.
+-- The text that is being edited: cells (a character with what combines with it) and a cursor between them.
+-- Pure.
 local term = require "base.term"
 
 local buffer = {}
@@ -103,15 +104,11 @@ function buffer:line(by)
   local start = self:line_start()
   local column, before = self.at - start, self.at
   if by < 0 then
-    if start == 1 then
-      return false
-    end
+    if start == 1 then return false end
     self.at = start - 1
   else
     local stop = self:line_end()
-    if not self.cells[stop] then
-      return false
-    end
+    if not self.cells[stop] then return false end
     self.at = stop + 1
   end
   local first = self:line_start()

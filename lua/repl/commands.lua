@@ -31,8 +31,8 @@ function commands.help.run(session, rest)
   local lines = { "Type Lua; an expression shows its value, calls may wait, Ctrl-C ends a call." }
   lines[#lines + 1] = "Names: " .. table.concat(session.scope:names(), " ")
   lines = format.wrap(table.concat(lines, " "), math.min(80, session.width()))
-  table.move(format.wrap("The last results are _ (the first) and _1, _2 …; a local ends with its line, a name without `local` stays.",
-    math.min(80, session.width())), 1, 9, #lines + 1, lines)
+  table.move(format.wrap("The last results are _ (the first) and _1, _2 …; a local ends with its line, a "
+    .. "name without `local` stays.", math.min(80, session.width())), 1, 9, #lines + 1, lines)
   for index, line in ipairs(format.columns(rows, "ll")) do
     local hang = (" "):rep(#line - #rows[index][2])
     local pieces = format.wrap(rows[index][2], math.min(80, session.width()) - #hang)
@@ -41,7 +41,8 @@ function commands.help.run(session, rest)
   session:say(table.concat(lines, "\n"))
 end
 
-commands.trace = { args = "on|off", doc = "show every request and answer, secrets hidden", words = { "on", "off" } }
+commands.trace = { args = "on|off", doc = "show every request and answer, secrets hidden",
+  words = { "on", "off" } }
 function commands.trace.run(session, rest)
   if rest ~= "" and rest ~= "on" and rest ~= "off" then
     usage((":trace: '%s' is neither on nor off"):format(rest))
@@ -56,13 +57,13 @@ commands.reload = { doc = "read the cloud's script from disk again; variables st
 function commands.reload.run(session, rest)
   none("reload", rest)
   local ok, problem = session:call(function() session.scope:reload(session.provider) end)
-  if not ok then
-    error(problem, 0)
-  end
-  session:say(("providers.%s is read again from %s"):format(session.provider, (require("sandbox.world").source("providers." .. session.provider))))
+  if not ok then error(problem, 0) end
+  session:say(("providers.%s is read again from %s"):format(session.provider,
+    (require("sandbox.world").source("providers." .. session.provider))))
 end
 
-commands.offers = { args = "[OPTIONS]", doc = "compare offers, as continueplz offers does: :offers --gpu=h100" }
+commands.offers = { args = "[OPTIONS]",
+  doc = "compare offers, as continueplz offers does: :offers --gpu=h100" }
 function commands.offers.run(session, rest)
   local args, runner, offers = require "cli.args", require "cli.run", session.ctx.commands.load "offers"
   local words = {}
@@ -130,7 +131,8 @@ function commands.time.run(session, rest, name)
   return code
 end
 
-commands.deadline = { args = "[DURATION|off]", doc = "end every line after this long, like 30s", words = { "off" } }
+commands.deadline = { args = "[DURATION|off]", doc = "end every line after this long, like 30s",
+  words = { "off" } }
 function commands.deadline.run(session, rest)
   if rest == "off" then
     session.deadline = nil
@@ -156,7 +158,8 @@ M.order = { "help", "trace", "reload", "offers", "list", "get", "account", "time
 function M.run(session, word, rest, name)
   local command = commands[word]
   if not command then
-    usage(("there is no command :%s%s; :help lists them"):format(word, suggest.hint(word, M.order):gsub("mean ", "mean :")))
+    usage(("there is no command :%s%s; :help lists them"):format(word,
+      suggest.hint(word, M.order):gsub("mean ", "mean :")))
   end
   return command.run(session, rest, name)
 end

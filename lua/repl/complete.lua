@@ -4,20 +4,16 @@
 local complete = {}
 
 local KEYWORDS = {
-  "and", "break", "do", "else", "elseif", "end", "false", "for", "function", "goto", "if", "in", "local", "nil", "not", "or", "repeat",
-  "return", "then", "true", "until", "while",
+  "and", "break", "do", "else", "elseif", "end", "false", "for", "function", "goto", "if", "in", "local",
+  "nil", "not", "or", "repeat", "return", "then", "true", "until", "while",
 }
 
 -- A field, along metatables whose __index is a table; nothing runs.
 local function field(t, name)
   for _ = 1, 10 do
-    if type(t) ~= "table" then
-      return nil
-    end
+    if type(t) ~= "table" then return nil end
     local value = rawget(t, name)
-    if value ~= nil then
-      return value
-    end
+    if value ~= nil then return value end
     local meta = getmetatable(t)
     t = type(meta) == "table" and rawget(meta, "__index")
   end
@@ -25,11 +21,10 @@ end
 
 local function add_fields(found, t, prefix, wanted)
   for _ = 1, 10 do
-    if type(t) ~= "table" then
-      return
-    end
+    if type(t) ~= "table" then return end
     for key, value in next, t do -- order: free
-      if type(key) == "string" and key:find("^[%a_][%w_]*$") and key:sub(1, #prefix) == prefix and wanted(value) then
+      if type(key) == "string" and key:find("^[%a_][%w_]*$") and key:sub(1, #prefix) == prefix
+        and wanted(value) then
         found[key] = true
       end
     end
@@ -55,9 +50,7 @@ local function quoted(text)
   local line, mark = text:match("[^\n]*$"), nil
   line = line:gsub("\\.", "")
   for character in line:gmatch("[\"'%-]%-?") do
-    if not mark and character == "--" then
-      return true
-    end
+    if not mark and character == "--" then return true end
     character = character:sub(1, 1)
     if mark == character then
       mark = nil
@@ -88,8 +81,9 @@ local function command(text, commands)
   return start or #text + 1, list_of(found, "")
 end
 
---- Completes the name at the end of `text`. peek(name): the value of a global, without waiting; names: the globals; commands: those
--- of the REPL. → the byte where the word begins, sorted candidates for the whole word
+--- Completes the name at the end of `text`. peek(name): the value of a global, without waiting; names: the
+-- globals; commands: those of the REPL. → the byte where the word begins,
+-- sorted candidates for the whole word
 function complete.candidates(text, peek, names, commands)
   if text:sub(1, 1) == ":" and not text:find("^:time ") then
     return command(text, commands)

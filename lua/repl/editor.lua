@@ -1,13 +1,15 @@
 -- SPDX-License-Identifier: MIT
--- The line editor: keys in, edits and events out. Pure: it draws nothing (repl.layout) and reads nothing (repl.prompt).
+-- The line editor: keys in, edits and events out. Pure: it draws nothing (repl.layout)
+-- and reads nothing (repl.prompt).
 local buffer = require "repl.buffer"
 local keys = require "repl.keys"
 
 local editor = {}
 editor.__index = editor
 
---- An editor. options: prompt, more (the prompt of further lines), history (array, oldest first; read, not changed), complete(text
--- before the cursor) → first byte of the word, candidates; unfinished(text) → whether Enter begins a new line.
+--- An editor. options: prompt, more (the prompt of further lines), history (array, oldest first; read, not
+-- changed), complete(text before the cursor) → first byte of the word, candidates; unfinished(text) → whether
+-- Enter begins a new line.
 function editor.new(options)
   local self = setmetatable({ options = options, read = keys.reader(), queue = {}, killed = "" }, editor)
   self:clear()
@@ -48,9 +50,7 @@ actions["delete"] = function(self)
   end
 end
 actions["delete-or-end"] = function(self)
-  if self.buffer:is_empty() then
-    return { kind = "eof" }
-  end
+  if self.buffer:is_empty() then return { kind = "eof" } end
   return actions.delete(self)
 end
 
@@ -77,9 +77,7 @@ local function recall(self, by)
   local history = self.options.history
   local from = self.place or #history + 1
   local to = from + by
-  if to < 1 or to > #history + 1 then
-    return { kind = "bell" }
-  end
+  if to < 1 or to > #history + 1 then return { kind = "bell" } end
   if from == #history + 1 then
     self.draft = self.buffer:text()
   end
@@ -115,9 +113,7 @@ actions["tab"] = function(self)
   self.now = "tab"
   local before = self.buffer:before()
   local from, candidates = self.options.complete(before)
-  if #candidates == 0 then
-    return nil
-  end
+  if #candidates == 0 then return nil end
   local prefix = common(candidates)
   if #prefix > #before - from + 1 then
     self.buffer:insert(prefix:sub(#before - from + 2))
@@ -131,9 +127,7 @@ end
 local function found(self, words, place)
   local history = self.options.history
   for index = math.min(place, #history), 1, -1 do
-    if history[index]:find(words, 1, true) then
-      return index
-    end
+    if history[index]:find(words, 1, true) then return index end
   end
 end
 
@@ -175,9 +169,7 @@ local function searching(self, key)
 end
 
 local function press(self, key)
-  if self.find and searching(self, key) then
-    return nil
-  end
+  if self.find and searching(self, key) then return nil end
   self.now = nil
   local event
   if key.text then
@@ -189,23 +181,19 @@ local function press(self, key)
   return event
 end
 
---- Works on the keys that have come, up to an event. → { kind = "submit", text= } | { kind = "eof" | "clear" | "bell" } |
--- { kind = "list", names= }, or nil when there are no more keys
+--- Works on the keys that have come, up to an event. → { kind = "submit", text= } |
+-- { kind = "eof" | "clear" | "bell" } | { kind = "list", names= }, or nil when there are no more keys
 function editor:next()
   while #self.queue > 0 do
     local event = press(self, table.remove(self.queue, 1))
-    if event then
-      return event
-    end
+    if event then return event end
   end
 end
 
 --- The prompt that holds now.
 function editor:prompt()
   local find = self.find
-  if not find then
-    return self.options.prompt
-  end
+  if not find then return self.options.prompt end
   return ("(%s '%s') "):format(find.failed and "not found:" or "search", find.words)
 end
 

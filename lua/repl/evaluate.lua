@@ -15,20 +15,17 @@ local function is_cut_off(message) return message:find("near <eof>$") ~= nil end
 --- Compiles an expression, or else statements. → function; or nil, message, whether more text could mend it
 function evaluate.compile(text, name, env)
   local expression, why = chunk.compile(EXPRESSION .. text, name, env)
-  if expression then
-    return expression
-  end
+  if expression then return expression end
   local statements, message = chunk.compile(text, name, env)
-  if statements then
-    return statements
-  end
+  if statements then return statements end
   return nil, message, is_cut_off(why) or is_cut_off(message)
 end
 
 --- The names that the text declares as locals where it begins.
 function evaluate.locals(text)
   local names = {}
-  local list = text:match("^%s*local%s+function%s+([%a_][%w_]*)") or text:match("^%s*local%s+([%a_][%w_%s,<>]*)")
+  local list = text:match("^%s*local%s+function%s+([%a_][%w_]*)")
+    or text:match("^%s*local%s+([%a_][%w_%s,<>]*)")
   for name in (list or ""):gsub("<[^>]*>", ""):gmatch("[%a_][%w_]*") do
     names[#names + 1] = name
   end
@@ -39,9 +36,7 @@ end
 local function belongs(source, files)
   local tail = source:match("^%.%.%.(.*)$")
   for _, path in ipairs(files) do
-    if source == path or tail and path:sub(-#tail) == tail then
-      return true
-    end
+    if source == path or tail and path:sub(-#tail) == tail then return true end
   end
   return false
 end
@@ -57,13 +52,12 @@ local function frames(trace, files)
   return list
 end
 
---- What a failure says, as lines. files: the sources whose frames are of interest. name: what the chunk is called.
+--- What a failure says, as lines. files: the sources whose frames are of interest.
+-- name: what the chunk is called.
 function evaluate.explain(failure, files)
   local message = conceal.text(fail.message(failure)):gsub("[%z\1-\8\11-\31\127]", "?")
   if not fail.is(failure, "internal") then
-    if failure.kind == "usage" then
-      return { message }
-    end
+    if failure.kind == "usage" then return { message } end
     local notes = { failure.kind }
     notes[#notes + 1] = failure.status and "HTTP " .. failure.status
     notes[#notes + 1] = failure.code and tostring(failure.code)

@@ -14,7 +14,8 @@ local function decode(line)
   return (line:gsub("\\(.)", function(letter) return letter == "n" and "\n" or letter end))
 end
 
---- The history of a home. → it, with the array `entries` (oldest first), and why it cannot be kept (nil: it can)
+--- The history of a home. → it, with the array `entries` (oldest first), and why it cannot
+-- be kept (nil: it can)
 function history.open(home)
   local self = setmetatable({ entries = {}, path = files.join(home, "repl.history") }, history)
   local text, sentence, code = files.read(self.path, LARGEST)

@@ -4,20 +4,23 @@
 local keys = {}
 
 local CONTROL = {
-  [1] = "home", [2] = "left", [4] = "delete-or-end", [5] = "end", [6] = "right", [7] = "abort", [8] = "backspace", [9] = "tab", [10] = "enter",
-  [11] = "kill-end", [12] = "clear", [13] = "enter", [14] = "down", [16] = "up", [18] = "search", [21] = "kill-start", [23] = "kill-word",
+  [1] = "home", [2] = "left", [4] = "delete-or-end", [5] = "end", [6] = "right", [7] = "abort",
+  [8] = "backspace", [9] = "tab", [10] = "enter", [11] = "kill-end", [12] = "clear", [13] = "enter",
+  [14] = "down", [16] = "up", [18] = "search", [21] = "kill-start", [23] = "kill-word",
   [25] = "yank", [127] = "backspace",
 }
 local LETTERS = { A = "up", B = "down", C = "right", D = "left", H = "home", F = "end" }
 local NUMBERS = { [1] = "home", [3] = "delete", [4] = "end", [7] = "home", [8] = "end" }
-local WORDS = { left = "word-left", right = "word-right", delete = "kill-next-word", up = "up", down = "down", home = "home", ["end"] = "end" }
+local WORDS = { left = "word-left", right = "word-right", delete = "kill-next-word", up = "up", down = "down",
+  home = "home", ["end"] = "end" }
 local ALT = {
-  b = "word-left", f = "word-right", d = "kill-next-word", ["\127"] = "kill-word", ["\8"] = "kill-word", ["\r"] = "newline",
-  ["\n"] = "newline",
+  b = "word-left", f = "word-right", d = "kill-next-word", ["\127"] = "kill-word", ["\8"] = "kill-word",
+  ["\r"] = "newline", ["\n"] = "newline",
 }
 local PASTE, PASTED = "\27[200~", "\27[201~"
 
---- Text as it may stand in a line: line ends are "\n", other control characters are gone, bytes that are not UTF-8 are replaced.
+--- Text as it may stand in a line: line ends are "\n", other control characters are gone, bytes that are
+-- not UTF-8 are replaced.
 function keys.clean(text)
   text = text:gsub("\r\n?", "\n"):gsub("\t", "  "):gsub("[%z\1-\9\11-\31\127]", "")
   local at = select(2, utf8.len(text))
@@ -28,18 +31,15 @@ function keys.clean(text)
   return text
 end
 
--- The key of an escape sequence at the start of `bytes`. → name or nil (unknown), how many bytes; nothing when it is cut off
+-- The key of an escape sequence at the start of `bytes`. → name or nil (unknown), how many bytes;
+-- nothing when it is cut off
 local function escape(bytes)
-  if #bytes < 2 then
-    return nil
-  end
+  if #bytes < 2 then return nil end
   local second = bytes:sub(2, 2)
   if second == "O" then
     return #bytes >= 3 and 3 or nil, LETTERS[bytes:sub(3, 3)]
   end
-  if second ~= "[" then
-    return 2, ALT[second]
-  end
+  if second ~= "[" then return 2, ALT[second] end
   local parameters, stop, final = bytes:match("^\27%[([0-?]*)[ -/]*()(.?)")
   if final == "" then
     return nil
@@ -57,9 +57,7 @@ end
 -- Pasted text: all of it at once. → how many bytes, key; nil while its end has not come
 local function pasted(bytes)
   local first, last = bytes:find(PASTED, 1, true)
-  if not first then
-    return nil
-  end
+  if not first then return nil end
   return last, { text = keys.clean(bytes:sub(#PASTE + 1, first - 1)), pasted = true }
 end
 
@@ -72,18 +70,14 @@ local function plain(bytes)
   if wanted and #cut < wanted then
     text = text:sub(1, #text - #cut)
   end
-  if text == "" then
-    return nil
-  end
+  if text == "" then return nil end
   return #text, { text = keys.clean(text) }
 end
 
 local function first(bytes)
   local code = bytes:byte()
   if code == 27 then
-    if bytes:sub(1, #PASTE) == PASTE then
-      return pasted(bytes)
-    end
+    if bytes:sub(1, #PASTE) == PASTE then return pasted(bytes) end
     local count, name = escape(bytes)
     return count, name and { name = name }
   end
@@ -101,9 +95,7 @@ function keys.reader()
     rest = rest .. bytes
     while rest ~= "" do
       local count, key = first(rest)
-      if not count then
-        break
-      end
+      if not count then break end
       list[#list + 1] = key
       rest = rest:sub(count + 1)
     end

@@ -35,19 +35,20 @@ end
 
 -- Only the rows around the cursor when there are more than the screen has.
 local function window(made, height)
-  if #made.rows <= height then
-    return made
-  end
+  if #made.rows <= height then return made end
   local first = math.max(1, math.min(made.row - height // 2, #made.rows - height + 1))
-  return { rows = table.move(made.rows, first, first + height - 1, 1, {}), row = made.row - first + 1, column = made.column }
+  return { rows = table.move(made.rows, first, first + height - 1, 1, {}), row = made.row - first + 1,
+    column = made.column }
 end
 
 local function up(count) return count > 0 and ("\27[%dA"):format(count) or "" end
 
---- What draws a view over what is there. shown: what `draw` returned before, nil on a fresh line. → text, what is shown now
+--- What draws a view over what is there. shown: what `draw` returned before, nil on a fresh line.
+-- → text, what is shown now
 function layout.draw(view, columns, height, shown)
   local made = window(layout.rows(view, columns), math.max(1, height))
-  local text = up(shown and shown.row - 1 or 0) .. "\r\27[J" .. table.concat(made.rows, "\r\n") .. up(#made.rows - made.row) .. "\r"
+  local text = up(shown and shown.row - 1 or 0) .. "\r\27[J" .. table.concat(made.rows, "\r\n")
+    .. up(#made.rows - made.row) .. "\r"
   if made.column > 0 then
     text = text .. ("\27[%dC"):format(made.column)
   end

@@ -19,7 +19,8 @@ local PASTE_ON, PASTE_OFF = "\27[?2004h", "\27[?2004l"
 local function redraw(self)
   local columns, rows = term.size()
   local text, shown = layout.draw({
-    prompt = self.editor:prompt(), more = "... ", cells = self.editor.buffer.cells, at = self.editor.buffer.at,
+    prompt = self.editor:prompt(), more = "... ", cells = self.editor.buffer.cells,
+    at = self.editor.buffer.at,
   }, columns, rows, self.shown)
   self.shown = shown
   self.write(text)
@@ -38,12 +39,8 @@ local function bytes(self)
   self.reader = task.spawn(term.read, 4096)
   local ok, piece = fail.settle(task.await, self.reader)
   self.reader = nil
-  if ok then
-    return piece or false
-  end
-  if fail.is(piece) and piece.wakes then
-    return nil, piece.wakes
-  end
+  if ok then return piece or false end
+  if fail.is(piece) and piece.wakes then return nil, piece.wakes end
   error(piece, 0)
 end
 
@@ -61,7 +58,8 @@ local function list(self, names)
   self.write((table.concat(rows, "\n"):gsub(" +%f[\n\0]", "")) .. "\n")
 end
 
--- What an event of the editor does on the screen. → the text of a line, or false at the end of the input; nil: go on
+-- What an event of the editor does on the screen. → the text of a line, or false at the end of the input;
+-- nil: go on
 local function react(self, event)
   if event.kind == "submit" then
     self.editor.buffer.at = #self.editor.buffer.cells + 1
@@ -82,9 +80,7 @@ local function react(self, event)
 end
 
 local function signalled(self, name)
-  if name ~= "INT" then
-    return
-  end
+  if name ~= "INT" then return end
   self.write("^C")
   leave(self)
   self.editor:clear()
@@ -107,9 +103,7 @@ local function read_line(self)
     local event = self.editor:next()
     while event do
       local text = react(self, event)
-      if text ~= nil then
-        return text
-      end
+      if text ~= nil then return text end
       event = self.editor:next()
     end
     redraw(self)
@@ -129,9 +123,7 @@ end
 local function on_signals(self, session)
   local before
   before = task.on_signal(function(name)
-    if name ~= "INT" and name ~= "WINCH" then
-      return before(name)
-    end
+    if name ~= "INT" and name ~= "WINCH" then return before(name) end
     if self.reader then
       task.cancel(self.reader, fail.new { kind = "interrupted", message = "a key", wakes = name })
     elseif name == "INT" then
@@ -158,15 +150,16 @@ function M.run(session, home)
   self.editor = editor.new {
     prompt = session.provider .. "> ", more = "... ", history = past.entries,
     unfinished = function(text) return session:unfinished(text) end,
-    complete = function(text) return complete.candidates(text, function(name) return session.scope:peek(name) end, session.scope:names(), commands.table) end,
+    complete = function(text)
+      return complete.candidates(text, function(name) return session.scope:peek(name) end,
+        session.scope:names(), commands.table)
+    end,
   }
   local _ <close> = on_signals(self, session)
   local _ <close> = keys_on(self)
   while not session.over do
     local text = read_line(self)
-    if not text then
-      break
-    end
+    if not text then break end
     if text:find("%S") then
       local problem = past:add(text)
       if problem then

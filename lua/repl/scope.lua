@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What a line of the REPL sees: its own globals, the clouds, and copies of modules without what creates, destroys what is not ours,
--- or tells a secret.
+-- What a line of the REPL sees: its own globals, the clouds, and copies of modules without what creates,
+-- destroys what is not ours, or tells a secret.
 local chunk = require "sandbox.chunk"
 local fail = require "base.fail"
 local files = require "base.files"
@@ -20,9 +20,7 @@ Scope.__index = Scope
 local READS = { GET = true, HEAD = true, OPTIONS = true }
 
 local function copy(module)
-  if type(module) ~= "table" then
-    return module
-  end
+  if type(module) ~= "table" then return module end
   local made = {}
   for key, value in next, module do -- order: free
     made[key] = value
@@ -41,7 +39,8 @@ function M.providers()
   for _, cloud in ipairs(clouds) do
     add(cloud.name)
   end
-  for _, file in ipairs(world.user and world.home and files.list(files.join(world.home, "providers")) or {}) do
+  for _, file in ipairs(world.user and world.home
+    and files.list(files.join(world.home, "providers")) or {}) do
     local name = file:match("^([%l%d_]+)%.lua$")
     if name then
       add(name)
@@ -56,7 +55,8 @@ function M.provider_named(word)
   word = cloud and cloud.name or word
   if not word:find("^[%w_-]+$") or not world.source("providers." .. word) then
     local names = M.providers()
-    fail.raise("usage", ("there is no cloud named '%s'%s; there are: %s"):format(word, suggest.hint(word, names), table.concat(names, ", ")))
+    fail.raise("usage", ("there is no cloud named '%s'%s; there are: %s"):format(word,
+      suggest.hint(word, names), table.concat(names, ", ")))
   end
   return word
 end
@@ -72,13 +72,14 @@ faces["base.http"] = function()
     local plain = copy(spec)
     local method = plain.method or "GET"
     if not READS[method] then
-      error(("the REPL sends no %s by itself, so that nothing is rented or ended past the journal: GET, HEAD and OPTIONS only; "
-        .. "a provider's own functions send what they must"):format(tostring(method)), 2)
+      error(("the REPL sends no %s by itself, so that nothing is rented or ended past the journal: GET, HEAD "
+        .. "and OPTIONS only; a provider's own functions send what they must"):format(tostring(method)), 2)
     end
     return http.request(plain)
   end
   function face.client()
-    error("the REPL makes no client, which could create something past the journal: put it into a script of providers/ and :reload", 2)
+    error("the REPL makes no client, which could create something past the journal: put it into a script "
+      .. "of providers/ and :reload", 2)
   end
   return face
 end
@@ -110,20 +111,23 @@ end
 
 faces["base.sorted"] = function()
   local sorted = require "base.sorted"
-  return setmetatable({ keys = sorted.keys }, { __call = function(_, t) return sorted(t) end, __metatable = false })
+  return setmetatable({ keys = sorted.keys },
+    { __call = function(_, t) return sorted(t) end, __metatable = false })
 end
 
 faces["base.task"] = function()
   local task = require "base.task"
   return {
-    sleep = task.sleep, deadline = task.deadline, map = task.map, spawn = task.spawn, await = task.await, cancel = task.cancel,
+    sleep = task.sleep, deadline = task.deadline, map = task.map, spawn = task.spawn, await = task.await,
+    cancel = task.cancel,
     channel = task.channel,
   }
 end
 
 faces["base.log"] = function()
   local log = require "base.log"
-  return { debug = log.debug, info = log.info, warn = log.warn, error = log.error, hide = log.hide, redact = log.redact }
+  return { debug = log.debug, info = log.info, warn = log.warn, error = log.error, hide = log.hide,
+    redact = log.redact }
 end
 
 for _, name in ipairs { "json", "fail", "clock", "url" } do
@@ -141,7 +145,8 @@ local function guarded(provider)
         return true
       end
       if type(token) ~= "string" or not token:find("^cplz%-%x+%-%x+") then
-        fail.raise("refused", ("machine %s does not carry a mark of continueplz, so the REPL does not end it"):format(tostring(id)))
+        fail.raise("refused", ("machine %s does not carry a mark of continueplz, so the REPL does not end it")
+          :format(tostring(id)))
       end
       return provider.destroy(id)
     end
@@ -151,22 +156,18 @@ end
 
 -- What `require` gives at the prompt.
 local function open(name)
-  if faces[name] then
-    return faces[name]()
-  end
+  if faces[name] then return faces[name]() end
   local room = name:gsub("^builtin%.", ""):match("^(%a+)%.")
-  if room == "providers" then
-    return guarded(world.require(name))
-  end
+  if room == "providers" then return guarded(world.require(name)) end
   if room == "facts" and name ~= "builtin.config.effective" or room == "policies" then
     return copy(world.require(name))
   end
-  error(("the REPL may not require %q; it has providers.*, policies.*, facts.* and base.{clock,fail,http,json,log,sorted,task,url}"):format(
-    name), 3)
+  error(("the REPL may not require %q; it has providers.*, policies.*, facts.* and "
+    .. "base.{clock,fail,http,json,log,sorted,task,url}"):format(name), 3)
 end
 
-local WORDS = { http = "base.http", json = "base.json", fail = "base.fail", task = "base.task", clock = "base.clock", log = "base.log",
-  config = "config.effective" }
+local WORDS = { http = "base.http", json = "base.json", fail = "base.fail", task = "base.task",
+  clock = "base.clock", log = "base.log", config = "config.effective" }
 
 -- Names that are looked up when they are first said.
 local function finder(scope)
@@ -182,13 +183,12 @@ local function finder(scope)
   return found
 end
 
--- Global names: assigned ones, those that are looked up when they are first said, and an error for all others.
+-- Global names: assigned ones, those that are looked up when they are first said,
+-- and an error for all others.
 local function strict(scope)
   local assigned = {}
   local function missing(_, name)
-    if assigned[name] then
-      return nil
-    end
+    if assigned[name] then return nil end
     local find = scope.found[name]
     if find then
       local value = find()
@@ -196,7 +196,8 @@ local function strict(scope)
       return value
     end
     if scope.locals[name] then
-      error(("undefined global '%s': a local ends with its line; say %s = … without `local` to keep it"):format(name, name), 2)
+      error(("undefined global '%s': a local ends with its line; say %s = … without `local` to keep it")
+        :format(name, name), 2)
     end
     local hint = #tostring(name) > 3 and suggest.hint(name, scope:names()) or ""
     error(("undefined global '%s'%s"):format(tostring(name), hint), 2)
@@ -208,10 +209,11 @@ local function strict(scope)
   return { __metatable = false, __index = missing, __newindex = assign }
 end
 
---- A scope. options: provider (its name), want() → a sample of what is wanted, print(…), pretty(value). Fields: env, where lines run;
--- locals, names that lines declared as such.
+--- A scope. options: provider (its name), want() → a sample of what is wanted, print(…), pretty(value).
+-- Fields: env, where lines run; locals, names that lines declared as such.
 function M.new(options)
-  local scope = setmetatable({ provider = options.provider, want = options.want, loaded = {}, locals = {}, env = chunk.globals() }, Scope)
+  local scope = setmetatable({ provider = options.provider, want = options.want, loaded = {}, locals = {},
+    env = chunk.globals() }, Scope)
   function scope.require(name)
     if type(name) ~= "string" then
       error("require needs a module name, got a " .. type(name), 2)

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- One session of the REPL: runs lines and shows what they give. It knows no terminal; out and err are functions.
+-- One session of the REPL: runs lines and shows what they give. It knows no terminal;
+-- out and err are functions.
 local chunk = require "sandbox.chunk"
 local clock = require "base.clock"
 local conceal = require "base.conceal"
@@ -41,7 +42,8 @@ end
 --- A session. options: ctx (of the command), provider (name), out(text), err(text), width() → columns.
 function session.new(options)
   local self = setmetatable({
-    ctx = options.ctx, json = options.ctx.json, provider = options.provider, out = options.out, err = options.err, width = options.width, code = 0,
+    ctx = options.ctx, json = options.ctx.json, provider = options.provider, out = options.out,
+    err = options.err, width = options.width, code = 0,
   }, session)
   self.scope = scope.new {
     provider = options.provider, want = function() return sample(self) end, print = print_of(self),
@@ -88,23 +90,17 @@ local LABELS = { string = true, number = true, boolean = true }
 -- A value as JSON can hold it, without secrets. Tables in themselves, functions and the like become texts.
 local function plain(value, name, open)
   local kind = type(value)
-  if conceal.hides(name, value) then
-    return conceal.HIDDEN
-  end
+  if conceal.hides(name, value) then return conceal.HIDDEN end
   if kind == "string" then
     local text = conceal.text(value)
     return utf8.len(text) and text or (text:gsub("[\x80-\xff]", "?"))
   end
-  if kind == "number" and (value ~= value or value == math.huge or value == -math.huge) or kind ~= "table" and kind ~= "number"
-    and kind ~= "boolean" and value ~= json.null then
+  if kind == "number" and (value ~= value or value == math.huge or value == -math.huge)
+    or kind ~= "table" and kind ~= "number" and kind ~= "boolean" and value ~= json.null then
     return tostring(value):match("^%a+") or kind
   end
-  if kind ~= "table" then
-    return value
-  end
-  if open[value] then
-    return "<cycle>"
-  end
+  if kind ~= "table" then return value end
+  if open[value] then return "<cycle>" end
   open[value] = true
   local made, count, total = {}, #value, 0
   for key, item in next, value do -- order: free
@@ -137,7 +133,8 @@ function session:failed(failure)
   local lines = evaluate.explain(failure, files_of(self))
   self.err("error: " .. table.concat(lines, "\n") .. "\n")
   if self.json then
-    local object = { kind = failure.kind, message = plain(fail.message(failure), nil, {}), exit_code = code, http_status = failure.status }
+    local object = { kind = failure.kind, message = plain(fail.message(failure), nil, {}), exit_code = code,
+      http_status = failure.status }
     self:emit { status = "failed", error = object }
   end
   return code
@@ -146,9 +143,7 @@ end
 -- Shows results and keeps them as _, _1, _2 …
 local function show(self, results, from)
   local env, last = self.scope.env, self.kept or 0
-  if from > results.n then
-    return
-  end
+  if from > results.n then return end
   rawset(env, "_", results[from])
   for index = from, math.max(results.n, last + from - 1) do
     rawset(env, "_" .. index - from + 1, results[index])
@@ -169,9 +164,7 @@ function session:call(fn)
   local started, limit = clock.now(), self.deadline
   self.running = task.spawn(function()
     local function run() return chunk.run(fn) end
-    if limit then
-      return task.deadline(limit, run)
-    end
+    if limit then return task.deadline(limit, run) end
     return run()
   end)
   local results = table.pack(fail.settle(task.await, self.running))
@@ -185,9 +178,7 @@ end
 
 --- Ends the running line, from a signal. → whether one is running
 function session:interrupt()
-  if not self.running then
-    return false
-  end
+  if not self.running then return false end
   self.stopped = fail.new { kind = "interrupted", message = "interrupted" }
   task.cancel(self.running, self.stopped)
   return true
@@ -203,9 +194,7 @@ function session:evaluate(text, name)
     return self:failed(fail.new { kind = "usage", message = message })
   end
   local results = table.pack(self:call(fn))
-  if not results[1] then
-    return self:failed(results[2])
-  end
+  if not results[1] then return self:failed(results[2]) end
   local ok, problem = fail.settle(show, self, results, 2)
   return ok and 0 or self:failed(problem)
 end
@@ -213,18 +202,14 @@ end
 --- Runs a line: a command when it begins with a colon, else Lua. → exit code
 function session:run(text, name)
   local word, rest = text:match("^%s*:(%a*)%s*(.-)%s*$")
-  if not word then
-    return self:evaluate(text, name)
-  end
+  if not word then return self:evaluate(text, name) end
   local ok, code = fail.settle(commands.run, self, word, rest, name)
   return ok and (code or 0) or self:failed(code)
 end
 
 --- Does the text need further lines?
 function session:unfinished(text)
-  if text:find("^%s*:") or text:find("^%s*$") then
-    return false
-  end
+  if text:find("^%s*:") or text:find("^%s*$") then return false end
   local fn, _, more = evaluate.compile(text, "=repl", self.scope.env)
   return not fn and more
 end

@@ -16,9 +16,7 @@ local function add(lines, list, indent)
 end
 
 local function add_body(lines, body, width)
-  if not body or body == "" then
-    return
-  end
+  if not body or body == "" then return end
   local value = json.decode(body, true)
   if type(value) ~= "table" then
     local text = conceal.text(body):gsub("[%c]+", " ")
@@ -36,7 +34,8 @@ local function add_body(lines, body, width)
 end
 
 local function header(name, value)
-  return name:lower() .. ": " .. (conceal.is_secret(name) and conceal.HIDDEN or (conceal.text(value):gsub("%c", "?")))
+  return name:lower() .. ": "
+    .. (conceal.is_secret(name) and conceal.HIDDEN or (conceal.text(value):gsub("%c", "?")))
 end
 
 -- The address with its query, but no secret in it, nor the user's name and password.

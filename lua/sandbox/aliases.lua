@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Names that users' scripts of the last release may require, and what the module is called now. They work for one release.
+-- Names that users' scripts of the last release may require, and what the module is called now.
+-- They work for one release.
 
 local aliases = {
   ["engines.ollama_pull"] = "engines.ollama.pull",

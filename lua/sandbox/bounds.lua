@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Keeps what the user's scripts compute within bounds: a loop without an end, also one in a coroutine or behind a pcall, is cut off.
+-- Keeps what the user's scripts compute within bounds: a loop without an end, also one in a coroutine or
+-- behind a pcall, is cut off.
 
 local _, tools = ...
 
@@ -33,8 +34,8 @@ local function hook_of(bound, sentence)
   end
 end
 
---- Runs fn(...) for at most about `count` instructions of Lua, then raises `sentence`. It must not wait. Inside of another bound
--- that one holds.
+--- Runs fn(...) for at most about `count` instructions of Lua, then raises `sentence`. It must not wait.
+-- Inside of another bound that one holds.
 function bounds.run(count, sentence, fn, ...)
   if active then return fn(...) end
   local bound = { left = count, most = tools.collectgarbage("count") + MEMORY }
@@ -67,7 +68,9 @@ local function limited_xpcall(fn, handler, ...)
 end
 
 local function limited_setmetatable(object, meta)
-  if type(meta) == "table" and rawget(meta, "__gc") ~= nil then error("a script of the user's cannot have __gc", 2) end
+  if type(meta) == "table" and rawget(meta, "__gc") ~= nil then
+    error("a script of the user's cannot have __gc", 2)
+  end
   return setmetatable(object, meta)
 end
 
@@ -93,15 +96,18 @@ local function wrap(fn)
 end
 
 local function yield(...)
-  if not mine[coroutine.running()] then error("coroutine.yield belongs into a coroutine of your own; to wait use base.task", 2) end
+  if not mine[coroutine.running()] then
+    error("coroutine.yield belongs into a coroutine of your own; to wait use base.task", 2)
+  end
   return coroutine.yield(...)
 end
 
---- Changes the globals of the user's scripts so that nothing in them escapes a bound, and their coroutines stay apart from the tasks of
--- the program.
+--- Changes the globals of the user's scripts so that nothing in them escapes a bound, and their coroutines
+-- stay apart from the tasks of the program.
 function bounds.globals(env)
   env.pcall, env.xpcall, env.setmetatable = limited_pcall, limited_xpcall, limited_setmetatable
-  env.coroutine.create, env.coroutine.wrap, env.coroutine.yield, env.coroutine.resume = create, wrap, yield, resume
+  env.coroutine.create, env.coroutine.wrap, env.coroutine.yield, env.coroutine.resume = create, wrap,
+    yield, resume
   env.coroutine.close = function(co) return relay(coroutine.close(co)) end
 end
 

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Lua that is typed: compiled in an environment of its own, run so that a signal reaches it also while it computes.
+-- Lua that is typed: compiled in an environment of its own, run so that a signal reaches it
+-- also while it computes.
 
 local host = ...
 
@@ -14,7 +15,8 @@ local function metatable(value)
   return getmetatable(value)
 end
 
---- A fresh table of the globals that scripts have, without `require` and `lazy`; what is put into a library stays there.
+--- A fresh table of the globals that scripts have, without `require` and `lazy`;
+-- what is put into a library stays there.
 function chunk.globals()
   local env = {}
   for name, value in next, world.globals() do -- order: free
@@ -27,7 +29,8 @@ end
 --- The function of a text, or nil, message, "syntax". `name` as Lua has it: "@FILE" or "=WORD".
 function chunk.compile(text, name, env) return host.script.compile(text, name, env) end
 
---- Calls fn(...) in the current task, which can be cancelled also while it does not wait. → its results; raises its failure
+--- Calls fn(...) in the current task, which can be cancelled also while it does not wait. → its results;
+-- raises its failure
 function chunk.run(fn, ...)
   if not world.attended then return fn(...) end
   return world.attended(task.attend, fn, ...)

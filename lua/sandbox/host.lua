@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The primitives as they are, for tests that build a replaced world. No other file of the program requires this.
+-- The primitives as they are, for tests that build a replaced world.
+-- No other file of the program requires this.
 
 local host = ...
 

@@ -1,32 +1,38 @@
 -- SPDX-License-Identifier: MIT
--- Loads scripts. A world is one loader with one host: its modules see the host's primitives (base and sandbox only), the
--- allow-listed globals and each other, and share nothing with the modules of another world. Such a chunk is called with the host and
--- the tools, every other one with its module name and the tools.
+-- Loads scripts. A world is one loader with one host: its modules see the host's primitives (base and sandbox
+-- only), the allow-listed globals and each other, and share nothing with the modules of another world. Such a
+-- chunk is called with the host and the tools, every other one with its module name and the tools.
 
 local _, tools = ... -- what only the first script can get: traceback, sethook, gethook, collectgarbage
 
 local loader = {}
 
 local given = {
-  assert = assert, error = error, ipairs = ipairs, next = next, pairs = pairs, pcall = pcall, rawequal = rawequal,
+  assert = assert, error = error, ipairs = ipairs, next = next, pairs = pairs, pcall = pcall,
+  rawequal = rawequal,
   rawget = rawget, rawlen = rawlen, rawset = rawset, select = select, setmetatable = setmetatable,
   getmetatable = getmetatable, tonumber = tonumber, tostring = tostring, type = type, xpcall = xpcall,
   _VERSION = _VERSION,
 }
 local libraries = { string = string, table = table, math = math, utf8 = utf8, coroutine = coroutine }
 
-local ROOMS = { providers = true, policies = true, templates = true, engines = true, commands = true, ui = true, facts = true }
+local ROOMS = { providers = true, policies = true, templates = true, engines = true, commands = true,
+  ui = true, facts = true }
 local SEE_HOST = { base = true, sandbox = true }
 
-local LONGEST = 128 -- bytes of a module's name; a file system takes a longer one as a mistake of another kind than "not there"
-local LOADING = 100000000 -- instructions of Lua that a file of the user's may take while it is loaded; a second or two
+-- bytes of a module's name; a file system takes a longer one as a mistake of another kind than "not there"
+local LONGEST = 128
+-- instructions of Lua that a file of the user's may take while it is loaded; a second or two
+local LOADING = 100000000
 
 -- A script must not change what "text":format() does in the others.
 if type(getmetatable("")) == "table" then getmetatable("").__metatable = "string" end
 
 local STRICT = {
   __index = function(_, name) error(("undefined global '%s'"):format(tostring(name)), 2) end,
-  __newindex = function(_, name) error(("assignment to the global '%s': say local"):format(tostring(name)), 2) end,
+  __newindex = function(_, name)
+    error(("assignment to the global '%s': say local"):format(tostring(name)), 2)
+  end,
   __metatable = false,
 }
 
@@ -39,7 +45,8 @@ local function own_libraries()
   return own
 end
 
--- A table that stands for a module, which is loaded when a field is first read: for what most runs of a script do not need.
+-- A table that stands for a module, which is loaded when a field is first read: for what most runs
+-- of a script do not need.
 local function stand_in(load, name)
   return setmetatable({}, {
     __index = function(self, key)
@@ -64,13 +71,17 @@ end
 local function is_name(name) return ("." .. name):gsub("%.[%w_-]+", "") == "" end
 
 local function check_name(name)
-  if type(name) ~= "string" then error("require needs a module name, got a " .. type(name), 4) end
+  if type(name) ~= "string" then
+    error("require needs a module name, got a " .. type(name), 4)
+  end
   if not is_name(name) then error(("%q is no module name"):format(name), 4) end
 end
 
 -- Whether the home has a directory for this room at all; looked up once.
 local function has_room(inner, room)
-  if inner.rooms[room] == nil then inner.rooms[room] = inner.host.state.stat(inner.home .. "/" .. room) ~= nil end
+  if inner.rooms[room] == nil then
+    inner.rooms[room] = inner.host.state.stat(inner.home .. "/" .. room) ~= nil
+  end
   return inner.rooms[room]
 end
 
@@ -81,7 +92,9 @@ local function is_card(name) return name:find("^providers%.[^.]+%.card$") ~= nil
 -- Where `name` may lie, first choice first: {kind="user"|"scripts"|"embedded", path=, name=, index=}.
 local function places(inner, name)
   local list, wanted = {}, name
-  local function add(kind, path) list[#list + 1] = { kind = kind, path = path, name = name, index = #list + 1 } end
+  local function add(kind, path)
+    list[#list + 1] = { kind = kind, path = path, name = name, index = #list + 1 }
+  end
   local mine = inner.user and inner.home
   if name == "policies.user" then
     if mine then add("user", inner.home .. "/policy.lua") end
@@ -106,13 +119,16 @@ end
 
 -- A file on disk that cannot be used: noted once, raised as a `config` failure at each attempt.
 local function broken(inner, place, reason)
-  if place.kind == "embedded" or place.name == "base.fail" then error(reason, 0) end
+  if place.kind == "embedded" or place.name == "base.fail" then
+    error(reason, 0)
+  end
   local fail = inner.require("base.fail")
   local failure = fail.is(reason, "config") and reason.file and reason
   if not failure then
     local text = fail.message(reason)
     if not text:find(place.path, 1, true) then text = place.path .. ": " .. text end
-    failure = fail.new { kind = "config", message = "this script cannot be used: " .. text, file = place.path }
+    failure = fail.new { kind = "config", message = "this script cannot be used: " .. text,
+      file = place.path }
   end
   inner.failed[place.path] = failure
   inner.problems[#inner.problems + 1] = { module = place.name, file = place.path, message = failure.message }
@@ -133,8 +149,11 @@ local function room_of(place) return place.kind == "user" and place.name:match("
 
 -- A file of the user's is cut off when it never ends.
 local function call(inner, place, chunk)
-  if place.kind ~= "user" then return pcall(chunk, SEE_HOST[place.name:match("^[^.]+")] and inner.host or place.name, inner.tools) end
-  return pcall(inner.require("sandbox.bounds").run, LOADING, "it runs for much longer than loading takes; is there a loop without an end?", chunk, place.name)
+  if place.kind ~= "user" then
+    return pcall(chunk, SEE_HOST[place.name:match("^[^.]+")] and inner.host or place.name, inner.tools)
+  end
+  return pcall(inner.require("sandbox.bounds").run, LOADING,
+    "it runs for much longer than loading takes; is there a loop without an end?", chunk, place.name)
 end
 
 -- Runs the chunk of a place; its value is kept by path, so `builtin.` and fallbacks share it.
@@ -171,7 +190,9 @@ local function load_from(inner, name, first, safe)
   for i = first, #list do
     local text, sentence, code = fetch(inner, list[i])
     if text or code ~= "missing" then
-      if not safe or i == #list then return open(inner, list[i], text, sentence), problem end
+      if not safe or i == #list then
+        return open(inner, list[i], text, sentence), problem
+      end
       local ok, value = pcall(open, inner, list[i], text, sentence)
       if ok then return value, problem end
       problem = problem or value
@@ -184,14 +205,18 @@ end
 local function not_mine(inner, name)
   check_name(name)
   for _, place in ipairs(places(inner, name)) do
-    if place.kind ~= "user" and fetch(inner, place) then return load_from(inner, name, place.index) end
+    if place.kind ~= "user" and fetch(inner, place) then
+      return load_from(inner, name, place.index)
+    end
   end
 end
 
 -- The version below the one that is being loaded, or else the first that is not the user's.
 local function builtin(inner, name)
   for i = #inner.stack, 1, -1 do
-    if inner.stack[i].name == name then return load_from(inner, name, inner.stack[i].index + 1) end
+    if inner.stack[i].name == name then
+      return load_from(inner, name, inner.stack[i].index + 1)
+    end
   end
   return not_mine(inner, name) or error(("there is no module %q"):format("builtin." .. name), 0)
 end
@@ -207,7 +232,9 @@ end
 -- → the module's value, or nil: not embedded, or to be opened in the long way
 local function open_embedded(inner, name)
   local chunk, path = inner.host.script.module(name, environment(inner, ""))
-  if not chunk or inner.values[path] ~= nil then return path and inner.values[path] end
+  if not chunk or inner.values[path] ~= nil then
+    return path and inner.values[path]
+  end
   return run_chunk(inner, { kind = "embedded", path = path, name = name }, chunk)
 end
 
@@ -228,7 +255,9 @@ end
 -- Like require, but never for want of a version that can be loaded.
 local function require_safe(inner, name)
   check_name(name)
-  if inner.overridden and inner.overridden[name] then return inner.loaded[name] end
+  if inner.overridden and inner.overridden[name] then
+    return inner.loaded[name]
+  end
   return load_from(inner, name, 1, true)
 end
 
@@ -241,7 +270,8 @@ local function source(inner, name)
   return nil
 end
 
--- Runs a script of the home ("init.lua", "reactions.lua") once, if there is one. → true, what it returns; or nil, "missing"
+-- Runs a script of the home ("init.lua", "reactions.lua") once, if there is one. → true, what it returns;
+-- or nil, "missing"
 local function run_home(inner, name)
   if not (inner.user and inner.home) then return nil, "missing" end
   if inner.ran[name] then return true, inner.ran[name].value end
@@ -260,7 +290,9 @@ end
 -- Names of the user's own files in a room, sorted.
 local function own(inner, room)
   local names = {}
-  if not (inner.user and inner.home and has_room(inner, room)) then return names end
+  if not (inner.user and inner.home and has_room(inner, room)) then
+    return names
+  end
   for _, file in ipairs(inner.host.state.list(inner.home .. "/" .. room) or {}) do
     names[#names + 1] = file:match("^([%w_-]+)%.lua$")
   end
@@ -278,7 +310,9 @@ local function names(inner, room, file)
   for _, path in ipairs(inner.host.script.names("lua/" .. room .. "/")) do add(path:sub(#room + 6)) end
   for _, dir in ipairs(inner.scripts) do
     for _, entry in ipairs(inner.host.state.list(dir .. "/" .. room) or {}) do
-      if not file then add(entry) elseif inner.host.state.stat(dir .. "/" .. room .. "/" .. entry .. "/" .. file .. ".lua") then
+      if not file then
+        add(entry)
+      elseif inner.host.state.stat(dir .. "/" .. room .. "/" .. entry .. "/" .. file .. ".lua") then
         add(entry .. "/" .. file .. ".lua")
       end
     end
@@ -289,11 +323,13 @@ end
 
 local function forget(inner, name)
   inner.loaded[name], inner.rooms = nil, {}
-  for _, place in ipairs(places(inner, name)) do inner.values[place.path], inner.failed[place.path] = nil, nil end
+  for _, place in ipairs(places(inner, name)) do
+    inner.values[place.path], inner.failed[place.path] = nil, nil
+  end
 end
 
-local operations = { builtin = not_mine, environment = environment, forget = forget, names = names, own = own, require = require_module,
-  require_safe = require_safe, run_home = run_home, source = source }
+local operations = { builtin = not_mine, environment = environment, forget = forget, names = names, own = own,
+  require = require_module, require_safe = require_safe, run_home = run_home, source = source }
 
 --- A new world: {host=, home=|nil, scripts={dir, …}, user=bool (default true), forgiving=bool,
 -- creates=function(world) → what base.creates is to know}. Forgiving: every require is as require_safe, for
@@ -301,9 +337,9 @@ local operations = { builtin = not_mine, environment = environment, forget = for
 -- → what `require "sandbox.world"` gives in it (sandbox/world.lua)
 function loader.new(options)
   local inner = {
-    host = assert(options.host, "loader.new needs a host"), home = options.home, scripts = options.scripts or {},
-    user = options.user ~= false, forgiving = options.forgiving, loaded = {}, values = {}, failed = {}, stack = {}, problems = {},
-    environments = {}, rooms = {}, ran = {},
+    host = assert(options.host, "loader.new needs a host"), home = options.home,
+    scripts = options.scripts or {}, user = options.user ~= false, forgiving = options.forgiving, loaded = {},
+    values = {}, failed = {}, stack = {}, problems = {}, environments = {}, rooms = {}, ran = {},
   }
   inner.require = function(name) return require_module(inner, name) end
   inner.source = function(name) return source(inner, name) end

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- `override(module, name, function(base, ...) … end)` of the home's init.lua: replaces one function of one module. The module as it
--- was stays reachable as `builtin.MODULE`, so that a stop can fall back to it.
+-- `override(module, name, function(base, ...) … end)` of the home's init.lua: replaces one function of one
+-- module. The module as it was stays reachable as `builtin.MODULE`, so that a stop can fall back to it.
 
 local sorted = require "base.sorted"
 local aliases = require "sandbox.aliases"
@@ -8,8 +8,10 @@ local aliases = require "sandbox.aliases"
 local overrides = {}
 
 local ROOMS = { providers = true, policies = true, engines = true, commands = true, ui = true, facts = true }
-local OTHERS = { ["home.alert"] = true, ["money.budget"] = true, ["start.model"] = true, ["start.report"] = true }
-local RULES = { home = true, money = true, start = true, agent = true } -- rooms that keep what was promised about money
+local OTHERS = { ["home.alert"] = true, ["money.budget"] = true, ["start.model"] = true,
+  ["start.report"] = true }
+-- rooms that keep what was promised about money
+local RULES = { home = true, money = true, start = true, agent = true }
 
 local function misuse(text, ...) error("override: " .. text:format(...), 4) end
 
@@ -18,8 +20,13 @@ local function closed(module)
   local room = module:match("^([^.]+)%.")
   if ROOMS[room] or OTHERS[module] then return nil end
   if room == "config" then return "every limit is read there" end
-  if room == "base" then return "every rule about money and keys stands on it" end
-  if RULES[room] then return "it keeps the rules about money; a policy, provider, engine or command of your own can be put beside it" end
+  if room == "base" then
+    return "every rule about money and keys stands on it"
+  end
+  if RULES[room] then
+    return "it keeps the rules about money; a policy, provider, engine or command of your "
+      .. "own can be put beside it"
+  end
   return "it is needed before anything can be replaced"
 end
 
@@ -32,14 +39,24 @@ local function functions_of(module)
 end
 
 local function check(inner, module, name, fn)
-  if type(module) ~= "string" then misuse("the module must be a name like \"ui.status\", not a %s", type(module)) end
-  if type(name) ~= "string" then misuse("the function of %s must be named by a text, not a %s", module, type(name)) end
-  if type(fn) ~= "function" then misuse("%s.%s needs a function(base, ...), not a %s", module, name, type(fn)) end
-  if not module:find("^[%w_-]+[%w_.-]*$") or not inner.source(module) then misuse("there is no module %q", module) end
+  if type(module) ~= "string" then
+    misuse("the module must be a name like \"ui.status\", not a %s", type(module))
+  end
+  if type(name) ~= "string" then
+    misuse("the function of %s must be named by a text, not a %s", module, type(name))
+  end
+  if type(fn) ~= "function" then
+    misuse("%s.%s needs a function(base, ...), not a %s", module, name, type(fn))
+  end
+  if not module:find("^[%w_-]+[%w_.-]*$") or not inner.source(module) then
+    misuse("there is no module %q", module)
+  end
   local why = closed(module)
   if why then misuse("%s cannot be replaced: %s", module, why) end
   local value = inner.require(module)
-  if type(value) ~= "table" then misuse("%s is one %s; put a file of that name into the folder instead", module, type(value)) end
+  if type(value) ~= "table" then
+    misuse("%s is one %s; put a file of that name into the folder instead", module, type(value))
+  end
   if type(value[name]) ~= "function" then
     misuse("%s has no function %q; it has %s", module, name, functions_of(value))
   end

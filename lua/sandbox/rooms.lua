@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- What the user's own scripts may use, by the room (the folder of the home) that they lie in. docs/overrides.md shows this table.
--- They get copies of the modules they require, so that no script changes what another one works with.
+-- What the user's own scripts may use, by the room (the folder of the home) that they lie in.
+-- docs/overrides.md shows this table. They get copies of the modules they require, so that no script changes
+-- what another one works with.
 
 local bounds = require "sandbox.bounds"
 local creates = require "base.creates"
@@ -8,10 +9,11 @@ local aliases = require "sandbox.aliases"
 
 local rooms = {}
 
-local PLAIN = { "base.clock", "base.fail", "base.json", "base.jsontext", "base.log", "base.numbers", "base.sorted",
-  "base.template", "base.url", "base.version" }
+local PLAIN = { "base.clock", "base.fail", "base.json", "base.jsontext", "base.log", "base.numbers",
+  "base.sorted", "base.template", "base.url", "base.version" }
 local DATA = { "facts.*", "config.*" } -- for every script that is no policy and no template
-local COMMAND = { "base.files", "base.http", "base.process", "base.task", "base.term", "ui.*", "engines.*", "commands.*",
+local COMMAND = { "base.files", "base.http", "base.process", "base.task", "base.term", "ui.*", "engines.*",
+  "commands.*",
   "builtin.commands.*", "home.alert", "money.history", "home.agent_client", "start.report", "api" }
 
 local function join(...)
@@ -23,7 +25,8 @@ end
 --- Room → the modules that its files may require; `x.*` means every module of x.
 rooms.limits = {
   policies = { "builtin.policies.*" },
-  providers = join(PLAIN, DATA, { "base.http", "base.keys", "base.task", "providers.*", "builtin.providers.*", "builtin.facts.*" }),
+  providers = join(PLAIN, DATA,
+    { "base.http", "base.keys", "base.task", "providers.*", "builtin.providers.*", "builtin.facts.*" }),
   templates = join(PLAIN, { "builtin.templates.*" }),
   engines = join(PLAIN, DATA, { "base.http", "base.task", "engines.*", "builtin.engines.*" }),
   commands = join(PLAIN, DATA, COMMAND),
@@ -42,19 +45,23 @@ local PARTS = {
   ["home.agent_client"] = { "engine", "engine_probe", "ensure", "guard", "status" },
 }
 
--- Modules of which scripts see another one's parts too: what reaches the agent, and what reaches the machine through it.
+-- Modules of which scripts see another one's parts too: what reaches the agent, and what reaches
+-- the machine through it.
 local BESIDE = { ["home.agent_client"] = "home.guest_client" }
 
 local function allowed(limits, name)
   for _, entry in ipairs(limits) do
     local folder = entry:match("^(.*%.)%*$")
-    if entry == name or folder and name:sub(1, #folder) == folder then return true end
+    if entry == name or folder and name:sub(1, #folder) == folder then
+      return true
+    end
   end
   return false
 end
 
--- base.http for a room: whoever is no provider has no clients, and nobody sends a known create past the ticket. What is looked at is a
--- plain copy: a table with a metatable could say one thing here and another one where it is sent.
+-- base.http for a room: whoever is no provider has no clients, and nobody sends a known create past the
+-- ticket. What is looked at is a plain copy: a table with a metatable could say one thing here and another
+-- one where it is sent.
 local function http_for(room, http)
   local function request(spec)
     local plain = {}
@@ -85,7 +92,8 @@ local function copy_of(room, name, module, inner)
   return setmetatable(copy, getmetatable(module))
 end
 
-local WAY = "; everything that rents goes through the journal and its limits, so use require \"api\" or another module that docs/scripts.md lists"
+local WAY = "; everything that rents goes through the journal and its limits, so use require \"api\" or "
+  .. "another module that docs/scripts.md lists"
 
 local function place(room)
   if room == "scripts" then return "a script" end
@@ -98,7 +106,9 @@ function rooms.limit(env, room, inner, stand_in)
   creates.settle()
   -- A module that was allowed under its name of the last release stays allowed.
   local function check(name)
-    if type(name) ~= "string" or allowed(limits, name) or allowed(limits, aliases[name] or name) then return end
+    if type(name) ~= "string" or allowed(limits, name) or allowed(limits, aliases[name] or name) then
+      return
+    end
     name = aliases[name] or name
     local refusal = ("%s may not require %q"):format(place(room), name)
     if room ~= "scripts" then error(refusal, 3) end
@@ -109,7 +119,9 @@ function rooms.limit(env, room, inner, stand_in)
     check(name)
     name = aliases[name] or name
     local module = inner.require(name)
-    if not copies[name] or copies[name].of ~= module then copies[name] = { of = module, copy = copy_of(room, name, module, inner) } end
+    if not copies[name] or copies[name].of ~= module then
+      copies[name] = { of = module, copy = copy_of(room, name, module, inner) }
+    end
     return copies[name].copy
   end
   env.lazy = function(name)

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- The world that a script lives in: `require "sandbox.world"`. The loader calls this file once for each world, with its own state and
--- operations, and gives its modules what comes out. main.lua and the command line add `home_origin`, `spoken` and `attended`.
+-- The world that a script lives in: `require "sandbox.world"`. The loader calls this file once for each
+-- world, with its own state and operations, and gives its modules what comes out. main.lua and the command
+-- line add `home_origin`, `spoken` and `attended`.
 
 local host, tools = ...
 
@@ -40,7 +41,9 @@ return function(inner, operations)
   function world.text(name) return inner.require("sandbox.texts").read(inner, name) end
 
   --- Runs a script that is no module. → what it returns
-  function world.run_file(path, args) return inner.require("sandbox.texts").run(inner, world, operations.environment, path, args) end
+  function world.run_file(path, args)
+    return inner.require("sandbox.texts").run(inner, world, operations.environment, path, args)
+  end
 
   --- Runs a script of the home ("init.lua", "reactions.lua") once. → true, what it returns; or nil, "missing"
   function world.run_home(name) return operations.run_home(inner, name) end

@@ -26,8 +26,8 @@ function crontab.split(text, home)
     if ends then at = 3 end
   end
   if damaged or at == 2 then
-    return nil, ("the marks '%s' and '%s' in the crontab do not stand around one block any more; put that right with `crontab -e`"):format(
-      first, last)
+    return nil, ("the marks '%s' and '%s' in the crontab do not stand around one block any more; put "
+      .. "that right with `crontab -e`"):format(first, last)
   end
   if at == 1 then return text, nil, "" end
   return table.concat(parts[1]), table.concat(parts[2]), table.concat(parts[3])
@@ -45,7 +45,9 @@ end
 function crontab.place(text)
   local at = 1
   for line, after in text:gmatch("([^\n]*\n)()") do
-    if line:find("^%s*[^#%s]") and not (assignment(line) or ""):find("^MAIL") then break end
+    if line:find("^%s*[^#%s]") and not (assignment(line) or ""):find("^MAIL") then
+      break
+    end
     at = after
   end
   return text:sub(1, at - 1), text:sub(at)
@@ -58,7 +60,9 @@ local function disturber(text)
   local found
   for line in text:gmatch("[^\n]+") do
     local name, value = assignment(line)
-    if name == "CRON_TZ" or name == "TZ" or name == "SHELL" and not POSIX[value:match("([^/]*)%s*$")] then found = line end
+    if name == "CRON_TZ" or name == "TZ" or name == "SHELL" and not POSIX[value:match("([^/]*)%s*$")] then
+      found = line
+    end
   end
   return found
 end
@@ -68,7 +72,9 @@ end
 function crontab.quote(word)
   if word:find("^[%w_@+=:,./-]+$") then return word end
   local pieces = {}
-  for piece in (word .. "%"):gmatch("([^%%]*)%%") do pieces[#pieces + 1] = "'" .. piece:gsub("'", "'\\''") .. "'" end
+  for piece in (word .. "%"):gmatch("([^%%]*)%%") do
+    pieces[#pieces + 1] = "'" .. piece:gsub("'", "'\\''") .. "'"
+  end
   return table.concat(pieces, [["$(echo p|tr p '\045')"]])
 end
 
@@ -87,8 +93,8 @@ local function line(home, plan, which)
   local seconds = calendar.parse_time(plan[which])
   local words = schedule.command(home, plan, which)
   for index, word in ipairs(words) do words[index] = crontab.quote(word) end
-  return ("%d %d * * %s %s >%s"):format(seconds % 3600 // 60, seconds // 3600, cron_days(plan.days), table.concat(words, " "),
-    crontab.quote(files.join(home, "schedule-" .. which .. ".log")))
+  return ("%d %d * * %s %s >%s"):format(seconds % 3600 // 60, seconds // 3600, cron_days(plan.days),
+    table.concat(words, " "), crontab.quote(files.join(home, "schedule-" .. which .. ".log")))
 end
 
 --- The block for a home. → lines
@@ -107,17 +113,23 @@ end
 -- The user's crontab as it is. → text, or nil and a sentence when there is no cron
 local function read()
   local result = subprocess.run { "crontab", "-l" }
-  if not result then return nil, "there is no program named crontab here (on Debian: apt install cron)" end
+  if not result then
+    return nil, "there is no program named crontab here (on Debian: apt install cron)"
+  end
   if result.code == 0 then return result.out end
   local said = result.err:lower()
-  if said:find("no crontab for", 1, true) or said:find("^crontab: can't open '[^/']*': no such file") then return "" end -- busybox says the latter
-  fail.raise("config", "the crontab cannot be read, so it is left alone: crontab -l says: " .. subprocess.complaint(result))
+  if said:find("no crontab for", 1, true) or said:find("^crontab: can't open '[^/']*': no such file") then
+    return ""
+  end -- busybox says the latter
+  fail.raise("config",
+    "the crontab cannot be read, so it is left alone: crontab -l says: " .. subprocess.complaint(result))
 end
 
 local function write(text)
   local result = subprocess.run({ "crontab", "-" }, text)
   if result and result.code == 0 then return end
-  fail.raise("config", "the crontab was not changed: crontab says: " .. (result and subprocess.complaint(result) or "nothing, it is gone"))
+  fail.raise("config", "the crontab was not changed: crontab says: "
+    .. (result and subprocess.complaint(result) or "nothing, it is gone"))
 end
 
 local function parts(home)
@@ -130,7 +142,9 @@ end
 
 --- May the crontab be used without being asked for? → true, or nil and a sentence
 function crontab.usable()
-  if process.platform == "darwin" then return nil, "timers of launchd are not built yet; say --cron to use the crontab" end
+  if process.platform == "darwin" then
+    return nil, "timers of launchd are not built yet; say --cron to use the crontab"
+  end
   return crontab.present()
 end
 
@@ -147,9 +161,10 @@ function crontab.find(home)
   local before, block = parts(home)
   if not block then return nil end
   local plan, above = schedule.decode(block:match("\n# ({[^\n]*})\n")), disturber(before)
-  return { schedule = plan, problem = not plan and "its block in the crontab was changed by hand and cannot be read"
-    or above and ("the line '%s' in the crontab stands above its block and changes what it does; `continueplz schedule add` again puts the block "
-    .. "above it"):format(above) or nil }
+  return { schedule = plan,
+    problem = not plan and "its block in the crontab was changed by hand and cannot be read"
+      or above and ("the line '%s' in the crontab stands above its block and changes what it does; "
+        .. "`continueplz schedule add` again puts the block above it"):format(above) or nil }
 end
 
 function crontab.write(home, plan)
@@ -158,7 +173,9 @@ function crontab.write(home, plan)
   local above, below = crontab.place(before .. after)
   write(above .. block .. below)
   local _, found = parts(home)
-  if found ~= block then fail.raise("config", "the crontab was changed by somebody else at the same moment; try again") end
+  if found ~= block then
+    fail.raise("config", "the crontab was changed by somebody else at the same moment; try again")
+  end
 end
 
 function crontab.remove(home)
@@ -172,9 +189,10 @@ end
 --- What the user should know of this backend.
 function crontab.notes(home)
   return {
-    "what a run prints is kept in " .. files.join(home, "schedule-start.log") .. " and schedule-stop.log (the last run); what goes wrong is mailed by cron, "
-      .. "and is in continueplz.log",
-    "cron does nothing about a time at which this computer is off or asleep: a stop that is missed is left to the machine's own limits",
+    "what a run prints is kept in " .. files.join(home, "schedule-start.log") .. " and schedule-stop.log "
+      .. "(the last run); what goes wrong is mailed by cron, and is in continueplz.log",
+    "cron does nothing about a time at which this computer is off or asleep: a stop that is missed is left "
+      .. "to the machine's own limits",
   }
 end
 

@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- Starting and stopping at fixed times. A schedule: { start=|nil, stop=|nil ("08:30"), days = "mon-fri", words = {"--model=…", …} for
--- the start }; one per home. It is kept where it works, in the crontab or in units of systemd, each with the schedule as JSON in a
--- comment. Two backends, schedule.crontab and schedule.timers: name, title, present() → true or nil, sentence; usable() → the same,
--- when nobody named it; find(home) → {schedule=,
--- problem=} or nil; write(home, schedule); remove(home) → what was removed, or nil; text(home, schedule) → lines; notes() → sentences.
+-- Starting and stopping at fixed times. A schedule: { start=|nil, stop=|nil ("08:30"), days = "mon-fri",
+-- words = {"--model=…", …} for the start }; one per home. It is kept where it works, in the crontab or in
+-- units of systemd, each with the schedule as JSON in a comment. Two backends, schedule.crontab and
+-- schedule.timers: name, title, present() → true or nil, sentence; usable() → the same, when nobody named it;
+-- find(home) → {schedule=, problem=} or nil; write(home, schedule); remove(home) → what was removed, or nil;
+-- text(home, schedule) → lines; notes() → sentences.
 local clock = require "base.clock"
 local fail = require "base.fail"
 local json = require "base.json"
@@ -27,7 +28,10 @@ function schedule.command(home, plan, which)
     argv[#argv + 1], argv[#argv + 2] = "stop", "--alert"
   end
   for _, word in ipairs(argv) do
-    if word:find("[%c]") then fail.raise("usage", ("%q holds a line break or another control character, which no schedule can carry"):format(word)) end
+    if word:find("[%c]") then
+      fail.raise("usage",
+        ("%q holds a line break or another control character, which no schedule can carry"):format(word))
+    end
   end
   return argv
 end
@@ -35,7 +39,8 @@ end
 local function minutes(name, text)
   local seconds = text and assert(calendar.parse_time(text))
   if seconds and seconds % 60 ~= 0 then
-    fail.raise("usage", ("--%s: '%s' has seconds, which cron does not know; write %s"):format(name, text, calendar.time_text(seconds // 60 * 60)))
+    fail.raise("usage", ("--%s: '%s' has seconds, which cron does not know; write %s"):format(name, text,
+      calendar.time_text(seconds // 60 * 60)))
   end
   return seconds and calendar.time_text(seconds)
 end
@@ -43,11 +48,14 @@ end
 --- A schedule from checked texts.
 -- @raise kind `usage`
 function schedule.new(start, stop, days, words)
-  if not start and not stop then fail.raise("usage", "say when: --start=08:30, --stop=17:00, or both") end
+  if not start and not stop then
+    fail.raise("usage", "say when: --start=08:30, --stop=17:00, or both")
+  end
   local plan = { days = calendar.days_text(assert(calendar.parse_days(days or "mon-fri"))), words = words }
   plan.start, plan.stop = minutes("start", start), minutes("stop", stop)
   if start and stop and plan.stop <= plan.start then
-    fail.raise("usage", ("--stop=%s is not after --start=%s, and a schedule ends on the day on which it starts"):format(stop, start))
+    fail.raise("usage", ("--stop=%s is not after --start=%s, and a schedule ends on "
+      .. "the day on which it starts"):format(stop, start))
   end
   return plan
 end
@@ -60,15 +68,21 @@ end
 
 --- The next moment of "start" or "stop", in unix seconds, or nil.
 function schedule.next(plan, which)
-  return plan[which] and calendar.next(calendar.parse_time(plan[which]), clock.wall(), calendar.parse_days(plan.days)) or nil
+  return plan[which] and calendar.next(calendar.parse_time(plan[which]), clock.wall(),
+    calendar.parse_days(plan.days)) or nil
 end
 
 --- The comment that holds a schedule, and what is read from it.
-function schedule.encode(plan) return json.encode { start = plan.start, stop = plan.stop, days = plan.days, words = json.array(plan.words) } end
+function schedule.encode(plan)
+  return json.encode { start = plan.start, stop = plan.stop, days = plan.days,
+    words = json.array(plan.words) }
+end
 
 function schedule.decode(text)
   local plan = json.decode(text or "")
-  if type(plan) ~= "table" or type(plan.words) ~= "table" or not calendar.parse_days(plan.days) then return nil end
+  if type(plan) ~= "table" or type(plan.words) ~= "table" or not calendar.parse_days(plan.days) then
+    return nil
+  end
   for _, name in ipairs { "start", "stop" } do
     if plan[name] and not calendar.parse_time(plan[name]) then return nil end
   end
@@ -77,7 +91,8 @@ end
 
 function schedule.backends() return { require "schedule.timers", require "schedule.crontab" } end
 
---- The backend that is named, or the first that works here. only_shown: nothing will be written, so it need not work.
+--- The backend that is named, or the first that works here. only_shown: nothing will be written,
+-- so it need not work.
 -- @raise kind `config` when it does not work
 function schedule.choose(name, only_shown)
   local reasons = {}
@@ -106,7 +121,8 @@ function schedule.find(home)
   return list
 end
 
---- Puts a schedule in the place of what was there before. → whether there was something, the names of what is kept of this shell
+--- Puts a schedule in the place of what was there before. → whether there was something, the names of what
+-- is kept of this shell
 function schedule.write(home, backend, plan)
   local before = #schedule.find(home) > 0
   local kept = unattended.keep(home)

@@ -20,7 +20,8 @@ end
 -- @return { code=, out=, err= }, or nil when there is no such program
 -- @raise kind `transient` when it does not end
 function subprocess.run(argv, input)
-  local ok, child = fail.try(process.spawn, { argv = argv, stdin = input and "pipe" or "null", stdout = "pipe", stderr = "pipe" })
+  local ok, child = fail.try(process.spawn,
+    { argv = argv, stdin = input and "pipe" or "null", stdout = "pipe", stderr = "pipe" })
   if not ok then
     if fail.is(child) and child.code == "missing" then return nil end
     error(child, 0)
@@ -42,7 +43,8 @@ end
 
 --- The first line of what a program complained about.
 function subprocess.complaint(result)
-  return result.err:match("[^\n]+") or result.out:match("[^\n]+") or ("it ended with code %d"):format(result.code)
+  return result.err:match("[^\n]+") or result.out:match("[^\n]+")
+    or ("it ended with code %d"):format(result.code)
 end
 
 return subprocess

@@ -28,7 +28,9 @@ local function unit_dir()
   return base and files.join(base, "systemd/user")
 end
 
-local function unit(home, which, kind) return ("continueplz-%s-%s.%s"):format(schedule.id(home), which, kind) end
+local function unit(home, which, kind)
+  return ("continueplz-%s-%s.%s"):format(schedule.id(home), which, kind)
+end
 
 --- A word of ExecStart (systemd.service(5), systemd.unit(5)): `%` and `$` would be replaced, quotes and
 -- backslashes would be read, and a
@@ -73,7 +75,8 @@ end
 
 -- The moments of the days on which the clock skips the time of one end.
 local function skipped(plan, which)
-  return calendar.skipped(calendar.parse_time(plan[which]), clock.wall(), YEARS * 365, calendar.parse_days(plan.days))
+  return calendar.skipped(calendar.parse_time(plan[which]), clock.wall(), YEARS * 365,
+    calendar.parse_days(plan.days))
 end
 
 -- On the day on which the clock skips a time of day systemd would leave it out, a stop too: such days are
@@ -141,17 +144,27 @@ local function systemctl(...) return subprocess.run { "systemctl", "--user", ...
 local function must(what, ...)
   local result = systemctl(...)
   if not result or result.code ~= 0 then
-    fail.raise("config", ("%s: systemctl says: %s"):format(what, result and subprocess.complaint(result) or "nothing, it is gone"))
+    fail.raise("config", ("%s: systemctl says: %s"):format(what,
+      result and subprocess.complaint(result) or "nothing, it is gone"))
   end
 end
 
 --- Does the user's systemd answer? → true, or nil and a sentence
 function timers.usable()
-  if process.platform == "darwin" then return nil, "this system has no systemd" end
+  if process.platform == "darwin" then
+    return nil, "this system has no systemd"
+  end
   local result = systemctl("show-environment")
-  if not result then return nil, "there is no systemd here (no program named systemctl)" end
-  if result.code ~= 0 then return nil, "the user's systemd does not answer (systemctl --user says: " .. subprocess.complaint(result) .. ")" end
-  if not unit_dir() then return nil, "HOME is not set, so there is no folder for units of systemd" end
+  if not result then
+    return nil, "there is no systemd here (no program named systemctl)"
+  end
+  if result.code ~= 0 then
+    return nil,
+      "the user's systemd does not answer (systemctl --user says: " .. subprocess.complaint(result) .. ")"
+  end
+  if not unit_dir() then
+    return nil, "HOME is not set, so there is no folder for units of systemd"
+  end
   return true
 end
 timers.present = timers.usable
@@ -161,7 +174,9 @@ local function existing(home)
   for _, which in ipairs { "start", "stop" } do
     for _, kind in ipairs { "timer", "service" } do
       local name = unit(home, which, kind)
-      if dir and files.exists(files.join(dir, name)) then list[#list + 1] = { name = name, path = files.join(dir, name), kind = kind } end
+      if dir and files.exists(files.join(dir, name)) then
+        list[#list + 1] = { name = name, path = files.join(dir, name), kind = kind }
+      end
     end
   end
   return list
@@ -175,10 +190,13 @@ function timers.find(home)
       plan = plan or schedule.decode((files.read(each.path) or ""):match("\n# ({[^\n]*})\n"))
     else
       local result = systemctl("is-active", each.name)
-      if not result or result.code ~= 0 then problem = problem or ("%s is not active; `continueplz schedule add` again"):format(each.name) end
+      if not result or result.code ~= 0 then
+        problem = problem or ("%s is not active; `continueplz schedule add` again"):format(each.name)
+      end
     end
   end
-  return { schedule = plan, problem = not plan and "its units were changed by hand and cannot be read" or problem }
+  return { schedule = plan, problem = not plan and "its units were changed by hand and cannot be read"
+      or problem }
 end
 
 -- The stamp of a persistent timer would make its successor believe that it missed a run.
@@ -197,7 +215,9 @@ local function clear(home)
     end
     old[#old + 1] = { each.name, files.read(each.path) or "" }
     local ok, why = files.remove(each.path)
-    if not ok then fail.raise("config", "the unit cannot be removed: " .. why) end
+    if not ok then
+      fail.raise("config", "the unit cannot be removed: " .. why)
+    end
   end
   return old
 end
@@ -205,10 +225,14 @@ end
 local function put(units)
   local dir, names = unit_dir(), {}
   local made, why = files.mkdir(dir)
-  if not made and not files.exists(dir) then fail.raise("config", dir .. " cannot be made: " .. why) end
+  if not made and not files.exists(dir) then
+    fail.raise("config", dir .. " cannot be made: " .. why)
+  end
   for _, each in ipairs(units) do
     local ok, reason = files.write(files.join(dir, each[1]), each[2], 420)
-    if not ok then fail.raise("config", "the unit cannot be written: " .. reason) end
+    if not ok then
+      fail.raise("config", "the unit cannot be written: " .. reason)
+    end
     if each[1]:find("%.timer$") then names[#names + 1] = each[1] end
   end
   must("the new units could not be loaded", "daemon-reload")
@@ -235,10 +259,13 @@ end
 --- What the user should know of this backend.
 function timers.notes()
   local list = { "what a run prints is in the journal: journalctl --user -u 'continueplz-*'",
-    "a start that is missed because this computer is off is not made up for; a missed stop is, as soon as it runs again" }
-  local lingers = subprocess.run { "loginctl", "show-user", tostring(process.uid()), "--property=Linger", "--value" }
+    "a start that is missed because this computer is off is not made up for; a missed stop is, "
+      .. "as soon as it runs again" }
+  local lingers = subprocess.run { "loginctl", "show-user", tostring(process.uid()),
+    "--property=Linger", "--value" }
   if not lingers or lingers.out:match("%S+") ~= "yes" then
-    list[#list + 1] = "timers and the tunnel end when you log out; for a computer that works without you type: loginctl enable-linger"
+    list[#list + 1] = "timers and the tunnel end when you log out; for a computer that works without you "
+      .. "type: loginctl enable-linger"
   end
   return list
 end

@@ -1,13 +1,17 @@
 -- SPDX-License-Identifier: MIT
--- How the guest reaches a rented machine, by the provider's capabilities.boot: the one place that knows the kinds.
+-- How the guest reaches a rented machine, by the provider's capabilities.boot: the one place
+-- that knows the kinds.
 --
 -- Each is a table with
 --   handshake               seconds from a running machine to the tunnel's first handshake, at most
---   engine                  fields for engine.start besides port, context and model: { boot=, directory=|nil }
---   build(spec, guest)      what is sent, once the token is known; guest: the order of start.bootstrap.bundle → kept as spec.bundle
+--   engine                  fields for engine.start besides port,
+--                           context and model: { boot=, directory=|nil }
+--   build(spec, guest)      what is sent, once the token is known; guest: the order of start.bootstrap.bundle
+--                           → kept as spec.bundle
 --   order(spec)             fields of the order for provider.create
 --   endpoint(instance, inner) → { host, port, … } where the tunnel is reached, or nil while that is not known
---   deliver(endpoint, spec) what is left to do when the machine runs; raises kind `machine` (with `unreached` when it never answered)
+--   deliver(endpoint, spec) what is left to do when the machine runs; raises kind `machine` (with `unreached`
+--     when it never answered)
 local world = require "sandbox.world"
 
 local ways = { container = "start.bootstrap.push", ["cloud-init"] = "start.bootstrap.user_data" }
@@ -18,8 +22,8 @@ local bootstrap = {}
 function bootstrap.of(provider)
   local name = ways[provider.capabilities.boot]
   if not name then
-    error(("%s boots its machines by '%s', and there is no way to deliver the guard program there"):format(provider.name,
-      tostring(provider.capabilities.boot)))
+    error(("%s boots its machines by '%s', and there is no way to deliver the guard program there")
+      :format(provider.name, tostring(provider.capabilities.boot)))
   end
   return world.require(name)
 end

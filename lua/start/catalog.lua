@@ -7,13 +7,14 @@ local catalog = {}
 
 local CONTEXTS = { 4096, 16384, 32768, 65536, 131072, 262144 }
 
---- A model at a context. asked: tokens. → { model=, context= what is had, need= GB, gpu=, count= the smallest machine, or nil,
--- default = is it what its tier means? }
+--- A model at a context. asked: tokens. → { model=, context= what is had, need= GB, gpu=, count= the smallest
+-- machine, or nil, default = is it what its tier means? }
 function catalog.entry(model, asked)
   local context = models.context(model, asked)
   local need = models.need(model, context)
   local gpu, count = gpus.least(need)
-  return { model = model, context = context, need = need, gpu = gpu, count = count, default = models.tiers[model.tier] == model.name }
+  return { model = model, context = context, need = need, gpu = gpu, count = count,
+    default = models.tiers[model.tier] == model.name }
 end
 
 --- The table's models, by tier and in the table's order. tier: only this one, or nil. → array of entries
@@ -47,7 +48,8 @@ function catalog.contexts(model, asked)
   return list
 end
 
---- The cards that hold a model at a context, smallest first. → array of { gpu=, count=, room= GB, speed=|nil, most= tokens }
+--- The cards that hold a model at a context, smallest first.
+-- → array of { gpu=, count=, room= GB, speed=|nil, most= tokens }
 function catalog.cards(model, context)
   local need, list = models.need(model, context), {}
   for _, gpu in ipairs(gpus.by_size()) do
@@ -61,9 +63,9 @@ function catalog.cards(model, context)
   return list
 end
 
---- Which models a machine holds. machine: { vram_gb= of one card, gpus=, bandwidth=|nil }; strict: a model that was trained for
--- less than `asked` tokens does not do. → { fits = {{model=, context=, need=, speed=, most=, default=}, …}, too_big = {entries},
--- short = {entries} }
+--- Which models a machine holds. machine: { vram_gb= of one card, gpus=, bandwidth=|nil }; strict: a model
+-- that was trained for less than `asked` tokens does not do. → { fits = {{model=, context=, need=, speed=,
+-- most=, default=}, …}, too_big = {entries}, short = {entries} }
 function catalog.fit(entries, machine, asked, strict)
   local room = gpus.together(machine.vram_gb, machine.gpus)
   local found = { fits = {}, too_big = {}, short = {}, room = room }
@@ -73,7 +75,8 @@ function catalog.fit(entries, machine, asked, strict)
     elseif entry.need > room then
       table.insert(found.too_big, entry)
     else
-      entry.speed, entry.most = models.speed(entry.model, machine.bandwidth), models.most_context(entry.model, room)
+      entry.speed, entry.most = models.speed(entry.model, machine.bandwidth),
+        models.most_context(entry.model, room)
       table.insert(found.fits, entry)
     end
   end

@@ -12,13 +12,12 @@ local function policy_source()
 end
 
 local function copy_of(value, seen)
-  if type(value) ~= "table" then
-    return value
-  end
+  if type(value) ~= "table" then return value end
   if not seen[value] then
     local copy, meta = {}, getmetatable(value)
     seen[value] = copy
-    for key, each in next, type(meta) == "table" and type(meta.__index) == "table" and meta.__index or {} do -- order: free
+    -- order: free
+    for key, each in next, type(meta) == "table" and type(meta.__index) == "table" and meta.__index or {} do
       copy[key] = copy_of(each, seen)
     end
     for key, each in next, value do -- order: free
@@ -29,19 +28,22 @@ local function copy_of(value, seen)
 end
 
 local function bounded(fn, ...)
-  return world.bounded(INSTRUCTIONS, "it ran for much longer than any choice takes; is there a loop without an end?", fn, ...)
+  return world.bounded(INSTRUCTIONS,
+    "it ran for much longer than any choice takes; is there a loop without an end?", fn, ...)
 end
 
 local function load_policy()
   local policy = world.require("policies.user")
   if type(policy) ~= "function" then
-    fail.raise("config", ("%s must return a function(candidates, want, builtin), not a %s"):format(policy_source(), type(policy)))
+    fail.raise("config", ("%s must return a function(candidates, want, builtin), not a %s")
+      :format(policy_source(), type(policy)))
   end
   return policy
 end
 
---- What the user's policy says of copies, told of the originals: whatever it does to them, prices stay what they were.
--- What it neither returned nor refused is among the refused, without a reason. → chosen, refused = {{candidate=, reason=}, …}
+--- What the user's policy says of copies, told of the originals: whatever it does to them, prices stay what
+-- they were. What it neither returned nor refused is among the refused, without a reason. → chosen, refused =
+-- {{candidate=, reason=}, …}
 -- @raise `config` when the policy is broken or returns what it was not given
 function choice.run(candidates, want)
   local seen, given = {}, {}
@@ -50,24 +52,29 @@ function choice.run(candidates, want)
     given[seen[candidate]] = candidate
   end
   local policy = load_policy()
-  local ok, ordered, rejected = fail.try(bounded, policy, copies, copied_want, world.builtin("policies.cheapest"))
+  local ok, ordered, rejected = fail.try(bounded, policy, copies, copied_want,
+    world.builtin("policies.cheapest"))
   if not ok then
-    fail.raise("config", ("the policy failed: %s: %s"):format(policy_source(), fail.message(ordered)), { trace = ordered.trace })
+    fail.raise("config", ("the policy failed: %s: %s"):format(policy_source(), fail.message(ordered)),
+      { trace = ordered.trace })
   end
   if type(ordered) ~= "table" or (rejected ~= nil and type(rejected) ~= "table") then
-    fail.raise("config", ("%s must return the chosen candidates as a list, not a %s"):format(policy_source(), type(ordered)))
+    fail.raise("config",
+      ("%s must return the chosen candidates as a list, not a %s"):format(policy_source(), type(ordered)))
   end
   local chosen, refused = {}, {}
   for index = 1, rawlen(ordered) do -- raw, as metamethods of the policy's would run out of its bounds
     chosen[index] = given[rawget(ordered, index) or false] or fail.raise("config",
-      ("%s returned something at place %d that is not one of the candidates it was given"):format(policy_source(), index))
+      ("%s returned something at place %d that is not one of the candidates it was given")
+        :format(policy_source(), index))
   end
   for index = 1, rejected and rawlen(rejected) or 0 do
     local each = rawget(rejected, index)
     local candidate = type(each) == "table" and given[rawget(each, "candidate") or false]
     if candidate then
       local reason = rawget(each, "reason")
-      refused[#refused + 1] = { candidate = candidate, reason = type(reason) == "string" and reason or "refused by the policy" }
+      refused[#refused + 1] = { candidate = candidate,
+        reason = type(reason) == "string" and reason or "refused by the policy" }
     end
   end
   local told = {}

@@ -129,7 +129,9 @@ end
 -- Too fast: the same offer is tried again after a pause. → is that what is done?
 local function again_later(start, problem)
   local counters = start.counters
-  if not fail.is(problem, "rate") or counters.rated >= RATE_TRIES then return false end
+  if not fail.is(problem, "rate") or counters.rated >= RATE_TRIES then
+    return false
+  end
   counters.rated, counters.next = counters.rated + 1, counters.next - 1
   start.plan.ui:note(("%s; waiting before the same offer is tried again"):format(fail.message(problem)))
   task.sleep(timing.seconds(RATE_PAUSE))
@@ -140,7 +142,9 @@ end
 local function of_this_offer(counters, problem)
   if problem.blind then return false end
   if fail.is(problem, "capacity") then return true end
-  if not fail.is(problem, "refused") and not fail.is(problem, "transient") then return false end
+  if not fail.is(problem, "refused") and not fail.is(problem, "transient") then
+    return false
+  end
   counters.odd = counters.odd + 1
   return counters.odd < ODD_REFUSALS
 end

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- From a wish to a model that answers: eight named steps. A machine that fails is destroyed and proven gone before the next is tried;
--- whatever ends the start early undoes it (DESIGN §1.7).
+-- From a wish to a model that answers: eight named steps. A machine that fails is destroyed and proven gone
+-- before the next is tried; whatever ends the start early undoes it (DESIGN §1.7).
 local fail = require "base.fail"
 local world = require "sandbox.world"
 local config = require "config.effective"
@@ -20,8 +20,9 @@ local MACHINES = 3 -- machines tried in one start
 
 local deploy = {}
 
---- The plan of a start. `machine` steps belong to one machine: failing as kind `machine` they begin again with the next offer, on another
--- host. The others do so only when it is the host's fault: what the model server lacks would be lacking on every machine.
+--- The plan of a start. `machine` steps belong to one machine: failing as kind `machine` they begin again
+-- with the next offer, on another host. The others do so only when it is the host's fault: what the model
+-- server lacks would be lacking on every machine.
 deploy.steps = {
   { name = "prices", title = "Fetching prices" },
   { name = "choose", title = "Selecting cheapest compatible option" },
@@ -39,7 +40,8 @@ local function first_machine_step()
   end
 end
 
--- No other slice of the host on which a machine failed is taken in this start, nor within a day when the host is at fault.
+-- No other slice of the host on which a machine failed is taken in this start, nor within a day when
+-- the host is at fault.
 local function give_up_host(start, problem)
   local offer = start.attempt.candidate.offer
   if offer.host then start.counters.failed_hosts[offer.provider .. " " .. offer.host] = true end
@@ -55,11 +57,12 @@ local function give_up_machine(start, problem)
   undo.session(start, attempt.session, attempt.provider, why)
   local own_script = attempt.spec.bundle.own
   if own_script then
-    fail.raise("config", ("the machine did not come up with your %s: %s; it was destroyed, and no other one is tried "
-      .. "with that script"):format(own_script, why))
+    fail.raise("config", ("the machine did not come up with your %s: %s; it was destroyed, and no other one "
+      .. "is tried with that script"):format(own_script, why))
   end
   if counters.machines >= MACHINES or counters.next > #start.plan.ordered then
-    fail.raise("capacity", ("%d machines failed to come up, the last because: %s"):format(counters.machines, why))
+    fail.raise("capacity",
+      ("%d machines failed to come up, the last because: %s"):format(counters.machines, why))
   end
   counters.machines = counters.machines + 1
 end
@@ -100,8 +103,8 @@ end
 --- Starts a machine that serves `want`.
 -- @param want see docs/lua.md
 -- @param ui progress screen (ui.progress)
--- @param options { dry_run, keep_on_failure, person = somebody can be asked, ask = function(candidate, agreed total|nil,
---   credit|nil) → bool, chosen = function(candidate, credit|nil): told of the first choice }
+-- @param options { dry_run, keep_on_failure, person = somebody can be asked, ask = function(candidate, agreed
+--   total|nil, credit|nil) → bool, chosen = function(candidate, credit|nil): told of the first choice }
 -- @return "ready" and the report, "dry-run" and the plan (start.state), or "declined": a person said no
 -- @raise a failure; everything rented was undone, or its kind is `unproven`
 function deploy.up(want, ui, options)
@@ -115,8 +118,8 @@ function deploy.up(want, ui, options)
   if not ok then fail.raise("busy", message) end
   if #journal.damaged > 0 then
     journal:release()
-    fail.raise("config", ("%s is damaged at line %d; run `continueplz stop`, which ends what is there and sets it aside")
-      :format(journal.path, journal.damaged[1]))
+    fail.raise("config", ("%s is damaged at line %d; run `continueplz stop`, which ends what "
+      .. "is there and sets it aside"):format(journal.path, journal.damaged[1]))
   end
   local start = new_start(want, ui, options, journal)
   local done, result = fail.settle(function()
@@ -129,7 +132,8 @@ function deploy.up(want, ui, options)
   if not done then undone, trouble = fail.settle(undo.rest, start, result) end
   journal:release()
   if not done then
-    if #journal:open_sessions() > 0 then fail.settle(agent_client.ensure) end -- what could not be undone yet is the agent's from now on
+    -- what could not be undone yet is the agent's from now on
+    if #journal:open_sessions() > 0 then fail.settle(agent_client.ensure) end
     error(undone and result or trouble, 0)
   end
   agent_client.reload()

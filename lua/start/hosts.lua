@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Hosts on which a machine failed: what names such a fault, and which hosts are not taken again for a day (file `hosts` of the home).
--- A host is what a cloud calls the computer that many offers may be slices of (offer.host); not every cloud tells it.
+-- Hosts on which a machine failed: what names such a fault, and which hosts are not taken again for a day
+-- (file `hosts` of the home). A host is what a cloud calls the computer that many offers may be slices of
+-- (offer.host); not every cloud tells it.
 local clock = require "base.clock"
 local fail = require "base.fail"
 local files = require "base.files"
@@ -13,23 +14,29 @@ local MOST, BYTES = 200, 1 << 17
 
 local hosts = {}
 
--- What a cloud, a container runtime or a downloader says when the host is at fault (facts/additions-2026-11.md); waiting mends none of it.
+-- What a cloud, a container runtime or a downloader says when the host is at fault
+-- (facts/additions-2026-11.md); waiting mends none of it.
 local FAULTS = {
-  "no space left on device", "port is already allocated", "port already allocated", "toomanyrequests", "failed to inject cdi",
+  "no space left on device", "port is already allocated", "port already allocated", "toomanyrequests",
+  "failed to inject cdi",
   "error pulling image", "failed to pull image", "docker_build() error", "oci runtime create failed",
-  "could not select device driver", "nvidia-container-cli", "read-only file system", "input/output error", "structure needs cleaning",
+  "could not select device driver", "nvidia-container-cli", "read-only file system", "input/output error",
+  "structure needs cleaning",
 }
 
 -- The same, of a download that was tried again in vain: the host's own network.
-local NETWORK = { "no such host", "temporary failure in name resolution", "server misbehaving", "network is unreachable", "no route to host" }
+local NETWORK = { "no such host", "temporary failure in name resolution", "server misbehaving",
+  "network is unreachable", "no route to host" }
 
--- What an engine says when its machine's card or driver does not work (facts/additions-2026-11.md: error 802 beside a healthy driver). A
--- card that is too full is none of these.
-local CARD = { "cuda error", "cudart", "no cuda-capable device", "cuda driver version is insufficient", "hip error", "failed to initialize nvml" }
+-- What an engine says when its machine's card or driver does not work (facts/additions-2026-11.md: error 802
+-- beside a healthy driver). A card that is too full is none of these.
+local CARD = { "cuda error", "cudart", "no cuda-capable device", "cuda driver version is insufficient",
+  "hip error", "failed to initialize nvml" }
 local CROWDED = { "out of memory" }
 
 -- What is said of an image that nobody has: no host's fault.
-local IMAGE = { "manifest unknown", "pull access denied", "repository does not exist", "invalid reference format" }
+local IMAGE = { "manifest unknown", "pull access denied", "repository does not exist",
+  "invalid reference format" }
 
 local function holds(text, list)
   local lower = tostring(text or ""):lower()
@@ -59,12 +66,15 @@ local function kept()
   local list = {}
   for _, row in ipairs(type(found) == "table" and found or {}) do
     local age = type(row) == "table" and type(row.at) == "number" and clock.wall() - row.at
-    if age and age >= 0 and age < DAY and type(row.provider) == "string" and type(row.host) == "string" then list[#list + 1] = row end
+    if age and age >= 0 and age < DAY and type(row.provider) == "string" and type(row.host) == "string" then
+      list[#list + 1] = row
+    end
   end
   return list
 end
 
---- A machine of this offer failed by its host's fault: the host is not taken again for a day. A home that cannot be written forgets it.
+--- A machine of this offer failed by its host's fault: the host is not taken again for a day. A home that
+-- cannot be written forgets it.
 function hosts.shun(offer, reason)
   if not offer.host then return end
   local list = kept()
@@ -80,7 +90,8 @@ function hosts.shunned()
   for _, row in ipairs(kept()) do by[row.provider .. " " .. row.host] = row end
   return function(offer)
     local row = offer.host and by[offer.provider .. " " .. offer.host]
-    return row and ("its host failed within a day: %s ago, %s"):format(clock.duration(clock.wall() - row.at), tostring(row.reason))
+    return row and ("its host failed within a day: %s ago, %s"):format(clock.duration(clock.wall() - row.at),
+      tostring(row.reason))
   end
 end
 

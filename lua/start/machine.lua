@@ -24,8 +24,8 @@ local machine = {}
 local HOMES, SETS = 250, 16
 local turn -- which set of ports this process used last
 
--- By the home's own local port, so that those of two homes differ; one machine after the other gets another set; and below the ports that
--- systems give to outgoing connections.
+-- By the home's own local port, so that those of two homes differ; one machine after the other gets another
+-- set; and below the ports that systems give to outgoing connections.
 local function next_ports()
   turn = turn and turn + 1 or keys.random_int(0, SETS - 1)
   local first = 20000 + identity.port() % HOMES * SETS + turn % SETS
@@ -33,7 +33,8 @@ local function next_ports()
 end
 
 -- Where systems keep their certificates in one file.
-local BUNDLES = { "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem" }
+local BUNDLES = { "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+  "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem" }
 
 -- The trust anchors that travel with the guest, for images that bring none: the system's, and those that this
 -- shell trusts besides.
@@ -49,7 +50,8 @@ local function ca_bundle()
   local own = named and files.read_system(named)
   if not own or not usual then return own or usual end
   local more = { usual }
-  for certificate in own:gmatch "%-%-%-%-%-BEGIN CERTIFICATE%-%-%-%-%-.-%-%-%-%-%-END CERTIFICATE%-%-%-%-%-" do
+  for certificate in own:gmatch "%-%-%-%-%-BEGIN CERTIFICATE%-%-%-%-%-.-%-%-%-%-%-END \z
+    CERTIFICATE%-%-%-%-%-" do
     if not usual:find(certificate, 1, true) then more[#more + 1] = certificate .. "\n" end
   end
   return table.concat(more)
@@ -62,7 +64,8 @@ end
 function machine.prepare(provider, engine, client_public, guard)
   local key, ports, limits = keys.fresh(), next_ports(), time_limits.in_force()
   return {
-    key = key, server_public = key:public(), ports = ports, limits = limits, guard = guard, image = engine.image(), provider = provider,
+    key = key, server_public = key:public(), ports = ports, limits = limits, guard = guard,
+    image = engine.image(), provider = provider,
     bootstrap = bootstrap.of(provider), account_key = guard_policy.account_key(provider, guard),
     engine = engine, client_public = client_public,
   }
@@ -73,11 +76,13 @@ local function guest_order(spec, want, token)
   local ports, limits, sent_by = spec.ports, spec.limits, spec.bootstrap
   local terminate = spec.provider.terminate_request(token)
   return {
-    token = token, listen_port = ports.listen, push_port = ports.push, engine_port = ports.engine, client_public = spec.client_public,
+    token = token, listen_port = ports.listen, push_port = ports.push, engine_port = ports.engine,
+    client_public = spec.client_public,
     limits = { silence = limits.silence, idle = limits.idle, life = limits.life, life_max = limits.life },
-    terminate = terminate, retry_seconds = math.max(1, math.floor(timing.seconds(terminate.retry or RETRY_SECONDS))),
-    engine = spec.engine.start { port = ports.engine, context = want.context, model = want.model, boot = sent_by.engine.boot,
-      directory = sent_by.engine.directory },
+    terminate = terminate,
+    retry_seconds = math.max(1, math.floor(timing.seconds(terminate.retry or RETRY_SECONDS))),
+    engine = spec.engine.start { port = ports.engine, context = want.context, model = want.model,
+      boot = sent_by.engine.boot, directory = sent_by.engine.directory },
     ca_pem = ca_bundle(), last_resort_seconds = LAST_RESORT_SECONDS,
   }
 end
@@ -103,7 +108,8 @@ local DOWN_SECONDS, RESTART_SECONDS = 10, 60
 -- been so for long enough, and at once when its cloud names a fault of its host
 local function still_hopeful(instance, down)
   if instance.status ~= "running" and hosts.image_fault(instance.message) then
-    fail.raise("config", ("no host has the image that was asked for (%s); look at OLLAMA_VERSION"):format(instance.message))
+    fail.raise("config",
+      ("no host has the image that was asked for (%s); look at OLLAMA_VERSION"):format(instance.message))
   end
   if instance.status ~= "running" and hosts.fault(instance.message) then
     hosts.raise("the machine's host is at fault: " .. instance.message)
@@ -113,7 +119,8 @@ local function still_hopeful(instance, down)
   local patience = instance.restarting and RESTART_SECONDS or DOWN_SECONDS
   if clock.now() - down < timing.seconds(patience) then return down end
   return hosts.raise(instance.fault and ("the machine does not come up: %s"):format(instance.fault)
-    or ("the machine went to '%s' while booting%s"):format(instance.native or instance.status, instance.message and ": " .. instance.message or ""))
+    or ("the machine went to '%s' while booting%s"):format(instance.native or instance.status,
+      instance.message and ": " .. instance.message or ""))
 end
 
 --- Waits until the machine runs and its ports are known.
@@ -121,22 +128,27 @@ end
 -- @return endpoint { host, port, … }; and when it was last seen not to run yet, in unix seconds, or nil
 -- @raise kind `machine` when it will never come up (another one may)
 function machine.boot(provider, session, spec, seen)
-  local limit, most, pause = timing.of(provider, "boot"), timing.of(provider, "poll"), timing.seconds(FIRST_LOOK)
-  local began, last, unknown, shown, before, down, answered = clock.now(), "no answer yet", nil, nil, nil, nil, nil
+  local limit, most, pause = timing.of(provider, "boot"), timing.of(provider, "poll"),
+    timing.seconds(FIRST_LOOK)
+  local began, last, unknown, shown, before, down, answered = clock.now(), "no answer yet", nil, nil,
+    nil, nil, nil
   local until_ = began + limit
   while clock.now() < until_ do
     task.sleep(pause)
     pause = math.min(math.max(pause * 2, timing.seconds(SECOND_LOOK)), most)
     local ok, instance = fail.try(provider.get, session.id)
     answered = ok
-    if ok and instance.status == "gone" and not shown and clock.now() - began < timing.of(provider, "consistency") then
+    if ok and instance.status == "gone" and not shown
+      and clock.now() - began < timing.of(provider, "consistency") then
       last = "it does not show yet" -- a fresh machine may show late
     elseif ok then
       shown = true
       down = still_hopeful(instance, down)
-      unknown = instance.status == "unknown" and instance.native == "unknown" and (unknown or clock.now()) or nil
+      unknown = instance.status == "unknown" and instance.native == "unknown"
+        and (unknown or clock.now()) or nil
       if unknown and clock.now() - unknown >= timing.seconds(UNKNOWN_SECONDS) then
-        hosts.raise(("the machine's host was not heard of for %s while booting"):format(clock.duration(UNKNOWN_SECONDS)))
+        hosts.raise(("the machine's host was not heard of for %s while booting")
+          :format(clock.duration(UNKNOWN_SECONDS)))
       end
       seen(instance)
       local endpoint = spec.bootstrap.endpoint(instance, spec.ports)
@@ -150,15 +162,18 @@ function machine.boot(provider, session, spec, seen)
     end
   end
   if not answered then
-    fail.raise("transient", ("whether the machine came up within %s cannot be asked (%s); no other one is rented for that"):format(
-      clock.duration(limit), last))
+    fail.raise("transient", ("whether the machine came up within %s cannot be asked (%s); no "
+      .. "other one is rented for that"):format(clock.duration(limit), last))
   end
   hosts.raise(("the machine did not come up within %s (last seen: %s)"):format(clock.duration(limit), last))
 end
 
 --- Is the embedded guest there? Builds for systems without one cannot rent.
 function machine.check()
-  if not assets.guest() then fail.raise("config", "this build carries no guest program, so no machine could be guarded; build it with `make`") end
+  if not assets.guest() then
+    fail.raise("config",
+      "this build carries no guest program, so no machine could be guarded; build it with `make`")
+  end
 end
 
 return machine

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The ladder from an engine that starts to a model that answers (facts/serving.md §1.5), climbed through the tunnel.
+-- The ladder from an engine that starts to a model that answers (facts/serving.md §1.5),
+-- climbed through the tunnel.
 local clean = require "base.clean"
 local clock = require "base.clock"
 local fail = require "base.fail"
@@ -36,7 +37,8 @@ local function await_server(engine, shown)
     task.sleep(pause)
     pause = math.min(pause * 1.1, 0.5)
   until clock.now() > until_
-  fail.raise("machine", ("the model server did not answer within %s: %s"):format(clock.duration(timing.seconds(ENGINE_SECONDS)), last_words() or problem))
+  fail.raise("machine", ("the model server did not answer within %s: %s")
+    :format(clock.duration(timing.seconds(ENGINE_SECONDS)), last_words() or problem))
 end
 
 --- Waits for the engine's server and downloads the model.
@@ -58,7 +60,9 @@ local function steady(f)
   for try = 1, VERIFY_TRIES do
     local ok, result, second = fail.try(f)
     if ok then return result, second end
-    if try == VERIFY_TRIES or not fail.is(result, "transient") then error(result, 0) end
+    if try == VERIFY_TRIES or not fail.is(result, "transient") then
+      error(result, 0)
+    end
     task.sleep(timing.seconds(5))
   end
 end
@@ -67,7 +71,9 @@ end
 local function on_card(f)
   local ok, result = fail.try(steady, f)
   if ok then return result end
-  if hosts.card_fault(fail.message(result)) then hosts.raise("the GPU does not work: " .. fail.message(result)) end
+  if hosts.card_fault(fail.message(result)) then
+    hosts.raise("the GPU does not work: " .. fail.message(result))
+  end
   return error(result, 0)
 end
 
@@ -77,7 +83,8 @@ end
 function model.gpu_idle(state, name)
   local part = tonumber(state.on_gpu)
   if not state.loaded or not part or part >= ON_GPU then return nil end
-  return ("the GPU is not used: only %.0f %% of %s is on the card, the rest is on the processor"):format(part * 100, name)
+  return ("the GPU is not used: only %.0f %% of %s is on the card, the rest is on the processor")
+    :format(part * 100, name)
 end
 
 --- Loads the model, checks that it sits on the GPU with its context, and has it generate.
@@ -89,7 +96,9 @@ function model.verify(engine, want, shown, warn)
   on_card(function() engine.load(base, name) end)
   local state = steady(function() return engine.check(base, name, want.context) end)
   for _, warning in ipairs(state.warnings or {}) do warn(warning) end
-  if not state.loaded then fail.raise("refused", ("%s was loaded, but the engine does not list it"):format(name)) end
+  if not state.loaded then
+    fail.raise("refused", ("%s was loaded, but the engine does not list it"):format(name))
+  end
   local idle = model.gpu_idle(state, name)
   if idle then hosts.raise(idle) end
   shown("Asking for a first token")

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Asks every configured cloud at once, makes candidates of what they offer, and has the policy put them in order.
+-- Asks every configured cloud at once, makes candidates of what they offer, and has the policy
+-- put them in order.
 local clock = require "base.clock"
 local fail = require "base.fail"
 local log = require "base.log"
@@ -19,7 +20,8 @@ local PATIENCE = 20 -- seconds for the others, once a cloud has offers
 
 local offers = { configured = clouds.configured }
 
--- fn's result; given up after PROVIDER_SECONDS, or PATIENCE after state.first. Raises kind `transient`, code `deadline` then.
+-- fn's result; given up after PROVIDER_SECONDS, or PATIENCE after state.first. Raises kind `transient`,
+-- code `deadline` then.
 local function patiently(state, name, fn)
   local began, worker = clock.now(), task.spawn(fn)
   local watch = task.spawn(function()
@@ -41,16 +43,19 @@ end
 -- Offers that can be reckoned with; what else a script calls an offer is left out.
 local function sound(name, list)
   if type(list) ~= "table" then
-    fail.raise("config", ("%s: offers must return a list, not a %s"):format(world.source("providers." .. name), type(list)))
+    fail.raise("config",
+      ("%s: offers must return a list, not a %s"):format(world.source("providers." .. name), type(list)))
   end
   local kept = {}
   for _, offer in ipairs(list) do
-    if type(offer) == "table" and offer.id ~= nil and type(offer.gpu) == "string" and math.type(offer.gpus) == "integer" and offer.gpus > 0
-      and type(offer.vram_gb) == "number" and (offer.disk_hour == nil or type(offer.disk_hour) == "number" and offer.disk_hour >= 0) then
+    if type(offer) == "table" and offer.id ~= nil and type(offer.gpu) == "string"
+      and math.type(offer.gpus) == "integer" and offer.gpus > 0 and type(offer.vram_gb) == "number"
+      and (offer.disk_hour == nil or type(offer.disk_hour) == "number" and offer.disk_hour >= 0) then
       offer.provider = name
       kept[#kept + 1] = offer
     else
-      log.warn("An offer that lacks its id, gpu, gpus, vram_gb or disk_hour was left out", { provider = name })
+      log.warn("An offer that lacks its id, gpu, gpus, vram_gb or disk_hour was left out",
+        { provider = name })
     end
   end
   return kept
@@ -76,7 +81,8 @@ local function ask(name, want, on, state)
 end
 
 --- Asks the clouds. on(name, result) is told of each as it answers: { ok=, count=, message= when not ok }.
--- → { candidates=, results = { {name=, ok=, count=, message=}, … }, rejected = {}, shunned = of start.hosts }. A dead or slow cloud costs only itself.
+-- → { candidates=, results = { {name=, ok=, count=, message=}, … }, rejected = {}, shunned = of
+-- start.hosts }. A dead or slow cloud costs only itself.
 -- @raise as offers.configured
 function offers.collect(want, on)
   local names, skipped = offers.configured(want.provider, want.accept_no_guard)
@@ -87,9 +93,7 @@ function offers.collect(want, on)
   local collected = { candidates = {}, results = {}, rejected = {}, shunned = hosts.shunned() }
   for index, name in ipairs(names) do
     local answer = answers[index].ok and answers[index].value
-    if not answer then
-      error(answers[index].error, 0)
-    end
+    if not answer then error(answers[index].error, 0) end
     collected.results[#collected.results + 1] = {
       name = name, ok = answer.ok, count = answer.count, message = answer.message, error = answer.error,
     }
@@ -107,11 +111,12 @@ function offers.collect(want, on)
   return collected
 end
 
--- What no policy may decide: only what was offered, only what fits, never above the wall, no host that failed a moment ago.
+-- What no policy may decide: only what was offered, only what fits, never above the wall,
+-- no host that failed a moment ago.
 local function wall_reason(candidate, want, shunned)
   if not gpus.fits(candidate.offer, want) then
-    return ("too small: %.1f GB of memory, and %.1f GB are needed"):format(candidate.offer.vram_gb * candidate.offer.gpus,
-      want.vram_gb)
+    return ("too small: %.1f GB of memory, and %.1f GB are needed")
+      :format(candidate.offer.vram_gb * candidate.offer.gpus, want.vram_gb)
   end
   return price_limit.beyond_wall(candidate, want) or shunned(candidate.offer)
 end
@@ -134,7 +139,8 @@ end
 -- @raise `config` when the user's policy is broken or returns what it was not given
 function offers.rank(collected, want)
   local chosen, rejected = choice.run(collected.candidates, want)
-  local ordered, beyond = price_limit.within_question(enforce(chosen, want, rejected, collected.shunned or function() end), want)
+  local ordered, beyond = price_limit.within_question(enforce(chosen, want, rejected,
+    collected.shunned or function() end), want)
   table.move(beyond, 1, #beyond, #rejected + 1, rejected)
   return ordered, rejected
 end
@@ -151,9 +157,7 @@ function offers.reasons(rejected)
     count[text] = count[text] + 1
   end
   table.sort(order, function(a, b)
-    if count[a] ~= count[b] then
-      return count[a] > count[b]
-    end
+    if count[a] ~= count[b] then return count[a] > count[b] end
     return a < b
   end)
   local list = {}
@@ -166,8 +170,8 @@ end
 -- What the user himself narrowed the choice to, as options.
 local function filters(want)
   local list = {}
-  for _, each in ipairs { { want.gpu, "--gpu=%s" }, { want.gpus, "--gpus=%d" }, { want.region, "--region=%s" }, { want.provider, "--provider=%s" },
-    { want.spot == false or nil, "--on-demand" } } do
+  for _, each in ipairs { { want.gpu, "--gpu=%s" }, { want.gpus, "--gpus=%d" }, { want.region,
+    "--region=%s" }, { want.provider, "--provider=%s" }, { want.spot == false or nil, "--on-demand" } } do
     if each[1] then
       list[#list + 1] = each[2]:format(each[1])
     end
@@ -175,11 +179,12 @@ local function filters(want)
   return list
 end
 
--- Is this candidate left out by what was asked for, whatever else is wrong with it? Then it is not the reason why nothing fits.
+-- Is this candidate left out by what was asked for, whatever else is wrong with it? Then it is not the
+-- reason why nothing fits.
 local function outside(candidate, want)
   local offer = candidate and candidate.offer
-  return offer and (want.gpu and not gpus.is(want.gpu, offer.gpu) or want.gpus and offer.gpus ~= want.gpus or want.spot == false and candidate.spot
-    or not regions.match(want.region, offer.region)) or false
+  return offer and (want.gpu and not gpus.is(want.gpu, offer.gpu) or want.gpus and offer.gpus ~= want.gpus
+    or want.spot == false and candidate.spot or not regions.match(want.region, offer.region)) or false
 end
 
 -- → the rejected that are what was asked for, how many are not
@@ -199,8 +204,8 @@ local function counted(rejected)
   return table.concat(parts, ", ")
 end
 
--- What could be changed: the size where offers were too small (a cloud is only asked for what is large enough, so none may mean just
--- that), each filter that is in force.
+-- What could be changed: the size where offers were too small (a cloud is only asked for what is large
+-- enough, so none may mean just that), each filter that is in force.
 local function ways_out(within, without, want)
   local ways = { (#within > 0 or without == 0) and "another model or --context" or nil }
   for _, filter in ipairs(filters(want)) do
@@ -215,8 +220,8 @@ local function ways_out(within, without, want)
   return "try " .. table.concat(ways, ", or ")
 end
 
---- Raises why there is nothing to rent: a dead cloud's own failure, or `capacity` with the reasons and a way out. Every cloud that gave
--- no answer is named.
+--- Raises why there is nothing to rent: a dead cloud's own failure, or `capacity` with the reasons and a way
+-- out. Every cloud that gave no answer is named.
 function offers.explain_nothing(collected, rejected, want)
   local answered, first, silent = false, nil, {}
   for _, result in ipairs(collected.results) do
@@ -225,23 +230,24 @@ function offers.explain_nothing(collected, rejected, want)
     silent[#silent + 1] = not result.ok and ("%s: %s"):format(result.name, result.message) or nil
   end
   if not answered and first then
-    if #silent == 1 then
-      error(first, 0)
-    end
-    fail.raise(first.kind, "no cloud gave prices. " .. table.concat(silent, ". "), { status = first.status, code = first.code })
+    if #silent == 1 then error(first, 0) end
+    fail.raise(first.kind, "no cloud gave prices. " .. table.concat(silent, ". "),
+      { status = first.status, code = first.code })
   end
   local within, without = asked_for(rejected, want)
   local why
   if #within > 0 then
     why = counted(within)
   elseif without > 0 then
-    why = ("none of the %d offers is what was asked for (%s)"):format(without, table.concat(filters(want), ", "))
+    why = ("none of the %d offers is what was asked for (%s)"):format(without,
+      table.concat(filters(want), ", "))
   else
     why = "nothing was offered"
   end
-  fail.raise("capacity", ("no offer fits %s (needs %.1f GB of GPU memory for %d tokens of context, %d GB disk): %s; %s%s"):format(
-    want.model.name, want.vram_gb, want.context, want.disk_gb, why, ways_out(within, without, want),
-    #silent > 0 and ". Not in this: " .. table.concat(silent, ". ") or ""))
+  fail.raise("capacity",
+    ("no offer fits %s (needs %.1f GB of GPU memory for %d tokens of context, %d GB disk): %s; %s%s"):format(
+      want.model.name, want.vram_gb, want.context, want.disk_gb, why, ways_out(within, without, want),
+      #silent > 0 and ". Not in this: " .. table.concat(silent, ". ") or ""))
 end
 
 return offers

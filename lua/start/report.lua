@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The truth about what is running, as the model that ui/status.lua shows: from the journal, the agent, and the guard's own words.
+-- The truth about what is running, as the model that ui/status.lua shows: from the journal, the agent,
+-- and the guard's own words.
 local clock = lazy "base.clock"
 local fail = require "base.fail"
 local world = require "sandbox.world"
@@ -19,12 +20,16 @@ local report = {}
 
 --- The three limits of the guard in one line; unguarded: without silence, which only a guard can notice.
 function report.limits_text(limits, unguarded)
-  local function one(seconds, words) return seconds > 0 and clock.duration(seconds) .. " " .. words or "no limit " .. words end
-  return (unguarded and "" or one(limits.silence, "of silence") .. ", ") .. one(limits.idle, "of idleness") .. ", " .. one(limits.life, "of life")
+  local function one(seconds, words)
+    return seconds > 0 and clock.duration(seconds) .. " " .. words or "no limit " .. words
+  end
+  return (unguarded and "" or one(limits.silence, "of silence") .. ", ") .. one(limits.idle, "of idleness")
+    .. ", " .. one(limits.life, "of life")
 end
 
 --- What may be promised of a machine whose guard never answered.
-report.UNGUARDED = "no guard is known to be armed on it, so it is ended at a limit only by this computer, while it is on"
+report.UNGUARDED =
+  "no guard is known to be armed on it, so it is ended at a limit only by this computer, while it is on"
 
 local function state_of(session)
   if session.unproven or session.doubted then return "unproven" end
@@ -44,16 +49,19 @@ local function describe(session)
   local plan, endpoint = session.plan or {}, session.endpoint or {}
   local now = clock.wall()
   return {
-    state = state_of(session), home = config.home(), started = session.started, seconds = session.started and now - session.started or nil,
-    instance = { id = session.id, provider = session.provider, title = title_of(session.provider), gpu = plan.gpu, gpus = plan.gpus, region = plan.region,
+    state = state_of(session), home = config.home(), started = session.started,
+    seconds = session.started and now - session.started or nil,
+    instance = { id = session.id, provider = session.provider, title = title_of(session.provider),
+      gpu = plan.gpu, gpus = plan.gpus, region = plan.region,
       type = plan.spot and "spot" or "on-demand", public_ip = endpoint.host },
-    model = { name = plan.model, state = session.ready_at and "ready" or "loading", context = session.context or plan.context,
-      tokens_per_second = session.speed },
-    endpoint = { url = ("http://127.0.0.1:%d"):format(plan.local_port or identity.port()), host = "127.0.0.1", port = plan.local_port or identity.port(),
-      wireguard_ip = "10.13.37.1" },
-    limits = { silence = plan.silence, idle = plan.idle, life = plan.life, max_price = plan.max_price or nil },
-    cost = { hourly = cost.hourly(session), current = cost.reckonable(session) and cost.so_far(session, now) or nil,
-      at_most = cost.at_most(session) or nil, currency = session.currency or "USD",
+    model = { name = plan.model, state = session.ready_at and "ready" or "loading",
+      context = session.context or plan.context, tokens_per_second = session.speed },
+    endpoint = { url = ("http://127.0.0.1:%d"):format(plan.local_port or identity.port()), host = "127.0.0.1",
+      port = plan.local_port or identity.port(), wireguard_ip = "10.13.37.1" },
+    limits = { silence = plan.silence, idle = plan.idle, life = plan.life,
+      max_price = plan.max_price or nil },
+    cost = { hourly = cost.hourly(session), current = cost.reckonable(session) and cost.so_far(session, now)
+        or nil, at_most = cost.at_most(session) or nil, currency = session.currency or "USD",
       projected = plan.hours and cost.projected(session, plan.hours) or nil, projected_hours = plan.hours },
     rate = config.rate(), warnings = {},
   }
@@ -65,22 +73,24 @@ end
 
 -- The guard's own words; one without a key is called what it is for the user: none.
 local function guard_model(session, guard)
-  return { state = session.plan.guard == "none" and "none" or guard.state, silence_left = guard.silence_left, idle_left = guard.idle_left,
-    life_left = guard.life_left }
+  return { state = session.plan.guard == "none" and "none" or guard.state, silence_left = guard.silence_left,
+    idle_left = guard.idle_left, life_left = guard.life_left }
 end
 
 local function ago(seconds) return clock.duration(seconds) .. " ago" end
 
 local function add_tunnel(model, agent)
   local age = agent.tunnel and agent.tunnel.handshake_age
-  model.tunnel = { state = not agent.tunnel and "down" or age and age < agent_client.SILENT_SECONDS and "connected" or "silent", handshake_age = age }
+  model.tunnel = { state = not agent.tunnel and "down"
+      or age and age < agent_client.SILENT_SECONDS and "connected" or "silent", handshake_age = age }
   warn(model, agent.problem, agent.problem)
   warn(model, agent.reaction_problem, agent.reaction_problem)
   warn(model, agent.heartbeat_problem, "the guard does not answer: " .. tostring(agent.heartbeat_problem))
   warn(model, agent.cloud_problem, "the cloud does not answer: " .. tostring(agent.cloud_problem))
 end
 
--- The guard is asked at this moment; its last known words serve when it is silent, and are said to be old. → whether it answered
+-- The guard is asked at this moment; its last known words serve when it is silent, and are said to be old.
+-- → whether it answered
 local function add_guard(model, session, agent)
   local ok, guard = fail.try(guest_client.guard)
   if not ok then
@@ -102,7 +112,8 @@ end
 local function add_model(model, session)
   if not session.ready_at then return end
   local engine = world.require_safe("engines." .. (session.plan.engine or "ollama"))
-  local ok, state = fail.try(engine.check, guest_client.engine_probe(), session.plan.model, session.plan.context)
+  local ok, state = fail.try(engine.check, guest_client.engine_probe(), session.plan.model,
+    session.plan.context)
   if not ok then
     model.model.state = "unknown"
   elseif not state.loaded then
@@ -134,14 +145,16 @@ local function complete(session)
   return model
 end
 
--- The newest session, when nobody here ended it and it is not long ago: { id, provider, reason, spot, cost, seconds, ended }.
+-- The newest session, when nobody here ended it and it is not long ago: { id, provider, reason, spot,
+-- cost, seconds, ended }.
 local function last_loss(journal)
   local session = journal:newest(sessions.TELL_SECONDS)
   if not session or not sessions.lost_by_itself(session) then return nil end
   local now = clock.wall()
   if now - session.ended > sessions.TELL_SECONDS then return nil end
-  return { id = session.id, provider = session.provider, reason = session.stopping, spot = session.plan and session.plan.spot == true,
-    cost = session.cost or cost.reckonable(session) and cost.so_far(session, now) or nil, at_most = session.cost_at_most,
+  return { id = session.id, provider = session.provider, reason = session.stopping,
+    spot = session.plan and session.plan.spot == true, cost = session.cost
+      or cost.reckonable(session) and cost.so_far(session, now) or nil, at_most = session.cost_at_most,
     seconds = session.ended - (session.started or session.ended), ended = session.ended }
 end
 
@@ -149,22 +162,30 @@ end
 local function left_behind(journal)
   local list = {}
   for index, session in ipairs(journal:untidy()) do
-    list[index] = ("what was made at %s besides the machine %s is still there (%s); it costs nothing and is tried again")
+    list[index] =
+      ("what was made at %s besides the machine %s is still there (%s); it costs nothing and is tried again")
       :format(title_of(session.provider), session.token, session.untidy_reason or "not tried yet")
   end
   return list
 end
 
--- A stop, or the undoing of a start, that was cut off and is finished now; told: the machine of which the loss is told already.
+-- A stop, or the undoing of a start, that was cut off and is finished now;
+-- told: the machine of which the loss is told already.
 local function finished_text(result, told)
   local session = result.session
-  if result.outcome ~= "proven" and result.outcome ~= "unverifiable" or not session.id then return nil end
-  if told and told.id == session.id and session.stopping ~= "stop" then return nil end
-  return ("the %s of %s on %s was cut off; it was finished now, and the machine is %s"):format(session.stopping == "stop" and "stop" or "undoing",
-    session.id, title_of(session.provider), result.outcome == "proven" and "proven ended" or "gone")
+  if result.outcome ~= "proven" and result.outcome ~= "unverifiable" or not session.id then
+    return nil
+  end
+  if told and told.id == session.id and session.stopping ~= "stop" then
+    return nil
+  end
+  return ("the %s of %s on %s was cut off; it was finished now, and the machine is %s")
+    :format(session.stopping == "stop" and "stop" or "undoing",
+      session.id, title_of(session.provider), result.outcome == "proven" and "proven ended" or "gone")
 end
 
--- The model of this moment; whether it is over meanwhile: the agent may have proven the end of the machine while its guard was asked.
+-- The model of this moment; whether it is over meanwhile: the agent may have proven the end of the machine
+-- while its guard was asked.
 local function status_now()
   local journal, finished = recover.any(null_screen)
   local doubt = recover.unknown(journal, null_screen)
@@ -175,14 +196,17 @@ local function status_now()
   local last = not session and last_loss(journal) or nil
   for _, result in ipairs(finished) do left[#left + 1] = finished_text(result, last) end
   if not session then
-    return { state = doubt and "unknown" or "none", home = config.home(), last = last, rate = config.rate(), warnings = left, doubt = doubt }, false
+    return { state = doubt and "unknown" or "none", home = config.home(), last = last, rate = config.rate(),
+      warnings = left, doubt = doubt }, false
   end
-  local model = session.id and not session.closed and not session.found and complete(session) or describe(session)
+  local model = session.id and not session.closed and not session.found and complete(session)
+    or describe(session)
   table.move(left, 1, #left, #model.warnings + 1, model.warnings)
   warn(model, doubt, doubt)
   warn(model, session.kept and not session.guarded_at and not session.closed, report.UNGUARDED)
   warn(model, recover.is_broken(session) and not recover.may_undo(journal, session),
-    "the record of this folder was cut or damaged, so nobody knows whether this machine is in use; `continueplz stop` ends it")
+    "the record of this folder was cut or damaged, so nobody knows whether this machine is in use; "
+      .. "`continueplz stop` ends it")
   local now = journal:refresh():session(session.token)
   return model, not session.closed and now ~= nil and now.closed ~= nil
 end

@@ -11,9 +11,9 @@ local skew = {}
 function skew.sentence()
   local ahead, host = http.clock_ahead()
   if not ahead or math.abs(ahead) <= MOST then return nil end
-  return ("this computer's clock (%s) is %s %s that of %s: costs and limits are reckoned by it, and certificates depend on it; "
-    .. "set it, for example with timedatectl set-ntp true"):format(clock.iso(), clock.duration(math.abs(ahead)),
-    ahead < 0 and "behind" or "ahead of", host)
+  return ("this computer's clock (%s) is %s %s that of %s: costs and limits are reckoned by it, and "
+    .. "certificates depend on it; set it, for example with timedatectl set-ntp true"):format(clock.iso(),
+      clock.duration(math.abs(ahead)), ahead < 0 and "behind" or "ahead of", host)
 end
 
 return skew

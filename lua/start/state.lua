@@ -51,7 +51,9 @@ local START = { plan = true, attempt = true, counters = true }
 local function declared(what, fields, once)
   local values = {}
   local function check(name)
-    if not fields[name] then error(("the %s of a start has no field %s"):format(what, tostring(name)), 3) end
+    if not fields[name] then
+      error(("the %s of a start has no field %s"):format(what, tostring(name)), 3)
+    end
   end
   return setmetatable({}, {
     __index = function(_, name)
@@ -60,7 +62,9 @@ local function declared(what, fields, once)
     end,
     __newindex = function(_, name, value)
       check(name)
-      if once and values[name] ~= nil then error(("the %s of a start keeps its %s"):format(what, name), 2) end
+      if once and values[name] ~= nil then
+        error(("the %s of a start keeps its %s"):format(what, name), 2)
+      end
       values[name] = value
     end,
   })

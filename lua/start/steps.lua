@@ -31,7 +31,8 @@ function steps.prices(start)
   if wrong then ui:warn(wrong) end
 end
 
---- The first choice is the first that can be rented at all: at a cloud that knows us, with credit and a guard.
+--- The first choice is the first that can be rented at all: at a cloud that knows us,
+-- with credit and a guard.
 function steps.choose(start)
   local plan, counters, ui = start.plan, start.counters, start.plan.ui
   plan.ordered, plan.rejected = offers.rank(plan.collected, plan.want)
@@ -134,8 +135,12 @@ local function guard_now(attempt)
     guard = guest_client.guard()
   end
   local detail = guard.guard or {}
-  if guard.state ~= "armed" then fail.raise("machine", "its state is " .. tostring(guard.state)) end
-  if not detail.persisted then fail.raise("machine", "it cannot keep its end on the machine's disk") end
+  if guard.state ~= "armed" then
+    fail.raise("machine", "its state is " .. tostring(guard.state))
+  end
+  if not detail.persisted then
+    fail.raise("machine", "it cannot keep its end on the machine's disk")
+  end
   if not detail.ready and attempt.spec.guard ~= "none" then
     fail.raise("machine", "it has no key to end the machine with: " .. tostring(detail.missing))
   end
@@ -154,7 +159,9 @@ function steps.guard(start)
     if ok then guard = answer else problem = fail.message(answer) end
     if not guard then task.sleep(0.05) end
   until guard or clock.now() > until_
-  if not guard then fail.raise("machine", "the guard on the machine cannot be relied on: " .. problem) end
+  if not guard then
+    fail.raise("machine", "the guard on the machine cannot be relied on: " .. problem)
+  end
   attempt.guard = guard
   if spec.guard == "none" then
     plan.journal:append("unguarded", session.token)

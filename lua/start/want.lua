@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What the user asks for, made from the settings in force: the model resolved against the registry before anything is rented,
--- and what it needs.
+-- What the user asks for, made from the settings in force: the model resolved against the registry before
+-- anything is rented, and what it needs.
 local config = require "config.effective"
 local gpus = require "facts.gpus"
 local models = require "facts.models"
@@ -10,9 +10,10 @@ local sizing = require "start.sizing"
 
 local want = {}
 
---- Makes the want of this run. options: `strict` (renting: the registry must answer), `accept_no_guard`. Waits.
--- @raise `config` without a key, `usage` for a model that does not exist or runs at ollama.com only, other kinds when the
--- registry cannot be asked
+--- Makes the want of this run. options: `strict` (renting: the registry must answer), `accept_no_guard`.
+-- Waits.
+-- @raise `config` without a key, `usage` for a model that does not exist or runs at ollama.com only, other
+-- kinds when the registry cannot be asked
 function want.make(options)
   local notes = {}
   offers.configured(config.get("DEFAULT_PROVIDER"), options.accept_no_guard)
@@ -28,7 +29,8 @@ function want.make(options)
     region = region ~= "any" and region or nil, gpu = config.get("DEFAULT_GPU"), gpus = config.get("GPUS"),
     provider = config.get("DEFAULT_PROVIDER"), accept_no_guard = options.accept_no_guard,
     max_price = max_price, ask_above = ask_above,
-    min_reliability = config.get("MIN_RELIABILITY"), datacenter = config.get("DATACENTER_ONLY"), notes = notes,
+    min_reliability = config.get("MIN_RELIABILITY"), datacenter = config.get("DATACENTER_ONLY"),
+    notes = notes,
     speed = function(offer)
       local gpu = gpus.find(offer.gpu)
       return models.speed(model, offer.gpu_bandwidth or gpu and gpu.bandwidth)

@@ -29,14 +29,16 @@ end
 
 -- Programs read either spelling; the local address is never asked through a proxy.
 local function direct(lines, endpoint)
-  return endpoint.no_proxy and exports(lines, { { "NO_PROXY", endpoint.no_proxy }, { "no_proxy", endpoint.no_proxy } }) or lines
+  return endpoint.no_proxy
+    and exports(lines, { { "NO_PROXY", endpoint.no_proxy }, { "no_proxy", endpoint.no_proxy } }) or lines
 end
 
 --- Lines for `eval`.
 function clients.shell(endpoint)
   return direct(exports({}, {
-    { "CONTINUEPLZ_URL", endpoint.url }, { "CONTINUEPLZ_MODEL", endpoint.model }, { "CONTINUEPLZ_CONTEXT", endpoint.context },
-    { "OLLAMA_HOST", endpoint.url }, { "OLLAMA_API_BASE", endpoint.url }, { "OPENAI_BASE_URL", endpoint.openai },
+    { "CONTINUEPLZ_URL", endpoint.url }, { "CONTINUEPLZ_MODEL", endpoint.model },
+    { "CONTINUEPLZ_CONTEXT", endpoint.context }, { "OLLAMA_HOST", endpoint.url },
+    { "OLLAMA_API_BASE", endpoint.url }, { "OPENAI_BASE_URL", endpoint.openai },
     { "OPENAI_API_BASE", endpoint.openai }, { "OPENAI_API_KEY", "continueplz" },
   }), endpoint)
 end
@@ -55,7 +57,8 @@ formats["continue"] = function(endpoint)
     lines[#lines + 1] = "    capabilities: [tool_use]"
   end
   table.move({
-    "    defaultCompletionOptions:", "      contextLength: " .. endpoint.context, "      maxTokens: " .. output(endpoint),
+    "    defaultCompletionOptions:", "      contextLength: " .. endpoint.context,
+    "      maxTokens: " .. output(endpoint),
   }, 1, 3, #lines + 1, lines)
   return lines
 end
@@ -63,8 +66,8 @@ end
 function formats.codex(endpoint)
   return {
     ("model = %q"):format(endpoint.model), 'model_provider = "continueplz"',
-    "model_context_window = " .. endpoint.context, "", "[model_providers.continueplz]", 'name = "continueplz"',
-    ("base_url = %q"):format(endpoint.openai), 'wire_api = "responses"',
+    "model_context_window = " .. endpoint.context, "", "[model_providers.continueplz]",
+    'name = "continueplz"',("base_url = %q"):format(endpoint.openai), 'wire_api = "responses"',
   }
 end
 
@@ -72,11 +75,13 @@ end
 -- (facts/additions-2026-11.md).
 function formats.claude(endpoint)
   local lines = exports(endpoint.proxied and direct({}, endpoint) or {}, {
-    { "ANTHROPIC_BASE_URL", endpoint.url }, { "ANTHROPIC_AUTH_TOKEN", "continueplz" }, { "ANTHROPIC_API_KEY", "" },
+    { "ANTHROPIC_BASE_URL", endpoint.url }, { "ANTHROPIC_AUTH_TOKEN", "continueplz" },
+    { "ANTHROPIC_API_KEY", "" },
     { "ANTHROPIC_MODEL", endpoint.model }, { "ANTHROPIC_SMALL_FAST_MODEL", endpoint.model },
     { "ANTHROPIC_DEFAULT_OPUS_MODEL", endpoint.model }, { "ANTHROPIC_DEFAULT_SONNET_MODEL", endpoint.model },
     { "ANTHROPIC_DEFAULT_HAIKU_MODEL", endpoint.model }, { "CLAUDE_CODE_SUBAGENT_MODEL", endpoint.model },
-    { "CLAUDE_CODE_MAX_CONTEXT_TOKENS", endpoint.context }, { "CLAUDE_CODE_MAX_OUTPUT_TOKENS", output(endpoint) },
+    { "CLAUDE_CODE_MAX_CONTEXT_TOKENS", endpoint.context },
+    { "CLAUDE_CODE_MAX_OUTPUT_TOKENS", output(endpoint) },
   })
   lines[#lines + 1] = "claude --model " .. sh(endpoint.model)
   return lines
@@ -111,8 +116,8 @@ function members.zed(endpoint)
     available_models = json.array {
       {
         name = endpoint.model, max_tokens = endpoint.context, max_output_tokens = output(endpoint),
-        capabilities = { tools = known ~= nil and known.tools == true, images = false, parallel_tool_calls = false,
-          prompt_cache_key = false },
+        capabilities = { tools = known ~= nil and known.tools == true, images = false,
+          parallel_tool_calls = false, prompt_cache_key = false },
       },
     },
   } } }
@@ -122,7 +127,8 @@ function members.pi(endpoint)
   return { { path = { "providers", "continueplz" }, value = {
     baseUrl = endpoint.openai, api = "openai-completions", apiKey = "continueplz",
     compat = { supportsDeveloperRole = false, supportsReasoningEffort = false },
-    models = json.array { { id = endpoint.model, contextWindow = endpoint.context, maxTokens = output(endpoint) } },
+    models = json.array { { id = endpoint.model, contextWindow = endpoint.context,
+      maxTokens = output(endpoint) } },
   } } }
 end
 
@@ -157,27 +163,25 @@ end
 -- Where the file of a client is: variable that names its folder, folder below HOME, names, the last of
 -- which is made when there is none.
 local places = {
-  continue = { "CONTINUE_GLOBAL_DIR", ".continue", "", { "config.yaml" } }, codex = { "CODEX_HOME", ".codex", "", { "config.toml" } },
+  continue = { "CONTINUE_GLOBAL_DIR", ".continue", "", { "config.yaml" } },
+  codex = { "CODEX_HOME", ".codex", "", { "config.toml" } },
   opencode = { "XDG_CONFIG_HOME", ".config", "/opencode", { "opencode.jsonc", "opencode.json" } },
-  pi = { "PI_CODING_AGENT_DIR", ".pi/agent", "", { "models.json" } }, zed = { "XDG_CONFIG_HOME", ".config", "/zed", { "settings.json" } },
+  pi = { "PI_CODING_AGENT_DIR", ".pi/agent", "", { "models.json" } },
+  zed = { "XDG_CONFIG_HOME", ".config", "/zed", { "settings.json" } },
 }
 
 --- The file that a client reads, or nil for one that has its environment.
 -- @param getenv function(name); @param exists function(path)
 function clients.file(name, getenv, exists)
   local place = places[name]
-  if not place then
-    return nil
-  end
+  if not place then return nil end
   local dir, home = getenv(place[1]), getenv "HOME"
   if not dir or dir:sub(1, 1) ~= "/" then
     dir = (home and home ~= "" and home or "~") .. "/" .. place[2]
   end
   for _, file in ipairs(place[4]) do
     local path = dir .. place[3] .. "/" .. file
-    if exists(path) or file == place[4][#place[4]] then
-      return path
-    end
+    if exists(path) or file == place[4][#place[4]] then return path end
   end
 end
 

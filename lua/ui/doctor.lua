@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What doctor found. rows: array of { name=, state= "ok" | "warning" | "problem", text=, way= (out, or nil) } → lines, object. Pure.
+-- What doctor found. rows: array of { name=, state= "ok" | "warning" | "problem", text=, way= (out, or nil) }
+-- → lines, object. Pure.
 local term = require "base.term"
 local format = require "ui.format"
 

@@ -15,18 +15,17 @@ function format.dollars(amount)
   return ("$%.2f"):format(amount)
 end
 
---- "$2.93 (≈ €2.70)": dollars are what is billed; euros are shown at a rate that somebody set. rate: { per_dollar=, date=, source=,
--- assumed= nobody set it }.
+--- "$2.93 (≈ €2.70)": dollars are what is billed; euros are shown at a rate that somebody set.
+-- rate: { per_dollar=, date=, source=, assumed= nobody set it }.
 function format.both(amount, rate)
-  if not rate or rate.assumed then
-    return format.dollars(amount)
-  end
+  if not rate or rate.assumed then return format.dollars(amount) end
   return ("$%.2f (≈ €%.2f)"):format(amount, amount * rate.per_dollar)
 end
 
 --- The rate in a JSON answer: nil when nobody set one.
 function format.rate_object(rate)
-  return rate and not rate.assumed and { per_dollar = rate.per_dollar, date = rate.date, source = rate.source } or nil
+  return rate and not rate.assumed and { per_dollar = rate.per_dollar, date = rate.date,
+    source = rate.source } or nil
 end
 
 --- "€1.00 per dollar of 2026-11-01 (built-in, ...)".
@@ -48,12 +47,8 @@ end
 
 --- "18.6 GB" of bytes.
 function format.bytes(bytes)
-  if bytes >= 1e9 then
-    return ("%.1f GB"):format(bytes / 1e9)
-  end
-  if bytes >= 1e6 then
-    return ("%.0f MB"):format(bytes / 1e6)
-  end
+  if bytes >= 1e9 then return ("%.1f GB"):format(bytes / 1e9) end
+  if bytes >= 1e6 then return ("%.0f MB"):format(bytes / 1e6) end
   return ("%.0f kB"):format(bytes / 1e3)
 end
 
@@ -82,8 +77,8 @@ function format.columns(rows, align)
   return lines
 end
 
---- Rows of cells as aligned lines that fit `width`: columns of `order` (by their headings, the first row) are left out one after
--- the other until they do. → lines, headings that were left out
+--- Rows of cells as aligned lines that fit `width`: columns of `order` (by their headings, the first row) are
+-- left out one after the other until they do. → lines, headings that were left out
 function format.fitted(rows, align, width, order)
   local dropped = {}
   local function widest(lines)
@@ -95,9 +90,7 @@ function format.fitted(rows, align, width, order)
   end
   local lines = format.columns(rows, align)
   for _, heading in ipairs(order) do
-    if widest(lines) <= width then
-      break
-    end
+    if widest(lines) <= width then break end
     for column, cell in ipairs(rows[1]) do
       if cell == heading then
         for _, row in ipairs(rows) do
@@ -176,8 +169,8 @@ function format.rounded(number, digits)
   return number and math.floor(number * scale + 0.5) / scale or nil
 end
 
---- A box around lines; long ones are wrapped, numbered ones below their first word. style: name for term.style of the
---- border, or `alarm`: red and blinking (PRD §8.3).
+--- A box around lines; long ones are wrapped, numbered ones below their first word. style: name for
+--- term.style of the border, or `alarm`: red and blinking (PRD §8.3).
 function format.box(lines, style)
   local most = columns() - 4
   local width, flat = math.min(60, most), {}

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Help texts, made from the tables of commands, options, settings and exit codes, so that they cannot lie. Pure: → lines.
+-- Help texts, made from the tables of commands, options, settings and exit codes, so that they cannot lie.
+-- Pure: → lines.
 local fail = require "base.fail"
 local world = require "sandbox.world"
 local clouds = lazy "facts.clouds"
@@ -15,7 +16,8 @@ local function of_user(known, name)
   if not ok or type(command) ~= "table" then
     return { name = name, summary = "cannot be used: " .. fail.message(command) }
   end
-  return { name = name, summary = tostring(command.summary or "a command of your own"), options = command.options, args = command.args }
+  return { name = name, summary = tostring(command.summary or "a command of your own"),
+    options = command.options, args = command.args }
 end
 
 -- The commands of these names, then the user's own.
@@ -95,7 +97,8 @@ local function global(row)
   return row.global
 end
 
--- The options that a command takes, without the one that only names the command. → name → true or "value", or nil when there are none
+-- The options that a command takes, without the one that only names the command. → name → true or "value",
+-- or nil when there are none
 local function taken(command)
   local takes
   for _, name in ipairs(command.options or {}) do
@@ -108,7 +111,8 @@ local function taken(command)
 end
 
 local function usage(command)
-  return "continueplz " .. command.name .. (taken(command) and " [options]" or "") .. (command.args and " " .. command.args or "")
+  return "continueplz " .. command.name .. (taken(command) and " [options]" or "")
+    .. (command.args and " " .. command.args or "")
 end
 
 -- The options that every command takes, without what they do.
@@ -122,9 +126,9 @@ local function everywhere()
   return table.concat(names, ", ")
 end
 
---- The short help, which fits a terminal of 24 lines: what it is, the daily commands (or those named, and the options in full).
--- known: of cli.lua, { load(name) → command table, own(name) → the built-in one or nil, names() and daily() → arrays }; commands: names, or
--- nil for the daily ones; new: nothing is set up yet.
+--- The short help, which fits a terminal of 24 lines: what it is, the daily commands (or those named, and the
+-- options in full). known: of cli.lua, { load(name) → command table, own(name) → the built-in one or nil,
+-- names() and daily() → arrays }; commands: names, or nil for the daily ones; new: nothing is set up yet.
 function help.short(known, commands, new)
   local lines = {
     "continueplz: rent the cheapest GPU that fits a coding model, reach it through a",
@@ -153,9 +157,11 @@ function help.short(known, commands, new)
   return lines
 end
 
---- Help of one command; `{name}` in its details is the number of that exit code. own: the built-in one of that name, or nil
+--- Help of one command; `{name}` in its details is the number of that exit code.
+-- own: the built-in one of that name, or nil
 function help.command(command, own)
-  local lines = { "Usage: " .. usage(command), "", command.summary:sub(1, 1):upper() .. command.summary:sub(2) .. "." }
+  local lines = { "Usage: " .. usage(command), "",
+    command.summary:sub(1, 1):upper() .. command.summary:sub(2) .. "." }
   if command.details then
     lines[#lines + 1] = ""
     add(lines, format.wrap(filled(command.details), WIDTH))
@@ -176,9 +182,7 @@ function help.command(command, own)
 end
 
 local function default_text(row)
-  if row.default == nil then
-    return ""
-  end
+  if row.default == nil then return "" end
   if row.type == "number" and row.default == math.floor(row.default) then
     return (" [%d]"):format(row.default)
   end

@@ -36,9 +36,7 @@ local function sparse(model)
 end
 
 local function params(model)
-  if not model.params then
-    return ""
-  end
+  if not model.params then return "" end
   return billions(model.params, true) .. (sparse(model) and ("-A%.0fB"):format(model.active) or "")
 end
 
@@ -62,9 +60,7 @@ end
 
 -- "24", "2×80": the smallest machine that does, GB as cards are sold.
 local function card(entry)
-  if not entry.gpu then
-    return "-"
-  end
+  if not entry.gpu then return "-" end
   return entry.count > 1 and ("%d×%d"):format(entry.count, entry.gpu.vram) or ("%d"):format(entry.gpu.vram)
 end
 
@@ -74,9 +70,7 @@ end
 
 local function any(entries, test)
   for _, entry in ipairs(entries) do
-    if test(entry.model) then
-      return true
-    end
+    if test(entry.model) then return true end
   end
   return false
 end
@@ -86,7 +80,8 @@ local function add_signs(lines, entries)
     add(lines, "~ before a size: known only roughly; the registry is asked before anything is rented.")
   end
   if any(entries, guessed) then
-    add(lines, "≤: the memory of its context is read from the weights before renting; here it is assumed to be much.")
+    add(lines,
+      "≤: the memory of its context is read from the weights before renting; here it is assumed to be much.")
   end
 end
 
@@ -99,13 +94,14 @@ function M.list(entries, asked)
       tier = model.tier
       rows[#rows + 1] = { tier }
     end
-    rows[#rows + 1] = { (entry.default and "* " or "  ") .. model.name, params(model), size(model), need(entry), card(entry),
-      format.tokens(model.context), tools(model), model.note or "" }
+    rows[#rows + 1] = { (entry.default and "* " or "  ") .. model.name, params(model), size(model),
+      need(entry), card(entry), format.tokens(model.context), tools(model), model.note or "" }
   end
   table_of(lines, rows, "llrrrrll")
   lines[#lines + 1] = ""
-  add(lines, ("* is what its tier means. GB: the download; VRAM: GB of GPU memory for %s tokens of context (or the most it was "
-    .. "trained for); Card: the smallest that holds it, GB as it is sold; Ctx: the most it was trained for."):format(format.tokens(asked)))
+  add(lines, ("* is what its tier means. GB: the download; VRAM: GB of GPU memory for %s tokens of context "
+    .. "(or the most it was trained for); Card: the smallest that holds it, GB as it is sold; Ctx: the "
+    .. "most it was trained for."):format(format.tokens(asked)))
   add_signs(lines, entries)
   add(lines, "Any other model of the Ollama library works too: continueplz models info NAME.")
   return lines
@@ -117,17 +113,20 @@ local SOURCES = {
 
 local function facts_of(model)
   local rows = {
-    { "Download:", ("%s GB %s"):format(model.bytes_source == "table" and size(model) or ("%.1f"):format(model.bytes / 1e9),
-      model.bytes_source == "table" and "by the built-in table (the registry did not answer)" or "by the registry") },
+    { "Download:", ("%s GB %s"):format(model.bytes_source == "table" and size(model)
+      or ("%.1f"):format(model.bytes / 1e9), model.bytes_source == "table"
+        and "by the built-in table (the registry did not answer)" or "by the registry") },
   }
   if model.params then
     rows[#rows + 1] = { "Parameters:", billions(model.params) .. (sparse(model)
       and (", of which %s work for each token (mixture of experts)"):format(billions(model.active)) or "") }
   end
-  rows[#rows + 1] = { "Context:", model.context and ("trained for %d tokens"):format(model.context) or "not known how long" }
-  rows[#rows + 1] = { "", ("%.0f KiB of GPU memory for a token, %s"):format(model.kv_bytes_per_token / 1024, SOURCES[model.kv_source]) }
-  rows[#rows + 1] = { "Tools:", model.tools == nil and "not known" or model.tools and "yes: editors' agent modes can use it"
-    or "no: editors' agent modes cannot use it" }
+  rows[#rows + 1] = { "Context:", model.context and ("trained for %d tokens"):format(model.context)
+      or "not known how long" }
+  rows[#rows + 1] = { "", ("%.0f KiB of GPU memory for a token, %s"):format(model.kv_bytes_per_token / 1024,
+    SOURCES[model.kv_source]) }
+  rows[#rows + 1] = { "Tools:", model.tools == nil and "not known"
+      or model.tools and "yes: editors' agent modes can use it" or "no: editors' agent modes cannot use it" }
   if model.note then
     rows[#rows + 1] = { "Note:", model.note }
   end
@@ -140,16 +139,17 @@ local function speed_line(model)
   if not bytes then
     return "How fast it is cannot be estimated: how much of it works for each token is not known."
   end
-  return ("Tok/s is an estimate for one answer at a time with little context in use: %.2f of the card's bandwidth / %.1f GB read for "
-    .. "each token%s, at most %d; several cards are no faster than one."):format(efficiency, bytes / 1e9,
-    sparse(model) and " (its active share)" or "", models.SPEED_CAP)
+  return ("Tok/s is an estimate for one answer at a time with little context in use: %.2f of the card's "
+    .. "bandwidth / %.1f GB read for each token%s, at most %d; several cards are no faster than one.")
+    :format(efficiency, bytes / 1e9, sparse(model) and " (its active share)" or "", models.SPEED_CAP)
 end
 
 local function add_contexts(lines, info)
   local rows = { { "  Context", "GPU memory", "Smallest machine" } }
   for _, entry in ipairs(info.contexts) do
-    rows[#rows + 1] = { (entry.context == info.entry.context and "* " or "  ") .. format.tokens(entry.context),
-      ("%.1f GB"):format(entry.need), entry.gpu and format.gpu(entry.gpu.name, entry.count) or "none of the table" }
+    rows[#rows + 1] = { (entry.context == info.entry.context and "* " or "  ")
+        .. format.tokens(entry.context),("%.1f GB"):format(entry.need),
+      entry.gpu and format.gpu(entry.gpu.name, entry.count) or "none of the table" }
   end
   table_of(lines, rows, "lrl")
 end
@@ -157,11 +157,12 @@ end
 local function add_cards(lines, info)
   local rows = { { "  Cards", "Hold", "GB/s", "Tok/s", "Most context" } }
   for _, each in ipairs(info.cards) do
-    rows[#rows + 1] = { "  " .. format.gpu(each.gpu.name, each.count), ("%.1f GB"):format(each.room), ("%d"):format(each.gpu.bandwidth),
-      speed(each.speed), format.tokens(each.most) }
+    rows[#rows + 1] = { "  " .. format.gpu(each.gpu.name, each.count), ("%.1f GB"):format(each.room),
+      ("%d"):format(each.gpu.bandwidth), speed(each.speed), format.tokens(each.most) }
   end
   if #info.cards == 0 then
-    add(lines, ("No card of the table holds it with %d tokens of context, eight of them neither."):format(info.entry.context))
+    add(lines, ("No card of the table holds it with %d tokens of context, eight of them neither.")
+      :format(info.entry.context))
     return
   end
   add(lines, ("Cards that hold it with %d tokens of context:"):format(info.entry.context))
@@ -171,7 +172,8 @@ end
 --- One model. info: { entry=, contexts=, cards= }
 function M.info(info)
   local model = info.entry.model
-  local lines = { model.name .. (model.tier and (" (%s%s)"):format(model.tier, info.entry.default and ", what that tier means" or "") or "") }
+  local lines = { model.name .. (model.tier
+    and (" (%s%s)"):format(model.tier, info.entry.default and ", what that tier means" or "") or "") }
   for _, line in ipairs(format.columns(facts_of(model), "ll")) do
     lines[#lines + 1] = "  " .. line
   end
@@ -193,22 +195,22 @@ local function names(entries)
 end
 
 local function machine_name(machine)
-  if machine.gpu then
-    return format.gpu(machine.gpu, machine.gpus)
-  end
-  return machine.gpus > 1 and ("%d × %d GB"):format(machine.gpus, machine.sold) or ("%d GB"):format(machine.sold)
+  if machine.gpu then return format.gpu(machine.gpu, machine.gpus) end
+  return machine.gpus > 1 and ("%d × %d GB"):format(machine.gpus, machine.sold)
+    or ("%d GB"):format(machine.sold)
 end
 
 --- What one machine holds. found: of start.catalog.fit; strict: as it was told.
 function M.fit(found, machine, asked, strict)
   local lines = {}
   add(lines, ("%s: %.1f GB of memory%s; %d tokens of context%s."):format(machine_name(machine), found.room,
-    machine.bandwidth and (", %d GB/s"):format(machine.bandwidth) or "", asked, strict and "" or " or the most a model was trained for"))
+    machine.bandwidth and (", %d GB/s"):format(machine.bandwidth) or "", asked,
+    strict and "" or " or the most a model was trained for"))
   lines[#lines + 1] = ""
   local rows = { { "  Model", "Params", "Needs", "Most context", "Tok/s", "Tools", "Note" } }
   for _, entry in ipairs(found.fits) do
-    rows[#rows + 1] = { (entry.default and "* " or "  ") .. entry.model.name, params(entry.model), need(entry) .. " GB",
-      format.tokens(entry.most), speed(entry.speed), tools(entry.model), entry.model.note or "" }
+    rows[#rows + 1] = { (entry.default and "* " or "  ") .. entry.model.name, params(entry.model), need(entry)
+        .. " GB", format.tokens(entry.most), speed(entry.speed), tools(entry.model), entry.model.note or "" }
   end
   table_of(lines, rows, "llrrrll")
   lines[#lines + 1] = ""
@@ -227,12 +229,14 @@ end
 --- The smallest machine for each model.
 function M.smallest(entries, asked)
   local lines = {}
-  add(lines, ("The smallest machine of the table for %d tokens of context, or the most a model was trained for:"):format(asked))
+  add(lines, ("The smallest machine of the table for %d tokens of context, or the most "
+    .. "a model was trained for:"):format(asked))
   lines[#lines + 1] = ""
   local rows = { { "  Model", "Needs", "Machine", "Tok/s" } }
   for _, entry in ipairs(entries) do
     rows[#rows + 1] = { (entry.default and "* " or "  ") .. entry.model.name, need(entry) .. " GB",
-      entry.gpu and format.gpu(entry.gpu.name, entry.count) or "none", entry.gpu and speed(models.speed(entry.model, entry.gpu.bandwidth)) or "" }
+      entry.gpu and format.gpu(entry.gpu.name, entry.count) or "none",
+      entry.gpu and speed(models.speed(entry.model, entry.gpu.bandwidth)) or "" }
   end
   table_of(lines, rows, "lrlr")
   lines[#lines + 1] = ""
@@ -244,10 +248,12 @@ end
 local function object(entry)
   local model = entry.model
   return {
-    name = model.name, tier = model.tier, default = entry.default, params_billions = model.params, active_billions = model.active,
-    bytes = model.bytes, bytes_rounded = model.rounded and model.bytes_source ~= "registry" or false, bytes_source = model.bytes_source or "table",
-    kv_bytes_per_token = model.kv_bytes_per_token or models.guess_kv(model.bytes), kv_fixed_bytes = model.kv_fixed_bytes,
-    kv_source = guessed(model) and "guess" or model.kv_source or "table", context_max = model.context, context = entry.context,
+    name = model.name, tier = model.tier, default = entry.default, params_billions = model.params,
+    active_billions = model.active, bytes = model.bytes, bytes_rounded = model.rounded
+      and model.bytes_source ~= "registry" or false, bytes_source = model.bytes_source or "table",
+    kv_bytes_per_token = model.kv_bytes_per_token or models.guess_kv(model.bytes),
+    kv_fixed_bytes = model.kv_fixed_bytes, kv_source = guessed(model) and "guess" or model.kv_source
+      or "table", context_max = model.context, context = entry.context,
     vram_gb = format.rounded(entry.need, 2), tools = model.tools, quality = model.quality, note = model.note,
     smallest_gpu = entry.gpu and entry.gpu.name, smallest_gpus = entry.count,
     most_context = entry.most, tokens_per_second_estimate = format.rounded(entry.speed, 1),
@@ -272,8 +278,9 @@ end
 
 function M.fit_object(found, machine, asked)
   return {
-    status = "fit", gpu = machine.gpu, gpus = machine.gpus, memory_gb = format.rounded(found.room, 2), bandwidth = machine.bandwidth,
-    context = asked, fits = objects(found.fits), too_big = json.array(names(found.too_big)), short = json.array(names(found.short)),
+    status = "fit", gpu = machine.gpu, gpus = machine.gpus, memory_gb = format.rounded(found.room, 2),
+    bandwidth = machine.bandwidth, context = asked, fits = objects(found.fits),
+    too_big = json.array(names(found.too_big)), short = json.array(names(found.short)),
   }
 end
 
@@ -281,16 +288,19 @@ function M.info_object(info)
   local bytes, efficiency = models.reads(info.entry.model)
   local contexts, cards = {}, {}
   for index, entry in ipairs(info.contexts) do
-    contexts[index] = { context = entry.context, vram_gb = format.rounded(entry.need, 2), smallest_gpu = entry.gpu and entry.gpu.name,
-      smallest_gpus = entry.count }
+    contexts[index] = { context = entry.context, vram_gb = format.rounded(entry.need, 2),
+      smallest_gpu = entry.gpu and entry.gpu.name, smallest_gpus = entry.count }
   end
   for index, each in ipairs(info.cards) do
-    cards[index] = { gpu = each.gpu.name, gpus = each.count, memory_gb = format.rounded(each.room, 2), bandwidth = each.gpu.bandwidth,
+    cards[index] = { gpu = each.gpu.name, gpus = each.count, memory_gb = format.rounded(each.room, 2),
+      bandwidth = each.gpu.bandwidth,
       most_context = each.most, tokens_per_second_estimate = format.rounded(each.speed, 1) }
   end
   local result = object(info.entry)
-  result.status, result.contexts, result.cards, result.notes = "model", json.array(contexts), json.array(cards), json.array(info.notes)
-  result.estimate = bytes and { bytes_per_token = math.floor(bytes), efficiency = efficiency, cap = models.SPEED_CAP } or nil
+  result.status, result.contexts, result.cards, result.notes = "model", json.array(contexts),
+    json.array(cards), json.array(info.notes)
+  result.estimate = bytes and { bytes_per_token = math.floor(bytes), efficiency = efficiency,
+    cap = models.SPEED_CAP } or nil
   return result
 end
 

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The last line of every command: is money running? sentence(sessions, now) is pure; the sessions are those of home.journal.
+-- The last line of every command: is money running? sentence(sessions, now) is pure;
+-- the sessions are those of home.journal.
 local format = lazy "ui.format"
 
 local money = {}
@@ -13,14 +14,16 @@ end
 local function one(session)
   local hourly = (session.hourly or 0) + (session.disk_hour or 0)
   if session.unproven or session.doubted then
-    return ("MAY STILL BE RUNNING: %s could not be proven ended (%s)"):format(name(session), format.hourly(hourly))
+    return ("MAY STILL BE RUNNING: %s could not be proven ended (%s)"):format(name(session),
+      format.hourly(hourly))
   end
   if session.unverifiable then
-    return ("not known: %s gives no proof that %s ended; look in its console, then type `continueplz ack`"):format(
-      session.provider, session.id)
+    return ("not known: %s gives no proof that %s ended; look in its console, then type `continueplz ack`")
+      :format(session.provider, session.id)
   end
   if session.stopping and session.destroyed then
-    return ("not known yet: %s was told to end, and nobody has proven yet that it did (%s)"):format(name(session), format.hourly(hourly))
+    return ("not known yet: %s was told to end, and nobody has proven yet that it did (%s)")
+      :format(name(session), format.hourly(hourly))
   end
   if session.id then
     return ("running, %s for %s%s"):format(format.hourly(hourly), name(session),
@@ -49,14 +52,11 @@ function money.unknown(why)
   return "NOT KNOWN: " .. why
 end
 
---- The sentence of a stop that knows more than the journal: it leaves a doubt, or could not record that it proved the end. → text or nil
+--- The sentence of a stop that knows more than the journal: it leaves a doubt, or could not record that it
+-- proved the end. → text or nil
 function money.after_stop(results, more)
-  if more.doubt then
-    return money.unknown(more.doubt)
-  end
-  if not more.unrecorded then
-    return nil
-  end
+  if more.doubt then return money.unknown(more.doubt) end
+  if not more.unrecorded then return nil end
   local sessions = {}
   for _, result in ipairs(results) do
     if result.outcome ~= "proven" then
@@ -64,7 +64,8 @@ function money.after_stop(results, more)
     end
   end
   if #sessions > 0 then
-    return money.unknown(("%d of %d machines could not be proven ended, and this could not be recorded"):format(#sessions, #results))
+    return money.unknown(("%d of %d machines could not be proven ended, and this could not be recorded")
+      :format(#sessions, #results))
   end
   return NONE .. "; that could not be recorded, so later commands ask the clouds again"
 end

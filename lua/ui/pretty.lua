@@ -11,7 +11,8 @@ local pretty = {}
 local DEPTH, ITEMS, TEXT, CELL, ROWS = 6, 60, 200, 28, 30
 
 -- Columns that tell rows apart, and what a machine costs.
-local FIRST = { id = 1, name = 2, title = 3, status = 4, gpu = 5, gpus = 6, hourly = 7, on_demand = 7, min_bid = 7, region = 8 }
+local FIRST = { id = 1, name = 2, title = 3, status = 4, gpu = 5, gpus = 6, hourly = 7, on_demand = 7,
+  min_bid = 7, region = 8 }
 local RANK = { number = 1, string = 2, boolean = 3 }
 
 -- Keys of any type in an order that does not change.
@@ -22,12 +23,8 @@ local function keys_of(t)
   end
   table.sort(list, function(a, b)
     local x, y = RANK[type(a)] or 4, RANK[type(b)] or 4
-    if x ~= y then
-      return x < y
-    end
-    if x >= 3 then
-      return tostring(a) < tostring(b)
-    end
+    if x ~= y then return x < y end
+    if x >= 3 then return tostring(a) < tostring(b) end
     return a < b
   end)
   return list
@@ -36,9 +33,7 @@ end
 -- At most `limit` characters of a text.
 local function cut(text, limit)
   local stop = #text > limit and utf8.len(text) and utf8.offset(text, limit + 1)
-  if stop and stop <= #text then
-    return text:sub(1, stop - 1), true
-  end
+  if stop and stop <= #text then return text:sub(1, stop - 1), true end
   if #text > limit and not utf8.len(text) then
     return text:sub(1, limit), true
   end
@@ -69,17 +64,12 @@ end
 -- What is no table, in one piece.
 local function plain(value, limit)
   local kind = type(value)
-  if kind == "string" then
-    return quoted(value, limit)
-  end
-  if value == json.null then
-    return "null"
-  end
-  if value ~= value then
-    return "nan"
-  end
+  if kind == "string" then return quoted(value, limit) end
+  if value == json.null then return "null" end
+  if value ~= value then return "nan" end
   if kind == "number" then
-    return math.type(value) == "integer" and ("%d"):format(value) or (limit <= CELL and "%.6g" or "%.10g"):format(value)
+    return math.type(value) == "integer" and ("%d"):format(value)
+      or (limit <= CELL and "%.6g" or "%.10g"):format(value)
   end
   return (kind == "boolean" or kind == "nil") and tostring(value) or "<" .. kind .. ">"
 end
@@ -97,25 +87,19 @@ end
 
 -- The table in one line of at most `room` columns, or nil.
 local function inline(t, how, depth, room)
-  if how.open[t] then
-    return "<cycle>"
-  end
+  if how.open[t] then return "<cycle>" end
   local keys = keys_of(t)
-  if #keys == 0 then
-    return "{}"
-  end
-  if depth >= how.depth then
-    return "{…}"
-  end
-  if #keys > how.items then
-    return nil
-  end
+  if #keys == 0 then return "{}" end
+  if depth >= how.depth then return "{…}" end
+  if #keys > how.items then return nil end
   how.open[t] = true
   local parts, length, used = {}, #t, 4
   for _, key in ipairs(keys) do
     local value = rawget(t, key)
-    local text = type(value) == "table" and inline(value, how, depth + 1, room - used) or type(value) ~= "table" and scalar(key, value, TEXT)
-    local part = text and (math.type(key) == "integer" and key >= 1 and key <= length and text or label(key) .. " = " .. text)
+    local text = type(value) == "table" and inline(value, how, depth + 1, room - used)
+      or type(value) ~= "table" and scalar(key, value, TEXT)
+    local part = text
+      and (math.type(key) == "integer" and key >= 1 and key <= length and text or label(key) .. " = " .. text)
     used = part and used + term.width(part) + 2
     if not part or used > room + 2 then
       parts = nil
@@ -130,18 +114,14 @@ end
 -- The columns of an array of rows that are much alike, or nil.
 local function columns_of(t)
   local seen, names, count = {}, {}, #t
-  if count < 2 or #keys_of(t) ~= count then
-    return nil
-  end
+  if count < 2 or #keys_of(t) ~= count then return nil end
   for index = 1, count do
     local row = rawget(t, index)
     if type(row) ~= "table" or row == json.null or next(row) == nil or fail.is(row) then
       return nil
     end
     for key in next, row do -- order: free
-      if type(key) ~= "string" then
-        return nil
-      end
+      if type(key) ~= "string" then return nil end
       if not seen[key] then
         seen[key], names[#names + 1] = 0, key
       end
@@ -150,24 +130,18 @@ local function columns_of(t)
   end
   table.sort(names, function(a, b)
     local x, y = FIRST[a] or 9, FIRST[b] or 9
-    if x ~= y then
-      return x < y
-    end
+    if x ~= y then return x < y end
     return a < b
   end)
   for index = 1, count do
-    if #keys_of(rawget(t, index)) * 2 < #names then
-      return nil
-    end
+    if #keys_of(rawget(t, index)) * 2 < #names then return nil end
   end
   return names
 end
 
 local function cell(row, name, how, depth)
   local value = rawget(row, name)
-  if value == nil then
-    return ""
-  end
+  if value == nil then return "" end
   if type(value) == "table" then
     return inline(value, how, depth + 2, CELL) or "{…}"
   end
@@ -250,9 +224,7 @@ end
 -- A table as lines.
 function block(t, how, depth, room)
   local line = inline(t, how, depth, room)
-  if line then
-    return { line }
-  end
+  if line then return { line } end
   how.open[t] = true
   local names = columns_of(t)
   local lines, inner = { names and ("%d rows:"):format(#t) or "{" }, {}
@@ -262,7 +234,8 @@ function block(t, how, depth, room)
     local keys, length = keys_of(t), #t
     for index = 1, math.min(#keys, how.items) do
       local key = keys[index]
-      entry(inner, key, rawget(t, key), how, depth, room - 2, math.type(key) == "integer" and key >= 1 and key <= length)
+      entry(inner, key, rawget(t, key), how, depth, room - 2,
+        math.type(key) == "integer" and key >= 1 and key <= length)
     end
     if #keys > how.items then
       inner[#inner + 1] = ("… and %d more"):format(#keys - how.items)
@@ -280,7 +253,8 @@ end
 
 --- A value as lines. options: width (80 columns), depth (6 levels), items (60 of a table).
 function pretty.lines(value, options)
-  local how = { depth = options and options.depth or DEPTH, items = options and options.items or ITEMS, open = {} }
+  local how = { depth = options and options.depth or DEPTH,
+    items = options and options.items or ITEMS, open = {} }
   if type(value) ~= "table" or value == json.null then
     return { plain(value, TEXT * 5) }
   end

@@ -1,11 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- The screen of long work: steps, their outcome, percentages. On a terminal one line is rewritten; without one (or on a dumb one)
--- plain lines and a progress line at most every 10 %. In JSON mode nothing is shown until the one object at the end.
+-- The screen of long work: steps, their outcome, percentages. On a terminal one line is rewritten; without
+-- one (or on a dumb one) plain lines and a progress line at most every 10 %. In JSON mode nothing is shown
+-- until the one object at the end.
 --
 -- progress.new(ctx) → screen with
 --   title(text)                         what begins
 --   step(number, total, title)          "[1/8] title..."
---   progress{ text= | status=, detail=, fraction=, bytes=, total=, rate=, eta=, note=, passing= }   passing: for the moving line only
+--   progress{ text= | status=, detail=, fraction=, bytes=, total=, rate=, eta=, note=, passing= }
+--     passing: for the moving line only
 --   done(text) warn(text) fail(text) note(text)
 --   offers_line(name, result)           a cloud answered: { ok=, count=, message= }
 --   ended{ session=, outcome=, cost={amount=, source=}, duration=, provider=, doubt= }   a session is over
@@ -32,7 +34,8 @@ local LONGEST = 1000 -- bytes of the moving line before it is cut to the termina
 --- A screen for a command; registered in ctx so that it is closed before anything else is said.
 function progress.new(ctx)
   local screen = setmetatable({
-    json = ctx.json, live = not ctx.json and term.is("out") and process.getenv("TERM") ~= "dumb", frame = 0, ended_sessions = {}, told = {},
+    json = ctx.json, live = not ctx.json and term.is("out") and process.getenv("TERM") ~= "dumb", frame = 0,
+    ended_sessions = {}, told = {},
   }, Screen)
   ctx.screen = screen
   return screen
@@ -47,9 +50,7 @@ function Screen:clear()
 end
 
 function Screen:line(text)
-  if self.json then
-    return
-  end
+  if self.json then return end
   self:clear()
   term.out(text .. "\n")
 end
@@ -77,9 +78,7 @@ end
 local LEAST = 2 -- words with which the moving line can do
 
 local function amount(state, brevity)
-  if not state.total or state.total <= 0 or not state.bytes then
-    return ""
-  end
+  if not state.total or state.total <= 0 or not state.bytes then return "" end
   local done, all = format.bytes(state.bytes), format.bytes(state.total)
   local text = (" %s of %s"):format(done:sub(-3) == all:sub(-3) and done:sub(1, -4) or done, all)
   local going = state.bytes < state.total
@@ -95,7 +94,8 @@ local function amount(state, brevity)
   return text
 end
 
---- The words of a progress report. brevity: 0 (nil) everything, 1 without the rate, 2 without amounts and what else can be missed. Pure.
+--- The words of a progress report. brevity: 0 (nil) everything, 1 without the rate, 2 without amounts and
+-- what else can be missed. Pure.
 function progress.words(state, brevity)
   brevity = brevity or 0
   local text = state.text or state.status or ""
@@ -103,7 +103,8 @@ function progress.words(state, brevity)
     text = "Pulling"
   end
   if state.fraction then
-    text = (brevity >= LEAST and text:match("^%S*") or text) .. (" %d%%"):format(math.floor(state.fraction * 100))
+    text = (brevity >= LEAST and text:match("^%S*") or text)
+      .. (" %d%%"):format(math.floor(state.fraction * 100))
   end
   if state.detail and brevity < LEAST then
     text = ("%s (%s)"):format(text, state.detail)
@@ -111,8 +112,8 @@ function progress.words(state, brevity)
   return text .. amount(state, brevity)
 end
 
---- The words of the moving line with the time since the step began, in `columns`: the rate goes first, then that time, then everything but
--- how far it is; the time that is left stays. Pure.
+--- The words of the moving line with the time since the step began, in `columns`: the rate goes first, then
+-- that time, then everything but how far it is; the time that is left stays. Pure.
 function progress.fit(state, since, columns)
   for brevity = 0, LEAST do
     local words = progress.words(state, brevity)
@@ -129,9 +130,7 @@ end
 -- Cuts a text to the terminal's width.
 local function fitted(text)
   local columns = term.size() or 80
-  if term.width(text) < columns then
-    return text
-  end
+  if term.width(text) < columns then return text end
   while term.width(text) > columns - 2 and #text > 0 do
     text = text:sub(1, (utf8.offset(text, -1) or 1) - 1)
   end
@@ -140,9 +139,7 @@ end
 
 --- Where only the spinner moves, only the spinner is written.
 function Screen:draw()
-  if not self.moving then
-    return
-  end
+  if not self.moving then return end
   self.frame = self.frame % #SPINNER + 1
   local since = clock.duration(clock.now() - (self.since or clock.now()))
   local words = progress.fit(self.moving, since, (term.size() or 80) - #INDENT - 3)
@@ -156,9 +153,7 @@ end
 
 --- The task that keeps the moving line moving.
 function Screen:spin()
-  if self.spinner then
-    return
-  end
+  if self.spinner then return end
   self.spinner = task.spawn(function()
     while true do
       task.sleep(0.1)
@@ -168,9 +163,7 @@ function Screen:spin()
 end
 
 function Screen:progress(state)
-  if self.json then
-    return
-  end
+  if self.json then return end
   if state.note then
     self:note(state.note)
   end
@@ -241,15 +234,13 @@ function Screen:ended(result)
   self.ended_sessions[#self.ended_sessions + 1] = result
 end
 
---- Shows lines and asks a question below them, at the controlling terminal whatever stdin and stdout are. → the answer, nil at the end of
--- the input. Whatever comes next begins on a line of its own.
+--- Shows lines and asks a question below them, at the controlling terminal whatever stdin and stdout are. →
+-- the answer, nil at the end of the input. Whatever comes next begins on a line of its own.
 -- @raise `limit` when there is no terminal
 function Screen:ask(lines, question)
   self:close()
   local person, why = term.person()
-  if not person then
-    fail.raise("limit", why)
-  end
+  if not person then fail.raise("limit", why) end
   local answered
   local _ <close> = setmetatable({}, { __close = function()
     if not answered then
@@ -257,7 +248,8 @@ function Screen:ask(lines, question)
     end
     person:close()
   end })
-  person:write(clean.text("\n" .. INDENT .. table.concat(lines, "\n" .. INDENT) .. "\n" .. INDENT .. question, true))
+  person:write(clean.text("\n" .. INDENT .. table.concat(lines, "\n" .. INDENT) .. "\n" .. INDENT
+    .. question, true))
   answered = person:read_line()
   return answered
 end

@@ -2,17 +2,21 @@
 -- What is running. The model (made by start.report) and its screens, as lines, and as the JSON of PRD §3.2.
 --
 -- model: {
---   last = { id=, provider=, reason = "interrupted"|"gone", spot=, cost=, seconds=, ended= }|nil,   with "none": a machine that ended by itself
+--   last = { id=, provider=, reason = "interrupted"|"gone", spot=, cost=, seconds=, ended= }|nil,   with
+--     "none": a machine that ended by itself
 --   doubt = sentence, with "unknown": why nobody can say whether anything runs
---   state = "none" | "unknown" | "found" | "starting" | "ready" | "stopping" | "unproven" | "unverifiable" | "lost" | "kept",
+--   state = "none" | "unknown" | "found" | "starting" | "ready" | "stopping" | "unproven" | "unverifiable"
+--     | "lost" | "kept",
 --   home = directory,
 --   instance = { id=, provider=, title=, gpu=, gpus=, region=, type = "spot"|"on-demand", public_ip= },
 --   model = { name=, state = "ready"|"loading"|"unknown", context=, tokens_per_second= },
 --   endpoint = { url=, host=, port=, wireguard_ip= },
 --   tunnel = { state = "connected"|"silent"|"down", handshake_age = seconds|nil },
---   guard = { state = "armed"|"unknown"|"none"|text, silence_left=, idle_left=, life_left= seconds|nil },   the guard's own words
+--   guard = { state = "armed"|"unknown"|"none"|text, silence_left=, idle_left=, life_left= seconds|nil },
+--     the guard's own words
 --   limits = { silence=, idle=, life= seconds (0 or nil: off), max_price= dollars per hour|nil },
---   cost = { hourly=, current=, projected=, projected_hours=, currency = "USD" }, rate = { per_dollar=, date=, source= },
+--   cost = { hourly=, current=, projected=, projected_hours=, currency = "USD" },
+--     rate = { per_dollar=, date=, source= },
 --   started = unix seconds, seconds = running for, warnings = { sentences },
 -- }
 local boxes = lazy "ui.boxes"
@@ -24,17 +28,16 @@ local term = require "base.term"
 local M = {}
 
 local words = {
-  starting = "starting", ready = "Active", stopping = "being ended", unproven = "MAY STILL BE RUNNING, not proven ended",
-  unverifiable = "ended, but its cloud gives no proof", lost = "unknown: the create was sent, and no answer is known",
+  starting = "starting", ready = "Active", stopping = "being ended",
+  unproven = "MAY STILL BE RUNNING, not proven ended", unverifiable = "ended, but its cloud gives no proof",
+  lost = "unknown: the create was sent, and no answer is known",
   kept = "kept after a failed start", found = "found at the cloud; this folder's record of it was lost",
 }
 
 local model_words = { unknown = "state unknown", loading = "not ready yet" }
 
 local function dot(state)
-  if state == "ready" then
-    return term.style("green", "●")
-  end
+  if state == "ready" then return term.style("green", "●") end
   return term.style(state == "unproven" and "red" or "yellow", "●")
 end
 
@@ -51,13 +54,12 @@ end
 local function guard_text(guard)
   local parts = {}
   if guard.state == "none" then
-    return "NONE: this machine does not end itself; `continueplz --stop` does, or this computer at a limit while it is on", parts
+    return "NONE: this machine does not end itself; `continueplz --stop` does, or this computer "
+      .. "at a limit while it is on", parts
   end
-  if guard.state ~= "armed" then
-    return guard.state, parts
-  end
-  for _, pair in ipairs { { "silence_left", "without contact" }, { "idle_left", "without questions" }, { "life_left",
-    "at most" } } do
+  if guard.state ~= "armed" then return guard.state, parts end
+  for _, pair in ipairs { { "silence_left", "without contact" }, { "idle_left", "without questions" },
+    { "life_left", "at most" } } do
     local text = left(guard[pair[1]])
     if text then
       parts[#parts + 1] = text .. " " .. pair[2]
@@ -76,14 +78,15 @@ end
 
 --- The four limits in one line; unguarded: without silence, which only a guard can notice.
 function M.limits_text(limits, unguarded)
-  return ("%sidle %s, life %s, price %s"):format(unguarded and "" or "silence " .. format.limit(limits.silence) .. ", ", format.limit(limits.idle),
-    format.limit(limits.life),
-    limits.max_price and format.dollars(limits.max_price) .. "/h" or "off")
+  return ("%sidle %s, life %s, price %s"):format(unguarded and ""
+    or "silence " .. format.limit(limits.silence) .. ", ", format.limit(limits.idle),
+    format.limit(limits.life), limits.max_price and format.dollars(limits.max_price) .. "/h" or "off")
 end
 
 local function add_warnings(lines, model, indent)
   for _, warning in ipairs(model.warnings or {}) do
-    for _, line in ipairs(format.wrap(indent .. term.style("yellow", "⚠") .. " " .. warning, format.width(), indent .. "  ")) do
+    for _, line in ipairs(format.wrap(indent .. term.style("yellow", "⚠") .. " " .. warning, format.width(),
+      indent .. "  ")) do
       lines[#lines + 1] = line
     end
   end
@@ -91,13 +94,13 @@ end
 
 local function cost_lines(lines, model)
   local cost = model.cost
-  if not cost then
-    return
-  end
+  if not cost then return end
   if not cost.current then
-    return add(lines, "Cost so far", "not known, for this folder's record of it was lost; at " .. format.hourly(cost.hourly))
+    return add(lines, "Cost so far",
+      "not known, for this folder's record of it was lost; at " .. format.hourly(cost.hourly))
   end
-  add(lines, "Cost so far", ("%s%s at %s"):format(cost.at_most and "at most " or "", format.both(cost.current, model.rate), format.hourly(cost.hourly)))
+  add(lines, "Cost so far", ("%s%s at %s"):format(cost.at_most and "at most " or "",
+    format.both(cost.current, model.rate), format.hourly(cost.hourly)))
   if cost.projected then
     add(lines, "Projected", ("%s for %s"):format(format.both(cost.projected, model.rate),
       clock.duration(cost.projected_hours * 3600)))
@@ -113,7 +116,8 @@ function M.lines(model)
     end
     if model.last then
       local last = model.last
-      local sum = last.cost and (last.at_most and "at most " or "") .. format.both(last.cost, model.rate) or "not known"
+      local sum = last.cost and (last.at_most and "at most " or "") .. format.both(last.cost, model.rate)
+        or "not known"
       for _, line in ipairs(boxes.lost(last, sum, clock.duration(last.seconds))) do
         lines[#lines + 1] = line
       end
@@ -130,8 +134,9 @@ function M.lines(model)
     add(lines, "Region", instance.region)
   end
   if model.model and model.model.name then
-    add(lines, "Model", ("%s, %s%s"):format(model.model.name, model_words[model.model.state] or model.model.state,
-      model.model.context and (", %d tokens of context"):format(model.model.context) or ""))
+    add(lines, "Model",
+      ("%s, %s%s"):format(model.model.name, model_words[model.model.state] or model.model.state,
+        model.model.context and (", %d tokens of context"):format(model.model.context) or ""))
   end
   if model.endpoint and model.state == "ready" then
     add(lines, "Endpoint", model.endpoint.url)
@@ -169,7 +174,8 @@ function M.ready(model)
       lines[#lines + 1] = (" "):rep(16) .. pieces[index]
     end
   end
-  row("Provider", ("%s (%s), instance %s"):format(instance.title or instance.provider, instance.type, instance.id))
+  row("Provider",
+    ("%s (%s), instance %s"):format(instance.title or instance.provider, instance.type, instance.id))
   row("GPU", format.gpu(instance.gpu, instance.gpus) .. (instance.region and ", " .. instance.region or ""))
   row("Model", ("%s, %d tokens of context%s"):format(model.model.name, model.model.context or 0,
     model.model.tokens_per_second and (", %.0f tokens/s"):format(model.model.tokens_per_second) or ""))
@@ -181,14 +187,16 @@ function M.ready(model)
   end
   lines[#lines + 1] = ""
   local unguarded = model.guard and model.guard.state == "none"
-  for _, line in ipairs(format.wrap(unguarded and "  " .. term.style("red", "NO GUARD: this machine does not end itself.")
-    .. " While this computer is on, it ends the machine after" or "  The machine ends itself after", format.width(), "  ")) do
+  for _, line in ipairs(format.wrap(unguarded and "  " .. term.style("red",
+    "NO GUARD: this machine does not end itself.") .. " While this computer is on, it ends the machine after"
+    or "  The machine ends itself after", format.width(), "  ")) do
     lines[#lines + 1] = line
   end
-  for _, limit in ipairs { { "silence", "without contact with this computer" }, { "idle", "without a question to the model" },
-    { "life", "in any case" } } do
+  for _, limit in ipairs { { "silence", "without contact with this computer" },
+    { "idle", "without a question to the model" }, { "life", "in any case" } } do
     if not (unguarded and limit[1] == "silence") then
-      local label = "    " .. format.pad(limit[1] .. ":", 12) .. format.pad(format.limit(model.limits[limit[1]]), 7, true) .. "  "
+      local label = "    " .. format.pad(limit[1] .. ":", 12)
+        .. format.pad(format.limit(model.limits[limit[1]]), 7, true) .. "  "
       for index, piece in ipairs(format.wrap(limit[2], math.max(12, format.width() - #label))) do
         lines[#lines + 1] = (index == 1 and label or (" "):rep(#label)) .. piece
       end
@@ -212,7 +220,8 @@ function M.object(model)
       status = model.state, reason = model.doubt, home = model.home,
       money_running = model.state == "unknown" and json.null or nil, -- cli.money knows the rest
       warnings = model.warnings and model.warnings[1] and model.warnings or nil, last = last and {
-        id = last.id, provider = last.provider, reason = last.reason, cost = format.rounded(last.cost, 5), at_most = last.at_most, currency = "USD",
+        id = last.id, provider = last.provider, reason = last.reason, cost = format.rounded(last.cost, 5),
+        at_most = last.at_most, currency = "USD",
         duration_seconds = format.rounded(last.seconds, 1), ended_at = clock.iso(last.ended),
       },
     }
@@ -221,8 +230,8 @@ function M.object(model)
   local object = {
     status = model.state, home = model.home,
     instance = {
-      id = instance.id, provider = instance.provider, gpu = instance.gpu, gpus = instance.gpus, region = instance.region,
-      type = instance.type, public_ip = instance.public_ip,
+      id = instance.id, provider = instance.provider, gpu = instance.gpu, gpus = instance.gpus,
+      region = instance.region, type = instance.type, public_ip = instance.public_ip,
     },
     model = model.model and model.model.name, model_status = model.model and model.model.state,
     context = model.model and model.model.context,
@@ -231,16 +240,19 @@ function M.object(model)
       wireguard_ip = model.endpoint.wireguard_ip, host = model.endpoint.host, port = model.endpoint.port,
       url = model.endpoint.url,
     },
-    tunnel = model.tunnel and { state = model.tunnel.state, handshake_age = round(model.tunnel.handshake_age, 1) },
-    cost = cost and { hourly = round(cost.hourly, 5), current = round(cost.current, 5), at_most = cost.at_most, projected = round(cost.projected, 5),
-      currency = cost.currency or "USD" },
-    euro_rate = format.rate_object(model.rate), running_seconds = round(model.seconds, 1), started_at = model.started and clock.iso(model.started),
+    tunnel = model.tunnel
+      and { state = model.tunnel.state, handshake_age = round(model.tunnel.handshake_age, 1) },
+    cost = cost and { hourly = round(cost.hourly, 5), current = round(cost.current, 5),
+      at_most = cost.at_most, projected = round(cost.projected, 5), currency = cost.currency or "USD" },
+    euro_rate = format.rate_object(model.rate), running_seconds = round(model.seconds, 1),
+    started_at = model.started and clock.iso(model.started),
     deadman = guard and {
       active = guard.state == "armed", state = guard.state, remaining_seconds = round(guard.silence_left, 1),
       idle_remaining_seconds = round(guard.idle_left, 1), life_remaining_seconds = round(guard.life_left, 1),
     },
     limits = model.limits and {
-      silence_seconds = model.limits.silence, idle_seconds = model.limits.idle, life_seconds = model.limits.life,
+      silence_seconds = model.limits.silence, idle_seconds = model.limits.idle,
+      life_seconds = model.limits.life,
       max_price = model.limits.max_price,
     },
   }

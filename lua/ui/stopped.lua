@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- How a session ended. result: { session=, outcome = "proven"|"unverifiable"|"unproven", cost = {amount=, source=}, duration=
--- seconds, provider=,
+-- How a session ended. result: { session=, outcome = "proven"|"unverifiable"|"unproven", cost = {amount=,
+-- source=}, duration= seconds, provider=,
 -- doubt= } as money.stop tells it → lines; `object` → JSON of all of them.
 local clock = require "base.clock"
 local boxes = require "ui.boxes"
@@ -18,18 +18,21 @@ local function cost_text(result, rate)
   if result.cost.at_most then
     return "at most " .. text .. ", reckoned from the agreed price"
   end
-  return result.cost.source == "charges" and text .. ", as the cloud charged it" or text .. ", reckoned from the agreed price"
+  return result.cost.source == "charges" and text .. ", as the cloud charged it"
+    or text .. ", reckoned from the agreed price"
 end
 
 function stopped.lines(result, rate, log_path)
   local lines = {}
   local session, provider = result.session, result.provider or {}
   if result.outcome == "unproven" then
-    for _, line in ipairs(boxes.critical(session, result.doubt or session.unproven or "unknown", provider.console, log_path)) do
+    for _, line in ipairs(boxes.critical(session, result.doubt or session.unproven or "unknown",
+      provider.console, log_path)) do
       lines[#lines + 1] = line
     end
   elseif result.outcome == "unverifiable" then
-    for _, line in ipairs(boxes.manual(session, provider.title or session.provider, provider.console or "the cloud's console")) do
+    for _, line in ipairs(boxes.manual(session, provider.title or session.provider,
+      provider.console or "the cloud's console")) do
       lines[#lines + 1] = line
     end
   end
@@ -39,9 +42,11 @@ function stopped.lines(result, rate, log_path)
       lines[#lines + 1] = ""
     end
     for index, piece in ipairs(format.wrap(cost_text(result, rate), format.width() - LABEL)) do
-      lines[#lines + 1] = format.pad(index > 1 and "" or over and "Session cost:" or "Cost so far:", LABEL) .. piece
+      lines[#lines + 1] = format.pad(index > 1 and "" or over and "Session cost:"
+        or "Cost so far:", LABEL) .. piece
     end
-    lines[#lines + 1] = (over and "Duration:     " or "Running for:  ") .. clock.duration(math.max(0, result.duration))
+    lines[#lines + 1] = (over and "Duration:     " or "Running for:  ")
+      .. clock.duration(math.max(0, result.duration))
   end
   return lines
 end
@@ -56,15 +61,17 @@ function stopped.object(results, rate)
       worst = "unverifiable"
     end
     list[index] = {
-      id = result.session.id, token = result.session.token, provider = result.session.provider, outcome = result.outcome,
+      id = result.session.id, token = result.session.token, provider = result.session.provider,
+      outcome = result.outcome,
       reason = result.doubt,
-      cost = result.cost and { total = format.rounded(result.cost.amount, 5), currency = result.cost.currency or "USD",
-      source = result.cost.source, at_most = result.cost.at_most },
+      cost = result.cost and { total = format.rounded(result.cost.amount, 5), currency = result.cost.currency
+          or "USD", source = result.cost.source, at_most = result.cost.at_most },
       duration_seconds = format.rounded(result.duration, 1),
     }
   end
   return {
-    status = #results > 0 and worst or "none", outcome = #results > 0 and (worst == "stopped" and "proven" or worst) or "none",
+    status = #results > 0 and worst or "none",
+    outcome = #results > 0 and (worst == "stopped" and "proven" or worst) or "none",
     sessions = json.array(list),
     euro_rate = format.rate_object(rate),
   }

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- continueplz tests/bench/job.lua, with CONTINUEPLZ_SCRIPTS=tests: the main job where the cloud takes no time, so that what is left is ours.
--- The simulator divides its delays by 10000. Prints one figure a line, NAME VALUE; seconds and KiB. Argument: where to leave a copy of
--- the folder after one finished session.
+-- continueplz tests/bench/job.lua, with CONTINUEPLZ_SCRIPTS=tests: the main job where the cloud takes no
+-- time, so that what is left is ours. The simulator divides its delays by 10000. Prints one figure a line,
+-- NAME VALUE; seconds and KiB. Argument: where to leave a copy of the folder after one finished session.
 local clock = require "base.clock"
 local files = require "base.files"
 local http = require "base.http"
@@ -32,14 +32,18 @@ local function private_memory(pid)
 end
 
 local function succeeded(result)
-  if result.code ~= 0 then error(("ended with %s\n%s%s"):format(result.code, result.out, result.err), 0) end
+  if result.code ~= 0 then
+    error(("ended with %s\n%s%s"):format(result.code, result.out, result.err), 0)
+  end
   return result
 end
 
 -- Seconds from `began` (of the wall clock) to the arrival of the first DELETE of an instance.
 local function destroy_after(r, began)
   for _, request in ipairs(r:control("GET", "/requests").requests) do
-    if request.method == "DELETE" and request.at >= began then return request.at - began end
+    if request.method == "DELETE" and request.at >= began then
+      return request.at - began
+    end
   end
   error("the simulator saw no DELETE", 0)
 end
@@ -48,7 +52,9 @@ local function agent_figures(r)
   say("agent_ready", private_memory(r:agent()))
   local url = succeeded(r:run("endpoint", "--output=json")).out:match("http://127%.0%.0%.1:%d+")
   local began = clock.now()
-  for _ = 1, REQUESTS do http.request { url = url .. "/api/version", timeout = 30, max_bytes = 1 << 16, fresh = true } end
+  for _ = 1, REQUESTS do
+    http.request { url = url .. "/api/version", timeout = 30, max_bytes = 1 << 16, fresh = true }
+  end
   say("request", (clock.now() - began) / REQUESTS)
   say("agent_used", private_memory(r:agent()))
 end
@@ -59,7 +65,9 @@ local function phases(r, label)
   local token = r:journal():match('.*"token":"([^"]+)"')
   for line in r:journal():gmatch("[^\n]+") do
     local record = json.decode(line:match(" (.*)$"))
-    if record.token == token and record.kind ~= "intent" then say(("phase_%s_%s"):format(label, record.kind), record.t - before) end
+    if record.token == token and record.kind ~= "intent" then
+      say(("phase_%s_%s"):format(label, record.kind), record.t - before)
+    end
     before = record.t
     if record.token == token and record.kind == "ready" then return end
   end
@@ -71,7 +79,8 @@ local function copy_home(r)
     assert(files.write(files.join(copy, name), assert(files.read(files.join(r.home, name)))))
   end
   -- A copy is no folder that continueplz left: it is noted as if it were.
-  local state = ('{"fingerprint":"%s","instance":null,"version":1}\n'):format(require("home.folder").fingerprint(copy))
+  local state =
+    ('{"fingerprint":"%s","instance":null,"version":1}\n'):format(require("home.folder").fingerprint(copy))
   assert(files.write(files.join(copy, ".continueplz.state"), state))
   assert(files.write(files.join(copy, ".env"), "VAST_API_KEY=" .. r.account_key .. "\n"))
 end
@@ -103,7 +112,8 @@ local function rounds(r, pace, label, count)
   say("stopped_" .. label, median(stopped))
 end
 
--- A new user: from a key to READY. init reads the key from its standard input; the simulator's addresses are in the environment.
+-- A new user: from a key to READY. init reads the key from its standard input;
+-- the simulator's addresses are in the environment.
 local function from_a_key(r)
   local home, environment = r.home, {}
   for line in assert(files.read(files.join(home, ".env"))):gmatch("[^\n]+") do
@@ -121,7 +131,8 @@ local function from_a_key(r)
   r.home, r.more_env = home, nil
 end
 
--- What a whole start prints on a terminal of 80 columns and 24 lines, and without one; the cloud takes seconds, so that there is time for moving lines.
+-- What a whole start prints on a terminal of 80 columns and 24 lines, and without one; the cloud takes
+-- seconds, so that there is time for moving lines.
 local function bytes_of_a_start()
   local r = rig.new { scale = SEEN }
   local ok, problem = pcall(function()

@@ -45,9 +45,7 @@ end
 local function machine_of(world, id)
   for _, face in ipairs(faces.clouds) do
     local instance = world[face.name]:find(id)
-    if instance then
-      return instance
-    end
+    if instance then return instance end
   end
   return nil
 end

@@ -11,9 +11,7 @@ local faces = {
 
 local function before(a, b)
   local x, y = a.order or math.huge, b.order or math.huge
-  if x ~= y then
-    return x < y
-  end
+  if x ~= y then return x < y end
   return a.name < b.name
 end
 

@@ -87,9 +87,7 @@ local function matches(order, context, face)
       actual = actual or face
     end
     if key == "path" then
-      if not tostring(actual or ""):find(value) then
-        return false
-      end
+      if not tostring(actual or ""):find(value) then return false end
     elseif tostring(actual) ~= tostring(value) then
       return false
     end

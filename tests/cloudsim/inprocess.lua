@@ -15,14 +15,10 @@ local function pieces_of(stream)
   local function write(data)
     list[#list + 1] = { data = data }
     size = size + #data
-    if size >= MOST then
-      error(inprocess)
-    end
+    if size >= MOST then error(inprocess) end
   end
   local ok, problem = pcall(stream, write)
-  if not ok and problem ~= inprocess then
-    error(problem, 0)
-  end
+  if not ok and problem ~= inprocess then error(problem, 0) end
   return list
 end
 

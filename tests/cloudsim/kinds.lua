@@ -42,9 +42,7 @@ function book:first(rows)
   return function(world, context, ...)
     for i, each in ipairs(made) do
       local order = each:take(world, context)
-      if order then
-        return rows[i][3](order, world, ...)
-      end
+      if order then return rows[i][3](order, world, ...) end
     end
   end
 end

@@ -89,9 +89,7 @@ local function door(all, listener, handler)
   local _, port = listener:name()
   local open = false
   return function(wanted)
-    if open == wanted then
-      return
-    end
+    if open == wanted then return end
     open = wanted
     if open then
       all:spawn(function()
@@ -202,9 +200,7 @@ local function run(options)
   if not options.dir then
     files.remove_tree(dir)
   end
-  if not ok and not fail.is(problem, "interrupted") then
-    error(problem, 0)
-  end
+  if not ok and not fail.is(problem, "interrupted") then error(problem, 0) end
   return 0
 end
 

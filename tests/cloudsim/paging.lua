@@ -19,9 +19,7 @@ end
 --- → the value inside a cursor, or nil when it is none of ours.
 function paging.open(text)
   local digits = text:match("^c1(%x+)$")
-  if not digits or #digits % 2 ~= 0 then
-    return nil
-  end
+  if not digits or #digits % 2 ~= 0 then return nil end
   local plain = digits:gsub("%x%x", function(pair)
     return string.char(tonumber(pair, 16))
   end)
@@ -33,9 +31,7 @@ function paging.plain(list, limit, cursor)
   local start = 0
   if cursor and cursor ~= "" then
     local value = paging.open(cursor)
-    if not value or type(value.from) ~= "number" then
-      return nil
-    end
+    if not value or type(value.from) ~= "number" then return nil end
     start = value.from
   end
   limit = math.max(1, limit // 1)

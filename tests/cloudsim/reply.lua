@@ -7,9 +7,7 @@ local reply = { null = json.null }
 
 --- `value`, or an explicit JSON null.
 function reply.maybe(value)
-  if value == nil then
-    return json.null
-  end
+  if value == nil then return json.null end
   return value
 end
 

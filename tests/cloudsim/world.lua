@@ -187,9 +187,7 @@ end
 
 function world:hook(name, ...)
   local fn = self.hooks[name]
-  if fn then
-    return fn(...)
-  end
+  if fn then return fn(...) end
   return nil
 end
 

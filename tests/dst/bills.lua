@@ -2,8 +2,8 @@
 -- What the cases ask the ledger: how long machines of ours ran, and what they cost.
 local bills = {}
 
---- The time that a token's machine has billed, in seconds from the first row that was opened to the last that was closed.
--- → seconds, whether something bills still
+--- The time that a token's machine has billed, in seconds from the first row that was opened to the last that
+-- was closed. → seconds, whether something bills still
 function bills.seconds(p, token)
   local first, last, open
   for _, row in ipairs(p.world.ledger.rows) do
@@ -19,7 +19,9 @@ end
 function bills.hourly(p, token)
   local kinds, sum = {}, 0
   for _, row in ipairs(p.world.ledger.rows) do
-    if row.token == token and not row.bytes then kinds[row.kind] = math.max(kinds[row.kind] or 0, row.rate) end
+    if row.token == token and not row.bytes then
+      kinds[row.kind] = math.max(kinds[row.kind] or 0, row.rate)
+    end
   end
   for _, kind in ipairs { "gpu", "disk" } do sum = sum + (kinds[kind] or 0) end
   return sum
@@ -38,7 +40,8 @@ end
 function bills.capped(p, token, limit, bound, why)
   local cap, paid = bills.hourly(p, token) * (limit + bound) / 3600, bills.amount(p, token)
   if paid > cap then
-    p.judge:broken("S5", ("%s cost $%.4f, and %s should have ended it for $%.4f"):format(token, paid, why, cap))
+    p.judge:broken("S5",
+      ("%s cost $%.4f, and %s should have ended it for $%.4f"):format(token, paid, why, cap))
   end
 end
 

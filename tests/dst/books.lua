@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The product's record as the judge reads it: the lines of journal and history, and whether anything of them was lost.
+-- The product's record as the judge reads it: the lines of journal and history, and whether anything
+-- of them was lost.
 local json = require "base.json"
 local keys = require "base.keys"
 
@@ -41,12 +42,15 @@ local function bodies(text, set)
   return set
 end
 
---- No record that stood in one of the files may be gone: the history only grows, the journal gives records to the history.
+--- No record that stood in one of the files may be gone: the history only grows, the journal gives
+-- records to the history.
 -- @return a sentence when one is
 function books.lost(before, history, journal)
   history, journal = history:match("^(.*\n)") or "", journal:match("^(.*\n)") or ""
   local wrong = nil
-  if history:sub(1, #before.history) ~= before.history then wrong = "a record of the history was lost or changed" end
+  if history:sub(1, #before.history) ~= before.history then
+    wrong = "a record of the history was lost or changed"
+  end
   if journal:sub(1, #before.journal) ~= before.journal then
     local now = bodies(journal, bodies(history, {}))
     for body in pairs(bodies(before.journal, {})) do -- order: free

@@ -1,18 +1,21 @@
 -- SPDX-License-Identifier: MIT
--- How a rented machine of the replaced world asks its cloud: only by what was sent to it. The requests are those of its rendered
--- configuration, filled in from its environment as the guest does it (docs/guest.md); a wrong address, key or token ends nothing.
+-- How a rented machine of the replaced world asks its cloud: only by what was sent to it. The requests are
+-- those of its rendered configuration, filled in from its environment as the guest does it (docs/guest.md); a
+-- wrong address, key or token ends nothing.
 local json = require "base.json"
 local sorted = require "base.sorted"
 local url = require "base.url"
 
 local brake = {}
 
-local LISTS = { ["terminate-header"] = true, ["find-header"] = true, ["rehearse-header"] = true, ["expose"] = true, ["engine-arg"] = true,
+local LISTS = { ["terminate-header"] = true, ["find-header"] = true, ["rehearse-header"] = true,
+  ["expose"] = true, ["engine-arg"] = true,
   ["engine-env"] = true, ["engine-inherit"] = true, ["ca-file"] = true }
 
 local SINGLE = {}
-for name in ([[listen-port token peer-public private-key-env address peer-address keepalive control-port silence idle life life-max time
-  retry terminate-method terminate-url terminate-body key-env find-url find-token find-pause rehearse-url state-dir]]):gmatch("%S+") do
+for name in ([[listen-port token peer-public private-key-env address peer-address keepalive control-port
+  silence idle life life-max time retry terminate-method terminate-url terminate-body key-env find-url
+  find-token find-pause rehearse-url state-dir]]):gmatch("%S+") do
   SINGLE[name] = true
 end
 
@@ -22,10 +25,13 @@ function brake.read(text)
   for name in sorted(LISTS) do config[name] = {} end
   for line in text:gmatch("([^\n]+)") do
     local name, value = line:match("^([%w-]+) (.+)$")
-    if not name or not (LISTS[name] or SINGLE[name]) then return nil, "unknown: " .. line end
+    if not name or not (LISTS[name] or SINGLE[name]) then
+      return nil, "unknown: " .. line
+    end
     if LISTS[name] then table.insert(config[name], value) else config[name] = value end
   end
-  for _, name in ipairs { "listen-port", "token", "peer-public", "private-key-env", "terminate-url", "state-dir" } do
+  for _, name in ipairs { "listen-port", "token", "peer-public", "private-key-env", "terminate-url",
+    "state-dir" } do
     if not config[name] then return nil, name .. " is missing" end
   end
   return config
@@ -53,27 +59,33 @@ local function headers_of(lines, values)
   return headers
 end
 
---- Sends one request of a machine. place: of dst/guest.lua; request: { method, url, headers = lines, body }; values: what fills it
--- → the cloud's answer, or nil when it cannot be sent
+--- Sends one request of a machine. place: of dst/guest.lua; request: { method, url, headers = lines, body };
+-- values: what fills it → the cloud's answer, or nil when it cannot be sent
 function brake.send(place, instance, request, values)
   local address, body = brake.filled(request.url, values), brake.filled(request.body or "", values)
   local headers = headers_of(request.headers, values)
   local parts = address and url.parse(address)
   if not parts or not body or not headers then return nil end
-  return place.send(instance, { method = request.method or "GET", url = address, host = parts.host, port = parts.port, path = parts.path,
-    query = url.parse_query(address:match("%?([^#]*)") or ""), headers = headers, body = body, peer = "10.9.9." .. #address % 250 })
+  return place.send(instance, { method = request.method or "GET", url = address, host = parts.host,
+    port = parts.port, path = parts.path, query = url.parse_query(address:match("%?([^#]*)") or ""),
+    headers = headers, body = body, peer = "10.9.9." .. #address % 250 })
 end
 
--- Ids of the innermost objects that have one and hold the token in a string; own: the object with this address. → what `value` holds
+-- Ids of the innermost objects that have one and hold the token in a string; own: the object with this
+-- address. → what `value` holds
 local function search(value, token, own, found)
-  if type(value) == "string" then return { token = value:find(token, 1, true) ~= nil, own = value == own } end
+  if type(value) == "string" then
+    return { token = value:find(token, 1, true) ~= nil, own = value == own }
+  end
   if type(value) ~= "table" then return {} end
   local before, holds = #found, {}
   for _, each in sorted(value) do
     local inner = search(each, token, own, found)
     holds = { token = holds.token or inner.token, own = holds.own or inner.own }
   end
-  if holds.token and value.id ~= nil and #found == before then found[#found + 1] = { id = tostring(value.id), own = holds.own == true } end
+  if holds.token and value.id ~= nil and #found == before then
+    found[#found + 1] = { id = tostring(value.id), own = holds.own == true }
+  end
   return holds
 end
 
@@ -100,7 +112,8 @@ function brake.attempt(place, instance, order, values, alive)
   end
   local find = order.find
   if not find then return ask(nil) end
-  local ids = brake.ids(brake.send(place, instance, find, values), find.token, instance.private_ip or instance.ip)
+  local ids = brake.ids(brake.send(place, instance, find, values), find.token,
+    instance.private_ip or instance.ip)
   for number, id in ipairs(ids) do
     place.sim:at((find.pause or 0) * number, function()
       if alive() then ask(id) end
@@ -110,18 +123,22 @@ end
 
 --- The requests of a configuration: what ends the machine, and the harmless one.
 function brake.orders(config)
-  local find = config["find-url"] and { url = config["find-url"], headers = config["find-header"], token = config["find-token"],
-    pause = tonumber(config["find-pause"]) }
-  local rehearse = config["rehearse-url"] and { url = config["rehearse-url"], headers = config["rehearse-header"] }
-  return { find = find, rehearse = find or rehearse, terminate = { method = config["terminate-method"] or "DELETE",
-    url = config["terminate-url"], headers = config["terminate-header"], body = config["terminate-body"] } }
+  local find = config["find-url"] and { url = config["find-url"], headers = config["find-header"],
+    token = config["find-token"], pause = tonumber(config["find-pause"]) }
+  local rehearse = config["rehearse-url"]
+    and { url = config["rehearse-url"], headers = config["rehearse-header"] }
+  return { find = find, rehearse = find or rehearse,
+    terminate = { method = config["terminate-method"] or "DELETE",
+      url = config["terminate-url"], headers = config["terminate-header"], body = config["terminate-body"] } }
 end
 
 --- The harmless half. → true: answered as it should, false: not, nil: there is none
 function brake.rehearsed(place, instance, orders, values)
   if not orders.rehearse then return nil end
   local answer = brake.send(place, instance, orders.rehearse, values)
-  if not answer or answer.status ~= 200 or type(json.decode(answer.body or "")) ~= "table" then return false end
+  if not answer or answer.status ~= 200 or type(json.decode(answer.body or "")) ~= "table" then
+    return false
+  end
   return not orders.find or answer.body:find(orders.find.token, 1, true) ~= nil
 end
 

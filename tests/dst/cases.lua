@@ -1,8 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- Histories that are told from beginning to end, each for one promise, beside the crash points and the random ones.
+-- Histories that are told from beginning to end, each for one promise, beside the crash points
+-- and the random ones.
 --
--- A case: { name=, play = function(p), cloud = "vast"|"lambda"|nil for both, long = true (not in `make check`), and what dst/play.lua's
--- `new` takes }. `play` says what it finds broken by p.judge:broken; the judge watches as always.
+-- A case: { name=, play = function(p), cloud = "vast"|"lambda"|nil for both, long = true (not in `make
+-- check`), and what dst/play.lua's `new` takes }. `play` says what it finds broken by p.judge:broken; the
+-- judge watches as always.
 local fail = require "base.fail"
 local plays = require "dst.play"
 
@@ -46,7 +48,9 @@ function cases.play(case, cloud)
     case.play(p)
     p.judge:finish()
   end)
-  if not ok then return fail.message(problem) .. "\n" .. tostring(problem.trace), p end
+  if not ok then
+    return fail.message(problem) .. "\n" .. tostring(problem.trace), p
+  end
   return p.judge:verdict(), p
 end
 
@@ -55,7 +59,9 @@ function cases.of(cloud, all, only)
   local list = {}
   for index, case in ipairs(cases.list) do
     local named = not only or (case.group .. ": " .. case.name):find(only, 1, true)
-    if named and (all or not case.long) and (case.cloud or cloud) == cloud then list[#list + 1] = { index = index, case = case } end
+    if named and (all or not case.long) and (case.cloud or cloud) == cloud then
+      list[#list + 1] = { index = index, case = case }
+    end
   end
   return list
 end

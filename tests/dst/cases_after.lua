@@ -79,7 +79,8 @@ return {
     scenes.up(p)
     p:fault { name = "api.down", sticky = true, match = { path = "/firewall%-rulesets/%w" } }
     p:run "stop"
-    must(p, #p.judge:leftovers() == 1, "E3", #p.judge:leftovers() .. " things were left behind, and one was to be")
+    must(p, #p.judge:leftovers() == 1, "E3",
+      #p.judge:leftovers() .. " things were left behind, and one was to be")
     p.world.faults:clear()
     must(p, p:run "stop" == 0, "E2", "the next stop failed: " .. p.last.err)
     must(p, #p.judge:leftovers() == 0, "E5", "the next stop left behind what the cloud would have removed")

@@ -29,7 +29,8 @@ local function stepped_and_stopped(seconds)
     p:run "status"
     local code = p:run "stop"
     if code ~= 0 or #p.judge:open() > 0 then
-      p.judge:broken("E2", ("after a stepped clock stop ended with %s: %s%s"):format(tostring(code), p.last.out, p.last.err))
+      p.judge:broken("E2",
+        ("after a stepped clock stop ended with %s: %s%s"):format(tostring(code), p.last.out, p.last.err))
     end
   end
 end
@@ -41,10 +42,16 @@ local function asleep(hours, lives)
     p:suspend(hours * HOUR)
     p:pass(hours * HOUR + 900)
     local tokens = p.judge:open_tokens()
-    if lives and #tokens ~= 1 then p.judge:broken("E3", ("the machine was ended after %d h of a closed lid"):format(hours)) end
-    if not lives and #tokens > 0 then p.judge:broken("E1", ("the machine bills on after %d h of a closed lid"):format(hours)) end
+    if lives and #tokens ~= 1 then
+      p.judge:broken("E3", ("the machine was ended after %d h of a closed lid"):format(hours))
+    end
+    if not lives and #tokens > 0 then
+      p.judge:broken("E1", ("the machine bills on after %d h of a closed lid"):format(hours))
+    end
     p:run "status"
-    if p:run "stop" ~= 0 then p.judge:broken("E2", "stop failed after a closed lid: " .. p.last.out .. p.last.err) end
+    if p:run "stop" ~= 0 then
+      p.judge:broken("E2", "stop failed after a closed lid: " .. p.last.out .. p.last.err)
+    end
   end
 end
 
@@ -59,7 +66,8 @@ local function fresh_agent(seconds, times)
       p:run "status"
       p:pass(120)
       if p:run "ping" ~= 0 then
-        p.judge:broken("E3", "the tunnel of a fresh agent is silent after the clock was set back: " .. p.last.out .. p.last.err)
+        p.judge:broken("E3",
+          "the tunnel of a fresh agent is silent after the clock was set back: " .. p.last.out .. p.last.err)
       end
     end
     p:run "stop"
@@ -73,7 +81,9 @@ local function named(seconds, words)
     scenes.up(p)
     local said = (p.last.out .. p.last.err):match("this computer's clock[^\n]*")
     if not words and said then p.judge:broken("E3", "a clock that is right enough is blamed: " .. said) end
-    if words and not (said and said:find(words, 1, true)) then p.judge:broken("E3", "the clock is not named: " .. tostring(said)) end
+    if words and not (said and said:find(words, 1, true)) then
+      p.judge:broken("E3", "the clock is not named: " .. tostring(said))
+    end
     p:run "stop"
   end
 end
@@ -90,7 +100,8 @@ return {
   { name = "two hours ahead in use, then stop", play = stepped_and_stopped(2 * HOUR) },
   { name = "ten years ahead in use, then stop", play = stepped_and_stopped(10 * YEAR) },
   { name = "three hours back, and a fresh agent", settings = AWAKE, play = fresh_agent(-3 * HOUR, 1) },
-  { name = "three hours back, and a fresh agent, three times", settings = AWAKE, play = fresh_agent(-3 * HOUR, 3) },
+  { name = "three hours back, and a fresh agent, three times", settings = AWAKE,
+    play = fresh_agent(-3 * HOUR, 3) },
   { name = "ten years back, and a fresh agent", settings = AWAKE, play = fresh_agent(-10 * YEAR, 1) },
   { name = "two hours behind at a start", play = named(-2 * HOUR, "is 2h 00m behind that of 127.0.0.1") },
   { name = "two minutes ahead at a start", play = named(122, "is 2m 0") },
@@ -105,7 +116,9 @@ return {
     p:pass(HOUR)
     p.sim:jump(-DAY)
     p:pass(2 * HOUR + 1100)
-    if #p.judge:open() > 0 then p.judge:broken("E2", "a machine without a guard outlives its 3 h when the clock is set back") end
+    if #p.judge:open() > 0 then
+      p.judge:broken("E2", "a machine without a guard outlives its 3 h when the clock is set back")
+    end
     bills.capped(p, token, 3 * HOUR, 1100, "3 h of life")
     p:run "stop"
   end },

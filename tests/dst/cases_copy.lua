@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- A home that was copied, with its name for machines: two folders that may both end what bears it. Neither says that nothing runs while
--- the other's machine bills, before it asked; neither rents beside it; and neither ends what the other uses unless somebody types `stop`.
+-- A home that was copied, with its name for machines: two folders that may both end what bears it. Neither
+-- says that nothing runs while the other's machine bills, before it asked; neither rents beside it; and
+-- neither ends what the other uses unless somebody types `stop`.
 local copied = require "dst.copied"
 local scenes = require "dst.scenes"
 
@@ -16,7 +17,8 @@ local function over(p, copy)
   for _, home in ipairs { p, copy } do
     local code = home:run "status"
     if code ~= 0 or not home.last.out:find("Money: none is running", 1, true) then
-      broken(p, "E2", ("%s: `status` ended with %s: %s%s"):format(home.HOME, tostring(code), home.last.out, home.last.err))
+      broken(p, "E2",
+        ("%s: `status` ended with %s: %s%s"):format(home.HOME, tostring(code), home.last.out, home.last.err))
     end
   end
   copy.judge:finish()
@@ -27,18 +29,26 @@ end
 -- What the copy says and does beside a machine of the original.
 local function beside(p, copy)
   copy:run "status"
-  if not copy.last.out:find("Money: running", 1, true) then broken(p, "S2", "the copy says: " .. copy.last.out .. copy.last.err) end
+  if not copy.last.out:find("Money: running", 1, true) then
+    broken(p, "S2", "the copy says: " .. copy.last.out .. copy.last.err)
+  end
   local code = scenes.up(copy)
   if code ~= 6 then broken(p, "S4", ("`up` in the copy ended with %s"):format(tostring(code))) end
   p:pass(SETTLE)
-  if #p.judge:open_tokens() ~= 1 then broken(p, "S7", "the machine in use is not there any more, or not alone") end
+  if #p.judge:open_tokens() ~= 1 then
+    broken(p, "S7", "the machine in use is not there any more, or not alone")
+  end
   p:run "status"
-  if not p.last.out:find("Money: running", 1, true) then broken(p, "E3", "the original says: " .. p.last.out) end
+  if not p.last.out:find("Money: running", 1, true) then
+    broken(p, "E3", "the original says: " .. p.last.out)
+  end
 end
 
 local function stopped_by(home, p)
   local code = home:run "stop"
-  if code ~= 0 then broken(p, "E2", ("%s: `stop` ended with %s: %s"):format(home.HOME, tostring(code), home.last.err)) end
+  if code ~= 0 then
+    broken(p, "E2", ("%s: `stop` ended with %s: %s"):format(home.HOME, tostring(code), home.last.err))
+  end
 end
 
 return {

@@ -22,9 +22,12 @@ end
 -- So many sums were said; `exact`: at most so many of them as "at most".
 local function sums(p, least, vague)
   local judge = p.judge
-  if judge.sums < least then judge:broken("S9", ("%d sums were said, at least %d should have been"):format(judge.sums, least)) end
+  if judge.sums < least then
+    judge:broken("S9", ("%d sums were said, at least %d should have been"):format(judge.sums, least))
+  end
   if vague and judge.vague > vague then
-    judge:broken("S9", ('%d of %d sums are called "at most", although everything was seen'):format(judge.vague, judge.sums))
+    judge:broken("S9",
+      ('%d of %d sums are called "at most", although everything was seen'):format(judge.vague, judge.sums))
   end
 end
 
@@ -75,13 +78,14 @@ return {
     sums(p, 3)
     ask(p)
   end },
-  { name = "a cloud that tells no charges", cloud = "vast", settings = { "IDLE_MINUTES=off" }, play = function(p)
-    scenes.up(p)
-    p:pass(20000)
-    p:fault { name = "api.500", sticky = true, match = { path = "/charges/" } }
-    p:run("stop", "--output=json")
-    sums(p, 2, 0)
-  end },
+  { name = "a cloud that tells no charges", cloud = "vast", settings = { "IDLE_MINUTES=off" },
+    play = function(p)
+      scenes.up(p)
+      p:pass(20000)
+      p:fault { name = "api.500", sticky = true, match = { path = "/charges/" } }
+      p:run("stop", "--output=json")
+      sums(p, 2, 0)
+    end },
   { name = "destroy fails for an hour", play = function(p)
     scenes.up(p)
     p:pass(2000)

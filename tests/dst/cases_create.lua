@@ -1,11 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- Creates whose answer is not the truth: machines that show up to an hour late, refusals that made one all the same.
+-- Creates whose answer is not the truth: machines that show up to an hour late,
+-- refusals that made one all the same.
 local scenes = require "dst.scenes"
 
 local function unwanted(p, when)
   for _, token in ipairs(p.judge:open_tokens()) do
     if not p.judge:wanted(token) then
-      p.judge:broken("E2", ("%s bills %s, and nobody wants it: %s"):format(token, when, table.concat(p.judge:kinds(token), " ")))
+      p.judge:broken("E2",
+        ("%s bills %s, and nobody wants it: %s"):format(token, when, table.concat(p.judge:kinds(token), " ")))
     end
   end
 end
@@ -57,7 +59,8 @@ local function refused(mode)
   end
 end
 
--- Refused, created all the same, and the looks after it fail `count` times: no second machine is made before somebody could look.
+-- Refused, created all the same, and the looks after it fail `count` times: no second machine is made before
+-- somebody could look.
 local function refused_unseen(count)
   return function(p)
     p:fault { name = "create.error_but_created", mode = "gone" }

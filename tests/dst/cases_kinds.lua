@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Every kind of fault of the simulated clouds, each in a history of its own: it really happens, everybody survives it, and afterwards one
--- `stop` ends with nothing that bills.
+-- Every kind of fault of the simulated clouds, each in a history of its own: it really happens, everybody
+-- survives it, and afterwards one `stop` ends with nothing that bills.
 local faults = require "cloudsim.faults"
 local kinds = require "dst.safety_kinds"
 local plays = require "dst.play"
@@ -9,8 +9,9 @@ local sorted = require "base.sorted"
 
 -- What a kind needs besides its name.
 local MORE = {
-  ["create.slow_appear"] = { seconds = 30, get = true }, ["boot.slow"] = { seconds = 300 }, ["spot.outbid"] = { seconds = 120 },
-  ["spot.resume"] = { seconds = 60 }, ["destroy.accepted_not_done"] = { count = 1 }, ["boot.unhealthy"] = { seconds = 20 },
+  ["create.slow_appear"] = { seconds = 30, get = true }, ["boot.slow"] = { seconds = 300 },
+  ["spot.outbid"] = { seconds = 120 }, ["spot.resume"] = { seconds = 60 },
+  ["destroy.accepted_not_done"] = { count = 1 }, ["boot.unhealthy"] = { seconds = 20 },
 }
 
 local function fired(p, name)
@@ -39,8 +40,11 @@ local function one(cloud, name)
   p.world.faults:clear()
   local code = p:run "stop"
   p:pass(900)
-  local honest = code == 1 and (p.last.out .. p.last.err):find("was never answered", 1, true) -- as it must be for an hour
-  if code ~= 0 and not honest then p.judge:broken("E2", ("stop ended with %s: %s%s"):format(tostring(code), p.last.out, p.last.err)) end
+  -- as it must be for an hour
+  local honest = code == 1 and (p.last.out .. p.last.err):find("was never answered", 1, true)
+  if code ~= 0 and not honest then
+    p.judge:broken("E2", ("stop ended with %s: %s%s"):format(tostring(code), p.last.out, p.last.err))
+  end
   if #p.judge:open() > 0 then p.judge:broken("E2", "something bills when all is over") end
   p.judge:finish()
   return p.judge:verdict()

@@ -13,13 +13,19 @@ return {
   end },
   { name = "the cloud makes every one dearer than shown", play = function(p)
     p:fault { name = "create.price_changed", factor = 1.5, sticky = true }
-    if scenes.up(p) == 0 then p.judge:broken("S5", "READY on a machine that costs half as much again as was agreed") end
+    if scenes.up(p) == 0 then
+      p.judge:broken("S5", "READY on a machine that costs half as much again as was agreed")
+    end
     p:pass(300)
     if #p.judge:open() > 0 then p.judge:broken("E2", "a machine that was too dear bills on") end
   end },
   { name = "no credit for the first hour", cloud = "vast", credit = 0.12, play = function(p)
-    if scenes.up(p) == 0 or rented(p) > 0 then p.judge:broken("S5", "a machine was rented by an account that cannot pay its first hour") end
-    if not p.last.err:find("credit", 1, true) then p.judge:broken("S2", "nobody said that the credit is what lacks: " .. p.last.err) end
+    if scenes.up(p) == 0 or rented(p) > 0 then
+      p.judge:broken("S5", "a machine was rented by an account that cannot pay its first hour")
+    end
+    if not p.last.err:find("credit", 1, true) then
+      p.judge:broken("S2", "nobody said that the credit is what lacks: " .. p.last.err)
+    end
   end },
   { name = "the credit runs out in use", cloud = "vast", play = function(p)
     scenes.up(p)

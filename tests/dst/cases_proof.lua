@@ -32,7 +32,8 @@ local function hidden(...)
   end
 end
 
--- A second session: a create whose answer was lost and whose machine showed late. destroy of the first never works.
+-- A second session: a create whose answer was lost and whose machine showed late.
+-- destroy of the first never works.
 local function two(first_fails)
   return function(p)
     p.judge.allow_two = true
@@ -48,7 +49,9 @@ local function two(first_fails)
     p:fault { name = "destroy.500", sticky = true, match = { label = bad } }
     unproven(p)
     for _, token in ipairs(p.judge:open_tokens()) do
-      if token ~= bad then p.judge:broken("E2", ("%s bills on because %s could not be ended"):format(token, bad)) end
+      if token ~= bad then
+        p.judge:broken("E2", ("%s bills on because %s could not be ended"):format(token, bad))
+      end
     end
     p.world.faults:clear()
     p:run "stop"

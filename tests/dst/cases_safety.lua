@@ -4,7 +4,8 @@ local files = require "base.files"
 local loader = require "sandbox.world"
 local safety = require "dst.safety_bills"
 
-local PAGE = files.join(files.dirname(files.dirname(files.dirname(files.absolute(loader.script)))), "docs/safety.md")
+local PAGE = files.join(files.dirname(files.dirname(files.dirname(files.absolute(loader.script)))),
+  "docs/safety.md")
 
 -- The machines of one cloud: their rows must stand in the page as they come out here.
 local function compared(p)

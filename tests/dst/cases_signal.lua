@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- A start that is interrupted before its n-th act upon the world, for every n: it ends with nothing that bills, or it says what may.
+-- A start that is interrupted before its n-th act upon the world, for every n: it ends with nothing that
+-- bills, or it says what may.
 local plays = require "dst.play"
 local scenes = require "dst.scenes"
 
@@ -20,17 +21,21 @@ end
 
 local function one(p, n, signal)
   local process = p:start(scenes.UP)
-  local count = counting(p, process, n, function(victim) p.sim:at(0, function() victim:signal(signal) end) end)
+  local count = counting(p, process, n, function(victim)
+    p.sim:at(0, function() victim:signal(signal) end)
+  end)
   local code = p:wait(process)
   local said = p.last.out .. p.last.err
   local ready = code == 0 and said:find("READY", 1, true)
   for _, token in ipairs(p.judge:open_tokens()) do
     if not ready and not said:find("MAY STILL", 1, true) then
-      p.judge:broken("E2", ("%s at act %d: `up` ended with %s and %s bills: %s"):format(signal, n, tostring(code), token,
-        table.concat(p.judge:kinds(token), " ")))
+      p.judge:broken("E2", ("%s at act %d: `up` ended with %s and %s bills: %s"):format(signal, n,
+        tostring(code), token, table.concat(p.judge:kinds(token), " ")))
     end
   end
-  if code == 0 and not ready then p.judge:broken("bug", ("%s at act %d: code 0 without READY"):format(signal, n)) end
+  if code == 0 and not ready then
+    p.judge:broken("bug", ("%s at act %d: code 0 without READY"):format(signal, n))
+  end
   return count()
 end
 
@@ -45,7 +50,9 @@ local function all(first, stride)
       one(q, n, SIGNALS[n % 3 + 1])
       q.judge:finish()
       local verdict = q.judge:verdict()
-      if verdict then return p.judge:broken(verdict:match("^%w+"), ("act %d: %s"):format(n, verdict)) end
+      if verdict then
+        return p.judge:broken(verdict:match("^%w+"), ("act %d: %s"):format(n, verdict))
+      end
     end
   end
 end

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Alerts (PRD §8): what is CRITICAL is told once per cause, and kept while nobody takes it (E4; dst/sink.lua judges).
+-- Alerts (PRD §8): what is CRITICAL is told once per cause, and kept while nobody takes it (E4;
+-- dst/sink.lua judges).
 local scenes = require "dst.scenes"
 local sink = require "dst.sink"
 
@@ -23,7 +24,9 @@ end
 
 local function told(p, least, most)
   local times = count(p, TEXT)
-  if times < least or times > most then p.judge:broken("E4", ("the webhook was told %d times, not %d to %d"):format(times, least, most)) end
+  if times < least or times > most then
+    p.judge:broken("E4", ("the webhook was told %d times, not %d to %d"):format(times, least, most))
+  end
 end
 
 local function over(p)

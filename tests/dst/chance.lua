@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Random histories: a seed makes a list of steps, the steps make the history. A failing seed is shrunk to its shortest failing prefix.
+-- Random histories: a seed makes a list of steps, the steps make the history. A failing seed is shrunk to its
+-- shortest failing prefix.
 local ending = require "dst.ending"
 local fail = require "base.fail"
 local kinds = require "dst.safety_kinds"
@@ -18,14 +19,17 @@ local LOST = { "hang", "drop", "502" }
 
 local function lost(rng) return { mode = pick(rng, LOST) } end
 
--- Faults by what can meet them: a start, a stop of a machine, a start that is undone, or whoever asks the cloud. { name, order(rng) }
+-- Faults by what can meet them: a start, a stop of a machine, a start that is undone, or whoever asks the
+-- cloud. { name, order(rng) }
 local ASKING = {
-  { "api.down", lost }, { "api.429" }, { "api.auth" }, { "api.html" }, { "api.500" }, { "api.answer_lost" }, { "api.endless_body" },
+  { "api.down", lost }, { "api.429" }, { "api.auth" }, { "api.html" }, { "api.500" }, { "api.answer_lost" },
+  { "api.endless_body" },
   { "api.slow", function(rng) return { seconds = rng:int(1, 90) } end },
 }
 local STARTING = {
-  { "offers.empty" }, { "offers.html" }, { "offers.nulls" }, { "create.no_capacity" }, { "create.forbidden" }, { "create.answer_lost", lost },
-  { "create.answer_lost", lost }, { "create.lost_before", lost }, { "create.price_changed" }, { "create.stopped" }, { "create.twice" },
+  { "offers.empty" }, { "offers.html" }, { "offers.nulls" }, { "create.no_capacity" }, { "create.forbidden" },
+  { "create.answer_lost", lost }, { "create.answer_lost", lost }, { "create.lost_before", lost },
+  { "create.price_changed" }, { "create.stopped" }, { "create.twice" },
   { "create.error_but_created", function(rng) return { mode = pick(rng, { "500", "success_false" }) } end },
   { "create.slow_appear", function(rng) return { seconds = rng:int(1, 50), get = rng:int(0, 1) == 1 } end },
   { "create.no_key" }, { "registry.down", lost }, { "registry.html" },
@@ -34,23 +38,28 @@ local STARTING = {
   { "spot.resume", function(rng) return { seconds = rng:int(1, 900) } end },
 }
 local UNDONE = {
-  { "boot.stuck" }, { "boot.oci_failure" }, { "boot.exited" }, { "boot.unhealthy", function(rng) return { seconds = rng:int(1, 30) } end },
+  { "boot.stuck" }, { "boot.oci_failure" }, { "boot.exited" },
+  { "boot.unhealthy", function(rng) return { seconds = rng:int(1, 30) } end },
   { "boot.no_udp" }, { "boot.no_push" }, { "pull.error" }, { "pull.stall" },
   { "boot.scheduling" }, { "gpu.unused" },
 }
 local LOOKING = {
-  { "get.500" }, { "get.html" }, { "get.null_fields" }, { "get.hang" }, { "get.false_null" }, { "get.unknown_status" }, { "list.empty" },
-  { "list.html" }, { "list.500" }, { "list.partial" }, { "list.stale", function(rng) return { seconds = rng:int(1, 55) } end },
+  { "get.500" }, { "get.html" }, { "get.null_fields" }, { "get.hang" }, { "get.false_null" },
+  { "get.unknown_status" }, { "list.empty" }, { "list.html" }, { "list.500" }, { "list.partial" },
+  { "list.stale", function(rng) return { seconds = rng:int(1, 55) } end },
 }
 local ENDING = {
-  { "destroy.500", function(rng) return { done = rng:int(0, 1) == 1 } end }, { "destroy.hang", function(rng) return { done = rng:int(0, 1) == 1 } end },
-  { "destroy.429" }, { "destroy.accepted_not_done", function(rng) return { polls = rng:int(1, 6) } end }, { "destroy.accepted_not_done" },
+  { "destroy.500", function(rng) return { done = rng:int(0, 1) == 1 } end },
+  { "destroy.hang", function(rng) return { done = rng:int(0, 1) == 1 } end },
+  { "destroy.429" }, { "destroy.accepted_not_done", function(rng) return { polls = rng:int(1, 6) } end },
+  { "destroy.accepted_not_done" },
   { "destroy.accepted_not_done", function() return { released = true } end },
 }
 
--- Those that make the cloud lie about what exists: one kind of them in a history, for against a cloud whose every answer lies nothing can
--- be proven.
-local LIES = { ["create.slow_appear"] = true, ["list.empty"] = true, ["list.stale"] = true, ["get.false_null"] = true }
+-- Those that make the cloud lie about what exists: one kind of them in a history, for against a cloud whose
+-- every answer lies nothing can be proven.
+local LIES = { ["create.slow_appear"] = true, ["list.empty"] = true, ["list.stale"] = true,
+  ["get.false_null"] = true }
 
 -- Lists from which the first and the second fault before a command are taken.
 local BEFORE = {
@@ -93,7 +102,9 @@ end
 -- One or two faults that the command meets, or none.
 local function faults_before(rng, state, word)
   local list, lists = {}, BEFORE[word]
-  if #lists[1] == 0 or rng:int(1, 4) == 1 and not state.theme then return list end
+  if #lists[1] == 0 or rng:int(1, 4) == 1 and not state.theme then
+    return list
+  end
   local first, undone = fault(rng, state, lists[1])
   list[1] = first
   if rng:int(1, 2) == 1 then list[#list + 1] = fault(rng, state, undone and BEFORE.undone[2] or lists[2]) end
@@ -108,7 +119,8 @@ local function trouble(rng, step)
   local kind, length = rng:int(1, 12), LENGTH[step.word]
   step.at = rng:int(0, 1000) / 1000 * length[2]
   if kind <= 4 then
-    step.kill = { at = rng:int(1, length[1]), how = pick(rng, { "before", "after" }), all = rng:int(0, 2) == 0 }
+    step.kill = { at = rng:int(1, length[1]), how = pick(rng, { "before", "after" }),
+      all = rng:int(0, 2) == 0 }
   elseif kind == 5 then
     step.signal = pick(rng, { "INT", "TERM", "HUP" })
   elseif kind == 6 then
@@ -126,7 +138,8 @@ end
 
 --- Which command comes next: a machine is rented before it is stopped. state: the caller's table of one home
 function chance.word_of(rng, state)
-  local words = state.rented and { "stop", "stop", "stop", "status", "up" } or { "up", "up", "up", "up", "up", "stop", "status" }
+  local words = state.rented and { "stop", "stop", "stop", "status", "up" }
+    or { "up", "up", "up", "up", "up", "stop", "status" }
   local word = pick(rng, words)
   state.rented = word == "up" or word == "status" and state.rented
   return word
@@ -144,9 +157,13 @@ local function one_step(rng, state)
   local kind = rng:int(1, 14)
   if kind <= 9 then return chance.command_step(rng, state) end
   if kind == 10 then return { op = "pass", seconds = rng:int(1, 7200) } end
-  if kind == 11 and state.rented then return { op = "cloud", what = pick(rng, { "outbid", "exited", "offline", "destroy", "stopped" }) } end
+  if kind == 11 and state.rented then
+    return { op = "cloud", what = pick(rng, { "outbid", "exited", "offline", "destroy", "stopped" }) }
+  end
   if kind == 12 then return { op = "lights out" } end
-  if kind == 13 then return { op = "jump", seconds = pick(rng, { -YEARS, YEARS, 7200, -7200 }) } end
+  if kind == 13 then
+    return { op = "jump", seconds = pick(rng, { -YEARS, YEARS, 7200, -7200 }) }
+  end
   return { op = "heal" }
 end
 
@@ -169,7 +186,8 @@ end
 --- The command line of a word.
 function chance.words(word) return word == "up" and scenes.UP or { word } end
 
--- Can this command meet the fault at this moment? Nothing is rented beside a machine that is wanted, and nothing destroyed without one.
+-- Can this command meet the fault at this moment? Nothing is rented beside a machine that is wanted, and
+-- nothing destroyed without one.
 local function meets(p, word, order)
   if kinds.not_at[p.name][order.name] then return false end
   if order.released and p.cloud.keeps_record then return false end

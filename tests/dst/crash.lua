@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Every crash point of the base scenarios: the process is killed before and after its n-th act upon the world, for n = 1, 2, … until
--- the scenario ends without meeting the n-th. A kill between two acts is the same as one after the first.
+-- Every crash point of the base scenarios: the process is killed before and after its n-th act upon the
+-- world, for n = 1, 2, … until the scenario ends without meeting the n-th. A kill between two acts is the
+-- same as one after the first.
 local ending = require "dst.ending"
 local fail = require "base.fail"
 local plays = require "dst.play"
@@ -24,13 +25,15 @@ local function one(scene, point)
 end
 
 local function name_of(point)
-  return ("--crash=%d:%d:%s:%s:%s:%s"):format(point.scene, point.at, point.how, point.all and "all" or "one", point.way, point.cloud)
+  return ("--crash=%d:%d:%s:%s:%s:%s"):format(point.scene, point.at, point.how, point.all and "all" or "one",
+    point.way, point.cloud)
 end
 
 --- Plays one point. → verdict or nil, the play
 function crash.replay(text)
   local scene, at, how, all, way, cloud = text:match("^(%d+):(%d+):(%a+):(%a+):(%a+):(%a+)$")
-  local point = { scene = tonumber(scene), at = tonumber(at), how = how, all = all == "all", way = way, cloud = cloud }
+  local point = { scene = tonumber(scene), at = tonumber(at), how = how, all = all == "all", way = way,
+    cloud = cloud }
   return one(scenes.list[point.scene], point)
 end
 
@@ -46,7 +49,9 @@ end
 -- An act of a loop that only waits: the same as one turn and two turns before.
 local function waits(targets, at)
   for length = 1, 2 do
-    if targets[at] == targets[at - length] and targets[at] == targets[at - 2 * length] then return true end
+    if targets[at] == targets[at - length] and targets[at] == targets[at - 2 * length] then
+      return true
+    end
   end
   return false
 end
@@ -58,7 +63,9 @@ local function variants(index, at, name, few, cloud)
   local list = {}
   for _, how in ipairs { "before", "after", name == "state.append" and "torn" or nil } do
     for _, all in ipairs { false, true } do
-      for _, way in ipairs(ending.ways) do list[#list + 1] = { scene = index, at = at, how = how, all = all, way = way, cloud = cloud } end
+      for _, way in ipairs(ending.ways) do
+        list[#list + 1] = { scene = index, at = at, how = how, all = all, way = way, cloud = cloud }
+      end
     end
   end
   if not few then return list end
@@ -67,8 +74,8 @@ local function variants(index, at, name, few, cloud)
   return chosen
 end
 
---- Plays a scene's every point at a cloud. counted(verdict, play) → the verdict that counts, or nil; with `first` only up to a failure.
--- → number of histories, points, list of {replay, verdict}
+--- Plays a scene's every point at a cloud. counted(verdict, play) → the verdict that counts, or nil; with
+-- `first` only up to a failure. → number of histories, points, list of {replay, verdict}
 function crash.scene(index, few, cloud, counted, first)
   local scene, count, failures = scenes.list[index], 0, {}
   local names, targets = points(scene, cloud)
@@ -79,7 +86,9 @@ function crash.scene(index, few, cloud, counted, first)
       local verdict = counted(one(scene, point))
       count = count + 1
       if not point.hit then verdict = verdict or counted "the crash point was not met" end
-      if verdict then failures[#failures + 1] = { replay = name_of(point), verdict = verdict, hit = point.hit } end
+      if verdict then
+        failures[#failures + 1] = { replay = name_of(point), verdict = verdict, hit = point.hit }
+      end
       if verdict and first then return count, #names, failures end
     end
   end

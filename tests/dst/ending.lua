@@ -16,7 +16,8 @@ local function never(p)
   p:pass(13 * 3600)
   for _, row in ipairs(p.judge:open()) do
     local instance = p.cloud.find(p.world, row.id)
-    local residual = not instance.key and not instance.user_data and not p.judge:relied_on(row.token) -- without any key, cut off before it was looked at
+    -- without any key, cut off before it was looked at
+    local residual = not instance.key and not instance.user_data and not p.judge:relied_on(row.token)
     if instance.process and not residual then
       p.judge:broken("E1", ("machine %s still runs and bills 13 h after the client died"):format(row.id))
     end
@@ -37,7 +38,8 @@ local function silent(p)
   return false
 end
 
--- Nobody types anything: an agent that lives ends what nobody wants, and a machine that is no longer what was rented.
+-- Nobody types anything: an agent that lives ends what nobody wants, and a machine that is no
+-- longer what was rented.
 local function agent_alone(p)
   p:wake()
   if not p:agent() then return end
@@ -46,8 +48,8 @@ local function agent_alone(p)
   for _, row in ipairs(p.judge:open()) do
     local instance = p.cloud.find(p.world, row.id)
     if not p.judge:wanted(row.token) or not instance.process then
-      return p.judge:broken("E2", ("long after everything was in order the agent left %s billing: %s"):format(row.token,
-        table.concat(p.judge:kinds(row.token), " ")))
+      return p.judge:broken("E2", ("long after everything was in order the agent left %s billing: %s")
+        :format(row.token, table.concat(p.judge:kinds(row.token), " ")))
     end
   end
 end
@@ -67,12 +69,15 @@ local function once(p, way)
   p:pass(SETTLE)
   local token = unwanted(p)
   if token then
-    p.judge:broken("E2", ("after `%s` (exit %s) and %d s %s still bills: %s"):format(way, tostring(code), SETTLE, token,
-      table.concat(p.judge:kinds(token), " ")))
+    p.judge:broken("E2", ("after `%s` (exit %s) and %d s %s still bills: %s"):format(way, tostring(code),
+      SETTLE, token, table.concat(p.judge:kinds(token), " ")))
   end
-  local busy = code == 6 and (wanted or ending.some_wanted(p) or not p.last.err:find("is already running in", 1, true)) -- or somebody holds the lock
+  -- or somebody holds the lock
+  local busy = code == 6
+    and (wanted or ending.some_wanted(p) or not p.last.err:find("is already running in", 1, true))
   if way == "up" and code ~= 0 and not busy then
-    p.judge:broken("E3", ("with everything in order `up` failed with %s: %s"):format(tostring(code), p.last.err))
+    p.judge:broken("E3",
+      ("with everything in order `up` failed with %s: %s"):format(tostring(code), p.last.err))
   end
 end
 
@@ -87,13 +92,16 @@ function ending.play(p, way)
     -- A create cut off on its way cannot be known to have come to nothing: stop says so and fails.
     local honest = code == 0 or code == 1 and (p.last.out .. p.last.err):find("was never answered", 1, true)
     if not honest or #p.judge:open() > 0 then
-      p.judge:broken("E2", ("with everything in order `stop` ended with %s, %d rows bill: %s%s"):format(tostring(code), #p.judge:open(),
-        p.last.out, p.last.err))
+      p.judge:broken("E2", ("with everything in order `stop` ended with %s, %d rows bill: %s%s")
+        :format(tostring(code), #p.judge:open(), p.last.out, p.last.err))
     end
     p:pass(SETTLE)
     sink.settled(p.judge)
     local left = p.judge:leftovers()
-    if #left > 0 then p.judge:broken("E5", ("%d s after `stop` there still is what was made around %s"):format(SETTLE, left[1])) end
+    if #left > 0 then
+      p.judge:broken("E5",
+        ("%d s after `stop` there still is what was made around %s"):format(SETTLE, left[1]))
+    end
   end
   p.judge:finish()
   return p.judge:verdict()

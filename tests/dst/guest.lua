@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- The rented machine of the replaced world: how its guest comes, its control, its engine, and a guard that ends the machine by itself
--- (docs/guest.md). It knows what was sent to it and nothing else (dst/brake.lua). It lives on the cloud's clock; whatever happens to the
--- client's clock does not reach it. Its guest may be killed: it comes again and takes up what its record says.
+-- The rented machine of the replaced world: how its guest comes, its control, its engine, and a guard that
+-- ends the machine by itself (docs/guest.md). It knows what was sent to it and nothing else (dst/brake.lua).
+-- It lives on the cloud's clock; whatever happens to the client's clock does not reach it. Its guest may be
+-- killed: it comes again and takes up what its record says.
 local box = require "dst.guest_box"
 local brake = require "dst.brake"
 local engine = require "dst.guest_engine"
@@ -40,11 +41,12 @@ local function listen(sim, name, served)
 end
 guest.listen = listen
 
---- One machine. place = { sim=, world=, send=function(instance, request) → answer of the cloud or nil, guarded=function() when the guard ends
--- the machine, killed=function() when it is killed, asked=function(request, taken) at its control, says=function(state) → what its guard says of itself }
+--- One machine. place = { sim=, world=, send=function(instance, request) → answer of the cloud or nil,
+-- guarded=function() when the guard ends the machine, killed=function() when it is killed,
+-- asked=function(request, taken) at its control, says=function(state) → what its guard says of itself }
 function guest.new(place, instance)
-  return setmetatable({ place = place, sim = place.sim, instance = instance, models = {}, listen = listen, way = instance.forwards and box or vm,
-    epoch = 0, turn = 0, lone = 0, alone = 0, attempts = 0 }, guest)
+  return setmetatable({ place = place, sim = place.sim, instance = instance, models = {}, listen = listen,
+    way = instance.forwards and box or vm, epoch = 0, turn = 0, lone = 0, alone = 0, attempts = 0 }, guest)
 end
 
 local function now(self) return self.sim.now end
@@ -78,7 +80,8 @@ end
 -- The record on its disk; written at once when limits change or the end begins, else within five seconds.
 local function keep(self, at_once)
   local function write()
-    self.record = { birth = self.birth, contact = self.contact, traffic = self.traffic, ending = self.ending, limits = self.limits, key = self.key }
+    self.record = { birth = self.birth, contact = self.contact, traffic = self.traffic, ending = self.ending,
+      limits = self.limits, key = self.key }
     self.kept_at = now(self)
   end
   if at_once or now(self) - self.kept_at >= 5 then return write() end
@@ -104,7 +107,9 @@ local function keep_ending(self, pause, turn)
   if self.turn ~= turn or not self:runs() then return end
   self.attempts = self.attempts + 1
   self.place.guarded(self.instance)
-  brake.attempt(self.place, self.instance, self.orders, values_of(self, self.attempts), function() return self.turn == turn and self:runs() end)
+  brake.attempt(self.place, self.instance, self.orders, values_of(self, self.attempts), function()
+    return self.turn == turn and self:runs()
+  end)
   self.sim:at(pause, function() keep_ending(self, math.min(pause * 2, math.max(60, self.retry)), turn) end)
 end
 
@@ -134,7 +139,8 @@ local function rehearse(self, pause, fresh)
   self.rehearsals = (self.rehearsals or 0) + 1
   local number = self.rehearsals
   if not self:runs() or not usable(self) then return end
-  self.rehearsed = brake.rehearsed(self.place, self.instance, self.orders, values_of(self, fresh and 2 or number))
+  self.rehearsed = brake.rehearsed(self.place, self.instance, self.orders,
+    values_of(self, fresh and 2 or number))
   if self.rehearsed ~= false then return end
   self.sim:at(pause, function()
     if self.rehearsals == number then rehearse(self, math.min(pause * 2, 60), false) end
@@ -148,7 +154,9 @@ local function lonely(self)
   if not resort or not resort.terminate then return end
   local function fire(pause)
     if self.epoch ~= epoch or not up(self) then return end
-    brake.attempt(self.place, self.instance, resort, self.way.environment(self), function() return self.epoch == epoch and up(self) end)
+    brake.attempt(self.place, self.instance, resort, self.way.environment(self), function()
+      return self.epoch == epoch and up(self)
+    end)
     self.sim:at(pause, function() fire(self.way == box and pause <= 30 and pause * 2 or pause) end)
   end
   self.lone_since = now(self)
@@ -168,7 +176,8 @@ end
 function guest:born(text)
   local config = brake.read(text)
   if not config then return end -- it refuses what it does not know
-  self.config, self.orders, self.token, self.retry = config, brake.orders(config), config.token, tonumber(config.retry) or 5
+  self.config, self.orders, self.token, self.retry = config, brake.orders(config), config.token,
+    tonumber(config.retry) or 5
   self.limits = {}
   for _, name in ipairs { "silence", "idle", "life" } do self.limits[name] = tonumber(config[name]) or 0 end
   self.birth, self.contact = now(self), now(self)
@@ -182,7 +191,8 @@ end
 function guest:again()
   if self.broken or not up(self) then return end
   local record = self.record
-  self.birth, self.contact, self.traffic, self.ending = record.birth, record.contact, record.traffic, record.ending
+  self.birth, self.contact, self.traffic, self.ending = record.birth, record.contact, record.traffic,
+    record.ending
   self.limits, self.key = record.limits, record.key
   self.alive, self.lone, self.alone = true, self.lone + 1, 0
   if self.ending then return self:finish() end
@@ -225,13 +235,17 @@ end
 --- Does a handshake with this peer's address succeed now?
 function guest:reachable(port)
   if not self:runs() or self.instance.udp_blocked then return false end
-  if (self.way.environment(self)[self.config["private-key-env"]] or "") == "" then return false end
+  if (self.way.environment(self)[self.config["private-key-env"]] or "") == "" then
+    return false
+  end
   return self.way.open(self, port)
 end
 
 --- Where an inner port of the tunnel leads: "control", "counted", "uncounted" or nil.
 function guest:inner(port)
-  if port == tonumber(self.config["control-port"] or 8571) then return "control" end
+  if port == tonumber(self.config["control-port"] or 8571) then
+    return "control"
+  end
   for _, line in ipairs(self.config.expose) do
     local from, counted = line:match("^(%d+) %d+ (%l+)$")
     if tonumber(from) == port then return counted end
@@ -240,22 +254,31 @@ end
 
 local function guard_of(self)
   local ready, rehearsed = usable(self), self.rehearsed
-  if not self.orders.rehearse then rehearsed = json.null elseif self.rehearsed == nil then rehearsed = false end
-  return { persisted = self.record ~= nil, rehearsed = rehearsed, rehearsal = json.null, ready = ready, attempts = self.attempts }
+  if not self.orders.rehearse then
+    rehearsed = json.null
+  elseif self.rehearsed == nil then
+    rehearsed = false
+  end
+  return { persisted = self.record ~= nil, rehearsed = rehearsed, rehearsal = json.null, ready = ready,
+    attempts = self.attempts }
 end
 
 local function state_of(self)
   local limits = self.limits
   local function rest(limit, from) return limit > 0 and math.max(0, from + limit - now(self)) or json.null end
-  return { version = "0.1.0", token = self.token, state = self.ending and "ending" or "armed", key = values_of(self, 1).KEY ~= nil,
-    silence = limits.silence, idle = limits.idle, life = limits.life, life_max = tonumber(self.config["life-max"]) or 0,
-    silence_left = rest(limits.silence, self.contact), idle_left = rest(limits.idle, self.traffic or self.birth + limits.idle),
-    life_left = rest(limits.life, self.birth), age = now(self) - self.birth, ending_age = self.ending and now(self) - self.ending or json.null,
+  return { version = "0.1.0", token = self.token, state = self.ending and "ending" or "armed",
+    key = values_of(self, 1).KEY ~= nil, silence = limits.silence, idle = limits.idle, life = limits.life,
+    life_max = tonumber(self.config["life-max"]) or 0, silence_left = rest(limits.silence, self.contact),
+    idle_left = rest(limits.idle, self.traffic or self.birth + limits.idle),
+    life_left = rest(limits.life, self.birth), age = now(self) - self.birth,
+    ending_age = self.ending and now(self) - self.ending or json.null,
     engine = { running = not self.ending, restarts = 0 }, guard = self.place.says(guard_of(self)) }
 end
 
 local function lease(self, wanted)
-  if self.ending then return { status = 409, json = { error = "it is ending" } } end
+  if self.ending then
+    return { status = 409, json = { error = "it is ending" } }
+  end
   local limits, most = {}, tonumber(self.config["life-max"]) or 0
   for _, name in ipairs { "silence", "idle", "life" } do limits[name] = wanted[name] or self.limits[name] end
   if most > 0 and (limits.life == 0 or limits.life > most) then limits.life = most end
@@ -276,8 +299,12 @@ local DO = {
 
 local function answered(self, request)
   local wanted = request.method ~= "GET" and (json.decode(request.body or "") or {}) or nil
-  if wanted and type(wanted.token) ~= "string" then return { status = 400, json = { error = "the body must name the session's token" } } end
-  if wanted and wanted.token ~= self.token then return { status = 409, json = { error = "this machine belongs to another session" } } end
+  if wanted and type(wanted.token) ~= "string" then
+    return { status = 400, json = { error = "the body must name the session's token" } }
+  end
+  if wanted and wanted.token ~= self.token then
+    return { status = 409, json = { error = "this machine belongs to another session" } }
+  end
   self.contact = now(self)
   keep(self, false)
   local refusal

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- A container's way to its guest: the start script that takes it, as it was rendered (lua/templates/start.sh). The rest is dst/guest.lua.
+-- A container's way to its guest: the start script that takes it, as it was rendered
+-- (lua/templates/start.sh). The rest is dst/guest.lua.
 local keys = require "base.keys"
 local sorted = require "base.sorted"
 
@@ -17,13 +18,16 @@ local function own_request(text)
   local method, path = head:match("^(%u+) (%S+) HTTP/1.1\n")
   local port, lines = text:match('IO::Socket::INET%->new%("127.0.0.1:(%d+)"%)'), {}
   for line in head:gmatch("\n([^\n]+)") do lines[#lines + 1] = line end
-  return { method = method, url = ("http://127.0.0.1:%s%s"):format(port, path), headers = lines, body = unquoted(body) }
+  return { method = method, url = ("http://127.0.0.1:%s%s"):format(port, path), headers = lines,
+    body = unquoted(body) }
 end
 
 local function read(text)
   local at, length = text:match("tail %-c %+(%d+) blob | head %-c (%d+) >config")
-  return { sha256 = text:match(("%x"):rep(64)), total = tonumber(text:match("length %$b < (%d+)")), at = tonumber(at), length = tonumber(length),
-    last_resort = tonumber(text:match('%[ "%$t" %-lt (%d+) %]')), retry = tonumber(text:match("\ns=(%d+)\n")), request = own_request(text) }
+  return { sha256 = text:match(("%x"):rep(64)), total = tonumber(text:match("length %$b < (%d+)")),
+    at = tonumber(at), length = tonumber(length),
+    last_resort = tonumber(text:match('%[ "%$t" %-lt (%d+) %]')), retry = tonumber(text:match("\ns=(%d+)\n")),
+    request = own_request(text) }
 end
 
 local function accept(self, text, socket)
@@ -48,7 +52,9 @@ end
 --- The script starts, for the first time or again. → ports
 function box.start(self, random)
   local instance, ports = self.instance, {}
-  for _, forward in ipairs(instance.forwards) do ports[forward.port .. "/" .. forward.protocol] = random:int(40000, 65000) end
+  for _, forward in ipairs(instance.forwards) do
+    ports[forward.port .. "/" .. forward.protocol] = random:int(40000, 65000)
+  end
   self.ports = ports
   self.script = self.script or read(instance.args[2])
   local script = self.script
@@ -62,7 +68,9 @@ function box.start(self, random)
     if name:find("/tcp") and not instance.tcp_blocked then
       self.sim:at(START, function()
         if instance.process then
-          self.door = self.listen(self.sim, "127.0.0.1:" .. port, function(text, socket) accept(self, text, socket) end)
+          self.door = self.listen(self.sim, "127.0.0.1:" .. port, function(text, socket)
+            accept(self, text, socket)
+          end)
         end
       end)
     end
@@ -71,6 +79,8 @@ function box.start(self, random)
 end
 
 --- Does the host lead this outer port to the one where the guest listens?
-function box.open(self, port) return self.ports ~= nil and self.ports[self.config["listen-port"] .. "/udp"] == port end
+function box.open(self, port)
+  return self.ports ~= nil and self.ports[self.config["listen-port"] .. "/udp"] == port
+end
 
 return box

@@ -12,7 +12,9 @@ local function pull(self, name)
   local faults = self.place.world.faults
   local known = models.find(name)
   local digest, total, list, bytes = "sha256:" .. ("ab"):rep(32), 18e9, {}, known and known.bytes or 18e9
-  local function add(value, after) list[#list + 1] = { data = json.encode(value) .. "\n", after = after or 0 } end
+  local function add(value, after)
+    list[#list + 1] = { data = json.encode(value) .. "\n", after = after or 0 }
+  end
   add { status = "pulling manifest" }
   if faults:take("pull.error") then
     add({ error = "max retries exceeded: unexpected EOF" }, 2)
@@ -33,17 +35,29 @@ return function(self, request)
   local body = request.body ~= "" and json.decode(request.body) or {}
   local path, names = request.path, {}
   for name in pairs(self.models) do -- order: free
-    names[#names + 1] = { name = name, model = name, size = 1, size_vram = self.no_gpu and 0 or 1, context_length = 32768 }
+    names[#names + 1] = { name = name, model = name, size = 1, size_vram = self.no_gpu and 0 or 1,
+      context_length = 32768 }
   end
   if path == "/api/version" then return { json = { version = "0.33.0" } } end
-  if path == "/api/tags" then return { json = { models = json.array(names) } } end
-  if path == "/api/ps" then return { json = { models = json.array(self.loaded and names or {}) } } end
+  if path == "/api/tags" then
+    return { json = { models = json.array(names) } }
+  end
+  if path == "/api/ps" then
+    return { json = { models = json.array(self.loaded and names or {}) } }
+  end
   if path == "/api/pull" then return pull(self, body.model) end
-  if not self.models[body.model] then return { status = 404, json = { error = "model not found" } } end
+  if not self.models[body.model] then
+    return { status = 404, json = { error = "model not found" } }
+  end
   local unused = not self.loaded and not self.no_gpu and self.place.world.faults:take("gpu.unused")
   if unused then self.no_gpu, self.card_says = true, unused.message end
-  if self.card_says then return { status = 500, json = { error = self.card_says } } end
+  if self.card_says then
+    return { status = 500, json = { error = self.card_says } }
+  end
   self.loaded = true
-  if path == "/api/generate" then return { json = { model = body.model, done = true, done_reason = "load" }, delay = 3 } end
-  return { json = { done = true, eval_count = 16, eval_duration = 3e8, message = { role = "assistant", content = "Hello" } }, delay = 1 }
+  if path == "/api/generate" then
+    return { json = { model = body.model, done = true, done_reason = "load" }, delay = 3 }
+  end
+  return { json = { done = true, eval_count = 16, eval_duration = 3e8,
+    message = { role = "assistant", content = "Hello" } }, delay = 1 }
 end

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Watches one history (campaign §1.5). It compares what the product wrote, sent and said with the cloud's own ledger. It knows nothing
--- of the product's code, only of its files and words.
+-- Watches one history (campaign §1.5). It compares what the product wrote, sent and said with the cloud's own
+-- ledger. It knows nothing of the product's code, only of its files and words.
 local clouds = require "dst.clouds"
 local cost = require "dst.judge_cost"
 local fence = require "dst.judge_fence"
@@ -14,7 +14,8 @@ local records = books.records
 judge.__index = judge
 
 function judge.new(play)
-  return setmetatable({ play = play, world = play.world, sim = play.sim, tokens = {}, token_list = {}, written = books.new(), broken_list = {},
+  return setmetatable({ play = play, world = play.world, sim = play.sim, tokens = {}, token_list = {},
+    written = books.new(), broken_list = {},
     creates = {}, around = {}, alerts = {}, critical = 0, sums = 0, vague = 0 }, judge)
 end
 
@@ -45,10 +46,12 @@ local function data_of(self, name)
   return file and file.data or ""
 end
 
--- The record: what was moved to the history, and the journal. (Between two steps of a move something is in both.)
+-- The record: what was moved to the history, and the journal.
+-- (Between two steps of a move something is in both.)
 local function journal(self)
   local past = data_of(self, "history")
-  return past:match("^(.*\n)[^\n]*$") and past:match("^(.*\n)") .. data_of(self, "journal") or data_of(self, "journal")
+  return past:match("^(.*\n)[^\n]*$") and past:match("^(.*\n)") .. data_of(self, "journal")
+    or data_of(self, "journal")
 end
 judge.journal = journal
 
@@ -94,7 +97,8 @@ local function create(self, token, bid)
     self:broken("S1", "the intent names no provider or account")
   end
   if intent and bid and math.abs(bid - (intent.bid or intent.hourly)) > 1e-6 then
-    self:broken("S5", ("%s bids $%.4f/h, and $%.4f/h was agreed"):format(token, bid, intent.bid or intent.hourly))
+    self:broken("S5",
+      ("%s bids $%.4f/h, and $%.4f/h was agreed"):format(token, bid, intent.bid or intent.hourly))
   end
   if self.creates[token] then self:broken("S1", "a create was sent twice with the token " .. token) end
   self.creates[token] = true
@@ -110,8 +114,12 @@ end
 -- Something is made around a machine: the journal knows it before.
 local function around(self, token)
   local known = false
-  for _, record in ipairs(records(journal(self))) do known = known or record.token == token and record.kind == "preparing" end
-  if not known then self:broken("S1", ("something was made around %s without a record on disk"):format(tostring(token))) end
+  for _, record in ipairs(records(journal(self))) do
+    known = known or record.token == token and record.kind == "preparing"
+  end
+  if not known then
+    self:broken("S1", ("something was made around %s without a record on disk"):format(tostring(token)))
+  end
   self.around[token] = true
 end
 
@@ -119,7 +127,9 @@ end
 function judge:leftovers()
   local list, open = {}, {}
   for _, record in ipairs(records(journal(self))) do
-    if record.token then open[record.token] = record.kind == "intent" or record.kind ~= "closed" and open[record.token] end
+    if record.token then
+      open[record.token] = record.kind == "intent" or record.kind ~= "closed" and open[record.token]
+    end
   end
   for _, name in ipairs(self.play.cloud.leftovers(self.world)) do
     if self.around[name] and not open[name] then list[#list + 1] = name end
@@ -138,12 +148,17 @@ function judge:request(face, request)
   local meaning, what, bid = cloud.meaning(request, self.world)
   if meaning == "create" then return create(self, what, bid) end
   if meaning == "make" then return around(self, what) end
-  if meaning == "other" then return self:broken("S3", "an unexpected change: " .. request.method .. " " .. request.path) end
+  if meaning == "other" then
+    return self:broken("S3", "an unexpected change: " .. request.method .. " " .. request.path)
+  end
   if meaning == "end" and what and not self.tokens[cloud.label(what) or ""] then
-    self:broken("S3", ("%s was destroyed, whose label is %s"):format(tostring(what.id), tostring(cloud.label(what))))
+    self:broken("S3",
+      ("%s was destroyed, whose label is %s"):format(tostring(what.id), tostring(cloud.label(what))))
   end
   if meaning == "end" and what then fence.destroy(self, cloud.label(what) or "") end
-  if meaning == "remove" and what and not self.around[what] then self:broken("S3", "what is called " .. what .. " was removed") end
+  if meaning == "remove" and what and not self.around[what] then
+    self:broken("S3", "what is called " .. what .. " was removed")
+  end
 end
 
 --- A request that the guard of a machine answered. taken: it did as it was told
@@ -155,13 +170,17 @@ function judge:by_machine(instance, request) fence.by_machine(self, instance, re
 --- A request to anything but the cloud.
 function judge:foreign(request)
   local text = json.encode { request.url, request.headers, request.body or "" }
-  if text:find(self.play.KEY, 1, true) then self:broken("S6", "the account key was sent to " .. request.url) end
+  if text:find(self.play.KEY, 1, true) then
+    self:broken("S6", "the account key was sent to " .. request.url)
+  end
 end
 
 --- Called whenever the ledger may have changed.
 function judge:billing()
   local list = self:open_tokens()
-  if #list > 1 and not self.allow_two then self:broken("S4", ("%d machines bill at once: %s"):format(#list, table.concat(list, ", "))) end
+  if #list > 1 and not self.allow_two then
+    self:broken("S4", ("%d machines bill at once: %s"):format(#list, table.concat(list, ", ")))
+  end
 end
 
 -- A machine is ready: it costs what was agreed when it was rented.
@@ -183,7 +202,9 @@ local function alone(self, token)
   for _, row in ipairs(self:open()) do
     if row.token == token and not ids[row.id] then ids[row.id], count = true, count + 1 end
   end
-  if self.sees_twins and count > 1 then self:broken("S4", ("%s is said to be ready while %d machines of it bill"):format(token, count)) end
+  if self.sees_twins and count > 1 then
+    self:broken("S4", ("%s is said to be ready while %d machines of it bill"):format(token, count))
+  end
 end
 
 local function appending(self, data)
@@ -197,7 +218,8 @@ local function appending(self, data)
   cost.record(self, record)
   for _, row in ipairs(self:open()) do
     if row.token == record.token then
-      return self:broken("S2", ("the journal closes %s as %s while its %s bills"):format(record.token, record.outcome, row.kind))
+      return self:broken("S2",
+        ("the journal closes %s as %s while its %s bills"):format(record.token, record.outcome, row.kind))
     end
   end
 end
@@ -215,8 +237,12 @@ end
 
 -- Does what was said claim that nothing bills?
 local function says_nothing(process, code)
-  if process.out:find("Money: none is running", 1, true) then return "the line \"Money: none is running\"" end
-  if process.name == "stop" and (code == 0 or code == 7) then return "exit code " .. code .. " of stop" end
+  if process.out:find("Money: none is running", 1, true) then
+    return "the line \"Money: none is running\""
+  end
+  if process.name == "stop" and (code == 0 or code == 7) then
+    return "exit code " .. code .. " of stop"
+  end
 end
 
 --- A command ended with this exit code.
@@ -230,17 +256,21 @@ function judge:ended(process, code)
   local claim = says_nothing(process, code)
   local open = self:open()
   if claim and #open > 0 then
-    self:broken("S2", ("%s was said by `%s` while the %s of %s bills"):format(claim, process.name, open[1].kind, open[1].token))
+    self:broken("S2", ("%s was said by `%s` while the %s of %s bills"):format(claim, process.name,
+      open[1].kind, open[1].token))
   end
-  local critical = (process.out .. process.err):find("CRITICAL", 1, true) or (process.out .. process.err):find("MAY STILL", 1, true)
-    or (process.out .. process.err):find("NOT KNOWN", 1, true)
+  local critical = (process.out .. process.err):find("CRITICAL", 1, true) or (process.out
+    .. process.err):find("MAY STILL", 1, true) or (process.out .. process.err):find("NOT KNOWN", 1, true)
   if critical then self.critical = self.critical + 1 end
   local unresolved = (process.out .. process.err):find("was never answered", 1, true)
-  local in_json = process.out:find('"money_running":true', 1, true) or process.out:find('"money_running":null', 1, true)
+  local in_json = process.out:find('"money_running":true', 1, true)
+    or process.out:find('"money_running":null', 1, true)
   if process.name == "stop" and code == 1 and not critical and not unresolved and not in_json then
     self:broken("S2", "stop failed without saying what may still bill: " .. process.err:sub(1, 300))
   end
-  if code == 70 then self:broken("bug", ("`%s` ended as an internal error: %s"):format(process.name, process.err:sub(1, 400))) end
+  if code == 70 then
+    self:broken("bug", ("`%s` ended as an internal error: %s"):format(process.name, process.err:sub(1, 400)))
+  end
 end
 
 local function canary(self, where, text)
@@ -256,9 +286,13 @@ function judge:finish()
   for _, process in ipairs(self.sim.processes) do
     canary(self, "the output of " .. tostring(process.name), process.out .. process.err)
   end
-  for _, line in ipairs(self.sim.log) do canary(self, "the log", line.message .. table.concat(line.fields, " ")) end
+  for _, line in ipairs(self.sim.log) do
+    canary(self, "the log", line.message .. table.concat(line.fields, " "))
+  end
   local cloud = self.play.cloud
-  for _, instance in ipairs(cloud.each(self.world)) do canary(self, "machine " .. instance.id, json.encode(cloud.texts(instance))) end
+  for _, instance in ipairs(cloud.each(self.world)) do
+    canary(self, "machine " .. instance.id, json.encode(cloud.texts(instance)))
+  end
   for _, id in ipairs(self.play.foreign) do
     local _, lives = cloud.find(self.world, id)
     if not lives then self:broken("S3", "the foreign machine " .. id .. " is gone") end

@@ -1,9 +1,11 @@
 -- SPDX-License-Identifier: MIT
--- S9, cost truth: what the product says that something cost, in text, in JSON, in its state file and in its journal, is within one
--- billing step of what the cloud's ledger says at that moment. What it says to be "at most" may be more, but never less.
+-- S9, cost truth: what the product says that something cost, in text, in JSON, in its state file and in its
+-- journal, is within one billing step of what the cloud's ledger says at that moment. What it says to be "at
+-- most" may be more, but never less.
 local json = require "base.json"
 
-local STEP = 60          -- seconds: Lambda bills begun minutes; Vast bills seconds, but nobody looks more often than that
+-- seconds: Lambda bills begun minutes; Vast bills seconds, but nobody looks more often than that
+local STEP = 60
 local CENT = 0.005       -- text is rounded to cents
 local IMAGE = 3.5e9      -- bytes: the image is fetched by the host, perhaps for somebody else before
 
@@ -35,8 +37,8 @@ function cost.said(self, token, said, where, most, more, at)
     self.play:trace(("%s says at most $%.4f, the cloud charges $%.4f"):format(where, said, truth))
   end
   if said < truth - bound or not most and said > truth + bound then
-    self:broken("S9", ("%s says $%.4f of %s, and the cloud charges $%.4f, which is more than a billing step ($%.4f) away"):format(where, said,
-      token, truth, bound))
+    self:broken("S9", ("%s says $%.4f of %s, and the cloud charges $%.4f, which is more than a "
+      .. "billing step ($%.4f) away"):format(where, said, token, truth, bound))
   end
 end
 
@@ -64,15 +66,21 @@ end
 
 local function in_text(self, text, where)
   local count, sum, vague, token = 0, nil, nil, current(self)
-  for _, pattern in ipairs { "Cost so far:? +(%l*%s?%l*%s?)%$(%d+%.%d+)", "Session cost: +(%l*%s?%l*%s?)%$(%d+%.%d+)" } do
-    for most, amount in text:gmatch(pattern) do count, sum, vague = count + 1, tonumber(amount), most == "at most " end
+  for _, pattern in ipairs { "Cost so far:? +(%l*%s?%l*%s?)%$(%d+%.%d+)",
+    "Session cost: +(%l*%s?%l*%s?)%$(%d+%.%d+)" } do
+    for most, amount in text:gmatch(pattern) do
+      count, sum, vague = count + 1, tonumber(amount), most == "at most "
+    end
   end
-  if count == 1 and #self.token_list == 1 and #self:intents() == 1 and token then cost.said(self, token, sum, where, vague, CENT) end
+  if count == 1 and #self.token_list == 1 and #self:intents() == 1 and token then
+    cost.said(self, token, sum, where, vague, CENT)
+  end
 end
 
 --- A command ended: its sums are compared.
 function cost.ended(self, process)
-  if self.sim.jumped or self.play.slept > process.slept then return end -- a stepped clock makes no sums; one that slept tells of before
+  -- a stepped clock makes no sums; one that slept tells of before
+  if self.sim.jumped or self.play.slept > process.slept then return end
   local where = "`" .. tostring(process.name) .. "`"
   local object = process.out:match("^%s*(%b{})%s*$")
   object = object and json.decode(object)
@@ -84,14 +92,18 @@ end
 function cost.state_file(self)
   local file = self.sim.disk[self.play.HOME .. "/.continueplz.state"]
   local state = file and json.decode(file.data)
-  if self.sim.jumped or type(state) ~= "table" or type(state.instance) ~= "table" then return end
+  if self.sim.jumped or type(state) ~= "table" or type(state.instance) ~= "table" then
+    return
+  end
   local at = now(self) - (self.sim.now + self.sim.skew - file.mtime)
   cost.said(self, state.instance.token, state.cost.accumulated, "the state file", state.cost.at_most, 0, at)
 end
 
 --- A record of the journal says what a session cost.
 function cost.record(self, record)
-  if self.sim.jumped or type(record.cost) ~= "number" or record.outcome == "never" then return end
+  if self.sim.jumped or type(record.cost) ~= "number" or record.outcome == "never" then
+    return
+  end
   cost.said(self, record.token, record.cost, "the journal", record.at_most)
 end
 

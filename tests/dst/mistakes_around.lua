@@ -71,10 +71,10 @@ return {
   { name = "off by any other word", file = "config/effective.lua", by = "lua", tests = "config hostile",
     find = 'if row.off and text:lower() == "off" then',
     replace = 'if row.off and (text:lower() == "off" or text == "0") then' },
-  { name = "the file stands above the environment", file = "config/effective.lua", by = "lua", tests = "config",
-    find = "    if text then\n      take(problems, row.name, text, \"environment\")",
-    replace = "    if text and not origins[row.name] then\n      take(problems, row.name, text,"
-      .. " \"environment\")" },
+  { name = "the file stands above the environment", file = "config/effective.lua", by = "lua",
+    tests = "config", find = "    if text then\n      take(problems, row.name, text, \"environment\")",
+    replace = "    if text and not origins[row.name] then\n"
+      .. "      take(problems, row.name, text, \"environment\")" },
   { name = "a wrong limit is no limit", file = "config/effective.lua", by = "lua", tests = "config",
     find = "  if value == nil then\n    why =",
     replace = "  if value == nil then\n    values[name] = false\n    why =" },

@@ -97,6 +97,8 @@ return function(text, change)
   local changed = text:sub(1, from - 1) .. change.replace .. text:sub(to + 1)
   local fine, why = change.file:sub(-4) ~= ".lua" or nil, nil
   if not fine then fine, why = chunk.compile(changed, "=" .. change.file, {}) end
-  if not fine then fail.raise("usage", "this is no mistake but a broken file: " .. why) end
+  if not fine then
+    fail.raise("usage", "this is no mistake but a broken file: " .. why)
+  end
   return changed
 end

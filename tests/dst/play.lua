@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- One history: the product's own Lua in a replaced world (tests/lua/fakehost.lua) with a simulated cloud (tests/cloudsim), machines
--- (dst/guest.lua) and a judge (dst/judge.lua). One seed, one history.
+-- One history: the product's own Lua in a replaced world (tests/lua/fakehost.lua) with a simulated cloud
+-- (tests/cloudsim), machines (dst/guest.lua) and a judge (dst/judge.lua). One seed, one history.
 local clock = require "base.clock"
 local clouds = require "dst.clouds"
 local files = require "base.files"
@@ -18,25 +18,27 @@ local PORTS = { [7002] = "registry" }
 for _, name in ipairs(clouds.list) do PORTS[clouds[name].port] = name end
 local KEY = "canary-account-key-5f1c2a9e7b"
 local OTHER_KEY = "canary-account-key-of-somebody-else"
-local CAP = 6 * 3600 -- seconds after which a command counts as hanging
 
 local root = files.dirname(files.dirname(files.absolute(loader.script)))
 local loaded = {}
 local function load(name)
-  if loaded[name] == nil then loaded[name] = loader.run_file(files.join(root, "lua", name .. ".lua"), { load }) end
+  if loaded[name] == nil then
+    loaded[name] = loader.run_file(files.join(root, "lua", name .. ".lua"), { load })
+  end
   return loaded[name]
 end
 local fake = load "fakehost"
 
-local play = { HOME = HOME, KEY = KEY, total = nil } -- total: counts what is ordered in every history (dst/tally.lua)
+-- total: counts what is ordered in every history (dst/tally.lua)
+local play = { HOME = HOME, KEY = KEY, total = nil }
 local methods = {}
 play.__index = methods
 methods.KEY = KEY
 
 -- What a crash can cut in two: primitives that change something outside of the process.
 local ACTS = {}
-for name in ([[state.append state.write state.remove state.rename state.mkdir http.start net.connect net.listen process.spawn
-  process.kill tunnel.open]]):gmatch("%S+") do
+for name in ([[state.append state.write state.remove state.rename state.mkdir http.start net.connect
+  net.listen process.spawn process.kill tunnel.open]]):gmatch("%S+") do
   ACTS[name] = true
 end
 play.ACTS = ACTS
@@ -45,7 +47,9 @@ local function pump(self)
   local wait = self.world:next_event()
   if not wait then return end
   local at = self.sim.now + wait
-  if self.pumped and self.pumped <= at and self.pumped > self.sim.now then return end
+  if self.pumped and self.pumped <= at and self.pumped > self.sim.now then
+    return
+  end
   self.pumped = at
   self.sim:at(wait, function()
     self.pumped = nil
@@ -57,7 +61,8 @@ end
 
 -- A machine asks its cloud. → the answer, or nil when none comes
 local function by_machine(self, instance, request)
-  self:trace(("machine %s %s %s:%s%s"):format(instance.id, request.method, request.host, tostring(request.port), request.path))
+  self:trace(("machine %s %s %s:%s%s"):format(instance.id, request.method, request.host,
+    tostring(request.port), request.path))
   local face = PORTS[request.port]
   if not face then return nil end
   self.judge:by_machine(instance, request)
@@ -70,10 +75,9 @@ end
 local function machine(self, instance)
   local made = self.guests[instance.id]
   if not made then
-    made = guests.new({ sim = self.sim, world = self.world, send = function(...) return by_machine(self, ...) end,
-      killed = function() self:met "guard killed" end,
-      guarded = function() self:trace("guard ends " .. instance.id) end,
-      asked = function(request, taken)
+    made = guests.new({ sim = self.sim, world = self.world,
+      send = function(...) return by_machine(self, ...) end, killed = function() self:met "guard killed" end,
+      guarded = function() self:trace("guard ends " .. instance.id) end, asked = function(request, taken)
         for _, each in sorted(self.family) do each.judge:control(instance, request, taken) end
       end,
       says = function(state)
@@ -86,19 +90,24 @@ local function machine(self, instance)
   return made
 end
 
--- Headers with the true time, whatever this computer's clock says. The replaced world begins in November of 2026.
+-- Headers with the true time, whatever this computer's clock says.
+-- The replaced world begins in November of 2026.
 local function dated(sim, headers)
   local copy, iso = {}, clock.iso(math.floor(sim.now + fake.EPOCH - fake.START))
   for name, value in sorted(headers or {}) do copy[name] = value end
-  copy.Date = iso:find("^2026%-11") and ("Fri, %s Nov 2026 %s GMT"):format(iso:sub(9, 10), iso:sub(12, 19)) or nil
+  copy.Date = iso:find("^2026%-11") and ("Fri, %s Nov 2026 %s GMT"):format(iso:sub(9, 10),
+    iso:sub(12, 19)) or nil
   return copy
 end
 
 local function http(self, request, process)
-  self:trace(("%s %s %s:%d%s"):format(process.name or "?", request.method, request.host, request.port, request.path))
+  self:trace(("%s %s %s:%d%s"):format(process.name or "?", request.method, request.host, request.port,
+    request.path))
   local face = PORTS[request.port]
   if face then
-    if self.offline then return { error = "Could not connect", code = "connect", sent = false } end
+    if self.offline then
+      return { error = "Could not connect", code = "connect", sent = false }
+    end
     self.judge:request(face, request)
     local answer = inprocess.answer(face, request, self.world)
     answer.headers = dated(self.sim, answer.headers)
@@ -114,7 +123,9 @@ local function http(self, request, process)
     return answer
   end
   local road = self.roads[request.port]
-  if not road then return { error = "connection refused", code = "connect", sent = false } end
+  if not road then
+    return { error = "connection refused", code = "connect", sent = false }
+  end
   local guest = road.handle.guest()
   local inner = guest and guest:inner(road.remote_port)
   if not inner or inner == "control" then return { hang = true } end
@@ -123,12 +134,16 @@ end
 
 -- A call's arguments in one line that is the same in every run.
 local function told(first, second)
-  if type(first) ~= "table" then return tostring(first) .. (type(second) == "string" and " " .. second or "") end
-  return tostring(first.url or first.unix or first.port or first.argv and table.concat(first.argv, " ") or first.endpoint_port)
+  if type(first) ~= "table" then
+    return tostring(first) .. (type(second) == "string" and " " .. second or "")
+  end
+  return tostring(first.url or first.unix or first.port or first.argv and table.concat(first.argv, " ")
+    or first.endpoint_port)
 end
 
 -- What a disk refuses that cannot be written any more.
-local WRITES = { ["state.append"] = true, ["state.write"] = true, ["state.lock"] = true, ["state.remove"] = true, ["state.mkdir"] = true }
+local WRITES = { ["state.append"] = true, ["state.write"] = true, ["state.lock"] = true,
+  ["state.remove"] = true, ["state.mkdir"] = true }
 
 local function hook(self, name, process, ...)
   if self.read_only and WRITES[name] then
@@ -144,7 +159,9 @@ local function hook(self, name, process, ...)
     return { code = "full", error = tostring((...)) .. ": No space left on device" }
   end
   local aim = self.aim
-  if not aim or (aim.name and aim.name ~= process.name) or (aim.process and aim.process ~= process) then return end
+  if not aim or (aim.name and aim.name ~= process.name) or (aim.process and aim.process ~= process) then
+    return
+  end
   aim.count = (aim.count or 0) + 1
   if aim.names then aim.names[aim.count], aim.targets[aim.count] = name, name .. " " .. told(...) end
   if aim.count ~= aim.at then return end
@@ -155,7 +172,9 @@ local function hook(self, name, process, ...)
       if other ~= process then other:kill() end
     end
   end
-  if aim.how == "torn" then return { kill = "torn", bytes = (aim.at * 37) % #select(2, ...) } end
+  if aim.how == "torn" then
+    return { kill = "torn", bytes = (aim.at * 37) % #select(2, ...) }
+  end
   return { kill = aim.how }
 end
 
@@ -169,7 +188,8 @@ local function settings(self, key)
     end
     lines[#lines + 1] = line
   end
-  table.move({ "REGISTRY_URL=http://127.0.0.1:7002", "ALERT_WEBHOOK_URL=" .. sink.URL, "" }, 1, 3, #lines + 1, lines)
+  table.move({ "REGISTRY_URL=http://127.0.0.1:7002", "ALERT_WEBHOOK_URL=" .. sink.URL, "" }, 1, 3,
+    #lines + 1, lines)
   self.sim.disk[self.HOME .. "/.env"] = { data = table.concat(lines, "\n"), mode = 384, mtime = 0 }
 end
 
@@ -180,7 +200,8 @@ local function child(options)
     local name, value = line:match("^([^=]*)=(.*)$")
     env[name] = value
   end
-  return function(require) return require("cli").main { word } end, { name = word, bare = true, daemon = true, home = home, env = env }
+  return function(require) return require("cli").main { word } end,
+    { name = word, bare = true, daemon = true, home = home, env = env }
 end
 
 local function foreign_machines(self, labels)
@@ -202,7 +223,8 @@ local function open_world(self, options)
     spawn = function(spawned) return child(spawned) end,
     tunnel = function(wanted, process) return roads.open(self, wanted, process) end }
   local sim = self.sim
-  self.world = worlds.new { now = function() return sim.now + fake.EPOCH end, seed = options.seed, keys = { KEY }, credit = options.credit or 500 }
+  self.world = worlds.new { now = function() return sim.now + fake.EPOCH end, seed = options.seed,
+    keys = { KEY }, credit = options.credit or 500 }
   local hooks, world = self.world.hooks, self.world
   hooks.start = function(instance)
     if instance.args and instance.args[1] ~= "-c" then return {} end
@@ -218,15 +240,18 @@ local function open_world(self, options)
   end
 end
 
-local SHARED = { "sim", "world", "lines", "guests", "guest_order", "roads", "orders", "foreign", "family", "seed", "name", "cloud" }
+local SHARED = { "sim", "world", "lines", "guests", "guest_order", "roads", "orders", "foreign", "family",
+  "seed", "name", "cloud" }
 
---- A fresh world. options: seed, cloud (or the first), foreign (other people's machines in the account), lent (the key is in the
--- environment of the commands and not in .env), settings (lines of .env, instead of those of the same names), credit (dollars),
--- webhook (how it is until everything works again: "down", "refuses" or "hangs")
+--- A fresh world. options: seed, cloud (or the first), foreign (other people's machines in the account), lent
+-- (the key is in the environment of the commands and not in .env), settings (lines of .env, instead of those
+-- of the same names), credit (dollars), webhook (how it is until everything works again: "down",
+-- "refuses" or "hangs")
 function play.new(options)
-  local self = setmetatable({ seed = options.seed, lines = {}, guests = {}, guest_order = {}, roads = {}, orders = {}, foreign = {}, slept = 0,
-    family = {}, same = { [HOME] = true }, key = KEY, lent = options.lent, more = options.settings or {}, HOME = HOME,
-    webhook = options.webhook, name = options.cloud or clouds.list[1], cloud = clouds[options.cloud or clouds.list[1]] }, play)
+  local self = setmetatable({ seed = options.seed, lines = {}, guests = {}, guest_order = {}, roads = {},
+    orders = {}, foreign = {}, slept = 0, family = {}, same = { [HOME] = true }, key = KEY,
+    lent = options.lent, more = options.settings or {}, HOME = HOME, webhook = options.webhook,
+    name = options.cloud or clouds.list[1], cloud = clouds[options.cloud or clouds.list[1]] }, play)
   open_world(self, options)
   self.judge = judges.new(self)
   self.family[HOME] = self
@@ -234,14 +259,18 @@ function play.new(options)
   settings(self, KEY)
   self.poor = options.credit
   if play.total then play.total:next(self) end
-  if options.foreign ~= false then foreign_machines(self, { "somebody else's", "cplz-00000000-0123456789ab" }) end
+  if options.foreign ~= false then
+    foreign_machines(self, { "somebody else's", "cplz-00000000-0123456789ab" })
+  end
   pump(self)
   return self
 end
 
---- Another home of the same user, on the same computer and account. Its judge is its own: what the other homes own is foreign to it.
+--- Another home of the same user, on the same computer and account. Its judge is its own: what the other
+-- homes own is foreign to it.
 function play.beside(first, home)
-  local self = setmetatable({ slept = 0, key = KEY, more = first.more, HOME = home, same = { [home] = true } }, play)
+  local self = setmetatable({ slept = 0, key = KEY, more = first.more, HOME = home,
+    same = { [home] = true } }, play)
   for _, name in ipairs(SHARED) do self[name] = first[name] end
   self.judge = judges.new(self)
   self.family[home] = self
@@ -288,7 +317,8 @@ end
 --- From now on .env has the key of another account.
 function methods:other_account()
   self:met "another account"
-  self.world:account { id = 777, username = "eve", email = "eve@example.org", credit = 500, keys = { OTHER_KEY } }
+  self.world:account { id = 777, username = "eve", email = "eve@example.org", credit = 500,
+    keys = { OTHER_KEY } }
   settings(self, OTHER_KEY)
 end
 
@@ -313,88 +343,6 @@ function methods:heal()
   self.full, self.aim, self.offline, self.read_only, self.webhook = nil, nil, nil, nil, nil
 end
 
--- Judged at the very moment, for others go on.
-local function ended(self, process)
-  local done = process.state == "done"
-  process.code = done and process.outcome[1] and process.outcome[2] or nil
-  self:trace(("%s ended: %s\n%s\n%s"):format(process.name, tostring(process.code), process.out, process.err))
-  if done and not process.outcome[1] then
-    self.judge:broken("bug", ("`%s` raised %s"):format(process.name, tostring(process.outcome[2])))
-  end
-  self.last = process
-  self.judge:ended(process, process.code)
-end
-
---- Starts a command. words: array; → process
-function methods:start(words)
-  local env = self.lent and { HOME = self.sim.env.HOME, [self.cloud.environment(KEY)[1]:match("^[^=]+")] = KEY } or nil
-  local process = self.sim:start(function(require) return require("cli").main(words) end,
-    { name = words[1], bare = true, daemon = false, home = self.HOME, argv = words, env = env })
-  self:trace("$ " .. table.concat(words, " "))
-  local slept = self.slept
-  local function judge_time()
-    if process.state == "done" or process.state == "killed" then return end
-    if self.slept > slept then
-      self.sim:at(self.slept - slept, judge_time)
-      slept = self.slept
-    else
-      self.judge:broken("E", ("`%s` does not end within %d s"):format(table.concat(words, " "), CAP))
-      process:kill()
-    end
-  end
-  self.sim:at(CAP, judge_time)
-  process.slept = self.slept
-  process.about = self.judge.token_list[#self.judge.token_list]
-  table.insert(process.at_end, function() ended(self, process) end)
-  return process
-end
-
---- Waits for the process to end. → exit code, or nil when it was killed
-function methods:wait(process)
-  while process.state ~= "done" and process.state ~= "killed" do
-    if process.state == "suspended" then self:pass(60) else self.sim:run() end
-  end
-  return process.code
-end
-
-function methods:run(...) return self:wait(self:start { ... }) end
-
---- Lets time pass.
-function methods:pass(seconds) self.sim:run(seconds) end
-
---- The computer sleeps: nothing of us runs, the world goes on.
-function methods:suspend(seconds)
-  local asleep = {}
-  for _, each in sorted(self.family) do each.slept = each.slept + seconds end
-  for _, process in ipairs(self.sim.processes) do
-    if process.state == "waiting" then process.state, asleep[#asleep + 1] = "suspended", process end
-  end
-  self.sim:at(seconds, function()
-    for _, process in ipairs(asleep) do
-      if process.state == "suspended" then process.state = "waiting" end
-    end
-  end)
-end
-
---- Lets time pass until nothing is asleep.
-function methods:wake()
-  for _, process in ipairs(self.sim.processes) do
-    while process.state == "suspended" do self:pass(60) end
-  end
-end
-
---- The agent that lives, or nil.
-function methods:agent()
-  for _, process in ipairs(self.sim.processes) do
-    local lives = process.state ~= "done" and process.state ~= "killed"
-    if process.name == "agent" and process.home == self.HOME and lives then return process end
-  end
-end
-
---- Kills every process of ours.
-function methods:kill_all()
-  self:met "computer dead"
-  for _, process in ipairs(self.sim.processes) do process:kill() end
-end
+require "dst.processes"(methods)
 
 return play

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Whole starts with random policies against the simulated cloud: whatever policy.lua is, no create leaves without a record of the journal,
--- and nobody pays more than MAX_PRICE without having been asked.
+-- Whole starts with random policies against the simulated cloud: whatever policy.lua is, no create leaves
+-- without a record of the journal, and nobody pays more than MAX_PRICE without having been asked.
 local files = require "base.files"
 local json = require "base.json"
 local plays = require "dst.play"
@@ -31,13 +31,20 @@ local function judge(p, most)
   end
   for _, row in ipairs(p.world.ledger.rows) do
     local seen = row.token and known[row.token]
-    if not (seen and seen.intent and seen.sent) then return ("S1: %s bills without a record of the journal"):format(row.id) end
+    if not (seen and seen.intent and seen.sent) then
+      return ("S1: %s bills without a record of the journal"):format(row.id)
+    end
     local hourly = row.kind == "gpu" and row.rate + (disk[row.id] or 0) or 0
-    if tonumber(most) and hourly > tonumber(most) * 1.0001 then return ("S5: %s costs $%.3f/h, and MAX_PRICE is %s"):format(row.id, hourly, most) end
+    if tonumber(most) and hourly > tonumber(most) * 1.0001 then
+      return ("S5: %s costs $%.3f/h, and MAX_PRICE is %s"):format(row.id, hourly, most)
+    end
   end
   for _, request in ipairs(p.world.requests) do
-    local token = request.method == "PUT" and request.path:find("/asks/%d+") and request.body and request.body.label
-    if token and not (known[token] and known[token].sent) then return "S1: a create left without a ticket: " .. token end
+    local token = request.method == "PUT" and request.path:find("/asks/%d+") and request.body
+      and request.body.label
+    if token and not (known[token] and known[token].sent) then
+      return "S1: a create left without a ticket: " .. token
+    end
   end
   return p.judge:verdict()
 end
@@ -59,18 +66,21 @@ function policies.play(seed)
   return wrong, rented
 end
 
-local AGREES = "local b = require 'builtin.ui.progress' return { new = function(ctx) local s = b.new(ctx) s.ask = function() return 'y' end return s end }\n"
+local AGREES = "local b = require 'builtin.ui.progress' return { new = function(ctx) local s = b.new(ctx) "
+  .. "s.ask = function() return 'y' end return s end }\n"
 
---- A screen of the user's own that answers every question with yes, at a terminal where `typed` is typed. most: MAX_PRICE. → how many
--- machines were rented
+--- A screen of the user's own that answers every question with yes, at a terminal where `typed` is typed.
+-- most: MAX_PRICE. → how many machines were rented
 function policies.agreeing(most, typed)
   local p = plays.new { seed = 1, foreign = false }
   p.sim.disk[files.join(plays.HOME, "ui")] = { dir = true }
   p.sim.disk[files.join(plays.HOME, "ui/progress.lua")] = { data = AGREES, mode = 384, mtime = 0 }
   local env = p.sim.disk[files.join(plays.HOME, ".env")]
   env.data = env.data .. "MAX_PRICE=" .. most .. "\n"
-  local process = p.sim:start(function(require) return require("cli").main { "up", "--cheapest", "--model=qwen3-coder:30b" } end,
-    { name = "up", bare = true, home = plays.HOME, tty = { ["in"] = true, out = true, person = typed }, input = "\n" })
+  local process = p.sim:start(function(require)
+    return require("cli").main { "up", "--cheapest", "--model=qwen3-coder:30b" }
+  end, { name = "up", bare = true, home = plays.HOME, tty = { ["in"] = true, out = true, person = typed },
+    input = "\n" })
   p:wait(process)
   local rented = #p.world.ledger.rows
   p:run("stop")
@@ -78,11 +88,14 @@ function policies.agreeing(most, typed)
   return rented
 end
 
---- The cloud refuses its eighteen cheapest offers. typed: at the terminal, nil: there is none. → the price ($/h) of what was rented, or nil
+--- The cloud refuses its eighteen cheapest offers. typed: at the terminal, nil: there is none. → the price
+-- ($/h) of what was rented, or nil
 function policies.refused(typed)
   local p = plays.new { seed = 1, foreign = false }
   p.world.faults:add { name = "create.no_capacity", count = 18 }
-  local process = p.sim:start(function(require) return require("cli").main { "up", "--cheapest", "--model=qwen3-coder:30b" } end,
+  local process = p.sim:start(function(require)
+    return require("cli").main { "up", "--cheapest", "--model=qwen3-coder:30b" }
+  end,
     { name = "up", bare = true, home = plays.HOME, tty = { person = typed } })
   p:wait(process)
   local rate

@@ -16,8 +16,8 @@ end
 -- @return its exit code (-1: a signal ended it) and what it wrote
 -- @raise `transient` when it takes longer
 return function(program)
-  local child = process.spawn { argv = program.argv, env = program.env, cwd = program.cwd, stdin = "null", stdout = "pipe",
-    stderr = "pipe" }
+  local child = process.spawn { argv = program.argv, env = program.env, cwd = program.cwd, stdin = "null",
+    stdout = "pipe", stderr = "pipe" }
   local _ <close> = setmetatable({}, { __close = function()
     if not child.exit then child:kill("KILL") end
     child:close()

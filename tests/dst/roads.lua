@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The tunnel of the replaced world: what is offered on this computer leads to a machine as long as its guest runs and UDP passes.
+-- The tunnel of the replaced world: what is offered on this computer leads to a machine as long as its guest
+-- runs and UDP passes.
 local guests = require "dst.guest"
 local json = require "base.json"
 
@@ -21,12 +22,16 @@ local function road_unix(self, road, handle)
     local guest = handle.guest()
     local request = { method = method, path = path, body = body }
     local inner = guest and guest:inner(road.remote_port)
-    local answer = inner and (inner == "control" and guest:control(request) or inner ~= "control" and guest:engine(request, inner == "counted"))
+    local answer = inner and (inner == "control" and guest:control(request)
+      or inner ~= "control" and guest:engine(request, inner == "counted"))
     if not answer then return end -- nothing comes back through a dead tunnel
     self.sim:at(self.sim.latency + (answer.delay or 0), function()
-      if socket.closed or not socket.other or socket.other.closed then return end
+      if socket.closed or not socket.other or socket.other.closed then
+        return
+      end
       local text_of = answer.json and json.encode(answer.json) or ""
-      socket:write(("HTTP/1.1 %d X\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"):format(answer.status or 200, #text_of, text_of))
+      socket:write(("HTTP/1.1 %d X\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"):format(answer.status
+        or 200, #text_of, text_of))
       socket:shutdown()
       socket:close()
     end)
@@ -42,7 +47,9 @@ function roads.open(self, options, process)
     local guest = open and not self.no_way and far_end(self, options.endpoint_port) or nil
     if not guest then return nil end
     stamp = math.max(stamp + 0.016, sim.now + sim.skew)
-    if guest.shaken_by ~= handle and guest.stamp and stamp <= guest.stamp then return nil end
+    if guest.shaken_by ~= handle and guest.stamp and stamp <= guest.stamp then
+      return nil
+    end
     guest.shaken_by, guest.stamp = handle, stamp
     return guest
   end
@@ -60,7 +67,8 @@ function roads.open(self, options, process)
   end
   function handle.status()
     if handle.guest() then last = sim.now end
-    return { handshake_age = last and sim.now - last + 0.1 or nil, unsent = self.no_way and "Network is unreachable" or nil,
+    return { handshake_age = last and sim.now - last + 0.1 or nil,
+      unsent = self.no_way and "Network is unreachable" or nil,
       stamp = math.ceil(stamp), rx = 0, tx = 0, connections = 0, carrier = "udp" }
   end
   function handle.endpoint(_, _, port) options.endpoint_port = port end

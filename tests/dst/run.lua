@@ -2,8 +2,10 @@
 -- The deterministic campaign: CONTINUEPLZ_SCRIPTS=tests continueplz tests/dst/run.lua
 --   [--seeds=N] [--from=S]      random histories S … S+N-1
 --   [--crash]                   every crash point in every way (without: each point in a few ways)
---   [--first[=INVARIANT]]       end at the first failure, or at the first of that invariant (S1 … E5, bug); nothing is shrunk then
---   [--parts=A,B,…]             only these of policies, consent, workday, determinism, cases, random, homes, crash
+--   [--first[=INVARIANT]]       end at the first failure, or at the first of that invariant (S1 … E5, bug);
+--                               nothing is shrunk then
+--   [--parts=A,B,…]             only these of policies, consent, workday, determinism, cases,
+--                               random, homes, crash
 --   [--long]                    the long cases too
 --   [--case=N:CLOUD]            one case, with its trace, as a failure names it
 --   [--only=TEXT]               scenes and cases whose name holds it, none when empty
@@ -43,8 +45,11 @@ end
 local function report(name, failures)
   if #failures == 0 then return term.out("ok - " .. name .. "\n") end
   failed = failed + 1
-  term.out(("not ok - %s: %d histories fail, the first: %s (replay with %s)\n"):format(name, #failures, failures[1].verdict, failures[1].replay))
-  for i = 2, math.min(#failures, 12) do term.out(("  %s %s: %s\n"):format(failures[i].replay, failures[i].hit or "", failures[i].verdict)) end
+  term.out(("not ok - %s: %d histories fail, the first: %s (replay with %s)\n"):format(name, #failures,
+    failures[1].verdict, failures[1].replay))
+  for i = 2, math.min(#failures, 12) do
+    term.out(("  %s %s: %s\n"):format(failures[i].replay, failures[i].hit or "", failures[i].verdict))
+  end
 end
 
 local function show(verdict, p)
@@ -60,8 +65,10 @@ end
 local function crash_points(options, cloud)
   for index, scene in ipairs(scenes.list) do
     if (not options.only or scene.name:find(options.only, 1, true)) and (scene.cloud or cloud) == cloud then
-      local count, points, failures = crash.scene(index, not options.crash and FEW or nil, cloud, counted, first_only)
-      report(("crash points, %s: %s (%d points, %d histories)"):format(cloud, scene.name, points, count), failures)
+      local count, points, failures = crash.scene(index, not options.crash and FEW or nil, cloud,
+        counted, first_only)
+      report(("crash points, %s: %s (%d points, %d histories)"):format(cloud, scene.name,
+        points, count), failures)
       if first_only and failed > 0 then return end
     end
   end
@@ -74,8 +81,8 @@ local function happened(counts, count, cloud)
   local lines, never = counts:report(names)
   term.out("# faults of the random histories, " .. cloud .. ":\n" .. table.concat(lines, "\n") .. "\n")
   if count < SEEDS or sought then return end
-  report("every kind of fault happens, " .. cloud,
-    #never > 0 and { { replay = "--parts=random", verdict = table.concat(never, ", ") .. " never happened" } } or {})
+  report("every kind of fault happens, " .. cloud, #never > 0
+    and { { replay = "--parts=random", verdict = table.concat(never, ", ") .. " never happened" } } or {})
 end
 
 local function random_histories(first, count, cloud)
@@ -87,7 +94,8 @@ local function random_histories(first, count, cloud)
     if verdict then
       local steps = #chance.steps(seed)
       if not sought then steps, verdict = chance.shrink(seed, cloud) end
-      failures[#failures + 1] = { replay = ("--replay=%d:%d:%s"):format(seed, steps, cloud), verdict = verdict }
+      failures[#failures + 1] = { replay = ("--replay=%d:%d:%s"):format(seed, steps, cloud),
+        verdict = verdict }
       if first_only then break end
     end
   end
@@ -116,7 +124,8 @@ local function determinism(cloud)
     local _, two = chance.play(seed, nil, cloud)
     local _, three = chance.play(seed + 100, nil, cloud)
     if one:hash() ~= two:hash() or one:hash() == three:hash() then
-      failures[#failures + 1] = { replay = "--replay=" .. seed, verdict = "S10: two runs differ, or two seeds do not" }
+      failures[#failures + 1] = { replay = "--replay=" .. seed,
+        verdict = "S10: two runs differ, or two seeds do not" }
     end
   end
   report("the same seed gives the same history, " .. cloud, failures)
@@ -129,18 +138,23 @@ local function random_policies()
   for seed = 1, POLICIES do
     local wrong, some = policies.play(seed)
     rented = rented + (some and 1 or 0)
-    if wrong and counted(wrong) then failures[#failures + 1] = { replay = "--policy=" .. seed, verdict = wrong } end
+    if wrong and counted(wrong) then
+      failures[#failures + 1] = { replay = "--policy=" .. seed, verdict = wrong }
+    end
   end
-  if not sought and rented < POLICIES / 10 then failures[#failures + 1] = { replay = "all", verdict = rented .. " policies rented something, too few" } end
+  if not sought and rented < POLICIES / 10 then
+    failures[#failures + 1] = { replay = "all", verdict = rented .. " policies rented something, too few" }
+  end
   report(("starts with random policies (%d, %d rent something)"):format(POLICIES, rented), failures)
 end
 
 -- Nobody but a person at the terminal agrees to a sum.
 local function consent()
-  local above, below, said = policies.agreeing("0.05", "\n"), policies.agreeing("2", "\n"), policies.agreeing("0.05", "y\n")
+  local above, below, said = policies.agreeing("0.05", "\n"), policies.agreeing("2", "\n"),
+    policies.agreeing("0.05", "y\n")
   local once, alone = policies.refused("y\n"), policies.refused()
-  local verdict = above + below > 0 and "S5: a screen of the user's own agreed to a sum" or said == 0 and "a person could not agree"
-    or once and ("S5: one yes to another sum rented for $%.3f/h"):format(once)
+  local verdict = above + below > 0 and "S5: a screen of the user's own agreed to a sum" or said == 0
+    and "a person could not agree" or once and ("S5: one yes to another sum rented for $%.3f/h"):format(once)
     or alone and ("S5: a line that nobody stands behind rented for $%.3f/h"):format(alone) or nil
   report("consent is a person's", verdict and { { replay = "all", verdict = verdict } } or {})
 end
@@ -156,21 +170,24 @@ end
 
 local PARTS = { "policies", "consent", "workday", "determinism", "cases", "random", "homes", "crash" }
 
--- What was ordered in all histories, and whether it happened: the table of docs/safety.md. A kind that never happened is a failure of a run
--- of everything at both clouds.
+-- What was ordered in all histories, and whether it happened: the table of docs/safety.md. A kind that never
+-- happened is a failure of a run of everything at both clouds.
 local function table_of_kinds(total, everything)
   total:next(nil)
   local function of(name) return total:of(name) end
   term.out("# what was ordered, and what happened:\n" .. table.concat(kinds.lines(of), "\n") .. "\n")
   local never = everything and kinds.never(of) or {}
-  report("every kind of fault happens", #never > 0 and { { replay = "all", verdict = table.concat(never, ", ") .. " never happened" } } or {})
+  report("every kind of fault happens",
+    #never > 0 and { { replay = "all", verdict = table.concat(never, ", ") .. " never happened" } } or {})
 end
 
 -- The parts to play. text: names with commas, or nil for all. → set
 local function parts_of(text)
   local set = {}
   for name in (text or table.concat(PARTS, ",")):gmatch("[^,]+") do
-    if not table.concat(PARTS, " "):find(name, 1, true) then fail.raise("usage", "dst has no part " .. name) end
+    if not table.concat(PARTS, " "):find(name, 1, true) then
+      fail.raise("usage", "dst has no part " .. name)
+    end
     set[name] = true
   end
   return set
@@ -190,16 +207,22 @@ local function at_cloud(cloud, parts, options)
 end
 
 local OPTIONS = {}
-for name in ("seeds from crash first parts long case only cloud replay homes policy"):gmatch("%a+") do OPTIONS[name] = true end
+for name in ("seeds from crash first parts long case only cloud replay homes policy"):gmatch("%a+") do
+  OPTIONS[name] = true
+end
 
 local function options_of(...)
   local options = {}
   for _, word in ipairs { ... } do
     local name, value = word:match("^%-%-(%a+)=?(.*)$")
-    if not OPTIONS[name] then fail.raise("usage", "dst does not know " .. word) end
+    if not OPTIONS[name] then
+      fail.raise("usage", "dst does not know " .. word)
+    end
     options[name] = value
   end
-  if options.cloud and not clouds[options.cloud] then fail.raise("usage", "dst has no cloud " .. options.cloud) end
+  if options.cloud and not clouds[options.cloud] then
+    fail.raise("usage", "dst has no cloud " .. options.cloud)
+  end
   return options
 end
 
@@ -211,7 +234,9 @@ local function main(...)
     term.out((wrong or "no violation") .. "\n")
     return wrong and 1 or 0
   end
-  if options.crash and options.crash ~= "" then return show(crash.replay(options.crash)) end
+  if options.crash and options.crash ~= "" then
+    return show(crash.replay(options.crash))
+  end
   if options.homes then
     local seed, cloud = options.homes:match("^(%d+):(%a+)$")
     return show(several.play(tonumber(seed), cloud))
@@ -229,8 +254,12 @@ local function main(...)
     if parts.consent then consent() end
     if parts.workday then report("examples/workday.lua keeps working hours", workday.run()) end
   end
-  for _, cloud in ipairs(options.cloud and { options.cloud } or clouds.list) do at_cloud(cloud, parts, options) end
-  if not sought and not options.only then table_of_kinds(plays.total, not (options.cloud or options.parts or options.seeds)) end
+  for _, cloud in ipairs(options.cloud and { options.cloud } or clouds.list) do
+    at_cloud(cloud, parts, options)
+  end
+  if not sought and not options.only then
+    table_of_kinds(plays.total, not (options.cloud or options.parts or options.seeds))
+  end
   term.err(("%s\n"):format(clock.duration(clock.now() - started)))
   return failed == 0 and 0 or 1
 end

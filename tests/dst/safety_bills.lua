@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- The largest bill: how long a machine bills after something died, with the limits as they are when nothing is set. Each cell of the
--- table in docs/safety.md is one history, and what the cloud's ledger says in the end (dst/cases_safety.lua compares).
+-- The largest bill: how long a machine bills after something died, with the limits as they are when nothing
+-- is set. Each cell of the table in docs/safety.md is one history, and what the cloud's ledger says in the
+-- end (dst/cases_safety.lua compares).
 local bills = require "dst.bills"
 local plays = require "dst.play"
 local scenes = require "dst.scenes"
@@ -65,7 +66,9 @@ function safety.cell(machine, event)
   local words = table.move(scenes.UP, 1, #scenes.UP, 1, {})
   if machine[4] then words[#words + 1] = "--accept-no-guard" end
   local p = plays.new { seed = 1, cloud = machine[2], settings = machine[3], foreign = false }
-  if p:wait(p:start(words)) ~= 0 then error("no machine was had: " .. p.last.err, 0) end
+  if p:wait(p:start(words)) ~= 0 then
+    error("no machine was had: " .. p.last.err, 0)
+  end
   local token = p.judge.token_list[1]
   p:pass(600)
   for _, guest in ipairs(p.guest_order) do -- a last question, so that the limit of idleness begins anew

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- The kinds of faults that the campaign plays, and which invariants would show that one was not borne (docs/safety.md holds the same
--- table, compared by tests/lua/test_safety.lua). A kind of tests/cloudsim stands under its own name.
+-- The kinds of faults that the campaign plays, and which invariants would show that one was not borne
+-- (docs/safety.md holds the same table, compared by tests/lua/test_safety.lua). A kind of tests/cloudsim
+-- stands under its own name.
 local faces = require "cloudsim.faces"
 local faults = require "cloudsim.faults"
 local sorted = require "base.sorted"
@@ -24,7 +25,8 @@ kinds.clouds = {
   { "create.forbidden", "the create is forbidden", "S1 E3" },
   { "create.answer_lost", "created, and the answer is lost", "S1 S2 S4 E2" },
   { "create.lost_before", "not created, and the answer is lost", "S1 E2" },
-  { "create.error_but_created", "created, and the answer is an error, a refusal or a page of the web", "S2 S4 E2" },
+  { "create.error_but_created", "created, and the answer is an error, a refusal or a page of the web",
+    "S2 S4 E2" },
   { "create.price_changed", "dearer than what was shown", "S5" },
   { "create.slow_appear", "shown up to an hour late", "S2 S4 S7 E2" },
   { "create.stopped", "created stopped, and billed", "S4 E2" },
@@ -73,7 +75,8 @@ kinds.own = {
   { "disk full", "writes fail", "S8 E2" },
   { "beside", "another command at the same moment", "S4 S8" },
   { "offline", "this computer has no network, for minutes or hours", "S2 E2 E3" },
-  { "own network", "no way to machines, blocked ports, or something that answers in their place", "S5 E2 E3" },
+  { "own network", "no way to machines, blocked ports, or something that answers in their place",
+    "S5 E2 E3" },
   { "computer dead", "nothing of us ever runs again", "S5 E1" },
   { "machine dead", "its programs are dead, and it bills on", "S2 S9 E2" },
   { "another account", "the key of another account", "S2 S3" },
@@ -82,16 +85,18 @@ kinds.own = {
   { "no guard", "rented without a guard", "S2 S5 E2" },
   { "limit off", "limits switched off, all but one or all", "S5 E1 E3" },
   { "key changed", "the account gets another key, the old one is refused", "E2 E4" },
-  { "record lost", "journal or all records are deleted, or put back to before the rent, beside an agent or without", "S2 S3 E2" },
-  { "home copied", "the home is copied with its name for machines, beside a machine or before one is rented", "S2 S4 S7 E2" },
+  { "record lost", "journal or all records are deleted, or put back to before the rent, "
+      .. "beside an agent or without", "S2 S3 E2" },
+  { "home copied", "the home is copied with its name for machines, beside a machine or before one is rented",
+    "S2 S4 S7 E2" },
   { "read only", "the home cannot be written", "S8 E2 E4" },
   { "webhook", "the webhook is down, refuses or never answers", "E4" },
   { "guard killed", "the guest is killed, or its program is gone", "S5 E1" },
   { "guard unfit", "a guard that keeps nothing, or whose brake was refused when it was tried", "E1" },
 }
 
---- What a cloud does not have, or what has histories of its own (guard.refused: dst/cases_machine.lua). By cloud: set
---- of names.
+--- What a cloud does not have, or what has histories of its own (guard.refused: dst/cases_machine.lua). By
+--- cloud: set of names.
 kinds.not_at = {}
 for _, face in ipairs(faces.clouds) do
   local absent, here = { ["guard.refused"] = true }, faults.at(face.name)
@@ -102,15 +107,17 @@ end
 --- Kinds of the simulator that the campaign does not play, and where they are played.
 kinds.elsewhere = {
   ["offers.quota"] = "tests/e2e",
-  ["download.down"] = "tests/e2e", ["download.404"] = "tests/e2e", ["download.html"] = "tests/e2e", ["download.broken"] = "tests/e2e",
-  ["pull.slow"] = "tests/lua/test_cloudsim_ollama.lua",
+  ["download.down"] = "tests/e2e", ["download.404"] = "tests/e2e", ["download.html"] = "tests/e2e",
+  ["download.broken"] = "tests/e2e", ["pull.slow"] = "tests/lua/test_cloudsim_ollama.lua",
 }
 
 --- The table as lines of Markdown.
 -- @param of function(name) → how often ordered, how often it happened; nil: without these columns
 function kinds.lines(of)
   local lines = { "| fault | what happens | judged by |", "|---|---|---|" }
-  if of then lines = { "| fault | what happens | ordered | happened | judged by |", "|---|---|---|---|---|" } end
+  if of then
+    lines = { "| fault | what happens | ordered | happened | judged by |", "|---|---|---|---|---|" }
+  end
   for _, list in ipairs { kinds.clouds, kinds.own } do
     for _, row in ipairs(list) do
       local counts = of and ("%d | %d | "):format(of(row[1])) or ""

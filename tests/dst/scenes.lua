@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The base scenarios whose every crash point is tried. prepare(p) brings the world to where the interest begins, act(p) is what is cut off;
--- `aim` names the process that is killed.
+-- The base scenarios whose every crash point is tried. prepare(p) brings the world to where the interest
+-- begins, act(p) is what is cut off; `aim` names the process that is killed.
 local UP = { "up", "--cheapest", "-y", "--model=qwen3-coder:30b" }
 
 local function up(p) return p:wait(p:start(UP)) end
@@ -26,7 +26,8 @@ local function stop_after(seconds)
   end
 end
 
--- A start that died while its create was on the way; the machine shows late, and meanwhile the clock is stepped.
+-- A start that died while its create was on the way; the machine shows late,
+-- and meanwhile the clock is stepped.
 local function cut_off(years)
   return function(p)
     p:fault { name = "create.answer_lost", mode = "hang" }
@@ -72,8 +73,11 @@ local scenes = {
       p:fault { name = "destroy.500", count = 2 }
     end, act = function(p) p:run "stop" end },
   { name = "stop while the machine boots", aim = "stop", prepare = nothing, act = stop_after(12) },
-  { name = "stop while the machine boots, up is killed", aim = "up", prepare = nothing, act = stop_after(12) },
-  { name = "stop while the create is on its way", aim = "up", prepare = nothing, act = stop_after(function(p) return p.cloud.create_at + 0.005 end) },
+  { name = "stop while the machine boots, up is killed", aim = "up", prepare = nothing,
+    act = stop_after(12) },
+  { name = "stop while the create is on its way", aim = "up", prepare = nothing, act = stop_after(function(p)
+    return p.cloud.create_at + 0.005
+  end) },
   { name = "stop while the model is pulled", aim = "up", prepare = nothing, act = stop_after(30) },
   { name = "a spot machine is lost, the agent sees it", aim = "agent",
     prepare = function(p)
@@ -87,19 +91,26 @@ local scenes = {
       p:run "stop"
       p:heal()
     end, act = function(p) p:run "stop" end },
-  { name = "stop with the clock ten years back", aim = "stop", prepare = cut_off(-10), act = function(p) p:run "stop" end },
-  { name = "stop with the clock ten years ahead", aim = "stop", prepare = cut_off(10), act = function(p) p:run "stop" end },
+  { name = "stop with the clock ten years back", aim = "stop", prepare = cut_off(-10), act = function(p)
+    p:run "stop"
+  end },
+  { name = "stop with the clock ten years ahead", aim = "stop", prepare = cut_off(10), act = function(p)
+    p:run "stop"
+  end },
   { name = "stop while the list hides the machine", aim = "stop", act = function(p) p:run "stop" end,
     prepare = lied_to { name = "list.empty", count = 5 } },
   { name = "stop while get denies the machine", aim = "stop", act = function(p) p:run "stop" end,
     prepare = lied_to { name = "get.false_null", count = 3 } },
   { name = "stop while everything denies the machine once", aim = "stop", act = function(p) p:run "stop" end,
     prepare = lied_to({ name = "list.empty", count = 2 }, { name = "get.false_null", count = 1 }) },
-  { name = "stop while get fails and the list hides the machine", aim = "stop", act = function(p) p:run "stop" end,
+  { name = "stop while get fails and the list hides the machine", aim = "stop",
+    act = function(p) p:run "stop" end,
     prepare = lied_to({ name = "list.empty", count = 6 }, { name = "get.500", count = 4 }) },
-  { name = "stop while the key is refused and the list hides the machine", aim = "stop", act = function(p) p:run "stop" end,
-    prepare = lied_to({ name = "list.empty", count = 6 }, { name = "api.auth", match = { path = "/instances/[^/]+" }, count = 3 }) },
-  { name = "stop while the list fails and get denies the machine", aim = "stop", act = function(p) p:run "stop" end,
+  { name = "stop while the key is refused and the list hides the machine", aim = "stop",
+    act = function(p) p:run "stop" end, prepare = lied_to({ name = "list.empty", count = 6 },
+      { name = "api.auth", match = { path = "/instances/[^/]+" }, count = 3 }) },
+  { name = "stop while the list fails and get denies the machine", aim = "stop",
+    act = function(p) p:run "stop" end,
     prepare = lied_to({ name = "list.500", count = 6 }, { name = "get.false_null", count = 3 }) },
   { name = "stop of a machine that never showed", aim = "stop", act = function(p) p:run "stop" end,
     prepare = function(p)
@@ -143,8 +154,8 @@ local scenes = {
       up(p)
       p.cloud.happen(p.world, "exited", ours(p))
     end },
-  { name = "stop with the key of another account", aim = "stop", act = function(p) p:run "stop" end, cloud = "vast",
-    prepare = function(p)
+  { name = "stop with the key of another account", aim = "stop", act = function(p) p:run "stop" end,
+    cloud = "vast", prepare = function(p)
       up(p)
       p:kill_all()
       p:other_account()
@@ -177,7 +188,8 @@ local function kept_of(p, names)
   return kept
 end
 
--- Somebody removes files of the home, or puts back what `kept_of` gave before. All processes of ours are dead meanwhile.
+-- Somebody removes files of the home, or puts back what `kept_of` gave before.
+-- All processes of ours are dead meanwhile.
 local function meddle(p, names, kept)
   p:kill_all()
   for _, name in ipairs(names) do
@@ -201,18 +213,22 @@ local function meddled(names, back)
 end
 
 for _, scene in ipairs {
-  { name = "stop after the journal was deleted", aim = "stop", prepare = meddled { "journal" }, act = function(p) p:run "stop" end },
-  { name = "stop after the whole record was deleted", aim = "stop", prepare = meddled(FILES), act = function(p) p:run "stop" end },
-  { name = "stop after the record was rolled back", aim = "stop", prepare = meddled(FILES, true), act = function(p) p:run "stop" end },
+  { name = "stop after the journal was deleted", aim = "stop", prepare = meddled { "journal" },
+    act = function(p) p:run "stop" end },
+  { name = "stop after the whole record was deleted", aim = "stop", prepare = meddled(FILES),
+    act = function(p) p:run "stop" end },
+  { name = "stop after the record was rolled back", aim = "stop", prepare = meddled(FILES, true),
+    act = function(p) p:run "stop" end },
   { name = "up after the record was rolled back", aim = "up", prepare = meddled(FILES, true), act = up },
-  { name = "status after the journal was deleted", aim = "status", prepare = meddled { "journal" }, act = function(p) p:run "status" end },
-  { name = "stop after the journal was deleted, while the list hides the machine once", aim = "stop", act = function(p) p:run "stop" end,
-    prepare = function(p)
+  { name = "status after the journal was deleted", aim = "status", prepare = meddled { "journal" },
+    act = function(p) p:run "status" end },
+  { name = "stop after the journal was deleted, while the list hides the machine once", aim = "stop",
+    act = function(p) p:run "stop" end, prepare = function(p)
       meddled { "journal" }(p)
       p:fault { name = "list.empty", count = 1 }
     end },
-  { name = "stop after the journal was deleted, with the key of another account", aim = "stop", cloud = "vast", act = function(p) p:run "stop" end,
-    prepare = function(p)
+  { name = "stop after the journal was deleted, with the key of another account", aim = "stop",
+    cloud = "vast", act = function(p) p:run "stop" end, prepare = function(p)
       up(p)
       p:run "stop"
       meddled { "journal" }(p)

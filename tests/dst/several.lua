@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Three homes of one user on one account, in one history. Each has its own judge, for which the others' machines are somebody else's.
+-- Three homes of one user on one account, in one history. Each has its own judge, for which the others'
+-- machines are somebody else's.
 local chance = require "dst.chance"
 local ending = require "dst.ending"
 local fail = require "base.fail"
@@ -17,7 +18,8 @@ local function one_step(rng, homes, states)
   local step = chance.command_step(rng, states[index])
   local other = rng:int(1, 2) == 1 and index % #homes + 1
   local word = other and chance.word_of(rng, states[other])
-  homes[index]:trace(("# home %d: %s%s"):format(index, chance.told(step), other and (", home %d: %s"):format(other, word) or ""))
+  homes[index]:trace(("# home %d: %s%s"):format(index, chance.told(step),
+    other and (", home %d: %s"):format(other, word) or ""))
   local beside = other and homes[other]:start(chance.words(word))
   chance.run_step(homes[index], step)
   if beside then homes[other]:wait(beside) end
@@ -37,10 +39,14 @@ function several.play(seed, cloud)
     for _ = 1, rng:int(4, 9) do one_step(rng, homes, states) end
     end_all(rng, homes)
   end)
-  if not ok then return fail.message(problem) .. "\n" .. tostring(problem.trace), homes[1] end
+  if not ok then
+    return fail.message(problem) .. "\n" .. tostring(problem.trace), homes[1]
+  end
   for index, home in ipairs(homes) do
     local verdict = home.judge:verdict()
-    if verdict then return verdict:gsub(": ", (" (home %d): "):format(index), 1), homes[1] end
+    if verdict then
+      return verdict:gsub(": ", (" (home %d): "):format(index), 1), homes[1]
+    end
   end
   return nil, homes[1]
 end

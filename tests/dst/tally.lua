@@ -7,7 +7,8 @@ tally.__index = tally
 
 function tally.new() return setmetatable({ ordered = {}, happened = {} }, tally) end
 
-local OTHERWISE = { jump = "clock" } -- what an order is called in the table, where a way of the whole history is counted
+-- what an order is called in the table, where a way of the whole history is counted
+local OTHERWISE = { jump = "clock" }
 
 local function more(self, name, happened)
   self.ordered[name] = (self.ordered[name] or 0) + 1

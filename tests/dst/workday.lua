@@ -1,11 +1,12 @@
 -- SPDX-License-Identifier: MIT
--- Two working days of examples/workday.lua in the replaced world: the machine bills from half past eight to five and at no other time.
--- The world begins at 08:00 UTC on Friday, 20 November 2026.
+-- Two working days of examples/workday.lua in the replaced world: the machine bills from half past eight to
+-- five and at no other time. The world begins at 08:00 UTC on Friday, 20 November 2026.
 local files = require "base.files"
 local loader = require "sandbox.world"
 local plays = require "dst.play"
 
-local SCRIPT = files.join(files.dirname(files.dirname(files.dirname(files.absolute(loader.script)))), "examples/workday.lua")
+local SCRIPT = files.join(files.dirname(files.dirname(files.dirname(files.absolute(loader.script)))),
+  "examples/workday.lua")
 local MODEL = "--model=qwen3-coder:30b"
 local FRIDAY = 1795161600 - 8 * 3600 -- midnight
 local DAY = 86400
@@ -22,7 +23,9 @@ local function start(p, ...)
 end
 
 local function expect(problems, ok, sentence, process)
-  if not ok then problems[#problems + 1] = { replay = "workday", verdict = sentence .. "\n" .. process.out .. process.err } end
+  if not ok then
+    problems[#problems + 1] = { replay = "workday", verdict = sentence .. "\n" .. process.out .. process.err }
+  end
 end
 
 local function bills(p) return #p.judge:open_tokens() end
@@ -38,18 +41,22 @@ local function long(problems)
   go(p, FRIDAY + 16 * 3600 + 59 * 60)
   expect(problems, bills(p) == 1, "no machine just before five", process)
   go(p, FRIDAY + 17 * 3600 + 30 * 60)
-  expect(problems, bills(p) == 0 and process.out:find("stopped: proven", 1, true), "still bills at half past five", process)
+  expect(problems, bills(p) == 0 and process.out:find("stopped: proven", 1, true),
+    "still bills at half past five", process)
   go(p, FRIDAY + 3 * DAY + 8 * 3600)
   expect(problems, bills(p) == 0, "worked at the weekend", process)
   go(p, FRIDAY + 3 * DAY + 9 * 3600)
   expect(problems, bills(p) == 1, "no machine at nine on Monday", process)
   process:signal "TERM"
   p:pass(600)
-  expect(problems, process.state == "done" and process.outcome[2] == 130, "SIGTERM did not end it with 130", process)
-  expect(problems, bills(p) == 1 and process.err:find("Money: running", 1, true), "a ready machine does not stay, or nobody says so", process)
+  expect(problems, process.state == "done" and process.outcome[2] == 130,
+    "SIGTERM did not end it with 130", process)
+  expect(problems, bills(p) == 1 and process.err:find("Money: running", 1, true),
+    "a ready machine does not stay, or nobody says so", process)
   local stop = start(p, "stop")
   p:pass(600)
-  expect(problems, stop.state == "done" and stop.outcome[2] == 0 and bills(p) == 0, "workday.lua stop did not stop", stop)
+  expect(problems, stop.state == "done" and stop.outcome[2] == 0 and bills(p) == 0,
+    "workday.lua stop did not stop", stop)
 end
 
 -- One call per end of the day, each of them twice, and a start that is interrupted.
@@ -58,7 +65,8 @@ local function from_cron(problems)
   local function run(wanted, ...)
     local process = start(p, ...)
     p:pass(900)
-    expect(problems, process.state == "done" and process.outcome[2] == wanted, ("%s: not %d"):format(table.concat({ ... }, " "), wanted), process)
+    expect(problems, process.state == "done" and process.outcome[2] == wanted,
+      ("%s: not %d"):format(table.concat({ ... }, " "), wanted), process)
     return process
   end
   run(0, "start", MODEL)
@@ -74,7 +82,8 @@ local function from_cron(problems)
   expect(problems, bills(p) == 1, "nothing was begun", process)
   process:signal "INT"
   p:pass(900)
-  expect(problems, process.outcome and process.outcome[2] == 130 and bills(p) == 0, "an interrupted start was not undone", process)
+  expect(problems, process.outcome and process.outcome[2] == 130 and bills(p) == 0,
+    "an interrupted start was not undone", process)
 end
 
 --- → array of failures

@@ -17,13 +17,16 @@ local function machine_of(r)
 end
 
 local function user_data(r, id)
-  return require("base.http").request { url = r.address.control .. "/user_data/" .. id, timeout = 10, max_bytes = 1 << 21 }.body
+  return require("base.http").request { url = r.address.control .. "/user_data/" .. id, timeout = 10,
+    max_bytes = 1 << 21 }.body
 end
 
 case("both are asked, the cheaper one is rented", "both", function(r)
-  local result = expect.ends(r:run("--cheapest", MODEL, "--gpu=h100", "--max-price=5"), 0, "lambda: ", "vast: ", "READY")
+  local result = expect.ends(r:run("--cheapest", MODEL, "--gpu=h100", "--max-price=5"), 0, "lambda: ",
+    "vast: ", "READY")
   local offers = expect.json(r:run("offers", MODEL, "--gpu=h100", "--max-price=5", "--output=json"))
-  expect.that(result.out:find("Selected: " .. offers.offers[1].provider, 1, true), "the first of the list is taken")
+  expect.that(result.out:find("Selected: " .. offers.offers[1].provider, 1, true),
+    "the first of the list is taken")
   local seen = {}
   for _, offer in ipairs(offers.offers) do seen[offer.provider] = true end
   expect.that(seen.vast and seen.lambda, "both have offers")
@@ -43,8 +46,10 @@ end
 
 case("a cloud that takes the key no more when it comes to renting costs only itself", "both", function(r)
   r:fault { name = "api.auth", sticky = true, match = { cloud = "vast", path = "/users/current" } }
-  expect.ends(r:run("--cheapest", MODEL), 8, "going on with the other clouds", "above twice the $1.70 of the first choice", "--max-price=1.10")
-  expect.ends(r:run("--cheapest", MODEL, "--max-price=1.10"), 0, "going on with the other clouds", "Selected: lambda ", "READY")
+  expect.ends(r:run("--cheapest", MODEL), 8, "going on with the other clouds",
+    "above twice the $1.70 of the first choice", "--max-price=1.10")
+  expect.ends(r:run("--cheapest", MODEL, "--max-price=1.10"), 0, "going on with the other clouds",
+    "Selected: lambda ", "READY")
   expect.ends(r:run("stop"), 0)
   expect.all_over(r)
 end)
@@ -57,7 +62,8 @@ case("a launch that is refused leaves nothing behind", "lambda", function(r)
 end)
 
 case("without consent Lambda is skipped with a sentence", "both", function(r)
-  expect.ends(r:run("--cheapest", MODEL), 0, "lambda: skipped", "GUARD_ACCOUNT_KEY=yes", "--accept-no-guard", "Selected: vast")
+  expect.ends(r:run("--cheapest", MODEL), 0, "lambda: skipped", "GUARD_ACCOUNT_KEY=yes", "--accept-no-guard",
+    "Selected: vast")
   expect.ends(r:run("stop"), 0)
   expect.all_over(r)
 end, { env = { GUARD_ACCOUNT_KEY = "no" } })
@@ -68,14 +74,15 @@ case("without consent Lambda alone is refused before anything is asked", "lambda
   expect.machines(r, 0)
 end, { env = { GUARD_ACCOUNT_KEY = "no" } })
 
-case("consent is for the machine's guard only: the key is in the user data once, in no listing", "lambda", function(r)
-  expect.ends(r:run("--cheapest", MODEL), 0)
-  local _, count = user_data(r, machine_of(r).id):gsub(r.account_key:gsub("%-", "%%-"), "")
-  expect.that(count == 1, count .. " times in the user data")
-  expect.that(not require("base.json").encode(machine_of(r)):find(r.account_key, 1, true), "in the listing")
-  expect.ends(r:run("stop"), 0)
-  expect.all_over(r)
-end)
+case("consent is for the machine's guard only: the key is in the user data once, in no listing",
+  "lambda", function(r)
+    expect.ends(r:run("--cheapest", MODEL), 0)
+    local _, count = user_data(r, machine_of(r).id):gsub(r.account_key:gsub("%-", "%%-"), "")
+    expect.that(count == 1, count .. " times in the user data")
+    expect.that(not require("base.json").encode(machine_of(r)):find(r.account_key, 1, true), "in the listing")
+    expect.ends(r:run("stop"), 0)
+    expect.all_over(r)
+  end)
 
 case("--accept-no-guard: no key on the machine, and every screen says so", "lambda", function(r)
   expect.ends(r:run("--cheapest", MODEL, "--accept-no-guard"), 0, "NO GUARD", "READY", "does not end itself")
@@ -83,7 +90,8 @@ case("--accept-no-guard: no key on the machine, and every screen says so", "lamb
   expect.ends(r:run("status"), 0, "does not end itself", "Limits:       idle ")
   expect.ends(r:run("--cheapest", MODEL), 6, "is already running")
   local status = expect.json(r:run("status", "--output=json"))
-  expect.that(status.deadman.active == false and status.deadman.state == "none", "the guard is said to be there")
+  expect.that(status.deadman.active == false and status.deadman.state == "none",
+    "the guard is said to be there")
   expect.ends(r:run("stop"), 0)
   expect.all_over(r)
 end, { env = { GUARD_ACCOUNT_KEY = "no" } })
@@ -101,34 +109,39 @@ local function twin_of(r, token)
   local http = require "base.http"
   local headers = { Authorization = "Bearer " .. r.account_key }
   local function call(method, path, body)
-    return http.request { method = method, url = r.address.lambda .. "/api/v1/" .. path, headers = headers, json = body, timeout = 10 }.json().data
+    return http.request { method = method, url = r.address.lambda .. "/api/v1/" .. path, headers = headers,
+      json = body, timeout = 10 }.json().data
   end
   local own = call("GET", "instances")[1]
-  return call("POST", "instance-operations/launch", { region_name = own.region.name, instance_type_name = own.instance_type.name,
-    ssh_key_names = own.ssh_key_names, name = token, tags = own.tags }).instance_ids[1]
+  return call("POST", "instance-operations/launch",
+    { region_name = own.region.name, instance_type_name = own.instance_type.name,
+      ssh_key_names = own.ssh_key_names, name = token, tags = own.tags }).instance_ids[1]
 end
 
-case("client killed for good, and two machines have the token: the guard of one ends both, its own last", "lambda", function(r)
-  expect.ends(r:run("--cheapest", MODEL, "--timeout=12s"), 0, "READY")
-  local own = machine_of(r)
-  local twin = twin_of(r, own.token)
-  rig.wait_for("two machines that bill", 60, function() return #r:billing() == 2 end)
-  r:control("POST", "/instance/" .. twin, { action = "address", value = "203.0.113.9" }) -- of its own, as in life
-  require("base.process").kill(r:agent(), "KILL")
-  rig.wait_for("the guard to end both", 100, function() return #r:billing() == 0 end)
-  local order = {}
-  for _, row in ipairs(r:ledger().rows) do
-    if row.kind == "gpu" then order[row.id] = row.closed end
-  end
-  expect.that(order[twin] and order[own.id] and order[twin] <= order[own.id], "its own was not the last")
-end)
+case("client killed for good, and two machines have the token: the guard of one ends both, its own last",
+  "lambda", function(r)
+    expect.ends(r:run("--cheapest", MODEL, "--timeout=12s"), 0, "READY")
+    local own = machine_of(r)
+    local twin = twin_of(r, own.token)
+    rig.wait_for("two machines that bill", 60, function() return #r:billing() == 2 end)
+    -- of its own, as in life
+    r:control("POST", "/instance/" .. twin, { action = "address", value = "203.0.113.9" })
+    require("base.process").kill(r:agent(), "KILL")
+    rig.wait_for("the guard to end both", 100, function() return #r:billing() == 0 end)
+    local order = {}
+    for _, row in ipairs(r:ledger().rows) do
+      if row.kind == "gpu" then order[row.id] = row.closed end
+    end
+    expect.that(order[twin] and order[own.id] and order[twin] <= order[own.id], "its own was not the last")
+  end)
 
 case("the ruleset opens the tunnel's port and nothing else", "lambda", function(r)
   expect.ends(r:run("--cheapest", MODEL), 0)
   local left = r:leftovers()
   expect.that(#left.ssh_keys == 1 and #left.rulesets == 1, "one key, one ruleset")
   local rules = left.rulesets[1].rules
-  expect.that(#rules == 1 and rules[1].protocol == "udp" and rules[1].port_range[1] == rules[1].port_range[2], "one UDP port")
+  expect.that(#rules == 1 and rules[1].protocol == "udp" and rules[1].port_range[1] == rules[1].port_range[2],
+    "one UDP port")
   expect.that(left.ssh_keys[1].name == left.rulesets[1].name, "both bear the token")
   expect.ends(r:run("stop"), 0)
   expect.all_over(r)

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- One yes, one sum: who is asked, at which terminal, what a yes covers, and what a line covers when nobody can be asked.
--- The simulator's totals for 8 hours begin $1.70 $1.81 $1.97 $2.49 $2.58 $2.67 $2.84 $3.02 $3.20 $3.42.
+-- One yes, one sum: who is asked, at which terminal, what a yes covers, and what a line covers when nobody
+-- can be asked. The simulator's totals for 8 hours begin $1.70 $1.81 $1.97 $2.49 $2.58 $2.67
+-- $2.84 $3.02 $3.20 $3.42.
 local expect = require "e2e.expect"
 local files = require "base.files"
 local host = require "sandbox.host"
@@ -14,13 +15,16 @@ local function case(name, run) cases[#cases + 1] = { name = name, run = run } en
 
 -- A person at a terminal types a shell's line; CPLZ stands for the program with the rig's folder.
 local function at_terminal(r, line, dialogue)
-  return pty.run((line:gsub("CPLZ", ("'%s' -C '%s'"):format(process.exe, r.home))), dialogue, { shell = true, env = { "HOME=" .. r.dir } })
+  return pty.run((line:gsub("CPLZ", ("'%s' -C '%s'"):format(process.exe, r.home))), dialogue,
+    { shell = true, env = { "HOME=" .. r.dir } })
 end
 
 -- A case that needs a terminal and `script`.
 local function typed(name, run)
   case(name, function(r)
-    if not files.exists("/usr/bin/script") or host.platform ~= "linux" then return "needs script of util-linux" end
+    if not files.exists("/usr/bin/script") or host.platform ~= "linux" then
+      return "needs script of util-linux"
+    end
     return run(r)
   end)
 end
@@ -30,18 +34,23 @@ local function asked(result)
 end
 
 typed("neither a pipe nor JSON nor an input from nowhere takes the question away", function(r)
-  for _, line in ipairs { "CPLZ --cheapest " .. MODEL .. " | tee '" .. r.dir .. "/log'", "CPLZ --cheapest --output=json " .. MODEL,
-    "CPLZ --cheapest " .. MODEL .. " </dev/null", "CPLZ --cheapest " .. MODEL .. " </dev/null >/dev/null 2>&1" } do
+  for _, line in ipairs { "CPLZ --cheapest " .. MODEL .. " | tee '" .. r.dir .. "/log'",
+    "CPLZ --cheapest --output=json " .. MODEL, "CPLZ --cheapest " .. MODEL .. " </dev/null",
+    "CPLZ --cheapest " .. MODEL .. " </dev/null >/dev/null 2>&1" } do
     local result = at_terminal(r, line, { { "[y/N]", "n\r" } })
     expect.that(asked(result) == 1, ("%s asked %d times: %s"):format(line, asked(result), result.out))
-    expect.that(result.out:find("Credit at Vast.ai: $%d+%.%d%d, enough for %d+"), "the credit and what it buys are not shown: " .. result.out)
+    expect.that(result.out:find("Credit at Vast.ai: $%d+%.%d%d, enough for %d+"),
+      "the credit and what it buys are not shown: " .. result.out)
     expect.that(result.out:find("$1.70", 1, true), "the question does not name the sum: " .. result.out)
-    expect.that(result.out:find("vast RTX 4090 24GB.*Rent it for"), "nobody can see which machine is meant: " .. result.out)
+    expect.that(result.out:find("vast RTX 4090 24GB.*Rent it for"),
+      "nobody can see which machine is meant: " .. result.out)
     expect.machines(r, 0)
   end
-  local json = at_terminal(r, ("CPLZ --cheapest --output=json %s >'%s/object'; echo code=$?"):format(MODEL, r.dir), { { "[y/N]", "n\r" } })
+  local json = at_terminal(r, ("CPLZ --cheapest --output=json %s >'%s/object'; echo code=$?"):format(MODEL,
+    r.dir), { { "[y/N]", "n\r" } })
   expect.ends(json, 0, "code=8")
-  expect.that(files.read(files.join(r.dir, "object")):find('^{"money_running":false,"status":"declined"}\n$'), "the object is not alone on stdout")
+  expect.that(files.read(files.join(r.dir, "object")):find('^{"money_running":false,"status":"declined"}\n$'),
+    "the object is not alone on stdout")
   expect.ends(at_terminal(r, "CPLZ --cheapest -y " .. MODEL .. " | tail -1", {}), 0, "Money: running")
   expect.ends(r:run("stop"), 0)
   expect.all_over(r)
@@ -49,7 +58,8 @@ end)
 
 typed("a yes covers what costs up to a tenth more", function(r)
   r:fault { name = "create.no_capacity", count = 1 }
-  local result = expect.ends(at_terminal(r, "CPLZ --cheapest " .. MODEL, { { "[y/N]", "y\r" } }), 0, "READY", "$0.221/h")
+  local result = expect.ends(at_terminal(r, "CPLZ --cheapest " .. MODEL, { { "[y/N]", "y\r" } }), 0,
+    "READY", "$0.221/h")
   expect.that(asked(result) == 1, "asked again for a few cents: " .. result.out)
   expect.ends(r:run("stop"), 0)
   expect.all_over(r)
@@ -59,8 +69,8 @@ for _, answer in ipairs { "y", "n" } do
   typed("beyond a tenth it is asked again, and the answer is " .. answer, function(r)
     r:fault { name = "create.no_capacity", count = 2 }
     local result = at_terminal(r, "CPLZ --cheapest " .. MODEL, { { "[y/N]", "y\r", answer .. "\r" } })
-    expect.ends(result, answer == "y" and 0 or 8, "vast RTX A6000 48GB, eu-north, spot: what was cheaper", "$1.97",
-      "$0.27 more than the $1.70 you agreed to", answer == "y" and "READY" or "Nothing was rented")
+    expect.ends(result, answer == "y" and 0 or 8, "vast RTX A6000 48GB, eu-north, spot: what was cheaper",
+      "$1.97", "$0.27 more than the $1.70 you agreed to", answer == "y" and "READY" or "Nothing was rented")
     expect.that(asked(result) == 2, "not asked again: " .. result.out)
     expect.machines(r, answer == "y" and 1 or 0)
     expect.ends(r:run("stop"), 0)
@@ -69,8 +79,10 @@ for _, answer in ipairs { "y", "n" } do
 end
 
 typed("what was typed before the question is no answer, and the background asks nobody", function(r)
-  local typed_ahead = "echo now; until bash -c 'read -t 0'; do sleep 0.05; done; " -- on the terminal before the program is started
-  local result = at_terminal(r, typed_ahead .. "CPLZ --cheapest " .. MODEL, { { "now", "y\r" }, { "[y/N]", "\4" } })
+  -- on the terminal before the program is started
+  local typed_ahead = "echo now; until bash -c 'read -t 0'; do sleep 0.05; done; "
+  local result = at_terminal(r, typed_ahead .. "CPLZ --cheapest " .. MODEL,
+    { { "now", "y\r" }, { "[y/N]", "\4" } })
   expect.ends(result, 8, "Nothing was rented")
   result = at_terminal(r, "set -m; CPLZ --cheapest " .. MODEL .. " & wait $!; echo code=$?", {})
   expect.ends(result, 0, "code=8", "background", "-y")
@@ -78,8 +90,10 @@ typed("what was typed before the question is no answer, and the background asks 
 end)
 
 case("without a terminal the line covers twice the first sum", function(r)
-  r:fault { name = "create.no_capacity", count = 7 } -- the RTX 4090 counts for two: its offer is gone on-demand as well
-  local result = expect.ends(r:run("--cheapest", MODEL), 0, "READY", "$0.394/h", "8 offers were tried in vain: 8 gone; the log names each")
+  -- the RTX 4090 counts for two: its offer is gone on-demand as well
+  r:fault { name = "create.no_capacity", count = 7 }
+  local result = expect.ends(r:run("--cheapest", MODEL), 0, "READY", "$0.394/h",
+    "8 offers were tried in vain: 8 gone; the log names each")
   expect.lacks(result, "no_such_ask") -- one line for all, not the cloud's own words for each
   local _, lines = result.out:gsub("Asking for the next offer", "")
   expect.that(lines == 1, ("%d lines about refusals"):format(lines))
@@ -89,10 +103,11 @@ case("without a terminal the line covers twice the first sum", function(r)
   expect.all_over(r)
 end)
 
-case("beyond twice the first sum a start without a terminal ends with 8, or goes on as --max-price says", function(r)
+case("beyond twice the first sum a start without a terminal ends with 8, or "
+  .. "goes on as --max-price says", function(r)
   r:fault { name = "create.no_capacity", sticky = true }
-  expect.ends(r:run("--cheapest", MODEL, "-y", "--output=json"), 8, '"kind":"limit"', '"money_running":false', "above twice the $1.70 of the first choice",
-    "$0.02 above", "--max-price=0.43")
+  expect.ends(r:run("--cheapest", MODEL, "-y", "--output=json"), 8, '"kind":"limit"', '"money_running":false',
+    "above twice the $1.70 of the first choice", "$0.02 above", "--max-price=0.43")
   r:heal()
   r:fault { name = "create.no_capacity", count = 10 }
   expect.ends(r:run("--cheapest", MODEL, "--max-price=2.99"), 0, "READY")

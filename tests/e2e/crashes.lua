@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Interruption and death at every step of a start: Ctrl-C, SIGTERM, SIGHUP undo; after SIGKILL the next command finishes the job.
+-- Interruption and death at every step of a start: Ctrl-C, SIGTERM, SIGHUP undo; after SIGKILL the next
+-- command finishes the job.
 local expect = require "e2e.expect"
 local files = require "base.files"
 local process = require "base.process"
@@ -18,7 +19,8 @@ local function until_step(r, n)
   return child
 end
 
--- What `word` says; a status is asked for again while the agent of the killed start is at the undoing, which on a busy computer is quicker.
+-- What `word` says; a status is asked for again while the agent of the killed start is at the undoing, which
+-- on a busy computer is quicker.
 local function first_word(r, word)
   return rig.wait_for("the end of what is under way", 60, function()
     local result = r:run(word)
@@ -38,18 +40,19 @@ end
 for _, signal in ipairs { "INT", "TERM", "HUP" } do
   for step = 1, 8 do
     if signal == "INT" or step == 4 or step == 7 then
-      cases[#cases + 1] = { name = ("SIG%s at step %d undoes the start"):format(signal, step), run = function(r)
-        local child = until_step(r, step)
-        child:kill(signal)
-        local result = r:finish(child)
-        if result.code == 0 then
-          expect.ends(r:run("stop"), 0) -- the signal came too late
-        else
-          expect.ends(result, 130)
-        end
-        expect.lacks(result, r.account_key, "traceback")
-        expect.all_over(r)
-      end }
+      cases[#cases + 1] = { name = ("SIG%s at step %d undoes the start"):format(signal, step),
+        run = function(r)
+          local child = until_step(r, step)
+          child:kill(signal)
+          local result = r:finish(child)
+          if result.code == 0 then
+            expect.ends(r:run("stop"), 0) -- the signal came too late
+          else
+            expect.ends(result, 130)
+          end
+          expect.lacks(result, r.account_key, "traceback")
+          expect.all_over(r)
+        end }
     end
   end
 end
@@ -65,7 +68,8 @@ for step = 1, 8 do
         local first = first_word(r, word)
         expect.nothing_bills(r)
         local last = r:run("stop")
-        if first.code == 1 or last.code == 1 then -- killed between the record and the request: nobody can know yet
+        -- killed between the record and the request: nobody can know yet
+        if first.code == 1 or last.code == 1 then
           expect.ends(last, 1, "never answered")
           expect.nothing_bills(r)
         else
@@ -79,7 +83,8 @@ for step = 1, 8 do
   end
 end
 
-cases[#cases + 1] = { name = "a second Ctrl-C tells what is at stake, a later one how to finish by hand, and leaves the record", run = function(r)
+cases[#cases + 1] = { name = "a second Ctrl-C tells what is at stake, a later one how to finish by "
+    .. "hand, and leaves the record", run = function(r)
   local child = until_step(r, 7)
   r:fault { name = "destroy.hang", sticky = true }
   child:kill("INT")
@@ -111,7 +116,8 @@ cases[#cases + 1] = { name = "two stops at once: both tell the proof and the sam
   local first, second = r:start("stop"), r:start("stop")
   local costs = {}
   for _, child in ipairs { first, second } do
-    local result = expect.ends(r:finish(child), 0, "absent twice, complete lists, same account", "Session cost", "Money: none is running")
+    local result = expect.ends(r:finish(child), 0, "absent twice, complete lists, same account",
+      "Session cost", "Money: none is running")
     costs[#costs + 1] = result.out:match("Session cost: ([^\n]*)")
   end
   expect.that(costs[1] == costs[2], "two costs of one machine: " .. table.concat(costs, " and "))
@@ -127,14 +133,15 @@ cases[#cases + 1] = { name = "stop during a running up takes over", run = functi
   expect.all_over(r)
 end }
 
-cases[#cases + 1] = { name = "stop while up is stopped by Ctrl-Z: it goes on, and is undone", run = function(r)
-  local child = until_step(r, 7)
-  child:kill("STOP")
-  expect.ends(r:run("stop"), 0)
-  expect.nothing_bills(r)
-  r:finish(child)
-  expect.all_over(r)
-end }
+cases[#cases + 1] = { name = "stop while up is stopped by Ctrl-Z: it goes on, and is undone",
+  run = function(r)
+    local child = until_step(r, 7)
+    child:kill("STOP")
+    expect.ends(r:run("stop"), 0)
+    expect.nothing_bills(r)
+    r:finish(child)
+    expect.all_over(r)
+  end }
 
 cases[#cases + 1] = { name = "stop while the agent stands still", run = function(r)
   expect.ends(r:run("--cheapest", MODEL), 0)
@@ -144,25 +151,33 @@ cases[#cases + 1] = { name = "stop while the agent stands still", run = function
   expect.all_over(r)
 end }
 
-cases[#cases + 1] = { name = "kept after a failed start: nothing is promised of a guard that never answered", run = function(r)
-  local PROMISE, NONE = "its guard ends it at its limits", "no guard is known to be armed on it"
-  r:fault { name = "boot.no_udp", sticky = true }
-  expect.lacks(expect.ends(r:run("--cheapest", MODEL, "--keep-on-failure"), 5, "kept as asked", NONE, "Money: running"), PROMISE)
-  expect.ends(r:run("status"), 0, "kept after a failed start", "no guard is known to be armed", "Money: running")
-  expect.ends(r:run("stop"), 0)
-  r:heal()
-  r:fault { name = "pull.error", sticky = true }
-  expect.lacks(expect.ends(r:run("--cheapest", MODEL, "--keep-on-failure"), 1, "kept as asked", PROMISE, "Money: running"), NONE)
-  expect.lacks(expect.ends(r:run("status"), 0, "kept after a failed start", "armed", "Money: running"), NONE)
-  expect.ends(r:run("stop"), 0)
-  expect.all_over(r)
-end }
+cases[#cases + 1] = { name = "kept after a failed start: nothing is promised of a guard that never answered",
+  run = function(r)
+    local PROMISE, NONE = "its guard ends it at its limits", "no guard is known to be armed on it"
+    r:fault { name = "boot.no_udp", sticky = true }
+    expect.lacks(expect.ends(r:run("--cheapest", MODEL, "--keep-on-failure"), 5, "kept as asked", NONE,
+      "Money: running"), PROMISE)
+    expect.ends(r:run("status"), 0, "kept after a failed start", "no guard is known to be armed",
+      "Money: running")
+    expect.ends(r:run("stop"), 0)
+    r:heal()
+    r:fault { name = "pull.error", sticky = true }
+    expect.lacks(expect.ends(r:run("--cheapest", MODEL, "--keep-on-failure"), 1, "kept as asked", PROMISE,
+      "Money: running"), NONE)
+    expect.lacks(expect.ends(r:run("status"), 0, "kept after a failed start", "armed",
+      "Money: running"), NONE)
+    expect.ends(r:run("stop"), 0)
+    expect.all_over(r)
+  end }
 
 -- The first terminate is sent by the agent while the command is still starting.
 local function terminates(r)
   local count = 0
   for _, request in ipairs(r:control("GET", "/requests").requests) do
-    if request.method == "DELETE" and request.path:find("/instances/") or request.path:find("/terminate$") then count = count + 1 end
+    if request.method == "DELETE" and request.path:find("/instances/")
+      or request.path:find("/terminate$") then
+      count = count + 1
+    end
   end
   return count
 end
@@ -175,16 +190,17 @@ cases[#cases + 1] = { name = "a stop through the agent terminates once", run = f
   expect.all_over(r)
 end }
 
-cases[#cases + 1] = { name = "a stop that asked the agent and was killed is finished by the agent", run = function(r)
-  expect.ends(r:run("--cheapest", "--model=qwen3-coder:30b"), 0)
-  local token = files.read(files.join(r.home, ".continueplz.state")):match('"token":"([^"]+)"')
-  require "base.knock"(r.home .. "/agent.sock", ("POST /terminate?home=%s&token=%s HTTP/1.1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-    :format(r.home, token))
-  rig.wait_for("the end of the bill", 30, function() return #r:billing() == 0 end)
-  rig.wait_for("the agent's end", 60, function() return not r:agent() end)
-  expect.that(r:journal():find('"reason":"stop"', 1, true), "the journal does not tell of a stop")
-  expect.ends(r:run("status"), 0, "None active")
-  expect.all_over(r)
-end }
+cases[#cases + 1] = { name = "a stop that asked the agent and was killed is finished by the agent",
+  run = function(r)
+    expect.ends(r:run("--cheapest", "--model=qwen3-coder:30b"), 0)
+    local token = files.read(files.join(r.home, ".continueplz.state")):match('"token":"([^"]+)"')
+    require "base.knock"(r.home .. "/agent.sock", ("POST /terminate?home=%s&token=%s HTTP/1.1\r\n"
+      .. "Content-Length: 0\r\nConnection: close\r\n\r\n"):format(r.home, token))
+    rig.wait_for("the end of the bill", 30, function() return #r:billing() == 0 end)
+    rig.wait_for("the agent's end", 60, function() return not r:agent() end)
+    expect.that(r:journal():find('"reason":"stop"', 1, true), "the journal does not tell of a stop")
+    expect.ends(r:run("status"), 0, "None active")
+    expect.all_over(r)
+  end }
 
 return cases

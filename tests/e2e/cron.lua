@@ -14,7 +14,8 @@ local cases = {}
 
 local function case(name, run, options) cases[#cases + 1] = { name = name, run = run, options = options } end
 
--- A `crontab` that keeps its text in a file and a systemctl that knows no user's systemd, on a PATH of their own.
+-- A `crontab` that keeps its text in a file and a systemctl that knows no user's systemd,
+-- on a PATH of their own.
 local function tools(r)
   local bin, tab = files.join(r.dir, "bin"), files.join(r.dir, "tab")
   files.mkdir(bin)
@@ -24,7 +25,8 @@ local function tools(r)
     -l) [ -e '%s' ] && exec /bin/cat '%s'; echo "no crontab for you" >&2; exit 1 ;;
     -) exec /bin/cat >'%s' ;;
     esac]]):format(tab, tab, tab, tab), 493))
-  assert(files.write(files.join(bin, "systemctl"), "#!/bin/sh\necho 'Failed to connect to bus' >&2\nexit 1\n", 493))
+  assert(files.write(files.join(bin, "systemctl"),
+    "#!/bin/sh\necho 'Failed to connect to bus' >&2\nexit 1\n", 493))
   r.more_env = { "PATH=" .. bin }
   return tab
 end
@@ -33,15 +35,17 @@ end
 local function user_systemd(r, refuses)
   local told = files.join(r.dir, "told")
   files.remove(told)
-  assert(files.write(files.join(r.dir, "bin/systemctl"), ("#!/bin/sh\nshift\necho \"$*\" >>'%s'\ncase $1 in %s) echo 'Unit is masked' >&2; exit 1;; esac\n")
-    :format(told, refuses or "nothing"), 493))
+  assert(files.write(files.join(r.dir, "bin/systemctl"), ("#!/bin/sh\nshift\necho \"$*\" >>'%s'\n"
+    .. "case $1 in %s) echo 'Unit is masked' >&2; exit 1;; esac\n"):format(told, refuses or "nothing"), 493))
   return told
 end
 
--- Runs a line of a crontab as cron does: by sh, with cron's environment, what it writes to stderr being the mail.
+-- Runs a line of a crontab as cron does: by sh, with cron's environment, what it writes to
+-- stderr being the mail.
 local function as_cron(r, line)
   local command = assert(line:match("^%S+ %S+ %S+ %S+ %S+ (.*)$"), line)
-  local child = process.spawn { argv = { "/bin/sh", "-c", command }, stdin = "null", stdout = "pipe", stderr = "pipe", cwd = "/", session = true,
+  local child = process.spawn { argv = { "/bin/sh", "-c", command }, stdin = "null", stdout = "pipe",
+    stderr = "pipe", cwd = "/", session = true,
     env = { "HOME=" .. r.dir, "LOGNAME=you", "SHELL=/bin/sh", "PATH=/usr/bin:/bin" } }
   local out, err = child.stdout:read(65536) or "", ""
   for piece in function() return child.stderr:read() end do err = err .. piece end
@@ -63,14 +67,19 @@ case("schedule: add, list, add anew, remove; other lines stay as they are", func
   local tab = tools(r)
   local mine = "MAILTO=me\n5 4 * * * echo 50\\% # BEGIN of something\n\n# last line without its end"
   assert(files.write(tab, mine))
-  expect.plain(expect.ends(r:run("schedule", "add", "--start=08:30", "--stop=17:00", MODEL), 0, "the crontab", "08:30 mon-fri", "Money: none"))
+  expect.plain(expect.ends(r:run("schedule", "add", "--start=08:30", "--stop=17:00", MODEL), 0, "the crontab",
+    "08:30 mon-fri", "Money: none"))
   local first = files.read(tab)
-  expect.that(first:gsub("# BEGIN continueplz.*# END continueplz [^\n]*\n", "") == mine .. "\n", "other lines were changed: " .. first)
+  expect.that(first:gsub("# BEGIN continueplz.*# END continueplz [^\n]*\n", "") == mine .. "\n",
+    "other lines were changed: " .. first)
   expect.ends(r:run("schedule", "list"), 0, "17:00 mon-fri", MODEL)
-  expect.ends(r:run("schedule", "add", "--start=09:00", "--stop=18:00", "--days=mon-thu", "--max-price=0.5"), 0, "anew")
+  expect.ends(r:run("schedule", "add", "--start=09:00", "--stop=18:00", "--days=mon-thu",
+    "--max-price=0.5"), 0, "anew")
   local object = expect.json(expect.ends(r:run("schedule", "--output=json"), 0))
-  expect.that(object.start == "09:00" and object.days == "mon-thu" and object.backend == "cron" and object.status == "scheduled", json.encode(object))
-  expect.that(#jobs(tab) == 2 and select(2, files.read(tab):gsub("BEGIN continueplz", "")) == 1, files.read(tab))
+  expect.that(object.start == "09:00" and object.days == "mon-thu" and object.backend == "cron"
+    and object.status == "scheduled", json.encode(object))
+  expect.that(#jobs(tab) == 2 and select(2, files.read(tab):gsub("BEGIN continueplz", "")) == 1,
+    files.read(tab))
   expect.ends(r:run("schedule", "remove"), 0)
   expect.that(files.read(tab) == mine .. "\n", "not as before: " .. files.read(tab))
   expect.ends(r:run("schedule", "remove"), 7, "nothing is scheduled")
@@ -80,7 +89,8 @@ end)
 case("schedule: busybox without entries; lines of others that set variables do not change ours", function(r)
   local tab = tools(r)
   local program = files.join(r.dir, "bin/crontab")
-  local text = assert(files.read(program)):gsub('"no crontab for you"', [["crontab: can't open 'you': No such file or directory"]])
+  local text = assert(files.read(program)):gsub('"no crontab for you"',
+    [["crontab: can't open 'you': No such file or directory"]])
   assert(files.write(program, text, 493))
   expect.ends(r:run("schedule", "list"), 0, "Nothing is scheduled")
   expect.ends(r:run("schedule", "add", "--start=08:30", "--stop=17:00", MODEL), 0, "the crontab")
@@ -105,10 +115,12 @@ case("schedule: its runs have the proxies and certificates of the shell in which
   local tab = tools(r)
   table.insert(r.more_env, "https_proxy=http://me:geheim55@127.0.0.1:9")
   table.insert(r.more_env, "SSL_CERT_FILE=/no/such.pem")
-  local result = expect.ends(r:run("schedule", "add", "--start=08:30", MODEL), 0, "https_proxy, SSL_CERT_FILE", "schedule.env")
+  local result = expect.ends(r:run("schedule", "add", "--start=08:30", MODEL), 0,
+    "https_proxy, SSL_CERT_FILE", "schedule.env")
   local kept = files.join(r.home, "schedule.env")
   expect.that(files.stat(kept).mode & 511 == 384, "others can read it")
-  expect.that(not (files.read(tab) .. result.out .. result.err):find("geheim55", 1, true), "the password is shown")
+  expect.that(not (files.read(tab) .. result.out .. result.err):find("geheim55", 1, true),
+    "the password is shown")
   r:write_env { VAST_BASE_URL = "https://cloud.invalid" }
   local run = expect.ends(as_cron(r, jobs(tab)[1]), 5, "127.0.0.1")
   expect.lacks(run, "geheim55", "resolve host: cloud.invalid")
@@ -117,15 +129,19 @@ case("schedule: its runs have the proxies and certificates of the shell in which
   expect.that(not files.exists(kept), "the file is left")
 end)
 
-case("schedule: timers of systemd are written, started, replaced, taken away; a refusal brings back what was", function(r)
+case("schedule: timers of systemd are written, started, replaced, taken away; a "
+  .. "refusal brings back what was", function(r)
   local tab, dir = tools(r), files.join(r.dir, ".config/systemd/user")
   expect.ends(r:run("schedule", "add", "--start=08:30", "--stop=17:00"), 0, "the crontab")
   local told = user_systemd(r)
-  expect.ends(r:run("schedule", "add", "--start=08:30", "--stop=17:00"), 0, "anew by timers of systemd", "enable-linger")
+  expect.ends(r:run("schedule", "add", "--start=08:30", "--stop=17:00"), 0, "anew by timers of systemd",
+    "enable-linger")
   expect.that(#files.list(dir) == 4 and files.read(tab) == "", "not moved from the crontab to systemd")
-  expect.that(files.read(told):find("daemon%-reload\nenable %-%-now continueplz%-%x+%-start.timer continueplz%-%x+%-stop.timer\n"), files.read(told))
+  expect.that(files.read(told):find("daemon%-reload\n"
+    .. "enable %-%-now continueplz%-%x+%-start.timer continueplz%-%x+%-stop.timer\n"), files.read(told))
   local service = files.join(dir, files.list(dir)[1])
-  expect.that(files.read(service):find("\nKillMode=process\n", 1, true), "the agent would not outlive the start")
+  expect.that(files.read(service):find("\nKillMode=process\n", 1, true),
+    "the agent would not outlive the start")
   expect.ends(r:run("schedule", "add", "--stop=18:00"), 0, "anew")
   local kept = files.list(dir)
   expect.that(#kept == 2 and kept[1]:find("-stop.service", 1, true), table.concat(kept, " "))
@@ -145,11 +161,14 @@ case("schedule: bad input leaves the crontab alone", function(r)
   local tab = tools(r)
   assert(files.write(tab, "5 4 * * * true\n"))
   local rows = {
-    { 2, "say when" }, { 2, "--start: '25:00'", "--start=25:00" }, { 2, "--stop: '17'", "--stop=17" }, { 2, "'someday'", "--start=08:30", "--days=someday" },
-    { 2, "not after --start=17:00", "--start=17:00", "--stop=08:30" }, { 2, "--stop=17:00", "--start=08:30", "--stop", "17:00" },
-    { 2, "--model is about a start", "--stop=17:00", MODEL }, { 2, "contradict", "--start=08:30", "--cron", "--systemd" },
+    { 2, "say when" }, { 2, "--start: '25:00'", "--start=25:00" }, { 2, "--stop: '17'", "--stop=17" },
+    { 2, "'someday'", "--start=08:30", "--days=someday" }, { 2, "not after --start=17:00", "--start=17:00",
+      "--stop=08:30" }, { 2, "--stop=17:00", "--start=08:30", "--stop", "17:00" },
+    { 2, "--model is about a start", "--stop=17:00", MODEL },
+    { 2, "contradict", "--start=08:30", "--cron", "--systemd" },
     { 2, "--idle", "--start=08:30", "--idle=30" }, { 2, "--max-price", "--start=08:30", "--max-price=much" },
-    { 3, "Failed to connect to bus", "--start=08:30", "--systemd" }, { 2, "does not take --dry-run", "--start=08:30", "--dry-run" },
+    { 3, "Failed to connect to bus", "--start=08:30", "--systemd" },
+    { 2, "does not take --dry-run", "--start=08:30", "--dry-run" },
   }
   for _, row in ipairs(rows) do
     local result = expect.plain(expect.ends(r:run("schedule", "add", table.unpack(row, 3)), row[1], row[2]))
@@ -175,18 +194,22 @@ case("schedule: its lines start and stop a machine, twice each; the agent outliv
   expect.machines(r, 1)
   expect.that(r:agent(), "no agent")
   local log = assert(files.read(files.join(r.home, "schedule-start.log")))
-  expect.that(log:find("READY", 1, true) and log:find("\nMoney: running, [^\n]+\n$") and not log:find("\27", 1, true), log)
+  expect.that(log:find("READY", 1, true) and log:find("\nMoney: running, [^\n]+\n$")
+    and not log:find("\27", 1, true), log)
   local again = as_cron(r, lines[1])
   expect.ends(again, 0)
   expect.that(again.err == "", "a mail: " .. again.err)
-  expect.that(files.read(files.join(r.home, "schedule-start.log")):find("Already running: qwen3%-coder:30b at http"), "not said to run")
+  expect.that(files.read(files.join(r.home,
+    "schedule-start.log")):find("Already running: qwen3%-coder:30b at http"), "not said to run")
   expect.machines(r, 1)
-  expect.ends(r:run("up", "--ensure", "-y", "--model=qwen2.5-coder:7b"), 6, "serves qwen3-coder:30b, not qwen2.5-coder:7b")
+  expect.ends(r:run("up", "--ensure", "-y", "--model=qwen2.5-coder:7b"), 6,
+    "serves qwen3-coder:30b, not qwen2.5-coder:7b")
   expect.ends(as_cron(r, lines[2]), 0)
   expect.all_over(r)
   again = as_cron(r, lines[2])
   expect.that(again.code == 0 and again.err == "", "a stop with nothing to do complains: " .. again.err)
-  expect.that(r:log():find('Command ended command=stop exit_code=0 money="none is running', 1, true), "the log does not tell the end")
+  expect.that(r:log():find('Command ended command=stop exit_code=0 money="none is running', 1, true),
+    "the log does not tell the end")
 end)
 
 -- A webhook that keeps what it gets. → its address, the alerts, the server
@@ -211,7 +234,8 @@ case("alerts: a start that fails, a stop that cannot be proven", function(r)
   with_webhook(r, function(alerts)
     expect.ends(r:run("up", "--cheapest", "-y", "--ensure", "--alert", MODEL), 8, "MAX_PRICE")
     expect.that(#alerts == 1 and alerts[1].level == "ERROR", json.encode(alerts))
-    expect.that(alerts[1].message:find("MAX_PRICE", 1, true) and alerts[1].context.exit_code == 8 and alerts[1].context.home == r.home, json.encode(alerts))
+    expect.that(alerts[1].message:find("MAX_PRICE", 1, true) and alerts[1].context.exit_code == 8
+      and alerts[1].context.home == r.home, json.encode(alerts))
     expect.ends(r:run("up", "--cheapest", "--alert", "--max-price=3", MODEL), 0)
     expect.that(#alerts == 1, "a start that worked was told")
     r:fault { name = "api.down", sticky = true }
@@ -227,12 +251,15 @@ end)
 local function daytime() return (clock.wall() % 86400) // 3600 < 12 and "TZ=Etc/GMT-6" or "TZ=Etc/GMT+6" end
 
 case("examples/workday.lua keeps the hours it is given", function(r)
-  if not files.exists("/usr/share/zoneinfo/Etc/GMT-6") then return "no time zones installed" end
+  if not files.exists("/usr/share/zoneinfo/Etc/GMT-6") then
+    return "no time zones installed"
+  end
   r.more_env = { daytime() }
   local script = files.join(process.cwd(), "examples/workday.lua")
   local offset = r.more_env[1]:find("-6", 1, true) and 21600 or -21600
   local function at(seconds) return clock.iso(clock.wall() + offset + seconds):match("T(%d%d:%d%d:%d%d)") end
-  local result = expect.plain(expect.ends(r:run(script, MODEL, "--days=daily", "--once=yes", "--start=" .. at(3), "--stop=" .. at(18)), 0,
+  local result = expect.plain(expect.ends(r:run(script, MODEL, "--days=daily", "--once=yes",
+    "--start=" .. at(3), "--stop=" .. at(18)), 0,
     "waiting for", "ready: qwen3-coder:30b at http", "stopped: proven", "Money: none is running"))
   expect.that(#r:ledger().rows > 0, "nothing was rented")
   expect.ends(r:run(script, "--start=17:00", "--stop=08:30"), 2, "not after")
@@ -241,7 +268,8 @@ case("examples/workday.lua keeps the hours it is given", function(r)
   expect.all_over(r)
 end)
 
-case("a script: asks the model, leaves the machine running and says so; interrupted in a start it undoes it", function(r)
+case("a script: asks the model, leaves the machine running and says so; "
+  .. "interrupted in a start it undoes it", function(r)
   local path = files.join(r.dir, "s.lua")
   assert(files.write(path, [[local cplz = require "api"
     cplz.up { model = "qwen3-coder:30b", quiet = true }

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What users copied from the last release goes on working: its examples (tests/examples-0.1) run unchanged, and every module that its
--- scripts could require is there under the name that it had.
+-- What users copied from the last release goes on working: its examples (tests/examples-0.1) run unchanged,
+-- and every module that its scripts could require is there under the name that it had.
 local clock = require "base.clock"
 local expect = require "e2e.expect"
 local files = require "base.files"
@@ -31,15 +31,23 @@ local function on_machine(r, name)
   return files.read(files.join(r.dir, "sim", "instances", id, "home", ".continueplz-guest", name)) or ""
 end
 
-case("policy, settings, reactions, a command, an engine, a screen and a start script, all in one folder", function(r)
-  use(r, "policy.lua", "init.lua", "reactions.lua", "commands/spent.lua", "engines/flash.lua", "templates/start.sh", "ui/status.lua")
+case("policy, settings, reactions, a command, an engine, a screen and a start "
+  .. "script, all in one folder", function(r)
+  use(r, "policy.lua", "init.lua", "reactions.lua", "commands/spent.lua", "engines/flash.lua",
+    "templates/start.sh", "ui/status.lua")
   local mine = expect.json(expect.ends(r:run("--cheapest", MODEL, "--dry-run", "--output=json"), 0))
-  local plain = expect.json(expect.ends(r:run("--cheapest", MODEL, "--dry-run", "--output=json", "--no-user"), 0))
-  expect.that(mine.offers[1].region:sub(1, 2) == "eu" and #mine.offers < #plain.offers, "policy.lua changed nothing")
-  local up = expect.ends(r:run("--cheapest", MODEL, "--engine=flash"), 0, "READY", "export OPENAI_BASE_URL=http://127.0.0.1:", " a day)", "30m")
+  local plain =
+    expect.json(expect.ends(r:run("--cheapest", MODEL, "--dry-run", "--output=json", "--no-user"), 0))
+  expect.that(mine.offers[1].region:sub(1, 2) == "eu" and #mine.offers < #plain.offers,
+    "policy.lua changed nothing")
+  local up = expect.ends(r:run("--cheapest", MODEL, "--engine=flash"), 0, "READY",
+    "export OPENAI_BASE_URL=http://127.0.0.1:", " a day)", "30m")
   expect.lacks(up, "cannot be used", "the built-in one is used")
-  r.wait_for("the line of start.sh", 20, function() return on_machine(r, "about"):find("Filesystem", 1, true) end)
-  expect.that(on_machine(r, "config"):find("OLLAMA_FLASH_ATTENTION=1", 1, true), "engines/flash.lua changed nothing")
+  r.wait_for("the line of start.sh", 20, function()
+    return on_machine(r, "about"):find("Filesystem", 1, true)
+  end)
+  expect.that(on_machine(r, "config"):find("OLLAMA_FLASH_ATTENTION=1", 1, true),
+    "engines/flash.lua changed nothing")
   r.wait_for("the alert of reactions.lua", 30, function() return r:log():find("answers on", 1, true) end)
   expect.ends(r:run(script "ask.lua", "Why", "is the sky blue?"), 0, "(qwen3-coder:30b, ", " tokens/s)")
   expect.lacks(expect.ends(r:run("status"), 0, "Active"), "the built-in one is used")
@@ -58,11 +66,16 @@ case("a cloud of one's own", function(r)
 end)
 
 case("a script that keeps working hours", function(r)
-  if not files.exists("/usr/share/zoneinfo/Etc/GMT-6") then return "no time zones installed" end
+  if not files.exists("/usr/share/zoneinfo/Etc/GMT-6") then
+    return "no time zones installed"
+  end
   local east = (clock.wall() % 86400) // 3600 < 12 -- neither shortly before nor shortly after midnight
   r.more_env = { east and "TZ=Etc/GMT-6" or "TZ=Etc/GMT+6" }
-  local function at(seconds) return clock.iso(clock.wall() + (east and 21600 or -21600) + seconds):match("T(%d%d:%d%d:%d%d)") end
-  expect.plain(expect.ends(r:run(script "workday.lua", MODEL, "--days=daily", "--once=yes", "--start=" .. at(3), "--stop=" .. at(18)), 0,
+  local function at(seconds)
+    return clock.iso(clock.wall() + (east and 21600 or -21600) + seconds):match("T(%d%d:%d%d:%d%d)")
+  end
+  expect.plain(expect.ends(r:run(script "workday.lua", MODEL, "--days=daily", "--once=yes",
+    "--start=" .. at(3), "--stop=" .. at(18)), 0,
     "waiting for", "ready: qwen3-coder:30b at http", "stopped: proven", "Money: none is running"))
   expect.that(#r:ledger().rows > 0, "nothing was rented")
   expect.all_over(r)
@@ -70,13 +83,15 @@ end)
 
 -- What a command could require in the last release, and uses of it, while a machine runs.
 local OLD_NAMES = [[
-local names = { "base.clock", "base.fail", "base.files", "base.http", "base.json", "base.log", "base.process", "base.sorted", "base.task",
-  "base.template", "base.term", "base.url", "base.version", "facts.calendar", "facts.clouds", "facts.config", "facts.currencies",
-  "facts.declared", "facts.dotenv", "facts.exitcodes", "facts.flags", "facts.gguf", "facts.gpus", "facts.jsontext", "facts.lambda",
-  "facts.models", "facts.numbers", "facts.pasted", "facts.regions", "facts.settings", "facts.shapes", "facts.shown", "facts.suggest",
-  "facts.values", "facts.vast", "ui.boxes", "ui.clients", "ui.doctor", "ui.format", "ui.help", "ui.models", "ui.money",
-  "ui.offers", "ui.pretty", "ui.progress", "ui.status", "ui.stopped", "engines.ollama", "engines.ollama_pull",
-  "engines.ollama_registry", "commands.status", "builtin.commands.status", "work.alert", "work.history", "work.link", "work.report", "api" }
+local names = { "base.clock", "base.fail", "base.files", "base.http", "base.json", "base.log",
+  "base.process", "base.sorted", "base.task", "base.template", "base.term", "base.url", "base.version",
+  "facts.calendar", "facts.clouds", "facts.config", "facts.currencies", "facts.declared", "facts.dotenv",
+  "facts.exitcodes", "facts.flags", "facts.gguf", "facts.gpus", "facts.jsontext", "facts.lambda",
+  "facts.models", "facts.numbers", "facts.pasted", "facts.regions", "facts.settings", "facts.shapes",
+  "facts.shown", "facts.suggest", "facts.values", "facts.vast", "ui.boxes", "ui.clients", "ui.doctor",
+  "ui.format", "ui.help", "ui.models", "ui.money", "ui.offers", "ui.pretty", "ui.progress", "ui.status",
+  "ui.stopped", "engines.ollama", "engines.ollama_pull", "engines.ollama_registry", "commands.status",
+  "builtin.commands.status", "work.alert", "work.history", "work.link", "work.report", "api" }
 return { name = "old", summary = "require what the last release had", run = function(ctx)
   for _, name in ipairs(names) do
     local ok, module = pcall(require, name)
@@ -89,7 +104,8 @@ return { name = "old", summary = "require what the last release had", run = func
   local probe = link.engine_probe()
   probe.url = probe.url .. "/api/version"
   ctx.print("engine " .. link.engine().url .. ", answer " .. http.request(probe).status)
-  ctx.print("sessions " .. #require("work.history").sessions() .. ", " .. require("work.report").status().state)
+  ctx.print("sessions " .. #require("work.history").sessions() .. ", "
+    .. require("work.report").status().state)
   return 0
 end }
 ]]
@@ -98,7 +114,8 @@ case("the modules that its commands could require, work.link and its functions a
   put(r, "commands/old.lua", OLD_NAMES)
   expect.ends(r:run("--cheapest", MODEL), 0)
   local token = r:journal():match('"token":"([^"]+)"')
-  local result = expect.ends(r:run("old"), 0, "agent " .. token .. ", guard ", "engine http://127.0.0.1:", ", answer 200", "sessions 1, ready")
+  local result = expect.ends(r:run("old"), 0, "agent " .. token .. ", guard ", "engine http://127.0.0.1:",
+    ", answer 200", "sessions 1, ready")
   expect.lacks(result, "missing: ")
   expect.ends(r:run("stop"), 0)
   expect.all_over(r)

@@ -10,15 +10,17 @@ local function shorten(text)
 end
 
 local function wrong(result, what)
-  error(("%s\n--- code %s, signal %s\n--- out\n%s\n--- err\n%s"):format(what, tostring(result.code), tostring(result.signal),
-    shorten(result.out), shorten(result.err)), 0)
+  error(("%s\n--- code %s, signal %s\n--- out\n%s\n--- err\n%s"):format(what, tostring(result.code),
+    tostring(result.signal), shorten(result.out), shorten(result.err)), 0)
 end
 
 --- The command ended with `code` and printed every pattern (plain text) on stdout or stderr.
 function expect.ends(result, code, ...)
   if result.code ~= code then wrong(result, ("expected exit code %d"):format(code)) end
   for _, text in ipairs { ... } do
-    if not result.out:find(text, 1, true) and not result.err:find(text, 1, true) then wrong(result, ("expected to read %q"):format(text)) end
+    if not result.out:find(text, 1, true) and not result.err:find(text, 1, true) then
+      wrong(result, ("expected to read %q"):format(text))
+    end
   end
   return result
 end
@@ -26,21 +28,27 @@ end
 --- None of these texts was printed.
 function expect.lacks(result, ...)
   for _, text in ipairs { ... } do
-    if result.out:find(text, 1, true) or result.err:find(text, 1, true) then wrong(result, ("did not expect to read %q"):format(text)) end
+    if result.out:find(text, 1, true) or result.err:find(text, 1, true) then
+      wrong(result, ("did not expect to read %q"):format(text))
+    end
   end
   return result
 end
 
 --- Without a terminal there are no escapes.
 function expect.plain(result)
-  if result.out:find("\27", 1, true) or result.err:find("\27", 1, true) then wrong(result, "escape sequences without a terminal") end
+  if result.out:find("\27", 1, true) or result.err:find("\27", 1, true) then
+    wrong(result, "escape sequences without a terminal")
+  end
   return result
 end
 
 --- The cloud's own ledger: nothing bills.
 function expect.nothing_bills(r)
   local open = r:billing()
-  if #open > 0 then error("the ledger says that something bills: " .. json.encode(open), 0) end
+  if #open > 0 then
+    error("the ledger says that something bills: " .. json.encode(open), 0)
+  end
 end
 
 --- Exactly `n` machines bill.
@@ -52,7 +60,10 @@ function expect.machines(r, n)
       count = count + 1
     end
   end
-  if count ~= n then error(("expected %d billing machines, the ledger has %d: %s"):format(n, count, json.encode(r:billing())), 0) end
+  if count ~= n then
+    error(("expected %d billing machines, the ledger has %d: %s"):format(n, count,
+      json.encode(r:billing())), 0)
+  end
 end
 
 --- Decodes the one JSON object a command printed.
@@ -65,7 +76,9 @@ end
 --- Nothing that was made around machines is left.
 function expect.nothing_left(r)
   local left = r:leftovers()
-  if #left.ssh_keys + #left.rulesets > 0 or left.rules_changed then error("left behind: " .. json.encode(left), 0) end
+  if #left.ssh_keys + #left.rulesets > 0 or left.rules_changed then
+    error("left behind: " .. json.encode(left), 0)
+  end
 end
 
 --- No agent is left.

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Every fault a cloud can have, from one table: what is ordered, how the start must end, and that the ledger agrees.
+-- Every fault a cloud can have, from one table: what is ordered, how the start must end,
+-- and that the ledger agrees.
 local expect = require "e2e.expect"
 local rig = require "e2e.rig"
 local task = require "base.task"
@@ -8,26 +9,30 @@ local MODEL = "--model=qwen3-coder:30b"
 local VAST, LAMBDA = { "vast" }, { "lambda" }
 local cases = {}
 
--- name; faults ordered before; exit code of `up`; texts that must be read; when up succeeds it is stopped again; clouds = only these.
+-- name; faults ordered before; exit code of `up`; texts that must be read; when up succeeds it is stopped
+-- again; clouds = only these.
 local table_of_faults = {
   { "no capacity on the first offers", { { name = "create.no_capacity", count = 2 } }, 0, { "next offer" } },
-  { "no capacity anywhere", { { name = "create.no_capacity", sticky = true } }, 4, { "tried in vain" }, words = "--max-price=9" },
+  { "no capacity anywhere", { { name = "create.no_capacity", sticky = true } }, 4, { "tried in vain" },
+    words = "--max-price=9" },
   { "answer of the create lost: one machine, adopted", { { name = "create.answer_lost", count = 1 } }, 0 },
   -- What was never answered nor seen is looked for again for a day, so the agent stays.
   { "create lost before it arrived", { { name = "create.lost_before", count = 1 } }, 0, {}, true },
   { "an error answer that created one", { { name = "create.error_but_created", count = 1 } }, 0 },
   { "a refusal that created one", { { name = "create.error_but_created", count = 1, mode = "gone" } }, 0,
     { "the cloud refused the create, but made", "it is ended" } },
-  { "a create that made two: the second one is ended before READY", { { name = "create.twice", count = 1 } }, 0,
-    { "made two machines", "is proven gone" } },
+  { "a create that made two: the second one is ended before READY", { { name = "create.twice", count = 1 } },
+    0, { "made two machines", "is proven gone" } },
   { "price changed at the create", { { name = "create.price_changed", count = 1 } }, 0 },
   { "boot that never ends", { { name = "boot.stuck", count = 1 } }, 0, { "did not come up" } },
   { "container that cannot start", { { name = "boot.oci_failure", count = 1 } }, 0, clouds = VAST },
   { "a machine whose system ends", { { name = "boot.exited", count = 1 } }, 0 },
   { "a machine without UDP", { { name = "boot.no_udp", count = 1 } }, 0, { "handshake" } },
-  { "two machines without UDP: the user's network", { { name = "boot.no_udp", sticky = true } }, 5, { "your own network" } },
+  { "two machines without UDP: the user's network", { { name = "boot.no_udp", sticky = true } }, 5,
+    { "your own network" } },
   { "a machine that takes no push", { { name = "boot.no_push", count = 1 } }, 0, clouds = VAST },
-  { "a guard that the cloud refuses for a moment", { { name = "guard.refused", count = 2 } }, 0, { "Guard armed" }, clouds = VAST },
+  { "a guard that the cloud refuses for a moment", { { name = "guard.refused", count = 2 } }, 0,
+    { "Guard armed" }, clouds = VAST },
   { "a guard that the cloud refuses: no READY", { { name = "guard.refused", sticky = true } }, 4,
     { "the cloud does not let it end the machine: rehearse answered HTTP 404" }, clouds = VAST },
   { "pull that stalls", { { name = "pull.stall", count = 1 } }, 0 },
@@ -37,37 +42,44 @@ local table_of_faults = {
   { "HTML instead of JSON", { { name = "api.html", sticky = true } }, 5 },
   { "endless body", { { name = "api.endless_body", sticky = true } }, 5 },
   { "offers with nulls where none matters",
-    { { name = "offers.nulls", sticky = true, fields = { "geolocation", "cpu_cores", "min_bid" } } }, 0, clouds = VAST },
+    { { name = "offers.nulls", sticky = true, fields = { "geolocation", "cpu_cores", "min_bid" } } }, 0,
+    clouds = VAST },
   { "offers without a price", { { name = "offers.nulls", sticky = true } }, 4, clouds = VAST },
-  { "types without a price", { { name = "offers.nulls", sticky = true, fields = { "price_cents_per_hour" } } }, 4, clouds = LAMBDA },
+  { "types without a price",
+    { { name = "offers.nulls", sticky = true, fields = { "price_cents_per_hour" } } }, 4, clouds = LAMBDA },
   { "no offers", { { name = "offers.empty", sticky = true } }, 4 },
   { "the day's searches are used up: said until when", { { name = "offers.quota", sticky = true } }, 4,
-    { "Vast takes no more searches of this account until 20", "T00:00:00Z (in ", "only another cloud can be searched" }, clouds = VAST },
+    { "Vast takes no more searches of this account until 20", "T00:00:00Z (in ",
+      "only another cloud can be searched" }, clouds = VAST },
   { "registry down", { { name = "registry.down", sticky = true } }, 5 },
-  { "a machine that says it is unhealthy serves all the same", { { name = "boot.unhealthy", count = 1 } }, 0, clouds = LAMBDA },
-  { "the model server cannot be fetched", { { name = "download.404", sticky = true } }, 1, { "could not be fetched" }, clouds = LAMBDA },
-  { "the model server comes as a web page first", { { name = "download.html", count = 1 } }, 0, clouds = LAMBDA },
+  { "a machine that says it is unhealthy serves all the same", { { name = "boot.unhealthy", count = 1 } }, 0,
+    clouds = LAMBDA },
+  { "the model server cannot be fetched", { { name = "download.404", sticky = true } }, 1,
+    { "could not be fetched" }, clouds = LAMBDA },
+  { "the model server comes as a web page first", { { name = "download.html", count = 1 } }, 0,
+    clouds = LAMBDA },
   { "too many requests now and then", { { name = "api.429", count = 3 } }, 0 },
 }
 
 for _, row in ipairs(table_of_faults) do
   local name, faults, code, texts, lost = table.unpack(row, 1, 5)
   -- A lost create is doubtful for an hour, which a loaded computer must not use up at 50 times life.
-  cases[#cases + 1] = { name = name, clouds = row.clouds, options = lost and { scale = 15 } or nil, run = function(r)
-    for _, fault in ipairs(faults) do r:fault(fault) end
-    local result = expect.ends(r:run("--cheapest", MODEL, row.words), code, table.unpack(texts or {}))
-    expect.lacks(result, r.account_key, "traceback")
-    expect.machines(r, code == 0 and 1 or 0)
-    if code == 0 then
-      r:heal()
-      if lost then
-        expect.ends(r:run("stop"), 1, "never answered")
-      else
-        expect.ends(r:run("stop"), 0)
+  cases[#cases + 1] = { name = name, clouds = row.clouds, options = lost and { scale = 15 } or nil,
+    run = function(r)
+      for _, fault in ipairs(faults) do r:fault(fault) end
+      local result = expect.ends(r:run("--cheapest", MODEL, row.words), code, table.unpack(texts or {}))
+      expect.lacks(result, r.account_key, "traceback")
+      expect.machines(r, code == 0 and 1 or 0)
+      if code == 0 then
+        r:heal()
+        if lost then
+          expect.ends(r:run("stop"), 1, "never answered")
+        else
+          expect.ends(r:run("stop"), 0)
+        end
       end
-    end
-    if lost then expect.nothing_bills(r) else expect.all_over(r) end
-  end }
+      if lost then expect.nothing_bills(r) else expect.all_over(r) end
+    end }
 end
 
 local function case(name, run, clouds) cases[#cases + 1] = { name = name, run = run, clouds = clouds } end
@@ -80,8 +92,9 @@ end
 for _, cloud in ipairs { "vast", "lambda" } do
   case("no way from this computer to the machine: one is rented, and undone", function(r)
     r:control("POST", "/set", { public_ip = "255.255.255.255" })
-    local result = expect.ends(r:run("--cheapest", MODEL), 5, cloud == "vast" and "this computer has no way to the machine"
-      or "this computer does not send to the machine", "no other machine is rented for that")
+    local result = expect.ends(r:run("--cheapest", MODEL), 5,
+      cloud == "vast" and "this computer has no way to the machine"
+        or "this computer does not send to the machine", "no other machine is rented for that")
     expect.that(#r:control("GET", "/machines").machines == 1, "another machine was rented: " .. result.out)
     expect.all_over(r)
   end, { cloud })
@@ -135,7 +148,9 @@ end)
 
 case("outbid: the agent destroys the machine and says so", function(r)
   ready(r)
-  for _, instance in ipairs(r:instances()) do r:control("POST", "/instance/" .. instance.id, { action = "outbid" }) end
+  for _, instance in ipairs(r:instances()) do
+    r:control("POST", "/instance/" .. instance.id, { action = "outbid" })
+  end
   rig.wait_for("the agent to end the machine", 60, function() return #r:billing() == 0 end)
   rig.wait_for("the agent to end", 60, function() return not r:agent() end)
   expect.ends(r:run("status"), 0, "None active", "TAKEN AWAY")
@@ -153,14 +168,17 @@ case("the cloud maps the ports anew: the agent follows, the model answers again"
   rig.wait_for("the agent to follow", 60, function() return r:journal():find('"kind":"moved"', 1, true) end)
   expect.ends(r:run("ping"), 0, "answers")
   local status = expect.json(expect.ends(r:run("status", "--output=json"), 0))
-  expect.that(status.status == "ready" and status.deadman.active, "the machine is not ready any more, or its guard is not seen")
+  expect.that(status.status == "ready" and status.deadman.active,
+    "the machine is not ready any more, or its guard is not seen")
   local kill = require("base.process").kill
   kill(r:agent(), "KILL") -- the next agent reads where the machine is from the journal
   expect.ends(r:run("ping"), 0, "answers")
   kill(r:agent(), "KILL")
   r:control("POST", "/instance/" .. before.id, { action = "remap" }) -- while nobody looks
   expect.ends(r:run("status"), 0)
-  rig.wait_for("the next agent to follow", 60, function() return select(2, r:journal():gsub('"kind":"moved"', "")) == 2 end)
+  rig.wait_for("the next agent to follow", 60, function()
+    return select(2, r:journal():gsub('"kind":"moved"', "")) == 2
+  end)
   rig.wait_for("an answer", 60, function() return r:run("ping").code == 0 end)
   expect.that(#r:instances() == 1, "there is another machine")
   expect.ends(r:run("stop"), 0)
@@ -188,9 +206,13 @@ end)
 case("outbid and resumed by itself while nobody watches: the next command ends it", function(r)
   ready(r)
   require("base.process").kill(r:agent(), "KILL")
-  for _, instance in ipairs(r:instances()) do r:control("POST", "/instance/" .. instance.id, { action = "outbid" }) end
+  for _, instance in ipairs(r:instances()) do
+    r:control("POST", "/instance/" .. instance.id, { action = "outbid" })
+  end
   task.sleep(0.2)
-  for _, instance in ipairs(r:instances()) do r:control("POST", "/instance/" .. instance.id, { action = "resume" }) end
+  for _, instance in ipairs(r:instances()) do
+    r:control("POST", "/instance/" .. instance.id, { action = "resume" })
+  end
   task.sleep(0.5)
   expect.ends(r:run("stop"), 0)
   expect.all_over(r)

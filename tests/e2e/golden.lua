@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- What the program prints, kept as text in tests/golden/*.txt. GOLDEN=write in the environment writes the files anew.
--- Times, numbers of machines, ports, tokens and amounts that depend on time are replaced, by words of the same width where columns matter.
+-- What the program prints, kept as text in tests/golden/*.txt. GOLDEN=write in the environment writes the
+-- files anew. Times, numbers of machines, ports, tokens and amounts that depend on time are replaced, by
+-- words of the same width where columns matter.
 local clients = require "ui.clients"
 local expect = require "e2e.expect"
 local files = require "base.files"
@@ -16,16 +17,19 @@ local cases = {}
 local DURATION = "%d+[dhms][dhms%d ]*[hms]"
 local SHORT = "%d+s"
 
--- Line by line: a pattern and what stands for it. Boxes are as wide as the path of the log in them, so they lose their right side.
+-- Line by line: a pattern and what stands for it. Boxes are as wide as the path of the log in them,
+-- so they lose their right side.
 local rules = {
-  { "cplz%-%x+%-%x+", "TOKEN" }, { "%f[%d.]%d%d%d%d%d%d%d%d%f[%D]", "########" }, { "127%.0%.0%.1:%d%d%d%d%d", "127.0.0.1:#####" },
+  { "cplz%-%x+%-%x+", "TOKEN" }, { "%f[%d.]%d%d%d%d%d%d%d%d%f[%D]", "########" },
+  { "127%.0%.0%.1:%d%d%d%d%d", "127.0.0.1:#####" },
   { "(handshake) [%d.]+ s old", "%1 # s old" }, { "last handshake .- ago", "last handshake # ago" },
   { "^(Running:%s+)" .. DURATION, "%1#" }, { "^(Running:%s+)" .. SHORT, "%1#" },
   { "^(Duration:%s+)" .. DURATION, "%1#" }, { "^(Duration:%s+)" .. SHORT, "%1#" },
   { "^(Running for:%s+)" .. DURATION, "%1#" }, { "^(Running for:%s+)" .. SHORT, "%1#" },
   { "^(Session cost:%s+)%$[%d.]+", "%1#" }, { "^(Cost so far:%s+)%$[%d.]+", "%1#" },
   { "^(Cost so far:%s+at most )%$[%d.]+", "%1#" },
-  { "^(%s+)" .. DURATION .. " (without %a+)$", "%1# %2" }, { "^(%s+)" .. DURATION .. " (at most)$", "%1# %2" },
+  { "^(%s+)" .. DURATION .. " (without %a+)$", "%1# %2" },
+  { "^(%s+)" .. DURATION .. " (at most)$", "%1# %2" },
   { "%f[%d]%d+ tokens/s", "# tokens/s" }, { "round trip [%d.]+ ms", "round trip # ms" },
   { "as of .- ago", "as of # ago" }, { "^╭.*╮$", "╭───╮" }, { "^╰.*╯$", "╰───╯" }, { "^(│.-)%s*│$", "%1" },
 }
@@ -55,18 +59,24 @@ local function plain(r, text)
     local kind = repeats(line)
     if not drops(line) and (not kind or kind ~= before) then
       for _, rule in ipairs(rules) do line = line:gsub(rule[1], rule[2]) end
-      if kind then line = line:gsub("(Pulling %S+ )%d+%%.*", "%1#%% ..."):gsub("Booting%.%.%. %(.*", "Booting... (#)") end
+      if kind then
+        line = line:gsub("(Pulling %S+ )%d+%%.*", "%1#%% ..."):gsub("Booting%.%.%. %(.*", "Booting... (#)")
+      end
       lines[#lines + 1] = line
     end
     before = kind
   end
-  return (table.concat(lines, "\n") .. (#lines > 0 and "\n" or "")):gsub("│ Details:\n│ HOME", "│ Details: HOME")
+  return (table.concat(lines, "\n") .. (#lines > 0 and "\n" or "")):gsub("│ Details:\n│ HOME",
+    "│ Details: HOME")
 end
 
 -- Fields of JSON whose value depends on time.
 local moving = {}
-for name in ([[current running_seconds started_at remaining_seconds idle_remaining_seconds life_remaining_seconds handshake_age
-  tokens_per_second duration_seconds at round_trip_ms port]]):gmatch("%S+") do moving[name] = true end
+for name in ([[current running_seconds started_at remaining_seconds idle_remaining_seconds
+  life_remaining_seconds handshake_age tokens_per_second duration_seconds at round_trip_ms
+  port]]):gmatch("%S+") do
+  moving[name] = true
+end
 
 -- The shape of a value: names, and the values that do not move. Of an array the first two.
 local function shape(value, name, text)
@@ -74,11 +84,15 @@ local function shape(value, name, text)
     local empty_array = name and text:find(('"%s":[]'):format(name), 1, true)
     local copy = (#value > 0 or empty_array) and json.array {} or {}
     for key, item in sorted(value) do
-      if type(key) ~= "number" or key <= 2 then copy[key] = shape(item, type(key) == "string" and key or name, text) end
+      if type(key) ~= "number" or key <= 2 then
+        copy[key] = shape(item, type(key) == "string" and key or name, text)
+      end
     end
     return copy
   end
-  if moving[name] or name == "total" and type(value) == "number" then return "#" end
+  if moving[name] or name == "total" and type(value) == "number" then
+    return "#"
+  end
   return value
 end
 
@@ -109,11 +123,14 @@ end
 
 local function compare(name, text)
   local path = files.join(process.cwd(), "tests/golden", name .. ".txt")
-  if process.getenv("GOLDEN") == "write" then return assert(files.write(path, text, 420)) end
+  if process.getenv("GOLDEN") == "write" then
+    return assert(files.write(path, text, 420))
+  end
   local kept = assert(files.read(path))
   if kept == text then return end
   local number, got, wanted = difference(text, kept)
-  error(("tests/golden/%s.txt:%d: printed is\n  %s\ninstead of\n  %s\n(GOLDEN=write accepts it)"):format(name, number, got, wanted), 0)
+  error(("tests/golden/%s.txt:%d: printed is\n  %s\ninstead of\n  %s\n(GOLDEN=write accepts it)"):format(name,
+    number, got, wanted), 0)
 end
 
 -- A case: `run(r, say)`, where say(...) runs the program and keeps what it printed.
@@ -141,15 +158,22 @@ end)
 case("help-all", function(_, say) say("help", "--all") end)
 
 case("usage", function(_, say)
-  for _, words in ipairs { { "--modle=x" }, { "statsu" }, { "up", "--timeout=soon" }, { "up", "--timeout=5" }, { "status", "now" }, { "stop", "--gpu=h100" },
-    { "up", "--model=qwen3-codr:30b" }, { "endpoint", "--for=emacs" }, { "up", "--output=xml" }, { "--spot", "--on-demand" } } do
+  for _, words in ipairs { { "--modle=x" }, { "statsu" }, { "up", "--timeout=soon" }, { "up", "--timeout=5" },
+    { "status", "now" }, { "stop", "--gpu=h100" }, { "up", "--model=qwen3-codr:30b" },
+    { "endpoint", "--for=emacs" }, { "up", "--output=xml" }, { "--spot", "--on-demand" } } do
     say(table.unpack(words))
   end
 end)
 
 case("nothing", function(_, say)
-  for _, words in ipairs { { "status" }, { "stop" }, { "endpoint" }, { "ping" }, { "ack" }, { "logs", "guard" } } do say(table.unpack(words)) end
-  for _, words in ipairs { { "status", "--output=json" }, { "stop", "--output=json" }, { "endpoint", "--json" } } do say(table.unpack(words)) end
+  for _, words in ipairs { { "status" }, { "stop" }, { "endpoint" }, { "ping" }, { "ack" },
+    { "logs", "guard" } } do
+    say(table.unpack(words))
+  end
+  for _, words in ipairs { { "status", "--output=json" }, { "stop", "--output=json" },
+    { "endpoint", "--json" } } do
+    say(table.unpack(words))
+  end
 end)
 
 case("offers", function(_, say)
@@ -161,8 +185,9 @@ case("offers", function(_, say)
 end, { env = { MAX_PRICE = "1.50" } })
 
 case("models", function(_, say)
-  for _, words in ipairs { {}, { "--tier=small", "--output=json" }, { "info", "qwen3-coder:30b" }, { "info", "qwen2.5:72b", "--context=64k" },
-    { "fit", "--gpu=rtx4090", "--context=64k" }, { "fit", "gpt-oss:20b", "qwen2.5:72b" }, { "fit", "--vram=1" }, { "info", "qwen2.5-coder:72b" },
+  for _, words in ipairs { {}, { "--tier=small", "--output=json" }, { "info", "qwen3-coder:30b" },
+    { "info", "qwen2.5:72b", "--context=64k" }, { "fit", "--gpu=rtx4090", "--context=64k" },
+    { "fit", "gpt-oss:20b", "qwen2.5:72b" }, { "fit", "--vram=1" }, { "info", "qwen2.5-coder:72b" },
     { "info", "gemma4:31b", "--output=json" }, { "qwen3-coder:30b" } } do
     say("models", table.unpack(words))
   end
@@ -197,15 +222,17 @@ end, { cloud = "lambda" })
 
 case("settings", function(_, say)
   for _, words in ipairs { { "config", "get", "MAX_PRICE" }, { "config", "set", "MAX_PRICE", "1.50" },
-    { "config", "get", "MAX_PRICE", "--output=json" }, { "config", "set", "MAX_PRICE", "much" }, { "config", "set", "MAX_PRIZE", "1" },
-    { "config", "set", "VAST_API_KEY", "abc" }, { "config", "unset", "MAX_PRICE" }, { "config", "nonsense" }, { "init", "--key=abc" } } do
+    { "config", "get", "MAX_PRICE", "--output=json" }, { "config", "set", "MAX_PRICE", "much" },
+    { "config", "set", "MAX_PRIZE", "1" }, { "config", "set", "VAST_API_KEY", "abc" },
+    { "config", "unset", "MAX_PRICE" }, { "config", "nonsense" }, { "init", "--key=abc" } } do
     say(table.unpack(words))
   end
 end)
 
 case("schedule", function(_, say)
-  for _, words in ipairs { { "add", "--start=8:61", "--stop=17:00" }, { "add", "--start=17:00", "--stop=08:30" },
-    { "add", "--start=08:30", "--stop=17:00", "--days=mon-fry" }, { "add", "--stop" }, { "remove", "--cron" }, { "sometimes" } } do
+  for _, words in ipairs { { "add", "--start=8:61", "--stop=17:00" },
+    { "add", "--start=17:00", "--stop=08:30" }, { "add", "--start=08:30", "--stop=17:00", "--days=mon-fry" },
+    { "add", "--stop" }, { "remove", "--cron" }, { "sometimes" } } do
     say("schedule", table.unpack(words))
   end
 end, { env = { MAX_HOURS = "12" } })
@@ -236,8 +263,11 @@ local function on_terminal(r, answer, ...)
 end
 
 cases[#cases + 1] = { name = "a terminal is asked once, with the sum", run = function(r)
-  if not files.exists("/usr/bin/script") or host.platform ~= "linux" then return "needs script of util-linux" end
-  local result = expect.ends(on_terminal(r, "n\n", "up", MODEL), 8, "$1.70 for 8h 00m", "Nothing was rented.", "\27[32m✓")
+  if not files.exists("/usr/bin/script") or host.platform ~= "linux" then
+    return "needs script of util-linux"
+  end
+  local result = expect.ends(on_terminal(r, "n\n", "up", MODEL), 8, "$1.70 for 8h 00m",
+    "Nothing was rented.", "\27[32m✓")
   local _, times = result.out:gsub("Rent it for %$0%.207/h%? %[y/N%]", "")
   expect.that(times == 1, ("asked %d times"):format(times))
   expect.machines(r, 0)

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Homes that were copied, rolled back, deleted or cannot be written: nothing says "none is running" while a machine of theirs bills.
+-- Homes that were copied, rolled back, deleted or cannot be written: nothing says "none is running" while a
+-- machine of theirs bills.
 local expect = require "e2e.expect"
 local files = require "base.files"
 local process = require "base.process"
@@ -27,10 +28,16 @@ end
 -- The files of the home now, and the way back to them.
 local function keep(r)
   local kept = {}
-  for _, name in ipairs { "journal", "history", ".continueplz.state", "home.id" } do kept[name] = files.read(files.join(r.home, name)) or false end
+  for _, name in ipairs { "journal", "history", ".continueplz.state", "home.id" } do
+    kept[name] = files.read(files.join(r.home, name)) or false
+  end
   return function()
     for name, text in require("base.sorted")(kept) do
-      if text then assert(files.write(files.join(r.home, name), text)) else files.remove(files.join(r.home, name)) end
+      if text then
+        assert(files.write(files.join(r.home, name), text))
+      else
+        files.remove(files.join(r.home, name))
+      end
     end
   end
 end
@@ -52,7 +59,8 @@ case("journal deleted while the agent lives: it is put back, and nothing is miss
   remove(r, "journal")
   rig.wait_for("the journal", 30, function() return r:journal():find('"kind":"ready"', 1, true) end)
   local object = expect.json(expect.ends(r:run("status", "--output=json"), 0))
-  expect.that(object.status == "ready" and object.money_running == true and object.cost.current, "status: " .. object.status)
+  expect.that(object.status == "ready" and object.money_running == true and object.cost.current,
+    "status: " .. object.status)
   expect.ends(r:run("ping"), 0)
   expect.ends(r:run("stop"), 0, "Confirmed", "Session cost")
   expect.all_over(r)
@@ -61,9 +69,12 @@ end)
 -- What is done to the text of a journal whose machine is in use; what status says of the money then.
 for _, row in ipairs {
   { "its last record is cut off", function(text) return text:sub(1, #text - 37) end, true },
-  { "it is cut before the machine's number", function(text) return text:sub(1, text:find('"kind":"bound"', 1, true) - 40) end, nil },
-  { "the record of the intent is damaged", function(text) return (text:gsub('"kind":"intent"', '"kind":"intend"')) end, true },
-  { "the record of the machine's number is damaged", function(text) return (text:gsub('"kind":"bound"', '"kind":"bounb"')) end, nil },
+  { "it is cut before the machine's number",
+    function(text) return text:sub(1, text:find('"kind":"bound"', 1, true) - 40) end, nil },
+  { "the record of the intent is damaged",
+    function(text) return (text:gsub('"kind":"intent"', '"kind":"intend"')) end, true },
+  { "the record of the machine's number is damaged",
+    function(text) return (text:gsub('"kind":"bound"', '"kind":"bounb"')) end, nil },
 } do
   case("the journal of a machine in use: " .. row[1] .. "; status ends nothing, stop does", function(r)
     up(r)
@@ -72,7 +83,8 @@ for _, row in ipairs {
     assert(files.write(path, row[2](assert(files.read(path)))))
     for _ = 1, 2 do
       local result = expect.ends(r:run("status", "--output=json"), 0)
-      expect.that(result.out:find('"money_running":' .. (row[3] and "true" or "null"), 1, true), "status: " .. result.out)
+      expect.that(result.out:find('"money_running":' .. (row[3] and "true" or "null"), 1, true),
+        "status: " .. result.out)
       expect.that(not expect.json(result).cost.current, "status: a cost that nobody can know: " .. result.out)
     end
     expect.that(#r:instances() == 1, "status ended a machine that may be in use")
@@ -104,7 +116,8 @@ case("rolled back to before the rent: stop ends the machine", function(r)
   kill_agent(r)
   back()
   local object = expect.json(expect.ends(r:run("status", "--output=json"), 0))
-  expect.that(object.money_running == true and object.status == "found", "status: " .. tostring(object.status))
+  expect.that(object.money_running == true and object.status == "found",
+    "status: " .. tostring(object.status))
   back()
   expect.ends(r:run("stop"), 0, "Confirmed")
   expect.all_over(r)
@@ -121,7 +134,8 @@ case("nothing is known while no cloud answers, and everything again once one did
   expect.ends(r:run("--cheapest", MODEL), 1, "no other one is rented")
   for _, word in ipairs { "status", "stop" } do
     local result = expect.ends(r:run(word, "--output=json"), 1)
-    expect.that(result.out:find('"money_running":null', 1, true) and result.out:find('"status":"unknown"', 1, true), "JSON: " .. result.out)
+    expect.that(result.out:find('"money_running":null', 1, true)
+      and result.out:find('"status":"unknown"', 1, true), "JSON: " .. result.out)
   end
   r:heal()
   expect.ends(r:run("status"), 0, "Money: none is running")
@@ -130,11 +144,15 @@ case("nothing is known while no cloud answers, and everything again once one did
   expect.ends(r:run("stop"), 0, "Money: none is running")
 end, VAST)
 
-case("a folder that cannot be written: the machine is ended, and that it could not be recorded is said", function(r)
+case("a folder that cannot be written: the machine is ended, and that it "
+  .. "could not be recorded is said", function(r)
   local skipped = r:on_small_disk(2000, function()
     up(r)
     kill_agent(r)
-    local function mount(how) return process.spawn({ argv = { "mount", "-o", "remount," .. how, r.home }, stdin = "null" }):wait().status end
+    local function mount(how)
+      return process.spawn({ argv = { "mount", "-o", "remount," .. how, r.home },
+        stdin = "null" }):wait().status
+    end
     expect.that(mount "ro" == 0, "the folder could not be made read-only")
     local result = r:run("stop")
     expect.ends(result, 0, "Confirmed", "could not be recorded", "Money: none is running")
@@ -161,7 +179,8 @@ case("a journal that cannot be read: stop ends what bears the home's name", func
   expect.all_over(r)
 end, VAST)
 
-case("a journal of a newer version: stop ends what it still tells of, up refuses, nothing of it is changed", function(r)
+case("a journal of a newer version: stop ends what it still tells of, up refuses, "
+  .. "nothing of it is changed", function(r)
   up(r)
   kill_agent(r)
   local path = files.join(r.home, "journal")
@@ -198,7 +217,8 @@ local function told(r)
   return expect.ends(r:run(path), 0).out
 end
 
-case("a home of the last release with a long history: status asks no cloud, a start and a stop go on with it", function(r)
+case("a home of the last release with a long history: status asks no cloud, a start "
+  .. "and a stop go on with it", function(r)
   inherit(r, "long-history")
   local before = told(r)
   expect.that(before:find("30 sessions, 1.115 dollars", 1, true), before)

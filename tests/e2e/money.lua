@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Is money running? Every JSON answer of every command says so, failures included, and it is true in substance: in every state that a
--- home can be in.
+-- Is money running? Every JSON answer of every command says so, failures included, and it is true in
+-- substance: in every state that a home can be in.
 local expect = require "e2e.expect"
 local files = require "base.files"
 local json = require "base.json"
@@ -12,9 +12,10 @@ local cases = {}
 
 -- Commands that neither rent nor end anything and ask no cloud about machines.
 local ONLOOKERS = {
-  { "--version" }, { "help" }, { "help", "stop" }, { "config", "show" }, { "config", "get", "MAX_PRICE" }, { "config", "get", "MAX_PRISE" },
-  { "endpoint" }, { "ping" }, { "logs" }, { "logs", "foo" }, { "models" }, { "schedule" }, { "offers", MODEL }, { "--modle" }, { "frobnicate" },
-  { "stop", "--cheapest" }, { "status", "extra" }, { "--cheapest", "--timeout=soon" }, { "--cheapest", MODEL, "--dry-run" },
+  { "--version" }, { "help" }, { "help", "stop" }, { "config", "show" }, { "config", "get", "MAX_PRICE" },
+  { "config", "get", "MAX_PRISE" }, { "endpoint" }, { "ping" }, { "logs" }, { "logs", "foo" }, { "models" },
+  { "schedule" }, { "offers", MODEL }, { "--modle" }, { "frobnicate" }, { "stop", "--cheapest" },
+  { "status", "extra" }, { "--cheapest", "--timeout=soon" }, { "--cheapest", MODEL, "--dry-run" },
 }
 
 local function text_of(value)
@@ -34,7 +35,8 @@ end
 local function all_say(r, wanted, list)
   for _, words in ipairs(list or ONLOOKERS) do
     local value, result = said(r, words)
-    expect.that(value == text_of(wanted), ("%s: money_running is %s, not %s: %s"):format(table.concat(words, " "), value, text_of(wanted), result.out))
+    expect.that(value == text_of(wanted), ("%s: money_running is %s, not %s: %s")
+      :format(table.concat(words, " "), value, text_of(wanted), result.out))
   end
 end
 

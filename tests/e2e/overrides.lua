@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Everything replaceable: each example of the table in docs/overrides.md at work (the comment of a case names its file).
+-- Everything replaceable: each example of the table in docs/overrides.md at work (the comment of
+-- a case names its file).
 local expect = require "e2e.expect"
 local files = require "base.files"
 local net = require "base.net"
@@ -19,7 +20,9 @@ local function put(r, name, text)
   return path
 end
 
-local function use(r, example, as) return put(r, as or example, assert(files.read("examples/" .. example))) end
+local function use(r, example, as)
+  return put(r, as or example, assert(files.read("examples/" .. example)))
+end
 
 local function stops(r)
   expect.ends(r:run("stop"), 0)
@@ -29,14 +32,17 @@ end
 -- A file of the machine's home, as the simulator keeps it.
 local function on_machine(r, name)
   local id = r:instances()[1].id
-  return files.read(files.join(r.dir, "sim", "instances", tostring(id), "home", ".continueplz-guest", name)) or ""
+  return files.read(files.join(r.dir, "sim", "instances", tostring(id), "home", ".continueplz-guest", name))
+    or ""
 end
 
 case("policy.lua decides; --no-user does without", function(r)
   use(r, "policy.lua")
   local mine = expect.json(expect.ends(r:run("--cheapest", MODEL, "--dry-run", "--output=json"), 0))
-  local plain = expect.json(expect.ends(r:run("--cheapest", MODEL, "--dry-run", "--output=json", "--no-user"), 0))
-  expect.that(mine.offers[1].region:sub(1, 2) == "eu" and #mine.offers < #plain.offers, "the policy changed nothing")
+  local plain =
+    expect.json(expect.ends(r:run("--cheapest", MODEL, "--dry-run", "--output=json", "--no-user"), 0))
+  expect.that(mine.offers[1].region:sub(1, 2) == "eu" and #mine.offers < #plain.offers,
+    "the policy changed nothing")
 end)
 
 local function with_toy(r, text)
@@ -53,7 +59,8 @@ case("providers/toy.lua: a third cloud is asked, rented from, proven", function(
   expect.ends(r:run("--cheapest", MODEL, "--provider=toy"), 0, "Toy Cloud", "READY")
   expect.machines(r, 1)
   local status = expect.json(expect.ends(r:run("status", "--output=json"), 0))
-  expect.that(status.instance.provider == "toy" and status.deadman.active, "it is no guarded machine of the toy cloud")
+  expect.that(status.instance.provider == "toy" and status.deadman.active,
+    "it is no guarded machine of the toy cloud")
   expect.lacks(expect.ends(r:run("stop"), 0, "Confirmed"), r.account_key)
   expect.all_over(r)
 end)
@@ -112,7 +119,8 @@ case("a provider that raises in destroy: the start's own undo still destroys", f
 end)
 
 case("a provider that says it destroyed and did not: the built-in one does", function(r)
-  put(r, "providers/vast.lua", "local m = require 'builtin.providers.vast'\nfunction m.destroy() return true end\nreturn m\n")
+  put(r, "providers/vast.lua",
+    "local m = require 'builtin.providers.vast'\nfunction m.destroy() return true end\nreturn m\n")
   expect.ends(r:run("--cheapest", MODEL), 0)
   expect.ends(r:run("stop"), 0)
   expect.all_over(r)
@@ -121,21 +129,27 @@ end)
 case("templates/start.sh: one line more on the machine", function(r)
   use(r, "templates/start.sh")
   expect.ends(r:run("--cheapest", MODEL), 0, "READY")
-  r.wait_for("the file of the added line", 20, function() return on_machine(r, "about"):find("Filesystem", 1, true) end)
+  r.wait_for("the file of the added line", 20, function()
+    return on_machine(r, "about"):find("Filesystem", 1, true)
+  end)
   stops(r)
 end)
 
 case("a start script without the guard: the machine is destroyed before READY", function(r)
-  put(r, "templates/start.sh", ": {{request:sh}} {{body:sh}} {{fire:sh}} {{push_port:raw}} {{total:raw}} {{sha256:raw}} {{program:raw}} {{config_at:raw}}\n"
+  put(r, "templates/start.sh", ": {{request:sh}} {{body:sh}} {{fire:sh}} {{push_port:raw}} {{total:raw}} "
+    .. "{{sha256:raw}} {{program:raw}} {{config_at:raw}}\n"
     .. ": {{config:raw}} {{ca_at:raw}} {{last_resort:raw}} {{retry:raw}}\nexec sleep 1000\n")
-  expect.lacks(expect.ends(r:run("--cheapest", MODEL), 3, "templates/start.sh", "destroyed"), "READY", "traceback")
+  expect.lacks(expect.ends(r:run("--cheapest", MODEL), 3, "templates/start.sh", "destroyed"), "READY",
+    "traceback")
   expect.all_over(r)
-  expect.that(select(2, r:journal():gsub('"kind":"sent"', "")) == 1, "more than one machine was tried with it")
+  expect.that(select(2, r:journal():gsub('"kind":"sent"', "")) == 1,
+    "more than one machine was tried with it")
 end, { scale = 200 })
 
 case("a start script without a hole: nothing is sent", function(r)
   put(r, "templates/start.sh", "exec ollama serve {{nothing:sh}}\n")
-  expect.lacks(expect.ends(r:run("--cheapest", MODEL), 3, "templates/start.sh", "nothing"), "traceback", "attempt to")
+  expect.lacks(expect.ends(r:run("--cheapest", MODEL), 3, "templates/start.sh", "nothing"), "traceback",
+    "attempt to")
   expect.that(not r:journal():find('"kind":"sent"', 1, true), "a create was sent")
   expect.all_over(r)
 end)
@@ -143,13 +157,15 @@ end)
 case("engines/flash.lua by --engine, and under the built-in's name", function(r)
   use(r, "engines/flash.lua")
   expect.ends(r:run("--cheapest", MODEL, "--engine=flash"), 0, "READY")
-  expect.that(on_machine(r, "config"):find("OLLAMA_FLASH_ATTENTION=1", 1, true), "the engine's setting is not on the machine")
+  expect.that(on_machine(r, "config"):find("OLLAMA_FLASH_ATTENTION=1", 1, true),
+    "the engine's setting is not on the machine")
   expect.ends(r:run("ping"), 0, "answers")
   stops(r)
   expect.ends(r:run("--cheapest", MODEL, "--engine=falsh"), 2, "falsh")
   use(r, "engines/flash.lua", "engines/ollama.lua")
   expect.ends(r:run("--cheapest", MODEL), 0)
-  expect.that(on_machine(r, "config"):find("OLLAMA_KV_CACHE_TYPE=q8_0", 1, true), "the engine of the same name was not used")
+  expect.that(on_machine(r, "config"):find("OLLAMA_KV_CACHE_TYPE=q8_0", 1, true),
+    "the engine of the same name was not used")
   stops(r)
 end)
 
@@ -178,8 +194,9 @@ end)
 
 case("a screen of one's own that breaks costs no machine", function(r)
   put(r, "ui/status.lua", "return { ready = function() error('my panel') end }\n")
-  put(r, "ui/progress.lua", "local b, n = require 'builtin.ui.progress', 0\nreturn { new = function(ctx) local s = b.new(ctx)\n"
-    .. "local step = s.step s.step = function(...) n = n + 1 if n > 4 then error('my step') end return step(...) end return s end }\n")
+  put(r, "ui/progress.lua", "local b, n = require 'builtin.ui.progress', 0\n"
+    .. "return { new = function(ctx) local s = b.new(ctx)\n" .. "local step = s.step s.step = function(...) "
+    .. "n = n + 1 if n > 4 then error('my step') end return step(...) end return s end }\n")
   expect.ends(r:run("--cheapest", MODEL), 0, "my panel", "my step", "READY")
   stops(r)
 end)
@@ -213,17 +230,22 @@ case("reactions.lua: alerts, and a successor for a spot machine that was taken",
     return #list == 1 and list[1].id ~= first and select(2, r:journal():gsub('"kind":"ready"', "")) == 2
   end)
   expect.machines(r, 1)
-  r.wait_for("the end of the start", 30, function() return not files.owner(files.join(r.home, "home.lock")) end)
+  r.wait_for("the end of the start", 30, function()
+    return not files.owner(files.join(r.home, "home.lock"))
+  end)
   stops(r)
   service.stop()
 end, { scale = 200 })
 
 case("reactions that break or never end: the agent's own duties go on", function(r)
-  put(r, "reactions.lua", "return { ready = function() while true do pcall(function() while true do end end) end end,\n"
-    .. "spot_lost = function() error('my reaction') end }\n")
+  put(r, "reactions.lua",
+    "return { ready = function() while true do pcall(function() while true do end end) end end,\n"
+      .. "spot_lost = function() error('my reaction') end }\n")
   expect.ends(r:run("--cheapest", MODEL), 0)
   local id = r:instances()[1].id
-  r.wait_for("the warning", 30, function() return r:run("status").out:find("reactions.lua failed at ready", 1, true) end)
+  r.wait_for("the warning", 30, function()
+    return r:run("status").out:find("reactions.lua failed at ready", 1, true)
+  end)
   r:control("POST", "/instance/" .. id, { action = "outbid" })
   r.wait_for("the end of the machine", 60, function() return #r:instances() == 0 and not r:agent() end)
   expect.all_over(r)
@@ -245,16 +267,18 @@ case("init.lua: settings and override", function(r)
   expect.that(object.model ~= plain.model, "the setting of init.lua is not in force")
   expect.ends(r:run("--cheapest"), 0, " a day)", "30m")
   stops(r)
-  put(r, "init.lua", "override('providers.vast', 'offers', function(base, want) return { base(want)[1] } end)\n"
-    .. "override('providers.vast', 'offers', function(base, want) local l = base(want) if #l ~= 1 then error('no stack') end return l end)\n")
+  put(r, "init.lua",
+    "override('providers.vast', 'offers', function(base, want) return { base(want)[1] } end)\n"
+      .. "override('providers.vast', 'offers', function(base, want) local l = base(want) if #l ~= 1 then "
+      .. "error('no stack') end return l end)\n")
   local one = expect.json(expect.ends(r:run("offers", "--model=qwen2.5-coder:1.5b", "--output=json"), 0))
   expect.that(one.providers[1].offers == 1, "overrides of one function do not stack")
 end)
 
 case("an override that raises where a machine is ended: the built-in function is used", function(r)
   expect.ends(r:run("--cheapest", MODEL), 0)
-  put(r, "init.lua", "local function no() error('my override') end\noverride('ui.stopped', 'lines', no)\noverride('providers.vast', 'destroy', no)\n"
-    .. "override('commands.stop', 'run', no)\n")
+  put(r, "init.lua", "local function no() error('my override') end\noverride('ui.stopped', 'lines', no)\n"
+    .. "override('providers.vast', 'destroy', no)\n" .. "override('commands.stop', 'run', no)\n")
   expect.ends(r:run("stop"), 0, "my override", "built-in", "Session cost")
   expect.all_over(r)
 end)

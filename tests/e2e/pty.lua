@@ -49,17 +49,20 @@ local function converse(child, rules)
   end
 end
 
---- Runs words on a terminal. dialogue: array of { text that is waited for, what is typed then (with its "\r"), what at the next time, … }; a text
--- that never comes is simply not answered. options: { env = {"NAME=value"}, shell = true (words is a shell's line), seconds= }.
--- → { code=, out= (what the terminal showed, lines ending in "\n"), err = "", typed = texts that were answered, in order }
+--- Runs words on a terminal. dialogue: array of { text that is waited for, what is typed then (with its
+-- "\r"), what at the next time, … }; a text that never comes is simply not answered.
+-- options: { env = {"NAME=value"}, shell = true (words is a shell's line), seconds= }. →
+-- { code=, out= (what the terminal showed, lines ending in "\n"), err = "", typed = texts that were answered,
+-- in order }
 function pty.run(words, dialogue, options)
   options = options or {}
   local line = options.shell and words or quoted(words)
   local env = { "PATH=" .. process.getenv("PATH"), "TERM=xterm", "LANG=C.UTF-8", "COLUMNS=80" }
   for _, each in ipairs(options.env or {}) do env[#env + 1] = each end
-  local child = process.spawn { argv = { "script", "-qec", line, "/dev/null" }, stdin = "pipe", stdout = "pipe", stderr = "null", cwd = "/", env = env }
-  local ok, text, typed = fail.try(task.deadline, options.seconds or SECONDS, function() return converse(child, prepare(dialogue)) end,
-    "the command on the terminal did not end")
+  local child = process.spawn { argv = { "script", "-qec", line, "/dev/null" }, stdin = "pipe",
+    stdout = "pipe", stderr = "null", cwd = "/", env = env }
+  local ok, text, typed = fail.try(task.deadline, options.seconds or SECONDS,
+    function() return converse(child, prepare(dialogue)) end, "the command on the terminal did not end")
   if not ok then child:kill("KILL") end
   child:close()
   local exit = child:wait()

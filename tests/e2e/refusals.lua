@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Scripts of the user's that are refused: one sentence with the reason, nothing rented, and what ends a machine goes on without them.
+-- Scripts of the user's that are refused: one sentence with the reason, nothing rented, and what ends a
+-- machine goes on without them.
 local expect = require "e2e.expect"
 local files = require "base.files"
 local process = require "base.process"
@@ -15,7 +16,8 @@ local function runs(r, text, ...)
 end
 
 local function tool(...)
-  expect.that(process.spawn({ argv = { ... }, stdin = "null", stdout = "null", stderr = "null" }):wait().status == 0, (...) .. " failed")
+  expect.that(process.spawn({ argv = { ... }, stdin = "null", stdout = "null",
+    stderr = "null" }):wait().status == 0, (...) .. " failed")
 end
 
 local function put(r, name, text)
@@ -28,7 +30,8 @@ end
 -- Ways in which a script is refused: what is said; how `text`, a fine script, is put there.
 local ways = {
   { "can be written by others", function(r, name, text) files.chmod(put(r, name, text), 438) end },
-  { "belongs to another user", function(r, name, text) tool("/bin/chown", "65534", put(r, name, text)) end, root = true },
+  { "belongs to another user", function(r, name, text) tool("/bin/chown", "65534", put(r, name, text)) end,
+    root = true },
   { "is bytecode", function(r, name) put(r, name, "\27Lua\84\0\25\147") end },
   { "expected", function(r, name) put(r, name, "return {") end },
   { "undefined global 'frobnicate'", function(r, name) put(r, name, "return frobnicate()") end },
@@ -45,7 +48,9 @@ local ways = {
     if dir ~= r.home then files.chmod(dir, 511) end
   end, rooms = true },
   { "may not require", function(r, name) put(r, name, "return require 'home.journal'") end },
-  { "loop without an end", function(r, name) put(r, name, "while true do pcall(function() while true do end end) end") end, slow = true },
+  { "loop without an end", function(r, name)
+    put(r, name, "while true do pcall(function() while true do end end) end")
+  end, slow = true },
 }
 
 local scripts = {
@@ -60,13 +65,15 @@ for _, script in ipairs(scripts) do
   local name, text, words, code = table.unpack(script)
   cases[#cases + 1] = { name = name, run = function(r)
     for _, way in ipairs(ways) do
-      local here = (not way.root or process.uid() == 0) and (not way.rooms or name:find("/", 1, true)) and (not way.slow or name == "init.lua")
+      local here = (not way.root or process.uid() == 0) and (not way.rooms or name:find("/", 1, true))
+        and (not way.slow or name == "init.lua")
       if here then
         files.remove(files.join(r.home, name))
         way[2](r, name, text)
         local result = expect.ends(r:run(table.unpack(words)), code, way[1], name)
         expect.lacks(result, "traceback", "attempt to", "READY")
-        local sentences = select(2, result.err:gsub("Money: none is running[^\n]*\n", ""):gsub("[^\n]+", "")) -- the money line aside
+        -- the money line aside
+        local sentences = select(2, result.err:gsub("Money: none is running[^\n]*\n", ""):gsub("[^\n]+", ""))
         expect.that(sentences == 1, ("%d sentences for %s: %s"):format(sentences, way[1], result.err))
         if name:find("/", 1, true) then files.chmod(files.dirname(files.join(r.home, name)), 448) end
       end
@@ -80,40 +87,51 @@ end
 -- one line of init.lua, what is said of it
 local misuse = {
   { "override('ui.statsu', 'lines', print_it)", "init.lua:1:" },
-  { "override('ui.statsu', 'lines', function() end)", "init.lua:1: override: there is no module \"ui.statsu\"" },
-  { "override('ui.status', 'liness', function() end)", "init.lua:1: override: ui.status has no function \"liness\"; it has limits_text, lines" },
-  { "override('ui.status', 'lines')", "init.lua:1: override: ui.status.lines needs a function(base, ...), not a nil" },
+  { "override('ui.statsu', 'lines', function() end)",
+    "init.lua:1: override: there is no module \"ui.statsu\"" },
+  { "override('ui.status', 'liness', function() end)",
+    "init.lua:1: override: ui.status has no function \"liness\"; it has limits_text, lines" },
+  { "override('ui.status', 'lines')",
+    "init.lua:1: override: ui.status.lines needs a function(base, ...), not a nil" },
   { "override(7, 'lines', function() end)", "init.lua:1: override: the module must be a name" },
   { "override('ui.status', nil, function() end)", "init.lua:1: override: the function of ui.status" },
   { "override('policies.cheapest', 'x', function() end)", "one function; put a file" },
-  { "override('home.journal', 'open', function() end)", "home.journal cannot be replaced: it keeps the rules about money" },
+  { "override('home.journal', 'open', function() end)",
+    "home.journal cannot be replaced: it keeps the rules about money" },
   { "override('money.rent', 'create', function() end)", "money.rent cannot be replaced" },
   { "override('money.proof', 'verify', function() end)", "money.proof cannot be replaced" },
   { "override('start.offers', 'rank', function() end)", "start.offers cannot be replaced" },
-  { "override('base.ticket', 'use', function() end)", "base.ticket cannot be replaced: every rule about money" },
+  { "override('base.ticket', 'use', function() end)",
+    "base.ticket cannot be replaced: every rule about money" },
   { "override('base.http', 'request', function() end)", "base.http cannot be replaced" },
-  { "override('config.effective', 'get', function() end)", "config.effective cannot be replaced: every limit is read there" },
+  { "override('config.effective', 'get', function() end)",
+    "config.effective cannot be replaced: every limit is read there" },
   { "override('cli', 'main', function() end)", "cli cannot be replaced" },
   { "return 7", "init.lua must return a table of settings" },
   { "return { MAX_PRICE = 'much' }", "init.lua: MAX_PRICE: 'much' is not a number" },
 }
-cases[#cases + 1] = { name = "init.lua: every misuse is one sentence with its place; status goes on", run = function(r)
-  for _, row in ipairs(misuse) do
-    put(r, "init.lua", row[1] .. "\n")
-    local result = expect.ends(r:run("--cheapest", MODEL), 3, row[2])
-    expect.that(select(2, result.err:gsub("[^\n]+", "")) == 1, "more than one sentence: " .. result.err)
-    expect.lacks(result, "traceback", "attempt to")
-  end
-  expect.ends(r:run("status"), 0, "init.lua", "None active")
-  put(r, "init.lua", "override('ui.status', 'lines', function() return { 'MINE' } end)\nerror('half way')\n")
-  expect.lacks(expect.ends(r:run("status"), 0, "half way", "None active"), "MINE")
-  expect.all_over(r)
-end }
+cases[#cases + 1] = { name = "init.lua: every misuse is one sentence with its place; status goes on",
+  run = function(r)
+    for _, row in ipairs(misuse) do
+      put(r, "init.lua", row[1] .. "\n")
+      local result = expect.ends(r:run("--cheapest", MODEL), 3, row[2])
+      expect.that(select(2, result.err:gsub("[^\n]+", "")) == 1, "more than one sentence: " .. result.err)
+      expect.lacks(result, "traceback", "attempt to")
+    end
+    expect.ends(r:run("status"), 0, "init.lua", "None active")
+    put(r, "init.lua",
+      "override('ui.status', 'lines', function() return { 'MINE' } end)\nerror('half way')\n")
+    expect.lacks(expect.ends(r:run("status"), 0, "half way", "None active"), "MINE")
+    expect.all_over(r)
+  end }
 
 cases[#cases + 1] = { name = "stop and the agent go on with what is built in, and say why", run = function(r)
   expect.ends(r:run("--cheapest", MODEL), 0)
-  for _, room in ipairs { "commands", "ui", "providers", "facts", "engines" } do assert(files.mkdir(files.join(r.home, room))) end
-  local others = { "commands/stop.lua", "ui/stopped.lua", "ui/progress.lua", "providers/vast.lua", "facts/flags.lua", "init.lua" }
+  for _, room in ipairs { "commands", "ui", "providers", "facts", "engines" } do
+    assert(files.mkdir(files.join(r.home, room)))
+  end
+  local others = { "commands/stop.lua", "ui/stopped.lua", "ui/progress.lua", "providers/vast.lua",
+    "facts/flags.lua", "init.lua" }
   local fine = { 1, process.uid() == 0 and 2 or 4, 3, 4, 5, 9 }
   for index, name in ipairs(others) do ways[fine[index]][2](r, name, "return {}\n") end
   put(r, "reactions.lua", "return {")
@@ -129,21 +147,24 @@ end }
 -- What a create at Vast is; with the key it rents when it comes from outside of continueplz.
 local function create_of(r)
   local id = expect.json(expect.ends(r:run("offers", MODEL, "--on-demand", "--output=json"), 0)).offers[1].id
-  return { method = "PUT", url = ("%s/api/v0/asks/%s/"):format(r.address.vast, id), headers = { Authorization = "Bearer " .. r.account_key },
-    json = { client_id = "me", image = "ollama/ollama:0.33.0", disk = 44, label = "mine", runtype = "args", onstart = "/bin/sh", args = { "-c", "sleep 9" } } }
+  return { method = "PUT", url = ("%s/api/v0/asks/%s/"):format(r.address.vast, id),
+    headers = { Authorization = "Bearer " .. r.account_key },
+    json = { client_id = "me", image = "ollama/ollama:0.33.0", disk = 44, label = "mine", runtype = "args",
+      onstart = "/bin/sh", args = { "-c", "sleep 9" } } }
 end
 
 local RAW = [[
   local http, term = require "base.http", require "base.term"
   local key = require("config.effective").secret "VAST_API_KEY"
-  local order, path = { client_id = "me", image = "ollama/ollama:0.33.0", disk = 44, label = "mine", runtype = "args", onstart = "/bin/sh",
-    args = { "-c", "sleep 9" } }, ...
+  local order, path = { client_id = "me", image = "ollama/ollama:0.33.0", disk = 44, label = "mine",
+    runtype = "args", onstart = "/bin/sh", args = { "-c", "sleep 9" } }, ...
   local headers = { Authorization = "Bearer " .. key }
   local real = { method = "PUT", url = path, headers = headers, json = order }
   local attempts = {
     real, { method = "PUT", url = path:gsub("/asks/", "/x/../asks/"), headers = headers, json = order },
     { method = "PUT", url = path:gsub("/asks/", "//%%61sks/./"), headers = headers, json = order },
-    setmetatable({}, { __index = { method = "GET", url = path:gsub("/api.*", "/") }, __pairs = function() return next, real end }),
+    setmetatable({}, { __index = { method = "GET", url = path:gsub("/api.*", "/") },
+      __pairs = function() return next, real end }),
   }
   for index, spec in ipairs(attempts) do
     local ok, why = pcall(http.request, spec)
@@ -151,13 +172,16 @@ local RAW = [[
   end
 ]]
 
-cases[#cases + 1] = { name = "a script cannot rent past the journal: no module, no raw request, nothing is rented", run = function(r)
+cases[#cases + 1] = { name = "a script cannot rent past the journal: no module, no raw "
+    .. "request, nothing is rented", run = function(r)
   for _, name in ipairs { "base.ticket", "home.journal", "sandbox.host" } do
-    local result = expect.ends(runs(r, ("local x = require %q\n"):format(name)), 3, "mine.lua:1: a script may not require \"" .. name .. "\"", "\"api\"")
+    local result = expect.ends(runs(r, ("local x = require %q\n"):format(name)), 3,
+      "mine.lua:1: a script may not require \"" .. name .. "\"", "\"api\"")
     expect.lacks(result, "traceback", "attempt to")
   end
   local create = create_of(r)
-  local result = expect.ends(runs(r, RAW, create.url), 0, "attempt 1: ", "attempt 4: ", "rents a machine: that needs client:create and a ticket")
+  local result = expect.ends(runs(r, RAW, create.url), 0, "attempt 1: ", "attempt 4: ",
+    "rents a machine: that needs client:create and a ticket")
   expect.lacks(result, "SENT", r.account_key)
   expect.that(not r:journal():find('"kind":"sent"', 1, true), "a create was sent")
   expect.machines(r, 0)
@@ -167,7 +191,8 @@ cases[#cases + 1] = { name = "a script cannot rent past the journal: no module, 
   expect.all_over(r)
 end }
 
-cases[#cases + 1] = { name = "examples/ask.lua: the model's answer as it comes, and a sentence where none is ready", run = function(r)
+cases[#cases + 1] = { name = "examples/ask.lua: the model's answer as it comes, and a "
+    .. "sentence where none is ready", run = function(r)
   local path = files.join(process.cwd(), "examples/ask.lua")
   expect.ends(r:run(path), 2, "say the question")
   expect.ends(r:run(path, "Why?"), 7, "no model is ready", "continueplz --cheapest")

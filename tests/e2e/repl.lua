@@ -10,12 +10,14 @@ local process = require "base.process"
 local cases = {}
 local GIVE_UP = 30
 
-local function environment(r) return { "PATH=" .. process.getenv("PATH"), "HOME=" .. r.dir, "TERM=xterm", "LANG=C.UTF-8" } end
+local function environment(r)
+  return { "PATH=" .. process.getenv("PATH"), "HOME=" .. r.dir, "TERM=xterm", "LANG=C.UTF-8" }
+end
 
 -- `continueplz repl WORDS` with this text on the standard input.
 local function piped(r, text, ...)
-  local child = process.spawn { argv = { process.exe, "-C", r.home, "repl", ... }, stdin = "pipe", stdout = "pipe", stderr = "pipe", cwd = "/",
-    env = environment(r) }
+  local child = process.spawn { argv = { process.exe, "-C", r.home, "repl", ... }, stdin = "pipe",
+    stdout = "pipe", stderr = "pipe", cwd = "/", env = environment(r) }
   child.stdin:write(text)
   child.stdin:close()
   local parts = { "", "" }
@@ -45,8 +47,10 @@ print(#list > 5, cheapest(list).gpu)
 vast.get(1)
 ]], "vast")
   expect.plain(expect.ends(result, 0, "true\tl4\n", 'name = "ada"', '{ id = "1", status = "gone" }'))
-  result = piped(r, "vast.account()\nvast.create({ script = '', ports = {}, candidate = { offer = { id = 1 } } }, {})\nprint 'never'\n", "--trace")
-  expect.plain(expect.ends(result, 70, "← 200 in ", "authorization: [hidden]", "ticket of the journal", "stdin:2 in main chunk"))
+  result = piped(r, "vast.account()\nvast.create({ script = '', ports = {}, candidate = { offer = { id = 1 "
+    .. "} } }, {})\nprint 'never'\n", "--trace")
+  expect.plain(expect.ends(result, 70, "← 200 in ", "authorization: [hidden]", "ticket of the journal",
+    "stdin:2 in main chunk"))
   expect.lacks(result, "never", r.account_key)
   local text = json.encode(r:control("GET", "/requests"))
   expect.that(not text:find("/asks/", 1, true), "a create was sent")
@@ -58,8 +62,8 @@ end }
 
 cases[#cases + 1] = { name = "a line that computes without an end is ended by every signal", run = function(r)
   for _, signal in ipairs { "INT", "TERM", "HUP" } do
-    local child = process.spawn { argv = { process.exe, "-C", r.home, "repl" }, stdin = "pipe", stdout = "pipe", stderr = "null", cwd = "/",
-      env = environment(r) }
+    local child = process.spawn { argv = { process.exe, "-C", r.home, "repl" }, stdin = "pipe",
+      stdout = "pipe", stderr = "null", cwd = "/", env = environment(r) }
     child.stdin:write("print 'on'\nwhile true do end\n")
     expect.that(child.stdout:read(nil, GIVE_UP) == "on\n", "it runs")
     child:kill(signal)
@@ -71,17 +75,23 @@ cases[#cases + 1] = { name = "a line that computes without an end is ended by ev
   end
 end }
 
-cases[#cases + 1] = { name = "a terminal: completion, history, Ctrl-C of a waiting call; the terminal is as before", run = function(r)
-  if not files.exists("/usr/bin/script") or host.platform ~= "linux" then return "needs script of util-linux" end
+cases[#cases + 1] = { name = "a terminal: completion, history, Ctrl-C of a waiting call; "
+    .. "the terminal is as before", run = function(r)
+  if not files.exists("/usr/bin/script") or host.platform ~= "linux" then
+    return "needs script of util-linux"
+  end
   local command = ("trap : INT; '%s' -C '%s' repl; echo code $?; stty -a"):format(process.exe, r.home)
-  local child = process.spawn { argv = { "script", "-qc", command, "/dev/null" }, stdin = "pipe", stdout = "pipe", stderr = "null", cwd = "/",
-    env = environment(r) }
-  local _ <close> = setmetatable({}, { __close = function() child:kill("HUP") end }) -- one that is over is left alone
+  local child = process.spawn { argv = { "script", "-qc", command, "/dev/null" }, stdin = "pipe",
+    stdout = "pipe", stderr = "null", cwd = "/", env = environment(r) }
+  -- one that is over is left alone
+  local _ <close> = setmetatable({}, { __close = function() child:kill("HUP") end })
   local text, from = "", 1
   local function wait(wanted)
     while not text:find(wanted, from, true) do
       local ok, piece = fail.try(child.stdout.read, child.stdout, nil, GIVE_UP)
-      if not ok or not piece then error(("the terminal did not show %q:\n%s"):format(wanted, text), 0) end
+      if not ok or not piece then
+        error(("the terminal did not show %q:\n%s"):format(wanted, text), 0)
+      end
       text = text .. piece
     end
     from = select(2, text:find(wanted, from, true)) + 1
@@ -114,7 +124,8 @@ cases[#cases + 1] = { name = "a terminal: completion, history, Ctrl-C of a waiti
   child.stdout:close()
   child:wait()
   local modes = text:match("speed.*")
-  expect.that(modes:find(" icanon", 1, true) and modes:find(" echo ", 1, true) and modes:find(" icrnl", 1, true), "the terminal is as before:\n" .. modes)
+  expect.that(modes:find(" icanon", 1, true) and modes:find(" echo ", 1, true)
+    and modes:find(" icrnl", 1, true), "the terminal is as before:\n" .. modes)
   local past = files.stat(files.join(r.home, "repl.history"))
   expect.that(past and past.mode == 384, "the history is private")
   local kept = files.read(files.join(r.home, "repl.history"))

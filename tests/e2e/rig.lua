@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The end-to-end rig: a simulator of its own and a fresh home per case; the real binary is run as a user would.
+-- The end-to-end rig: a simulator of its own and a fresh home per case;
+-- the real binary is run as a user would.
 local clock = require "base.clock"
 local fail = require "base.fail"
 local files = require "base.files"
@@ -9,10 +10,12 @@ local keys = require "base.keys"
 local process = require "base.process"
 local task = require "base.task"
 
-local ACCOUNT_KEY = "canary-account-key-" .. keys.random_hex(6) -- of this run alone: others may be at work on this computer
+-- of this run alone: others may be at work on this computer
+local ACCOUNT_KEY = "canary-account-key-" .. keys.random_hex(6)
 local GIVE_UP = 120
 
--- The local port of a home decides on the ports of its machines, and here all machines are this computer: no two homes have the same.
+-- The local port of a home decides on the ports of its machines, and here all machines are this computer: no
+-- two homes have the same.
 local slot = keys.random_int(0, 3999)
 
 local rig = { account_key = ACCOUNT_KEY }
@@ -24,13 +27,17 @@ function rig.next_port()
   return 16000 + slot
 end
 
-function rig.settle_port(home) assert(files.write(files.join(home, "local.port"), rig.next_port() .. "\n")) end
+function rig.settle_port(home)
+  assert(files.write(files.join(home, "local.port"), rig.next_port() .. "\n"))
+end
 
 local function plain_environment(extra)
   local env = {}
   local said = "\n" .. table.concat(extra or {}, "\n")
   for _, name in ipairs { "PATH", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS" } do
-    if process.getenv(name) and not said:find("\n" .. name .. "=", 1, true) then env[#env + 1] = name .. "=" .. process.getenv(name) end
+    if process.getenv(name) and not said:find("\n" .. name .. "=", 1, true) then
+      env[#env + 1] = name .. "=" .. process.getenv(name)
+    end
   end
   for _, line in ipairs(extra or {}) do env[#env + 1] = line end
   return env
@@ -48,20 +55,23 @@ end
 rig.wait_for = wait_for
 
 --- Starts a simulator and an empty home with a key.
--- @param options { scale = how much faster than life (default 50), env = {NAME = value} for .env, cloud = "vast" (default), "lambda" or "both",
---   patience = seconds for a command (default 120), simulator = { more words for its command line } }
+-- @param options { scale = how much faster than life (default 50), env = {NAME = value} for .env, cloud =
+--   "vast" (default), "lambda" or "both", patience = seconds for a command (default 120), simulator =
+--     { more words for its command line } }
 function rig.new(options)
   options = options or {}
   local base = process.getenv("TMPDIR") or "/tmp"
-  local self = setmetatable({ dir = files.join(base, "cplz-e2e-" .. keys.random_hex(6)), scale = options.scale or 50,
-    cloud = options.cloud or "vast", patience = options.patience or GIVE_UP }, rig)
+  local self = setmetatable({ dir = files.join(base, "cplz-e2e-" .. keys.random_hex(6)), scale = options.scale
+      or 50, cloud = options.cloud or "vast", patience = options.patience or GIVE_UP }, rig)
   assert(files.mkdir(files.join(self.dir, "home")))
   self.home = files.join(self.dir, "home")
   rig.settle_port(self.home)
   local root = process.cwd()
-  local env = plain_environment { "CONTINUEPLZ_SCRIPTS=" .. root .. "/tests", "CONTINUEPLZ_HOME=" .. files.join(self.dir, "simhome"), "HOME=" .. self.dir }
-  self.sim = process.spawn { cwd = root, env = env, stdout = "null", stderr = "file:" .. files.join(self.dir, "sim.err"), stdin = "null", session = true,
-    argv = { process.exe, "tests/cloudsim/main.lua", "--dir=" .. files.join(self.dir, "sim"), "--parent=" .. process.pid(),
+  local env = plain_environment { "CONTINUEPLZ_SCRIPTS=" .. root .. "/tests",
+    "CONTINUEPLZ_HOME=" .. files.join(self.dir, "simhome"), "HOME=" .. self.dir }
+  self.sim = process.spawn { cwd = root, env = env, stdout = "null",
+    stderr = "file:" .. files.join(self.dir, "sim.err"), stdin = "null", session = true, argv = { process.exe,
+      "tests/cloudsim/main.lua", "--dir=" .. files.join(self.dir, "sim"), "--parent=" .. process.pid(),
       "--scale=" .. self.scale, "--key=" .. ACCOUNT_KEY, table.unpack(options.simulator or {}) } }
   self.address = wait_for("the simulator's address", GIVE_UP, function()
     local text = files.read(files.join(self.dir, "sim", "address.json"))
@@ -74,7 +84,8 @@ end
 local CLOUDS = {
   vast = function(address) return { VAST_API_KEY = ACCOUNT_KEY, VAST_BASE_URL = address.vast } end,
   lambda = function(address)
-    return { LAMBDA_API_KEY = ACCOUNT_KEY, LAMBDA_BASE_URL = address.lambda, OLLAMA_DOWNLOAD_URL = address.registry .. "/download", GUARD_ACCOUNT_KEY = "yes" }
+    return { LAMBDA_API_KEY = ACCOUNT_KEY, LAMBDA_BASE_URL = address.lambda,
+      OLLAMA_DOWNLOAD_URL = address.registry .. "/download", GUARD_ACCOUNT_KEY = "yes" }
   end,
 }
 
@@ -92,8 +103,8 @@ function rig:write_env(extra)
   assert(files.write(files.join(self.home, ".env"), table.concat(lines, "\n") .. "\n", 384))
 end
 
---- Starts the binary in this home, with `more_env` ({"NAME=value"}) besides and `input` as its standard input. Returns the child;
--- `finish(child)` collects it.
+--- Starts the binary in this home, with `more_env` ({"NAME=value"}) besides and `input` as its standard
+-- input. Returns the child; `finish(child)` collects it.
 function rig:start(...)
   self:check_processes()
   local argv = { process.exe, "-C", self.home }
@@ -102,8 +113,9 @@ function rig:start(...)
   local env = { "HOME=" .. self.dir, table.unpack(self.more_env or {}) }
   local planted = process.getenv("CONTINUEPLZ_PLANTED") -- files with a mistake, of dst/mutants.lua
   if planted then env[#env + 1] = "CONTINUEPLZ_SCRIPTS=" .. planted end
-  local child = process.spawn { argv = argv, env = plain_environment(env), stdin = self.input and "pipe" or "null", stdout = "pipe",
-    stderr = "pipe", cwd = "/", session = true } -- without a terminal: nobody can be asked
+  -- without a terminal: nobody can be asked
+  local child = process.spawn { argv = argv, env = plain_environment(env),
+    stdin = self.input and "pipe" or "null", stdout = "pipe", stderr = "pipe", cwd = "/", session = true }
   if self.input then
     child.stdin:write(self.input)
     child.stdin:close()
@@ -148,7 +160,8 @@ function rig:run(...) return self:finish(self:start(...)) end
 
 --- A request to the simulator's control address; returns the decoded answer.
 function rig:control(method, path, body)
-  return http.request { method = method, url = self.address.control .. path, json = body, timeout = 10, max_bytes = 1 << 24 }.json()
+  return http.request { method = method, url = self.address.control .. path, json = body, timeout = 10,
+    max_bytes = 1 << 24 }.json()
 end
 
 function rig:fault(fault) return self:control("POST", "/fault", fault) end
@@ -180,20 +193,29 @@ function rig:kind() return self.cloud == "lambda" and "on-demand" or "spot" end
 function rig:agent() return files.owner(files.join(self.home, "agent.lock")) end
 
 --- What was recorded: the history (sessions that are over) and the journal.
-function rig:journal() return (files.read(files.join(self.home, "history")) or "") .. (files.read(files.join(self.home, "journal")) or "") end
+function rig:journal()
+  return (files.read(files.join(self.home, "history")) or "")
+    .. (files.read(files.join(self.home, "journal")) or "")
+end
 
 function rig:log() return files.read(files.join(self.home, "continueplz.log")) or "" end
 
 local function tool(...)
-  return process.spawn({ argv = { ... }, stdin = "null", stdout = "null", stderr = "null" }):wait().status == 0
+  return process.spawn({ argv = { ... }, stdin = "null", stdout = "null",
+    stderr = "null" }):wait().status == 0
 end
 
---- Runs fn with the home on a file system of its own of `kilobytes`. Returns a sentence when that is not possible here.
+--- Runs fn with the home on a file system of its own of `kilobytes`.
+-- Returns a sentence when that is not possible here.
 function rig:on_small_disk(kilobytes, fn)
-  if process.uid() ~= 0 then return "needs root to mount a small file system" end
+  if process.uid() ~= 0 then
+    return "needs root to mount a small file system"
+  end
   local small, home = files.join(self.dir, "small"), self.home
   files.mkdir(small)
-  if not tool("mount", "-t", "tmpfs", "-o", ("size=%dk,mode=700"):format(kilobytes), "tmpfs", small) then return "mount is not allowed here" end
+  if not tool("mount", "-t", "tmpfs", "-o", ("size=%dk,mode=700"):format(kilobytes), "tmpfs", small) then
+    return "mount is not allowed here"
+  end
   assert(files.write(files.join(small, ".env"), assert(files.read(files.join(home, ".env"))), 384))
   self.home = small
   rig.settle_port(small)
@@ -212,14 +234,17 @@ function rig:fill_disk()
   return n
 end
 
--- The account's key must be in no process's arguments or environment; the simulator's own arguments aside, which name it.
+-- The account's key must be in no process's arguments or environment; the simulator's own arguments aside,
+-- which name it.
 function rig:check_processes()
   for _, name in ipairs(files.list("/proc") or {}) do
     if name:match("^%d+$") and tonumber(name) ~= self.sim.pid then
       for _, kind in ipairs { "cmdline", "environ" } do
         local text = files.read("/proc/" .. name .. "/" .. kind)
-        local machine = text and kind == "environ" and text:find("CPLZ_ACCOUNT_KEY=", 1, true) -- of a guard, by consent
-        if text and text:find(ACCOUNT_KEY, 1, true) and not text:find("cloudsim", 1, true) and not machine then
+        -- of a guard, by consent
+        local machine = text and kind == "environ" and text:find("CPLZ_ACCOUNT_KEY=", 1, true)
+        if text and text:find(ACCOUNT_KEY, 1, true) and not text:find("cloudsim", 1, true)
+          and not machine then
           self.exposed = ("the account's key is in the %s of process %s"):format(kind, name)
         end
       end
@@ -227,7 +252,8 @@ function rig:check_processes()
   end
 end
 
---- Ends everything; returns a sentence when something was left running or a secret was found in what was written.
+--- Ends everything; returns a sentence when something was left running or a secret was found
+-- in what was written.
 function rig:close()
   self:check_processes()
   local pid = self:agent()
@@ -245,7 +271,9 @@ function rig:canary()
     local stat = files.stat(files.join(self.home, name))
     if name ~= ".env" and stat and stat.kind == "file" then
       local text = files.read(files.join(self.home, name)) or ""
-      if text:find(ACCOUNT_KEY, 1, true) then return "the account's key is in " .. name end
+      if text:find(ACCOUNT_KEY, 1, true) then
+        return "the account's key is in " .. name
+      end
     end
   end
 end

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- End-to-end tests: `continueplz tests/e2e/run.lua [PATTERN]` with CONTINUEPLZ_SCRIPTS=tests. Every case gets its own simulator and home.
+-- End-to-end tests: `continueplz tests/e2e/run.lua [PATTERN]` with CONTINUEPLZ_SCRIPTS=tests. Every case gets
+-- its own simulator and home.
 local fail = require "base.fail"
 local files = require "base.files"
 local task = require "base.task"
@@ -10,14 +11,15 @@ local WORKERS = 8 -- cases at once: they wait most of the time
 local pattern = ...
 
 -- The long cases come first, so that none of them is left to run alone at the end.
-local groups = { "faults", "crashes", "main", "clouds", "models", "homes", "money",
-  "input", "setup", "cron", "repl", "overrides", "examples", "refusals", "words", "editors", "consent", "screens", "golden" }
+local groups = { "faults", "crashes", "main", "clouds", "models", "homes", "money", "input", "setup", "cron",
+  "repl", "overrides", "examples", "refusals", "words", "editors", "consent", "screens", "golden" }
 
 local BOTH = { "vast", "lambda" } -- clouds that a case is played at unless it names its own
 
 local function clouds_of(group, case)
   if case.clouds then return case.clouds end
-  return (group == "main" or group == "faults" or group == "crashes" or group == "homes") and BOTH or { "vast" }
+  return (group == "main" or group == "faults" or group == "crashes" or group == "homes") and BOTH
+    or { "vast" }
 end
 
 local function collect()
@@ -28,7 +30,8 @@ local function collect()
         local title = group .. ": " .. case.name .. (cloud ~= "vast" and " [" .. cloud .. "]" or "")
         if not pattern or title:find(pattern, 1, true) then
           local options = case.options or {}
-          cases[#cases + 1] = { title = title, run = case.run, options = setmetatable({ cloud = options.cloud or cloud }, { __index = options }) }
+          cases[#cases + 1] = { title = title, run = case.run,
+            options = setmetatable({ cloud = options.cloud or cloud }, { __index = options }) }
         end
       end
     end

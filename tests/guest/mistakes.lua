@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Mistakes for guest/mutants.lua: { name=, file= (below src/), find=, replace=, test = "test_guest_…" of tests/c, or
--- "control", "ending", "tls" of tests/guest, case = a part of the name of the case that must fail, after = a case that
--- has to come before it }.
+-- Mistakes for guest/mutants.lua: { name=, file= (below src/), find=, replace=, test = "test_guest_…" of
+-- tests/c, or "control", "ending", "tls" of tests/guest, case = a part of the name of the case that must
+-- fail, after = a case that has to come before it }.
 local function of(file, test)
   return function(mistake)
     mistake.file, mistake.test = "guest/" .. file, mistake.test or test
@@ -64,8 +64,8 @@ return {
     find = "    if (at > now.mono)\n        at = now.mono;\n", replace = "" },
   guard { name = "use is no contact", case = "", find = "if (!guard->contacted || guard_age(",
     replace = "if (at < 0 && guard_age(" },
-  guard { name = "a damaged record is taken", case = "damaged records",
-    find = "    if (!good)\n        memset(r, 0, sizeof *r);\n    return good;\n", replace = "    return true;\n" },
+  guard { name = "a damaged record is taken", case = "damaged records", find = "    if (!good)\n"
+      .. "        memset(r, 0, sizeof *r);\n    return good;\n", replace = "    return true;\n" },
 
   -- what is kept
   store { name = "a record is not synced", case = "a write is synced",
@@ -79,8 +79,8 @@ return {
   store { name = "a record is not read back", case = "what the disk refuses",
     find = "if (good && (store_read(store, name, back, len + 1) != (long)len",
     replace = "if (!good && (store_read(store, name, back, len + 1) != (long)len" },
-  store { name = "two guests share a directory", case = "one guest in a directory", find = "LOCK_EX | LOCK_NB",
-    replace = "LOCK_SH | LOCK_NB" },
+  store { name = "two guests share a directory", case = "one guest in a directory",
+    find = "LOCK_EX | LOCK_NB", replace = "LOCK_SH | LOCK_NB" },
   store { name = "everybody may read the keys", case = "files are private",
     find = "O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600",
     replace = "O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644" },
@@ -104,7 +104,8 @@ return {
     find = "    return pause * 2 < longest ? pause * 2 : longest;",
     replace = "    return pause * 2 > longest ? pause * 2 : longest;" },
   ending { name = "a cloud's pace is not kept", case = "no answer ends",
-    find = "ending->config->retry > BACKOFF_SECONDS ?", replace = "ending->config->retry < BACKOFF_SECONDS / 60 ?" },
+    find = "ending->config->retry > BACKOFF_SECONDS ?",
+    replace = "ending->config->retry < BACKOFF_SECONDS / 60 ?" },
   ending { name = "without a process there is no other attempt", case = "what an attempt heard",
     find = "    loop_timer_set(ending->next, loop_now() + SECOND);\n", replace = "" },
   ending { name = "only one machine of the token is ended", case = "every machine of the token",
@@ -145,7 +146,8 @@ return {
   request { name = "requests have no name", case = "the own-id lookup", find = "User-Agent: ",
     replace = "Agent: " },
   request { name = "the key goes over plain http anywhere", test = "tls", case = "plain http beyond loopback",
-    find = "if (!url->tls && !loopback(at->ai_addr)) {", replace = "if (!url->tls && !loopback(at->ai_addr) && url->port == 0) {" },
+    find = "if (!url->tls && !loopback(at->ai_addr)) {",
+    replace = "if (!url->tls && !loopback(at->ai_addr) && url->port == 0) {" },
   tls { name = "the name in a certificate is not checked", case = "a certificate for another name",
     find = "br_ssl_client_reset(&tls->client, name, 0)",
     replace = "br_ssl_client_reset(&tls->client, name[0] ? NULL : name, 0)" },
@@ -166,7 +168,8 @@ return {
   wire { name = "whatever a 403 says is the edge's", case = "what the edge",
     find = "len == 0 || *body == '{' || *body == '['", replace = "len == 0" },
   json { name = "the own machine is ended first", case = "every machine of the token",
-    find = "    if (json.mine < out->count) {", replace = "    if (json.mine < out->count && out->count == 0) {" },
+    find = "    if (json.mine < out->count) {",
+    replace = "    if (json.mine < out->count && out->count == 0) {" },
   json { name = "what lies around the machine is the machine", case = "the id of the object",
     find = "id[0] && json->hits == before) {", replace = "id[0] && json->hits >= before) {" },
   json { name = "an id that is too long is cut", case = "the id of the object",

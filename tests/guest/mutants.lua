@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- Do the guest's tests see? Each mistake of guest/mistakes.lua is planted in a copy of the project, the guest is built
--- there, and the named case must fail. From the root, as `make mutants` does:
+-- Do the guest's tests see? Each mistake of guest/mistakes.lua is planted in a copy of the project, the guest
+-- is built there, and the named case must fail. From the root, as `make mutants` does:
 -- CONTINUEPLZ_SCRIPTS=tests BUILD=build build/continueplz tests/guest/mutants.lua [PATTERN...]
--- A text that does not stand there once, a mistake that does not compile and one that nobody notices are failures.
+-- A text that does not stand there once, a mistake that does not compile and one that nobody
+-- notices are failures.
 local clock = require "base.clock"
 local fail = require "base.fail"
 local files = require "base.files"
@@ -23,15 +24,17 @@ local built = files.join(root, process.getenv("BUILD") or "build")
 
 -- cases: which of a Python test, as CASES of tests/guest/lib.py
 local function run(argv, cases)
-  local env = { "PATH=" .. (process.getenv("PATH") or "/usr/bin:/bin"), "HOME=" .. dir, "TMPDIR=" .. dir, "LC_ALL=C",
-    "BUILD=" .. built, "GUEST=" .. files.join(copy, "guest", "continueplz-guest"), "PATIENCE=" .. PATIENCE,
-    "CASES=" .. (cases or "") }
+  local env = { "PATH=" .. (process.getenv("PATH") or "/usr/bin:/bin"), "HOME=" .. dir, "TMPDIR=" .. dir,
+    "LC_ALL=C", "BUILD=" .. built, "GUEST=" .. files.join(copy, "guest", "continueplz-guest"),
+    "PATIENCE=" .. PATIENCE, "CASES=" .. (cases or "") }
   return program { argv = argv, env = env, cwd = root, seconds = 600 }
 end
 
 local function must(argv)
   local code, said = run(argv)
-  if code ~= 0 then fail.raise("usage", ("%s: %s"):format(argv[1], said:sub(-800))) end
+  if code ~= 0 then
+    fail.raise("usage", ("%s: %s"):format(argv[1], said:sub(-800)))
+  end
 end
 
 -- C tests are built without the program that the guest is embedded in; the guest by its own compiler.
@@ -65,7 +68,9 @@ end
 
 local function wanted(mistake)
   for _, pattern in ipairs(patterns) do
-    if (mistake.name .. " " .. mistake.test):find(pattern, 1, true) then return true end
+    if (mistake.name .. " " .. mistake.test):find(pattern, 1, true) then
+      return true
+    end
   end
   return #patterns == 0
 end
@@ -79,7 +84,8 @@ local function check_innocence(mistake)
   build(mistake)
   local code, said = test(mistake)
   if code ~= 0 or said:find("skip - ", 1, true) or not ("\n" .. said):find("\nok - ", 1, true) then
-    fail.raise("usage", ("without any mistake the test does not succeed (%d): %s"):format(code, said:sub(-600)))
+    fail.raise("usage",
+      ("without any mistake the test does not succeed (%d): %s"):format(code, said:sub(-600)))
   end
   innocent[name] = true
 end

@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- HTTP of the replaced world. sim.http(request, process) answers {status=, headers=, body= | json= | pieces={{data=, after=}, …},
--- delay= seconds}, or {error=, code=, sent=} (the request failed), or {hang=true}, or {lost=true} (done there, no answer here).
--- A unix socket is spoken to over the streams of the replaced world instead.
+-- HTTP of the replaced world. sim.http(request, process) answers {status=, headers=, body= | json= |
+-- pieces={{data=, after=}, …}, delay= seconds}, or {error=, code=, sent=} (the request failed), or
+-- {hang=true}, or {lost=true} (done there, no answer here). A unix socket is spoken to over the streams of
+-- the replaced world instead.
 
 local json = require "base.json"
 local url = require "base.url"
@@ -16,7 +17,9 @@ end
 
 local function piece(transfer, status, data)
   local p = transfer.process
-  if p.transfers[transfer.id] and data ~= "" then p:post { id = transfer.id, kind = "http", status = status, data = data } end
+  if p.transfers[transfer.id] and data ~= "" then
+    p:post { id = transfer.id, kind = "http", status = status, data = data }
+  end
 end
 
 local function request_of(options)
@@ -28,15 +31,17 @@ local function request_of(options)
   end
   local raw_query = options.url:match("%?([^#]*)") or ""
   return {
-    method = options.method, url = options.url, host = parts.host, port = parts.port, path = url.unescape(parts.path),
-    raw_path = parts.path, raw_query = raw_query, query = url.parse_query(raw_query), headers = headers, body = options.body or "",
+    method = options.method, url = options.url, host = parts.host, port = parts.port,
+    path = url.unescape(parts.path), raw_path = parts.path, raw_query = raw_query,
+    query = url.parse_query(raw_query), headers = headers, body = options.body or "",
     fresh = options.fresh or false, peer = "127.0.0.1",
   }
 end
 
 local function too_large(transfer, size)
   if size <= transfer.options.max_bytes then return false end
-  finish(transfer, { error = ("the answer is longer than %d bytes"):format(transfer.options.max_bytes), code = "toolarge", sent = true })
+  finish(transfer, { error = ("the answer is longer than %d bytes"):format(transfer.options.max_bytes),
+    code = "toolarge", sent = true })
   return true
 end
 
@@ -65,16 +70,21 @@ local function deliver(sim, transfer, answer)
   end
   if too_large(transfer, size) then return end
   sim:at(wait, function()
-    if answer.breaks then return finish(transfer, { error = "the connection broke off", code = "reset", sent = true }) end
+    if answer.breaks then
+      return finish(transfer, { error = "the connection broke off", code = "reset", sent = true })
+    end
     finish(transfer, { status = status, headers = headers, body = body })
   end)
 end
 
 local function arrive(sim, transfer)
   local request = request_of(transfer.options)
-  table.insert(sim.requests, { at = sim.now, pid = transfer.process.pid, request = request, options = transfer.options })
+  table.insert(sim.requests,
+    { at = sim.now, pid = transfer.process.pid, request = request, options = transfer.options })
   local answer = sim.http(request, transfer.process)
-  if type(answer) ~= "table" then error("sim.http answered nothing to " .. request.method .. " " .. request.path, 0) end
+  if type(answer) ~= "table" then
+    error("sim.http answered nothing to " .. request.method .. " " .. request.path, 0)
+  end
   if answer.hang then return end
   sim:at((answer.delay or 0) + sim.latency, function()
     if answer.lost then
@@ -92,7 +102,9 @@ local function answer_of(text)
   local head, body = (rest or ""):match("^(.-)\r\n\r\n(.*)$")
   if not head then return nil end
   local headers = {}
-  for name, value in (head .. "\r\n"):gmatch("([^:\r\n]+): ([^\r\n]*)\r\n") do headers[name:lower()] = value end
+  for name, value in (head .. "\r\n"):gmatch("([^:\r\n]+): ([^\r\n]*)\r\n") do
+    headers[name:lower()] = value
+  end
   if headers["transfer-encoding"] == "chunked" then
     local plain, at = {}, 1
     while true do
@@ -112,7 +124,9 @@ local function over_stream(p, transfer)
   local options = transfer.options
   local socket, sentence, code = p.host.net.connect { unix = options.unix }
   if not socket then
-    return p.sim:at(0, function() finish(transfer, { error = sentence, code = code == "missing" and "connect" or code, sent = false }) end)
+    return p.sim:at(0, function()
+      finish(transfer, { error = sentence, code = code == "missing" and "connect" or code, sent = false })
+    end)
   end
   local path = options.url:match("^%a+://[^/]*(/[^#]*)") or "/"
   local lines = { ("%s %s HTTP/1.1"):format(options.method, path), "Host: localhost", "Connection: close",
@@ -121,10 +135,14 @@ local function over_stream(p, transfer)
   socket:write(table.concat(lines, "\r\n") .. "\r\n\r\n" .. (options.body or ""))
   local watcher = {}
   function watcher.post()
-    if not socket.ended then return socket:watch(transfer.id, "end", watcher) end
+    if not socket.ended then
+      return socket:watch(transfer.id, "end", watcher)
+    end
     local answer = answer_of(socket.incoming)
     socket:close()
-    if not answer then return finish(transfer, { error = "the server closed without an answer", code = "reset", sent = true }) end
+    if not answer then
+      return finish(transfer, { error = "the server closed without an answer", code = "reset", sent = true })
+    end
     deliver(p.sim, transfer, answer)
   end
   local plain = socket.is_ready
@@ -138,18 +156,23 @@ end
 
 local function start(p, options)
   local sim = p.sim
-  if not options.timeout or not options.max_bytes then error("timeout and max_bytes are required", 3) end
+  if not options.timeout or not options.max_bytes then
+    error("timeout and max_bytes are required", 3)
+  end
   local transfer = { id = sim:id(), process = p, options = options }
   p.transfers[transfer.id] = transfer
   if options.timeout > 0 then
     sim:at(options.timeout, function()
-      finish(transfer, { error = ("no answer within %s s"):format(options.timeout), code = "timeout", sent = true })
+      finish(transfer,
+        { error = ("no answer within %s s"):format(options.timeout), code = "timeout", sent = true })
     end)
   end
   if options.unix then
     over_stream(p, transfer)
   elseif not sim.http then
-    sim:at(sim.latency, function() finish(transfer, { error = "connection refused", code = "connect", sent = false }) end)
+    sim:at(sim.latency, function()
+      finish(transfer, { error = "connection refused", code = "connect", sent = false })
+    end)
   else
     sim:at(sim.latency, function() arrive(sim, transfer) end)
   end

@@ -43,7 +43,9 @@ function Socket:forget(id) self.watchers[id] = nil end
 function Socket:read(max)
   check(self)
   if self.incoming == "" then
-    if self.broken then return nil, "read: Connection reset by peer", "reset" end
+    if self.broken then
+      return nil, "read: Connection reset by peer", "reset"
+    end
     if self.ended then return nil, "read: the other side has closed", "eof" end
     return nil, "read: again", "again"
   end
@@ -54,7 +56,9 @@ end
 
 function Socket:write(data)
   check(self)
-  if not self.other or self.other.closed then return nil, "write: Broken pipe", "closed" end
+  if not self.other or self.other.closed then
+    return nil, "write: Broken pipe", "closed"
+  end
   self.other.incoming = self.other.incoming .. data
   self.other:changed()
   return #data
@@ -72,7 +76,9 @@ end
 function Socket:close()
   if self.closed then return end
   self.closed = true
-  if self.where and self.where.sim.listeners[self.where.name] == self then self.where.sim.listeners[self.where.name] = nil end
+  if self.where and self.where.sim.listeners[self.where.name] == self then
+    self.where.sim.listeners[self.where.name] = nil
+  end
   if self.other then
     self.other.ended = true
     self.other:changed()
@@ -102,7 +108,9 @@ local function listen(p, options)
   local socket = new_socket(p)
   if options.port == 0 then options = { host = options.host, port = 40000 + sim:id() } end
   local name = name_of(options)
-  if sim.listeners[name] then return nil, name .. ": Address already in use", "busy" end
+  if sim.listeners[name] then
+    return nil, name .. ": Address already in use", "busy"
+  end
   socket.port, socket.where, socket.process = options.port, { sim = sim, name = name }, p
   sim.listeners[name] = socket
   return socket
@@ -111,11 +119,13 @@ end
 -- A pair of connected sockets, the second waiting at the listener.
 local function connect(p, options)
   local name = name_of(options)
-  local other = p.sim.connecting and not options.unix and p.sim.connecting(options) -- { socket } or { nil, sentence, code }
+  -- { socket } or { nil, sentence, code }
+  local other = p.sim.connecting and not options.unix and p.sim.connecting(options)
   if other then return table.unpack(other, 1, 3) end
   local listener = p.sim.listeners[name]
   if not listener then
-    return nil, name .. (options.unix and ": No such file or directory" or ": Connection refused"), options.unix and "missing" or "refused"
+    return nil, name .. (options.unix and ": No such file or directory" or ": Connection refused"),
+      options.unix and "missing" or "refused"
   end
   local mine, theirs = new_socket(p), new_socket(listener.process)
   mine.other, theirs.other, mine.port, theirs.port = theirs, mine, 50000 + p.sim:id(), listener.port

@@ -1,13 +1,15 @@
 -- SPDX-License-Identifier: MIT
--- Files of the replaced world: sim.disk maps a path to {data=, mode=, mtime=} or {dir=true}. Directories exist when something
--- lies in them or mkdir made them.
+-- Files of the replaced world: sim.disk maps a path to {data=, mode=, mtime=} or {dir=true}. Directories
+-- exist when something lies in them or mkdir made them.
 
 local function missing(path) return nil, path .. ": No such file or directory", "missing" end
 
 local function parent_of(path) return path:match("^(.*)/[^/]*$") or "" end
 
 local function is_dir(disk, path)
-  if path == "" or path == "/" or disk[path] and disk[path].dir then return true end
+  if path == "" or path == "/" or disk[path] and disk[path].dir then
+    return true
+  end
   for other in pairs(disk) do -- order: free
     if other:sub(1, #path + 1) == path .. "/" then return true end
   end
@@ -31,16 +33,20 @@ local written = setmetatable({}, { __mode = "k" }) -- entry of a disk → what t
 
 local function put(sim, path, data, mode)
   if not is_dir(sim.disk, parent_of(path)) then return missing(path) end
-  if is_dir(sim.disk, path) then return nil, path .. ": Is a directory", "io" end
+  if is_dir(sim.disk, path) then
+    return nil, path .. ": Is a directory", "io"
+  end
   sim.disk[path] = { data = data, mode = mode, mtime = sim.now + sim.skew }
   written[sim.disk[path]] = { inode = sim:id(), data = data }
   return true
 end
 
--- What only a file that nobody copied, restored or edited keeps. A test that puts a file on the disk itself gives it none.
+-- What only a file that nobody copied, restored or edited keeps. A test that puts a file on the disk
+-- itself gives it none.
 local function identity(file)
   local own = written[file]
-  return ("%s-%d%s"):format(own and own.inode or "strange", #file.data, own and own.data ~= file.data and "-edited" or "")
+  return ("%s-%d%s"):format(own and own.inode or "strange", #file.data,
+    own and own.data ~= file.data and "-edited" or "")
 end
 
 -- A test makes a holder a stranger: sim.locks[path].stranger = "it runs on another computer"
@@ -53,14 +59,18 @@ end
 local function signal(p, path, name)
   local pid, _, stranger = owner(p.sim, path)
   if not pid then return missing(path) end
-  if stranger then return nil, ("%s: held by process %d, which is not signalled: %s"):format(path, pid, stranger), "foreign" end
+  if stranger then
+    return nil, ("%s: held by process %d, which is not signalled: %s"):format(path, pid, stranger), "foreign"
+  end
   return p.host.process.kill(pid, name)
 end
 
 local function lock(p, path, word)
   local sim = p.sim
   local held = sim.locks[path]
-  if held then return nil, ("%s: held by process %d"):format(path, held.process.pid), "busy" end
+  if held then
+    return nil, ("%s: held by process %d"):format(path, held.process.pid), "busy"
+  end
   local mine = { process = p, word = word or "-" }
   sim.locks[path] = mine
   if not sim.disk[path] then
@@ -77,10 +87,15 @@ end
 local function stat(sim, path)
   local file = sim.disk[path]
   if file and not file.dir then
-    return { size = #file.data, mode = file.mode, uid = 1000, mtime = file.mtime, kind = "file", identity = identity(file) }
+    return { size = #file.data, mode = file.mode, uid = 1000, mtime = file.mtime, kind = "file",
+      identity = identity(file) }
   end
-  if sim.listeners[path] then return { size = 0, mode = 384, uid = 1000, mtime = 0, kind = "socket" } end
-  if is_dir(sim.disk, path) then return { size = 0, mode = 448, uid = 1000, mtime = 0, kind = "dir" } end
+  if sim.listeners[path] then
+    return { size = 0, mode = 384, uid = 1000, mtime = 0, kind = "socket" }
+  end
+  if is_dir(sim.disk, path) then
+    return { size = 0, mode = 448, uid = 1000, mtime = 0, kind = "dir" }
+  end
   return missing(path)
 end
 
@@ -92,7 +107,9 @@ return function(host, p)
       local file = disk[path]
       if not file or file.dir then return missing(path) end
       local data = file.data:sub((from or 0) < 0 and from or (from or 0) + 1)
-      if max and #data > max then return nil, ("%s: is longer than %d bytes"):format(path, max), "toolarge" end
+      if max and #data > max then
+        return nil, ("%s: is longer than %d bytes"):format(path, max), "toolarge"
+      end
       return data
     end,
     write = function(path, data, mode) return put(sim, path, data, mode or 384) end,
@@ -110,7 +127,9 @@ return function(host, p)
     end,
     mkdir = function(path)
       while path ~= "" do
-        if disk[path] and not disk[path].dir then return nil, path .. ": File exists", "exists" end
+        if disk[path] and not disk[path].dir then
+          return nil, path .. ": File exists", "exists"
+        end
         disk[path] = disk[path] or { dir = true }
         path = parent_of(path)
       end
@@ -118,7 +137,9 @@ return function(host, p)
     end,
     remove = function(path)
       if not disk[path] then return missing(path) end
-      if disk[path].dir and #names_in(disk, path) > 0 then return nil, path .. ": Directory not empty", "exists" end
+      if disk[path].dir and #names_in(disk, path) > 0 then
+        return nil, path .. ": Directory not empty", "exists"
+      end
       disk[path] = nil
       return true
     end,

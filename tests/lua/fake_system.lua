@@ -63,7 +63,9 @@ local function terminal_of(p)
     echo = function() return true end,
     stdin = function() return p.stdin or sim:pipe_of(p.input) end,
     tty = function()
-      if not p.tty.person then return nil, "there is no terminal to ask at", "missing" end
+      if not p.tty.person then
+        return nil, "there is no terminal to ask at", "missing"
+      end
       local line, rest = p.tty.person:match("^([^\n]*\n?)(.*)$") -- one answer for each question
       local socket = sim:pipe_of(line)
       function socket.write(_, text)
@@ -77,11 +79,14 @@ end
 
 local function find(sim, pid)
   for _, p in ipairs(sim.processes) do
-    if p.pid == pid and p.state ~= "done" and p.state ~= "killed" then return p end
+    if p.pid == pid and p.state ~= "done" and p.state ~= "killed" then
+      return p
+    end
   end
 end
 
--- What sim.spawn makes of the options is a main function for a process of this world; without, the child never ends.
+-- What sim.spawn makes of the options is a main function for a process of this world;
+-- without, the child never ends.
 local function spawn(p, options)
   local sim = p.sim
   table.insert(sim.spawned, { options = options, by = p.pid })
@@ -102,7 +107,8 @@ local function spawn(p, options)
   end
   local child = sim:start(main or function(require) require("base.task").sleep(1e9) end, more)
   local function stream(kind, text) return options[kind] == "pipe" and sim:pipe_of(text) or nil end
-  return { id = id, pid = child.pid, stdin = mine, stdout = stream("stdout", ""), stderr = stream("stderr", "") }
+  return { id = id, pid = child.pid, stdin = mine, stdout = stream("stdout", ""),
+    stderr = stream("stderr", "") }
 end
 
 local function process_of(p)
@@ -111,7 +117,9 @@ local function process_of(p)
     spawn = function(options) return spawn(p, options) end,
     kill = function(pid, signal)
       local target = find(sim, pid)
-      if not target then return nil, ("process %d: No such process"):format(pid), "missing" end
+      if not target then
+        return nil, ("process %d: No such process"):format(pid), "missing"
+      end
       if signal ~= 0 then target:signal(signal) end
       return true
     end,
@@ -132,7 +140,8 @@ local function script_of(p)
   local sim = p.sim
   local real = sim.real.script
   return {
-    embedded = real.embedded, has = real.has, load = real.load, module = real.module, names = real.names, compile = real.compile,
+    embedded = real.embedded, has = real.has, load = real.load, module = real.module, names = real.names,
+    compile = real.compile,
     asset = function(name) return sim.assets and sim.assets[name] or real.asset(name) end,
     read = function(path)
       local file = sim.disk[path]
@@ -140,7 +149,9 @@ local function script_of(p)
         return nil, path .. ": No such file or directory", "missing"
       end
       if not file then return real.read(path) end
-      if file.mode & 18 ~= 0 then return nil, path .. ": can be written by others", "permissions" end
+      if file.mode & 18 ~= 0 then
+        return nil, path .. ": can be written by others", "permissions"
+      end
       return file.data
     end,
   }
@@ -151,7 +162,9 @@ return function(host, p)
   host.process, host.script = process_of(p), script_of(p)
   host.tunnel = {
     open = function(options)
-      if not p.sim.tunnel then return nil, "the replaced world has no tunnel", "refused" end
+      if not p.sim.tunnel then
+        return nil, "the replaced world has no tunnel", "refused"
+      end
       return p.sim.tunnel(options, p)
     end,
   }

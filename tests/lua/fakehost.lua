@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- A replaced world for tests: virtual time, seeded random, files in memory, scripted HTTP, several "processes" that can be
--- killed dead at any primitive. See docs/lua.md, "The replaced world".
+-- A replaced world for tests: virtual time, seeded random, files in memory, scripted HTTP, several
+-- "processes" that can be killed dead at any primitive. See docs/lua.md, "The replaced world".
 
 local load = ...
 
@@ -18,13 +18,14 @@ local parts = { load("fake_state"), load("fake_system"), load("fake_net"), load(
 local Sim, Process = {}, {}
 Sim.__index, Process.__index = Sim, Process
 
--- {seed=, http=function(request, process) → answer, hook=function(name, process, …) → order|nil, env={NAME=value}, latency=0.01,
--- spawn=function(options, process, sim) → main function|nil, tunnel=function(options) → handle}
+-- {seed=, http=function(request, process) → answer, hook=function(name, process, …) → order|nil,
+-- env={NAME=value}, latency=0.01, spawn=function(options, process, sim) → main function|nil,
+-- tunnel=function(options) → handle}
 function fake.new(options)
   local sim = setmetatable({
-    now = fake.START, skew = fake.EPOCH - fake.START, schedule = queue.timers(), processes = {}, disk = {}, locks = {}, requests = {},
-    log = {}, secrets = {}, spawned = {}, listeners = {}, last_id = 0, last_pid = 100, latency = 0.01, seed = "seed", drawn = 0,
-    env = { HOME = "/home/user" }, real = real,
+    now = fake.START, skew = fake.EPOCH - fake.START, schedule = queue.timers(), processes = {}, disk = {},
+    locks = {}, requests = {}, log = {}, secrets = {}, spawned = {}, listeners = {}, last_id = 0,
+    last_pid = 100, latency = 0.01, seed = "seed", drawn = 0, env = { HOME = "/home/user" }, real = real,
   }, Sim)
   for key, value in pairs(options or {}) do sim[key] = value end -- order: free
   return sim
@@ -96,7 +97,9 @@ end
 local function gone(p, exit)
   local sim = p.sim
   for _, release in ipairs(p.at_end) do release() end
-  if p.parent then p.parent:post { id = p.exit_id, kind = "exit", status = exit.status, signal = exit.signal } end
+  if p.parent then
+    p.parent:post { id = p.exit_id, kind = "exit", status = exit.status, signal = exit.signal }
+  end
   for path, lock in pairs(sim.locks) do -- order: free
     if lock.process == p then sim.locks[path] = nil end
   end
@@ -112,7 +115,9 @@ end
 
 -- What its main function returned; raises what it raised.
 function Process:result()
-  if self.state ~= "done" then error(("process %d is %s, not done"):format(self.pid, self.state), 2) end
+  if self.state ~= "done" then
+    error(("process %d is %s, not done"):format(self.pid, self.state), 2)
+  end
   if not self.outcome[1] then error(self.outcome[2], 0) end
   return table.unpack(self.outcome, 2, self.outcome.n)
 end
@@ -123,7 +128,9 @@ local function wrap(p, name, fn)
   return function(...)
     local order = p.sim.hook and p.sim.hook(name, p, ...)
     if not order then return fn(...) end
-    if order.code then return nil, order.error or name .. ": ordered by the test", order.code end
+    if order.code then
+      return nil, order.error or name .. ": ordered by the test", order.code
+    end
     if order.kill == "torn" and name == "state.append" then
       local path, data = ...
       fn(path, data:sub(1, order.bytes))
@@ -136,12 +143,15 @@ end
 
 local function host_of(p)
   local host = {
-    version = real.version, exe = "/usr/bin/continueplz", platform = "linux", cjson = real.cjson, loop = loop_of(p),
+    version = real.version, exe = "/usr/bin/continueplz", platform = "linux", cjson = real.cjson,
+    loop = loop_of(p),
   }
   for _, part in ipairs(parts) do part(host, p) end
   for library, functions in pairs(host) do -- order: free
     if type(functions) == "table" and library ~= "cjson" and library ~= "loop" then
-      for name, fn in pairs(functions) do functions[name] = wrap(p, library .. "." .. name, fn) end -- order: free
+      for name, fn in pairs(functions) do -- order: free
+        functions[name] = wrap(p, library .. "." .. name, fn)
+      end
     end
   end
   return host
@@ -151,10 +161,11 @@ local function new_process(sim, options)
   options = options or {}
   sim.last_pid = sim.last_pid + 1
   local p = setmetatable({
-    sim = sim, pid = sim.last_pid, state = "new", inbox = {}, order = 0, watches = {}, transfers = {}, at_end = {}, out = "", err = "",
-    argv = options.argv or {}, home = options.home or "/home/user/.continueplz", daemon = options.daemon, env = options.env or sim.env,
-    tty = options.tty or {}, input = options.input or "", cwd = options.cwd or "/home/user", name = options.name, parent = options.parent,
-    exit_id = options.exit_id, stdin = options.stdin,
+    sim = sim, pid = sim.last_pid, state = "new", inbox = {}, order = 0, watches = {}, transfers = {},
+    at_end = {}, out = "", err = "", argv = options.argv or {},
+    home = options.home or "/home/user/.continueplz", daemon = options.daemon, env = options.env or sim.env,
+    tty = options.tty or {}, input = options.input or "", cwd = options.cwd or "/home/user",
+    name = options.name, parent = options.parent, exit_id = options.exit_id, stdin = options.stdin,
   }, Process)
   p.host = host_of(p)
   p.world = loader.new {
@@ -168,13 +179,16 @@ end
 -- A world of its own that runs nothing.
 function Sim:world(options) return new_process(self, options).world end
 
--- A process that runs main(require, world, process) as a task, from the next run() on. Options: {home=, user=, argv=, env=,
--- daemon= (run() does not wait for it), tty={out=true, person=what is typed at the controlling terminal}, input=, name=, bare= (main calls task.run itself)}
+-- A process that runs main(require, world, process) as a task, from the next run() on.
+-- Options: {home=, user=, argv=, env=, daemon= (run() does not wait for it), tty={out=true, person=what is
+-- typed at the controlling terminal}, input=, name=, bare= (main calls task.run itself)}
 function Sim:start(main, options)
   local p = new_process(self, options)
   table.insert(self.processes, p)
   p.co = coroutine.create(function()
-    if options and options.bare then return main(p.world.require, p.world, p) end
+    if options and options.bare then
+      return main(p.world.require, p.world, p)
+    end
     return p.world.require("base.task").run(main, p.world.require, p.world, p)
   end)
   return p
@@ -186,7 +200,9 @@ local function resume(sim, p)
   sim.running = nil
   if p.state == "killed" then return end
   if coroutine.status(p.co) ~= "dead" then
-    if answer[2] ~= PARK then error("a process of the replaced world yields something strange", 0) end
+    if answer[2] ~= PARK then
+      error("a process of the replaced world yields something strange", 0)
+    end
     p.state = "waiting"
     return
   end
@@ -197,7 +213,9 @@ end
 local function runnable(sim)
   for _, p in ipairs(sim.processes) do
     if p.state == "new" then return p end
-    if p.state == "waiting" and (#p.inbox > 0 or p.deadline and p.deadline <= sim.now) then return p end
+    if p.state == "waiting" and (#p.inbox > 0 or p.deadline and p.deadline <= sim.now) then
+      return p
+    end
   end
 end
 
@@ -213,7 +231,8 @@ local function survey(sim)
   return alive, at
 end
 
--- Lets the world go on until all processes but the daemons are over, or for `limit` seconds. → true, or false at the limit
+-- Lets the world go on until all processes but the daemons are over, or for `limit` seconds.
+-- → true, or false at the limit
 function Sim:run(limit)
   local stop = limit and self.now + limit
   while true do
@@ -227,7 +246,9 @@ function Sim:run(limit)
         self.now = stop
         return false
       end
-      if not at then error("the replaced world stands still: everything waits, and nothing will happen", 2) end
+      if not at then
+        error("the replaced world stands still: everything waits, and nothing will happen", 2)
+      end
       self.now = math.max(self.now, at)
       local action = self.schedule:due(self.now)
       while action do

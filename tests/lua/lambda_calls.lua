@@ -58,9 +58,7 @@ end
 -- The control address's row of a machine.
 function calls.machine(sim, id)
   for _, row in ipairs(calls.control(sim, "GET", "/machines").machines) do
-    if row.id == id then
-      return row
-    end
+    if row.id == id then return row end
   end
 end
 

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- A made-up cloud as it would be built in: the script of examples/providers/toy.lua, with a card in its folder
--- instead of what it says about itself. Its server speaks as the toy cloud does.
+-- A made-up cloud as it would be built in: the script of examples/providers/toy.lua, with a card in its
+-- folder instead of what it says about itself. Its server speaks as the toy cloud does.
 local files = require "base.files"
 
 local nova = {}
@@ -36,26 +36,38 @@ function nova.files(root)
   local text = assert(files.read(files.join(root, "examples/providers/toy.lua")))
   local script, count = text:gsub("local toy = {\n.-\n}\n", function() return HEAD end, 1)
   assert(count == 1, "the toy's own table")
-  script = script:gsub("facts%.config", "config.effective"):gsub("TOY_", "NOVA_"):gsub('provider = "toy"', 'provider = "nova"')
+  script = script:gsub("facts%.config", "config.effective"):gsub("TOY_", "NOVA_"):gsub('provider = "toy"',
+    'provider = "nova"')
   return { ["providers/nova.lua"] = script, ["providers/nova/card.lua"] = CARD }
 end
 
 local CARDS = [[{"offers":[
   {"id":"s1","card":"a6000","cards":1,"memory_gb":51,"hour":0.4,"disk_gb_hour":0.0001,"place":"europe"}]}]]
 
-local MANIFEST = [[{"layers":[{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:00","size":18556685856}]}]]
+local MANIFEST =
+  [[{"layers":[{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:00","size":18556685856}]}]]
 
 --- What a server of it answers that knows one key and has one card to rent: a function for `http` of a
 -- replaced world. host: nil for the made-up cloud's own
 function nova.server(key, host)
   return function(request)
-    if request.path:find("/manifests/", 1, true) then return { body = MANIFEST } end
-    if request.host ~= (host or "nova.example") then return { status = 503, body = "" } end
+    if request.path:find("/manifests/", 1, true) then
+      return { body = MANIFEST }
+    end
+    if request.host ~= (host or "nova.example") then
+      return { status = 503, body = "" }
+    end
     if request.method == "HEAD" then return { status = 404, body = "" } end
-    if request.headers["x-toy-key"] ~= key then return { status = 401, body = '{"error":"bad_key"}' } end
-    if request.path == "/toy/v1/account" then return { body = '{"id":7,"name":"ada","credit":20}' } end
+    if request.headers["x-toy-key"] ~= key then
+      return { status = 401, body = '{"error":"bad_key"}' }
+    end
+    if request.path == "/toy/v1/account" then
+      return { body = '{"id":7,"name":"ada","credit":20}' }
+    end
     if request.path == "/toy/v1/offers" then return { body = CARDS } end
-    if request.path == "/toy/v1/machines" then return { body = '{"machines":[],"total":0}' } end
+    if request.path == "/toy/v1/machines" then
+      return { body = '{"machines":[],"total":0}' }
+    end
     return { status = 404, body = '{"error":"no_machine"}' }
   end
 end

@@ -25,19 +25,19 @@ return toy
 
 -- A cloud that has nothing to offer.
 function M.cloud(request)
-  if request.path:find("^/v2/") then
-    return { status = 503, body = "down" }
-  end
+  if request.path:find("^/v2/") then return { status = 503, body = "down" } end
   if request.path:find("users/current", 1, true) then
     return { json = { id = 7, username = "ada", credit = 5.5 } }
   end
   return { json = { success = true, offers = json.array {}, instances = json.array {} } }
 end
 
--- `continueplz repl WORDS` with this standard input. options: tty, files, http, more(sim, process) → exit code, out, err, sim
+-- `continueplz repl WORDS` with this standard input. options: tty, files, http, more(sim, process)
+-- → exit code, out, err, sim
 function M.run(input, options)
   options = options or {}
-  local s = fake.new { env = { HOME = "/home/user", VAST_API_KEY = "key-of-a-test" }, http = options.http or M.cloud }
+  local s = fake.new { env = { HOME = "/home/user", VAST_API_KEY = "key-of-a-test" },
+    http = options.http or M.cloud }
   s.disk[M.home .. "/providers/toy.lua"] = { data = TOY, mode = 384, mtime = 0 }
   for path, file in pairs(options.files or {}) do -- order: free
     s.disk[M.home .. "/" .. path] = { data = file, mode = options.mode or 384, mtime = 0 }
@@ -56,7 +56,9 @@ end
 -- All these texts must be in the text.
 function M.has(text, ...)
   for _, part in ipairs { ... } do
-    if not text:find(part, 1, true) then error(("%q is not in %q"):format(part, text), 2) end
+    if not text:find(part, 1, true) then
+      error(("%q is not in %q"):format(part, text), 2)
+    end
   end
 end
 

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What tests of init, config and doctor share: a Vast that knows one key, and the whole program run in a replaced world.
+-- What tests of init, config and doctor share: a Vast that knows one key, and the whole program
+-- run in a replaced world.
 local dotenv = require "config.dotenv"
 
 local load = ...
@@ -15,13 +16,21 @@ return function(t)
   -- A Vast that knows one key; answers: what else to say for a path.
   local function vast(answers)
     return function(request)
-      if request.host ~= "console.vast.ai" then return { status = 503, body = "" } end
+      if request.host ~= "console.vast.ai" then
+        return { status = 503, body = "" }
+      end
       for path, answer in pairs(answers or {}) do -- order: free
         if request.path:find(path) then return answer end
       end
-      if bearer(request) ~= KEY then return { status = 404, json = { success = false, error = "auth_error", msg = "Invalid user key" } } end
-      if request.path:find("users/current", 1, true) then return { json = { id = 7, username = "ada", credit = 12.5 } } end
-      if request.path:find("instances", 1, true) then return { body = '{"success":true,"instances":[]}' } end
+      if bearer(request) ~= KEY then
+        return { status = 404, json = { success = false, error = "auth_error", msg = "Invalid user key" } }
+      end
+      if request.path:find("users/current", 1, true) then
+        return { json = { id = 7, username = "ada", credit = 12.5 } }
+      end
+      if request.path:find("instances", 1, true) then
+        return { body = '{"success":true,"instances":[]}' }
+      end
       return { status = 503, body = "" }
     end
   end
@@ -41,8 +50,8 @@ return function(t)
     for path, text in pairs(options.files or {}) do -- order: free
       s.disk[HOME .. "/" .. path] = { data = text, mode = 384, mtime = 0 }
     end
-    local p = s:start(function(require) return require("cli").main(words(line)) end,
-      { bare = true, tty = options.tty and { ["in"] = true, out = true, err = true } or {}, input = options.input })
+    local p = s:start(function(require) return require("cli").main(words(line)) end, { bare = true,
+      tty = options.tty and { ["in"] = true, out = true, err = true } or {}, input = options.input })
     s:run()
     return p:result(), p.out, p.err, s
   end

@@ -15,9 +15,7 @@ function M.wait_for(what, check)
   local limit = clock.now() + M.GIVE_UP
   while clock.now() < limit do
     local value = check()
-    if value then
-      return value
-    end
+    if value then return value end
     task.sleep(0.02)
   end
   error("gave up waiting for " .. what)
@@ -52,9 +50,7 @@ function M.run(t, key, scale, fn)
   local ok, problem = fail.try(fn, sim)
   child:kill("TERM")
   t:ok(child:wait(M.GIVE_UP), "the end of the simulator")
-  if not ok then
-    error(problem, 0)
-  end
+  if not ok then error(problem, 0) end
 end
 
 return M

@@ -17,14 +17,17 @@ return function(t)
     for _, text in ipairs { "a", "a: ", "a: {b: text", "a: [text", "a: text; 7" } do
       t:equal((pcall(answers.parse, text)), false, text)
     end
-    t:equal(answers.problems("ack", { status = "acknowledged", id = "x", token = "y", money_running = false }), {})
+    t:equal(answers.problems("ack",
+      { status = "acknowledged", id = "x", token = "y", money_running = false }), {})
     t:equal(answers.problems("ack", { status = "x", id = 7, more = true }), { ".id is no text but 7",
       ".more is not in the shape" })
-    t:equal(answers.problems("doctor", { checks = { { name = "a", way = "b" } } }), { ".checks[1].way is not in the shape" })
-    t:equal(answers.problems("status", { model = json.null, context = 1.5 }), { ".context is no integer but 1.5",
-      ".model is null" })
+    t:equal(answers.problems("doctor", { checks = { { name = "a", way = "b" } } }),
+      { ".checks[1].way is not in the shape" })
+    t:equal(answers.problems("status", { model = json.null, context = 1.5 }),
+      { ".context is no integer but 1.5", ".model is null" })
     t:equal(answers.problems("up", { cost = { hourly = 1 }, offers = { { id = "1", bid = 0.5 } } }), {})
-    t:equal(pcall(answers.check, { "ack", "--output=json" }, '{"status":"x","other":1,"money_running":false}'), false)
+    t:equal(pcall(answers.check, { "ack", "--output=json" },
+      '{"status":"x","other":1,"money_running":false}'), false)
     t:equal(answers.check({ "ack", "--output=json" }, "no object"), true)
   end)
 
@@ -46,9 +49,7 @@ return function(t)
 
   -- What stands in a golden file for a value that moves.
   local function without_marks(value)
-    if type(value) ~= "table" then
-      return value
-    end
+    if type(value) ~= "table" then return value end
     local copy = #value > 0 and json.array {} or {}
     for key, each in sorted(value) do
       if each ~= "#" then

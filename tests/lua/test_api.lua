@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The module `api` that scripts get: what it is, what it refuses, how scripts end. Machines are rented by it in tests/dst and tests/e2e.
+-- The module `api` that scripts get: what it is, what it refuses, how scripts end. Machines are rented by it
+-- in tests/dst and tests/e2e.
 local files = require "base.files"
 local json = require "base.json"
 local sorted = require "base.sorted"
@@ -10,7 +11,8 @@ local SCRIPT = "/home/user/s.lua"
 return function(t)
   local fake = t:load("fakehost")
 
-  -- Runs a script. options: files {[name in the home]=text}, words, env, http, before(sim, process). → exit code, stdout, stderr, sim
+  -- Runs a script. options: files {[name in the home]=text}, words, env, http, before(sim, process). → exit
+  -- code, stdout, stderr, sim
   local function run(text, options)
     options = options or {}
     local env = { HOME = "/home/user" }
@@ -46,12 +48,15 @@ return function(t)
 
   t:case("how a script ends: the table of exit codes", function()
     local rows = {
-      { "", 0 }, { "return true", 0 }, { "return 5", 5 }, { 'return "capacity"', 4 }, { "cplz.exit(7)", 7 }, { 'cplz.exit "limit"', 8 }, { "cplz.exit()", 0 },
-      { "return 256", 70, "256 is no exit code" }, { "return {}", 70, "a table is no exit code" }, { 'return "capasity"', 70, "'capasity'" },
-      { "return 1.5", 70, "1.5 is no exit code" }, { "cplz.exit(-1)", 70, "s.lua:2: exit: -1 is no exit code" }, { 'error("oh")', 70, "s.lua:2: oh" },
-      { "local x = nil; return x.y", 70, "s.lua:2:" }, { "return (", 3, "s.lua" }, { "cplz.endpoint()", 7, "no model is ready" },
-      { 'require("base.fail").raise("capacity", "none left")', 4, "none left" }, { 'pcall(cplz.exit, 3) cplz.sleep(0) return 4', 4 },
-      { 'cplz.try(cplz.exit, 3) return 4', 3 }, { 'local ok, f = cplz.try(cplz.endpoint) cplz.exit(not ok and f.kind)', 7 },
+      { "", 0 }, { "return true", 0 }, { "return 5", 5 }, { 'return "capacity"', 4 }, { "cplz.exit(7)", 7 },
+      { 'cplz.exit "limit"', 8 }, { "cplz.exit()", 0 }, { "return 256", 70, "256 is no exit code" },
+      { "return {}", 70, "a table is no exit code" }, { 'return "capasity"', 70, "'capasity'" },
+      { "return 1.5", 70, "1.5 is no exit code" },
+      { "cplz.exit(-1)", 70, "s.lua:2: exit: -1 is no exit code" }, { 'error("oh")', 70, "s.lua:2: oh" },
+      { "local x = nil; return x.y", 70, "s.lua:2:" }, { "return (", 3, "s.lua" }, { "cplz.endpoint()", 7,
+        "no model is ready" }, { 'require("base.fail").raise("capacity", "none left")', 4, "none left" },
+      { 'pcall(cplz.exit, 3) cplz.sleep(0) return 4', 4 }, { 'cplz.try(cplz.exit, 3) return 4', 3 },
+      { 'local ok, f = cplz.try(cplz.endpoint) cplz.exit(not ok and f.kind)', 7 },
       { 'local ok, a, b = cplz.try(function(...) return ... end, 1, 2) return ok and a + b', 3 },
     }
     for _, row in ipairs(rows) do
@@ -70,13 +75,17 @@ return function(t)
       { "up{ max_price = 'much' }", "--max-price: 'much' is not a number" },
       { "up{ spot = true, on_demand = true }", "contradict" }, { "up{ spot = false }", "spot = false" },
       { "up{ model = true }", "--model needs a value" },
-      { "up{ 'qwen' }", "by name" }, { "up{ output = 'json' }", "'output'" }, { "up{ yes = true }", "'yes'" }, { "up{ alert = true }", "'alert'" },
+      { "up{ 'qwen' }", "by name" }, { "up{ output = 'json' }", "'output'" }, { "up{ yes = true }", "'yes'" },
+      { "up{ alert = true }", "'alert'" },
       { "stop{ model = 'x' }", "stop does not take --model" },
 
-      { "offers{ idle = '30m' }", "offers does not take --idle" }, { "up{ gpu = 'h10' }", "did you mean h100?" }, { "up{ gpus = 1.5 }", "--gpus" },
-      { "up{ spot = 1 }", "--spot takes no value" }, { "up{ hours = 0/0 }", "--hours" }, { "sleep('soon')", "soon" }, { "sleep(-1)", "-1" },
+      { "offers{ idle = '30m' }", "offers does not take --idle" },
+      { "up{ gpu = 'h10' }", "did you mean h100?" }, { "up{ gpus = 1.5 }", "--gpus" },
+      { "up{ spot = 1 }", "--spot takes no value" }, { "up{ hours = 0/0 }", "--hours" },
+      { "sleep('soon')", "soon" }, { "sleep(-1)", "-1" },
       { "sleep(0/0)", "nan" },
-      { "at('8.30')", "at: '8.30'" }, { "next('08:30', 'fry')", "next: 'fry'" }, { "wait_until('noon')", "'noon'" }, { "is_day('someday')", "'someday'" },
+      { "at('8.30')", "at: '8.30'" }, { "next('08:30', 'fry')", "next: 'fry'" },
+      { "wait_until('noon')", "'noon'" }, { "is_day('someday')", "'someday'" },
       { "ask('')", "ask needs a question" },
     }
     for _, row in ipairs(rows) do
@@ -111,9 +120,10 @@ return function(t)
     t:equal({ code, out }, { 0, "up at 2026-11-20 08:01:00 5\nready\tm\tfalse\t12\n" })
   end)
 
-  t:case("a refusal of the command is a failure with its sentence; settings that are wrong stop a start", function()
-    local code, out, err = run('local ok, f = cplz.try(cplz.up) cplz.print(f.kind, f.message, f.report.status) error(f, 0)',
-      { files = { ["commands/up.lua"] = LIMIT } })
+  t:case("a refusal of the command is a failure with its sentence; settings "
+    .. "that are wrong stop a start", function()
+    local code, out, err = run('local ok, f = cplz.try(cplz.up) cplz.print(f.kind, f.message, '
+      .. 'f.report.status) error(f, 0)', { files = { ["commands/up.lua"] = LIMIT } })
     t:equal({ code, out }, { 8, "limit\ttoo dear\tdeclined\n" })
     t:ok(err:find("continueplz: too dear\n", 1, true), err)
     code, out, err = run("cplz.up()", { files = { ["commands/up.lua"] = UP, [".env"] = "MAX_HOURS=soon\n" } })
@@ -146,10 +156,13 @@ return function(t)
       cplz.wait_until "17:00"
       cplz.print(cplz.time())
       cplz.wait_until("08:30", "mon-fri")
-      cplz.print(cplz.time(), tostring(cplz.is_day "mon"), tostring(cplz.is_day("weekend")), cplz.at("09:00") - cplz.now())
+      cplz.print(cplz.time(), tostring(cplz.is_day "mon"), tostring(cplz.is_day("weekend")),
+        cplz.at("09:00") - cplz.now())
       cplz.wait_until(cplz.at "08:00")
       cplz.sleep "90s"
-      cplz.print(cplz.time(cplz.next "08:31"))]], { before = function(s) s:at(600, function() s:jump(3600) end) end })
+      cplz.print(cplz.time(cplz.next "08:31"))]], { before = function(s)
+      s:at(600, function() s:jump(3600) end)
+    end })
     t:equal(out, "2026-11-20 17:00:00\n2026-11-23 08:30:00\ttrue\tfalse\t1800.0\n2026-11-24 08:31:00\n")
     t:ok(s.now > fake.START, "time went on")
   end)
@@ -167,7 +180,8 @@ return function(t)
       posted[#posted + 1] = json.decode(request.body)
       return { status = 200, body = "" }
     end
-    local options = { http = http, files = { [".env"] = "ALERT_WEBHOOK_URL=http://127.0.0.1:9/hook\n", ["commands/up.lua"] = LIMIT } }
+    local options = { http = http,
+      files = { [".env"] = "ALERT_WEBHOOK_URL=http://127.0.0.1:9/hook\n", ["commands/up.lua"] = LIMIT } }
     t:equal(run('cplz.alert("look", { a = 1 })', options), 0)
     t:equal({ posted[1].level, posted[1].message, posted[1].context }, { "ERROR", "look", { a = 1 } })
     options.first = { "--alert" }
@@ -187,7 +201,8 @@ return function(t)
       if request.path == "/hook" then posted[#posted + 1] = json.decode(request.body) end
       return { status = request.path == "/hook" and 200 or 500, body = "" }
     end }
-    s.disk[HOME .. "/.env"] = { data = "ALERT_WEBHOOK_URL=http://127.0.0.1:9/hook\n" .. env, mode = 384, mtime = 0 }
+    s.disk[HOME .. "/.env"] = { data = "ALERT_WEBHOOK_URL=http://127.0.0.1:9/hook\n" .. env,
+      mode = 384, mtime = 0 }
     local p = s:start(function(require) return require("cli").main(words) end, { bare = true })
     s:run()
     return p:result(), p.err, posted
@@ -196,8 +211,10 @@ return function(t)
   t:case("an unattended start or stop that fails is told with its sentence and code", function()
     local code, err, posted = command("up -y --alert", "")
     t:equal({ code, #posted }, { 3, 1 }, err)
-    t:equal({ posted[1].level, posted[1].context }, { "ERROR", { action = "up", exit_code = 3, home = HOME } })
-    t:ok(posted[1].message:find("continueplz up failed: ", 1, true) and posted[1].message:find("VAST_API_KEY", 1, true), posted[1].message)
+    t:equal({ posted[1].level, posted[1].context },
+      { "ERROR", { action = "up", exit_code = 3, home = HOME } })
+    t:ok(posted[1].message:find("continueplz up failed: ", 1, true)
+      and posted[1].message:find("VAST_API_KEY", 1, true), posted[1].message)
     code, err, posted = command("up -y --alert", "VAST_API_KEY=abcdefg\nMAX_HOURS=soon\n")
     t:equal({ code, #posted }, { 3, 1 }, err)
     t:ok(posted[1].message:find("MAX_HOURS", 1, true), posted[1].message)

@@ -35,7 +35,8 @@ return function(t)
   end)
 
   t:case("json: encoding is sorted, exact and reversible", function()
-    t:equal(json.encode { b = 1, a = { 1, 2.5, "x" }, c = false, [json and "d"] = json.null }, '{"a":[1,2.5,"x"],"b":1,"c":false,"d":null}')
+    t:equal(json.encode { b = 1, a = { 1, 2.5, "x" }, c = false, [json and "d"] = json.null },
+      '{"a":[1,2.5,"x"],"b":1,"c":false,"d":null}')
     t:equal(json.encode { json.array {}, json.object {}, {} }, "[[],{},{}]")
     t:equal(json.encode { 3.0, 1e15, 0.1, 1 / 3, 123456789012345678, -0.5, 1e300 },
       "[3,1000000000000000,0.1,0.33333333333333331,123456789012345678,-0.5,1e+300]")
@@ -79,7 +80,8 @@ return function(t)
   end)
 
   t:case("clock: calendar both ways", function()
-    for _, case in ipairs { { 0, "1970-01-01T00:00:00Z" }, { 951782400, "2000-02-29T00:00:00Z" }, { 1795161600, "2026-11-20T08:00:00Z" },
+    for _, case in ipairs { { 0, "1970-01-01T00:00:00Z" }, { 951782400, "2000-02-29T00:00:00Z" },
+      { 1795161600, "2026-11-20T08:00:00Z" },
       { 4102444799, "2099-12-31T23:59:59Z" }, { -1, "1969-12-31T23:59:59Z" } } do
       t:equal(clock.iso(case[1]), case[2])
       t:equal(clock.parse_iso(case[2]), case[1])
@@ -90,8 +92,9 @@ return function(t)
   end)
 
   t:case("clock: the user's zone", function()
-    for _, case in ipairs { { "Europe/Amsterdam", 1795161600, "2026-11-20 09:00:00", 3600 }, { "Europe/Amsterdam", 1781000000, nil, 7200 },
-      { "America/New_York", 1795161600, "2026-11-20 03:00:00", -18000 }, { "No/Where", 1795161600, "2026-11-20 08:00:00", 0 } } do
+    for _, case in ipairs { { "Europe/Amsterdam", 1795161600, "2026-11-20 09:00:00", 3600 },
+      { "Europe/Amsterdam", 1781000000, nil, 7200 }, { "America/New_York", 1795161600,
+        "2026-11-20 03:00:00", -18000 }, { "No/Where", 1795161600, "2026-11-20 08:00:00", 0 } } do
       local data = files.read("/usr/share/zoneinfo/" .. case[1])
       if not data and case[1] ~= "No/Where" then t:skip("no time zones installed") end
       local s = fake.new { env = { TZ = case[1] } }
@@ -105,18 +108,18 @@ return function(t)
   end)
 
   t:case("clock: durations as people write and read them", function()
-    for text, seconds in pairs { ["1h30m"] = 5400, ["30m"] = 1800, ["10h"] = 36000, ["45s"] = 45, ["2d"] = 172800, -- order: free
-      ["1d 12h"] = 129600,
-      ["1.5h"] = 5400, ["0s"] = 0, ["2H"] = 7200 } do
+    for text, seconds in pairs { ["1h30m"] = 5400, ["30m"] = 1800, ["10h"] = 36000, -- order: free
+      ["45s"] = 45, ["2d"] = 172800, ["1d 12h"] = 129600, ["1.5h"] = 5400, ["0s"] = 0, ["2H"] = 7200 } do
       t:equal(clock.parse_duration(text), seconds, text)
     end
-    for _, text in ipairs { "", "10", "h", "30m1h", "1h1h", "-5m", "1h30", "five minutes", "1w", "1..5h", "1e3s", "0x10s", "∞" } do
+    for _, text in ipairs { "", "10", "h", "30m1h", "1h1h", "-5m", "1h30", "five minutes", "1w", "1..5h",
+      "1e3s", "0x10s", "∞" } do
       local value, sentence = clock.parse_duration(text)
       t:equal(value, nil, text)
       t:ok(sentence:find(text, 1, true), "the sentence names it")
     end
-    t:equal({ clock.duration(0), clock.duration(59.4), clock.duration(200), clock.duration(16080), clock.duration(93600),
-      clock.duration(-5) }, { "0s", "59s", "3m 20s", "4h 28m", "1d 2h", "-5s" })
+    t:equal({ clock.duration(0), clock.duration(59.4), clock.duration(200), clock.duration(16080),
+      clock.duration(93600), clock.duration(-5) }, { "0s", "59s", "3m 20s", "4h 28m", "1d 2h", "-5s" })
   end)
 
   t:case("url: escaping, queries, parts", function()
@@ -124,7 +127,8 @@ return function(t)
     t:equal(url.unescape(url.escape("\0\255x%")), "\0\255x%")
     t:equal(url.parse_query("a=1&b=x+y%26&c&a=2"), { a = "2", b = "x y&", c = "" })
     t:equal(url.with_query("http://h/p?x=1", { b = true, a = 1.5, c = false }), "http://h/p?x=1&a=1.5&b=true")
-    t:equal(url.parse("https://Example.com:8443/a/b?c#d"), { scheme = "https", host = "example.com", port = 8443, path = "/a/b" })
+    t:equal(url.parse("https://Example.com:8443/a/b?c#d"),
+      { scheme = "https", host = "example.com", port = 8443, path = "/a/b" })
     t:equal(url.parse("http://[::1]:80"), { scheme = "http", host = "[::1]", port = 80, path = "/" })
     t:equal(url.parse("ftp://x"), nil)
     t:equal(url.parse("http://user:pw@x/"), nil)
@@ -132,7 +136,8 @@ return function(t)
   end)
 
   t:case("template: quoting, and nothing unfilled or unused", function()
-    t:equal(template.render("run {{a:sh}} {{b:json}} {{c:raw}} {{a:raw}}", { a = "it's", b = { 1 }, c = 5 }), "run 'it'\\''s' [1] 5 it's")
+    t:equal(template.render("run {{a:sh}} {{b:json}} {{c:raw}} {{a:raw}}", { a = "it's", b = { 1 }, c = 5 }),
+      "run 'it'\\''s' [1] 5 it's")
     t:equal(template.render("100% {{a:raw}}", { a = "%1" }), "100% %1")
     t:raises("nothing fills", template.render, "{{a:sh}}", {})
     t:raises("has no hole", template.render, "x", { a = 1 })
@@ -164,15 +169,16 @@ return function(t)
     t:ok(files.mkdir(files.dirname(path)))
     t:ok(files.write(path, "one"))
     t:ok(files.append(path, "two"))
-    t:equal({ files.read(path), files.stat(path).mode & 511, files.list(files.dirname(path)) }, { "onetwo", 384, { "file" } })
+    t:equal({ files.read(path), files.stat(path).mode & 511, files.list(files.dirname(path)) },
+      { "onetwo", 384, { "file" } })
     local lock = t:ok(files.lock(files.join(dir, "lock")))
     t:equal(select(3, files.lock(files.join(dir, "lock"))), "busy")
     lock:release()
     t:ok(files.lock(files.join(dir, "lock"))):release()
     t:ok(files.remove_tree(files.join(dir, "a")))
     t:equal(files.exists(path), false)
-    t:equal({ files.join("a", "b", "/c", "d"), files.join("a/", "b"), files.dirname("/x"), files.dirname("x"), files.basename("/a/b") },
-      { "/c/d", "a/b", "/", ".", "b" })
+    t:equal({ files.join("a", "b", "/c", "d"), files.join("a/", "b"), files.dirname("/x"), files.dirname("x"),
+      files.basename("/a/b") }, { "/c/d", "a/b", "/", ".", "b" })
   end)
 
   t:case("term: styles only where a person looks", function()

@@ -16,8 +16,8 @@ local function serve(handler, opts)
 end
 
 local function echo(request)
-  return { json = { method = request.method, path = request.path, query = request.query, raw = request.raw_query,
-    headers = request.headers, body = request.body } }
+  return { json = { method = request.method, path = request.path, query = request.query,
+    raw = request.raw_query, headers = request.headers, body = request.body } }
 end
 
 return function(t)
@@ -25,11 +25,12 @@ return function(t)
 
   t:case("a request arrives as it was meant", function()
     local base, running = serve(echo)
-    local seen = http.request { method = "PUT", url = base .. "/a%20b", query = { z = "1 2", a = "ü&=" , list = { 1, 2 } },
-      headers = { ["X-One"] = "1" }, json = { b = 1, a = { true } } }.json()
+    local seen = http.request { method = "PUT", url = base .. "/a%20b", query = { z = "1 2", a = "ü&=" ,
+      list = { 1, 2 } }, headers = { ["X-One"] = "1" }, json = { b = 1, a = { true } } }.json()
     t:equal({ seen.method, seen.path, seen.raw }, { "PUT", "/a b", "a=%C3%BC%26%3D&list=1&list=2&z=1%202" })
     t:equal(seen.query, { a = "ü&=", list = "2", z = "1 2" })
-    t:equal({ seen.headers["x-one"], seen.headers["content-type"], seen.headers.accept, seen.headers["user-agent"] },
+    t:equal({ seen.headers["x-one"], seen.headers["content-type"], seen.headers.accept,
+      seen.headers["user-agent"] },
       { "1", "application/json", "application/json", "continueplz/" .. require "base.version" })
     t:equal(seen.body, '{"a":[true],"b":1}')
     running.stop()
@@ -49,9 +50,12 @@ return function(t)
       return replaced(function(request)
         local off = offs[tonumber(request.path:sub(2))]
         local iso = off and require("base.clock").iso(fake.EPOCH + off)
-        return { body = "", headers = { Date = off and ("Fri, %s Nov 2026 %s GMT"):format(iso:sub(9, 10), iso:sub(12, 19)) or "yesterday" } }
+        return { body = "", headers = { Date = off
+          and ("Fri, %s Nov 2026 %s GMT"):format(iso:sub(9, 10), iso:sub(12, 19)) or "yesterday" } }
       end, function(require)
-        for index in ipairs(offs) do require("base.http").request { url = "https://example.org/" .. index } end
+        for index in ipairs(offs) do
+          require("base.http").request { url = "https://example.org/" .. index }
+        end
         local seconds, host = require("base.http").clock_ahead()
         return seconds and math.floor(seconds + 0.5), host
       end)
@@ -66,25 +70,32 @@ return function(t)
   t:case("a certificate that is not valid yet or any more names this computer's clock", function()
     local function said(text, code)
       return replaced(function() return { error = text, code = code, sent = false } end, function(require)
-        local _, failure = require("base.fail").try(require("base.http").request, { url = "https://example.org/" })
+        local _, failure = require("base.fail").try(require("base.http").request,
+          { url = "https://example.org/" })
         return failure.message
       end)
     end
     local early = said("SSL certificate problem: certificate is not yet valid", "tls")
-    t:ok(early:find("not yet valid; this computer's clock says 2026-11-20T08:00:0", 1, true) and early:find("Z, is that right?", 1, true), early)
-    t:ok(said("SSL certificate problem: certificate has expired", "tls"):find("expired; this computer's clock says 2026", 1, true))
+    t:ok(early:find("not yet valid; this computer's clock says 2026-11-20T08:00:0", 1, true)
+      and early:find("Z, is that right?", 1, true), early)
+    t:ok(said("SSL certificate problem: certificate has expired", "tls")
+      :find("expired; this computer's clock says 2026", 1, true))
     t:ok(not said("SSL certificate problem: self-signed certificate", "tls"):find("clock", 1, true))
     t:ok(not said("the token has expired", "reset"):find("clock", 1, true))
   end)
 
   t:case("statuses become kinds, with status, address and body", function()
     local base, running = serve(function(request)
-      return { status = tonumber(request.path:sub(2)), body = '{"why":"told"}', headers = { ["Retry-After"] = "7" } }
+      return { status = tonumber(request.path:sub(2)), body = '{"why":"told"}',
+        headers = { ["Retry-After"] = "7" } }
     end)
-    for status, kind in pairs { [401] = "auth", [403] = "auth", [402] = "funds", [429] = "rate", [500] = "transient", -- order: free
+    for status, kind in pairs { [401] = "auth", [403] = "auth", [402] = "funds", -- order: free
+      [429] = "rate", [500] = "transient",
       [503] = "transient", [404] = "refused", [400] = "refused", [409] = "refused" } do
-      local failure = t:raises(kind, http.request, { url = base .. "/" .. status .. "?key=geheim", headers = { A = "geheim" } })
-      t:equal({ failure.status, failure.body, failure.sent, failure.retry_after }, { status, '{"why":"told"}', true, 7 })
+      local failure = t:raises(kind, http.request,
+        { url = base .. "/" .. status .. "?key=geheim", headers = { A = "geheim" } })
+      t:equal({ failure.status, failure.body, failure.sent, failure.retry_after },
+        { status, '{"why":"told"}', true, 7 })
       t:equal(failure.url, base .. "/" .. status)
       t:ok(not failure.message:find("geheim"), "the message without secrets")
       t:ok(failure.message:find('told', 1, true), "the excerpt")
@@ -98,7 +109,8 @@ return function(t)
     local said
     local base, running = serve(function() return { status = 403, body = said } end)
     local function classify() return { kind = "auth", message = "wrong key" } end
-    for _, text in ipairs { "error code: 1010", "error code: 1020\n", "<html><title>Access denied</title>Error code 1005</html>" } do
+    for _, text in ipairs { "error code: 1010", "error code: 1020\n",
+      "<html><title>Access denied</title>Error code 1005</html>" } do
       said = text
       for _, how in ipairs { false, classify } do
         local failure = t:raises("refused", http.request, { url = base .. "/", classify = how or nil })
@@ -115,7 +127,9 @@ return function(t)
 
   t:case("secrets in an error body are hidden", function()
     log.hide("opensesame-1234")
-    local base, running = serve(function() return { status = 500, body = "key opensesame-1234 is wrong" .. ("x"):rep(999) } end)
+    local base, running = serve(function()
+      return { status = 500, body = "key opensesame-1234 is wrong" .. ("x"):rep(999) }
+    end)
     local failure = t:raises("transient", http.request, { url = base .. "/" })
     t:ok(failure.message:find("key [hidden] is wrong", 1, true), failure.message)
     t:ok(#failure.message < 300, "a short message")
@@ -146,7 +160,9 @@ return function(t)
 
   t:case("pieces of a stream arrive one by one, errors are not streamed", function()
     local base, running = serve(function(request)
-      if request.path == "/bad" then return { status = 500, stream = function(write) write("bro") write("ken") end } end
+      if request.path == "/bad" then
+        return { status = 500, stream = function(write) write("bro") write("ken") end }
+      end
       return { stream = function(write)
         for i = 1, 3 do
           write("piece " .. i)
@@ -185,14 +201,15 @@ return function(t)
   t:case("over a unix socket", function()
     local path = files.join(t:directory(), "s")
     local running = server.serve(net.listen { unix = path }, echo)
-    t:equal(http.request { method = "POST", url = "http://localhost/x", unix = path, body = "b" }.json().body, "b")
+    t:equal(http.request { method = "POST", url = "http://localhost/x", unix = path,
+      body = "b" }.json().body, "b")
     running.stop()
   end)
 
   t:case("a client adds its base and headers, and lets only declared writes through", function()
     local base, running = serve(echo)
-    local client = http.client { base = base .. "/", headers = function() return { Authorization = "Bearer k" } end,
-      writes = { "PUT ^/change/%d+$" } }
+    local client = http.client { base = base .. "/",
+      headers = function() return { Authorization = "Bearer k" } end, writes = { "PUT ^/change/%d+$" } }
     local seen = client:get("/list", { query = { a = 1 } }).json()
     t:equal({ seen.path, seen.headers.authorization, seen.raw }, { "/list", "Bearer k", "a=1" })
     t:equal(client:put("/change/5", { json = {} }).json().body, "{}")
@@ -213,8 +230,10 @@ return function(t)
       sent = sent + 1
     end, { token = "t" })
     t:raises("ticket of the journal", client.create, client, nil, "POST", "/x")
-    t:raises("ticket of the journal", client.create, client, { send = function() end, token = "t" }, "POST", "/x")
-    t:raises("ticket of the journal", client.create, client, setmetatable({}, getmetatable(mine)), "POST", "/x")
+    t:raises("ticket of the journal", client.create, client, { send = function() end, token = "t" },
+      "POST", "/x")
+    t:raises("ticket of the journal", client.create, client, setmetatable({}, getmetatable(mine)),
+      "POST", "/x")
     t:equal(client:create(mine, "POST", "/x").json().id, 7)
     t:raises("used before", client.create, client, mine, "POST", "/x")
     t:equal({ arrived, sent }, { 1, 1 })
@@ -228,7 +247,9 @@ return function(t)
     local base, running = serve(function() return { json = { success = false, msg = "no credit" } } end)
     local client = http.client { base = base, classify = function(response)
       local value = response.json()
-      if not value.success then return { kind = "funds", message = value.msg } end
+      if not value.success then
+        return { kind = "funds", message = value.msg }
+      end
     end }
     local failure = t:raises("funds", client.get, client, "/")
     t:equal({ failure.message, failure.status }, { "no credit", 200 })
@@ -239,19 +260,23 @@ return function(t)
     local s = fake.new { http = function() return { json = {} } end }
     local p = s:start(function(require)
       local inner = require "base.task"
-      local client = require("base.http").client { base = "https://cloud.example", interval = { ["GET ^/slow"] = 2 } }
+      local client = require("base.http").client { base = "https://cloud.example",
+        interval = { ["GET ^/slow"] = 2 } }
       inner.map({ 1, 2, 3, 4 }, function(i) client:get(i == 4 and "/fast" or "/slow/" .. i) end)
     end)
     s:run()
     p:result()
     local times = {}
-    for i, entry in ipairs(s.requests) do times[i] = { entry.request.path, entry.at - fake.START - s.latency } end
+    for i, entry in ipairs(s.requests) do
+      times[i] = { entry.request.path, entry.at - fake.START - s.latency }
+    end
     for _, entry in ipairs(times) do entry[2] = math.floor(entry[2] * 1000 + 0.5) end
     t:equal(times, { { "/slow/1", 0 }, { "/fast", 0 }, { "/slow/2", 2000 }, { "/slow/3", 4000 } })
   end)
 
   t:case("retry: only kinds that may pass, with growing pauses or what the server asks", function()
-    local answers = { { status = 500 }, { status = 429, headers = { ["Retry-After"] = "9" } }, { json = { fine = true } } }
+    local answers = { { status = 500 }, { status = 429, headers = { ["Retry-After"] = "9" } },
+      { json = { fine = true } } }
     local s = fake.new { http = function() return table.remove(answers, 1) end }
     local p = s:start(function(require)
       local inner = require "base.http"
@@ -272,7 +297,9 @@ return function(t)
 
   t:case("each request is in the log, without its query", function()
     local s = fake.new { http = function() return { json = {} } end }
-    s:start(function(require) require("base.http").request { url = "https://a.example/x?secret=1", query = { b = 2 } } end)
+    s:start(function(require)
+      require("base.http").request { url = "https://a.example/x?secret=1", query = { b = 2 } }
+    end)
     s:run()
     t:equal({ s.log[1].level, s.log[1].fields },
       { "DEBUG", { "method=GET", "ms=20", "status=200", "url=https://a.example/x" } })

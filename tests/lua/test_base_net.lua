@@ -17,7 +17,8 @@ return function(t)
     local a, b = pair()
     a:write("one\r\ntwo\n12345rest")
     a:shutdown()
-    t:equal({ b:read_line(), b:read_line(), b:read_exact(5), b:read_line(), b:read_line() }, { "one", "two", "12345", "rest" })
+    t:equal({ b:read_line(), b:read_line(), b:read_exact(5), b:read_line(), b:read_line() },
+      { "one", "two", "12345", "rest" })
     t:equal(b:read(), nil)
     b:write("still open this way")
     t:equal(a:read(5), "still")
@@ -85,8 +86,8 @@ return function(t)
   end)
 
   t:case("a child's output, exit code, signal and environment", function()
-    local child = process.spawn { argv = { "/bin/sh", "-c", "read x; echo got $x $A; exit 7" }, env = { "A=1" },
-      stdin = "pipe", stdout = "pipe", stderr = "null" }
+    local child = process.spawn { argv = { "/bin/sh", "-c", "read x; echo got $x $A; exit 7" },
+      env = { "A=1" }, stdin = "pipe", stdout = "pipe", stderr = "null" }
     child.stdin:write("line\n")
     t:equal(child.stdout:read_line(nil, 10), "got line 1")
     t:equal(child:wait(10).status, 7)

@@ -31,16 +31,18 @@ end
 
 return function(t)
   t:case("several requests on one connection, with both kinds of body", function()
-    local got = raw("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc" ..
-      "POST /b HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nwiki\r\n5;x=1\r\npedia\r\n0\r\nT: 1\r\n\r\n" ..
-      "GET /c%2F?q=1 HTTP/1.1\r\nConnection: close\r\n\r\n")
+    local got = raw("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabcPOST /b HTTP/1.1\r\n"
+      .. "Transfer-Encoding: chunked\r\n\r\n4\r\nwiki\r\n5;x=1\r\npedia\r\n0\r\nT: 1\r\n\r\n"
+      .. "GET /c%2F?q=1 HTTP/1.1\r\nConnection: close\r\n\r\n")
     t:equal(statuses(got), { 200, 200, 200 })
-    t:ok(got:find("POST /a 3", 1, true) and got:find("POST /b 9", 1, true) and got:find("GET /c/ 0", 1, true), got)
+    t:ok(got:find("POST /a 3", 1, true) and got:find("POST /b 9", 1, true)
+      and got:find("GET /c/ 0", 1, true), got)
     t:ok(got:find("Connection: close", 1, true), "the close is announced")
   end)
 
   t:case("HEAD, 204 and HTTP/1.0", function()
-    local got = raw("HEAD / HTTP/1.1\r\n\r\nDELETE / HTTP/1.1\r\n\r\nGET / HTTP/1.0\r\n\r\nGET /never HTTP/1.1\r\n\r\n",
+    local got = raw("HEAD / HTTP/1.1\r\n\r\nDELETE / HTTP/1.1\r\n\r\nGET / HTTP/1.0\r\n\r\n"
+      .. "GET /never HTTP/1.1\r\n\r\n",
       function(request) return request.method == "DELETE" and { status = 204 } or { body = "body" } end)
     t:equal(statuses(got), { 200, 204, 200 })
     t:equal(select(2, got:gsub("\r\n\r\nbody", "")), 1)
@@ -58,11 +60,13 @@ return function(t)
       ["a space before the colon"] = { "GET / HTTP/1.1\r\nA : b\r\n\r\n", { 400 } },
       ["a negative length"] = { "POST / HTTP/1.1\r\nContent-Length: -5\r\n\r\n", { 400 } },
       ["two lengths"] = { "POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", { 400 } },
-      ["a length and chunks"] = { "POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", { 400 } },
+      ["a length and chunks"] = { "POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n"
+          .. "\r\n", { 400 } },
       ["a huge length"] = { "POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", { 413 } },
       ["an unknown encoding"] = { "POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", { 501 } },
       ["a broken chunk size"] = { "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", { 400 } },
-      ["a chunk that is too long"] = { "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nfffffff\r\n", { 413 } },
+      ["a chunk that is too long"] = { "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+          .. "fffffff\r\n", { 413 } },
       ["a body that stops"] = { "POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nab", {} },
       ["nothing"] = { "", {} },
     } do

@@ -211,7 +211,8 @@ return function(t)
       local late = t:raises("transient", inner.deadline, 5, function() inner.sleep(60) end, "no answer")
       t:equal({ late.code, late.message }, { "deadline", "no answer" })
       t:equal(clock.now() - from, 6.0)
-      t:equal(inner.deadline(5, function() return inner.shield(function() inner.sleep(9) return "made" end) end), "made")
+      t:equal(inner.deadline(5,
+        function() return inner.shield(function() inner.sleep(9) return "made" end) end), "made")
     end)
   end)
 

@@ -9,11 +9,14 @@ return function(t)
   local function start(argv, options)
     options = options or {}
     local s = fake.new { env = options.env or { HOME = "/home/me" } }
-    for path in pairs(options.files or {}) do s.disk[path] = { data = "", mode = 384, mtime = 0 } end -- order: free
+    for path in pairs(options.files or {}) do -- order: free
+      s.disk[path] = { data = "", mode = 384, mtime = 0 }
+    end
     local host = s:start(function() end, { cwd = options.cwd or "/work" }).host
     local seen = {}
     local before, module = host.script.load, host.script.module
-    local stub = "return { main = function(argv) return { world = require 'sandbox.world', argv = argv } end }"
+    local stub =
+      "return { main = function(argv) return { world = require 'sandbox.world', argv = argv } end }"
     host.script.module = function(name, env)
       if name ~= "cli" then return module(name, env) end
       return host.script.compile(stub, "@lua/cli.lua", env), "lua/cli.lua"
@@ -23,12 +26,16 @@ return function(t)
       return host.script.compile(stub, "@lua/cli.lua", env)
     end
     host.terminal.write = function(_, text) seen.out = (seen.out or "") .. text end
-    local env = setmetatable({}, { __index = function(_, name) return ({ debug = false, _G = {} })[name] end })
-    for _, name in ipairs { "ipairs", "assert", "error", "setmetatable", "pairs", "pcall", "tostring", "type", "next", "select",
-      "rawequal", "rawget", "rawlen", "rawset", "getmetatable", "tonumber", "xpcall", "string", "table", "math", "utf8", "coroutine" } do
-      env[name] = ({ ipairs = ipairs, assert = assert, error = error, setmetatable = setmetatable, pairs = pairs, pcall = pcall,
-        tostring = tostring, type = type, next = next, select = select, rawequal = rawequal, rawget = rawget, rawlen = rawlen,
-        rawset = rawset, getmetatable = getmetatable, tonumber = tonumber, xpcall = xpcall, string = string, table = table,
+    local env = setmetatable({}, { __index = function(_, name)
+      return ({ debug = false, _G = {} })[name]
+    end })
+    for _, name in ipairs { "ipairs", "assert", "error", "setmetatable", "pairs", "pcall", "tostring", "type",
+      "next", "select", "rawequal", "rawget", "rawlen", "rawset", "getmetatable", "tonumber", "xpcall",
+      "string", "table", "math", "utf8", "coroutine" } do
+      env[name] = ({ ipairs = ipairs, assert = assert, error = error, setmetatable = setmetatable,
+        pairs = pairs, pcall = pcall, tostring = tostring, type = type, next = next, select = select,
+        rawequal = rawequal, rawget = rawget, rawlen = rawlen, rawset = rawset, getmetatable = getmetatable,
+        tonumber = tonumber, xpcall = xpcall, string = string, table = table,
         math = math, utf8 = utf8, coroutine = coroutine })[name]
     end
     env._G, env._VERSION = env, _VERSION
@@ -45,9 +52,10 @@ return function(t)
   t:case("the home: flag, environment, the binary's own directory, the user's", function()
     t:equal(home {}, { "/home/me/.continueplz", "default" })
     t:equal(home({}, { files = { ["/usr/bin/.env"] = true } }), { "/usr/bin", "binary" })
-    t:equal(home({}, { env = { CONTINUEPLZ_HOME = "rel/x/", HOME = "/h" }, files = { ["/usr/bin/.env"] = true } }),
-      { "/work/rel/x", "environment" })
-    t:equal(home({ "status", "-C", "/a/./b//c/" }, { env = { CONTINUEPLZ_HOME = "/x" } }), { "/a/b/c", "flag" })
+    t:equal(home({}, { env = { CONTINUEPLZ_HOME = "rel/x/", HOME = "/h" },
+      files = { ["/usr/bin/.env"] = true } }), { "/work/rel/x", "environment" })
+    t:equal(home({ "status", "-C", "/a/./b//c/" }, { env = { CONTINUEPLZ_HOME = "/x" } }),
+      { "/a/b/c", "flag" })
     t:equal(home { "-Cd" }, { "/work/d", "flag" })
     t:equal(home({}, { env = {} }), { nil, "none" })
     t:equal(home { "run.lua", "-C", "/x" }, { "/home/me/.continueplz", "default" })
@@ -69,13 +77,15 @@ return function(t)
     t:equal(start({ "-C", "." }, { files = { ["/work/.env"] = true } }).result.world.notes, {})
   end)
 
-  t:case("script directories come from the environment, empty entries and the working directory do not", function()
+  t:case("script directories come from the environment, empty entries and the "
+    .. "working directory do not", function()
     local world = start({}, { env = { HOME = "/h", CONTINUEPLZ_SCRIPTS = ":a::/b:" } }).result.world
     t:equal(world.scripts, { "/work/a", "/b" })
   end)
 
   t:case("a process can be killed at any primitive, torn writes included", function()
-    for _, case in ipairs { { { kill = "before" }, nil }, { { kill = "after" }, "record" }, { { kill = "torn", bytes = 3 }, "rec" } } do
+    for _, case in ipairs { { { kill = "before" }, nil }, { { kill = "after" }, "record" },
+      { { kill = "torn", bytes = 3 }, "rec" } } do
       local s = fake.new { hook = function(name) return name == "state.append" and case[1] or nil end }
       local cleaned = false
       local p = s:start(function(require)
@@ -91,7 +101,11 @@ return function(t)
   end)
 
   t:case("the disk can be full, locks die with their process", function()
-    local s = fake.new { hook = function(name) if name == "state.write" then return { code = "full", error = "/x: No space" } end end }
+    local s = fake.new { hook = function(name)
+      if name == "state.write" then
+        return { code = "full", error = "/x: No space" }
+      end
+    end }
     local p = s:start(function(require)
       local files = require "base.files"
       assert(files.lock("/lock"))
@@ -114,7 +128,8 @@ return function(t)
     local p = s:start(function(require)
       require("base.task").sleep(1)
       local http = require "base.http"
-      local answer = http.request { method = "POST", url = "http://agent/status", unix = "/agent.sock", json = { a = 1 } }.json()
+      local answer = http.request { method = "POST", url = "http://agent/status", unix = "/agent.sock",
+        json = { a = 1 } }.json()
       local _, failure = pcall(http.request, { url = "http://agent/", unix = "/none.sock" })
       return answer, failure.sent
     end)
@@ -146,7 +161,8 @@ return function(t)
 
   t:case("answers that are lost, late or never come", function()
     local s = fake.new { http = function(request)
-      return ({ ["/lost"] = { lost = true }, ["/late"] = { delay = 100, json = {} }, ["/hang"] = { hang = true },
+      return ({ ["/lost"] = { lost = true }, ["/late"] = { delay = 100, json = {} },
+        ["/hang"] = { hang = true },
         ["/refused"] = { error = "no", code = "connect", sent = false } })[request.path]
     end }
     local p = s:start(function(require)
@@ -159,13 +175,16 @@ return function(t)
       return list
     end)
     s:run()
-    t:equal(p:result(), { { "reset", true, 0 }, { "timeout", true, 30 }, { "timeout", true, 30 }, { "connect", false, 0 } })
+    t:equal(p:result(),
+      { { "reset", true, 0 }, { "timeout", true, 30 }, { "timeout", true, 30 }, { "connect", false, 0 } })
   end)
 
   t:case("the same seed gives the same world, another seed another one", function()
     local function draw(seed)
       local s = fake.new { seed = seed }
-      local p = s:start(function(require) return require("base.keys").random_hex(40), require("base.keys").fresh():public() end)
+      local p = s:start(function(require)
+        return require("base.keys").random_hex(40), require("base.keys").fresh():public()
+      end)
       s:run()
       return { p:result() }
     end

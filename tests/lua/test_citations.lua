@@ -33,9 +33,7 @@ local function cited(before, only)
     more = before:gsub("[%s,;]+$", ""):gsub(" and$", ""):gsub(" to$", ""):gsub("\xc2\xa7%d[%d.]*%u?$", "")
   until more == before
   for _, name in ipairs(OTHERS) do
-    if before:find(name .. "$") then
-      return name
-    end
+    if before:find(name .. "$") then return name end
   end
   return before:match("([%w-]+%.md)$") or only
 end

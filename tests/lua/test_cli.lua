@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The command line: what words mean, what is refused and how, help, exit codes; the whole program in a replaced world.
+-- The command line: what words mean, what is refused and how, help, exit codes;
+-- the whole program in a replaced world.
 local args = require "cli.args"
 local commands = require "commands"
 local files = require "base.files"
@@ -29,7 +30,8 @@ return function(t)
     end
     local s = fake.new { env = env, http = options.http }
     for path, text in pairs(options.files or {}) do -- order: free
-      s.disk[path:sub(1, 1) == "/" and path or HOME .. "/" .. path] = { data = text, mode = options.mode or 384, mtime = 0 }
+      s.disk[path:sub(1, 1) == "/" and path or HOME .. "/" .. path] = { data = text,
+        mode = options.mode or 384, mtime = 0 }
     end
     local p = s:start(function(require)
       return require("cli").main(type(line) == "table" and line or words(line))
@@ -41,9 +43,10 @@ return function(t)
 
   t:case("PRD forms: bare flags imply up and stop, values with = or a blank", function()
     local rows = {
-      { "--cheapest --model=m", "up" }, { "--model m", "up" }, { "--provider=lambda --gpu=a100-80", "up" }, { "--stop", "stop" },
-      { "stop", "stop" }, { "status --output=json", "status" }, { "--output=json", nil }, { "-y", nil }, { "--dry-run", "up" },
-      { "-C /x offers", "offers" }, { "--for pi", "endpoint" }, { "logs engine -n 5", "logs" }, { "--all", "help" }, { "", nil },
+      { "--cheapest --model=m", "up" }, { "--model m", "up" }, { "--provider=lambda --gpu=a100-80", "up" },
+      { "--stop", "stop" }, { "stop", "stop" }, { "status --output=json", "status" },
+      { "--output=json", nil }, { "-y", nil }, { "--dry-run", "up" }, { "-C /x offers", "offers" },
+      { "--for pi", "endpoint" }, { "logs engine -n 5", "logs" }, { "--all", "help" }, { "", nil },
     }
     for _, row in ipairs(rows) do
       local parsed = assert(args.parse(words(row[1])))
@@ -51,30 +54,32 @@ return function(t)
     end
     local parsed = args.parse(words "--model m -vv -y -C/x --timeout=10h")
     t:equal({ parsed.options.model, parsed.options.verbose, parsed.options.yes, parsed.options.directory,
-      parsed.settings.DEFAULT_MODEL,
-      parsed.settings.DEADMAN_TIMEOUT_HOURS.text }, { "m", 2, true, "/x", { text = "m", flag = "--model" }, "10h" })
+      parsed.settings.DEFAULT_MODEL, parsed.settings.DEADMAN_TIMEOUT_HOURS.text },
+      { "m", 2, true, "/x", { text = "m", flag = "--model" }, "10h" })
   end)
 
   t:case("everything after a script's name is the script's", function()
     local parsed = args.parse(words "-y ask.lua --model x -h -- y")
-    t:equal({ parsed.script, parsed.words, parsed.options }, { "ask.lua", { "--model", "x", "-h", "--", "y" }, { yes = true } })
+    t:equal({ parsed.script, parsed.words, parsed.options },
+      { "ask.lua", { "--model", "x", "-h", "--", "y" }, { yes = true } })
     parsed = args.parse(words "status -- --stop")
     t:equal(parsed.words, { "status", "--stop" })
   end)
 
   t:case("wrong usage: stderr, 2, one sentence that names the word and suggests", function()
     local rows = {
-      { "--chepest", "--chepest", "did you mean --cheapest?" }, { "--modle=x", "--modle", "did you mean --model?" }, { "statsu",
-      "did you mean status?" },
-      { "--idle=30", "--idle", "30m" }, { "--timeout=soon", "--timeout", "soon" }, { "--max-price", "--max-price=DOLLARS" },
-      { "--max-price=", "--max-price=DOLLARS" }, { "--model --spot", "--model needs a value" }, { "--spot --on-demand",
-      "contradict" },
+      { "--chepest", "--chepest", "did you mean --cheapest?" },
+      { "--modle=x", "--modle", "did you mean --model?" }, { "statsu", "did you mean status?" },
+      { "--idle=30", "--idle", "30m" }, { "--timeout=soon", "--timeout", "soon" },
+      { "--max-price", "--max-price=DOLLARS" }, { "--max-price=", "--max-price=DOLLARS" },
+      { "--model --spot", "--model needs a value" }, { "--spot --on-demand", "contradict" },
       { "--output=jsn", "did you mean json?" }, { "--cheapest=yes", "takes no value" }, { "stop --model=x",
-      "stop does not take --model" },
-      { "status extra", "status takes no 'extra'" }, { "-z", "unknown option -z" }, { "-n", "-n needs a value" },
+        "stop does not take --model" }, { "status extra", "status takes no 'extra'" },
+      { "-z", "unknown option -z" }, { "-n", "-n needs a value" },
       { "logs -n zero", "zero" },
-      { "--gpu=h10", "did you mean h100?" }, { "--tier=huge", "--tier", "huge" }, { "--region=mars", "--region", "mars" },
-      { "--max-hours=0", "--max-hours" }, { "--context=12", "--context" }, { "--max-price=-1", "--max-price" },
+      { "--gpu=h10", "did you mean h100?" }, { "--tier=huge", "--tier", "huge" },
+      { "--region=mars", "--region", "mars" }, { "--max-hours=0", "--max-hours" },
+      { "--context=12", "--context" }, { "--max-price=-1", "--max-price" },
       { "help nonsense", "nonsense" },
       { "../etc", "unknown command" }, { "logs nothing", "no log named 'nothing'" },
     }
@@ -95,7 +100,8 @@ return function(t)
     local shown = table.concat(line, " ")
     t:equal(code, 2, ("%s (%s): %s"):format(shown, what, err))
     t:equal((out:gsub('^{"error":.*"money_running":false,"status":"failed"}\n$', "")), "", shown)
-    t:ok(err:find("^continueplz: [^\n]+\n") and err:find("\nMoney: none is running for this folder\n", 1, true), shown .. ": " .. err)
+    t:ok(err:find("^continueplz: [^\n]+\n")
+      and err:find("\nMoney: none is running for this folder\n", 1, true), shown .. ": " .. err)
     t:ok(not err:find("traceback") and not err:find("%.lua:%d") and not err:find("attempt to"), err)
     return err
   end
@@ -107,7 +113,8 @@ return function(t)
         t:ok(refused({ name .. "=" }, "empty"):find(name, 1, true), name)
         t:ok(refused({ name .. "=x" }, "a value"):find(name, 1, true), name)
       elseif row.kind ~= "none" then
-        for _, line in ipairs { { name .. "=" }, { name, "" }, { name }, { name, "-y" }, { name, "--spot" }, { name, "--" } } do
+        for _, line in ipairs { { name .. "=" }, { name, "" }, { name }, { name, "-y" }, { name, "--spot" },
+          { name, "--" } } do
           t:ok(refused(line, "no value"):find(name .. " needs a value", 1, true), table.concat(line, "|"))
         end
       else
@@ -118,24 +125,29 @@ return function(t)
         t:ok(refused(line, "no value"):find(letter .. " needs a value", 1, true), table.concat(line, "|"))
       end
     end
-    for _, line in ipairs { { "--model=a", "--model=b" }, { "-C", "/a", "-C", "/b" }, { "--output=json", "--output=text" }, { "--lines=3", "-n", "4" },
-      { "stop", "--stop=08:00" } } do
+    for _, line in ipairs { { "--model=a", "--model=b" }, { "-C", "/a", "-C", "/b" },
+      { "--output=json", "--output=text" }, { "--lines=3", "-n", "4" }, { "stop", "--stop=08:00" } } do
       refused(line, "twice, and not the same")
     end
   end)
 
   t:case("options that contradict each other, numbers that are none", function()
-    local takes = { completion = "help", ["for"] = "endpoint", json = "endpoint", systemd = "schedule", vram = "models", write = "endpoint" }
+    local takes = { completion = "help", ["for"] = "endpoint", json = "endpoint", systemd = "schedule",
+      vram = "models", write = "endpoint" }
     for _, row in ipairs(flags.list) do
       if row.against then
         local function word(each)
-          return "--" .. each.name .. (each.kind == "none" and "" or "=" .. (each.kind == "number" and "1" or each.values and each.values[1] or "h100"))
+          return "--" .. each.name .. (each.kind == "none" and ""
+            or "=" .. (each.kind == "number" and "1" or each.values and each.values[1] or "h100"))
         end
-        t:ok(refused({ takes[row.name], word(row), word(flags.long(row.against)) }, "both"):find("contradict", 1, true), row.name)
+        t:ok(refused({ takes[row.name], word(row), word(flags.long(row.against)) }, "both"):find("contradict",
+          1, true), row.name)
       end
-      local wrong = { "0", "-1", "1e3", "0x10", "1.0", " 1", "1 ", "+1", tostring((row.most or 0) + 1), "9" .. ("0"):rep(30) }
+      local wrong = { "0", "-1", "1e3", "0x10", "1.0", " 1", "1 ", "+1", tostring((row.most or 0) + 1),
+        "9" .. ("0"):rep(30) }
       for _, number in ipairs(row.kind == "number" and wrong or {}) do
-        t:ok(refused({ "--" .. row.name .. "=" .. number }, "a number"):find("from 1 to " .. row.most, 1, true), number)
+        t:ok(refused({ "--" .. row.name .. "=" .. number },
+          "a number"):find("from 1 to " .. row.most, 1, true), number)
       end
     end
     refused({ "endpoint", "--json", "--output=text" }, "both")
@@ -152,7 +164,8 @@ return function(t)
         line[#line + 1] = "surplus"
         t:ok(refused(line, "a word too many"):find(name .. " takes no 'surplus'", 1, true), name)
       elseif not command.args then
-        t:ok(refused({ name, "surplus" }, "a word too many"):find(name .. " takes no 'surplus'", 1, true), name)
+        t:ok(refused({ name, "surplus" },
+          "a word too many"):find(name .. " takes no 'surplus'", 1, true), name)
         t:ok(refused({ name, "" }, "an empty word"):find(name .. " takes no ''", 1, true), name)
         t:ok(refused({ name, "--", "--yes" }, "a word behind --"):find("takes no '--yes'", 1, true), name)
       end
@@ -166,10 +179,12 @@ return function(t)
         end
       end
     end
-    local HOSTILE = { "", " ", "-", "\255\254", "\27[2J", ("x"):rep(100000), "stop\n", "STOP", "../stop", "stop.", "commands.stop" }
+    local HOSTILE = { "", " ", "-", "\255\254", "\27[2J", ("x"):rep(100000), "stop\n", "STOP", "../stop",
+      "stop.", "commands.stop" }
     local function shown(line)
       local code, out, err = run(line)
-      t:ok(utf8.len(err) and not (out .. err):find("[\27\255]") and #err < 800, "shown as it was typed: " .. err:sub(1, 300))
+      t:ok(utf8.len(err) and not (out .. err):find("[\27\255]") and #err < 800,
+        "shown as it was typed: " .. err:sub(1, 300))
       t:ok(not err:find("traceback") and not err:find("%.lua:%d") and not err:find("attempt to"), err)
       return code
     end
@@ -183,7 +198,8 @@ return function(t)
           t:equal(shown { "--" .. row.name .. "=" .. word }, 2, row.name .. " " .. word:sub(1, 40))
         end
       end
-      for _, name in ipairs { "provider", "gpu", "gpus", "tier", "context", "region", "max-price", "max-hours", "hours" } do
+      for _, name in ipairs { "provider", "gpu", "gpus", "tier", "context", "region", "max-price",
+        "max-hours", "hours" } do
         t:ok(shown { "--" .. name .. "=" .. word } ~= 0, name .. " " .. word:sub(1, 40))
       end
     end
@@ -222,19 +238,22 @@ return function(t)
       t:ok(select(2, run { "help", name }):find("continueplz " .. word, 1, true), word .. " is in the help")
       t:equal((run { "-C", word }), 2, "-C " .. word)
       local code, out = run({ word }, { files = { ["commands/" .. word .. ".lua"] = ([[
-        return { name = %q, summary = "own", run = function(ctx) ctx.print("own") return 9 end }]]):format(word), [".env"] = "" } })
+        return { name = %q, summary = "own", run = function(ctx) ctx.print("own") return 9 end }]])
+          :format(word), [".env"] = "" } })
       t:ok(code == 9 and out:find("^own\n"), word .. " of the user's own: " .. out)
     end
     t:equal(table.concat(require("base.sorted").keys(aliases), " "), "ask destroy down ls ps rm start")
-    for _, row in ipairs { { "ps", "status" }, { "rm", "stop" }, { "down", "stop" }, { "ask", "ping" }, { "statsu", "status" }, { "Stats", "status" },
-      { "stopp", "stop" }, { "ofers", "offers" }, { "endpiont", "endpoint" }, { "xy" }, { "us" }, { "uo" }, { "q" }, { "stp" }, { "sto" }, { "hlp", "help" },
-      { "banana" }, { "ip" }, { "top", "status" } } do
+    for _, row in ipairs { { "ps", "status" }, { "rm", "stop" }, { "down", "stop" }, { "ask", "ping" },
+      { "statsu", "status" }, { "Stats", "status" },
+      { "stopp", "stop" }, { "ofers", "offers" }, { "endpiont", "endpoint" }, { "xy" }, { "us" }, { "uo" },
+      { "q" }, { "stp" }, { "sto" }, { "hlp", "help" }, { "banana" }, { "ip" }, { "top", "status" } } do
       t:equal(commands.hint(row[1]), row[2] and "; did you mean " .. row[2] .. "?" or "", row[1])
     end
     local letters, sorted = "abcdefghijklmnopqrstuvwxyz", {}
     for letter in letters:gmatch "." do
       for other in letters:gmatch "." do
-        for _, word in ipairs { letter, letter .. other, "s" .. letter .. other, letter .. other .. "p", letter .. "o" .. other } do
+        for _, word in ipairs { letter, letter .. other, "s" .. letter .. other, letter .. other .. "p",
+          letter .. "o" .. other } do
           sorted[#sorted + 1] = word
         end
       end
@@ -247,7 +266,8 @@ return function(t)
     end
   end)
 
-  -- A command that undoes for a minute, and signals at seconds after its start. → exit code, stderr, was it undone
+  -- A command that undoes for a minute, and signals at seconds after its start.
+  -- → exit code, stderr, was it undone
   local function interrupted(signals)
     local s = fake.new { env = { HOME = "/home/user" } }
     local undone
@@ -269,18 +289,22 @@ return function(t)
     return p:result(), p.err, undone
   end
 
-  t:case("two presses in a moment give nothing up: the second is answered, one seconds after the answer gives up", function()
+  t:case("two presses in a moment give nothing up: the second is answered, one seconds "
+    .. "after the answer gives up", function()
     local INT, TERM, HUP = "INT", "TERM", "HUP"
-    for _, signals in ipairs {
-      { { 5, INT } }, { { 5, INT }, { 5.1, INT } }, { { 5, INT }, { 5.1, INT }, { 5.2, INT }, { 8, INT } }, { { 5, TERM }, { 9, TERM } },
-      { { 5, HUP }, { 5.1, HUP }, { 20, HUP }, { 30, HUP } }, { { 5, INT }, { 6, INT }, { 20, HUP } }, { { 5, INT }, { 20, "WINCH" }, { 30, "WINCH" } } } do
+    for _, signals in ipairs { { { 5, INT } }, { { 5, INT }, { 5.1, INT } },
+      { { 5, INT }, { 5.1, INT }, { 5.2, INT }, { 8, INT } }, { { 5, TERM }, { 9, TERM } },
+      { { 5, HUP }, { 5.1, HUP }, { 20, HUP }, { 30, HUP } }, { { 5, INT }, { 6, INT }, { 20, HUP } },
+      { { 5, INT }, { 20, "WINCH" }, { 30, "WINCH" } } } do
       local code, err, undone = interrupted(signals)
       t:ok(code == 130 and undone, "given up: " .. err)
       local answered = #signals > 1 and signals[2][2] ~= HUP and signals[2][2] ~= "WINCH"
       t:equal(select(2, err:gsub("is being undone", "")), answered and 1 or 0, err)
-      t:ok(not answered or err:find("money: none is running for this folder", 1, true) and err:find("3 s from now or later, gives that up", 1, true), err)
+      t:ok(not answered or err:find("money: none is running for this folder", 1, true)
+        and err:find("3 s from now or later, gives that up", 1, true), err)
     end
-    for _, signals in ipairs { { { 5, INT }, { 6, INT }, { 9.1, INT } }, { { 5, HUP }, { 6, TERM }, { 20, TERM } } } do
+    for _, signals in ipairs { { { 5, INT }, { 6, INT }, { 9.1, INT } },
+      { { 5, HUP }, { 6, TERM }, { 20, TERM } } } do
       local code, err, undone = interrupted(signals)
       t:ok(code == 130 and not undone and err:find("stop` to end it", 1, true), err)
     end
@@ -330,27 +354,32 @@ return function(t)
       end
     end
     for _, row in ipairs(flags.list) do
-      t:ok(not row.setting or (pcall(require("config.effective").get, row.setting)), row.name .. " sets a setting")
+      t:ok(not row.setting or (pcall(require("config.effective").get, row.setting)),
+        row.name .. " sets a setting")
     end
   end)
 
-  t:case("the tables of the commands: their places, who endures, what main.lua knows before any can be loaded", function()
+  t:case("the tables of the commands: their places, who endures, what main.lua knows "
+    .. "before any can be loaded", function()
     local enduring, places = { ["--stop"] = true }, {}
     for _, name in ipairs(require("sandbox.world").names("commands")) do
       local command = commands.own(name)
       for _, field in ipairs { "order", "daily" } do
         local place = command[field] and field .. " " .. command[field]
-        t:ok(place == nil or math.type(command[field]) == "integer" and not places[place], name .. " has no place of its own")
+        t:ok(place == nil or math.type(command[field]) == "integer" and not places[place],
+          name .. " has no place of its own")
         places[place or name] = true
       end
       t:equal(command.order == nil, command.hidden == true, name)
-      for _, word in ipairs(command.enduring and table.move(command.aliases or {}, 1, 9, 2, { name }) or {}) do
+      for _, word in ipairs(command.enduring
+        and table.move(command.aliases or {}, 1, 9, 2, { name }) or {}) do
         enduring[word] = true
       end
       t:ok(not (command.renting and command.enduring), name)
     end
     t:equal(commands.names().acts, { stop = true, up = true })
-    local text = assert(files.read(files.join(files.dirname(t.root), "lua/main.lua"))):match("\nlocal ENDING = (%b{})\n")
+    local text =
+      assert(files.read(files.join(files.dirname(t.root), "lua/main.lua"))):match("\nlocal ENDING = (%b{})\n")
     local early = {}
     for word in text:gmatch("[%l-]+%f[^%l-]") do
       early[word] = word ~= "true" or nil
@@ -413,11 +442,14 @@ return function(t)
   end)
 
   t:case("a script gets its words and the whole API; its errors name file and line", function()
-    local script = 'local term, task = require "base.term", require "base.task"\ntask.sleep(1)\nterm.out(table.concat({ ... }, "|"))\nreturn 5\n'
-    local code, out = run({ "/home/user/s.lua", "a", "--model=x" }, { files = { ["/home/user/s.lua"] = script } })
+    local script = 'local term, task = require "base.term", require "base.task"\ntask.sleep(1)\n'
+      .. 'term.out(table.concat({ ... }, "|"))\nreturn 5\n'
+    local code, out = run({ "/home/user/s.lua", "a", "--model=x" },
+      { files = { ["/home/user/s.lua"] = script } })
     t:equal({ code, out }, { 5, "a|--model=x" })
     local err
-    code, out, err = run({ "/home/user/s.lua" }, { files = { ["/home/user/s.lua"] = "\nlocal x = nil\nreturn x.y\n" } })
+    code, out, err = run({ "/home/user/s.lua" },
+      { files = { ["/home/user/s.lua"] = "\nlocal x = nil\nreturn x.y\n" } })
     t:equal({ code, out }, { 70, "" })
     t:ok(err:find("/home/user/s.lua:3:", 1, true), err)
     code, out, err = run({ "/home/user/s.lua" }, { files = { ["/home/user/s.lua"] = "return function(\n" } })
@@ -433,14 +465,16 @@ return function(t)
       [".env"] = "VAST_API_KEY=abcdefg\n" } })
     t:equal(code, 3)
     t:ok(err:find("init.lua: DEFAULT_GPU", 1, true), err)
-    code, _, err = run("offers", { files = { ["init.lua"] = "return 7\n", [".env"] = "VAST_API_KEY=abcdefg\n" } })
+    code, _, err = run("offers",
+      { files = { ["init.lua"] = "return 7\n", [".env"] = "VAST_API_KEY=abcdefg\n" } })
     t:equal(code, 3)
     t:ok(err:find("init.lua", 1, true), err)
   end)
 
   t:case("a command of the user's own; a broken one gives way to the built-in", function()
     local code, out = run("greet", { files = { ["commands/greet.lua"] = [[
-      return { name = "greet", summary = "greet", options = {}, run = function(ctx) ctx.print("hello") return 0 end }]],
+      return { name = "greet", summary = "greet", options = {},
+        run = function(ctx) ctx.print("hello") return 0 end }]],
         [".env"] = "" } })
     t:equal(code, 0)
     t:ok(out:find("^hello\n"), out)
@@ -452,25 +486,31 @@ return function(t)
 
   t:case("--no-user: settings of scripts that are left out are told, and stop nothing", function()
     local code, _, err = run("offers", { user = false, files = { [".env"] = "TOY_API_KEY=abc\n" } })
-    t:ok(code == 3 and err:find("unknown setting TOY_API_KEY", 1, true) and err:find("no key of a supported cloud", 1, true), err)
+    t:ok(code == 3 and err:find("unknown setting TOY_API_KEY", 1, true)
+      and err:find("no key of a supported cloud", 1, true), err)
     code, _, err = run("offers", { files = { [".env"] = "TOY_API_KEY=abc\n" } })
     t:ok(code == 3 and not err:find("no key of a supported cloud", 1, true), err)
   end)
 
   t:case("what is no command gives way to the built-in one, but not where something is rented", function()
-    for _, text in ipairs { "return 7", "return {}", "return function() end", "return { name = 'up', summary = 's', run = function() return 0 end }",
+    for _, text in ipairs { "return 7", "return {}", "return function() end",
+      "return { name = 'up', summary = 's', run = function() return 0 end }",
       "return { name = 'stop', summary = 's', options = { {} }, run = function() return 0 end }",
-      "return { name = 'stop', summary = 's', run = function() return 'x' end }", "return { name = 'stop', summary = 's', run = function() end }" } do
+      "return { name = 'stop', summary = 's', run = function() return 'x' end }",
+      "return { name = 'stop', summary = 's', run = function() end }" } do
       local code, out, err = run("stop", { files = { ["commands/stop.lua"] = text, [".env"] = "" } })
       t:equal(code, 0, text .. err)
-      t:ok(err:find("commands/stop.lua: ", 1, true) and out:find("Nothing is running", 1, true), text .. err .. out)
+      t:ok(err:find("commands/stop.lua: ", 1, true) and out:find("Nothing is running", 1, true),
+        text .. err .. out)
     end
     for _, text in ipairs { "return {", "return 7" } do
-      local code, _, err = run("up", { files = { ["commands/up.lua"] = text, [".env"] = "VAST_API_KEY=abcdefg\n" } })
+      local code, _, err = run("up",
+        { files = { ["commands/up.lua"] = text, [".env"] = "VAST_API_KEY=abcdefg\n" } })
       t:equal(code, 3, text .. err)
       t:ok(err:find("commands/up.lua", 1, true), err)
     end
     local code, _, err = run("help mine", { files = { ["commands/mine.lua"] = "return 7", [".env"] = "" } })
-    t:equal({ code, (err:find("mine.lua: a command must return a table, not a number", 1, true)) ~= nil }, { 3, true }, err)
+    t:equal({ code, (err:find("mine.lua: a command must return a table, not a number", 1, true)) ~= nil },
+      { 3, true }, err)
   end)
 end

@@ -49,7 +49,8 @@ return function(t)
     local function loaded(line, env)
       local s, names = fake.new(), {}
       s.disk[HOME .. "/.env"] = env and { data = env, mode = 384, mtime = 0 }
-      local p = s:start(function(require) return require("cli").main { line } end, { bare = true, scripts = {} })
+      local p = s:start(function(require) return require("cli").main { line } end,
+        { bare = true, scripts = {} })
       local module = p.host.script.module
       p.host.script.module = function(name, scope)
         names[#names + 1] = name:match("^providers%.(.*)$")

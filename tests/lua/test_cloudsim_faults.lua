@@ -133,9 +133,7 @@ return function(t)
     local size = 0
     t:raises("enough", select(3, sim:call("GET", "/api/v1/instances/")).stream, function(piece)
       size = size + #piece
-      if size > 1e6 then
-        error("enough")
-      end
+      if size > 1e6 then error("enough") end
     end)
     sim:fault { name = "api.slow", seconds = 7 }
     t:equal(select(3, sim:call("GET", "/api/v1/instances/")).delay, 7)

@@ -64,9 +64,7 @@ return function(t)
     for _ = 1, tries or 100 do
       socket:send(text, "127.0.0.1", port)
       local ok, answer = fail.try(socket.recv, socket, 0.1)
-      if ok then
-        return answer
-      end
+      if ok then return answer end
     end
     return nil
   end
@@ -113,7 +111,8 @@ return function(t)
     return count
   end
 
-  t:case("bootcmd, files and runcmd in order; a service behind the firewall is restarted, ended with the machine", function()
+  t:case("bootcmd, files and runcmd in order; a service behind the firewall is "
+    .. "restarted, ended with the machine", function()
     with_simulator(function(sim)
       local port = free_port()
       local id, set = launch(sim, config {
@@ -143,10 +142,9 @@ return function(t)
       t:equal(datagram(port, "hello"), "u:hello")
       local serves = "serve 1 two words " .. root .. "/opt/vm-test/kept homeless"
       wait_for("the service's first words", function() return sim.log(id):find(serves, 1, true) end)
-      for _, wanted in ipairs {
-        "cloudsim: the cloud-config key packages is not simulated\none\nit's a list\ntwo kept\n",
-        "\nactive\n", "\nenabled\n",
-        "A6000, 49152 MiB\n", "\n" .. sim.dir .. "/instances/" .. id .. "/bin/systemctl\n", "ollama version is ", "$HOME is not defined",
+      for _, wanted in ipairs { "cloudsim: the cloud-config key packages is not simulated\none\nit's a list\n"
+          .. "two kept\n", "\nactive\n", "\nenabled\n", "A6000, 49152 MiB\n", "\n" .. sim.dir .. "/instances/"
+            .. id .. "/bin/systemctl\n", "ollama version is ", "$HOME is not defined",
         -- the service may speak between any two of them
         "Unit nothing.service not found.\n", "\nstatus 5\n" } do
         t:ok(text:find(wanted, 1, true), wanted .. " is missing in\n" .. text)
@@ -174,7 +172,8 @@ return function(t)
     end)
   end)
 
-  t:case("a service that stops, one that fails too often, one that runs once; a restart keeps what was enabled", function()
+  t:case("a service that stops, one that fails too often, one that runs once; a "
+    .. "restart keeps what was enabled", function()
     with_simulator(function(sim)
       local function unit(lines)
         return "[Service]\n" .. lines .. "\n[Install]\nWantedBy=multi-user.target\n"
@@ -219,7 +218,8 @@ return function(t)
   t:case("a script; a shutdown inside ends the processes and not the bill; YAML is refused in the log",
     function()
     with_simulator(function(sim)
-      local id = launch(sim, "#!/bin/sh\n(setsid sleep 999 &)\necho script; sudo -n shutdown -h now; sleep 999\n")
+      local id = launch(sim,
+        "#!/bin/sh\n(setsid sleep 999 &)\necho script; sudo -n shutdown -h now; sleep 999\n")
       wait_for("the end of its processes", function() return sim.log(id):find("script\n") and processes(sim,
         id) == 0 end)
       wait_for("the record", function() return not sim.control("GET", "/machines").machines[1].process end)

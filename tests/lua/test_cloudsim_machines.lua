@@ -11,12 +11,15 @@ local task = require "base.task"
 local KEY = "key-of-the-machine-tests"
 
 local SCRIPT = [[
-echo "id=$CONTAINER_ID key=${#CONTAINER_API_KEY} label=$VAST_CONTAINERLABEL tcp=$VAST_TCP_PORT_@ udp=$VAST_UDP_PORT_@ gpus=$GPU_COUNT own=$OWN"
+echo "id=$CONTAINER_ID key=${#CONTAINER_API_KEY} label=$VAST_CONTAINERLABEL tcp=$VAST_TCP_PORT_@ "\
+"udp=$VAST_UDP_PORT_@ gpus=$GPU_COUNT own=$OWN"
 [ -e kept ] && echo kept; echo x > kept
 (setsid sleep 1111 &)
-perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(Proto => "udp", LocalAddr => "127.0.0.1", LocalPort => @) or die;
+perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(Proto => "udp", LocalAddr => "127.0.0.1",
+  LocalPort => @) or die;
 while (defined $s->recv($d, 9999)) { $s->send("u:$d") }' &
-perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(Listen => 9, LocalAddr => "127.0.0.1", LocalPort => @, ReuseAddr => 1) or die;
+perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(Listen => 9, LocalAddr => "127.0.0.1",
+  LocalPort => @, ReuseAddr => 1) or die;
 while ($c = $s->accept) { if (!fork) { while (sysread $c, $d, 9999) { syswrite $c, $d } exit } close $c }'
 ]]
 
@@ -71,9 +74,7 @@ return function(t)
     for _ = 1, 20 do
       socket:send(text, "127.0.0.1", port)
       local ok, answer = fail.try(socket.recv, socket, 0.25)
-      if ok then
-        return answer
-      end
+      if ok then return answer end
     end
     return nil
   end

@@ -31,9 +31,7 @@ return function(t)
     end
     env.manifest = function(name)
       local row = models.find(name)
-      if not row then
-        return nil, "file does not exist"
-      end
+      if not row then return nil, "file does not exist" end
       return models.manifest(row)
     end
     env.store = store.new { dir = dir or t:directory(), vram = 48 * 2 ^ 30, context = 32768, now = env.now }
@@ -58,9 +56,7 @@ return function(t)
         list[#list + 1] = line
         return ""
       end)
-      if break_after and #list >= break_after then
-        error("gone")
-      end
+      if break_after and #list >= break_after then error("gone") end
     end)
     t:ok(ok or break_after, problem)
     return list

@@ -118,8 +118,8 @@ return function(t)
     if code ~= 0 or text == "" then
       t:skip "there is no zsh"
     end
-    local ask = ("autoload -Uz compinit && compinit -u -d %s/dump; source %s; emulate sh; %s\n%s"):format(dir, path,
-      "setopt kshglob noshglob braceexpand", ASK)
+    local ask = ("autoload -Uz compinit && compinit -u -d %s/dump; source %s; emulate sh; %s\n%s"):format(dir,
+      path, "setopt kshglob noshglob braceexpand", ASK)
     for line, wanted in sorted {
       ["continueplz st"] = "stop status",
       ["continueplz status --output=j"] = "json",

@@ -27,8 +27,8 @@ return function(t)
   end
 
   t:case("the file's grammar", function()
-    local entries, problems = dotenv.parse('A=1\n# c\n\nexport B = "two # words" # c\nC=\'x\'\nD=a#b # c\nE=\nF="open\nG="x" y\nnonsense\nA=2\n'
-      .. "H=# nothing\r\n")
+    local entries, problems = dotenv.parse('A=1\n# c\n\nexport B = "two # words" # c\nC=\'x\'\nD=a#b # c\n'
+      .. 'E=\nF="open\nG="x" y\nnonsense\nA=2\n' .. "H=# nothing\r\n")
     local found = {}
     for _, entry in ipairs(entries) do
       found[#found + 1] = ("%d %s=%s"):format(entry.line, entry.name, entry.value)
@@ -50,29 +50,36 @@ return function(t)
     t:equal({ config.get "MAX_HOURS", config.origin "MAX_HOURS" }, { 9, HOME .. "/.env line 1" })
     config = load("MAX_HOURS=9\n", { env = { MAX_HOURS = "8" } })
     t:equal({ config.get "MAX_HOURS", config.origin "MAX_HOURS" }, { 8, "environment" })
-    config = load("MAX_HOURS=9\n", { env = { MAX_HOURS = "8" }, flags = { MAX_HOURS = { text = "90m", flag = "--max-hours" } } })
-    t:equal({ config.get "MAX_HOURS", config.origin "MAX_HOURS", config.limit "MAX_HOURS" }, { 1.5, "--max-hours", 5400.0 })
+    config = load("MAX_HOURS=9\n",
+      { env = { MAX_HOURS = "8" }, flags = { MAX_HOURS = { text = "90m", flag = "--max-hours" } } })
+    t:equal({ config.get "MAX_HOURS", config.origin "MAX_HOURS", config.limit "MAX_HOURS" },
+      { 1.5, "--max-hours", 5400.0 })
     t:equal(config.home(), HOME)
   end)
 
   t:case("limits: off must be typed, units are those of the name or of the value", function()
-    local config, problems = load("MAX_HOURS=off\nIDLE_MINUTES=1h30m\nDEADMAN_TIMEOUT_HOURS=45m\nMAX_PRICE=OFF\nMAX_HOURS2=\n")
+    local config, problems = load("MAX_HOURS=off\nIDLE_MINUTES=1h30m\nDEADMAN_TIMEOUT_HOURS=45m\n"
+      .. "MAX_PRICE=OFF\nMAX_HOURS2=\n")
     t:equal(#problems, 1)
-    t:equal({ config.get "MAX_HOURS", config.limit "MAX_HOURS", config.get "IDLE_MINUTES", config.limit "IDLE_MINUTES",
-      config.limit "DEADMAN_TIMEOUT_HOURS", config.get "MAX_PRICE" }, { false, nil, 90.0, 5400.0, 2700.0, false })
+    t:equal({ config.get "MAX_HOURS", config.limit "MAX_HOURS", config.get "IDLE_MINUTES",
+      config.limit "IDLE_MINUTES", config.limit "DEADMAN_TIMEOUT_HOURS", config.get "MAX_PRICE" },
+      { false, nil, 90.0, 5400.0, 2700.0, false })
     config = load("MAX_HOURS=\n")
     t:equal(config.get "MAX_HOURS", 12)
   end)
 
   t:case("every bad value is one sentence with file, line and setting", function()
     local rows = {
-      "MAX_HOURS=soon", "MAX_HOURS=0", "MAX_HOURS=-1", "MAX_HOURS=9999", "IDLE_MINUTES=nan", "PREFER_SPOT=maybe",
+      "MAX_HOURS=soon", "MAX_HOURS=0", "MAX_HOURS=-1", "MAX_HOURS=9999", "IDLE_MINUTES=nan",
+      "PREFER_SPOT=maybe",
       "DEFAULT_TIER=huge",
-      "DEFAULT_GPU=h10", "DEFAULT_REGION=eu-wst", "DEFAULT_MODEL=a b", "DEFAULT_MODEL=../x", "VAST_API_KEY=\"a b\"",
+      "DEFAULT_GPU=h10", "DEFAULT_REGION=eu-wst", "DEFAULT_MODEL=a b", "DEFAULT_MODEL=../x",
+      "VAST_API_KEY=\"a b\"",
       "LOCAL_PORT=70000",
       "LOCAL_PORT=1.5", "CONTEXT_LENGTH=12", "CONTEXT_LENGTH=64m", "MAX_PRICE=cheap", "EUR_RATE=0.9",
       "VAST_BASE_URL=http://example.org",
-      "VAST_BASE_URL=ftp://x", "VAST_BASE_URL=https://user:pw@example.org", "ALERT_WEBHOOK_URL=nonsense", "BID_MARGIN=-0.1",
+      "VAST_BASE_URL=ftp://x", "VAST_BASE_URL=https://user:pw@example.org", "ALERT_WEBHOOK_URL=nonsense",
+      "BID_MARGIN=-0.1",
       "OLLAMA_VERSION=latest;rm", "WIREGUARD_PRIVATE_KEY=short", "DAY_HOURS=off", "GPUS=0", "TIME_SCALE=0",
       "CA_FILE=relative.pem",
       "MIN_RELIABILITY=2", "DATACENTER_ONLY=off2",
@@ -92,12 +99,13 @@ return function(t)
   end)
 
   t:case("good values of every type", function()
-    local config, problems = load("CONTEXT_LENGTH=64k\nPREFER_SPOT=no\nDEFAULT_TIER=Large\nDEFAULT_GPU=a100-80\nDEFAULT_REGION=eu\n"
-      .. "DEFAULT_MODEL=someone/model-1:q4_K_M\nVAST_BASE_URL=http://127.0.0.1:99/\nREGISTRY_URL=http://[::1]:5\nTIME_SCALE=20\nMAX_PRICE=.5\n"
+    local config, problems = load("CONTEXT_LENGTH=64k\nPREFER_SPOT=no\nDEFAULT_TIER=Large\n"
+      .. "DEFAULT_GPU=a100-80\nDEFAULT_REGION=eu\n" .. "DEFAULT_MODEL=someone/model-1:q4_K_M\n"
+      .. "VAST_BASE_URL=http://127.0.0.1:99/\nREGISTRY_URL=http://[::1]:5\nTIME_SCALE=20\nMAX_PRICE=.5\n"
       .. "EUR_RATE=0.92@2026-11-19\nLOCAL_PORT=12000\n")
     t:equal(problems, {})
-    t:equal({ config.get "CONTEXT_LENGTH", config.get "PREFER_SPOT", config.get "DEFAULT_TIER", config.get "VAST_BASE_URL",
-      config.get "MAX_PRICE",
+    t:equal({ config.get "CONTEXT_LENGTH", config.get "PREFER_SPOT", config.get "DEFAULT_TIER",
+      config.get "VAST_BASE_URL", config.get "MAX_PRICE",
       config.get "LOCAL_PORT", config.rate().per_dollar, config.get "DEFAULT_MODEL" },
       { 65536, false, "large", "http://127.0.0.1:99", 0.5, 12000, 0.92, "someone/model-1:q4_K_M" })
     t:equal(config.get "TIME_SCALE", 20)
@@ -106,15 +114,18 @@ return function(t)
   t:case("waits are divided only when every address is on this computer", function()
     t:equal(load("TIME_SCALE=20\n").get "TIME_SCALE", 1)
     t:equal(load("TIME_SCALE=20\nVAST_BASE_URL=http://127.0.0.1:9\n").get "TIME_SCALE", 1)
-    t:equal(load("TIME_SCALE=20\nVAST_BASE_URL=http://127.0.0.1:9\nREGISTRY_URL=http://localhost:8\n").get "TIME_SCALE", 20)
-    local lambda = "TIME_SCALE=20\nREGISTRY_URL=http://localhost:8\nLAMBDA_API_KEY=l1\nLAMBDA_BASE_URL=http://127.0.0.1:7\n"
+    t:equal(load("TIME_SCALE=20\nVAST_BASE_URL=http://127.0.0.1:9\n"
+      .. "REGISTRY_URL=http://localhost:8\n").get "TIME_SCALE", 20)
+    local lambda = "TIME_SCALE=20\nREGISTRY_URL=http://localhost:8\nLAMBDA_API_KEY=l1\n"
+      .. "LAMBDA_BASE_URL=http://127.0.0.1:7\n"
     t:equal(load(lambda).get "TIME_SCALE", 1, "Ollama would be fetched from elsewhere")
     t:equal(load(lambda .. "OLLAMA_DOWNLOAD_URL=http://127.0.0.1:6\n").get "TIME_SCALE", 20)
     local lent = load "TIME_SCALE=20\nREGISTRY_URL=http://localhost:8\n"
     t:equal(lent.get "TIME_SCALE", 20, "an address without a key is not asked")
     lent.borrow("LAMBDA_API_KEY=l1\n")
     t:equal(lent.get "TIME_SCALE", 1, "a key that is lent later")
-    t:equal(load("TIME_SCALE=20\nVAST_BASE_URL=http://127.0.0.1:9\nREGISTRY_URL=https://localhost.evil.example\n").get "TIME_SCALE", 1)
+    t:equal(load("TIME_SCALE=20\nVAST_BASE_URL=http://127.0.0.1:9\n"
+      .. "REGISTRY_URL=https://localhost.evil.example\n").get "TIME_SCALE", 1)
   end)
 
   t:case("a file that others can read is refused, with what to type", function()
@@ -130,13 +141,15 @@ return function(t)
   t:case("unknown settings, double ones, half lines; in the order of the file", function()
     local _, problems = load("MAX_HUORS=3\nnonsense\nVAST_API_KEY=a\nVAST_API_KEY=b\n")
     t:equal(#problems, 3)
-    t:ok(problems[1]:find("line 1", 1, true) and problems[1]:find("did you mean MAX_HOURS?", 1, true), problems[1])
+    t:ok(problems[1]:find("line 1", 1, true) and problems[1]:find("did you mean MAX_HOURS?", 1, true),
+      problems[1])
     t:ok(problems[2]:find("line 2", 1, true), problems[2])
     t:ok(problems[3]:find("line 4", 1, true) and problems[3]:find("line 3", 1, true), problems[3])
   end)
 
   t:case("secrets are hidden from the moment they are read, and never told in a problem", function()
-    local _, _, sim = load("VAST_API_KEY=canary-123456\nALERT_WEBHOOK_URL=https://hooks.example/T0/canary-9\n")
+    local _, _, sim = load("VAST_API_KEY=canary-123456\n"
+      .. "ALERT_WEBHOOK_URL=https://hooks.example/T0/canary-9\n")
     local hidden = {}
     for _, secret in ipairs(sim.secrets) do
       hidden[secret] = true
@@ -154,12 +167,14 @@ return function(t)
     local other = require("base.keys").fresh():public()
     _, problems = load(("WIREGUARD_PRIVATE_KEY=%s\nWIREGUARD_PUBLIC_KEY=%s\n"):format(private, other))
     t:equal(#problems, 1)
-    t:ok(problems[1]:find("line 2: WIREGUARD_PUBLIC_KEY", 1, true) and not problems[1]:find(private, 1, true), problems[1])
+    t:ok(problems[1]:find("line 2: WIREGUARD_PUBLIC_KEY", 1, true) and not problems[1]:find(private, 1, true),
+      problems[1])
   end)
 
   t:case("a wrong flag is a usage problem, said with the flag", function()
     local _, _, _, problems = load(nil, { flags = { DEFAULT_GPU = { text = "h10", flag = "--gpu" } } })
-    t:equal({ problems[1].usage, problems[1].message }, { true, "--gpu: 'h10' is not a card we know; did you mean h100?" })
+    t:equal({ problems[1].usage, problems[1].message },
+      { true, "--gpu: 'h10' is not a card we know; did you mean h100?" })
     for _, each in ipairs { { "DEFAULT_GPU", "rtx4090" }, { "DEFAULT_REGION", "eu-west" } } do
       local _, _, _, far = load(nil, { flags = { [each[1]] = { text = "xyzzyxyzzy", flag = "--x" } } })
       t:ok(far[1].message:find("we know; there are .*" .. each[2]:gsub("%-", "%%-")), far[1].message)

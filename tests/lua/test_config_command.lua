@@ -14,12 +14,17 @@ return function(t)
   t:case("config: get, set, unset and show; secrets by their end, never from the command line", function()
     local file = { [".env"] = "VAST_API_KEY=" .. KEY .. "\nMAX_PRICE=2 # mine\n" }
     local rows = { -- line, exit code, texts of stdout and stderr; input
-      { "config get max-price", 0, "2\n" }, { "config get VAST_API_KEY", 0, "…cdef\n" }, { "config get DEFAULT_GPU", 1, "DEFAULT_GPU is not set" },
-      { "config get MAX_PRIC", 2, "did you mean MAX_PRICE?" }, { "config get", 2, "needs the name" }, { "config frob", 2, "'frob'" },
-      { "config set MAX_PRICE 2x", 2, "'2x' is not a number" }, { "config set MAX_PRICE", 2, "needs a value" }, { "config set MAX_PRICE 1 2", 2, "'2'" },
-      { "config set MAX_PRICE=", 2, "config unset MAX_PRICE" }, { "config set VAST_API_KEY new-key-0123456789", 2, "not taken from the command line" },
-      { "config set VAST_API_KEY", 2, "no value came" }, { "config set WIREGUARD_PRIVATE_KEY", 2, "no WireGuard private key", input = "abcd=\n" },
-      { "config show", 0, "MAX_PRICE 2 .env line 2" }, { "config show extra", 2, "'extra'" }, { "config show --all", 0, "not set" },
+      { "config get max-price", 0, "2\n" }, { "config get VAST_API_KEY", 0, "…cdef\n" },
+      { "config get DEFAULT_GPU", 1, "DEFAULT_GPU is not set" },
+      { "config get MAX_PRIC", 2, "did you mean MAX_PRICE?" }, { "config get", 2, "needs the name" },
+      { "config frob", 2, "'frob'" }, { "config set MAX_PRICE 2x", 2, "'2x' is not a number" },
+      { "config set MAX_PRICE", 2, "needs a value" }, { "config set MAX_PRICE 1 2", 2, "'2'" },
+      { "config set MAX_PRICE=", 2, "config unset MAX_PRICE" },
+      { "config set VAST_API_KEY new-key-0123456789", 2, "not taken from the command line" },
+      { "config set VAST_API_KEY", 2, "no value came" },
+      { "config set WIREGUARD_PRIVATE_KEY", 2, "no WireGuard private key", input = "abcd=\n" },
+      { "config show", 0, "MAX_PRICE 2 .env line 2" }, { "config show extra", 2, "'extra'" },
+      { "config show --all", 0, "not set" },
     }
     for _, row in ipairs(rows) do
       local code, out, err, s = run(row[1], { files = file, input = row.input })
@@ -28,11 +33,13 @@ return function(t)
       t:ok(not (out .. err):find(KEY, 1, true), row[1] .. " shows the key")
     end
     local code, out, err, s = run("config set MAX_PRICE 1.25", { files = file, env = { MAX_PRICE = "9" } })
-    t:equal({ code, s.disk[HOME .. "/.env"].data }, { 0, "VAST_API_KEY=" .. KEY .. "\nMAX_PRICE=1.25 # mine\n" })
+    t:equal({ code, s.disk[HOME .. "/.env"].data },
+      { 0, "VAST_API_KEY=" .. KEY .. "\nMAX_PRICE=1.25 # mine\n" })
     says(out .. err, "MAX_PRICE is now 1.25", "environment as well, which wins")
     code, _, _, s = run("config set VAST_API_KEY", { files = file, input = "'new-key-0123456789'\n" })
     t:equal({ code, env_of(s).VAST_API_KEY }, { 0, "new-key-0123456789" })
-    code, _, _, s = run("config set VAST_API_KEY", { files = file, input = "new-key-0123456789\n", tty = true })
+    code, _, _, s = run("config set VAST_API_KEY",
+      { files = file, input = "new-key-0123456789\n", tty = true })
     t:equal({ code, env_of(s).VAST_API_KEY }, { 0, "new-key-0123456789" })
     code, _, err, s = run("config set VAST_API_KEY", { files = file, tty = true })
     t:equal({ code, env_of(s).VAST_API_KEY }, { 130, KEY }, err)
@@ -43,8 +50,8 @@ return function(t)
     t:equal({ code, s.disk[HOME .. "/.env"].data }, { 0, "VAST_API_KEY=" .. KEY .. "\nMAX_PRICE=  # mine\n" })
     code, out = run("config show --output=json", { files = file })
     local settings = json.decode(out).settings
-    t:equal({ code, settings.MAX_PRICE, settings.VAST_API_KEY }, { 0, { value = 2, origin = HOME .. "/.env line 2" },
-      { value = "…cdef", origin = HOME .. "/.env line 1", secret = true } })
+    t:equal({ code, settings.MAX_PRICE, settings.VAST_API_KEY }, { 0, { value = 2, origin = HOME
+        .. "/.env line 2" }, { value = "…cdef", origin = HOME .. "/.env line 1", secret = true } })
     for _, line in ipairs { "config set MAX_PRICE 1", "config get MAX_PRICE" } do
       t:equal((run(line)), 0, line)
     end

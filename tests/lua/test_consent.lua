@@ -4,11 +4,13 @@ local price_limit = require "money.price_limit"
 
 return function(t)
   local function consent(terms)
-    return price_limit.consent(terms.person, { max_price = terms.wall, ask_above = terms.limit, hours = terms.hours })
+    return price_limit.consent(terms.person,
+      { max_price = terms.wall, ask_above = terms.limit, hours = terms.hours })
   end
   local function candidate(total, hourly) return { total = total, hourly = hourly or total / 8 } end
 
-  t:case("a person: the first sum is asked, up to a tenth more is covered, more is asked with what was agreed", function()
+  t:case("a person: the first sum is asked, up to a tenth more is covered, more is "
+    .. "asked with what was agreed", function()
     local asked, answer = {}, true
     local self = consent { person = true, limit = 3, hours = 8 }
     local function given(total, hourly)

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The pages say what is: primitives, exit codes, settings, flags, files and packages are compared with the program itself.
+-- The pages say what is: primitives, exit codes, settings, flags, files and packages are compared
+-- with the program itself.
 local commands = require "commands"
 local config = require "config.effective"
 local dotenv = require "config.dotenv"
@@ -12,7 +13,8 @@ local settings = require "config.settings"
 local sorted = require "base.sorted"
 local term = require "base.term"
 
-local LIBRARIES = { "crypto", "http", "log", "loop", "net", "process", "script", "state", "terminal", "tunnel" }
+local LIBRARIES = { "crypto", "http", "log", "loop", "net", "process", "script", "state",
+  "terminal", "tunnel" }
 
 return function(t)
   local root = files.dirname(t.root)
@@ -57,8 +59,8 @@ return function(t)
     if name == "tunnel" then
       local key <close> = host.crypto.key()
       local peer <close> = host.crypto.key()
-      methods(assert(host.tunnel.open { key = key, peer = peer:public(), endpoint_host = "127.0.0.1", endpoint_port = 9, carrier = "udp",
-        address = "10.13.37.2", peer_address = "10.13.37.1" }), found)
+      methods(assert(host.tunnel.open { key = key, peer = peer:public(), endpoint_host = "127.0.0.1",
+        endpoint_port = 9, carrier = "udp", address = "10.13.37.2", peer_address = "10.13.37.1" }), found)
     end
     if name == "state" then
       local lock <close> = assert(host.state.lock(files.join(t:directory(), "lock")))
@@ -72,14 +74,20 @@ return function(t)
     for _, name in ipairs(LIBRARIES) do
       local told, there = called(section(text, "host." .. name)), real(name)
       for each in sorted(there) do
-        if not told[each] then problems[#problems + 1] = ("docs/host.md lacks %s of host.%s"):format(each, name) end
+        if not told[each] then
+          problems[#problems + 1] = ("docs/host.md lacks %s of host.%s"):format(each, name)
+        end
       end
       for each in sorted(told) do
-        if not there[each] then problems[#problems + 1] = ("docs/host.md has %s, which host.%s lacks"):format(each, name) end
+        if not there[each] then
+          problems[#problems + 1] = ("docs/host.md has %s, which host.%s lacks"):format(each, name)
+        end
       end
     end
     for title in text:gmatch("\n## host%.(%a+)") do
-      if not table.concat(LIBRARIES, " "):find(title, 1, true) then problems[#problems + 1] = "docs/host.md has a library " .. title end
+      if not table.concat(LIBRARIES, " "):find(title, 1, true) then
+        problems[#problems + 1] = "docs/host.md has a library " .. title
+      end
     end
     for key in sorted(host) do
       if not text:find("`host." .. key .. "`", 1, true) and not text:find("\n## host." .. key, 1, true) then
@@ -91,7 +99,8 @@ return function(t)
 
   t:case("README: the table of exit codes is the one in use", function()
     local rows = {}
-    for code, name, meaning in section(page "README.md", "Exit codes"):gmatch("\n| (%d+) | (%a+) | ([^\n]+) |") do
+    for code, name, meaning in section(page "README.md",
+      "Exit codes"):gmatch("\n| (%d+) | (%a+) | ([^\n]+) |") do
       rows[#rows + 1] = { code = tonumber(code), name = name, meaning = meaning }
     end
     t:equal(rows, exitcodes.list)
@@ -136,7 +145,9 @@ return function(t)
   t:case("help --all has every command, flag, setting and exit code, in 80 columns", function()
     local lines = help.all { load = load, names = commands.names, daily = commands.daily, own = commands.own }
     local text = table.concat(lines, "\n")
-    local function has(words, what) t:ok(text:find(words, 1, true), ("%s %s in the help"):format(what, words)) end
+    local function has(words, what)
+      t:ok(text:find(words, 1, true), ("%s %s in the help"):format(what, words))
+    end
     for _, row in ipairs(flags.list) do
       if row.name ~= "stop" then has("\n  --" .. row.name, "flag") end -- `--stop` is the command of that name
     end
@@ -159,15 +170,20 @@ return function(t)
         taken[option] = true
       end
     end
-    for _, row in ipairs(flags.list) do t:ok(row.global or taken[row.name], "somebody takes --" .. row.name) end
+    for _, row in ipairs(flags.list) do
+      t:ok(row.global or taken[row.name], "somebody takes --" .. row.name)
+    end
   end)
 
   -- Does a path of a page exist? `NAME` stands for any name, {a,b} for several.
   local function exists(path)
-    local above, below = path:gsub("/NAME/", "/*/"):match("^(.-)%*/(.*)$") -- in one of these folders, at least
+    -- in one of these folders, at least
+    local above, below = path:gsub("/NAME/", "/*/"):match("^(.-)%*/(.*)$")
     if above then
       for _, name in ipairs(assert(files.list(files.join(root, above)))) do
-        if files.exists(files.join(root, above .. name .. "/" .. below)) then return true end
+        if files.exists(files.join(root, above .. name .. "/" .. below)) then
+          return true
+        end
       end
       return false
     end
@@ -183,7 +199,8 @@ return function(t)
   end
 
   t:case("files that the pages name exist", function()
-    local problems, pages = {}, { "README.md", "CHANGELOG.md", "vendor/README.md", "tests/cloudsim/README.md" }
+    local problems, pages = {},
+      { "README.md", "CHANGELOG.md", "vendor/README.md", "tests/cloudsim/README.md" }
     for _, name in ipairs(files.list(files.join(root, "docs"))) do
       pages[#pages + 1] = name:find("%.md$") and "docs/" .. name or nil -- facts tell of other people's files
     end
@@ -192,9 +209,12 @@ return function(t)
       for span in page(name):gmatch("`([^`\n]+)`") do
         for path in span:gmatch("[%w._*/-]+") do
           local top = path:match("^(%a+)/")
-          if top == "src" or top == "lua" or top == "tests" or top == "docs" or top == "examples" or top == "vendor" then
+          if top == "src" or top == "lua" or top == "tests" or top == "docs" or top == "examples"
+            or top == "vendor" then
             count = count + 1
-            if not exists((path:gsub("[.,]$", ""):gsub("/$", ""))) then problems[#problems + 1] = name .. " names " .. path end
+            if not exists((path:gsub("[.,]$", ""):gsub("/$", ""))) then
+              problems[#problems + 1] = name .. " names " .. path
+            end
           end
         end
       end
@@ -209,7 +229,8 @@ return function(t)
       local room = name:match("^%l+")
       if files.stat(files.join(root, "lua", room)) and name ~= "agent.sock" then
         local path = "lua/" .. name:gsub("%.", "/")
-        t:ok(exists(path .. ".lua") or exists(path:match("^(.*)/") .. ".lua"), "docs/architecture.md names " .. name)
+        t:ok(exists(path .. ".lua") or exists(path:match("^(.*)/") .. ".lua"),
+          "docs/architecture.md names " .. name)
         count = count + 1
       end
     end
@@ -220,7 +241,11 @@ return function(t)
   local function tree(dir, found)
     for _, name in ipairs(assert(files.list(files.join(root, dir)))) do
       local path = dir .. "/" .. name
-      if files.stat(files.join(root, path)).kind == "dir" then tree(path, found) else found[#found + 1] = path end
+      if files.stat(files.join(root, path)).kind == "dir" then
+        tree(path, found)
+      else
+        found[#found + 1] = path
+      end
     end
     return found
   end
@@ -229,11 +254,13 @@ return function(t)
     local text, tests, problems, rows = page "docs/overrides.md", page "tests/e2e/overrides.lua", {}, {}
     for path in text:gmatch("\n| [^|\n]+ | `[^`]+` | `(examples/[^`]+)` |") do rows[path] = true end
     for _, path in ipairs(tree("examples", {})) do
-      local program = path == "examples/ask.lua" or path == "examples/workday.lua" -- run by hand or by a timer: docs/scripts.md
+      -- run by hand or by a timer: docs/scripts.md
+      local program = path == "examples/ask.lua" or path == "examples/workday.lua"
       if not program and not rows[path] then problems[#problems + 1] = path .. " is not in the table" end
     end
     for path in sorted(rows) do
-      if not tests:find('"' .. path:gsub("^examples/", "") .. '"', 1, true) and not tests:find('"' .. path .. '"', 1, true) then
+      if not tests:find('"' .. path:gsub("^examples/", "") .. '"', 1, true)
+        and not tests:find('"' .. path .. '"', 1, true) then
         problems[#problems + 1] = "no end-to-end test runs " .. path
       end
     end
@@ -242,7 +269,8 @@ return function(t)
   end)
 
   t:case("docs/overrides.md: the rooms and the events are those in use", function()
-    local rooms, events, text = require "sandbox.rooms", require("agent.reactions").events, page "docs/overrides.md"
+    local rooms, events, text = require "sandbox.rooms", require("agent.reactions").events,
+      page "docs/overrides.md"
     local told, plain = {}, { templates = true }
     for names, cell in section(text, "What a script may use"):gmatch("\n| ([%a, ]+) | (`[^\n]+) |") do
       for name in names:gmatch("%a+") do
@@ -251,7 +279,10 @@ return function(t)
       end
     end
     local everywhere = {}
-    for each in section(text, "What a script may use"):match("all may require(.-)Beside these"):gmatch("`([^`]+)`") do everywhere[each] = true end
+    for each in section(text,
+      "What a script may use"):match("all may require(.-)Beside these"):gmatch("`([^`]+)`") do
+      everywhere[each] = true
+    end
     for room, limits in sorted(rooms.limits) do
       local set = {}
       for _, each in ipairs(limits) do set[each] = room == "reactions" or not everywhere[each] or nil end
@@ -274,7 +305,8 @@ return function(t)
     return problems, count
   end
 
-  t:case("docs/money.md has a row for each of the fifteen rules, by functions that are there; each file of the room", function()
+  t:case("docs/money.md has a row for each of the fifteen rules, by functions that are "
+    .. "there; each file of the room", function()
     local text, number = page "docs/money.md", 0
     for row in text:gmatch("\n(| %d+ | %*%*[^\n]+)") do
       number = number + 1
@@ -284,12 +316,14 @@ return function(t)
     t:equal(number, 15)
     none((missing_functions(text)))
     for _, name in ipairs(assert(files.list(files.join(root, "lua/money")))) do
-      t:ok(name == "README.md" or text:find("`lua/money/" .. name .. ":", 1, true), "docs/money.md does not tell of " .. name)
+      t:ok(name == "README.md" or text:find("`lua/money/" .. name .. ":", 1, true),
+        "docs/money.md does not tell of " .. name)
     end
     t:equal(#(missing_functions "`lua/money/rent.lua:rent.none`"), 1, "the check can fail")
   end)
 
-  t:case("docs/architecture.md: the ways of an offer and of a stop go through functions that are there", function()
+  t:case("docs/architecture.md: the ways of an offer and of a stop go through "
+    .. "functions that are there", function()
     local problems, count = missing_functions(section(page "docs/architecture.md", "Money path"))
     none(problems)
     t:ok(count > 30, "functions on the way")

@@ -15,12 +15,8 @@ return function(t)
     local p = s:start(function(require)
       require("config.effective").load(HOME)
       local results = table.pack(require("base.fail").try(fn, require "engines.ollama", require))
-      if results[1] then
-        return table.unpack(results, 2, results.n)
-      end
-      if results[2].kind == "internal" then
-        error(results[2], 0)
-      end
+      if results[1] then return table.unpack(results, 2, results.n) end
+      if results[2].kind == "internal" then error(results[2], 0) end
       return nil, results[2].kind, results[2].message, results[2].exit
     end)
     s:run()
@@ -42,7 +38,8 @@ return function(t)
   } }
 
   local function progress(digest, done, total)
-    return { status = "pulling " .. digest:sub(8), digest = digest, total = total, completed = done > 0 and done or nil }
+    return { status = "pulling " .. digest:sub(8), digest = digest, total = total,
+      completed = done > 0 and done or nil }
   end
 
   t:case("start: pinned image, loopback only, one model, no cloud", function()
@@ -52,9 +49,8 @@ return function(t)
     t:ok(results[1]:find("^ollama/ollama:%d+%.%d+%.%d+$"), results[1])
     t:equal(results[2].argv, { "ollama", "serve" })
     local env = table.concat(results[2].env, "\n")
-    for _, line in ipairs { "OLLAMA_HOST=127.0.0.1:45678", "OLLAMA_CONTEXT_LENGTH=65536", "OLLAMA_KEEP_ALIVE=-1",
-      "OLLAMA_NO_CLOUD=1",
-      "OLLAMA_MAX_LOADED_MODELS=1" } do
+    for _, line in ipairs { "OLLAMA_HOST=127.0.0.1:45678", "OLLAMA_CONTEXT_LENGTH=65536",
+      "OLLAMA_KEEP_ALIVE=-1", "OLLAMA_NO_CLOUD=1", "OLLAMA_MAX_LOADED_MODELS=1" } do
       t:ok(env:find(line, 1, true), line)
     end
   end)
@@ -71,11 +67,12 @@ return function(t)
       local size = engine.size "qwen3-coder:30b"
       return size.bytes, #size.layers, size.disk_gb, size.vram(1000, 1e6)
     end)
-    t:equal({ seen[1][1], seen[2][1], seen[3][1] },
-      { "/v2/me/own/manifests/q4", "/v2/library/gpt-oss/manifests/latest", "/v2/library/qwen3-coder/manifests/30b" })
+    t:equal({ seen[1][1], seen[2][1], seen[3][1] }, { "/v2/me/own/manifests/q4",
+      "/v2/library/gpt-oss/manifests/latest", "/v2/library/qwen3-coder/manifests/30b" })
     t:equal(seen[1][2], "application/vnd.docker.distribution.manifest.v2+json")
     t:equal({ results[1], results[2], results[3] }, { 1000, 2, 21 })
-    t:ok(math.abs(results[4] - (900 + 1e9 + 1.5 * 2 ^ 30) / 0.95 / 1e9) < 1e-8, "memory counts the weights and the context")
+    t:ok(math.abs(results[4] - (900 + 1e9 + 1.5 * 2 ^ 30) / 0.95 / 1e9) < 1e-8,
+      "memory counts the weights and the context")
   end)
 
   t:case("lines: pieces in any cut, an endless line is refused", function()
@@ -98,14 +95,15 @@ return function(t)
     local meter = pull.meter(manifest.layers, 1)
     meter:restart(0)
     local shown = {}
-    for index, line in ipairs { { status = "pulling manifest" }, progress(A, 0, 900), progress(A, 450, 900), progress(A, 300,
-      900),
-      progress(A, 900, 900), progress(B, 50, 100), { status = "verifying sha256 digest" }, progress(B, 100, 100) } do
+    for index, line in ipairs { { status = "pulling manifest" }, progress(A, 0, 900), progress(A, 450, 900),
+      progress(A, 300, 900), progress(A, 900, 900), progress(B, 50, 100),
+      { status = "verifying sha256 digest" }, progress(B, 100, 100) } do
       shown[index] = meter:line(line, index).bytes
     end
     t:equal(shown, { 0, 0, 450, 450, 900, 950, 950, 1000 })
     t:equal(meter:view().fraction, 1.0)
-    t:equal(pull.meter({ manifest.layers[1], manifest.layers[1], manifest.layers[2] }, 1):view().total, 1000, "one layer, named twice")
+    t:equal(pull.meter({ manifest.layers[1], manifest.layers[1], manifest.layers[2] }, 1):view().total, 1000,
+      "one layer, named twice")
     local unknown = pull.meter(nil, 1)
     unknown:restart(0)
     unknown:line(progress(A, 450, 900), 1)
@@ -123,7 +121,8 @@ return function(t)
     t:ok(math.abs(view.eta - 80) < 2, "eta " .. tostring(view.eta))
   end)
 
-  t:case("a stall is no byte for 45 s, a crawl a tenth of the best for 60 s; verifying may be silent", function()
+  t:case("a stall is no byte for 45 s, a crawl a tenth of the best for 60 "
+    .. "s; verifying may be silent", function()
     local meter = pull.meter({ { digest = A, size = 1e12 } }, 1)
     meter:restart(0)
     meter:line(progress(A, 1, 1e12), 0)
@@ -210,10 +209,12 @@ return function(t)
   end)
 
   t:case("an error inside a 200: retried when it may pass, refused when nothing mends it", function()
-    local passing = { body = lines { progress(A, 1, 900), { error = "max retries exceeded: unexpected EOF" } } }
+    local passing = { body = lines { progress(A, 1, 900),
+      { error = "max retries exceeded: unexpected EOF" } } }
     local results, count = pulled { passing, good }
     t:equal({ results[1], count }, { 1.0, 2 })
-    local hopeless = { body = lines { { status = "pulling manifest" }, { error = "pull model manifest: file does not exist" } } }
+    local hopeless = { body = lines { { status = "pulling manifest" },
+      { error = "pull model manifest: file does not exist" } } }
     results, count = pulled { hopeless, good }
     t:equal({ results[2], results[4], count }, { "refused", "failed", 1 })
     t:ok(results[3]:find("file does not exist", 1, true), results[3])
@@ -237,7 +238,8 @@ return function(t)
         t:equal({ body.keep_alive, body.stream }, { -1, false })
         return { delay = 200, json = { done = true, done_reason = "load" } }
       end
-      return { json = { done = true, eval_count = 16, eval_duration = 160000000, message = { content = "Hello" } } }
+      return { json = { done = true, eval_count = 16, eval_duration = 160000000,
+        message = { content = "Hello" } } }
     end)
     local results = run(http, function(engine)
       local version = engine.probe(BASE)
@@ -245,7 +247,8 @@ return function(t)
       local state = engine.check(BASE, "qwen3-coder:30b", 32768)
       ps.size_vram, ps.context_length = 40, 4096
       local worse = engine.check(BASE, "qwen3-coder:30b", 32768)
-      return version, state, worse, engine.check(BASE, "other:1", 1).loaded, (engine.token(BASE, "qwen3-coder:30b"))
+      return version, state, worse, engine.check(BASE, "other:1", 1).loaded,
+        (engine.token(BASE, "qwen3-coder:30b"))
     end)
     t:equal(results[1], "0.32.15")
     t:equal({ results[2].loaded, results[2].on_gpu, results[2].warnings }, { true, 1.0, {} })
@@ -261,7 +264,8 @@ return function(t)
     end
     t:equal(rung({ json = { other = 1 } }, function(e) return e.probe(BASE) end), "broken")
     t:equal(rung({ json = { done_reason = "stop" } }, function(e) return e.load(BASE, "m") end), "broken")
-    t:equal(rung({ json = { done = true, eval_count = 0 } }, function(e) return e.token(BASE, "m") end), "broken")
+    t:equal(rung({ json = { done = true, eval_count = 0 } },
+      function(e) return e.token(BASE, "m") end), "broken")
     local kind, message = rung({ status = 500, json = { error = "llama runner process has terminated" } },
       function(e) return e.load(BASE, "m") end)
     t:equal(kind, "transient")
@@ -279,8 +283,8 @@ return function(t)
         return engine.ask(BASE, "m", "why?", function() end)
       end)[2]
     end
-    local words = { { message = { content = "Be" } }, { message = { content = "cause" } }, { done = true, eval_count = 2,
-      eval_duration = 1e8 } }
+    local words = { { message = { content = "Be" } }, { message = { content = "cause" } },
+      { done = true, eval_count = 2, eval_duration = 1e8 } }
     t:equal((ask { body = lines(words) }), "Because")
     t:equal(select(2, ask { body = lines { words[1], { error = "out of memory" } } }), "refused")
     t:equal(select(2, ask { body = lines { words[1] } }), "transient")

@@ -4,28 +4,25 @@ local exitcodes = require "facts.exitcodes"
 local sorted = require "base.sorted"
 
 -- How a number of an exit code would look in a line of code. (0, success, is the one that is said as it is.)
-local PATTERNS = { "return (%d+)$", "return .+ and (%d+) or 0$", "%f[%a]code%s*[=~]?=%s*(%d+)", "exit_code = (%d+)", "[Ee]xit code (%d+)",
-  "Exit (%d+)", "leave = (%d+)", "exit = (%d+)" }
+local PATTERNS = { "return (%d+)$", "return .+ and (%d+) or 0$", "%f[%a]code%s*[=~]?=%s*(%d+)",
+  "exit_code = (%d+)", "[Ee]xit code (%d+)", "Exit (%d+)", "leave = (%d+)", "exit = (%d+)" }
 -- Where what is returned is an exit code.
-local PLACES = { "^commands/", "^cli/", "^repl/", "^agent/main%.lua$", "^[^/]+%.lua$", "^home/alert%.lua$", "^schedule/" }
+local PLACES = { "^commands/", "^cli/", "^repl/", "^agent/main%.lua$", "^[^/]+%.lua$", "^home/alert%.lua$",
+  "^schedule/" }
 
 return function(t)
   local source = require "source"
 
   local function is_code(text)
     for _, row in ipairs(exitcodes.list) do
-      if row.code ~= 0 and row.code == tonumber(text) then
-        return true
-      end
+      if row.code ~= 0 and row.code == tonumber(text) then return true end
     end
     return false
   end
 
   local function place(path)
     for _, pattern in ipairs(PLACES) do
-      if path:find(pattern) then
-        return true
-      end
+      if path:find(pattern) then return true end
     end
     return false
   end
@@ -33,16 +30,14 @@ return function(t)
   local function numbers(line)
     for _, pattern in ipairs(PATTERNS) do
       local number = line:match(pattern)
-      if number and is_code(number) then
-        return number
-      end
+      if number and is_code(number) then return number end
     end
     return nil
   end
 
   t:case("no number of an exit code outside their table", function()
-    t:equal({ numbers "return 7", numbers "  return failed and 1 or 0", numbers "it ends with exit code 8", numbers "if code ~= 130 then" },
-      { "7", "1", "8", "130" })
+    t:equal({ numbers "return 7", numbers "  return failed and 1 or 0", numbers "it ends with exit code 8",
+      numbers "if code ~= 130 then" }, { "7", "1", "8", "130" })
     t:equal({ numbers "return 0", numbers "code == 27", numbers "return 2, ALT[second]" }, {})
     local problems, count = {}, 0
     for path, text in sorted(source.lua()) do

@@ -11,12 +11,12 @@ local suggest = require "facts.suggest"
 return function(t)
   t:case("cards: the name alone never decides between 40 and 80 GB", function()
     local rows = {
-      { "A100 SXM4", 40960, "a100-40" }, { "A100 PCIE", 81920, "a100-80" }, { "A100X", 81920, "a100-80" }, { "A100 SXM4", 65000,
-      nil },
-      { "RTX A6000", 49140, "a6000" }, { "RTX 6000Ada", 49140, "rtx6000-ada" }, { "RTX PRO 6000 WS", 97887, "rtx-pro-6000" },
-      { "H100 SXM", 81559, "h100" }, { "H100 NVL", 95830, "h100-94" }, { "H200 NVL", 143771, "h200" }, { "L4", 23034, "l4" },
-      { "L40", 46068, "l40" }, { "L40S", 46068, "l40s" }, { "RTX 4090", 24564, "rtx4090" }, { "RTX 4090", 49140, "rtx4090-48" },
-      { "RTX_4090", 24564, nil }, { "GH200 SXM", 97871, nil },
+      { "A100 SXM4", 40960, "a100-40" }, { "A100 PCIE", 81920, "a100-80" }, { "A100X", 81920, "a100-80" },
+      { "A100 SXM4", 65000, nil }, { "RTX A6000", 49140, "a6000" }, { "RTX 6000Ada", 49140, "rtx6000-ada" },
+      { "RTX PRO 6000 WS", 97887, "rtx-pro-6000" }, { "H100 SXM", 81559, "h100" },
+      { "H100 NVL", 95830, "h100-94" }, { "H200 NVL", 143771, "h200" }, { "L4", 23034, "l4" },
+      { "L40", 46068, "l40" }, { "L40S", 46068, "l40s" }, { "RTX 4090", 24564, "rtx4090" },
+      { "RTX 4090", 49140, "rtx4090-48" }, { "RTX_4090", 24564, nil }, { "GH200 SXM", 97871, nil },
     }
     for _, row in ipairs(rows) do
       local gpu = gpus.at(require("providers.vast.card").gpus, row[1], row[2])
@@ -26,11 +26,14 @@ return function(t)
 
   t:case("cards as people call them: the obvious one is meant, of several none", function()
     local rows = {
-      { "rtx4090", "4090", "RTX 4090", "rtx-4090", "GeForce RTX 4090", "NVIDIA GeForce RTX 4090 24GB", "Rtx4090" }, { "rtx4090-48", "4090 48GB" },
-      { "h100", "H100", "H100 SXM", "h100 pcie", "h100-80gb" }, { "h100-94", "H100 NVL", "h100nvl" }, { "h200", "H200" }, { "a100-80", "A100 80GB", "a100_80" },
-      { "a100-40", "A100-40", "a100 40" }, { "a6000", "RTX A6000", "rtxa6000" }, { "rtx6000-ada", "6000 Ada", "RTX 6000Ada", "a6000 ada" },
-      { "rtx-pro-6000", "RTX PRO 6000", "pro6000", "RTX PRO 6000 WS", "rtx 6000 blackwell" }, { "l40s", "L40S", "l40 s" }, { "l40", "L40" },
-      { "v100", "Tesla V100" }, { "t4", "T4", "tesla t4" }, { "rtx3090", "3090" }, { "rtx5090", "5090" }, { "b200", "B200" },
+      { "rtx4090", "4090", "RTX 4090", "rtx-4090", "GeForce RTX 4090", "NVIDIA GeForce RTX 4090 24GB",
+        "Rtx4090" }, { "rtx4090-48", "4090 48GB" }, { "h100", "H100", "H100 SXM", "h100 pcie", "h100-80gb" },
+      { "h100-94", "H100 NVL", "h100nvl" }, { "h200", "H200" }, { "a100-80", "A100 80GB", "a100_80" },
+      { "a100-40", "A100-40", "a100 40" }, { "a6000", "RTX A6000", "rtxa6000" },
+      { "rtx6000-ada", "6000 Ada", "RTX 6000Ada", "a6000 ada" },
+      { "rtx-pro-6000", "RTX PRO 6000", "pro6000", "RTX PRO 6000 WS", "rtx 6000 blackwell" },
+      { "l40s", "L40S", "l40 s" }, { "l40", "L40" }, { "v100", "Tesla V100" }, { "t4", "T4", "tesla t4" },
+      { "rtx3090", "3090" }, { "rtx5090", "5090" }, { "b200", "B200" },
       { "a100", "A100", "NVIDIA A100", "A100 SXM4", "a100 pcie" },
     }
     for _, row in ipairs(rows) do
@@ -39,8 +42,9 @@ return function(t)
         t:equal(require("config.effective").parse("DEFAULT_GPU", word), row[1], word)
       end
     end
-    t:equal({ gpus.is("a100", "a100-40"), gpus.is("a100", "a100-80"), gpus.is("a100", "h100"), gpus.is("a100-40", "a100-80"),
-      gpus.is("h100", "h100"), gpus.is("own", "own"), gpus.is("own", "other") }, { true, true, false, false, true, true, false })
+    t:equal({ gpus.is("a100", "a100-40"), gpus.is("a100", "a100-80"), gpus.is("a100", "h100"),
+      gpus.is("a100-40", "a100-80"), gpus.is("h100", "h100"), gpus.is("own", "own"),
+      gpus.is("own", "other") }, { true, true, false, false, true, true, false })
     for word, names in pairs { ["RTX 6000"] = { "a6000", "rtx6000-ada", "rtx-pro-6000" } } do -- order: free
       local row, several = gpus.meant(word)
       t:equal({ row, #several }, { nil, #names }, word)
@@ -57,9 +61,11 @@ return function(t)
     end
   end)
 
-  t:case("fit: reported MiB are enough for what a nominal card holds, several cards cost a little each", function()
+  t:case("fit: reported MiB are enough for what a nominal card holds, several "
+    .. "cards cost a little each", function()
     local want = { vram_gb = models.vram_gb(18556700761, 96 * 1024, 32768) }
-    t:ok(gpus.fits({ vram_gb = gpus.gb_of_mib(24564), gpus = 1 }, want), "a 24 GB card for qwen3-coder:30b at 32k")
+    t:ok(gpus.fits({ vram_gb = gpus.gb_of_mib(24564), gpus = 1 }, want),
+      "a 24 GB card for qwen3-coder:30b at 32k")
     t:ok(not gpus.fits({ vram_gb = gpus.gb_of_mib(23034), gpus = 1 }, want), "an L4 is a little too small")
     t:ok(not gpus.fits({ vram_gb = want.vram_gb / 2, gpus = 2 }, want), "two cards of exactly half")
     t:ok(gpus.fits({ vram_gb = want.vram_gb / 2 + 0.3, gpus = 2 }, want), "two cards of half and a little")
@@ -99,16 +105,18 @@ return function(t)
 
   t:case("regions from places as Vast writes them", function()
     local rows = {
-      { "Texas, US", "us-central" }, { "Quebec, CA", "ca" }, { "Sofia-Capital, BG", "eu-east" }, { "United States, US", "us" },
+      { "Texas, US", "us-central" }, { "Quebec, CA", "ca" }, { "Sofia-Capital, BG", "eu-east" },
+      { "United States, US", "us" },
       { ", US", "us" },
-      { "California, United States", "us-west" }, { "Virginia, US", "us-east" }, { "Sweden, SE", "eu-north" }, { "Germany, DE",
-      "eu-west" },
+      { "California, United States", "us-west" }, { "Virginia, US", "us-east" }, { "Sweden, SE", "eu-north" },
+      { "Germany, DE", "eu-west" },
       { "nowhere", nil }, { "Nowhere, XX", nil }, { nil, nil }, { "Korea, Republic of, KR", "ap-east" },
     }
     for index = 1, 13 do
       t:equal(regions.of(rows[index][1]), rows[index][2], tostring(rows[index][1]))
     end
-    t:ok(regions.match("us", "us-west") and regions.match("us", "us") and not regions.match("us-east", "us"), "us is no coast")
+    t:ok(regions.match("us", "us-west") and regions.match("us", "us") and not regions.match("us-east", "us"),
+      "us is no coast")
     t:ok(regions.match(nil, nil) and not regions.match("eu-west", nil), "an unknown place satisfies no wish")
     t:equal(regions.codes "us-east", { "US" })
     t:ok(table.concat(regions.codes "eu", " "):find("SE", 1, true), "a group has all its countries")
@@ -118,11 +126,13 @@ return function(t)
   end)
 
   t:case("a rate has a day, or it is none", function()
-    t:equal(currencies.parse "0.92@2026-11-19", { per_dollar = 0.92, date = "2026-11-19", source = "EUR_RATE" })
+    t:equal(currencies.parse "0.92@2026-11-19",
+      { per_dollar = 0.92, date = "2026-11-19", source = "EUR_RATE" })
     for _, text in ipairs { "0.92", "", "x@2026-11-19", "92@2026-11-19", "0@2026-11-19" } do
       t:equal(currencies.parse(text), nil, text)
     end
-    t:ok(currencies.fallback.per_dollar >= 0.95 and currencies.fallback.date, "the fallback is pessimistic and dated")
+    t:ok(currencies.fallback.per_dollar >= 0.95 and currencies.fallback.date,
+      "the fallback is pessimistic and dated")
   end)
 
   t:case("every kind of failure has an exit code of the table", function()

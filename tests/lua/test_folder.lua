@@ -37,7 +37,8 @@ return function(t)
       local journal = require("home.journal").open(HOME)
       assert(journal:acquire("test"))
       for _, kind in ipairs(kinds) do
-        local extra = kind == "stopping" and { reason = "stop" } or kind == "lost-one" and { reason = "gone" } or { id = "7", outcome = "proven" }
+        local extra = kind == "stopping" and { reason = "stop" } or kind == "lost-one" and { reason = "gone" }
+          or { id = "7", outcome = "proven" }
         journal:append(kind == "lost-one" and "stopping" or kind, token, extra)
       end
       journal:release()
@@ -76,8 +77,10 @@ return function(t)
       end)
     end
     t:equal(told(home("intent")), "it exists")
-    t:ok(told(fake.new {}, "flag"):find("/h does not exist, .*`continueplz %-C /h init`"), told(fake.new {}, "flag"))
-    t:ok(told(fake.new {}, "default"):find("/h does not exist yet, .*`continueplz init`"), told(fake.new {}, "default"))
+    t:ok(told(fake.new {}, "flag"):find("/h does not exist, .*`continueplz %-C /h init`"),
+      told(fake.new {}, "flag"))
+    t:ok(told(fake.new {}, "default"):find("/h does not exist yet, .*`continueplz init`"),
+      told(fake.new {}, "default"))
   end)
 
   t:case("a machine that ended by itself is told of for a day", function()
@@ -97,7 +100,9 @@ return function(t)
       journal:append("closed", "cplz-aa-1", { outcome = "unverifiable" })
       journal:release()
     end)
-    local function shown() return within(s, function(require) return #require("home.journal").open(HOME):shown() end) end
+    local function shown()
+      return within(s, function(require) return #require("home.journal").open(HOME):shown() end)
+    end
     t:equal({ shown(), holds(s) }, { 1, false })
     add(s, "cplz-aa-1", "ack")
     t:equal({ shown(), holds(s) }, { 0, true })
@@ -128,12 +133,17 @@ return function(t)
       return { holds(s), intact(s) }
     end
     local function copy(name)
-      return function(disk) disk[HOME .. name] = { data = disk[HOME .. name].data, mode = 384, mtime = disk[HOME .. name].mtime } end
+      return function(disk)
+        disk[HOME .. name] = { data = disk[HOME .. name].data, mode = 384, mtime = disk[HOME .. name].mtime }
+      end
     end
-    local function edit(name) return function(disk) disk[HOME .. name].data = disk[HOME .. name].data:gsub("%d", "z", 1) end end
+    local function edit(name)
+      return function(disk) disk[HOME .. name].data = disk[HOME .. name].data:gsub("%d", "z", 1) end
+    end
     local function remove(name) return function(disk) disk[HOME .. name] = nil end end
     for _, name in ipairs { "/journal", "/history" } do
-      for what, change in require("base.sorted") { copied = copy(name), edited = edit(name), removed = remove(name) } do
+      for what, change in require("base.sorted") { copied = copy(name), edited = edit(name),
+        removed = remove(name) } do
         t:equal(after(change), { false, false }, name .. " " .. what)
       end
     end
@@ -152,7 +162,8 @@ return function(t)
     t:equal({ holds(s), intact(s) }, { false, false })
   end)
 
-  t:case("the agent's heartbeat never puts back what another process has replaced, and gives way to it", function()
+  t:case("the agent's heartbeat never puts back what another process has "
+    .. "replaced, and gives way to it", function()
     local STATE = HOME .. "/.continueplz.state"
     local s = home("intent", "sent", "bound")
     local function heard(while_locked)
@@ -203,7 +214,8 @@ return function(t)
     t:equal(intact(s), false, "it stays so")
   end)
 
-  t:case("closed sessions move to the history, also beside an open one; open ones and those to be told of stay", function()
+  t:case("closed sessions move to the history, also beside an open one; open ones and "
+    .. "those to be told of stay", function()
     local s = closed()
     t:equal({ records(s, "journal"), records(s, "history") }, { 1, #WHOLE + 2 })
     add(s, "cplz-aa-2", "intent", "sent", "bound")
@@ -219,7 +231,8 @@ return function(t)
     end), { 0, 3, 0, "proven", true, 3 })
   end)
 
-  t:case("the newest session is read whole from the history's end, and nothing of one that was closed long ago", function()
+  t:case("the newest session is read whole from the history's end, and nothing of one "
+    .. "that was closed long ago", function()
     local s = closed()
     s:jump(7200)
     add(s, "cplz-aa-2", "intent", "sent", "bound")
@@ -227,7 +240,9 @@ return function(t)
       local journal = require("home.journal").open(HOME)
       assert(journal:acquire("test"))
       for _ = 1, 40 do journal:append("booting", "cplz-aa-2", { endpoint = { host = "10.0.0.1" } }) end
-      for _, kind in ipairs { "stopping", "absent", "closed" } do journal:append(kind, "cplz-aa-2", { outcome = "proven" }) end
+      for _, kind in ipairs { "stopping", "absent", "closed" } do
+        journal:append(kind, "cplz-aa-2", { outcome = "proven" })
+      end
       journal:release()
     end)
     local function newest(seconds)
@@ -245,7 +260,8 @@ return function(t)
     for _, name in ipairs { "state.append", "state.write" } do
       for at = 1, 12 do
         local torn = name == "state.append"
-        for _, kill in ipairs { { "before" }, { "after" }, torn and { "torn", 300 } or nil, torn and { "torn", 900 } or nil } do
+        for _, kill in ipairs { { "before" }, { "after" }, torn and { "torn", 300 } or nil,
+          torn and { "torn", 900 } or nil } do
           local how, bytes = table.unpack(kill)
           local s = fake.new {}
           s.disk[HOME] = { dir = true, mode = 448, mtime = 0 }
@@ -254,14 +270,19 @@ return function(t)
           add(s, "cplz-aa-1", "twin_gone") -- a record that counts as often as it is there
           local count = 0
           s.hook = function(called, _, path)
-            if called ~= name or not (path == HOME .. "/history" or path == HOME .. "/journal" or count > 0) then return end
+            if called ~= name
+              or not (path == HOME .. "/history" or path == HOME .. "/journal" or count > 0) then
+              return
+            end
             count = count + 1
             if count == at then return { kill = how, bytes = bytes } end
           end
           local p = s:start(function(require)
             local journal = require("home.journal").open(HOME)
             assert(journal:acquire("test"))
-            for _, kind in ipairs { "stopping", "absent", "closed" } do journal:append(kind, "cplz-aa-1", { outcome = "proven" }) end
+            for _, kind in ipairs { "stopping", "absent", "closed" } do
+              journal:append(kind, "cplz-aa-1", { outcome = "proven" })
+            end
             journal:release()
           end, { home = HOME })
           s:run(SECONDS)
@@ -271,28 +292,38 @@ return function(t)
           local got = within(s, function(require)
             local journal, over = require("home.journal").open(HOME), require("home.history").all(HOME)
             local list = {}
-            for _, session in ipairs(over.sessions) do list[#list + 1] = session.token .. " " .. tostring(session.closed) .. " " .. tostring(session.id) end
-            return { list, #journal:sessions(), #over.damaged, math.floor(over.sessions[1].twin_seconds / 60) }
+            for _, session in ipairs(over.sessions) do
+              list[#list + 1] = session.token .. " " .. tostring(session.closed) .. " "
+                .. tostring(session.id)
+            end
+            return { list, #journal:sessions(), #over.damaged,
+              math.floor(over.sessions[1].twin_seconds / 60) }
           end)
-          t:equal(got, { { "cplz-aa-1 proven 7", "cplz-aa-2 proven 7" }, 0, 0, 1 }, ("%s %d %s (%s)"):format(name, at, how, p.state))
+          t:equal(got, { { "cplz-aa-1 proven 7", "cplz-aa-2 proven 7" }, 0, 0, 1 },
+            ("%s %d %s (%s)"):format(name, at, how, p.state))
         end
       end
     end
   end)
 
-  t:case("a move beside an open session that is cut off leaves no doubt about it; a journal that is cut does", function()
+  t:case("a move beside an open session that is cut off leaves no doubt about it; a "
+    .. "journal that is cut does", function()
     local function after(stop_at)
       local s = closed() -- the history is there
       add(s, "cplz-aa-2", "intent", "sent", "bound", "ready")
       local released = false
       s.hook = function(called, _, path)
         released = released or called == "state.append" and path == HOME .. "/history"
-        if released and called == "state.write" and path == HOME .. stop_at then return { kill = "before" } end
+        if released and called == "state.write" and path == HOME .. stop_at then
+          return { kill = "before" }
+        end
       end
       local p = s:start(function(require)
         local journal = require("home.journal").open(HOME)
         assert(journal:acquire("test"))
-        for _, kind in ipairs(WHOLE) do journal:append(kind, "cplz-aa-3", { id = "8", outcome = "proven" }) end
+        for _, kind in ipairs(WHOLE) do
+          journal:append(kind, "cplz-aa-3", { id = "8", outcome = "proven" })
+        end
         journal:release()
       end, { home = HOME })
       s:run(SECONDS)
@@ -308,7 +339,8 @@ return function(t)
     end
     t:equal(seen(after "/journal"), { 1, false, false }, "the history has it, the journal still too")
     local s = after "/.continueplz.state"
-    t:equal({ records(s, "journal"), seen(s) }, { 5, { 1, false, false } }, "both have moved on, the state file has not")
+    t:equal({ records(s, "journal"), seen(s) }, { 5, { 1, false, false } },
+      "both have moved on, the state file has not")
     local text = s.disk[HOME .. "/journal"].data
     add(s, "cplz-aa-2", "repriced")
     t:equal(seen(s)[2], false)
@@ -317,7 +349,8 @@ return function(t)
     t:equal(seen(s)[2], true, "shorter than it was left")
   end)
 
-  t:case("a home of before, with many closed sessions in its journal, is moved once; its file id comes back from its tokens", function()
+  t:case("a home of before, with many closed sessions in its journal, is moved once; its file id "
+    .. "comes back from its tokens", function()
     local s = fake.new {}
     s.disk[HOME] = { dir = true, mode = 448, mtime = 0 }
     within(s, function(require)
@@ -329,13 +362,18 @@ return function(t)
       end
       put { kind = "journal", version = 1, t = 1 }
       for i = 1, 300 do
-        for _, kind in ipairs(WHOLE) do put { kind = kind, token = "cplz-0011aabb-" .. i, t = i, outcome = "proven", id = "7", provider = "vast" } end
+        for _, kind in ipairs(WHOLE) do
+          put { kind = kind, token = "cplz-0011aabb-" .. i, t = i, outcome = "proven", id = "7",
+            provider = "vast" }
+        end
       end
       s.disk[HOME .. "/journal"] = { data = table.concat(lines), mode = 384, mtime = 0 }
-      s.disk[HOME .. "/.continueplz.state"] = { data = '{"instance":null,"seal":"99-abc","version":1}\n', mode = 384, mtime = 0 }
+      s.disk[HOME .. "/.continueplz.state"] = { data = '{"instance":null,"seal":"99-abc","version":1}\n',
+        mode = 384, mtime = 0 }
     end)
     t:equal({ holds(s), intact(s) }, { false, false })
-    t:equal(within(s, function(require) return require("home.journal").open(HOME):known_prefix() end), "cplz-0011aabb-")
+    t:equal(within(s, function(require) return require("home.journal").open(HOME):known_prefix() end),
+      "cplz-0011aabb-")
     add(s, "cplz-0011aabb-x", table.unpack(WHOLE))
     t:equal({ records(s, "journal"), records(s, "history") }, { 1, 3 + 301 * #WHOLE })
     t:equal(intact(s), false, "moved is not known to be complete")

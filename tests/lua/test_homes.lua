@@ -1,16 +1,19 @@
 -- SPDX-License-Identifier: MIT
--- Homes that the last release left (tests/homes): opened by this one nothing is lost, and every session reads and costs the same, also
--- once what is over has moved to the history.
+-- Homes that the last release left (tests/homes): opened by this one nothing is lost, and every session reads
+-- and costs the same, also once what is over has moved to the history.
 local files = require "base.files"
 local json = require "base.json"
 
 local HOME, SECONDS = "/h", 5
-local KEPT = { journal = "journal", history = "history", ["home.id"] = "home.id", [".continueplz.state"] = "continueplz.state" }
+local KEPT = { journal = "journal", history = "history", ["home.id"] = "home.id",
+  [".continueplz.state"] = "continueplz.state" }
 
 return function(t)
   local fake = t:load("fakehost")
 
-  local function page(home, name) return files.read(files.join(files.dirname(t.root), "tests/homes/" .. home .. "/" .. name)) end
+  local function page(home, name)
+    return files.read(files.join(files.dirname(t.root), "tests/homes/" .. home .. "/" .. name))
+  end
 
   local function within(s, fn)
     local p = s:start(fn, { home = HOME })
@@ -33,13 +36,16 @@ return function(t)
     return s
   end
 
-  -- What the home tells. → { open =, over = texts of sessions by token, intact =, damaged =, last cost and number of what scripts see }
+  -- What the home tells. → { open =, over = texts of sessions by token, intact =, damaged =, last cost and
+  -- number of what scripts see }
   local function told(s)
     return within(s, function(require)
       local journal, over = require("home.journal").open(HOME), require("home.history").all(HOME)
       require("config.effective").load(HOME, {})
       local costs = {}
-      for _, row in ipairs(require("money.history").sessions()) do costs[row.token] = row.ended and row.cost or nil end
+      for _, row in ipairs(require("money.history").sessions()) do
+        costs[row.token] = row.ended and row.cost or nil
+      end
       return { open = journal:sessions(), over = over.sessions, intact = require("home.folder").intact(HOME),
         damaged = #over.damaged + #journal.damaged, costs = costs }
     end)
@@ -74,7 +80,8 @@ return function(t)
 
   for _, row in ipairs { { "in-use", 1, 3 }, { "in-the-journal", 0, 5 }, { "long-history", 0, 30 } } do
     local home, open, over = table.unpack(row)
-    t:case("a home of the last release reads as it did, before and after what is over has moved: " .. home, function()
+    t:case("a home of the last release reads as it did, before and after what is over has moved: "
+      .. home, function()
       local s, was = world_of(home), expected(home)
       for _, moved in ipairs { false, true } do
         local now = told(s)
@@ -96,14 +103,17 @@ return function(t)
     t:equal({ now.intact, #now.open }, { false, 0 }, "only the clouds can say that nothing else runs")
   end)
 
-  t:case("the machine in use is the current one, and its end is recorded behind what the last release wrote", function()
+  t:case("the machine in use is the current one, and its end is recorded behind "
+    .. "what the last release wrote", function()
     local s, was = world_of "in-use", expected "in-use"
     local token = was.open[2].token
     within(s, function(require)
       local journal = require("home.journal").open(HOME)
       assert(journal:acquire("test"))
       assert(journal:current().token == token)
-      for _, kind in ipairs { "stopping", "absent", "closed" } do journal:append(kind, token, { outcome = "proven", cost = 2.5 }) end
+      for _, kind in ipairs { "stopping", "absent", "closed" } do
+        journal:append(kind, token, { outcome = "proven", cost = 2.5 })
+      end
       journal:release()
     end)
     local now = told(s)

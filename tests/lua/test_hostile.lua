@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Hostile values: every command × every option that it takes × every value. Each line is one sentence with a documented exit code, asks
--- no cloud for anything but prices, leaves the folder as it was, and says whether money is running.
+-- Hostile values: every command × every option that it takes × every value. Each line is one sentence with a
+-- documented exit code, asks no cloud for anything but prices, leaves the folder as it was,
+-- and says whether money is running.
 local commands = require "commands"
 local exitcodes = require "facts.exitcodes"
 local flags = require "facts.flags"
@@ -9,7 +10,8 @@ local HOME = "/home/user/.continueplz"
 local ENV = "VAST_API_KEY=key-of-a-test-0123456789\n"
 
 local VALUES = {
-  "", " ", "-", "-1", "--", "-y", "0", "1e999", "-1e999", "nan", "inf", "-inf", "0x1p4000", ("9"):rep(400), ("x"):rep(100000), "1e-320", "1,5",
+  "", " ", "-", "-1", "--", "-y", "0", "1e999", "-1e999", "nan", "inf", "-inf", "0x1p4000", ("9"):rep(400),
+  ("x"):rep(100000), "1e-320", "1,5",
   "\1", "a\nb", "\r\27[2J", "\255\254", "\u{202e}", "$(id)", "../../etc/passwd", "%s%n%d", "off off",
 }
 local FEW = { "", "-1", "1e999", "nan", "\255\n" } -- for the commands after the first that takes an option
@@ -24,7 +26,8 @@ return function(t)
   local function run(line)
     local acted = {}
     local s = fake.new { env = { HOME = "/home/user" }, http = function(request)
-      if request.method ~= "GET" and request.method ~= "HEAD" and not request.url:find("/bundles", 1, true) and not request.url:find("/search", 1, true) then
+      if request.method ~= "GET" and request.method ~= "HEAD" and not request.url:find("/bundles", 1, true)
+        and not request.url:find("/search", 1, true) then
         acted[#acted + 1] = request.method .. " " .. request.url
       end
       return { code = "connect", error = "nobody is there" }
@@ -35,7 +38,8 @@ return function(t)
     local ok, code = pcall(p.result, p)
     local left = {}
     for path, file in pairs(s.disk) do -- order: free
-      local own = path:find("/continueplz.log", 1, true) or path:find("/env.lock", 1, true) or path == HOME .. "/.env" and file.data == ENV
+      local own = path:find("/continueplz.log", 1, true) or path:find("/env.lock", 1, true)
+        or path == HOME .. "/.env" and file.data == ENV
       if not own then left[#left + 1] = path end
     end
     table.sort(left)
@@ -75,7 +79,8 @@ return function(t)
   local BEFORE = { models = { "fit" }, schedule = { "add" } }
 
   local function line_of(name, ...)
-    return table.move({ ... }, 1, select("#", ...), #(BEFORE[name] or {}) + 2, table.move(BEFORE[name] or {}, 1, 9, 2, { name }))
+    return table.move({ ... }, 1, select("#", ...), #(BEFORE[name] or {}) + 2,
+      table.move(BEFORE[name] or {}, 1, 9, 2, { name }))
   end
 
   local ASKED = { init = true, repl = true, agent = true } -- they wait for a person, or do not end
@@ -111,24 +116,28 @@ return function(t)
       end
     end
     for _, value in ipairs(VALUES) do
-      for _, line in ipairs { { "config", "get", value }, { "config", "unset", value }, { "config", "set", value, "1" }, { "config", "set", value .. "=1" },
-        { "models", "info", value }, { "logs", value }, { "logs", "-n", value }, { "help", value }, { "ack", value }, { value .. ".lua" },
+      for _, line in ipairs { { "config", "get", value }, { "config", "unset", value },
+        { "config", "set", value, "1" }, { "config", "set", value .. "=1" }, { "models", "info", value },
+        { "logs", value }, { "logs", "-n", value }, { "help", value }, { "ack", value }, { value .. ".lua" },
         { "--" .. value } } do
         one_sentence(line)
       end
     end
   end)
 
-  t:case("in JSON every command, right or wrong, answers one object that says whether money is running", function()
+  t:case("in JSON every command, right or wrong, answers one object that says "
+    .. "whether money is running", function()
     local json = require "base.json"
     for _, name in ipairs(commands.names()) do
-      local lines = { { name }, { name, "surplus", "words" }, { name, "--no-such" }, { name, "-C", "" }, { name, "--help" }, { "help", name } }
+      local lines = { { name }, { name, "surplus", "words" }, { name, "--no-such" }, { name, "-C", "" },
+        { name, "--help" }, { "help", name } }
       for _, line in ipairs(lines) do
         line[#line + 1] = "--output=json"
         local code, out, _, acted, left = run(line)
         local object = json.decode(out)
         local silent = name == "repl" and code == 0 and #line == 2 -- nothing was typed
-        t:ok(silent or type(object) == "table" and object.money_running ~= nil, shown(line) .. " printed: " .. out)
+        t:ok(silent or type(object) == "table" and object.money_running ~= nil,
+          shown(line) .. " printed: " .. out)
         t:ok(require("answers").check(line, out))
         t:ok(code == 0 or object.status ~= "failed" or object.error.exit_code == code, out)
         t:equal({ acted, left }, { {}, {} }, shown(line))
@@ -136,14 +145,16 @@ return function(t)
     end
   end)
 
-  t:case("every setting × every hostile value, by config set, .env and environment: refused, or what is read is sane", function()
+  t:case("every setting × every hostile value, by config set, .env and environment: "
+    .. "refused, or what is read is sane", function()
     local config = require "config.effective"
     local taken = 0
     for _, row in ipairs(config.settings) do
       for _, value in ipairs(VALUES) do
         local parsed, why = config.parse(row.name, value)
         if type(parsed) == "number" then
-          t:ok(parsed == parsed and math.abs(parsed) < 1e9, ("%s=%s is %s"):format(row.name, shown { value }, tostring(parsed)))
+          t:ok(parsed == parsed and math.abs(parsed) < 1e9,
+            ("%s=%s is %s"):format(row.name, shown { value }, tostring(parsed)))
         end
         t:ok(parsed ~= nil or why:find("[^%s]"), row.name .. " is refused without a word")
         if not (row.secret or row.secret_url) then

@@ -19,7 +19,8 @@ end
 return function(t)
   local fake = t:load("fakehost")
 
-  -- Runs fn(provider, require) in a replaced world whose cloud fake.answers with `http`. → results, the requests that were sent, the world
+  -- Runs fn(provider, require) in a replaced world whose cloud fake.answers with `http`. → results, the
+  -- requests that were sent, the world
   local function run(http, fn, env)
     local s = fake.new { http = http, env = { HOME = "/home/user", LAMBDA_API_KEY = env or KEY } }
     local p = s:start(function(require)
@@ -39,8 +40,8 @@ return function(t)
   local function failing(http, fn)
     local results, sent = run(http, function(provider, require)
       local ok, failure = require("base.fail").try(fn, provider, require)
-      return ok, type(failure) == "table" and failure.kind or failure, type(failure) == "table" and failure.code or nil,
-        type(failure) == "table" and failure.message or nil
+      return ok, type(failure) == "table" and failure.kind or failure,
+        type(failure) == "table" and failure.code or nil, type(failure) == "table" and failure.message or nil
     end)
     t:equal(results[1], false, "it fails")
     return results[2], results[3], results[4], sent
@@ -58,16 +59,20 @@ return function(t)
     local rows = {
       { 401, wrong "global/invalid-api-key", "auth" }, { 403, wrong "global/account-inactive", "funds" },
       { 403, wrong "global/invalid-address", "funds" }, { 403, wrong "global/forbidden", "refused" },
-      { 400, wrong "global/invalid-parameters", "refused" }, { 404, wrong "global/object-does-not-exist", "refused", "gone" },
+      { 400, wrong "global/invalid-parameters", "refused" },
+      { 404, wrong "global/object-does-not-exist", "refused", "gone" },
       { 400, wrong "global/object-does-not-exist", "refused" }, { 404, wrong "global/not-found", "refused" },
-      { 404, "{}", "refused" }, { 401, "{}", "auth" }, { 404, "<html>proxy</html>", "broken" }, { 401, "<html>proxy</html>", "broken" },
-      { 400, wrong "global/quota-exceeded", "quota" }, { 400, wrong "global/duplicate", "refused", "duplicate" },
-      { 409, wrong "global/conflict", "transient", "busy" }, { 500, wrong "global/internal-error", "transient" },
-      { 400, wrong "global/unknown", "transient", "unknown" }, { 503, wrong "provider/internal-unavailable", "transient" },
+      { 404, "{}", "refused" }, { 401, "{}", "auth" }, { 404, "<html>proxy</html>", "broken" },
+      { 401, "<html>proxy</html>", "broken" }, { 400, wrong "global/quota-exceeded", "quota" },
+      { 400, wrong "global/duplicate", "refused", "duplicate" }, { 409, wrong "global/conflict",
+        "transient", "busy" }, { 500, wrong "global/internal-error", "transient" },
+      { 400, wrong "global/unknown", "transient", "unknown" },
+      { 503, wrong "provider/internal-unavailable", "transient" },
       { 400, wrong "instance-operations/launch/insufficient-capacity", "capacity" },
       { 400, wrong "brand/new", "refused" }, { 429, wrong "global/rate", "rate" }, { 429, "", "rate" },
-      { 429, "<html>You have been banned you temporarily</html>", "rate" }, { 403, "<html>banned you temporarily</html>", "rate" },
-      { 502, "<html>", "transient" }, { 200, "<html>", "broken" }, { 200, "", "broken" }, { 200, "{}", "broken" },
+      { 429, "<html>You have been banned you temporarily</html>", "rate" },
+      { 403, "<html>banned you temporarily</html>", "rate" }, { 502, "<html>", "transient" },
+      { 200, "<html>", "broken" }, { 200, "", "broken" }, { 200, "{}", "broken" },
       { 200, wrong "global/invalid-api-key", "auth" }, { 200, '"text"', "broken" },
     }
     for _, row in ipairs(rows) do
@@ -81,7 +86,8 @@ return function(t)
 
   local function kind(name, description, cents, gpus, regions, more)
     local row = {
-      instance_type = { name = name, description = gpus .. "x " .. description, gpu_description = description, price_cents_per_hour = cents,
+      instance_type = { name = name, description = gpus .. "x " .. description, gpu_description = description,
+        price_cents_per_hour = cents,
         specs = { vcpus = 14, memory_gib = 100, storage_gib = 512, gpus = gpus } },
       regions_with_capacity_available = json.array {},
     }
@@ -97,22 +103,25 @@ return function(t)
   local want = { disk_gb = 44, vram_gb = 20, hours = 8 }
 
   t:case("an offer: cents in dollars, one per region with capacity, memory from the description", function()
-    local list, left_out = facts.offers(kind("gpu_1x_a6000", "A6000 (48 GB)", 109, 1, { "us-west-1", "europe-central-1" }), want, 77)
+    local list, left_out = facts.offers(kind("gpu_1x_a6000", "A6000 (48 GB)", 109, 1,
+      { "us-west-1", "europe-central-1" }), want, 77)
     t:equal(#list, 2)
     local offer = list[1]
-    t:equal({ offer.id, offer.gpu, offer.gpus, offer.vram_gb, offer.region, offer.native_region, offer.on_demand, offer.spot, offer.disk_hour,
-      offer.down_gb, offer.currency, offer.source, offer.at, offer.minimum_seconds },
-      { "gpu_1x_a6000@us-west-1", "a6000", 1, 48, "us-west", "us-west-1", 1.09, nil, 0, 0, "USD", "api", 77, 60 })
+    t:equal({ offer.id, offer.gpu, offer.gpus, offer.vram_gb, offer.region, offer.native_region,
+      offer.on_demand, offer.spot, offer.disk_hour, offer.down_gb, offer.currency, offer.source, offer.at,
+      offer.minimum_seconds }, { "gpu_1x_a6000@us-west-1", "a6000", 1, 48, "us-west", "us-west-1", 1.09, nil,
+        0, 0, "USD", "api", 77, 60 })
     t:equal({ list[2].region, #left_out }, { "eu-west", 0 })
     t:equal(facts.offers(kind("gpu_1x_a6000", "A6000 (48 GB)", 109, 1, {}), want, 77), {})
   end)
 
   t:case("cards by name and memory", function()
     local rows = {
-      { "gpu_1x_a100_sxm4", "A100 (40 GB SXM4)", 1, "a100-40" }, { "gpu_1x_a100", "A100 (40 GB PCIe)", 1, "a100-40" },
-      { "gpu_8x_a100_80gb_sxm4", "A100 (80 GB SXM4)", 8, "a100-80" }, { "gpu_1x_h100_pcie", "H100 (80 GB PCIe)", 1, "h100" },
-      { "gpu_8x_h100_sxm5gdr", "H100 (80 GB SXM5)", 8, "h100" }, { "gpu_1x_b200_sxm6", "B200 (180 GB SXM6)", 1, "b200" },
-      { "gpu_8x_v100_n", "Tesla V100 (16 GB)", 8, "v100" }, { "gpu_1x_rtx6000", "Quadro RTX 6000 (24 GB)", 1, "rtx6000" },
+      { "gpu_1x_a100_sxm4", "A100 (40 GB SXM4)", 1, "a100-40" }, { "gpu_1x_a100", "A100 (40 GB PCIe)", 1,
+        "a100-40" }, { "gpu_8x_a100_80gb_sxm4", "A100 (80 GB SXM4)", 8, "a100-80" }, { "gpu_1x_h100_pcie",
+          "H100 (80 GB PCIe)", 1, "h100" }, { "gpu_8x_h100_sxm5gdr", "H100 (80 GB SXM5)", 8, "h100" },
+      { "gpu_1x_b200_sxm6", "B200 (180 GB SXM6)", 1, "b200" }, { "gpu_8x_v100_n", "Tesla V100 (16 GB)",
+        8, "v100" }, { "gpu_1x_rtx6000", "Quadro RTX 6000 (24 GB)", 1, "rtx6000" },
       { "gpu_1x_a10", "A10 (24 GB PCIe)", 1, "a10" }, { "gpu_2x_x9", "X9 (300 GB)", 2, "x9" },
     }
     for _, row in ipairs(rows) do
@@ -122,7 +131,8 @@ return function(t)
     local function bandwidth(name, description)
       return facts.offers(kind(name, description, 100, 1, { "us-east-1" }), want, 1)[1].gpu_bandwidth
     end
-    t:ok(bandwidth("gpu_1x_h100_sxm5", "H100 (80 GB SXM5)") > bandwidth("gpu_1x_h100_pcie", "H100 (80 GB PCIe)"), "form counts")
+    t:ok(bandwidth("gpu_1x_h100_sxm5", "H100 (80 GB SXM5)") > bandwidth("gpu_1x_h100_pcie",
+      "H100 (80 GB PCIe)"), "form counts")
   end)
 
   t:case("what is left out says why", function()
@@ -130,9 +140,11 @@ return function(t)
       { kind("gpu_1x_gh200", "GH200 (96 GB)", 229, 1, { "us-east-3" }), "ARM" },
       { kind("gpu_1x_new", "New (96 GB)", 229, 1, { "us-east-3" }, { architecture = "arm64" }), "ARM" },
       { kind("cpu_4x_general", "CPU", 20, 0, { "us-east-3" }), "GPU" },
-      { kind("gpu_1x_a10", "A10 (24 GB)", 0, 1, { "us-east-3" }), "price" }, { kind("gpu_1x_a10", "A10", 75, 1, { "us-east-3" }), "memory" },
+      { kind("gpu_1x_a10", "A10 (24 GB)", 0, 1, { "us-east-3" }), "price" },
+      { kind("gpu_1x_a10", "A10", 75, 1, { "us-east-3" }), "memory" },
       { kind("gpu_1x_a10", "A10 (24 GB)", 75, 1, { "us-east-3" }, { storage_gib = 30 }), "disk" },
-      { kind("gpu_1x_a10", "A10 (24 GB)", 75, 1, { "us-south-1" }), "firewall" }, { json.null, "incomplete" }, { {}, "incomplete" },
+      { kind("gpu_1x_a10", "A10 (24 GB)", 75, 1, { "us-south-1" }), "firewall" }, { json.null, "incomplete" },
+      { {}, "incomplete" },
     }
     for index, row in ipairs(rows) do
       local list, left_out = facts.offers(row[1], want, 1)
@@ -142,8 +154,9 @@ return function(t)
   end)
 
   t:case("regions by prefix, unknown ones by none", function()
-    for native, ours in pairs { ["us-west-3"] = "us-west", ["us-south-2"] = "us-central", ["us-midwest-1"] = "us-central", -- order: free
-      ["us-east-9"] = "us-east", ["europe-south-1"] = "eu-west", ["asia-northeast-1"] = "ap-east", ["asia-south-1"] = "ap-south",
+    for native, ours in pairs { ["us-west-3"] = "us-west", ["us-south-2"] = "us-central", -- order: free
+      ["us-midwest-1"] = "us-central", ["us-east-9"] = "us-east", ["europe-south-1"] = "eu-west",
+      ["asia-northeast-1"] = "ap-east", ["asia-south-1"] = "ap-south",
       ["australia-east-1"] = "oceania", ["me-west-1"] = "me" } do
       t:equal(facts.region(native), ours, native)
     end
@@ -151,15 +164,17 @@ return function(t)
   end)
 
   t:case("states of a machine, its token, its price", function()
-    local rows = { booting = "booting", active = "running", unhealthy = "running", terminating = "exited", preempted = "exited",
-      terminated = "gone", ["brand-new"] = "unknown" }
+    local rows = { booting = "booting", active = "running", unhealthy = "running", terminating = "exited",
+      preempted = "exited", terminated = "gone", ["brand-new"] = "unknown" }
     for native, ours in pairs(rows) do -- order: free
       t:equal(facts.instance({ id = ID, status = native }).status, ours, native)
     end
     t:equal(facts.instance({ id = ID }).status, "unknown")
     local instance = facts.instance {
-      id = ID, name = "renamed", status = "active", ip = "198.51.100.2", tags = { { key = "other", value = "x" }, { key = "cplz:run", value = "cplz-a-b" } },
-      instance_type = { name = "gpu_1x_a6000", gpu_description = "A6000 (48 GB)", price_cents_per_hour = 109 }, is_reserved = false,
+      id = ID, name = "renamed", status = "active", ip = "198.51.100.2",
+      tags = { { key = "other", value = "x" }, { key = "cplz:run", value = "cplz-a-b" } },
+      instance_type = { name = "gpu_1x_a6000", gpu_description = "A6000 (48 GB)",
+        price_cents_per_hour = 109 }, is_reserved = false,
     }
     t:equal({ instance.token, instance.ip, instance.hourly, instance.spot, instance.gpu, instance.native },
       { "cplz-a-b", "198.51.100.2", 1.09, false, "a6000", "active" })
@@ -170,15 +185,18 @@ return function(t)
   end)
 
   t:case("offers are asked once, with patience for the limiter", function()
-    local body = { data = { gpu_1x_a6000 = kind("gpu_1x_a6000", "A6000 (48 GB)", 109, 1, { "us-west-1" }), zzz = 5 } }
-    local results, sent = run(fake.answers { { status = 429, body = "<html>banned you temporarily</html>" }, { json = body } }, function(provider)
+    local body =
+      { data = { gpu_1x_a6000 = kind("gpu_1x_a6000", "A6000 (48 GB)", 109, 1, { "us-west-1" }), zzz = 5 } }
+    local results, sent = run(fake.answers { { status = 429, body = "<html>banned you temporarily</html>" },
+      { json = body } }, function(provider)
       return provider.offers(want)
     end)
     t:equal({ #results[1], results[1][1].id }, { 1, "gpu_1x_a6000@us-west-1" })
     t:equal(paths(sent), { "GET /api/v1/instance-types", "GET /api/v1/instance-types" })
     t:equal(sent[1].headers.authorization, "Bearer " .. KEY)
     for _, bad in ipairs { '{"data":[{"a":1}]}', "<html>", '{"data":5}' } do
-      t:equal((failing(fake.answers { { body = bad } }, function(provider) return provider.offers(want) end)), "broken", bad)
+      t:equal((failing(fake.answers { { body = bad } }, function(provider) return provider.offers(want) end)),
+        "broken", bad)
     end
   end)
 
@@ -213,9 +231,10 @@ return function(t)
       end)[1]
     end
     t:equal(list { json = { data = json.array {} } }, {})
-    t:equal(list { json = { data = { { id = "a1", status = "active" }, { id = "a2", status = "terminated" }, { id = "a3", status = "terminating" } } } },
-      { "a1", "a3" })
-    for _, bad in ipairs { '{"data":null}', '{"data":{}}', '{"data":[null]}', '{"data":[{"name":"x"}]}', "[]", "" } do
+    t:equal(list { json = { data = { { id = "a1", status = "active" }, { id = "a2", status = "terminated" },
+      { id = "a3", status = "terminating" } } } }, { "a1", "a3" })
+    for _, bad in ipairs { '{"data":null}', '{"data":{}}', '{"data":[null]}', '{"data":[{"name":"x"}]}',
+      "[]", "" } do
       local found = failing(fake.answers { { body = bad } }, function(provider) return provider.list() end)
       t:equal(found, "broken", bad)
     end
@@ -223,8 +242,9 @@ return function(t)
 
   local function order(more)
     local made = {
-      candidate = { offer = { native = { type = "gpu_1x_a6000", region = "us-west-1" } } }, token = "cplz-12345678-0123456789ab",
-      user_data = "#cloud-config\n{}\n", ports = { { port = 20123, protocol = "udp" } }, extras = { ruleset = "c4d2" },
+      candidate = { offer = { native = { type = "gpu_1x_a6000", region = "us-west-1" } } },
+      token = "cplz-12345678-0123456789ab", user_data = "#cloud-config\n{}\n",
+      ports = { { port = 20123, protocol = "udp" } }, extras = { ruleset = "c4d2" },
     }
     for key, value in pairs(more or {}) do -- order: free
       made[key] = value
@@ -237,13 +257,15 @@ return function(t)
   end
 
   t:case("a launch says what it means", function()
-    local results, sent = run(fake.answers { { json = { data = { instance_ids = { ID } } } } }, function(provider, require)
-      return provider.create(order(), ticket(require)).id
-    end)
+    local results, sent =
+      run(fake.answers { { json = { data = { instance_ids = { ID } } } } }, function(provider, require)
+        return provider.create(order(), ticket(require)).id
+      end)
     t:equal(results[1], ID)
     t:equal({ paths(sent)[1], sent[1].fresh }, { "POST /api/v1/instance-operations/launch", true })
     t:equal(json.decode(sent[1].body), {
-      region_name = "us-west-1", instance_type_name = "gpu_1x_a6000", ssh_key_names = { order().token }, name = order().token,
+      region_name = "us-west-1", instance_type_name = "gpu_1x_a6000", ssh_key_names = { order().token },
+      name = order().token,
       hostname = order().token, image = { family = "lambda-stack-24-04" }, user_data = order().user_data,
       tags = { { key = "cplz:run", value = order().token } }, firewall_rulesets = { { id = "c4d2" } },
     })
@@ -258,7 +280,8 @@ return function(t)
       t:equal(#sent, 1, "sent once")
       return found
     end
-    t:equal(create { status = 400, body = wrong "instance-operations/launch/insufficient-capacity" }, "capacity")
+    t:equal(create { status = 400,
+      body = wrong "instance-operations/launch/insufficient-capacity" }, "capacity")
     t:equal(create { status = 400, body = wrong "global/quota-exceeded" }, "quota")
     t:equal(create { status = 429, body = "" }, "rate")
     t:equal(create { json = { data = { instance_ids = json.array {} } } }, "broken")
@@ -271,31 +294,40 @@ return function(t)
   end)
 
   t:case("before a launch: an SSH key that opens nothing, a ruleset for the tunnel's port only", function()
-    local results, sent = run(fake.answers { { json = { data = { id = "k1" } } }, { json = { data = { id = "r1" } } } }, function(provider)
+    local results, sent = run(fake.answers { { json = { data = { id = "k1" } } },
+      { json = { data = { id = "r1" } } } }, function(provider)
       return provider.prepare(order())
     end)
     t:equal(results[1], { ruleset = "r1" })
     t:equal(paths(sent), { "POST /api/v1/ssh-keys", "POST /api/v1/firewall-rulesets" })
     local key, rules = json.decode(sent[1].body), json.decode(sent[2].body)
     t:equal({ key.name, rules.name, rules.region }, { order().token, order().token, "us-west-1" })
-    t:equal(rules.rules, { { protocol = "udp", port_range = { 20123, 20123 }, source_network = "0.0.0.0/0", description = "continueplz tunnel" } })
+    t:equal(rules.rules, { { protocol = "udp", port_range = { 20123, 20123 }, source_network = "0.0.0.0/0",
+      description = "continueplz tunnel" } })
     local blob = keys.unbase64(key.public_key:match("^ssh%-ed25519 (%S+) "))
     t:equal({ (">s4s4"):unpack(blob) }, { "ssh-ed25519", blob:sub(-32), #blob + 1 })
     t:ok(keys.sealed() ~= keys.sealed() and #keys.sealed() == 32, "real keys, each its own")
   end)
 
   t:case("what was perhaps made is looked for before it is made again", function()
-    local named = { json = { data = { { id = "other", name = "mine" }, { id = "k7", name = order().token } } } }
-    for _, answer in ipairs { { lost = true }, { status = 500, body = "x" }, { status = 400, body = wrong "global/duplicate" } } do
-      local _, sent = run(fake.answers { answer, named, { json = { data = { id = "r1" } } } }, function(provider) return provider.prepare(order()) end)
-      t:equal(paths(sent), { "POST /api/v1/ssh-keys", "GET /api/v1/ssh-keys", "POST /api/v1/firewall-rulesets" })
+    local named =
+      { json = { data = { { id = "other", name = "mine" }, { id = "k7", name = order().token } } } }
+    for _, answer in ipairs { { lost = true }, { status = 500, body = "x" },
+      { status = 400, body = wrong "global/duplicate" } } do
+      local _, sent = run(fake.answers { answer, named, { json = { data = { id = "r1" } } } },
+        function(provider) return provider.prepare(order()) end)
+      t:equal(paths(sent),
+        { "POST /api/v1/ssh-keys", "GET /api/v1/ssh-keys", "POST /api/v1/firewall-rulesets" })
     end
-    local _, sent = run(fake.answers { { status = 429, body = "" }, { json = { data = json.array {} } }, { json = { data = { id = "k" } } },
-      { json = { data = { id = "r1" } } } }, function(provider) return provider.prepare(order()) end)
-    t:equal(#sent, 4, "not there: made again")
-    local found, _, _, all = failing(fake.answers { { status = 400, body = wrong "global/quota-exceeded" } }, function(provider)
+    local _, sent = run(fake.answers { { status = 429, body = "" }, { json = { data = json.array {} } },
+      { json = { data = { id = "k" } } }, { json = { data = { id = "r1" } } } }, function(provider)
       return provider.prepare(order())
     end)
+    t:equal(#sent, 4, "not there: made again")
+    local found, _, _, all =
+      failing(fake.answers { { status = 400, body = wrong "global/quota-exceeded" } }, function(provider)
+        return provider.prepare(order())
+      end)
     t:equal({ found, #all }, { "quota", 1 })
   end)
 
@@ -303,13 +335,20 @@ return function(t)
 
   t:case("afterwards exactly what bears the token is removed, as often as it is asked", function()
     local function world()
-      local here = { ["ssh-keys"] = { a1 = "laptop", a2 = session.token, a3 = session.token }, ["firewall-rulesets"] = { b1 = session.token, b2 = "web" } }
+      local here = { ["ssh-keys"] = { a1 = "laptop", a2 = session.token, a3 = session.token },
+        ["firewall-rulesets"] = { b1 = session.token, b2 = "web" } }
       return here, function(request)
         local name, id = request.path:match("^/api/v1/([^/]+)/?(.*)$")
         if request.method == "DELETE" then
-          if here.late then return { status = 404, body = wrong "global/object-does-not-exist" } end
-          if here.busy and name == "firewall-rulesets" then return { status = 400, body = wrong "global/invalid-parameters" } end
-          if not here[name][id] then return { status = 404, body = wrong "global/object-does-not-exist" } end
+          if here.late then
+            return { status = 404, body = wrong "global/object-does-not-exist" }
+          end
+          if here.busy and name == "firewall-rulesets" then
+            return { status = 400, body = wrong "global/invalid-parameters" }
+          end
+          if not here[name][id] then
+            return { status = 404, body = wrong "global/object-does-not-exist" }
+          end
           here[name][id] = nil
           return { body = '{"data":{}}' }
         end
@@ -343,19 +382,24 @@ return function(t)
       local list = { ... }
       return run(fake.answers(list), function(provider) return provider.destroy(ID) end)
     end
-    local results, sent = destroy { json = { data = { terminated_instances = { { id = ID, status = "terminating" } } } } }
+    local results, sent =
+      destroy { json = { data = { terminated_instances = { { id = ID, status = "terminating" } } } } }
     t:equal({ results[1], json.decode(sent[1].body) }, { true, { instance_ids = { ID } } })
     t:equal(destroy({ status = 404, body = wrong "global/object-does-not-exist" })[1], "gone")
-    t:equal(destroy({ status = 400, body = wrong "global/unknown" }, { json = { data = { id = ID, status = "terminating" } } })[1], true)
-    t:equal((failing(fake.answers { { status = 400, body = wrong "global/unknown" }, { json = { data = { id = ID, status = "active" } } } },
+    t:equal(destroy({ status = 400, body = wrong "global/unknown" },
+      { json = { data = { id = ID, status = "terminating" } } })[1], true)
+    t:equal((failing(fake.answers { { status = 400, body = wrong "global/unknown" },
+      { json = { data = { id = ID, status = "active" } } } },
       function(provider) return provider.destroy(ID) end)), "transient")
-    t:equal((failing(fake.answers { { status = 404, body = wrong "global/not-found" } }, function(provider) return provider.destroy(ID) end)), "refused")
+    t:equal((failing(fake.answers { { status = 404, body = wrong "global/not-found" } },
+      function(provider) return provider.destroy(ID) end)), "refused")
   end)
 
   t:case("proof: get and the complete list, by id and by token", function()
     local gone = { status = 404, body = wrong "global/object-does-not-exist" }
     local function proof(first, rows)
-      return run(fake.answers { first, { json = { data = json.array(rows) } } }, function(provider) return provider.proof(session).state end)[1]
+      return run(fake.answers { first, { json = { data = json.array(rows) } } },
+        function(provider) return provider.proof(session).state end)[1]
     end
     t:equal(proof(gone, {}), "stopped")
     t:equal(proof(gone, { { id = "x1", name = "somebody else's", status = "active" } }), "stopped")
@@ -364,23 +408,30 @@ return function(t)
     local ending = { json = { data = { id = ID, status = "terminating" } } }
     t:equal(proof(ending, {}), "ending")
     t:equal(proof(ending, { { id = ID, status = "terminating" } }), "ending")
-    t:equal(proof(ending, { { id = ID, status = "terminating" }, { id = "x2", name = session.token, status = "active" } }), "running")
-    t:equal(proof({ json = { data = { id = ID, status = "terminated" } } }, { { id = ID, status = "terminated" } }), "stopped")
+    t:equal(proof(ending, { { id = ID, status = "terminating" },
+      { id = "x2", name = session.token, status = "active" } }), "running")
+    t:equal(proof({ json = { data = { id = ID, status = "terminated" } } },
+      { { id = ID, status = "terminated" } }), "stopped")
   end)
 
   t:case("the account is the key's fingerprint, and tells nothing of the key", function()
     local empty = fake.answers { { json = { data = json.array {} } }, { json = { data = json.array {} } } }
     local mine = run(empty, function(provider) return provider.account() end)[1]
-    local other = run(fake.answers { { json = { data = json.array {} } } }, function(provider) return provider.account() end, "another-key-1")[1]
+    local other = run(fake.answers { { json = { data = json.array {} } } },
+      function(provider) return provider.account() end, "another-key-1")[1]
     t:ok(mine.id:match("^key%-%x+$") and mine.id ~= other.id and mine.balance == nil, mine.id)
     t:ok(not (mine.id .. mine.name):find(KEY:sub(8, 16), 1, true), "nothing of the key")
-    t:equal((failing(fake.answers { { status = 401, body = wrong "global/invalid-api-key" } }, function(provider) return provider.account() end)), "auth")
+    t:equal((failing(fake.answers { { status = 401, body = wrong "global/invalid-api-key" } },
+      function(provider) return provider.account() end)), "auth")
   end)
 
   t:case("one request a second whatever it is, launches far apart, secrets hidden", function()
     local function http(request)
-      if request.method == "POST" then return { json = { data = { instance_ids = { ID } } } } end
-      return { json = { data = json.array { { id = ID, status = "active", jupyter_token = "leak-token-1", jupyter_url = "https://x/leak-url-2" } } } }
+      if request.method == "POST" then
+        return { json = { data = { instance_ids = { ID } } } }
+      end
+      return { json = { data = json.array { { id = ID, status = "active", jupyter_token = "leak-token-1",
+        jupyter_url = "https://x/leak-url-2" } } } }
     end
     local _, sent, s = run(http, function(provider, require)
       provider.list()
@@ -400,10 +451,12 @@ return function(t)
   end)
 
   t:case("the guard's requests name the key only by its variable", function()
-    local request = run(fake.answers {}, function(provider) return provider.terminate_request("cplz-t") end)[1]
-    t:equal({ request.method, request.url, request.body, request.key_env, request.find.url, request.find.token },
-      { "POST", "https://cloud.lambda.ai/api/v1/instance-operations/terminate", '{"instance_ids":["${ID}"]}', "CPLZ_ACCOUNT_KEY",
-      "https://cloud.lambda.ai/api/v1/instances", "cplz-t" })
+    local request = run(fake.answers {},
+      function(provider) return provider.terminate_request("cplz-t") end)[1]
+    t:equal({ request.method, request.url, request.body, request.key_env, request.find.url,
+      request.find.token },
+      { "POST", "https://cloud.lambda.ai/api/v1/instance-operations/terminate", '{"instance_ids":["${ID}"]}',
+        "CPLZ_ACCOUNT_KEY", "https://cloud.lambda.ai/api/v1/instances", "cplz-t" })
     t:ok(request.retry >= 1 and request.find.pause >= 1, "within the rate")
     t:ok(not json.encode(request):find(KEY, 1, true), "no key")
   end)

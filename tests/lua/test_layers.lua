@@ -16,8 +16,10 @@ return function(t)
   end
 
   t:case("the checks see what they look for", function()
-    t:equal(source.bare("a 'b' --c\n[[d]] e --[[f\ng]] \"h\\\"i\" j"), "a" .. (" "):rep(8) .. "\n" .. (" "):rep(6) .. "e      \n" .. (" "):rep(11) .. "j")
-    t:equal(source.functions("local function f()\n  if x then\n  end\nend\nlocal g = function() end"), { { 1, 4 }, { 5, 1 } })
+    t:equal(source.bare("a 'b' --c\n[[d]] e --[[f\ng]] \"h\\\"i\" j"),
+      "a" .. (" "):rep(8) .. "\n" .. (" "):rep(6) .. "e      \n" .. (" "):rep(11) .. "j")
+    t:equal(source.functions("local function f()\n  if x then\n  end\nend\nlocal g = function() end"),
+      { { 1, 4 }, { 5, 1 } })
     t:ok(lua["base/task.lua"] and lua["main.lua"] and tests["run.lua"], "the sources")
     local text = "x = require 'a.b' y = 'a.' .. z, require(('a.%s.card'):format(n)), (\"b.%s\"):format(q)"
     t:equal(source.asked(text), { "a.b", "a.", "a.%s.card", "b.%s" })
@@ -31,7 +33,8 @@ return function(t)
   end)
 
   t:case("a file requires only from its own room and those above it", function()
-    local problems, rank = {}, source.ranks(assert(files.read(files.join(files.dirname(t.root), "docs/architecture.md"))))
+    local problems, rank = {},
+      source.ranks(assert(files.read(files.join(files.dirname(t.root), "docs/architecture.md"))))
     for path, text in sorted(lua) do
       local mine = rank[source.room(path)]
       if not mine then problems[#problems + 1] = path .. " is in no room" end
@@ -67,17 +70,24 @@ return function(t)
   end)
 
   t:case("each room has a README of five lines, and nothing else is one", function()
-    local problems, rank = {}, source.ranks(assert(files.read(files.join(files.dirname(t.root), "docs/architecture.md"))))
+    local problems, rank = {},
+      source.ranks(assert(files.read(files.join(files.dirname(t.root), "docs/architecture.md"))))
     for _, name in ipairs(assert(files.list(files.join(files.dirname(t.root), "lua")))) do
       local text = files.read(files.join(files.dirname(t.root), "lua", name, "README.md"))
       if not name:find("%.lua$") then
-        if not rank[name] then problems[#problems + 1] = "lua/" .. name .. " is not in the table of docs/architecture.md" end
-        if not text or select(2, text:gsub("\n", "\n")) ~= 5 then problems[#problems + 1] = "lua/" .. name .. " has no README of five lines" end
+        if not rank[name] then
+          problems[#problems + 1] = "lua/" .. name .. " is not in the table of docs/architecture.md"
+        end
+        if not text or select(2, text:gsub("\n", "\n")) ~= 5 then
+          problems[#problems + 1] = "lua/" .. name .. " has no README of five lines"
+        end
         rank[name] = nil
       end
     end
     rank.top, rank.cards = nil, nil
-    for name in sorted(rank) do problems[#problems + 1] = "docs/architecture.md tells of lua/" .. name .. ", which is not there" end
+    for name in sorted(rank) do
+      problems[#problems + 1] = "docs/architecture.md tells of lua/" .. name .. ", which is not there"
+    end
     none(problems)
   end)
 
@@ -117,7 +127,8 @@ return function(t)
         local code, plain = source.lines(source.bare(text)), source.lines(text)
         for number, line in ipairs(code) do
           if line:find("%f[%w_]pairs%s*[%({]") and not plain[number]:find("-- order: free", 1, true) then
-            problems[#problems + 1] = ("%s%s:%d uses pairs without saying why the order is free"):format(prefix, path, number)
+            problems[#problems + 1] =
+              ("%s%s:%d uses pairs without saying why the order is free"):format(prefix, path, number)
           end
           if (" " .. line):find("[^%w_.:]next%s*%([^,()]+,") then
             problems[#problems + 1] = ("%s%s:%d walks with next"):format(prefix, path, number)
@@ -132,11 +143,15 @@ return function(t)
     local problems = {}
     for path, text in sorted(lua) do
       local code = source.bare(text)
-      if code:find("http%.start") and path ~= "base/http.lua" then problems[#problems + 1] = path .. " starts transfers" end
+      if code:find("http%.start") and path ~= "base/http.lua" then
+        problems[#problems + 1] = path .. " starts transfers"
+      end
       if code:find("ticket%.new") and path ~= "home/journal.lua" and path ~= "base/ticket.lua" then
         problems[#problems + 1] = path .. " makes tickets"
       end
-      if code:find("loop%.wait") and path ~= "base/scheduler.lua" then problems[#problems + 1] = path .. " waits" end
+      if code:find("loop%.wait") and path ~= "base/scheduler.lua" then
+        problems[#problems + 1] = path .. " waits"
+      end
     end
     none(problems)
   end)
@@ -153,14 +168,18 @@ return function(t)
         end
       end
     end
-    for _, dir in ipairs { "src", "tests", "vendor" } do walk(files.join(files.dirname(t.root), dir), dir .. "/") end
+    for _, dir in ipairs { "src", "tests", "vendor" } do
+      walk(files.join(files.dirname(t.root), dir), dir .. "/")
+    end
     for path, text in sorted(src) do
       local lines = source.lines(text)
       if path:find("^src/") and #lines - 1 > FILE_LINES then
         problems[#problems + 1] = ("%s has %d lines"):format(path, #lines - 1)
       end
       for number, line in ipairs(lines) do
-        if (utf8.len(line) or #line) > COLUMNS then problems[#problems + 1] = ("%s:%d is too wide"):format(path, number) end
+        if (utf8.len(line) or #line) > COLUMNS then
+          problems[#problems + 1] = ("%s:%d is too wide"):format(path, number)
+        end
       end
     end
     t:ok(#sorted.keys(src) > 100, "the sources in C")
@@ -173,8 +192,12 @@ return function(t)
       for path, text in sorted(set) do
         local name = prefix .. path
         local lines = select(2, text:gsub("\n", "\n"))
-        if not text:find("^%-%- SPDX%-License%-Identifier: MIT\n") then problems[#problems + 1] = name .. " does not name its licence" end
-        if not path:find("test_", 1, true) and lines > FILE_LINES then problems[#problems + 1] = ("%s has %d lines"):format(name, lines) end
+        if not text:find("^%-%- SPDX%-License%-Identifier: MIT\n") then
+          problems[#problems + 1] = name .. " does not name its licence"
+        end
+        if not path:find("test_", 1, true) and lines > FILE_LINES then
+          problems[#problems + 1] = ("%s has %d lines"):format(name, lines)
+        end
         if prefix == "lua/" then
           for _, block in ipairs(source.functions(source.bare(text))) do
             if block[2] > FUNCTION_LINES then

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Who holds a lock is known for certain before it is signalled; who stands still goes on, and who does not end is killed.
+-- Who holds a lock is known for certain before it is signalled; who stands still goes on,
+-- and who does not end is killed.
 local files = require "base.files"
 local process = require "base.process"
 
@@ -22,8 +23,8 @@ return function(t)
     local path = files.join(t:directory(), "lock")
     local lock <close> = assert(files.lock(path, "up"))
     local text = files.read(path)
-    local child = process.spawn { argv = { "/bin/sh", "-c", 'printf "%s" "$1" 1<>"$2"', "sh", change(text), path }, stdin = "null",
-      stdout = "null", stderr = "null" }
+    local child = process.spawn { argv = { "/bin/sh", "-c", 'printf "%s" "$1" 1<>"$2"', "sh",
+      change(text), path }, stdin = "null", stdout = "null", stderr = "null" }
     child:wait()
     local _, _, stranger = files.owner(path)
     return stranger, select(3, files.signal(path, "CONT")), lock
@@ -33,18 +34,22 @@ return function(t)
     if not files.read("/proc/sys/kernel/random/boot_id") then t:skip("no /proc here") end
     local function swap(from, to) return function(text) return (text:gsub(from, to, 1)) end end
     local stranger, code = changed(swap("%x+%-%x+%-%x+%-%x+%-%x+", "00000000-1111-2222-3333-444444444444"))
-    t:equal({ stranger, code }, { "it runs on another computer, or ran before this one was started", "foreign" })
+    t:equal({ stranger, code },
+      { "it runs on another computer, or ran before this one was started", "foreign" })
     stranger, code = changed(swap("(%s)(%d+)(%s+%d+%s*)$", "%11%2%3"))
     t:equal({ stranger, code }, { "it runs in another container", "foreign" })
-    stranger, code = changed(swap("%d+%s*$", function(start) -- of one length: what is shorter would leave digits of the old one
+    -- of one length: what is shorter would leave digits of the old one
+    stranger, code = changed(swap("%d+%s*$", function(start)
       return ("%-" .. #start - 1 .. "d\n"):format(math.tointeger(start:match "%d+") + 1)
     end))
     t:equal({ stranger, code }, { "that number is another process now", "foreign" })
-    stranger, code = changed(function(text) return text:match("^%d+") .. (" "):rep(120) end) -- of an older continueplz
+    -- of an older continueplz
+    stranger, code = changed(function(text) return text:match("^%d+") .. (" "):rep(120) end)
     t:equal({ stranger, code }, { "it cannot be told which process that is", "foreign" })
   end)
 
-  -- A home whose lock is held by a process that runs `main` (at `word`); what `stop` says and whether the holder lives on.
+  -- A home whose lock is held by a process that runs `main` (at `word`);
+  -- what `stop` says and whether the holder lives on.
   local function stopped(main, prepare, word)
     local s = fake.new { seed = "lock" }
     s.disk[HOME] = { dir = true }
@@ -57,7 +62,9 @@ return function(t)
     local said = {}
     local p = s:start(function(require)
       require("config.effective").load(HOME, {})
-      local ui = setmetatable({}, { __index = function() return function(_, text) said[#said + 1] = text end end })
+      local ui = setmetatable({}, { __index = function()
+        return function(_, text) said[#said + 1] = text end
+      end })
       local ok, problem = require("base.fail").try(require("money.stop").run, ui)
       return ok or problem.message
     end, { home = HOME })
@@ -89,12 +96,15 @@ return function(t)
         require("base.task").sleep(100)
         return "ended by itself"
       end, function() end, word)
-      t:equal({ result, holder:result(), s.now - fake.START > 90 }, { true, "ended by itself", true }, word .. ": " .. said)
+      t:equal({ result, holder:result(), s.now - fake.START > 90 }, { true, "ended by itself", true },
+        word .. ": " .. said)
     end
   end)
 
   t:case("a stranger is neither signalled nor killed, and does not keep a stop from going on", function()
-    local result, said, holder, s = stopped(sleeper, function(s) s.locks[HOME .. "/home.lock"].stranger = "it runs on another computer" end)
+    local result, said, holder, s = stopped(sleeper, function(s)
+      s.locks[HOME .. "/home.lock"].stranger = "it runs on another computer"
+    end)
     t:equal({ result, holder.state, #holder.inbox, s.now - fake.START < 10 }, { true, "waiting", 0, true })
     t:ok(said:find("cannot be asked to end: it runs on another computer", 1, true), said)
   end)

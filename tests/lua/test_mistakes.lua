@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Every mistake that the campaign or the guest's tests must notice can still be planted: its text stands in the source
--- exactly once.
+-- Every mistake that the campaign or the guest's tests must notice can still be planted: its text stands in
+-- the source exactly once.
 local fail = require "base.fail"
 local files = require "base.files"
 local in_guest = require "guest.mistakes"
@@ -30,7 +30,8 @@ return function(t)
   t:case("so can each of the guest, whose test has the case that must fail", function()
     local problems, names = {}, {}
     for _, mistake in ipairs(in_guest) do
-      local where = mistake.test:find("^test_") and "c/" .. mistake.test .. ".c" or "guest/" .. mistake.test .. ".py"
+      local where = mistake.test:find("^test_") and "c/" .. mistake.test .. ".c"
+        or "guest/" .. mistake.test .. ".py"
       local text = files.read(files.join(t.root, where)) or ""
       local problem = problem_of(mistake, "src") or names[mistake.name] and "has its name twice"
         or not text:find(mistake.case, 1, true) and where .. " has no case " .. mistake.case
@@ -47,9 +48,13 @@ return function(t)
       local name = mistake.name
       if seen[name] then problems[#problems + 1] = name .. ": twice" end
       if mistake.find == mistake.replace then problems[#problems + 1] = name .. ": changes nothing" end
-      if mistake.by and not mistake.tests or not mistake.by and not mistake.expects then problems[#problems + 1] = name .. ": who notices it?" end
+      if mistake.by and not mistake.tests or not mistake.by and not mistake.expects then
+        problems[#problems + 1] = name .. ": who notices it?"
+      end
       for file in mistake.by == "lua" and mistake.tests:gmatch("%S+") or function() end do
-        if not files.exists(files.join(t.root, "lua/test_" .. file .. ".lua")) then problems[#problems + 1] = name .. ": no test " .. file end
+        if not files.exists(files.join(t.root, "lua/test_" .. file .. ".lua")) then
+          problems[#problems + 1] = name .. ": no test " .. file
+        end
       end
       seen[name] = true
     end
@@ -68,7 +73,8 @@ return function(t)
   -- What comes of `text` when `find` becomes X in it.
   local function planted(text, find) return plant(text, { file = "x", find = find, replace = "X" }) end
 
-  t:case("how lines are broken and indented does not matter, and nothing but what was found is replaced", function()
+  t:case("how lines are broken and indented does not matter, and nothing but "
+    .. "what was found is replaced", function()
     t:equal(planted("f(a,\n    b)  -- c", "f(a, b)"), "X  -- c")
     t:equal(planted("if a then return b end", "if a then\n  return b\nend"), "X")
     t:equal(planted("if a\n  and b then", " and b"), "if a\n X then")
@@ -93,7 +99,8 @@ return function(t)
     t:raises("does not hold", function() planted("{ a, b }", "a }") end)
   end)
 
-  t:case("twice is twice also where one of the two is broken differently, unless only one is a line as was said", function()
+  t:case("twice is twice also where one of the two is broken differently, unless only "
+    .. "one is a line as was said", function()
     t:raises("twice", function() planted("f(a, b) f(a,\n  b)", "f(a, b)") end)
     t:raises("twice", function() planted("  f()\n    f()\n", "  f()\n") end)
     t:equal(planted("function  f()\n  f()\nend", "  f()\n"), "function  f()\nXend")

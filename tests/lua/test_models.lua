@@ -28,69 +28,82 @@ return function(t)
   t:case("weights: memory per token by the formulas of the facts (serving.md §2.2 to §2.4)", function()
     local rows = {
       { "qwen2.5-coder:14b", 192, { { "block_count", 48 }, { KV, 8 }, { DIM, 128 }, { VALUE, 128 } } },
-      { "codellama:7b, key length from the embedding", 512, { { "block_count", 32 }, { "attention.head_count", 32 }, { KV, 32 },
-        { "embedding_length", 4096 } } },
+      { "codellama:7b, key length from the embedding", 512,
+        { { "block_count", 32 }, { "attention.head_count", 32 }, { KV, 32 }, { "embedding_length", 4096 } } },
       { "no head_count_kv: as many as heads", 512, { { "block_count", 32 }, { "attention.head_count", 32 },
         { "embedding_length", 4096 } } },
-      { "deepseek-coder-v2:236b without MLA keys", 4800, { { "block_count", 60 }, { KV, 128 }, { DIM, 192 }, { VALUE, 128 },
-        { "attention.kv_lora_rank", 512 }, { "rope.dimension_count", 64 } } },
+      { "deepseek-coder-v2:236b without MLA keys", 4800, { { "block_count", 60 }, { KV, 128 }, { DIM, 192 },
+        { VALUE, 128 }, { "attention.kv_lora_rank", 512 }, { "rope.dimension_count", 64 } } },
       { "glm-4.7-flash, MLA", 52.875, { { "block_count", 47 }, { KV, 1 }, { DIM, 576 }, { VALUE, 512 },
-        { "attention.kv_lora_rank", 512 }, { "attention.key_length_mla", 192 }, { "rope.dimension_count", 64 } } },
+        { "attention.kv_lora_rank", 512 }, { "attention.key_length_mla", 192 },
+        { "rope.dimension_count", 64 } } },
       { "qwen3-coder-next, every fourth layer", 24, { { "block_count", 48 }, { KV, 2 }, { DIM, 256 },
         { "full_attention_interval", 4 } } },
-      { "heads by layer, most of them none", 8, { { "block_count", 4 }, { KV, { 0, 8, 0, 8 } }, { DIM, 128 } } },
+      { "heads by layer, most of them none", 8,
+        { { "block_count", 4 }, { KV, { 0, 8, 0, 8 } }, { DIM, 128 } } },
     }
     for _, row in ipairs(rows) do
       local told = t:ok(describe(row[3]), row[1])
-      t:equal({ told.kv_bytes_per_token / 1024, told.kv_fixed_bytes, told.sparse }, { row[2], 0, false }, row[1])
+      t:equal({ told.kv_bytes_per_token / 1024, told.kv_fixed_bytes, told.sparse },
+        { row[2], 0, false }, row[1])
     end
   end)
 
   t:case("weights: a window costs the same whatever the context", function()
-    local fields = { { "block_count", 24 }, { KV, 8 }, { DIM, 64 }, { VALUE, 64 }, { "attention.sliding_window", 128 } }
+    local fields = { { "block_count", 24 }, { KV, 8 }, { DIM, 64 }, { VALUE, 64 },
+      { "attention.sliding_window", 128 } }
     local told = describe(fields, "gptoss")
-    t:equal({ told.kv_bytes_per_token, told.kv_fixed_bytes }, { 24 * 1024, 12 * 2048 * 640 }, "gpt-oss:20b, every other layer")
-    t:equal(describe(fields).kv_bytes_per_token, 48 * 1024, "an unknown family without a pattern: all layers count")
+    t:equal({ told.kv_bytes_per_token, told.kv_fixed_bytes }, { 24 * 1024, 12 * 2048 * 640 },
+      "gpt-oss:20b, every other layer")
+    t:equal(describe(fields).kv_bytes_per_token, 48 * 1024,
+      "an unknown family without a pattern: all layers count")
     fields[#fields + 1] = { "attention.sliding_window_pattern", flags(24, 6) }
     fields[#fields + 1] = { "attention.key_length_swa", 32 }
     fields[#fields + 1] = { "attention.value_length_swa", 32 }
     told = describe(fields)
-    t:equal({ told.kv_bytes_per_token, told.kv_fixed_bytes }, { 4 * 2048, 20 * 1024 * 640 }, "a flag for each layer, its own width")
+    t:equal({ told.kv_bytes_per_token, told.kv_fixed_bytes }, { 4 * 2048, 20 * 1024 * 640 },
+      "a flag for each layer, its own width")
     fields[6] = { "attention.sliding_window_pattern", 6 }
     t:equal(describe(fields).kv_bytes_per_token, 4 * 2048, "a period")
   end)
 
   t:case("weights: a mixture of experts reads what is not idle", function()
-    local fields = { { "general.parameter_count", 3050000000 }, { "block_count", 48 }, { KV, 4 }, { DIM, 128 }, { "context_length", 262144 },
-      { "embedding_length", 2048 }, { "expert_count", 128 }, { "expert_used_count", 8 }, { "expert_feed_forward_length", 76 } }
+    local fields = { { "general.parameter_count", 3050000000 }, { "block_count", 48 }, { KV, 4 },
+      { DIM, 128 }, { "context_length", 262144 }, { "embedding_length", 2048 }, { "expert_count", 128 },
+      { "expert_used_count", 8 }, { "expert_feed_forward_length", 76 } }
     local told = describe(fields)
     local idle = 3 * 2048 * 76 * 48 * 120 / 1e9
     t:equal({ told.params, told.active, told.sparse, told.context }, { 3.05, 3.05 - idle, true, 262144 })
     table.remove(fields)
     told = describe(fields)
     told.bytes = 1e9
-    t:equal({ told.active, models.speed(told, 1000) }, {}, "no guess of how fast it is where the active share is not known")
+    t:equal({ told.active, models.speed(told, 1000) }, {},
+      "no guess of how fast it is where the active share is not known")
   end)
 
   t:case("weights: pieces, damage and files that tell nothing", function()
-    local whole = weights.of { { "block_count", 48 }, { KV, 4 }, { DIM, 128 } } .. weights.entry("tokenizer.ggml.model", "gpt2")
+    local whole = weights.of { { "block_count", 48 }, { KV, 4 }, { DIM, 128 } }
+      .. weights.entry("tokenizer.ggml.model", "gpt2")
     for length = 4, #whole - 60 do
       local entries, _, code = gguf.parse(whole:sub(1, length))
       t:ok(entries or code == "short", "cut after " .. length)
     end
-    local long = weights.file { { "general.architecture", "x" }, { "x.block_count", 1 }, { "tokenizer.ggml.tokens", flags(10, 2) } }
+    local long = weights.file { { "general.architecture", "x" }, { "x.block_count", 1 },
+      { "tokenizer.ggml.tokens", flags(10, 2) } }
     t:ok(gguf.parse(long:sub(1, -5)), "the vocabulary is not waited for")
     for _, text in ipairs { "", "{}", "GGML" .. ("\0"):rep(100) } do
       t:equal({ gguf.parse(text) }, { nil, "the weights are no GGUF file" })
     end
-    local _, why, code = gguf.parse("GGUF" .. string.pack("<I4I8I8", 3, 1, 1) .. string.pack("<I8", -1 & 0xff << 40) .. ("x"):rep(50))
+    local _, why, code = gguf.parse("GGUF" .. string.pack("<I4I8I8", 3, 1, 1)
+      .. string.pack("<I8", -1 & 0xff << 40) .. ("x"):rep(50))
     t:ok(why and code == nil, "a key without end: " .. tostring(why))
-    t:equal({ select(3, gguf.parse("GGUF" .. string.pack("<I4I8I8s8I4", 3, 1, 1, "k", 77))) }, {}, "unknown type")
+    t:equal({ select(3, gguf.parse("GGUF" .. string.pack("<I4I8I8s8I4", 3, 1, 1, "k", 77))) }, {},
+      "unknown type")
     t:ok(select(2, gguf.parse("GGUF" .. string.pack("<I4I8I8", 99, 1, 1))):find("version 99", 1, true))
     local _, nothing = gguf.describe {}
     t:ok(nothing:find("family", 1, true), nothing)
-    for _, fields in ipairs { {}, { { "block_count", 0 } }, { { "block_count", 4 } }, { { "block_count", 4 }, { KV, 0 }, { DIM, 128 } },
-      { { "block_count", 2 }, { KV, { 1 } }, { DIM, 128 } } } do
+    for _, fields in ipairs { {}, { { "block_count", 0 } }, { { "block_count", 4 } }, { { "block_count", 4 },
+      { KV, 0 }, { DIM, 128 } }, { { "block_count", 2 }, { KV, { 1 } }, { DIM, 128 } } } do
       local told, sentence = describe(fields)
       t:ok(told == nil and sentence:find("do not say", 1, true), tostring(sentence))
     end
@@ -102,7 +115,8 @@ return function(t)
       seed = (seed * 6364136223846793005 + 1442695040888963407)
       return (seed >> 33) % most + 1
     end
-    local whole = weights.of { { "block_count", 8 }, { KV, { 4, 4, 0, 4, 4, 0, 4, 4 } }, { DIM, 128 }, { "attention.sliding_window", 64 },
+    local whole = weights.of { { "block_count", 8 }, { KV, { 4, 4, 0, 4, 4, 0, 4, 4 } }, { DIM, 128 },
+      { "attention.sliding_window", 64 },
       { "attention.sliding_window_pattern", flags(8, 2) }, { "expert_count", 8 }, { "expert_used_count", 2 } }
     local understood = 0
     for _ = 1, 3000 do
@@ -122,9 +136,10 @@ return function(t)
 
   t:case("the table: GPU memory of serving.md §2.3 at 32k, 64k and 128k", function()
     local rows = {
-      { "qwen3-coder:30b", 21.8, 24.8, 30.8 }, { "qwen3-coder-next", 50.4, 51.2, 52.7 }, { "qwen3-coder:480b", 279, 287, 303 },
-      { "gpt-oss:20b", 15.1, 15.8, 17.3 }, { "gpt-oss:120b", 63.5, 64.6, 66.9 }, { "devstral:24b", 19.8, 24.8, 34.8 },
-      { "devstral-small-2:24b", 20.6, 25.6, 35.6 }, { "devstral-2:123b", 82.3, 93.3, 115 }, { "glm-4.7-flash", 20.9, 22.5, 25.8 },
+      { "qwen3-coder:30b", 21.8, 24.8, 30.8 }, { "qwen3-coder-next", 50.4, 51.2, 52.7 }, { "qwen3-coder:480b",
+        279, 287, 303 }, { "gpt-oss:20b", 15.1, 15.8, 17.3 }, { "gpt-oss:120b", 63.5, 64.6, 66.9 },
+      { "devstral:24b", 19.8, 24.8, 34.8 }, { "devstral-small-2:24b", 20.6, 25.6, 35.6 },
+      { "devstral-2:123b", 82.3, 93.3, 115 }, { "glm-4.7-flash", 20.9, 22.5, 25.8 },
       { "qwen3.6:27b", 19.7, 21.7, 25.7 }, { "qwen3.6:35b", 24.5, 25.1, 26.4 }, { "qwen3.5:122b", 78 },
       { "nemotron-3-nano:30b", 24.3 }, { "laguna-s-2.1", 73, 74, 77 }, { "deepseek-v3.1:671b", 380 },
     }
@@ -135,14 +150,17 @@ return function(t)
         local need = models.need(model, context) * 0.95 * 1e9 / GIB
         -- Sizes that are only known roughly were rounded by the facts, too.
         local slack = wanted and math.max(0.7, wanted * 0.006)
-        t:ok(not wanted or math.abs(need - wanted) <= slack, ("%s at %d needs %.2f GiB"):format(row[1], context, need))
+        t:ok(not wanted or math.abs(need - wanted) <= slack,
+          ("%s at %d needs %.2f GiB"):format(row[1], context, need))
       end
     end
   end)
 
-  t:case("the table: names of the PRD that exist, none that do not, every tier's default in the flag's help", function()
-    for name in ([[qwen2.5-coder:7b deepseek-coder:6.7b codellama:7b starcoder2:7b qwen2.5-coder:14b qwen2.5-coder:32b deepseek-coder:33b
-      codellama:34b codellama:70b deepseek-coder-v2:236b]]):gmatch("%S+") do
+  t:case("the table: names of the PRD that exist, none that do not, every tier's "
+    .. "default in the flag's help", function()
+    for name in ([[qwen2.5-coder:7b deepseek-coder:6.7b codellama:7b starcoder2:7b qwen2.5-coder:14b
+      qwen2.5-coder:32b deepseek-coder:33b codellama:34b codellama:70b
+      deepseek-coder-v2:236b]]):gmatch("%S+") do
       t:ok(models.find(name), name)
     end
     t:equal(models.find "qwen2.5-coder:72b", nil)
@@ -154,17 +172,20 @@ return function(t)
 
   t:case("the simulated registry's weights say what the table says", function()
     local simulated = loader.new { host = host, scripts = { t.root }, user = false }
-    local registry, library = simulated.require "cloudsim.registry.handler", simulated.require "cloudsim.registry.models"
+    local registry, library = simulated.require "cloudsim.registry.handler",
+      simulated.require "cloudsim.registry.models"
     local world = { tick = function() end, note = function() end, faults = { take = function() end } }
     local count = 0
     for _, row in ipairs(library.list) do
       local known = models.find(row.name)
       local digest = library.layers(row)[1].digest
-      local response = registry.handler({ method = "GET", path = "/storage/" .. digest, headers = { range = "bytes=0-262143" } }, world)
+      local response = registry.handler({ method = "GET", path = "/storage/" .. digest,
+        headers = { range = "bytes=0-262143" } }, world)
       local told = t:ok(gguf.describe(t:ok(gguf.parse(response.body), row.name)), row.name)
       if known and known.kv_bytes_per_token then
         count = count + 1
-        t:ok(math.abs(told.kv_bytes_per_token - known.kv_bytes_per_token) < 1024, row.name .. " " .. told.kv_bytes_per_token / 1024)
+        t:ok(math.abs(told.kv_bytes_per_token - known.kv_bytes_per_token) < 1024,
+          row.name .. " " .. told.kv_bytes_per_token / 1024)
         t:equal(told.context, known.context, row.name)
       end
       if row.name == "qwen3-coder:30b" then
@@ -175,11 +196,14 @@ return function(t)
   end)
 
   t:case("speed and the context that fits (serving.md §2.5)", function()
-    local rows = { { "a6000", 27, 108 }, { "l40s", 30, 121 }, { "rtx6000-ada", 34, 134 }, { "a100-40", 55, 218 }, { "h200", 169, 250 } }
+    local rows = { { "a6000", 27, 108 }, { "l40s", 30, 121 }, { "rtx6000-ada", 34, 134 },
+      { "a100-40", 55, 218 }, { "h200", 169, 250 } }
     for _, row in ipairs(rows) do
       local gpu = gpus.find(row[1])
-      t:ok(math.abs(models.speed(models.find "qwen2.5-coder:32b", gpu.bandwidth) - row[2]) < 1, row[1] .. " dense")
-      t:ok(math.abs(models.speed(models.find "qwen3-coder:30b", gpu.bandwidth) - row[3]) < 3, row[1] .. " sparse")
+      t:ok(math.abs(models.speed(models.find "qwen2.5-coder:32b", gpu.bandwidth) - row[2]) < 1,
+        row[1] .. " dense")
+      t:ok(math.abs(models.speed(models.find "qwen3-coder:30b", gpu.bandwidth) - row[3]) < 3,
+        row[1] .. " sparse")
     end
     local model = models.find "qwen3-coder:30b"
     local most = models.most_context(model, gpus.capacity_gb(gpus.find "rtx4090"))

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- A cloud more is a folder with a card and a script beside it: every command knows it, and no other file was touched.
+-- A cloud more is a folder with a card and a script beside it: every command knows it,
+-- and no other file was touched.
 local files = require "base.files"
 local json = require "base.json"
 local nova = require "lua.nova"
@@ -13,7 +14,8 @@ return function(t)
 
   local scripts = { SCRIPTS, table.unpack(world.scripts) }
 
-  -- Runs a command line in a world that has the cloud. options: env, home = {path = text}, tty, input → code, stdout, stderr, sim
+  -- Runs a command line in a world that has the cloud. options: env, home = {path = text}, tty, input
+  -- → code, stdout, stderr, sim
   local function run(line, options)
     options = options or {}
     local s = fake.new { env = { HOME = "/home/user" }, http = nova.server(KEY, options.host) }
@@ -26,8 +28,9 @@ return function(t)
     end
     local words = {}
     for word in line:gmatch("%S+") do words[#words + 1] = word end
-    local p = s:start(function(require) return require("cli").main(words) end, { bare = true, scripts = scripts,
-      tty = options.tty and { ["in"] = true, out = true, err = true } or {}, input = options.input })
+    local p = s:start(function(require) return require("cli").main(words) end,
+      { bare = true, scripts = scripts,
+        tty = options.tty and { ["in"] = true, out = true, err = true } or {}, input = options.input })
     s:run()
     return p:result(), p.out, p.err, s
   end
@@ -42,38 +45,44 @@ return function(t)
   t:case("init: offered, its key asked for, checked, and kept", function()
     local code, out, err, s = run("init", { tty = true, input = "nova cloud\n3\n" .. KEY .. "\n\n" })
     t:equal(code, 0, out .. err)
-    says(out, "3 Nova Cloud", "keys are made at https://nova.example/keys (rights: rent, end)", "Nova Cloud key valid - account: ada, balance $20.00")
+    says(out, "3 Nova Cloud", "keys are made at https://nova.example/keys (rights: rent, end)",
+      "Nova Cloud key valid - account: ada, balance $20.00")
     says(s.disk[HOME .. "/.env"].data, "# Keys of the clouds (at least one) NOVA_API_KEY=" .. KEY)
     local same, _, _, second = run("init -y", { env = { NOVA_API_KEY = KEY } })
     t:equal({ same, second.disk[HOME .. "/.env"].data:find(KEY, 1, true) ~= nil }, { 0, true })
     local wrong, _, said = run("init -y --provider=novacloud", { input = "nova-key-of-nobody-at-all\n" })
     t:equal(wrong, 3)
-    says(said, "NOVA_API_KEY: Nova Cloud does not know this key", "https://nova.example/keys; nothing was saved")
+    says(said, "NOVA_API_KEY: Nova Cloud does not know this key",
+      "https://nova.example/keys; nothing was saved")
   end)
 
   t:case("settings, help and config know its key and address", function()
-    local _, out = run("config show --all", { home = { [".env"] = "NOVA_API_KEY=" .. KEY .. "\nNOVA_BASE_URL=http://127.0.0.1:7\n" } })
-    says(out, "PAPERSPACE_API_KEY - not set NOVA_API_KEY …cdef .env line 1", "LAMBDA_BASE_URL https://cloud.lambda.ai built-in "
-      .. "NOVA_BASE_URL http://127.0.0.1:7 .env line 2")
+    local _, out = run("config show --all",
+      { home = { [".env"] = "NOVA_API_KEY=" .. KEY .. "\nNOVA_BASE_URL=http://127.0.0.1:7\n" } })
+    says(out, "PAPERSPACE_API_KEY - not set NOVA_API_KEY …cdef .env line 1",
+      "LAMBDA_BASE_URL https://cloud.lambda.ai built-in NOVA_BASE_URL http://127.0.0.1:7 .env line 2")
     says(select(2, run("help --all")), "NOVA_API_KEY Nova Cloud: https://nova.example/keys (rent, end)",
       "NOVA_BASE_URL address of Nova's API [https://nova.example]", "only this cloud: vast, lambda or nova",
       "only this cloud: vast, lambda or nova (more to come)")
-    says(select(3, run("status", { home = { [".env"] = "NOVA_API_KYE=x\n" } })), "unknown setting NOVA_API_KYE; did you mean NOVA_API_KEY?")
+    says(select(3, run("status", { home = { [".env"] = "NOVA_API_KYE=x\n" } })),
+      "unknown setting NOVA_API_KYE; did you mean NOVA_API_KEY?")
     local _, _, err, s = run("config set NOVA_API_KEY", { input = KEY .. "\n" })
     t:equal(s.disk[HOME .. "/.env"].data:match("NOVA_API_KEY=(%S+)"), KEY, err)
   end)
 
   t:case("waits are divided only when its address is on this computer, too", function()
-    for address, wanted in pairs { ["http://127.0.0.1:7"] = "50", ["https://nova.example"] = "1" } do -- order: free
-      local env = "REGISTRY_URL=http://127.0.0.1:8\nTIME_SCALE=50\nNOVA_API_KEY=" .. KEY .. "\nNOVA_BASE_URL=" .. address .. "\n"
+    for address, wanted in pairs { ["http://127.0.0.1:7"] = "50", -- order: free
+      ["https://nova.example"] = "1" } do
+      local env = "REGISTRY_URL=http://127.0.0.1:8\nTIME_SCALE=50\nNOVA_API_KEY=" .. KEY .. "\nNOVA_BASE_URL="
+        .. address .. "\n"
       says(select(2, run("config get TIME_SCALE", { home = { [".env"] = env } })), wanted)
     end
   end)
 
   t:case("doctor: its key, its machines and its address are looked at", function()
     local _, out = run("doctor", { home = WITH_KEY })
-    says(out, "key nova ada, balance $20.00, 0 machines in the account", "Nova Cloud: none that continueplz started",
-      "https://nova.example can be reached")
+    says(out, "key nova ada, balance $20.00, 0 machines in the account",
+      "Nova Cloud: none that continueplz started", "https://nova.example can be reached")
   end)
 
   t:case("offers and a start without renting: asked beside the others, alone by name and alias", function()
@@ -85,14 +94,17 @@ return function(t)
       t:equal({ object.providers[1].name, object.providers[1].ok, #object.offers }, { "nova", true, 1 })
       t:equal({ object.offers[1].provider, object.offers[1].gpu }, { "nova", "a6000" })
     end
-    local code, out, err, s = run("up --dry-run -y --model=qwen3-coder:30b --provider=nova --output=json", { home = WITH_KEY })
+    local code, out, err, s = run("up --dry-run -y --model=qwen3-coder:30b --provider=nova --output=json",
+      { home = WITH_KEY })
     t:equal(code, 0, out .. err)
     for _, request in ipairs(s.requests) do t:ok(request.request.method ~= "POST", "nothing was rented") end
   end)
 
   t:case("what cannot be asked is told with it: no key, no such cloud, none that is supported", function()
-    says(select(3, run("offers --provider=novacloud")), "Nova Cloud has no key: type continueplz init, or put NOVA_API_KEY=... into")
-    says(select(3, run("offers --provider=moon")), "there is no cloud named 'moon'; vast, lambda and nova are known")
+    says(select(3, run("offers --provider=novacloud")),
+      "Nova Cloud has no key: type continueplz init, or put NOVA_API_KEY=... into")
+    says(select(3, run("offers --provider=moon")),
+      "there is no cloud named 'moon'; vast, lambda and nova are known")
     says(select(3, run("offers --provider=nvoa")), "did you mean nova?")
     says(select(3, run("offers --provider=runpod")), "RunPod is not supported yet; vast, lambda and nova are")
   end)
@@ -101,7 +113,8 @@ return function(t)
     local code, out, err = run("stop", { home = WITH_KEY })
     t:equal(code, 0, out .. err)
     says(out, "Nothing is running")
-    says(select(2, run("repl novacloud", { home = WITH_KEY, input = "provider.name\n#provider.list()\n" })), "nova", "0")
+    says(select(2, run("repl novacloud", { home = WITH_KEY, input = "provider.name\n#provider.list()\n" })),
+      "nova", "0")
   end)
 
   t:case("a cloud of the user's own, which is one file, is set up and looked at like the others", function()
@@ -133,8 +146,10 @@ return function(t)
   end)
 
   t:case("what rents there is refused to every script, and to every client without a ticket", function()
-    local script = "local http = require 'base.http'\nlocal spec = { method = 'POST', url = 'https://nova.example/toy/v1/machines' }\n"
-      .. "local ok, why = pcall(http.request, spec)\nrequire('base.term').out(tostring(why.message or why) .. '\\n')\n"
+    local script = "local http = require 'base.http'\n"
+      .. "local spec = { method = 'POST', url = 'https://nova.example/toy/v1/machines' }\n"
+      .. "local ok, why = pcall(http.request, spec)\n"
+      .. "require('base.term').out(tostring(why.message or why) .. '\\n')\n"
     local _, out, err, s = run(HOME .. "/rent.lua", { home = { ["rent.lua"] = script } })
     t:equal(#s.requests, 0)
     says(out .. err, "rents a machine: that needs client:create and a ticket of the journal")

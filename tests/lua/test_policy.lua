@@ -11,7 +11,8 @@ return function(t)
 
   local function offer(id, price, more)
     local made = {
-      provider = "vast", id = id, gpu = "a6000", gpus = 1, vram_gb = 51, region = "eu-west", on_demand = price, disk_hour = 0.01,
+      provider = "vast", id = id, gpu = "a6000", gpus = 1, vram_gb = 51, region = "eu-west",
+      on_demand = price, disk_hour = 0.01,
       down_gb = 0,
       reliability = 0.99, currency = "USD",
     }
@@ -66,7 +67,8 @@ return function(t)
     session.running_at, session.running_seen = 130, 131
     t:ok(cost.so_far(session, 140) < 0.01, "it runs")
     session.loading_at = 150
-    t:ok(cost.so_far(session, 160) > 0.44 and cost.at_most(session), "it is being pulled, and nobody knows how much is there")
+    t:ok(cost.so_far(session, 160) > 0.44 and cost.at_most(session),
+      "it is being pulled, and nobody knows how much is there")
     session.ready_at = 400
     t:ok(cost.so_far(session, 400) > 0.44 and not cost.at_most(session), "it is there")
   end)
@@ -86,8 +88,8 @@ return function(t)
 
   t:case("cheapest by total, not by the hour; ties by reliability, then id", function()
     local list = candidates({
-      offer("hourly", 0.40, { down_gb = 0.09 }), offer("total", 0.45), offer("b", 0.6), offer("a", 0.6), offer("c", 0.6,
-        { reliability = 0.999 }),
+      offer("hourly", 0.40, { down_gb = 0.09 }), offer("total", 0.45), offer("b", 0.6), offer("a", 0.6),
+      offer("c", 0.6, { reliability = 0.999 }),
     }, want())
     t:equal(ids(cheapest(list, want())), { "total", "c", "a", "b", "hourly" })
     local spot = candidates({ offer("x", 0.5, { min_bid = 0.2 }) }, want())
@@ -96,9 +98,9 @@ return function(t)
 
   t:case("refusals have reasons", function()
     local list = candidates({
-      offer("small", 0.1, { vram_gb = 20 }), offer("far", 0.1, { region = "us-west" }), offer("nowhere", 0.1, { region = false }),
-      offer("card", 0.1, { gpu = "l4" }), offer("two", 0.1, { gpus = 2 }), offer("dear", 2), offer("shaky", 0.1,
-        { reliability = 0.5 }),
+      offer("small", 0.1, { vram_gb = 20 }), offer("far", 0.1, { region = "us-west" }),
+      offer("nowhere", 0.1, { region = false }), offer("card", 0.1, { gpu = "l4" }),
+      offer("two", 0.1, { gpus = 2 }), offer("dear", 2), offer("shaky", 0.1, { reliability = 0.5 }),
       offer("good", 0.3),
     }, want())
     local wanted = want { region = "eu-west", gpu = "a6000", gpus = 1, max_price = 1, min_reliability = 0.9 }
@@ -108,14 +110,14 @@ return function(t)
     for _, each in ipairs(rejected) do
       reasons[each.candidate.offer.id] = each.reason:match("^[%a ]+")
     end
-    t:equal(reasons, { small = "too small", far = "region us", nowhere = "region unknown", card = "card l", two = nil,
-      dear = "too dear",
-      shaky = "reliability " })
+    t:equal(reasons, { small = "too small", far = "region us", nowhere = "region unknown", card = "card l",
+      two = nil, dear = "too dear", shaky = "reliability " })
     t:equal(#rejected, 7)
   end)
 
   t:case("regions: a group takes its members", function()
-    local list = candidates({ offer("se", 0.2, { region = "eu-north" }), offer("us", 0.1, { region = "us" }) }, want())
+    local list = candidates({ offer("se", 0.2, { region = "eu-north" }),
+      offer("us", 0.1, { region = "us" }) }, want())
     t:equal(ids(cheapest(list, want { region = "eu" })), { "se" })
     t:equal(ids(cheapest(list, want { region = "us-east" })), {})
     t:equal(ids(cheapest(list, want { region = "us" })), { "us" })
@@ -128,22 +130,21 @@ return function(t)
       s.disk[HOME .. "/policy.lua"] = { data = policy, mode = mode or 384, mtime = 0 }
     end
     local p = s:start(function(require)
-      local ok, ordered, rejected = require("base.fail").try(require("start.offers").rank, { candidates = list, results = {} },
-        wanted)
-      if not ok then
-        return nil, nil, ordered.kind, ordered.message
-      end
+      local ok, ordered, rejected = require("base.fail").try(require("start.offers").rank,
+        { candidates = list, results = {} }, wanted)
+      if not ok then return nil, nil, ordered.kind, ordered.message end
       return ids(ordered), ids(rejected)
     end)
     s:run()
     return p:result()
   end
 
-  t:case("examples/policy.lua prefers a region, caps the price, leaves the rest to the built-in one", function()
+  t:case("examples/policy.lua prefers a region, caps the price, leaves the "
+    .. "rest to the built-in one", function()
     local text = assert(files.read(files.join(files.dirname(t.root), "examples/policy.lua")))
     local list = candidates({
-      offer("cheap", 0.40, { region = "us-west" }), offer("west", 0.45), offer("dear-west", 0.55), offer("too-dear", 0.61),
-      offer("small", 0.1, { vram_gb = 2 }),
+      offer("cheap", 0.40, { region = "us-west" }), offer("west", 0.45), offer("dear-west", 0.55),
+      offer("too-dear", 0.61), offer("small", 0.1, { vram_gb = 2 }),
     }, want())
     t:equal({ rank(text, list, want()) }, { { "west", "cheap", "dear-west" }, { "too-dear", "small" } })
     t:equal({ rank(nil, list, want()) }, { { "cheap", "west", "dear-west", "too-dear" }, { "small" } })
@@ -152,10 +153,10 @@ return function(t)
   t:case("a broken policy is a configuration error that names it", function()
     local list = candidates({ offer("1", 0.4) }, want())
     local rows = {
-      { "return function( end\n", "policy.lua" }, { "return 7\n", "policy.lua" }, { "return function() return nil end\n",
-      "policy.lua" },
-      { "return function() error('oh no') end\n", "oh no" }, { "return function() return { { offer = {} } } end\n",
-      "not one of the candidates" },
+      { "return function( end\n", "policy.lua" }, { "return 7\n", "policy.lua" },
+      { "return function() return nil end\n", "policy.lua" },
+      { "return function() error('oh no') end\n", "oh no" },
+      { "return function() return { { offer = {} } } end\n", "not one of the candidates" },
       { "return function(c) return { c[1], 5 } end\n", "not one of the candidates" },
       { "x = 1 return function(c) return c end\n", "policy.lua" },
       { "return function() return io.open('/etc/passwd') end\n", "io" },
@@ -172,40 +173,47 @@ return function(t)
 
   t:case("what a policy drops without a word is named, in `offers` and where nothing fits", function()
     local list = candidates({ offer("a", 0.4), offer("b", 0.3), offer("c", 0.2) }, want())
-    t:equal({ rank("return function(c) return { c[1] }, { { candidate = c[2] } } end\n", list, want()) }, { { "a" }, { "b", "c" } })
+    t:equal({ rank("return function(c) return { c[1] }, { { candidate = c[2] } } end\n", list, want()) },
+      { { "a" }, { "b", "c" } })
     t:equal({ rank("return function() return {} end\n", list, want()) }, { {}, { "a", "b", "c" } })
     local s = fake.new()
-    s.disk[HOME .. "/policy.lua"] = { data = "return function(c) return {}, { { candidate = c[2], reason = 'mine: b' } } end\n", mode = 384, mtime = 0 }
+    s.disk[HOME .. "/policy.lua"] = { data = "return function(c) return {}, { { candidate = c[2], "
+        .. "reason = 'mine: b' } } end\n", mode = 384, mtime = 0 }
     local p = s:start(function(require)
-      local offers, wanted = require "start.offers", want { model = { name = "m" }, context = 1, vram_gb = 1, disk_gb = 1 }
+      local offers, wanted = require "start.offers",
+        want { model = { name = "m" }, context = 1, vram_gb = 1, disk_gb = 1 }
       local _, rejected = offers.rank({ candidates = list, results = {} }, wanted)
-      local _, problem = require("base.fail").try(offers.explain_nothing, { results = { { ok = true } } }, rejected, wanted)
+      local _, problem = require("base.fail").try(offers.explain_nothing, { results = { { ok = true } } },
+        rejected, wanted)
       return offers.reasons(rejected), problem.kind, problem.message
     end)
     s:run()
     local reasons, kind, message = p:result()
-    t:equal({ reasons, kind }, { { { text = "the policy gave no reason", count = 2 }, { text = "mine", count = 1 } }, "capacity" })
+    t:equal({ reasons, kind },
+      { { { text = "the policy gave no reason", count = 2 }, { text = "mine", count = 1 } }, "capacity" })
     t:ok(message:find("2 × the policy gave no reason, 1 × mine", 1, true), message)
   end)
 
   t:case("no policy gets past the price limit and the size, or doubles a candidate", function()
-    local all = "return function(c) local r = {} for i = 1, #c do r[#r + 1] = c[i] r[#r + 1] = c[i] end return r end\n"
-    local list = candidates({ offer("dear", 2), offer("small", 0.1, { vram_gb = 2 }), offer("good", 0.3) }, want())
+    local all =
+      "return function(c) local r = {} for i = 1, #c do r[#r + 1] = c[i] r[#r + 1] = c[i] end return r end\n"
+    local list = candidates({ offer("dear", 2), offer("small", 0.1, { vram_gb = 2 }),
+      offer("good", 0.3) }, want())
     t:equal({ rank(all, list, want { max_price = 1 }) }, { { "good" }, { "dear", "small" } })
     list = candidates({ offer("with its disk", 0.995), offer("good", 0.3) }, want())
     t:equal({ rank(all, list, want { max_price = 1 }) }, { { "good" }, { "with its disk" } })
   end)
 
-  t:case("the limit that is asked about: silently kept when something is below it, one price a question when nothing is",
-    function()
+  t:case("the limit that is asked about: silently kept when something is below it, one price a "
+    .. "question when nothing is", function()
     local list = candidates({ offer("a", 0.4), offer("b", 3.5) }, want())
     t:equal({ rank(nil, list, want { ask_above = 3 }) }, { { "a" }, { "b" } })
     list = candidates({ offer("a", 3.2), offer("b", 3.3), offer("c", 9) }, want())
     t:equal({ rank(nil, list, want { ask_above = 3 }) }, { { "a", "b" }, { "c" } })
     t:equal({ rank(nil, list, want()) }, { { "a", "b", "c" }, {} })
     list = candidates({ offer("a", 0.4), offer("b", 3.2) }, want())
-    t:equal({ rank("return function(c) return { c[2], c[1] } end\n", list, want { ask_above = 3 }) }, { { "a" }, { "b" } },
-      "whatever comes first")
+    t:equal({ rank("return function(c) return { c[2], c[1] } end\n", list, want { ask_above = 3 }) },
+      { { "a" }, { "b" } }, "whatever comes first")
   end)
 
   t:case("what a session costs: agreed prices by the second, kept when it ended", function()
@@ -221,18 +229,22 @@ return function(t)
       return { charges = function() return { amount = 0.11, upto = upto } end }
     end
     t:equal(cost.final(session, 1900, charging(1899)).amount, 0.11)
-    t:equal(cost.final(session, 1900, charging(1500)).source, "reckoned", "charges that do not reach the end yet")
+    t:equal(cost.final(session, 1900, charging(1500)).source, "reckoned",
+      "charges that do not reach the end yet")
     local nothing = { charges = function() return { amount = 0, upto = 1900 } end }
     t:equal(cost.final(session, 1900, nothing).source, "reckoned", "nothing is charged yet")
     session.twin_seconds = 900
-    t:ok(math.abs(cost.so_far(session, 99999) - 0.2) < 1e-9, "a second machine of the same create costs as much")
-    local pulling = { id = "8", started = 1, running_at = 5, running_seen = 9, loading_at = 20, ended = 90, last = 90, plan = { download = 0.5 } }
+    t:ok(math.abs(cost.so_far(session, 99999) - 0.2) < 1e-9,
+      "a second machine of the same create costs as much")
+    local pulling = { id = "8", started = 1, running_at = 5, running_seen = 9, loading_at = 20, ended = 90,
+      last = 90, plan = { download = 0.5 } }
     t:equal(cost.at_most(pulling), true, "not all of the download may have come")
     pulling.ready_at = 80
     t:equal(cost.at_most(pulling), false, "all of it came")
     local sessions = require "home.sessions"
-    local records = { { kind = "intent", token = "t", t = 1 }, { kind = "sent", token = "t", t = 2 }, { kind = "stopping", token = "t", t = 3 },
-      { kind = "absent", token = "t", t = 10, n = 1 }, { kind = "absent", token = "t", t = 90, n = 1 }, { kind = "absent", token = "t", t = 99, n = 2 } }
+    local records = { { kind = "intent", token = "t", t = 1 }, { kind = "sent", token = "t", t = 2 },
+      { kind = "stopping", token = "t", t = 3 }, { kind = "absent", token = "t", t = 10, n = 1 },
+      { kind = "absent", token = "t", t = 90, n = 1 }, { kind = "absent", token = "t", t = 99, n = 2 } }
     t:equal(sessions.fold(records)[1].ended, 90, "what was there again in between ended later")
     records[#records + 1] = { kind = "unproven", token = "t", t = 120 }
     t:equal(sessions.fold(records)[1].ended, nil, "what may be there after all is charged on")

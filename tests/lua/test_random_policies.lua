@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Ten thousand random policies: whatever policy.lua is, only what was offered is chosen, at its true price, within the limits, and
--- nothing leaves this computer.
+-- Ten thousand random policies: whatever policy.lua is, only what was offered is chosen, at its true price,
+-- within the limits, and nothing leaves this computer.
 local host = require "sandbox.host"
 local loader = require "sandbox.loader"
 
@@ -15,8 +15,9 @@ return function(t)
   local function market(rng, require, want)
     local cost, candidates = require "home.cost", {}
     for i = 1, rng:int(1, 8) do
-      local offer = { provider = "vast", id = tostring(i), gpu = "a6000", gpus = 1, vram_gb = rng:int(10, 80), region = "eu-west", currency = "USD",
-        on_demand = rng:int(1, 500) / 100, min_bid = rng:int(0, 2) > 0 and rng:int(1, 300) / 100 or nil, disk_hour = rng:int(0, 20) / 1000,
+      local offer = { provider = "vast", id = tostring(i), gpu = "a6000", gpus = 1, vram_gb = rng:int(10, 80),
+        region = "eu-west", currency = "USD", on_demand = rng:int(1, 500) / 100,
+        min_bid = rng:int(0, 2) > 0 and rng:int(1, 300) / 100 or nil, disk_hour = rng:int(0, 20) / 1000,
         reliability = 0.99, native = { machine_id = i } }
       for _, candidate in ipairs(cost.candidates(offer, want)) do candidates[#candidates + 1] = candidate end
     end
@@ -24,8 +25,8 @@ return function(t)
   end
 
   local function wanted(rng)
-    local want = { vram_gb = rng:int(5, 60), disk_gb = 44, download_gb = 18.5, hours = 8, spot = true, bid_margin = 0.1, context = 1,
-      model = setmetatable({ name = "m" }, { __index = { bytes = 5 } }) }
+    local want = { vram_gb = rng:int(5, 60), disk_gb = 44, download_gb = 18.5, hours = 8, spot = true,
+      bid_margin = 0.1, context = 1, model = setmetatable({ name = "m" }, { __index = { bytes = 5 } }) }
     local limit = rng:int(1, 400) / 100
     if rng:int(1, 3) == 1 then want.max_price = limit end
     if rng:int(1, 4) > 1 then want.ask_above = limit end
@@ -35,27 +36,42 @@ return function(t)
   -- One line of everything that a candidate is.
   local function told(candidate)
     local offer = candidate.offer
-    return ("%s %s %s %s %s %s %s %s"):format(offer.id, offer.provider, tostring(candidate.spot), tostring(candidate.bid), candidate.hourly, candidate.total,
-      offer.vram_gb, candidate.parts.compute)
+    return ("%s %s %s %s %s %s %s %s"):format(offer.id, offer.provider, tostring(candidate.spot),
+      tostring(candidate.bid), candidate.hourly, candidate.total, offer.vram_gb, candidate.parts.compute)
   end
 
-  -- What holds of an order, whoever made it. candidates: all; before: their lines from before the policy saw them
+  -- What holds of an order, whoever made it. candidates: all;
+  -- before: their lines from before the policy saw them
   local function judge(candidates, before, want, limits, ordered)
     local known, seen = {}, {}
     for index, candidate in ipairs(candidates) do
       known[candidate] = true
-      if told(candidate) ~= before[index] then return "a candidate was changed: " .. before[index] .. " → " .. told(candidate) end
+      if told(candidate) ~= before[index] then
+        return "a candidate was changed: " .. before[index] .. " → " .. told(candidate)
+      end
     end
-    if want.max_price ~= limits[1] or want.ask_above ~= limits[2] or want.vram_gb ~= limits[3] or want.model.bytes ~= 5 then return "the want was changed" end
+    if want.max_price ~= limits[1] or want.ask_above ~= limits[2] or want.vram_gb ~= limits[3]
+      or want.model.bytes ~= 5 then
+      return "the want was changed"
+    end
     for _, candidate in ipairs(ordered) do
-      if not known[candidate] then return "something was chosen that was not offered" end
+      if not known[candidate] then
+        return "something was chosen that was not offered"
+      end
       if seen[candidate] then return "a candidate was chosen twice" end
       seen[candidate] = true
-      if candidate.offer.vram_gb < want.vram_gb then return "too small a card was chosen" end
-      if want.max_price and candidate.hourly > want.max_price then return "the wall was passed" end
+      if candidate.offer.vram_gb < want.vram_gb then
+        return "too small a card was chosen"
+      end
+      if want.max_price and candidate.hourly > want.max_price then
+        return "the wall was passed"
+      end
       -- Nobody was asked when the first is within the limit; one question was about the price of the first.
-      local consent = want.ask_above and math.max(want.ask_above, ordered[1].hourly > want.ask_above and ordered[1].hourly * 1.1 or 0)
-      if consent and candidate.hourly > consent then return "above MAX_PRICE without consent" end
+      local consent = want.ask_above
+        and math.max(want.ask_above, ordered[1].hourly > want.ask_above and ordered[1].hourly * 1.1 or 0)
+      if consent and candidate.hourly > consent then
+        return "above MAX_PRICE without consent"
+      end
     end
   end
 
@@ -71,9 +87,12 @@ return function(t)
       local candidates, before = market(rng, require, want), {}
       for index, candidate in ipairs(candidates) do before[index] = told(candidate) end
       local limits = { want.max_price, want.ask_above, want.vram_gb }
-      local ok, ordered = require("base.fail").try(require("start.offers").rank, { candidates = candidates, results = {} }, want)
+      local ok, ordered = require("base.fail").try(require("start.offers").rank,
+        { candidates = candidates, results = {} }, want)
       local wrong = judge(candidates, before, want, limits, ok and ordered or {})
-      if not ok and not ordered.message:find("policy", 1, true) then wrong = wrong or "a failure that does not name it: " .. ordered.message end
+      if not ok and not ordered.message:find("policy", 1, true) then
+        wrong = wrong or "a failure that does not name it: " .. ordered.message
+      end
       return wrong, ok and #ordered > 0, not ok and ordered.kind or nil
     end)
     s:run()
@@ -84,7 +103,8 @@ return function(t)
   end
 
   for number = 1, CASES do
-    t:case(("%d random policies break no rule about money, seeds from %d"):format(MANY, (number - 1) * MANY + 1), function()
+    t:case(("%d random policies break no rule about money, seeds from %d"):format(MANY,
+      (number - 1) * MANY + 1), function()
       local chosen, refused = 0, 0
       for seed = (number - 1) * MANY + 1, number * MANY do
         local wrong, some, kind = try(seed)
@@ -93,7 +113,8 @@ return function(t)
       end
       t:ok(chosen > MANY / 10, chosen .. " policies chose something, which is too few to tell anything")
       t:ok(refused > MANY / 10, refused .. " policies were refused, which is too few to tell anything")
-      t:equal({ ("%s"):format("still"), math.min(2, 1), getmetatable("") }, { "still", 1, "string" }, "what others work with")
+      t:equal({ ("%s"):format("still"), math.min(2, 1), getmetatable("") }, { "still", 1, "string" },
+        "what others work with")
     end)
   end
 end

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The REPL in a replaced world: what lines give, errors, commands, the prompt, and what other commands load of it.
+-- The REPL in a replaced world: what lines give, errors, commands, the prompt,
+-- and what other commands load of it.
 local json = require "base.json"
 
 return function(t)
@@ -7,8 +8,8 @@ return function(t)
   local repl, has, HOME = rig.run, rig.has, rig.home
 
   t:case("lines: expressions, statements, results, globals stay and locals do not", function()
-    local code, out, err = repl("1 + 1\nx = 20\nx + _\n\n-- a comment\nfor i = 1, 2 do\n  print(i, nil)\nend\n"
-      .. "return 7, 8\n_2, _1\nx = nil\nx\nprint 'done'\n")
+    local code, out, err = repl("1 + 1\nx = 20\nx + _\n\n-- a comment\nfor i = 1, 2 do\n  print(i, nil)\n"
+      .. "end\n" .. "return 7, 8\n_2, _1\nx = nil\nx\nprint 'done'\n")
     t:equal({ code, out }, { 0, "2\n22\n1\tnil\n2\tnil\n7\n8\n8\n7\nnil\ndone\n" })
     t:ok(not (out .. err):find("\27"), "no escapes")
     code, out, err = repl("local y = 1\ny\nprint 'never'\n")
@@ -19,7 +20,8 @@ return function(t)
     t:equal({ (repl "") }, { 0 })
   end)
 
-  t:case("errors: file and line, only the script's frames, a sentence for a failure, the code of the table", function()
+  t:case("errors: file and line, only the script's frames, a sentence for a "
+    .. "failure, the code of the table", function()
     local words = { "toy" }
     local code, _, err = repl("1\n\ntoy.offers {}\n", { words = words })
     t:equal(code, 70)
@@ -28,24 +30,31 @@ return function(t)
       "\n  " .. path .. ":8 in ", "\n  stdin:3 in main chunk\n")
     t:ok(not err:find("scheduler") and not err:find("xpcall"), err)
     local rows = {
-      { "provider.get(1)", 5, "error: Toy answered 503 (transient, HTTP 503)" }, { "1 +", 2, "stdin:1: the input ends in the middle" },
-      { "\nx y", 2, "stdin:2: syntax error near 'y'" }, { "error 'mine'", 70, "stdin:1: mine" }, { "error { 1 }", 70, "an error that is a table" },
-      { "toy.nothing()", 70, "stdin:1: attempt to call a nil value" }, { ":relod", 2, "did you mean :reload?" }, { ":get", 2, ":get needs" },
-      { ":trace perhaps", 2, "'perhaps'" }, { ":quit now", 2, "'now'" }, { ":offers --gup=x", 2, "did you mean --gpu?" }, { ":deadline soon", 2, "soon" },
-      { ":deadline 5s\ntoy.slow()", 5, "longer than 5s" }, { "vastt", 70, "did you mean vast?" }, { "task.deadline(3, toy.slow)", 5, "3s" },
+      { "provider.get(1)", 5, "error: Toy answered 503 (transient, HTTP 503)" },
+      { "1 +", 2, "stdin:1: the input ends in the middle" }, { "\nx y", 2, "stdin:2: syntax error near 'y'" },
+      { "error 'mine'", 70, "stdin:1: mine" }, { "error { 1 }", 70, "an error that is a table" },
+      { "toy.nothing()", 70, "stdin:1: attempt to call a nil value" },
+      { ":relod", 2, "did you mean :reload?" }, { ":get", 2, ":get needs" },
+      { ":trace perhaps", 2, "'perhaps'" }, { ":quit now", 2, "'now'" },
+      { ":offers --gup=x", 2, "did you mean --gpu?" }, { ":deadline soon", 2, "soon" },
+      { ":deadline 5s\ntoy.slow()", 5, "longer than 5s" }, { "vastt", 70, "did you mean vast?" },
+      { "task.deadline(3, toy.slow)", 5, "3s" },
     }
     for _, row in ipairs(rows) do
-      local got, out, text = repl(row[1] .. "\n" .. (row[1] == "1 +" and "" or "print 'went on'\n"), { words = words })
+      local got, out, text = repl(row[1] .. "\n" .. (row[1] == "1 +" and "" or "print 'went on'\n"),
+        { words = words })
       t:equal(got, row[2], row[1] .. ": " .. text)
       has(text, row[3])
       t:ok(not out:find("went on"), "the first error ends it")
     end
-    code, _, err = repl("want.provider, 1\nerror('\\xff')\n", { words = { "toy", "--output=json", "--model=qwen3-coder:30b" } })
+    code, _, err = repl("want.provider, 1\nerror('\\xff')\n",
+      { words = { "toy", "--output=json", "--model=qwen3-coder:30b" } })
     t:equal(code, 70, err)
     code, _, err = repl("1", { words = { "tyo" } })
     t:equal(code, 2)
     has(err, "'tyo'", "did you mean toy?")
-    code, _, err = repl("provider.x", { words = words, files = { ["providers/toy.lua"] = "return {\n  x = = 1\n}\n" } })
+    code, _, err = repl("provider.x",
+      { words = words, files = { ["providers/toy.lua"] = "return {\n  x = = 1\n}\n" } })
     t:equal(code, 3)
     has(err, path .. ":2: unexpected symbol near '='")
   end)
@@ -53,7 +62,8 @@ return function(t)
   t:case("commands: :account, :list, :time, :offers, :help, :deadline", function()
     local code, out = repl(":account\n:list\n:time 1 + 1\n:deadline 90s\n:deadline off\n:trace\n:help\n")
     t:equal(code, 0)
-    has(out, 'id = "7", name = "ada"', "{}\n2\nit took 0.00 s\nthe deadline is 1m 30s\nthe deadline is off\ntrace is off\n", "provider", ":reload")
+    has(out, 'id = "7", name = "ada"', "{}\n2\nit took 0.00 s\nthe deadline is 1m 30s\nthe deadline is off\n"
+      .. "trace is off\n", "provider", ":reload")
     local err
     local _
     code, _, err = repl(":offers --model=qwen3-coder:30b\n")
@@ -64,7 +74,8 @@ return function(t)
   end)
 
   t:case("JSON: one object per result and nothing else on stdout", function()
-    local code, out = repl("vast.account()\nprint 'x'\n1, nil, {1, f=print}, 1/0, '\\xff'\nnothing\n", { words = { "--output=json" } })
+    local code, out = repl("vast.account()\nprint 'x'\n1, nil, {1, f=print}, 1/0, '\\xff'\nnothing\n",
+      { words = { "--output=json" } })
     local list = {}
     for line in out:gmatch("[^\n]+") do
       list[#list + 1] = assert(json.decode(line))
@@ -72,9 +83,11 @@ return function(t)
       list[#list].money_running = nil
     end
     t:equal(code, 70)
-    t:equal(list, { { status = "ok", result = { balance = 5.5, currency = "USD", id = "7", name = "ada" } }, { status = "ok", result = 1 }, { status = "ok" },
-      { status = "ok", result = { ["1"] = 1, f = "function" } }, { status = "ok", result = "inf" }, { status = "ok", result = "?" },
-      { status = "failed", error = { kind = "internal", exit_code = 70, message = "stdin:4: undefined global 'nothing'" } } }, out)
+    t:equal(list, { { status = "ok", result = { balance = 5.5, currency = "USD", id = "7", name = "ada" } },
+      { status = "ok", result = 1 }, { status = "ok" },
+      { status = "ok", result = { ["1"] = 1, f = "function" } }, { status = "ok", result = "inf" },
+      { status = "ok", result = "?" }, { status = "failed", error = { kind = "internal", exit_code = 70,
+        message = "stdin:4: undefined global 'nothing'" } } }, out)
   end)
 
   t:case(":reload reads the script again and keeps the session; a broken one changes nothing", function()
@@ -83,8 +96,8 @@ return function(t)
       s:at(1, function() put "return { name = 'second' }" end)
       s:at(3, function() put "return {" end)
     end
-    local code, out, err = repl("keep = toy.name\ntask.sleep(2)\n:reload\nkeep, toy.name, provider.name\ntask.sleep(2)\n:reload\n", {
-      words = { "toy" }, more = edits })
+    local code, out, err = repl("keep = toy.name\ntask.sleep(2)\n:reload\nkeep, toy.name, provider.name\n"
+      .. "task.sleep(2)\n:reload\n", { words = { "toy" }, more = edits })
     t:equal(code, 3)
     has(out, '"toy"\n"second"\n"second"\n')
     has(err, "toy.lua:1: ")
@@ -97,13 +110,15 @@ return function(t)
   end
 
   t:case("the prompt: results, an error goes on, completion, history kept without secrets", function()
-    local code, out, err, s = terminal("1 + 1\rx y\rx = 'key-of-a-test'\rx = 'key-of-a-test'\rvas\t.acc\t()\rdo\rend\r\27[A\27[A\27[A\r:quit\r",
+    local code, out, err, s = terminal("1 + 1\rx y\rx = 'key-of-a-test'\rx = "
+      .. "'key-of-a-test'\rvas\t.acc\t()\rdo\rend\r\27[A\27[A\27[A\r:quit\r",
       { files = { ["repl.history"] = "old\\nline\n" } })
     t:equal(code, 0)
     has(out, "\27[?2004h", "vast> ", "\r\n2\n", "... end", '{ balance = 5.5')
     has(err, "syntax error near 'y'", "Cloud: vast.")
-    t:equal(s.disk[HOME .. "/repl.history"], { data = "old\\nline\n1 + 1\nx y\nx = '[hidden]'\nvast.account()\ndo\\nend\nvast.account()\n:quit\n", mode = 384,
-      mtime = s.disk[HOME .. "/repl.history"].mtime })
+    t:equal(s.disk[HOME .. "/repl.history"],
+      { data = "old\\nline\n1 + 1\nx y\nx = '[hidden]'\nvast.account()\ndo\\nend\nvast.account()\n:quit\n",
+        mode = 384, mtime = s.disk[HOME .. "/repl.history"].mtime })
     local _, opened = out:gsub("\27%[%?2004h", "")
     local _, closed = out:gsub("\27%[%?2004l", "")
     t:equal(opened, closed)
@@ -148,7 +163,8 @@ return function(t)
     end
     local _, _, _, s = terminal("1\r\4", { files = { ["repl.history"] = table.concat(lines) }, mode = 420 })
     local file = s.disk[HOME .. "/repl.history"]
-    t:equal({ file.mode, file.data:sub(1, 9), select(2, file.data:gsub("\n", "")) }, { 384, "line 201\n", 1001 })
+    t:equal({ file.mode, file.data:sub(1, 9), select(2, file.data:gsub("\n", "")) },
+      { 384, "line 201\n", 1001 })
     local _, out, err = terminal("1 + 1\r\4", { files = { ["repl.history"] = ("x"):rep(5 << 20) } })
     has(err, "the history is not kept")
     has(out, "\r\n2\n")
@@ -171,7 +187,8 @@ return function(t)
       s:run()
       t:ok(#seen > 3, "the modules are seen")
       for _, path in ipairs(seen) do
-        t:ok(not path:find("cli/repl/") and not path:find("pretty") and not path:find("conceal") and not path:find("base/chunk"), path)
+        t:ok(not path:find("cli/repl/") and not path:find("pretty") and not path:find("conceal")
+          and not path:find("base/chunk"), path)
       end
     end
   end)

@@ -12,7 +12,8 @@ return function(t)
   local function new(options)
     options = options or {}
     return editor.new {
-      prompt = "> ", more = "... ", history = options.history or {}, complete = options.complete or function(text) return #text + 1, {} end,
+      prompt = "> ", more = "... ", history = options.history or {},
+      complete = options.complete or function(text) return #text + 1, {} end,
       unfinished = options.unfinished or function() return false end,
     }
   end
@@ -32,11 +33,14 @@ return function(t)
 
   t:case("keys move, delete, cut and yank", function()
     local rows = {
-      { "abc", "abc|" }, { "abc" .. LEFT .. LEFT .. "x", "ax|bc" }, { "abc\1x\5y", "xabcy|" }, { "abc\2\2\6x", "abx|c" },
+      { "abc", "abc|" }, { "abc" .. LEFT .. LEFT .. "x", "ax|bc" }, { "abc\1x\5y", "xabcy|" },
+      { "abc\2\2\6x", "abx|c" },
       { "abc\27[Hx\27[Fy", "xabcy|" }, { "abc\27OHx\27OFy\27[1~z\27[4~!", "zxabcy!|" }, { "abc\127\8", "a|" },
-      { "abc\1\27[3~\4", "|c" }, { "one two_3\27b\27bx\27f\27fy", "xone two_3y|" }, { "one two" .. "\27[1;5D" .. "x" .. "\27[1;5C", "one xtwo|" },
-      { "one two\23\23x\25", "xone two|" }, { "one two\1\11x\25\25", "xone twoone two|" }, { "one two\2\2\21\5\25", "woone t|" },
-      { "one two\27b\27d\25\25", "one twotwo|" }, { "a\0b\27[5~c\27[24~d", "abcd|" }, { "a\127\127\127b", "b|" }, { LEFT .. RIGHT .. "a", "a|" },
+      { "abc\1\27[3~\4", "|c" }, { "one two_3\27b\27bx\27f\27fy", "xone two_3y|" },
+      { "one two" .. "\27[1;5D" .. "x" .. "\27[1;5C", "one xtwo|" }, { "one two\23\23x\25", "xone two|" },
+      { "one two\1\11x\25\25", "xone twoone two|" }, { "one two\2\2\21\5\25", "woone t|" },
+      { "one two\27b\27d\25\25", "one twotwo|" }, { "a\0b\27[5~c\27[24~d", "abcd|" },
+      { "a\127\127\127b", "b|" }, { LEFT .. RIGHT .. "a", "a|" },
     }
     for _, row in ipairs(rows) do
       t:equal((typed(row[1])), row[2], ("%q"):format(row[1]))
@@ -67,7 +71,8 @@ return function(t)
     t:equal(made.buffer:text(), "abc")
   end)
 
-  t:case("Enter gives the line, or goes on where a chunk is not complete; Ctrl-D ends an empty one", function()
+  t:case("Enter gives the line, or goes on where a chunk is not complete; "
+    .. "Ctrl-D ends an empty one", function()
     local function unfinished(text) return text:find("do$") ~= nil end
     local _, events = typed("1 + 1\r", { unfinished = unfinished })
     t:equal(events, { { kind = "submit", text = "1 + 1" } })
@@ -105,12 +110,15 @@ return function(t)
   t:case("Tab completes what is certain, the second one lists", function()
     local world = { vast = { offers = function() end, official = 1, account = error }, value = 1 }
     local function peek(name) return world[name] end
-    local commands = { time = { args = "EXPR" }, trace = { args = "on|off", words = { "on", "off" } }, list = {} }
+    local commands = { time = { args = "EXPR" },
+      trace = { args = "on|off", words = { "on", "off" } }, list = {} }
     local function names(text) return complete.candidates(text, peek, { "value", "vast" }, commands) end
     local function done(text) return (typed(text .. "\t", { complete = names })) end
-    t:equal({ done "vas", done "x = vast.acc", done "vast.of", done "nothing.x", done "vast.zz", done "", done "f(", done "'vas", done "-- vas" },
+    t:equal({ done "vas", done "x = vast.acc", done "vast.of", done "nothing.x", done "vast.zz", done "",
+      done "f(", done "'vas", done "-- vas" },
       { "vast|", "x = vast.account|", "vast.off|", "nothing.x|", "vast.zz|", "|", "f(|", "'vas|", "-- vas|" })
-    t:equal({ done ":li", done ":trace o", done ":time vast.acc", done ":tr" }, { ":list|", ":trace o|", ":time vast.account|", ":trace |" })
+    t:equal({ done ":li", done ":trace o", done ":time vast.acc", done ":tr" },
+      { ":list|", ":trace o|", ":time vast.account|", ":trace |" })
     local _, events = typed("vast.off\t\t", { complete = names })
     t:equal(events, { { kind = "list", names = { "vast.offers", "vast.official" } } })
     t:equal(#select(2, typed("vast.off\t", { complete = names })), 0)
@@ -118,7 +126,8 @@ return function(t)
   end)
 
   t:case("completion runs nothing", function()
-    local trap = setmetatable({ plain = { x = 1 } }, { __index = function() error "ran" end, __pairs = function() error "ran" end })
+    local trap = setmetatable({ plain = { x = 1 } },
+      { __index = function() error "ran" end, __pairs = function() error "ran" end })
     local from, list = complete.candidates("trap.pl", function() return trap end, {}, {})
     t:equal({ from, list }, { 1, { "trap.plain" } })
     t:equal(select(2, complete.candidates("trap.none.x", function() return trap end, {}, {})), {})
@@ -139,7 +148,8 @@ return function(t)
     t:equal(layout.rows(view("a\nb", 2), 80), { rows = { "> a", ". b" }, row = 1, column = 3 })
   end)
 
-  t:case("drawing goes back to the first row, and shows the rows around the cursor on a small screen", function()
+  t:case("drawing goes back to the first row, and shows the rows around the "
+    .. "cursor on a small screen", function()
     local text, shown = layout.draw(view "abcdefghij", 8, 24)
     t:equal(text, "\r\27[J> abcde\r\nfghij\r\27[5C")
     text, shown = layout.draw(view("abcdefghij", 1), 8, 24, shown)
@@ -155,10 +165,13 @@ return function(t)
       seed = (seed * 1103515245 + 12345) % 2147483648
       return seed // 65536 % n + 1
     end
-    local pieces = { "a", "日", "e\u{301}", " ", "\n", "\27[A", "\27[B", "\27[C", "\27[D", "\27[", "\27", "\127", "\11", "\23", "\25", "\18", "\7", "\t", "\r",
+    local pieces = { "a", "日", "e\u{301}", " ", "\n", "\27[A", "\27[B", "\27[C", "\27[D", "\27[", "\27",
+      "\127", "\11", "\23", "\25", "\18", "\7", "\t", "\r",
       "\1", "\5", "\xe6", "\xff", "\27[200~", "\27[201~", "\27b", "\27d", "\4", "\21", "\0" }
     for _ = 1, 60 do
-      local made = new { history = { "one", "two\nthree", "日本" }, complete = function(text) return #text + 1, { "x", "xy" } end }
+      local made = new { history = { "one", "two\nthree", "日本" }, complete = function(text)
+        return #text + 1, { "x", "xy" }
+      end }
       for _ = 1, 60 do
         made:feed(pieces[random(#pieces)])
         while made:next() do end

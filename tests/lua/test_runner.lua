@@ -8,8 +8,10 @@ return function(t)
   local function played(body)
     local dir = t:directory()
     local path = files.join(dir, "test_played.lua")
-    assert(files.write(path, 'local fail, task = require "base.fail", require "base.task"\nreturn function(t)\n' .. body .. "\nend\n"))
-    local child = process.spawn { argv = { process.exe, "-C", files.join(dir, "home"), files.join(t.root, "run.lua"), path },
+    assert(files.write(path, 'local fail, task = require "base.fail", require "base.task"\n'
+      .. 'return function(t)\n' .. body .. "\nend\n"))
+    local child = process.spawn { argv = { process.exe, "-C", files.join(dir, "home"),
+      files.join(t.root, "run.lua"), path },
       env = { "CONTINUEPLZ_SCRIPTS=" .. t.root, "HOME=" .. dir, "TMPDIR=" .. dir, "PATH=/usr/bin:/bin" },
       stdin = "null", stdout = "file:" .. files.join(dir, "out"), stderr = "file:" .. files.join(dir, "err") }
     local code = child:wait().status
@@ -36,11 +38,13 @@ return function(t)
   end)
 
   t:case("a whole file is skipped", function()
-    counted('t:skip "not on this system"', 0, "skip - played: not on this system\n", "0 passed, 0 failed, 1 skipped")
+    counted('t:skip "not on this system"', 0, "skip - played: not on this system\n",
+      "0 passed, 0 failed, 1 skipped")
   end)
 
   t:case("a failure is no skip, and what it fails with is told", function()
-    local code, out, told = played 't:case("wrong", function() error({ message = "odd", skip = true }, 0) end)'
+    local code, out, told =
+      played 't:case("wrong", function() error({ message = "odd", skip = true }, 0) end)'
     t:equal({ code, out:find("not ok - played: wrong: odd", 1, true) ~= nil }, { 1, true }, out)
     t:ok(told:find("0 passed, 1 failed, 0 skipped", 1, true), told)
   end)

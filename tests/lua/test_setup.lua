@@ -11,8 +11,8 @@ local PAGE = "<!DOCTYPE html><html>sign in</html>"
 local TOY = [[
 local fail = require "base.fail"
 local config = require "config.effective"
-return { name = "lambda", title = "Lambda", console = "https://cloud.lambda.ai/instances", key_setting = "LAMBDA_API_KEY",
-  capabilities = { guard = "account-key" }, timing = {},
+return { name = "lambda", title = "Lambda", console = "https://cloud.lambda.ai/instances",
+  key_setting = "LAMBDA_API_KEY", capabilities = { guard = "account-key" }, timing = {},
   account = function()
     if config.secret "LAMBDA_API_KEY" ~= "toy-key-0123456789" then
       fail.raise("auth", "no", { status = 401, body = '{"error":{"message":"API key was invalid."}}' })
@@ -30,16 +30,24 @@ return function(t)
   t:case("a key is judged in different sentences, and nothing is saved unless it is right", function()
     local rows = {
       { nil, "wrong-key-0123456789", 3, "does not know this key (it said: Invalid user key)" },
-      { { ["users/current"] = { status = 401, json = { success = false, error = "auth_error", msg = "This key lacks the permission user_read" } } }, KEY, 3,
-        "knows this key, but it may not do what is needed (it said: This key lacks the permission user_read)", "instance_write" },
-      { { ["v1/instances"] = { status = 401, json = { error = "auth_error", msg = "lacks the permission instance_read" } } }, KEY, 3, "may not do" },
-      { { [""] = { status = 200, body = PAGE } }, KEY, 5, "Not Vast.ai answered but something in between", "(HTTP 200)", "https_proxy" },
+      { { ["users/current"] = { status = 401, json = { success = false, error = "auth_error",
+        msg = "This key lacks the permission user_read" } } }, KEY, 3,
+        "knows this key, but it may not do what is needed (it said: This key lacks the permission user_read)",
+        "instance_write" },
+      { { ["v1/instances"] = { status = 401, json = { error = "auth_error",
+        msg = "lacks the permission instance_read" } } }, KEY, 3, "may not do" },
+      { { [""] = { status = 200, body = PAGE } }, KEY, 5, "Not Vast.ai answered but something in between",
+        "(HTTP 200)", "https_proxy" },
       { { [""] = { status = 403, body = PAGE } }, KEY, 5, "something in between", "(HTTP 403)" },
-      { { [""] = { status = 302, headers = { location = "http://hotel/" }, body = "" } }, KEY, 5, "something in between" },
+      { { [""] = { status = 302, headers = { location = "http://hotel/" }, body = "" } }, KEY, 5,
+        "something in between" },
       { { [""] = { status = 407, body = "" } }, KEY, 5, "something in between" },
-      { { [""] = { error = "CONNECT tunnel failed, response 403", code = "connect", sent = false } }, KEY, 5, "something in between" },
-      { { [""] = { error = "certificate is not trusted", code = "tls", sent = false } }, KEY, 5, "not to be trusted", "clock" },
-      { { [""] = { error = "Could not resolve host", code = "resolve", sent = false } }, KEY, 5, "could not be asked", "not judged" },
+      { { [""] = { error = "CONNECT tunnel failed, response 403", code = "connect", sent = false } }, KEY, 5,
+        "something in between" },
+      { { [""] = { error = "certificate is not trusted", code = "tls", sent = false } }, KEY, 5,
+        "not to be trusted", "clock" },
+      { { [""] = { error = "Could not resolve host", code = "resolve", sent = false } }, KEY, 5,
+        "could not be asked", "not judged" },
       { { [""] = { status = 502, body = PAGE } }, KEY, 5, "could not be asked" },
     }
     for _, row in ipairs(rows) do
@@ -60,11 +68,12 @@ return function(t)
   end)
 
   t:case("unattended: environment, flags, standard input; what is missing is named", function()
-    local code, out, err, s = run("init --tier=small --max-hours=90m", { env = { VAST_API_KEY = KEY, MAX_PRICE = "1.5" } })
+    local code, out, err, s = run("init --tier=small --max-hours=90m",
+      { env = { VAST_API_KEY = KEY, MAX_PRICE = "1.5" } })
     t:equal(code, 0, err)
     local values = env_of(s)
-    t:equal({ values.VAST_API_KEY, values.DEFAULT_TIER, values.MAX_HOURS, values.MAX_PRICE, values.IDLE_MINUTES, values.PREFER_SPOT },
-      { KEY, "small", "90m", "1.5", "60", "true" })
+    t:equal({ values.VAST_API_KEY, values.DEFAULT_TIER, values.MAX_HOURS, values.MAX_PRICE,
+      values.IDLE_MINUTES, values.PREFER_SPOT }, { KEY, "small", "90m", "1.5", "60", "true" })
     t:equal(keys.load(values.WIREGUARD_PRIVATE_KEY):public(), values.WIREGUARD_PUBLIC_KEY)
     t:ok(not out:find(values.WIREGUARD_PRIVATE_KEY, 1, true))
     t:ok(s.disk[HOME .. "/.continueplz.state"], "state file")
@@ -83,17 +92,21 @@ return function(t)
     says(err, "'mars'", "vast")
     code, out = run("init --output=json", { env = { VAST_API_KEY = KEY } })
     local object = json.decode(out)
-    t:equal({ code, object.status, object.file, object.created, object.providers[1].state, object.providers[1].balance },
-      { 0, "saved", HOME .. "/.env", true, "good", 12.5 })
+    t:equal({ code, object.status, object.file, object.created, object.providers[1].state,
+      object.providers[1].balance }, { 0, "saved", HOME .. "/.env", true, "good", 12.5 })
     t:ok(not out:find(KEY, 1, true) and object.offers_problem, out)
   end)
 
-  t:case("an existing .env is merged: order, comments and unknown lines stay, a second run changes nothing", function()
-    local text = "# mine\nMAX_PRICE=2   # dear\n\nVAST_API_KEY='old-key-000000000000'\nnonsense here\nDEFAULT_TIER=large\n"
-    local code, _, _, s = run("init --tier=small", { env = { VAST_API_KEY = KEY }, files = { [".env"] = text } })
+  t:case("an existing .env is merged: order, comments and unknown lines stay, a "
+    .. "second run changes nothing", function()
+    local text = "# mine\nMAX_PRICE=2   # dear\n\nVAST_API_KEY='old-key-000000000000'\nnonsense here\n"
+      .. "DEFAULT_TIER=large\n"
+    local code, _, _, s = run("init --tier=small",
+      { env = { VAST_API_KEY = KEY }, files = { [".env"] = text } })
     local merged = s.disk[HOME .. "/.env"].data
     t:equal(code, 0)
-    t:equal(merged:match("^(.-)WIREGUARD"), "# mine\nMAX_PRICE=2   # dear\n\nVAST_API_KEY=" .. KEY .. "\nnonsense here\nDEFAULT_TIER=small\n")
+    t:equal(merged:match("^(.-)WIREGUARD"),
+      "# mine\nMAX_PRICE=2   # dear\n\nVAST_API_KEY=" .. KEY .. "\nnonsense here\nDEFAULT_TIER=small\n")
     t:ok(merged:find("WIREGUARD_PRIVATE_KEY=", 1, true) and not merged:find("IDLE_MINUTES", 1, true), merged)
     local out
     code, out, _, s = run("init -y", { files = { [".env"] = merged } })
@@ -103,13 +116,16 @@ return function(t)
 
   t:case("a tunnel key that is there is taken; a disk that refuses leaves the old file", function()
     local pair = keys.fresh()
-    local code, _, _, s = run("init -y", { env = { VAST_API_KEY = KEY }, files = { ["tunnel.key"] = pair:secret() .. "\n" } })
+    local code, _, _, s = run("init -y",
+      { env = { VAST_API_KEY = KEY }, files = { ["tunnel.key"] = pair:secret() .. "\n" } })
     t:equal({ code, env_of(s).WIREGUARD_PRIVATE_KEY }, { 0, nil })
     code, _, _, s = run("init -y", { env = { VAST_API_KEY = KEY, WIREGUARD_PRIVATE_KEY = pair:secret() } })
     t:equal({ code, env_of(s).WIREGUARD_PUBLIC_KEY }, { 0, pair:public() })
-    s = fake.new { env = { HOME = "/home/user", VAST_API_KEY = KEY }, http = vast(), hook = function(name, _, path)
-      return name == "state.write" and path:find("%.env$") and { code = "full", error = "No space left" } or nil
-    end }
+    s = fake.new { env = { HOME = "/home/user", VAST_API_KEY = KEY }, http = vast(),
+      hook = function(name, _, path)
+        return name == "state.write" and path:find("%.env$")
+          and { code = "full", error = "No space left" } or nil
+      end }
     s.disk[HOME .. "/.env"] = { data = "MAX_PRICE=2\n", mode = 384, mtime = 0 }
     local p = s:start(function(require) return require("cli").main { "init", "-y" } end, { bare = true })
     s:run()
@@ -120,8 +136,8 @@ return function(t)
   t:case("asked on a terminal: two answers for one cloud, and one more for which", function()
     local code, out, err, s = run("init --provider=vast", { tty = true, input = KEY .. "\n\n" })
     t:equal(code, 0, err)
-    says(out, "continueplz setup", "Vast.ai key valid - account: ada, balance $12.50", "medium: qwen3-coder:30b",
-      "Ends itself after silence of 10h 00m", "Saved in")
+    says(out, "continueplz setup", "Vast.ai key valid - account: ada, balance $12.50",
+      "medium: qwen3-coder:30b", "Ends itself after silence of 10h 00m", "Saved in")
     says(err, "Vast.ai API key (not shown; Enter: leave it out):", "Enter saves; a number changes that line:")
     t:equal({ env_of(s).VAST_API_KEY, env_of(s).MAX_PRICE }, { KEY, "3" })
     t:ok(not out:find(KEY, 1, true) and not err:find(KEY, 1, true))
@@ -129,18 +145,22 @@ return function(t)
 
   t:case("asked: a wrong key again, a line changed, a tunnel key given", function()
     local pair = keys.fresh()
-    local code, out, err, s = run("init --provider=vast", { tty = true, input = table.concat({ "bad key", "wrong-key-0123456789", "VAST_API_KEY=" .. KEY,
-      "4", "much", "off", "8", "0.9", "seven", "9", "nonsense", "9", pair:secret(), "" }, "\n") .. "\n" })
+    local code, out, err, s = run("init --provider=vast",
+      { tty = true, input = table.concat({ "bad key", "wrong-key-0123456789", "VAST_API_KEY=" .. KEY,
+        "4", "much", "off", "8", "0.9", "seven", "9", "nonsense", "9", pair:secret(), "" }, "\n") .. "\n" })
     t:equal(code, 0, err)
     local values = env_of(s)
-    t:equal({ values.VAST_API_KEY, values.MAX_PRICE, values.WIREGUARD_PUBLIC_KEY }, { KEY, "off", pair:public() })
+    t:equal({ values.VAST_API_KEY, values.MAX_PRICE, values.WIREGUARD_PUBLIC_KEY },
+      { KEY, "off", pair:public() })
     t:ok(values.EUR_RATE:match("^0%.9@20%d%d%-%d%d%-%d%d$"), values.EUR_RATE)
-    says(out, "a blank in its middle", "does not know this key", "'much' is not a number", "'seven' is neither", "no WireGuard private key", "the one you gave")
+    says(out, "a blank in its middle", "does not know this key", "'much' is not a number",
+      "'seven' is neither", "no WireGuard private key", "the one you gave")
   end)
 
   t:case("leaving a prompt writes nothing", function()
     for _, input in ipairs { "", KEY .. "\n", "wrong-key-0123456789\n", KEY .. "\n4\n" } do
-      local code, _, err, s = run("init --provider=vast", { tty = true, input = input, files = { [".env"] = "MAX_PRICE=2\n" } })
+      local code, _, err, s = run("init --provider=vast",
+        { tty = true, input = input, files = { [".env"] = "MAX_PRICE=2\n" } })
       t:equal({ code, s.disk[HOME .. "/.env"].data }, { 130, "MAX_PRICE=2\n" }, input)
       says(err, "the input ended; nothing was saved")
     end
@@ -151,7 +171,8 @@ return function(t)
 
   t:case("a key that could not be judged is kept only when a person says so", function()
     local down = { [""] = { error = "Could not resolve host", code = "resolve", sent = false } }
-    local code, _, _, s = run("init --provider=vast", { tty = true, http = vast(down), input = KEY .. "\ny\n\n" })
+    local code, _, _, s = run("init --provider=vast",
+      { tty = true, http = vast(down), input = KEY .. "\ny\n\n" })
     t:equal({ code, env_of(s).VAST_API_KEY }, { 0, KEY })
     code, _, _, s = run("init --provider=vast", { tty = true, http = vast(down), input = KEY .. "\n\n\n" })
     t:equal({ code, s.disk[HOME .. "/.env"] }, { 3, nil })
@@ -163,16 +184,19 @@ return function(t)
       input = "mars\n" .. KEY .. "\n2, vast\nwrong-toy-0123456\ntoy-key-0123456789\n" .. KEY .. "\nyes\n" })
     t:equal(code, 0, err)
     local values = env_of(s)
-    t:equal({ values.VAST_API_KEY, values.LAMBDA_API_KEY, values.GUARD_ACCOUNT_KEY }, { KEY, "toy-key-0123456789", "yes" })
+    t:equal({ values.VAST_API_KEY, values.LAMBDA_API_KEY, values.GUARD_ACCOUNT_KEY },
+      { KEY, "toy-key-0123456789", "yes" })
     says(out, "1 Vast.ai", "2 Lambda", "'mars' is none of these", "looks like a key: it is asked for next",
       "API key was invalid.", "Lambda key valid - account: w1", "GUARD_ACCOUNT_KEY",
       "only with the key of your account")
     says(err, "yes allows the key and saves")
     t:ok(not (out .. err):find(KEY, 1, true), "the key is shown")
     for _, typed in ipairs { "y\n\n", "Y\n\n", "ye\n\n", "yep\n\n" } do
-      code, out, _, s = run("init", { tty = true, files = files, input = "lambda\ntoy-key-0123456789\n" .. typed })
+      code, out, _, s = run("init",
+        { tty = true, files = files, input = "lambda\ntoy-key-0123456789\n" .. typed })
       t:equal({ code, env_of(s).GUARD_ACCOUNT_KEY }, { 0, nil }, typed)
-      says(out, typed:lower() == "y\n\n" and "type the whole word yes" or "neither Enter nor the number of a line")
+      says(out, typed:lower() == "y\n\n" and "type the whole word yes"
+        or "neither Enter nor the number of a line")
     end
     code, _, err, s = run("init", { tty = true, files = files, input = "lambda\ntoy-key-0123456789\n\n" })
     t:equal({ code, env_of(s).GUARD_ACCOUNT_KEY }, { 0, nil }, err)
@@ -184,7 +208,8 @@ return function(t)
     t:equal(code, 3)
     says(err, "VAST_API_KEY or LAMBDA_API_KEY", "--provider=NAME")
     code, _, err, s = run("init --provider=lambda", { files = files, input = "toy-key-0123456789\n" })
-    t:equal({ code, env_of(s).LAMBDA_API_KEY, env_of(s).DEFAULT_PROVIDER }, { 0, "toy-key-0123456789", nil }, err)
+    t:equal({ code, env_of(s).LAMBDA_API_KEY, env_of(s).DEFAULT_PROVIDER },
+      { 0, "toy-key-0123456789", nil }, err)
   end)
 
   t:case("the key of another account is not taken while a machine may bill that it could not end", function()
@@ -200,7 +225,8 @@ return function(t)
         journal:release()
       end)
       s:run()
-      local p = s:start(function(require) return require("cli").main(words(line)) end, { bare = true, input = input })
+      local p = s:start(function(require) return require("cli").main(words(line)) end,
+        { bare = true, input = input })
       s:run()
       return p:result(), p.err, s.disk[HOME .. "/.env"].data
     end
@@ -216,7 +242,8 @@ return function(t)
   end)
 
   t:case("keys on the command line are refused, whatever the flag is called", function()
-    for _, flag in ipairs { "--key=x", "--api-key", "--vast-api-key=x", "--VAST_API_KEY=x", "--token=x", "--password=x" } do
+    for _, flag in ipairs { "--key=x", "--api-key", "--vast-api-key=x", "--VAST_API_KEY=x", "--token=x",
+      "--password=x" } do
       local code, _, err = run("init " .. flag)
       t:equal(code, 2)
       says(err, flag:match("^[^=]*") .. " is refused", "continueplz init", "standard input")

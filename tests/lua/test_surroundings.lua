@@ -4,8 +4,8 @@ local HOME = "/home/user/.continueplz"
 
 return function(t)
   local fake = t:load("fakehost")
-  local names = { "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR",
-    "CURL_CA_BUNDLE" }
+  local names = { "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy",
+    "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE" }
 
   -- What a request to a cloud is started with in an environment; then(require) may do something before.
   local function options_of(env, before, url)
@@ -24,10 +24,13 @@ return function(t)
   t:case("requests go as the environment says", function()
     local rows = {
       { {}, {} }, { { https_proxy = "http://p:1", ALL_PROXY = "http://q:1" }, { proxy = "http://p:1" } },
-      { { HTTPS_PROXY = "http://p:1" }, { proxy = "http://p:1" } }, { { all_proxy = "socks5h://p:1" }, { proxy = "socks5h://p:1" } },
+      { { HTTPS_PROXY = "http://p:1" }, { proxy = "http://p:1" } },
+      { { all_proxy = "socks5h://p:1" }, { proxy = "socks5h://p:1" } },
       { { ALL_PROXY = "http://q:1", NO_PROXY = "a,b" }, { proxy = "http://q:1", no_proxy = "a,b" } },
-      { { HTTP_PROXY = "http://x:1", http_proxy = "http://y:1" }, {} }, { { https_proxy = "", ALL_PROXY = "http://q:1" }, { proxy = "http://q:1" } },
-      { { SSL_CERT_FILE = "/f", SSL_CERT_DIR = "/d" }, { file = "/f", dir = "/d" } }, { { SSL_CERT_DIR = "/d" }, { dir = "/d" } },
+      { { HTTP_PROXY = "http://x:1", http_proxy = "http://y:1" }, {} },
+      { { https_proxy = "", ALL_PROXY = "http://q:1" }, { proxy = "http://q:1" } },
+      { { SSL_CERT_FILE = "/f", SSL_CERT_DIR = "/d" }, { file = "/f", dir = "/d" } },
+      { { SSL_CERT_DIR = "/d" }, { dir = "/d" } },
       { { CURL_CA_BUNDLE = "/c", SSL_CERT_FILE = "/f", SSL_CERT_DIR = "/d" }, { file = "/c" } },
     }
     for index, row in ipairs(rows) do t:equal((options_of(row[1])), row[2], "row " .. index) end
@@ -35,7 +38,8 @@ return function(t)
 
   t:case("a password in a proxy's address is a secret", function()
     local _, s = options_of { https_proxy = "http://me:verysecret1@proxy:3128" }
-    t:equal(s:world().require("base.log").redact "no way through http://me:verysecret1@proxy:3128", "no way through http://me:[hidden]@proxy:3128")
+    t:equal(s:world().require("base.log").redact "no way through http://me:verysecret1@proxy:3128",
+      "no way through http://me:[hidden]@proxy:3128")
   end)
 
   t:case("the agent gets all of them and no key", function()
@@ -49,14 +53,16 @@ return function(t)
     end)
     s:run(1)
     local given = "\n" .. table.concat(s.spawned[1].options.env, "\n") .. "\n"
-    for _, name in ipairs(names) do t:ok(given:find("\n" .. name .. "=/v-" .. name .. "\n", 1, true), name) end
+    for _, name in ipairs(names) do
+      t:ok(given:find("\n" .. name .. "=/v-" .. name .. "\n", 1, true), name)
+    end
     t:ok(given:find("\nTZ=CET-1\n", 1, true) and not given:find("account-key", 1, true)
       and not given:find("hook-secret", 1, true), given)
   end)
 
   t:case("a schedule keeps them for its runs, which have no shell", function()
-    local s = fake.new { env = { HOME = "/home/user", https_proxy = "http://me:geheim55@p:1", NO_PROXY = "10.0.0.0/8, x",
-      SSL_CERT_FILE = "/corp ca.pem" } }
+    local s = fake.new { env = { HOME = "/home/user", https_proxy = "http://me:geheim55@p:1",
+      NO_PROXY = "10.0.0.0/8, x", SSL_CERT_FILE = "/corp ca.pem" } }
     local p = s:start(function(require)
       require("base.files").mkdir(HOME)
       return require("schedule.unattended").keep(HOME)
@@ -74,7 +80,8 @@ return function(t)
       return found, later
     end
     t:equal(run {}, { proxy = "http://me:geheim55@p:1", no_proxy = "10.0.0.0/8, x", file = "/corp ca.pem" })
-    t:equal(run { https_proxy = "http://mine:1" }.proxy, "http://mine:1", "what the run itself has goes before")
+    t:equal(run { https_proxy = "http://mine:1" }.proxy, "http://mine:1",
+      "what the run itself has goes before")
     t:equal(run { https_proxy = "" }.proxy, nil, "nothing is something as well")
     s.env.https_proxy, s.env.NO_PROXY, s.env.SSL_CERT_FILE = nil, nil, nil
     p = s:start(function(require) return #require("schedule.unattended").keep(HOME) end)
@@ -83,7 +90,8 @@ return function(t)
   end)
 
   t:case("NO_PROXY for programs that ask the local address", function()
-    for _, row in ipairs { { nil, "127.0.0.1,localhost" }, { "corp.example", "corp.example,127.0.0.1,localhost" }, { "127.0.0.1, a", "127.0.0.1, a,localhost" },
+    for _, row in ipairs { { nil, "127.0.0.1,localhost" },
+      { "corp.example", "corp.example,127.0.0.1,localhost" }, { "127.0.0.1, a", "127.0.0.1, a,localhost" },
       { "*", "*" }, { "localhost,127.0.0.1", "localhost,127.0.0.1" } } do
       local s = fake.new { env = { HOME = "/home/user", NO_PROXY = row[1] } }
       t:equal(s:world().require("base.surroundings").no_proxy(), row[2])

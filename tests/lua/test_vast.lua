@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The Vast provider: what its fake.answers mean, and what it sends, against scripted fake.answers and against the simulator's pure handler.
+-- The Vast provider: what its fake.answers mean, and what it sends, against scripted fake.answers and against
+-- the simulator's pure handler.
 local host = require "sandbox.host"
 local loader = require "sandbox.loader"
 local json = require "base.json"
@@ -15,14 +16,16 @@ return function(t)
   local fake = t:load("fakehost")
 
   local function want(more)
-    local made = { vram_gb = 20, disk_gb = 44, hours = 8, datacenter = true, min_reliability = 0.95, spot = true }
+    local made = { vram_gb = 20, disk_gb = 44, hours = 8, datacenter = true, min_reliability = 0.95,
+      spot = true }
     for key, value in pairs(more or {}) do -- order: free
       made[key] = value
     end
     return made
   end
 
-  -- Runs fn(provider, require) in a replaced world whose cloud fake.answers with `http`. → results, the requests that were sent
+  -- Runs fn(provider, require) in a replaced world whose cloud fake.answers with `http`.
+  -- → results, the requests that were sent
   local function run(http, fn)
     local s = fake.new { http = http, env = { HOME = "/home/user", VAST_API_KEY = "account-key-1" } }
     local p = s:start(function(require)
@@ -45,8 +48,9 @@ return function(t)
   local function failing(http, fn)
     local results = run(http, function(provider, require)
       local ok, failure = require("base.fail").try(fn, provider, require)
-      return ok, type(failure) == "table" and failure.kind or failure, type(failure) == "table" and failure.code or nil,
-        type(failure) == "table" and failure.created_id or nil, type(failure) == "table" and failure.message or nil
+      return ok, type(failure) == "table" and failure.kind or failure,
+        type(failure) == "table" and failure.code or nil, type(failure) == "table" and failure.created_id
+        or nil, type(failure) == "table" and failure.message or nil
     end)
     return { results[2], results[3], results[4] }, results[5], results[1]
   end
@@ -58,8 +62,8 @@ return function(t)
       { 404, '{"success":false,"error":"no_such_instance","msg":"Instance not found"}', "refused", "gone" },
       { 404, '{"error":"not_found","msg":"Instance not found"}', "refused", "gone" },
       { 404, '{"detail":"Not Found"}', "refused" },
-      { 404, '{"error":"invalid_args","msg":"error 404/3603: no_such_ask Instance type by id 1 is not available.","ask_id":1}',
-      "capacity" },
+      { 404, '{"error":"invalid_args","msg":"error 404/3603: no_such_ask Instance type by id 1 is '
+          .. 'not available.","ask_id":1}', "capacity" },
       { 410, '{"error":"no_such_ask","msg":"error 410/3907: no_such_ask"}', "capacity" },
       { 403, '{"error":"invalid_args","msg":"error 403/3586: no","ask_id":1}', "capacity" },
       { 400, '{"error":"insufficient_credit","msg":"no money"}', "funds" },
@@ -86,7 +90,8 @@ return function(t)
     end
     t:equal(problem(200, '{"instances":null}'), nil)
     t:equal(problem(200, '{"success":true}'), nil)
-    t:equal(problem(400, '{"success":false,"error":"invalid_price","msg":"low","new_contract":77}').created_id, "77")
+    t:equal(problem(400,
+      '{"success":false,"error":"invalid_price","msg":"low","new_contract":77}').created_id, "77")
   end)
 
   t:case("the day's searches are used up: not asked again, and said until when", function()
@@ -94,7 +99,8 @@ return function(t)
     local quota = '{"success":false,"error":"search_quota_exceeded","msg":"Daily search quota exceeded"}'
     local function until_(body, headers)
       local found = facts.problem(429, body, json.decode(body), headers, noon)
-      return found.kind == "quota" and found.message:match("^Vast takes no more searches of this account until (%S+ %b()): its daily quota") or found.kind
+      return found.kind == "quota" and found.message:match(
+        "^Vast takes no more searches of this account until (%S+ %b()): its daily quota") or found.kind
     end
     local rows = {
       { quota, { ["x-ratelimit-reset"] = ("%d"):format(noon + 3600) }, "2026-08-06T13:00:00Z (in 1h 00m)" },
@@ -109,7 +115,8 @@ return function(t)
       { "API requests too frequent", {}, "rate" },
     }
     for _, each in ipairs(rows) do t:equal(until_(each[1], each[2]), each[3]) end
-    local results, sent = run(fake.answers { { status = 429, body = quota, headers = { ["x-ratelimit-reset"] = "7200" } } }, function(provider, require)
+    local results, sent = run(fake.answers { { status = 429, body = quota,
+      headers = { ["x-ratelimit-reset"] = "7200" } } }, function(provider, require)
       local ok, failure = require("base.fail").try(provider.offers, want())
       return ok, failure.kind
     end)
@@ -117,10 +124,12 @@ return function(t)
   end)
 
   local row = {
-    id = 21874410, num_gpus = 1, gpu_name = "A100 SXM4", gpu_ram = 81920, gpu_mem_bw = 1690.2, verification = "verified",
+    id = 21874410, num_gpus = 1, gpu_name = "A100 SXM4", gpu_ram = 81920, gpu_mem_bw = 1690.2,
+    verification = "verified",
     hosting_type = 1,
-    rentable = true, rented = false, cpu_arch = "amd64", direct_port_count = 124, disk_space = 1893.4, duration = 7689999.2,
-    reliability2 = 0.9987, dph_base = 0.89, min_bid = 0.41, storage_cost = 0.15, inet_down_cost = 0.002, inet_up_cost = 0.004,
+    rentable = true, rented = false, cpu_arch = "amd64", direct_port_count = 124, disk_space = 1893.4,
+    duration = 7689999.2, reliability2 = 0.9987, dph_base = 0.89, min_bid = 0.41, storage_cost = 0.15,
+    inet_down_cost = 0.002, inet_up_cost = 0.004,
     geolocation = "Sweden, SE", driver_version = "570.133.20", inet_down = 2804.9,
   }
 
@@ -141,8 +150,8 @@ return function(t)
 
   t:case("an offer's fields and their arithmetic", function()
     local offer = facts.offer(row, want { disk_gb = 120 }, 100)
-    t:equal({ offer.id, offer.gpu, offer.region, offer.on_demand, offer.min_bid, offer.disk_hour, offer.down_gb,
-      offer.seconds_left, offer.at },
+    t:equal({ offer.id, offer.gpu, offer.region, offer.on_demand, offer.min_bid, offer.disk_hour,
+      offer.down_gb, offer.seconds_left, offer.at },
       { "21874410", "a100-80", "eu-north", 0.89, 0.41, 0.025, 0.002, 7689999.2, 100 })
     t:ok(math.abs(offer.vram_gb - 85.899) < 0.001, "GB of MiB")
     local bare = facts.offer(with { min_bid = json.null, geolocation = json.null, gpu_mem_bw = json.null,
@@ -154,11 +163,13 @@ return function(t)
 
   t:case("what Vast was asked to filter is checked again", function()
     local changes = {
-      { verification = "unverified" }, { verification = json.null }, { hosting_type = 0 }, { rentable = false },
+      { verification = "unverified" }, { verification = json.null }, { hosting_type = 0 },
+      { rentable = false },
       { rented = true },
       { external = true }, { cpu_arch = "arm64" }, { cpu_arch = json.null }, { direct_port_count = 2 },
       { direct_port_count = json.null },
-      { disk_space = 14 }, { disk_space = json.null }, { duration = 3600 }, { reliability2 = 0.9 }, { reliability2 = json.null },
+      { disk_space = 14 }, { disk_space = json.null }, { duration = 3600 }, { reliability2 = 0.9 },
+      { reliability2 = json.null },
       { driver_version = "535.1" },
       { gpu_ram = json.null }, { num_gpus = 0 }, { id = "x" }, { gpu_name = json.null },
     }
@@ -169,22 +180,25 @@ return function(t)
     end
     t:ok(facts.offer(with { verification = "unverified", hosting_type = 0 }, want { datacenter = false }, 1),
       "private hosts when wanted")
-    t:ok(facts.offer(with { duration = json.null, driver_version = json.null }, want(), 1), "what is not told is no reason")
+    t:ok(facts.offer(with { duration = json.null, driver_version = json.null }, want(), 1),
+      "what is not told is no reason")
     t:equal(facts.offer(json.null, want(), 1), nil)
   end)
 
   t:case("states of a machine", function()
     local rows = {
-      { {}, "booting" }, { { actual_status = "created" }, "booting" }, { { actual_status = "loading" }, "booting" },
-      { { actual_status = "running" }, "running" }, { { actual_status = "stopped" }, "stopped" }, { { actual_status = "frozen" },
-      "stopped" },
-      { { actual_status = "exited" }, "exited" }, { { actual_status = "offline" }, "lost" }, { { actual_status = "unknown" },
-      "unknown" },
+      { {}, "booting" }, { { actual_status = "created" }, "booting" },
+      { { actual_status = "loading" }, "booting" }, { { actual_status = "running" }, "running" },
+      { { actual_status = "stopped" }, "stopped" }, { { actual_status = "frozen" }, "stopped" },
+      { { actual_status = "exited" }, "exited" }, { { actual_status = "offline" }, "lost" },
+      { { actual_status = "unknown" }, "unknown" },
       { { actual_status = "brand-new" }, "unknown" }, { { actual_status = "rebooting" }, "booting" },
       { { actual_status = "created", status_msg = "Error: OCI runtime create failed: x" }, "exited" },
       { { actual_status = "created", status_msg = "response: OCI runtime create failed: x" }, "exited" },
-      { { actual_status = "running", cur_state = "stopped", intended_status = "stopped", next_state = "stopped" }, "stopped" },
-      { { actual_status = "exited", cur_state = "running", intended_status = "running", next_state = "running" }, "exited" },
+      { { actual_status = "running", cur_state = "stopped", intended_status = "stopped",
+        next_state = "stopped" }, "stopped" },
+      { { actual_status = "exited", cur_state = "running", intended_status = "running",
+        next_state = "running" }, "exited" },
     }
     for _, each in ipairs(rows) do
       each[1].id = 5
@@ -200,15 +214,15 @@ return function(t)
 
   t:case("address and ports of a machine", function()
     local instance = facts.instance {
-      id = 5, label = "cplz-1", public_ipaddr = "203.0.113.77\n", is_bid = true, dph_base = 0.45, storage_total_cost = 0.025,
+      id = 5, label = "cplz-1", public_ipaddr = "203.0.113.77\n", is_bid = true, dph_base = 0.45,
+      storage_total_cost = 0.025,
       gpu_name = "A100 SXM4", gpu_ram = 81920, actual_status = "running", status_msg = " success,\n running ",
-      ports = { ["51820/udp"] = { { HostIp = "0.0.0.0", HostPort = "40188" } }, ["22/tcp"] = { { HostPort = 40112 } }, odd = "x",
-      ["1/tcp"] = {} },
+      ports = { ["51820/udp"] = { { HostIp = "0.0.0.0", HostPort = "40188" } },
+        ["22/tcp"] = { { HostPort = 40112 } }, odd = "x", ["1/tcp"] = {} },
     }
-    t:equal({ instance.ip, instance.ports, instance.spot, instance.hourly, instance.disk_hour, instance.gpu, instance.token,
-      instance.message },
-      { "203.0.113.77", { ["51820/udp"] = 40188, ["22/tcp"] = 40112 }, true, 0.45, 0.025, "a100-80", "cplz-1",
-      "success, running" })
+    t:equal({ instance.ip, instance.ports, instance.spot, instance.hourly, instance.disk_hour, instance.gpu,
+      instance.token, instance.message }, { "203.0.113.77", { ["51820/udp"] = 40188, ["22/tcp"] = 40112 },
+        true, 0.45, 0.025, "a100-80", "cplz-1", "success, running" })
     t:equal(facts.instance({ id = 5, ports = json.null }).ports, {})
   end)
 
@@ -221,7 +235,8 @@ return function(t)
     end
     t:equal(status_of { body = '{"instances": null}' }, "gone")
     t:equal(status_of { status = 404, json = { error = "no_such_instance", success = false } }, "gone")
-    t:equal(status_of { json = { instances = json.array { { id = 5, actual_status = "running" } } } }, "running")
+    t:equal(status_of { json = { instances = json.array { { id = 5, actual_status = "running" } } } },
+      "running")
     local function refused(answer)
       return failing(fake.answers { answer }, function(provider)
         return provider.get("5")
@@ -259,10 +274,11 @@ return function(t)
     t:equal({ sent[1].query, sent[2].query.after_token }, { { limit = "25" }, "t1" })
     t:equal(list { page(1, 0) }, {})
     local bad = {
-      { { json = { success = true } } }, { { json = { instances = json.object {} } } }, { { body = '{"instances":null}' } },
-      { page(1, 25, "t1"), { status = 500, body = "x" } }, { page(1, 2, "t1"), page(3, 4, "t1"), page(5, 6, "t1") },
-      { { json = { instances = json.array { { label = "no id" } } } } }, { { status = 410,
-      json = { error = "deprecated_endpoint" } } },
+      { { json = { success = true } } }, { { json = { instances = json.object {} } } },
+      { { body = '{"instances":null}' } }, { page(1, 25, "t1"), { status = 500, body = "x" } },
+      { page(1, 2, "t1"), page(3, 4, "t1"), page(5, 6, "t1") },
+      { { json = { instances = json.array { { label = "no id" } } } } },
+      { { status = 410, json = { error = "deprecated_endpoint" } } },
       { { json = { instances = json.array {}, next_token = 7 } } }, { { body = '{"instances":[null]}' } },
     }
     for index, all in ipairs(bad) do
@@ -278,27 +294,28 @@ return function(t)
       candidate = { offer = { id = "21874410" }, spot = spot, bid = spot and 0.451 or nil, hourly = 0.5 },
       token = "cplz-1-2",
       image = "ollama/ollama:1",
-      disk_gb = 44, script = "echo hello", env = { CPLZ_KEY = "k" }, ports = { { port = 5, protocol = "udp" }, { port = 6,
-      protocol = "tcp" } },
+      disk_gb = 44, script = "echo hello", env = { CPLZ_KEY = "k" },
+      ports = { { port = 5, protocol = "udp" }, { port = 6, protocol = "tcp" } },
     }
   end
 
   t:case("a create says what it means: price only for spot", function()
     for _, spot in ipairs { true, false } do
-      local results, sent, s = run(fake.answers { { json = { success = true, new_contract = 99, instance_api_key = "secret-key-9" } } },
-        function(provider, require)
-          local made = provider.create(order(spot), ticket(require))
-          return made.id, made.guard_key
-        end)
+      local results, sent, s = run(fake.answers { { json = { success = true, new_contract = 99,
+        instance_api_key = "secret-key-9" } } }, function(provider, require)
+        local made = provider.create(order(spot), ticket(require))
+        return made.id, made.guard_key
+      end)
       t:equal({ results[1], results[2] }, { "99", "secret-key-9" })
-      t:ok((" " .. table.concat(s.secrets, " ") .. " "):find(" secret-key-9 ", 1, true), "the machine's own key is hidden")
+      t:ok((" " .. table.concat(s.secrets, " ") .. " "):find(" secret-key-9 ", 1, true),
+        "the machine's own key is hidden")
       t:equal({ sent[1].method, sent[1].path, sent[1].fresh, sent[1].headers.authorization },
         { "PUT", "/api/v0/asks/21874410/", true, "Bearer account-key-1" })
       local body = json.decode(sent[1].body)
       t:equal(body.price, spot and 0.451 or nil)
-      t:equal({ body.label, body.cancel_unavail, body.runtype, body.onstart, body.args, body.image, body.disk, body.user,
-        body.target_state },
-        { "cplz-1-2", true, "args", "/bin/sh", { "-c", "echo hello" }, "ollama/ollama:1", 44, "root", "running" })
+      t:equal({ body.label, body.cancel_unavail, body.runtype, body.onstart, body.args, body.image, body.disk,
+        body.user, body.target_state }, { "cplz-1-2", true, "args", "/bin/sh", { "-c", "echo hello" },
+          "ollama/ollama:1", 44, "root", "running" })
       t:equal(body.env, { CPLZ_KEY = "k", ["-p 5:5/udp"] = "1", ["-p 6:6"] = "1" })
     end
   end)
@@ -309,9 +326,10 @@ return function(t)
         return provider.create(order(true), ticket(require))
       end)
     end
-    t:equal(create { status = 404, json = { error = "invalid_args", msg = "no_such_ask", ask_id = 1 } }, { "capacity", nil, nil })
-    t:equal(create { status = 400, json = { success = false, error = "invalid_price", new_contract = 7 } }, { "capacity", nil,
-      "7" })
+    t:equal(create { status = 404, json = { error = "invalid_args", msg = "no_such_ask", ask_id = 1 } },
+      { "capacity", nil, nil })
+    t:equal(create { status = 400, json = { success = false, error = "invalid_price", new_contract = 7 } },
+      { "capacity", nil, "7" })
     t:equal(create { json = { success = false, msg = "no", new_contract = 8 } }, { "refused", nil, "8" })
     t:equal(create { json = { success = true } }[1], "broken")
     t:equal(create { lost = true }[1], "transient")
@@ -357,15 +375,18 @@ return function(t)
   t:case("credit is what is left, not what is owed", function()
     local function balance(user)
       user.id = 1
-      return run(fake.answers { { json = user } }, function(provider) return provider.account().balance end)[1]
+      return run(fake.answers { { json = user } },
+        function(provider) return provider.account().balance end)[1]
     end
-    t:equal({ balance { credit = 2.5, balance = -7 }, balance { balance = 3 }, balance { credit = json.null } }, { 2.5, 3, nil })
+    t:equal({ balance { credit = 2.5, balance = -7 }, balance { balance = 3 },
+      balance { credit = json.null } }, { 2.5, 3, nil })
   end)
 
   t:case("proof: get and the complete list, by number and by token", function()
     local session = { id = "5", token = "cplz-a" }
     local function state(get, rows)
-      local results = run(fake.answers { get, { json = { success = true, instances = json.array(rows) } } }, function(provider)
+      local results = run(fake.answers { get,
+        { json = { success = true, instances = json.array(rows) } } }, function(provider)
         return provider.proof(session).state
       end)
       return results[1]
@@ -397,7 +418,8 @@ return function(t)
     local results = run(fake.answers {}, function(provider)
       return provider.terminate_request()
     end)
-    local own = { url = "https://console.vast.ai/api/v0/instances/${CONTAINER_ID}/", headers = { "Authorization: Bearer ${CONTAINER_API_KEY}" } }
+    local own = { url = "https://console.vast.ai/api/v0/instances/${CONTAINER_ID}/",
+      headers = { "Authorization: Bearer ${CONTAINER_API_KEY}" } }
     t:equal(results[1], { method = "DELETE", url = own.url, headers = own.headers, rehearse = own })
   end)
 
@@ -409,8 +431,8 @@ return function(t)
       end)[1]
     end
     t:equal(charges { json = { success = true, results = json.array {
-      { source = "instance-5", amount = 0.5, ["end"] = 10 }, { source = "instance-55", amount = 9 }, { source = "instance-5",
-      amount = 0.25, ["end"] = 20 },
+      { source = "instance-5", amount = 0.5, ["end"] = 10 }, { source = "instance-55", amount = 9 },
+      { source = "instance-5", amount = 0.25, ["end"] = 20 },
     } } }, { amount = 0.75, currency = "USD", upto = 20 })
     t:equal(charges { json = { results = json.array {} } }, nil)
     t:equal(charges { status = 403, json = { error = "auth_error" } }, nil)
@@ -436,9 +458,8 @@ return function(t)
     local made
     local function http(request)
       sim:pass(7)
-      local status, _, response = sim:send(request.method, request.path .. (request.raw_query ~= "" and "?" .. request.raw_query
-        or ""),
-        request.body ~= "" and request.body or nil, { key = sim.key })
+      local status, _, response = sim:send(request.method, request.path .. (request.raw_query ~= ""
+        and "?" .. request.raw_query or ""), request.body ~= "" and request.body or nil, { key = sim.key })
       return { status = status, body = response.body, headers = response.headers }
     end
     run(http, function(provider, require)

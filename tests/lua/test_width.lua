@@ -16,7 +16,8 @@ return function(t)
 
   t:case("never more than two columns a byte", function()
     for byte = 0, 255 do
-      for _, text in ipairs { string.char(byte), "\xe2" .. string.char(byte) .. "\x82\xac", string.char(byte, 255, byte) } do
+      for _, text in ipairs { string.char(byte), "\xe2" .. string.char(byte) .. "\x82\xac",
+        string.char(byte, 255, byte) } do
         local width = term.width(text)
         t:ok(width >= 0 and width <= 2 * #text, ("%q"):format(text))
       end

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Local time, compared with what date(1) says: files with and without their transitions, rules in TZ, summer times of both halves of
--- the world, the hour that is not and the hour that is twice.
+-- Local time, compared with what date(1) says: files with and without their transitions, rules in TZ, summer
+-- times of both halves of the world, the hour that is not and the hour that is twice.
 local calendar = require "facts.calendar"
 local clock = require "base.clock"
 local files = require "base.files"
@@ -9,11 +9,12 @@ local rules = require "base.zone_rules"
 local tool = require "schedule.subprocess"
 
 local DIR = "/usr/share/zoneinfo/"
-local ZONES = { "Europe/Amsterdam", "Europe/Dublin", "America/New_York", "America/Sao_Paulo", "Australia/Lord_Howe", "Pacific/Auckland", "Asia/Tehran",
+local ZONES = { "Europe/Amsterdam", "Europe/Dublin", "America/New_York", "America/Sao_Paulo",
+  "Australia/Lord_Howe", "Pacific/Auckland", "Asia/Tehran",
   "Asia/Kathmandu", "Africa/Casablanca", "America/Nuuk", "Antarctica/Troll", "Asia/Gaza", "UTC" }
-local TEXTS = { "CET-1CEST,M3.5.0,M10.5.0/3", "<+03>-3", "EST5EDT,M3.2.0/2,M11.1.0/2", "NZST-12NZDT,M9.5.0,M4.1.0/3",
-  "<-02>2<-01>,M3.5.0/-1,M10.5.0/0",
-  "IST-1GMT0,M10.5.0,M3.5.0/1", "LHST-10:30LHDT-11,M10.1.0,M4.1.0", "XXX3EDT4,0/0,J365/23", "AAA-5:45", "CET-1CEST,J60/26,J300", "UTC0" }
+local TEXTS = { "CET-1CEST,M3.5.0,M10.5.0/3", "<+03>-3", "EST5EDT,M3.2.0/2,M11.1.0/2",
+  "NZST-12NZDT,M9.5.0,M4.1.0/3", "<-02>2<-01>,M3.5.0/-1,M10.5.0/0", "IST-1GMT0,M10.5.0,M3.5.0/1",
+  "LHST-10:30LHDT-11,M10.1.0,M4.1.0", "XXX3EDT4,0/0,J365/23", "AAA-5:45", "CET-1CEST,J60/26,J300", "UTC0" }
 
 -- Moments of many years, and every hour with the second before it of the months in which clocks change.
 local function moments()
@@ -51,7 +52,9 @@ end
 
 -- A zone file without a single transition: only the rule at its end is left.
 local function slim(text)
-  local function head(times, types, letters) return "TZif2" .. ("\0"):rep(15) .. (">I4I4I4I4I4I4"):pack(0, 0, 0, times, types, letters) end
+  local function head(times, types, letters)
+    return "TZif2" .. ("\0"):rep(15) .. (">I4I4I4I4I4I4"):pack(0, 0, 0, times, types, letters)
+  end
   local kind = (">i4BB"):pack(0, 0, 0)
   return head(0, 1, 4) .. kind .. "UTC\0" .. head(0, 1, 4) .. kind .. "UTC\0" .. "\n" .. text .. "\n"
 end
@@ -62,7 +65,9 @@ return function(t)
 
   local function world(zone, data)
     local s = fake.new { env = { HOME = "/home/user", TZ = zone } }
-    if data then s.disk[zone:sub(1, 1) == "/" and zone or DIR .. zone] = { data = data, mode = 420, mtime = 0 } end
+    if data then
+      s.disk[zone:sub(1, 1) == "/" and zone or DIR .. zone] = { data = data, mode = 420, mtime = 0 }
+    end
     return s:world()
   end
 
@@ -101,8 +106,10 @@ return function(t)
     local made = tool.run { "ln", "-s", "real", files.join(dir, "link") }
     local text = files.read_system(files.join(dir, "link"))
     local refused = select(3, files.read(files.join(dir, "link")))
-    assert(files.write(files.join(dir, "script.lua"), 'local cplz = require "api"\ncplz.print(cplz.time(0))\n'))
-    local shown = tool.run { "env", "TZ=" .. files.join(dir, "link"), "HOME=" .. dir, process.exe, "-C", dir, files.join(dir, "script.lua") }
+    assert(files.write(files.join(dir, "script.lua"),
+      'local cplz = require "api"\ncplz.print(cplz.time(0))\n'))
+    local shown = tool.run { "env", "TZ=" .. files.join(dir, "link"), "HOME=" .. dir, process.exe, "-C", dir,
+      files.join(dir, "script.lua") }
     files.remove_tree(dir)
     t:equal({ made.code, text == slim "CET-1", refused }, { 0, true, "permissions" })
     t:equal(shown.out, "1970-01-01 01:00:00\n", shown.err)
@@ -118,26 +125,32 @@ return function(t)
       local made = rules.parse(text)
       for index = 1, #list, 7 do t:equal(offset(list[index]), rules.offset(made, list[index]), text) end
     end
-    local files_of = { { slim "", 0 }, { slim "nonsense", 0 }, { slim "<+03>-3" .. "rest", 10800 }, { slim("CET-1"):sub(1, -2), 0 } }
-    for _, row in ipairs(files_of) do t:equal(world("/tz/slim", row[1]).require("base.zone").offset(1795161600), row[2]) end
+    local files_of = { { slim "", 0 }, { slim "nonsense", 0 }, { slim "<+03>-3" .. "rest", 10800 },
+      { slim("CET-1"):sub(1, -2), 0 } }
+    for _, row in ipairs(files_of) do
+      t:equal(world("/tz/slim", row[1]).require("base.zone").offset(1795161600), row[2])
+    end
   end)
 
   t:case("what is no rule is UTC", function()
-    for _, text in ipairs { "", ":", "Nowhere", "CET", "CET-", "CET-1CEST,", "CET-1CEST,M3.5.0", "CET-1CEST,M13.5.0,M10.5.0", "CET-99",
-      "CET-1CEST,M3.0.0,M10.5.0",
-      "CET-1CEST,M3.5.0,M10.5.0/3x", "C1", "<+03", "<>3", "../../etc/passwd", "CET-1:60", "CET-1CEST,J0,J366", "CET-1CEST,366,1" } do
+    for _, text in ipairs { "", ":", "Nowhere", "CET", "CET-", "CET-1CEST,", "CET-1CEST,M3.5.0",
+      "CET-1CEST,M13.5.0,M10.5.0", "CET-99", "CET-1CEST,M3.0.0,M10.5.0", "CET-1CEST,M3.5.0,M10.5.0/3x", "C1",
+      "<+03", "<>3", "../../etc/passwd", "CET-1:60", "CET-1CEST,J0,J366", "CET-1CEST,366,1" } do
       t:equal(rules.parse(text), nil, text)
       t:equal(world(text).require("base.zone").offset(1782900000), 0, text)
     end
     t:equal(world(":CET-1").require("base.zone").offset(0), 3600)
-    t:equal(rules.parse "ABC4DEF", rules.parse "ABC4DEF,M3.2.0,M11.1.0", "a summer time without a rule has the usual one")
+    t:equal(rules.parse "ABC4DEF", rules.parse "ABC4DEF,M3.2.0,M11.1.0",
+      "a summer time without a rule has the usual one")
   end)
 
-  t:case("schedules by a rule: the hour that is not, the hour that is twice, years after the last transition", function()
+  t:case("schedules by a rule: the hour that is not, the hour that is twice, years "
+    .. "after the last transition", function()
     local rows = {
       -- time, noon of the day in UTC, what it is
-      { "02:30", "2047-03-31T12:00:00Z", "2047-03-31T01:00:00Z" }, { "02:30", "2047-10-27T12:00:00Z", "2047-10-27T00:30:00Z" },
-      { "08:30", "2047-03-31T12:00:00Z", "2047-03-31T06:30:00Z" }, { "08:30", "2047-10-27T12:00:00Z", "2047-10-27T07:30:00Z" },
+      { "02:30", "2047-03-31T12:00:00Z", "2047-03-31T01:00:00Z" }, { "02:30", "2047-10-27T12:00:00Z",
+        "2047-10-27T00:30:00Z" }, { "08:30", "2047-03-31T12:00:00Z", "2047-03-31T06:30:00Z" },
+      { "08:30", "2047-10-27T12:00:00Z", "2047-10-27T07:30:00Z" },
     }
     local inner = world "CET-1CEST,M3.5.0,M10.5.0/3"
     for _, row in ipairs(rows) do

@@ -22,7 +22,8 @@ function machine.wait(r)
   end)
 end
 
--- One script through the machine's shell. → what it printed, its exit code; nil when the shell was not reached or left in the midst
+-- One script through the machine's shell. → what it printed, its exit code; nil when the shell was not
+-- reached or left in the midst
 local function attempt(port, script)
   local ok, text = fail.try(function()
     local conn = net.connect { host = "127.0.0.1", port = port }
@@ -36,7 +37,8 @@ local function attempt(port, script)
   return said and said:gsub("^%s+", ""):gsub("%s+$", ""), math.tointeger(tonumber(code))
 end
 
---- Runs a script (repeatable: the shell may be lost in its midst) as root in the machine. → what it printed, its exit code
+--- Runs a script (repeatable: the shell may be lost in its midst) as root in the machine.
+-- → what it printed, its exit code
 function machine.try(vm, script)
   return table.unpack(rig.wait_for("the machine's shell", PATIENCE, function()
     local said, code = attempt(vm.port, script)
@@ -48,7 +50,9 @@ end
 --- As machine.try, but the script must succeed. → what it printed
 function machine.run(vm, script)
   local said, code = machine.try(vm, script)
-  if code ~= 0 then error(("in the machine, with code %d: %s\n%s"):format(code, script, said), 2) end
+  if code ~= 0 then
+    error(("in the machine, with code %d: %s\n%s"):format(code, script, said), 2)
+  end
   return said
 end
 
@@ -68,7 +72,8 @@ end
 function machine.console(r)
   local pieces = {}
   for _, id in ipairs(files.list(files.join(r.dir, "sim", "instances")) or {}) do
-    pieces[#pieces + 1] = ("--- console of %s\n%s"):format(id, (files.read(path(r, id, "log")) or ""):sub(-3000))
+    pieces[#pieces + 1] = ("--- console of %s\n%s"):format(id,
+      (files.read(path(r, id, "log")) or ""):sub(-3000))
   end
   return table.concat(pieces, "\n")
 end

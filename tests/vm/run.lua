@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- The delivery to virtual machines, proven on real ones: `continueplz tests/vm/run.lua IMAGE [PATTERN]` with CONTINUEPLZ_SCRIPTS=tests.
--- The simulated Lambda gives every machine to machine.sh, which boots Debian with the user data that the product sent.
+-- The delivery to virtual machines, proven on real ones: `continueplz tests/vm/run.lua IMAGE [PATTERN]` with
+-- CONTINUEPLZ_SCRIPTS=tests. The simulated Lambda gives every machine to machine.sh, which boots Debian with
+-- the user data that the product sent.
 local fail = require "base.fail"
 local files = require "base.files"
 local process = require "base.process"
@@ -28,7 +29,8 @@ local function run_case(case)
     files.remove_tree(r.dir)
     return true
   end
-  term.out(("not ok - %s: %s (kept: %s)\n%s\n"):format(case.name, fail.message(problem):gsub("\n", "\n  "), r.dir, console or ""))
+  term.out(("not ok - %s: %s (kept: %s)\n%s\n"):format(case.name, fail.message(problem):gsub("\n", "\n  "),
+    r.dir, console or ""))
   return false
 end
 

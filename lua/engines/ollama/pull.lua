@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Downloading a model through Ollama's own puller (facts/serving.md §1.1, §4): progress summed over layers, an error inside a 200
--- noticed, a stalled or crawling download dropped and resumed.
+-- Downloading a model through Ollama's own puller (facts/serving.md §1.1, §4): progress summed over layers,
+-- an error inside a 200 noticed, a stalled or crawling download dropped and resumed.
 local clean = require "base.clean"
 local clock = require "base.clock"
 local fail = require "base.fail"
@@ -21,9 +21,7 @@ local VERIFY = 1800       -- seconds that checking and writing may take without 
 local MAX_LINE = 1 << 20
 
 local function take_line(line, on_line)
-  if not line:find("%S") then
-    return
-  end
+  if not line:find("%S") then return end
   local object = json.decode(line)
   if type(object) ~= "table" then
     fail.raise("broken", "the model server sent a line that is no JSON object")
@@ -53,10 +51,11 @@ end
 local Meter = {}
 Meter.__index = Meter
 
---- Adds up what the lines tell. layers: {{digest=, size=}, …} or nil when unknown; scale divides the times. Pure: times are
--- given.
+--- Adds up what the lines tell. layers: {{digest=, size=}, …} or nil when unknown; scale divides the times.
+-- Pure: times are given.
 function pull.meter(layers, scale)
-  local meter = setmetatable({ sizes = {}, done = {}, total = 0, shown = 0, peak = 0, samples = {}, scale = scale or 1 }, Meter)
+  local meter = setmetatable({ sizes = {}, done = {}, total = 0, shown = 0, peak = 0, samples = {},
+    scale = scale or 1 }, Meter)
   for _, layer in ipairs(layers or {}) do
     if not meter.sizes[layer.digest] then
       meter.sizes[layer.digest] = layer.size
@@ -82,9 +81,7 @@ function Meter:measure(now)
     table.remove(self.samples, 1)
     first = self.samples[1]
   end
-  if not first or now - first.at < 1 / self.scale then
-    return nil
-  end
+  if not first or now - first.at < 1 / self.scale then return nil end
   return math.max(0, (last.bytes - first.bytes) / (now - first.at))
 end
 
@@ -124,7 +121,8 @@ end
 function Meter:view()
   local left = self.total - self.shown
   return {
-    status = self.status, bytes = self.shown, total = self.total, fraction = self.total > 0 and self.shown / self.total or nil,
+    status = self.status, bytes = self.shown, total = self.total,
+    fraction = self.total > 0 and self.shown / self.total or nil,
     rate = self.rate,
     eta = self.rate and self.rate > 0 and left / self.rate or nil,
   }
@@ -139,25 +137,28 @@ end
 --- Why the download counts as stalled, or nil.
 function Meter:stalled(now)
   if not self.fetching then
-    return now - self.heard > VERIFY / self.scale and "nothing was heard for " .. clock.duration(now - self.heard) or nil
+    return now - self.heard > VERIFY / self.scale
+      and "nothing was heard for " .. clock.duration(now - self.heard) or nil
   end
   if now - self.grew > SILENT / self.scale then
     return ("no byte came for %s"):format(clock.duration(now - self.grew))
   end
   if now - self.quick > CRAWL / self.scale then
-    return ("the download crawls at %.1f MB/s, its best was %.1f MB/s"):format((self.rate or 0) / 1e6, self.peak / 1e6)
+    return ("the download crawls at %.1f MB/s, its best was %.1f MB/s"):format((self.rate or 0) / 1e6,
+      self.peak / 1e6)
   end
   return nil
 end
 
 -- Errors of the puller that no further try mends.
-local hopeless = { "file does not exist", "not found", "no space left", "unauthorized", "requires a newer version",
-  "invalid model name" }
+local hopeless = { "file does not exist", "not found", "no space left", "unauthorized",
+  "requires a newer version", "invalid model name" }
 
 local function refusal(text, name)
   for _, part in ipairs(hopeless) do
     if text:find(part, 1, true) then
-      return fail.new { kind = "refused", message = ("%s cannot be downloaded: %s"):format(name, text), code = "hopeless" }
+      return fail.new { kind = "refused", message = ("%s cannot be downloaded: %s"):format(name, text),
+        code = "hopeless" }
     end
   end
   return fail.new { kind = "transient", message = ("the download of %s failed: %s"):format(name, text) }
@@ -166,14 +167,13 @@ end
 local function once(base, name, meter, on_progress)
   local success = false
   local feed = pull.lines(function(line)
-    if line.error then
-      error(refusal(tostring(line.error), name), 0)
-    end
+    if line.error then error(refusal(tostring(line.error), name), 0) end
     success = success or line.status == "success"
     on_progress(meter:line(line, clock.now()))
   end)
   http.request {
-    method = "POST", url = base.url .. "/api/pull", unix = base.unix, json = { model = name, stream = true }, stream = feed,
+    method = "POST", url = base.url .. "/api/pull", unix = base.unix, json = { model = name, stream = true },
+    stream = feed,
     timeout = 0,
     idle_timeout = VERIFY, max_bytes = 1 << 30,
   }
@@ -210,9 +210,7 @@ function pull.run(base, name, layers, on_progress)
   local meter = pull.meter(layers, scale)
   for try = 1, TRIES do
     local ok, problem = fail.try(watched, base, name, meter, on_progress)
-    if ok then
-      return
-    end
+    if ok then return end
     local again = fail.is(problem, "transient") or (fail.is(problem,
       "refused") and problem.status ~= nil and problem.status >= 500)
     if not again or try == TRIES then
@@ -221,7 +219,8 @@ function pull.run(base, name, layers, on_progress)
       end
       error(problem, 0)
     end
-    log.warn("The model's download is taken up again", { model = name, attempt = try, reason = fail.message(problem) })
+    log.warn("The model's download is taken up again",
+      { model = name, attempt = try, reason = fail.message(problem) })
     local view = meter:view()
     view.note = ("%s; taking the download up again (%d of %d)"):format(fail.message(problem), try + 1, TRIES)
     on_progress(view)

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The registry that Ollama pulls from (facts/serving.md §2.1): whether a model exists, how big it is, and what the beginning of
--- its weights says. Asked before anything is rented.
+-- The registry that Ollama pulls from (facts/serving.md §2.1): whether a model exists, how big it is, and
+-- what the beginning of its weights says. Asked before anything is rented.
 local fail = require "base.fail"
 local http = require "base.http"
 local log = require "base.log"
@@ -12,7 +12,8 @@ local models = require "facts.models"
 local registry = {}
 
 local MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
--- How much of the weights is read: what a model is comes before its vocabulary, nearly always in the first piece.
+-- How much of the weights is read: what a model is comes before its vocabulary,
+-- nearly always in the first piece.
 local PIECES = { 256 << 10, 4 << 20 }
 local REDIRECTS = 3
 local LONGEST = 200 -- bytes of a model's name
@@ -38,12 +39,10 @@ end
 local function manifest(name)
   local path, tag = place(name)
   local ok, response = fail.try(ask, {
-    method = "GET", url = config.get("REGISTRY_URL") .. path .. "/manifests/" .. tag, headers = { Accept = MANIFEST },
-    timeout = 20, max_bytes = 1 << 20,
+    method = "GET", url = config.get("REGISTRY_URL") .. path .. "/manifests/" .. tag,
+    headers = { Accept = MANIFEST }, timeout = 20, max_bytes = 1 << 20,
   })
-  if ok then
-    return response.json()
-  end
+  if ok then return response.json() end
   if fail.is(response) and response.status == 404 then
     fail.raise("usage", ("the model registry has no %s"):format(name), { code = "no_such_model" })
   end
@@ -73,13 +72,15 @@ function registry.size(name)
     end
   end
   if resident == 0 then
-    fail.raise("usage", ("%s has no weights to download: it runs at ollama.com only, so it is refused"):format(name))
+    fail.raise("usage",
+      ("%s has no weights to download: it runs at ollama.com only, so it is refused"):format(name))
   end
   return {
     bytes = bytes, layers = layers, weights = weights, disk_gb = math.ceil(bytes * 1.25 / 1e9 + 20),
     vram = function(context, kv)
       local row = models.find(name)
-      return models.vram_gb(resident, kv or (row and row.kv_bytes_per_token) or models.guess_kv(resident), context)
+      return models.vram_gb(resident,
+        kv or (row and row.kv_bytes_per_token) or models.guess_kv(resident), context)
     end,
   }
 end
@@ -88,12 +89,10 @@ end
 local function first(address, count)
   for _ = 0, REDIRECTS do
     local response = ask {
-      method = "GET", url = address, headers = { Accept = "*/*", Range = "bytes=0-" .. count - 1 }, timeout = 30,
-      max_bytes = count, ok = { 200, 206, 301, 302, 303, 307, 308 },
+      method = "GET", url = address, headers = { Accept = "*/*", Range = "bytes=0-" .. count - 1 },
+      timeout = 30, max_bytes = count, ok = { 200, 206, 301, 302, 303, 307, 308 },
     }
-    if response.status < 300 then
-      return response.body
-    end
+    if response.status < 300 then return response.body end
     local location = response.headers.location
     if type(location) ~= "string" or not url.parse(location) then
       fail.raise("broken", "the model registry sends elsewhere without saying where")
@@ -107,8 +106,8 @@ local function first(address, count)
   return fail.raise("broken", "the model registry sends from one address to the next")
 end
 
---- What a model's weights say about the memory of its context: engines.ollama.gguf.describe of the first bytes. size: of registry.size.
--- Waits. → table
+--- What a model's weights say about the memory of its context: engines.ollama.gguf.describe of the first
+-- bytes. size: of registry.size. Waits. → table
 -- @raise `broken` when they say nothing of use, or kinds of a registry that cannot be asked
 function registry.describe(name, size)
   local path = place(name)
@@ -117,10 +116,9 @@ function registry.describe(name, size)
   end
   local entries, why, code
   for _, count in ipairs(PIECES) do
-    entries, why, code = gguf.parse(first(config.get("REGISTRY_URL") .. path .. "/blobs/" .. size.weights, count))
-    if code ~= "short" then
-      break
-    end
+    entries, why, code =
+      gguf.parse(first(config.get("REGISTRY_URL") .. path .. "/blobs/" .. size.weights, count))
+    if code ~= "short" then break end
   end
   local told, problem
   if entries then

@@ -17,7 +17,8 @@ local PORTS = 3 -- our two mapped ports and one to spare
 -- `error` codes → our kinds.
 local kinds = {
   auth_error = "auth", no_such_ask = "capacity", insufficient_credit = "funds", missing_billing = "funds",
-  spend_rate_limit = "quota", rate_limit_exceeded = "rate", deprecated_endpoint = "broken", no_such_instance = "refused",
+  spend_rate_limit = "quota", rate_limit_exceeded = "rate", deprecated_endpoint = "broken",
+  no_such_instance = "refused",
   not_found = "refused",
   invalid_price = "capacity", search_quota_exceeded = "quota",
 }
@@ -45,17 +46,15 @@ local meanings = {
 
 local function by_text(text)
   for _, row in ipairs(meanings) do
-    if text:find(row[1], 1, true) then
-      return row[2]
-    end
+    if text:find(row[1], 1, true) then return row[2] end
   end
   return nil
 end
 
 local DAY, LONG_AGO = 86400, 1e9
 
--- When a day's searches begin anew, in unix seconds: what Vast says (a moment, or seconds from now), else the next
--- midnight of UTC.
+-- When a day's searches begin anew, in unix seconds: what Vast says (a moment, or seconds from now), else the
+-- next midnight of UTC.
 local function reset_of(headers, now)
   local text = tostring(headers["x-ratelimit-reset"] or headers["retry-after"] or "")
   local seconds = tonumber(text)
@@ -63,7 +62,8 @@ local function reset_of(headers, now)
   return at and at > now and at or (now // DAY + 1) * DAY
 end
 
--- The day's searches are used up (facts/additions-2026-11.md): no pause of ours helps, so it is said until when.
+-- The day's searches are used up (facts/additions-2026-11.md): no pause of ours helps,
+-- so it is said until when.
 local function no_more_searches(status, headers, now)
   local at = reset_of(headers, now)
   local sentence = "Vast takes no more searches of this account until %s (in %s): its daily quota is used up "
@@ -81,7 +81,8 @@ local function unreadable(status, text)
   if status >= 500 then
     return { kind = "transient", message = ("Vast answered HTTP %d"):format(status) }
   end
-  local what = text:match("^%s*<") and "a web page instead of data (from a proxy, or a network that wants a login first?)" or "something that is no JSON object"
+  local what = text:match("^%s*<") and "a web page instead of data (from a proxy, or a network "
+    .. "that wants a login first?)" or "something that is no JSON object"
   return { kind = "broken", message = ("Vast answered HTTP %d with %s"):format(status, what) }
 end
 
@@ -90,29 +91,20 @@ local function kind_of(status, code, text, body)
   if not kind or kind == "refused" then -- "not_found" may stand before "Invalid user key"
     kind = by_text(text) or kind
   end
-  if kind then
-    return kind
-  end
-  if status == 429 then
-    return "rate"
-  end
-  if status == 401 then
-    return "auth"
-  end
-  if status == 402 then
-    return "funds"
-  end
+  if kind then return kind end
+  if status == 429 then return "rate" end
+  if status == 401 then return "auth" end
+  if status == 402 then return "funds" end
   if status == 403 or status == 404 then
     return body.ask_id and "capacity" or "refused"
   end
-  if status == 410 then
-    return "broken"
-  end
+  if status == 410 then return "broken" end
   return status >= 500 and "transient" or "refused"
 end
 
---- What an answer says went wrong: fields of a failure, or nil when it is good. body: the decoded JSON, or nil when it is none.
--- `code` is "gone" for a machine that does not exist; `created_id` is set when the refused create made one all the same.
+--- What an answer says went wrong: fields of a failure, or nil when it is good. body: the decoded JSON, or
+-- nil when it is none. `code` is "gone" for a machine that does not exist; `created_id` is set when the
+-- refused create made one all the same.
 -- @param headers of the answer, names in lower case; now: unix seconds
 function parse.problem(status, text, body, headers, now)
   if type(body) ~= "table" then
@@ -129,8 +121,8 @@ function parse.problem(status, text, body, headers, now)
   end
   local failure = {
     kind = kind, native = code,
-    message = ("Vast refused: %s (%sHTTP %d)%s"):format(clean.line(sentence), code ~= "" and code .. ", " or "", status,
-    ways_out[kind] or ""),
+    message = ("Vast refused: %s (%sHTTP %d)%s"):format(clean.line(sentence),
+      code ~= "" and code .. ", " or "", status, ways_out[kind] or ""),
   }
   if kind == "refused" and (code == "no_such_instance" or code == "not_found") then
     failure.code = "gone"
@@ -155,10 +147,12 @@ end
 function parse.search(want)
   local body = {
     verified = is(true), rentable = is(true), rented = is(false), external = is(false), cpu_arch = is "amd64",
-    direct_port_count = at_least(PORTS), disk_space = at_least(want.disk_gb), duration = at_least(want.hours * 3600),
+    direct_port_count = at_least(PORTS), disk_space = at_least(want.disk_gb),
+    duration = at_least(want.hours * 3600),
     gpu_total_ram = at_least(math.floor(want.vram_gb * 1e9 / 1048576 * 0.95)),
     num_gpus = want.gpus and is(want.gpus) or { lte = 8 },
-    type = "ondemand", order = json.array { json.array { "dph_total", "asc" } }, allocated_storage = want.disk_gb, limit = 500,
+    type = "ondemand", order = json.array { json.array { "dph_total", "asc" } },
+    allocated_storage = want.disk_gb, limit = 500,
   }
   if want.min_reliability then
     body.reliability2 = at_least(want.min_reliability)
@@ -194,18 +188,15 @@ local function doubt_about(row, want, seconds, reliability)
     { not driver or driver >= 550, "driver too old" },
   }
   for _, doubt in ipairs(doubts) do
-    if not doubt[1] then
-      return doubt[2]
-    end
+    if not doubt[1] then return doubt[2] end
   end
   return nil
 end
 
---- Our offer from one row of the search, or nil and why it is not for us. want as in docs/lua.md, now in unix seconds.
+--- Our offer from one row of the search, or nil and why it is not for us. want as in docs/lua.md,
+-- now in unix seconds.
 function parse.offer(row, want, now)
-  if type(row) ~= "table" then
-    return nil, "no object"
-  end
+  if type(row) ~= "table" then return nil, "no object" end
   local id, mib, count = math.tointeger(row.id), number(row.gpu_ram), math.tointeger(row.num_gpus)
   if not id or not mib or not count or count < 1 or type(row.gpu_name) ~= "string" then
     return nil, "incomplete"
@@ -213,9 +204,7 @@ function parse.offer(row, want, now)
   local seconds = number(row.duration) or (number(row.end_date) and row.end_date - now)
   local reliability = number(row.reliability2) or number(row.reliability)
   local doubt = doubt_about(row, want, seconds, reliability)
-  if doubt then
-    return nil, doubt
-  end
+  if doubt then return nil, doubt end
   local gpu = gpus.at(card.gpus, row.gpu_name, mib)
   local place = type(row.geolocation) == "string" and clean.line(row.geolocation, NAME) or nil
   local named = clean.line(row.gpu_name, NAME)
@@ -226,8 +215,8 @@ function parse.offer(row, want, now)
     disk_hour = (number(row.storage_cost) or 0) * want.disk_gb / 720,
     down_gb = number(row.inet_down_cost) or 0, up_gb = number(row.inet_up_cost) or 0,
     bandwidth_down = number(row.inet_down), bandwidth_up = number(row.inet_up),
-    gpu_bandwidth = price(row.gpu_mem_bw) or (gpu and gpu.bandwidth), reliability = reliability, availability = 1,
-    currency = "USD", source = "api", at = now, seconds_left = seconds,
+    gpu_bandwidth = price(row.gpu_mem_bw) or (gpu and gpu.bandwidth), reliability = reliability,
+    availability = 1, currency = "USD", source = "api", at = now, seconds_left = seconds,
     host = math.tointeger(row.machine_id) and tostring(row.machine_id) or nil,
     native = { machine_id = row.machine_id, host_id = row.host_id },
   }
@@ -235,7 +224,8 @@ end
 
 local booting = { created = true, loading = true, rebooting = true, scheduling = true }
 local plain = {
-  running = "running", stopped = "stopped", frozen = "stopped", exited = "exited", offline = "lost", unknown = "unknown",
+  running = "running", stopped = "stopped", frozen = "stopped", exited = "exited", offline = "lost",
+  unknown = "unknown",
 }
 
 -- What Vast starts again when it is meant to run (facts/additions-2026-11.md).
@@ -246,21 +236,17 @@ local function status_of(row)
   if row.cur_state == "stopped" and row.intended_status == "stopped" and row.next_state == "stopped" then
     return "stopped"
   end
-  if actual == "created" and type(row.status_msg) == "string" and row.status_msg:find(": OCI runtime create failed:", 1,
-    true) then
+  if actual == "created" and type(row.status_msg) == "string"
+    and row.status_msg:find(": OCI runtime create failed:", 1, true) then
     return "exited"
   end
-  if actual == nil or booting[actual] then
-    return "booting"
-  end
+  if actual == nil or booting[actual] then return "booting" end
   return plain[actual] or "unknown"
 end
 
 local function ports_of(row)
   local ports = {}
-  if type(row.ports) ~= "table" then
-    return ports
-  end
+  if type(row.ports) ~= "table" then return ports end
   for key, list in pairs(row.ports) do -- order: free
     local first = type(list) == "table" and list[1]
     local port = type(first) == "table" and math.tointeger(tonumber(first.HostPort))
@@ -274,9 +260,7 @@ end
 --- Our instance from one of Vast's, or nil and why it cannot be believed.
 function parse.instance(row)
   local id = type(row) == "table" and math.tointeger(row.id)
-  if not id then
-    return nil, "an instance without a number"
-  end
+  if not id then return nil, "an instance without a number" end
   local ip = type(row.public_ipaddr) == "string" and row.public_ipaddr:match("^%s*(%S+)%s*$") or nil
   local gpu = type(row.gpu_name) == "string" and number(row.gpu_ram)
     and gpus.at(card.gpus, row.gpu_name, row.gpu_ram)
@@ -285,7 +269,8 @@ function parse.instance(row)
     id = tostring(id), token = type(row.label) == "string" and row.label or nil, status = status_of(row),
     native = type(row.actual_status) == "string" and row.actual_status or "provisioning",
     restarting = halted[row.actual_status] and row.intended_status == "running" or nil,
-    fault = row.actual_status == "scheduling" and "its host did not take it" or nil, -- facts/additions-2026-11.md
+    -- facts/additions-2026-11.md
+    fault = row.actual_status == "scheduling" and "its host did not take it" or nil,
     message = message ~= "" and message or nil, ip = ip, ports = ports_of(row),
     spot = type(row.is_bid) == "boolean" and row.is_bid or nil, hourly = price(row.dph_base),
     disk_hour = number(row.storage_total_cost), started = number(row.start_date),

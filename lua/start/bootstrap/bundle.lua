@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- What is sent to a rented machine: the blob (program, configuration, authorities) and the start script that takes only it.
--- The push travels in the clear, so nothing in here is a secret: keys are named by environment variables of the machine.
+-- What is sent to a rented machine: the blob (program, configuration, authorities) and the start script that
+-- takes only it. The push travels in the clear, so nothing in here is a secret: keys are named by environment
+-- variables of the machine.
 local assets = require "sandbox.assets"
 local clock = require "base.clock"
 local fail = require "base.fail"
@@ -33,7 +34,9 @@ end
 
 -- The variable that holds the cloud's key: as said, or the one that the Authorization header names.
 local function key_variable(terminate)
-  if terminate.key_env then return line(terminate.key_env, "terminate.key_env") end
+  if terminate.key_env then
+    return line(terminate.key_env, "terminate.key_env")
+  end
   for _, header in ipairs(terminate.headers or {}) do
     local name = header:lower():find("^authorization:") and header:match("%${([%w_]+)}")
     if name and name ~= "KEY" then return name end
@@ -82,49 +85,59 @@ function bundle.config(order)
   return table.concat(lines, "\n") .. "\n"
 end
 
--- The last resort of the script itself: how it asks when no guest runs. Returns the request's head, its body and the command.
+-- The last resort of the script itself: how it asks when no guest runs. Returns the request's head,
+-- its body and the command.
 local function last_resort(order)
   local terminate = order.terminate
   local scheme, host, port, path = terminate.url:match("^(https?)://([%w%.%-]+):?(%d*)(.*)$")
-  if not host then error(("terminate.url must name its host, not %q"):format(terminate.url), 3) end
+  if not host then
+    error(("terminate.url must name its host, not %q"):format(terminate.url), 3)
+  end
   local standard = scheme == "https" and "443" or "80"
   local named_host = (port == "" or port == standard) and host or host .. ":" .. port
   if port == "" then port = standard end
   if path == "" then path = "/" end
-  local head = { ("%s %s HTTP/1.1"):format(terminate.method, path), "Host: " .. named_host, "User-Agent: " .. bundle.AGENT,
-    "Connection: close" }
+  local head = { ("%s %s HTTP/1.1"):format(terminate.method, path), "Host: " .. named_host,
+    "User-Agent: " .. bundle.AGENT, "Connection: close" }
   for _, header in ipairs(terminate.headers or {}) do head[#head + 1] = header end
   local variable = key_variable(terminate)
   local function named(text) return variable and text:gsub("%${KEY}", "${" .. variable .. "}") or text end
   local command
   if scheme == "https" then
-    command = ("ask | timeout 60 openssl s_client -quiet -verify_return_error -verify_hostname %s -servername %s -connect %s:%s")
-      :format(host, host, host, port)
+    command = ("ask | timeout 60 openssl s_client -quiet -verify_return_error -verify_hostname %s "
+      .. "-servername %s -connect %s:%s"):format(host, host, host, port)
   else
-    command = ([[ask | timeout 60 perl -e 'use IO::Socket::INET; $s = IO::Socket::INET->new("127.0.0.1:%s") or die; ]]
-      .. [[print $s <STDIN>; $s->flush; print <$s>']]):format(port)
+    command =
+      ([[ask | timeout 60 perl -e 'use IO::Socket::INET; $s = IO::Socket::INET->new("127.0.0.1:%s") or die; ]]
+        .. [[print $s <STDIN>; $s->flush; print <$s>']]):format(port)
   end
   return named(table.concat(head, "\n") .. "\n"), named(terminate.body or ""), command .. " >/dev/null 2>&1"
 end
 
 --- Builds what is sent for one rental.
--- @param order { token (of the session), listen_port, push_port, engine_port, client_public (base64), last_resort_seconds, retry_seconds,
---   limits = { silence, idle, life, life_max } in seconds (0 off),
---   terminate = { method, url, headers = { "Name: value" }, body, key_env, find = { url, headers, token, pause } or nil,
+-- @param order { token (of the session), listen_port, push_port, engine_port, client_public (base64),
+--   last_resort_seconds, retry_seconds, limits = { silence, idle, life, life_max } in seconds (0 off),
+--   terminate = { method, url, headers = { "Name: value" }, body, key_env, find = { url, headers,
+--     token, pause } or nil,
 --   rehearse = { url, headers } or nil },
---   engine = { argv, env = { "NAME=value" }, inherit = { "NAME" } (variables of the machine) }, ca_pem or nil }.
+--   engine = { argv, env = { "NAME=value" }, inherit = { "NAME" } (variables of the machine) },
+--     ca_pem or nil }.
 --   Texts may hold ${NAME} of the machine's environment.
 -- @return { blob, sha256 (hex), script, config, own (path of the user's own start.sh, nil without) }
 -- @raise misuse, a script of 4000 bytes or more, and `config` when the user's own start.sh is to blame
 function bundle.build(order)
   local guest, problem = assets.guest()
-  if not guest or guest == "" then error("there is no guest program to send: " .. tostring(problem), 2) end
+  if not guest or guest == "" then
+    error("there is no guest program to send: " .. tostring(problem), 2)
+  end
   local config, ca = bundle.config(order), order.ca_pem or ""
   local blob = guest .. config .. ca
   local sha256 = keys.sha256_hex(blob)
   local request, body, fire = last_resort(order)
   local text, path = assets.template("start.sh")
-  if not text then fail.raise("config", "this script cannot be used: " .. path) end
+  if not text then
+    fail.raise("config", "this script cannot be used: " .. path)
+  end
   local own = world.home and path:sub(1, #world.home + 1) == world.home .. "/" and path or nil
   local fine, script = fail.try(template.render, text, {
     push_port = whole(order.push_port, "push_port", 1), sha256 = sha256, total = #blob,
@@ -133,9 +146,12 @@ function bundle.build(order)
     request = request, body = body, retry = order.retry_seconds,
     fire = order.terminate.find and "exit 1" or fire, -- without its id the script can only end itself
   })
-  if not fine then fail.raise(own and "config" or "internal", ("%s: %s"):format(path, fail.message(script))) end
+  if not fine then
+    fail.raise(own and "config" or "internal", ("%s: %s"):format(path, fail.message(script)))
+  end
   if own and #script >= SCRIPT_LIMIT then
-    fail.raise("config", ("%s has %d bytes when it is filled in; the clouds take less than %d"):format(own, #script, SCRIPT_LIMIT))
+    fail.raise("config", ("%s has %d bytes when it is filled in; the clouds take less than %d"):format(own,
+      #script, SCRIPT_LIMIT))
   elseif #script >= SCRIPT_LIMIT then
     error(("the start script has %d bytes, %d or more are refused"):format(#script, SCRIPT_LIMIT), 2)
   end

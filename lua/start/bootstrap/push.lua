@@ -44,8 +44,8 @@ local function push_once(endpoint, blob)
   return answer
 end
 
--- Raises what ends the start when the fault was this computer's or its network's for long enough. since: when it began to be, or nil
--- → the same now
+-- Raises what ends the start when the fault was this computer's or its network's for long enough. since: when
+-- it began to be, or nil → the same now
 local function own_fault(since, ok, answer)
   local own
   if ok then own = blame.stranger(answer) else own = blame.no_way(answer) end
@@ -56,7 +56,8 @@ local function own_fault(since, ok, answer)
 end
 
 --- Pushes the hash-pinned program until the machine says that it took it.
--- @raise kind `machine` when it never does, with `unreached` when it never answered; `refused` when this computer is at fault
+-- @raise kind `machine` when it never does, with `unreached` when it never answered;
+-- `refused` when this computer is at fault
 function push.deliver(endpoint, spec)
   local limit = timing.seconds(300)
   local until_ = clock.now() + limit

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Virtual machines with cloud-init: the program, its configuration and its keys travel in the user data, so nothing is left to push,
--- and the tunnel's port is reached as it is (facts/lambda.md §2.4, §2.9).
+-- Virtual machines with cloud-init: the program, its configuration and its keys travel in the user data, so
+-- nothing is left to push, and the tunnel's port is reached as it is (facts/lambda.md §2.4, §2.9).
 local assets = require "sandbox.assets"
 local json = require "base.json"
 local keys = require "base.keys"
@@ -18,21 +18,26 @@ local function assignment(name, value)
   return name .. "=" .. value .. "\n"
 end
 
--- What ends the machine when the guest never runs. It can do nothing without the account's key, so it comes only with it.
+-- What ends the machine when the guest never runs. It can do nothing without the account's key,
+-- so it comes only with it.
 local function last_resort(guest)
   local terminate = guest.terminate
   return {
     { name = "last_resort.py", content = assert(assets.template("last_resort.py")), mode = "0600" },
     { name = "last_resort.json", mode = "0600", content = json.encode {
-      seconds = guest.last_resort_seconds, retry = math.max(guest.retry_seconds, 60), find = terminate.find, agent = bundle.AGENT,
-      terminate = { method = terminate.method, url = terminate.url, headers = terminate.headers, body = terminate.body },
+      seconds = guest.last_resort_seconds, retry = math.max(guest.retry_seconds, 60), find = terminate.find,
+      agent = bundle.AGENT,
+      terminate = { method = terminate.method, url = terminate.url, headers = terminate.headers,
+        body = terminate.body },
     } },
   }
 end
 
 local function packed_guest()
   local program, problem = assets.guest()
-  if not program or program == "" then error("there is no guest program to send: " .. tostring(problem), 2) end
+  if not program or program == "" then
+    error("there is no guest program to send: " .. tostring(problem), 2)
+  end
   return { name = "guest", content = keys.base64(program), encoding = "gz+b64", mode = "0700" }
 end
 
@@ -43,8 +48,8 @@ function user_data.build(spec, guest)
   local files = { packed_guest(), { name = "config", content = config, mode = "0600" } }
   if guest.ca_pem then files[#files + 1] = { name = "ca.pem", content = guest.ca_pem, mode = "0600" } end
   table.move(guest.engine.files or {}, 1, #(guest.engine.files or {}), #files + 1, files)
-  local services = { { name = "continueplz-guest", about = "guard and tunnel of continueplz", environment = { "HOME=" .. DIRECTORY },
-    command = { DIRECTORY .. "/guest", "config" } } }
+  local services = { { name = "continueplz-guest", about = "guard and tunnel of continueplz",
+    environment = { "HOME=" .. DIRECTORY }, command = { DIRECTORY .. "/guest", "config" } } }
   if spec.account_key then
     environment = environment .. assignment(guest.terminate.key_env, spec.account_key)
     local more = last_resort(guest)
@@ -53,9 +58,12 @@ function user_data.build(spec, guest)
       command = { "/usr/bin/python3", "last_resort.py" } }
   end
   files[#files + 1] = { name = "environment", content = environment, mode = "0600" }
-  local document = world.require("templates.cloud_init") { directory = DIRECTORY, files = files, services = services }
+  local document = world.require("templates.cloud_init") { directory = DIRECTORY, files = files,
+    services = services }
   local text = "#cloud-config\n" .. json.encode(document) .. "\n"
-  if #text > LIMIT then error(("the user data has %d bytes; %d are taken"):format(#text, LIMIT)) end
+  if #text > LIMIT then
+    error(("the user data has %d bytes; %d are taken"):format(#text, LIMIT))
+  end
   return { user_data = text, config = config }
 end
 
@@ -64,7 +72,9 @@ function user_data.order(spec)
 end
 
 function user_data.endpoint(instance, inner)
-  if instance.status == "running" and instance.ip then return { host = instance.ip, port = inner.listen } end
+  if instance.status == "running" and instance.ip then
+    return { host = instance.ip, port = inner.listen }
+  end
 end
 
 function user_data.deliver() end -- it came with the machine

@@ -17,7 +17,8 @@ for n = 0, 70 do
 end
 is(trips, 71, "base64 there and back")
 is(crypto.base64("\0\255a"), "AP9h", "base64 of bytes")
-for _, bad in ipairs { "\xe3\x81\x88\xcf", "AP9", "AP9h=", "AA", "AB==", "A===", "AP9h\n", " AP9h", "AP-_", "AP9h\0", "====", "AAA=AAAA" } do
+for _, bad in ipairs { "\xe3\x81\x88\xcf", "AP9", "AP9h=", "AA", "AB==", "A===", "AP9h\n", " AP9h", "AP-_",
+  "AP9h\0", "====", "AAA=AAAA" } do
   is(select(3, crypto.unbase64(bad)), "invalid", "not base64: " .. crypto.hex(bad))
 end
 kit.raises("random(-1)", crypto.random, -1)
@@ -26,14 +27,17 @@ kit.raises("random(2^30)", crypto.random, 1 << 30)
 local key = crypto.key()
 local bytes = crypto.unbase64(key:secret())
 ok(#bytes == 32 and bytes:byte(1) & 7 == 0 and bytes:byte(32) & 192 == 64, "a fresh key is clamped")
-is(host.log.redact("x " .. key:secret() .. " y"), "x [hidden] y", "a secret that Lua saw is hidden in the log")
+is(host.log.redact("x " .. key:secret() .. " y"), "x [hidden] y",
+  "a secret that Lua saw is hidden in the log")
 is(crypto.key(key:secret()):public(), key:public(), "a key read back")
 ok(crypto.key():public() ~= key:public(), "keys differ")
--- X25519 of the base point: RFC 7748 §5.2, the first of the iterated results, whose scalar and point are both 9
+-- X25519 of the base point: RFC 7748 §5.2, the first of the iterated results,
+-- whose scalar and point are both 9
 local nine = crypto.base64("\9" .. ("\0"):rep(31))
 local product = crypto.hex(crypto.unbase64(crypto.key(nine):public()))
 is(product, "422c8e7a6227d7bca1350b3e2bb7279f7897b87bb6854b783c60e80311ae3079", "X25519")
-for _, bad in ipairs { "", "AAAA", crypto.base64(crypto.random(31)), crypto.base64(crypto.random(33)), ("A"):rep(44) } do
+for _, bad in ipairs { "", "AAAA", crypto.base64(crypto.random(31)), crypto.base64(crypto.random(33)),
+  ("A"):rep(44) } do
   is(select(3, crypto.key(bad)), "invalid", "not a key: " .. #bad .. " characters")
 end
 key:close()

@@ -12,7 +12,8 @@ local function answers()
   is(e.headers["x-empty"], "", "an empty header")
   is(e.headers["content-length"], "5", "header names are lowercase")
   e = one("HTTP/1.1 103 Early\r\nX-Early: 1\r\n\r\nHTTP/1.1 201 C\r\nContent-Length: 0\r\n\r\n")
-  ok(e.status == 201 and e.body == "" and not e.headers["x-early"], "a 1xx answer before is dropped", e.status)
+  ok(e.status == 201 and e.body == "" and not e.headers["x-early"],
+    "a 1xx answer before is dropped", e.status)
   e = one("HTTP/1.1 204 No\r\n\r\n")
   ok(e.status == 204 and e.body == "", "204", e.status)
   e = one("HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/x\r\nContent-Length: 0\r\n\r\n")
@@ -24,7 +25,8 @@ local function answers()
   is(one("HTTP/1.0 200 OK\r\n\r\nuntil close").body, "until close", "a body that ends with the connection")
   e = one(OK .. "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\nX-Trailer: t\r\n\r\n")
   ok(e.body == "abcde" and e.headers["x-trailer"] == "t", "chunks and a trailer", e.error)
-  is(one(OK .. "X-Fold: a\r\n b\r\n\tc\r\nContent-Length: 0\r\n\r\n").headers["x-fold"], "a b c", "a folded header")
+  is(one(OK .. "X-Fold: a\r\n b\r\n\tc\r\nContent-Length: 0\r\n\r\n").headers["x-fold"], "a b c",
+    "a folded header")
 end
 
 local function requests()
@@ -99,7 +101,8 @@ local function addresses()
   server.stop()
   for _, path in ipairs { kit.dir .. "/h.sock", kit.dir .. "/" .. ("d"):rep(120) .. "/h.sock" } do
     server = kit.serve(kit.answer(text), { unix = path })
-    is(http { url = "http://whatever.example/v", unix = path }.body, "here", "unix socket, " .. #path .. " bytes of path")
+    is(http { url = "http://whatever.example/v", unix = path }.body, "here",
+      "unix socket, " .. #path .. " bytes of path")
     server.stop()
   end
 end

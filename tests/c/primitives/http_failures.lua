@@ -71,7 +71,8 @@ end
 local function insecure()
   for _, url in ipairs {
     "http://example.org/", "http://10.13.38.1/", "http://128.0.0.1/", "http://127.0.0.1.example.org/",
-    "http://localhost.example.org/", "http://[::2]/", "http://[::ffff:127.0.0.1]/", "http://localhost./", "ftp://127.0.0.1/", "file:///etc/passwd",
+    "http://localhost.example.org/", "http://[::2]/", "http://[::ffff:127.0.0.1]/", "http://localhost./",
+    "ftp://127.0.0.1/", "file:///etc/passwd",
   } do
     is(http { url = url }.code, "insecure", "insecure: " .. url)
   end
@@ -79,8 +80,8 @@ local function insecure()
   ok(id, "plain http into the tunnel", why)
   host.http.cancel(id) -- before the first wait: nothing leaves
   for _, url in ipairs {
-    "http://user:hunter2@127.0.0.1/", "https://hunter2@example.org/", "", "nonsense", "http://", "http://a b/",
-    "http://127.0.0.1:99999/", "http://127.0.0.1/\1",
+    "http://user:hunter2@127.0.0.1/", "https://hunter2@example.org/", "", "nonsense", "http://",
+    "http://a b/", "http://127.0.0.1:99999/", "http://127.0.0.1/\1",
   } do
     local e = http { url = url }
     local clean = not e.error:find("hunter2") and not e.error:find("%c")
@@ -94,16 +95,19 @@ end
 local function misuse()
   local good = { url = "http://127.0.0.1/", timeout = 1, max_bytes = 1 }
   for _, case in ipairs {
-    { "url", 1 }, { "url", "http://x\0y" }, { "timeout", false }, { "timeout", 0 }, { "timeout", -1 }, { "timeout", math.huge },
-    { "max_bytes", false }, { "max_bytes", 1.5 }, { "max_bytes", -1 }, { "method", "G T" }, { "method", "GET\r\n" },
-    { "method", ("A"):rep(16) }, { "headers", { "nocolon" } }, { "headers", { "A: b\r\nC: d" } }, { "headers", { "A: b\0" } },
+    { "url", 1 }, { "url", "http://x\0y" }, { "timeout", false }, { "timeout", 0 }, { "timeout", -1 },
+    { "timeout", math.huge }, { "max_bytes", false }, { "max_bytes", 1.5 }, { "max_bytes", -1 },
+    { "method", "G T" }, { "method", "GET\r\n" }, { "method", ("A"):rep(16) }, { "headers", { "nocolon" } },
+    { "headers", { "A: b\r\nC: d" } }, { "headers", { "A: b\0" } },
     { "headers", { ": b" } }, { "headers", { "A b: c" } }, { "headers", { 5 } }, { "headers", "A: b" },
   } do
     local options = { url = good.url, timeout = good.timeout, max_bytes = good.max_bytes }
     options[case[1]] = case[2] or nil
-    kit.raises(case[1] .. " " .. tostring(case[2]):gsub("%c", "?"):gsub("^table.*", "table"), host.http.start, options)
+    kit.raises(case[1] .. " " .. tostring(case[2]):gsub("%c", "?"):gsub("^table.*", "table"),
+      host.http.start, options)
   end
-  kit.raises("HEAD with a body", host.http.start, { url = good.url, timeout = 1, max_bytes = 1, method = "HEAD", body = "" })
+  kit.raises("HEAD with a body", host.http.start,
+    { url = good.url, timeout = 1, max_bytes = 1, method = "HEAD", body = "" })
 end
 
 broken()

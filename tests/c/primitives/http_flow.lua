@@ -63,7 +63,8 @@ local function streams()
   host.http.cancel(id)
   kit.sleep(0.1)
   is(kit.pending(id), nil, "cancelled before the first wait")
-  host.http.start { url = kit.url(server), stream = true, timeout = 60, max_bytes = 1000 } -- runs when the state closes
+  -- runs when the state closes
+  host.http.start { url = kit.url(server), stream = true, timeout = 60, max_bytes = 1000 }
 end
 
 local function many()

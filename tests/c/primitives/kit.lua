@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Counts cases and runs tasks over host.loop.wait, without lua/base: these tests are about the primitives alone.
+-- Counts cases and runs tasks over host.loop.wait, without lua/base: these tests are about
+-- the primitives alone.
 -- luacheck: globals print
 local host = ...
 local kit = { failed = 0 }
@@ -18,7 +19,9 @@ end
 
 function kit.clean()
   for i = #directories, 1, -1 do
-    for _, name in ipairs(host.state.list(directories[i])) do host.state.remove(directories[i] .. "/" .. name) end
+    for _, name in ipairs(host.state.list(directories[i])) do
+      host.state.remove(directories[i] .. "/" .. name)
+    end
     host.state.remove(directories[i])
   end
 end
@@ -98,7 +101,9 @@ function kit.run(fn)
   while true do
     run_ready()
     if coroutine.status(main) == "dead" then return end
-    if host.loop.monotonic() > deadline then return kit.ok(false, "hang guard", "still waiting after " .. HANG .. " s") end
+    if host.loop.monotonic() > deadline then
+      return kit.ok(false, "hang guard", "still waiting after " .. HANG .. " s")
+    end
     wait_for_events(deadline)
     if coroutine.status(main) == "dead" then return end
   end

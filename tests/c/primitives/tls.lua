@@ -8,26 +8,31 @@ local dir = kit.dir .. "/tls"
 
 local function run(...)
   local child = assert(host.process.spawn {
-    argv = { OPENSSL, ... }, env = {}, cwd = dir, stdin = "null", stdout = "null", stderr = "file:" .. dir .. "/errors",
+    argv = { OPENSSL, ... }, env = {}, cwd = dir, stdin = "null", stdout = "null",
+    stderr = "file:" .. dir .. "/errors",
   })
   local event = kit.park(child.id)
-  if event.status ~= 0 then error("openssl " .. (...) .. ": " .. host.state.read(dir .. "/errors")) end
+  if event.status ~= 0 then
+    error("openssl " .. (...) .. ": " .. host.state.read(dir .. "/errors"))
+  end
 end
 
-local function key(name) run("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", name .. ".key") end
+local function key(name)
+  run("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", name .. ".key")
+end
 
 local function self_signed(name, subject, extension)
   key(name)
-  run("req", "-x509", "-new", "-key", name .. ".key", "-out", name .. ".pem", "-days", "30", "-subj", "/CN=" .. subject,
-    "-addext", extension)
+  run("req", "-x509", "-new", "-key", name .. ".key", "-out", name .. ".pem", "-days", "30", "-subj",
+    "/CN=" .. subject, "-addext", extension)
 end
 
 local function signed(name, alternative, days)
   key(name)
   host.state.write(dir .. "/" .. name .. ".ext", "subjectAltName=" .. alternative .. "\n")
   run("req", "-new", "-key", name .. ".key", "-out", name .. ".csr", "-subj", "/CN=" .. name)
-  run("x509", "-req", "-in", name .. ".csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", days or "30",
-    "-extfile", name .. ".ext", "-out", name .. ".pem")
+  run("x509", "-req", "-in", name .. ".csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days",
+    days or "30", "-extfile", name .. ".ext", "-out", name .. ".pem")
 end
 
 local function free_port()
@@ -60,14 +65,16 @@ function kit.tried(certificate, trust, name, ...)
     env = {}, cwd = dir, stdin = "null", stdout = "null", stderr = "null",
   })
   while not is_up(port) do kit.sleep(0.02) end
-  local e = http { url = ("https://%s:%d/?secret=hunter2"):format(name or "127.0.0.1", port), ca_file = trust.ca_file, ca_dir = trust.ca_dir }
+  local e = http { url = ("https://%s:%d/?secret=hunter2"):format(name or "127.0.0.1", port),
+    ca_file = trust.ca_file, ca_dir = trust.ca_dir }
   host.process.kill(child.pid, "KILL")
   kit.park(child.id)
   return e
 end
 
 local function refused(name, e)
-  ok(e.code == "tls" and e.sent == false and not e.error:find("hunter2"), name .. ": " .. tostring(e.error), e.code)
+  ok(e.code == "tls" and e.sent == false and not e.error:find("hunter2"),
+    name .. ": " .. tostring(e.error), e.code)
 end
 
 if not host.state.stat(OPENSSL) then
@@ -95,7 +102,8 @@ kit.mkdir(dir .. "/hashed")
 host.state.write(dir .. "/hashed/ca.pem", assert(host.state.read(dir .. "/ca.pem")))
 run("rehash", dir .. "/hashed")
 is(kit.tried("good", { ca_dir = dir .. "/hashed" }).status, 200, "a folder of authorities")
-is(kit.tried("good", { ca_file = dir .. "/self.pem", ca_dir = dir .. "/hashed" }).status, 200, "a folder beside a file of others")
+is(kit.tried("good", { ca_file = dir .. "/self.pem", ca_dir = dir .. "/hashed" }).status, 200,
+  "a folder beside a file of others")
 refused("a folder without it", kit.tried("good", { ca_dir = dir }))
 local asked
 local server = kit.serve(function(socket)
@@ -104,7 +112,8 @@ local server = kit.serve(function(socket)
 end)
 local through = "http://127.0.0.1:" .. server.port
 local answer = http { url = "https://cloud.example/", proxy = through }
-ok(asked and asked:find("^CONNECT cloud.example:443 ") and answer.error, "through the proxy that is named", asked)
+ok(asked and asked:find("^CONNECT cloud.example:443 ") and answer.error,
+  "through the proxy that is named", asked)
 asked = nil
 http { url = "https://cloud.invalid/", proxy = through, no_proxy = "other.example,cloud.invalid" }
 http { url = "https://127.0.0.1:" .. free_port() .. "/", proxy = through }

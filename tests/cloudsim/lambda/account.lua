@@ -29,9 +29,7 @@ local NULLS = faults:kind("offers.nulls", "`fields` of every offer are null")
 --- The map of types: an object keyed by name, with the regions that have some right now.
 function account.instance_types(call)
   local world, state = call.world, call.state
-  if HTML:take(world) then
-    return reply.html(200)
-  end
+  if HTML:take(world) then return reply.html(200) end
   local empty = EMPTY:take(world)
   local nulls = NULLS:take(world)
   local map = {}
@@ -149,9 +147,7 @@ function account.audit_events(call)
     end
   end
   local page, more = paging.plain(list, call.world.settings.lambda_page, query.page_token)
-  if not page then
-    return answers.invalid("Invalid page_token.")
-  end
+  if not page then return answers.invalid("Invalid page_token.") end
   return answers.ok(json.array(page), { page_token = reply.maybe(more) })
 end
 

@@ -10,9 +10,7 @@ local PROTOCOLS = { tcp = true, udp = true, icmp = true, all = true }
 local MOST_RULES = 100
 
 local function is_network(text)
-  if type(text) ~= "string" then
-    return false
-  end
+  if type(text) ~= "string" then return false end
   local a, b, c, d, bits = text:match("^(%d+)%.(%d+)%.(%d+)%.(%d+)(/?%d*)$")
   local length = bits and (bits == "" and 32 or tonumber(bits:sub(2)))
   return length ~= nil and length <= 32 and math.max(tonumber(a), tonumber(b), tonumber(c),
@@ -51,9 +49,7 @@ local function broken_rules(rules)
   end
   for _, rule in ipairs(rules) do
     local sentence = broken_rule(rule)
-    if sentence then
-      return sentence
-    end
+    if sentence then return sentence end
   end
   return nil
 end
@@ -88,9 +84,7 @@ end
 function firewall.put_rules(call)
   local rules = call.body and call.body.data
   local sentence = broken_rules(rules)
-  if sentence then
-    return answers.invalid(sentence)
-  end
+  if sentence then return answers.invalid(sentence) end
   call.state.rules = rules
   call.state.rules_changed = true
   call.state:audit("firewall-rules", "update", "global")
@@ -131,9 +125,7 @@ function firewall.create(call)
 end
 
 function firewall.get(call)
-  if call.args[1] == "global" then
-    return answers.ok(shown_global(call))
-  end
+  if call.args[1] == "global" then return answers.ok(shown_global(call)) end
   local ruleset = call.state.row_of(call.state.rulesets, "id", call.args[1])
   return ruleset and answers.ok(shown(call, ruleset)) or missing()
 end

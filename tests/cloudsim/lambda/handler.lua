@@ -41,9 +41,7 @@ local ROUTES = {
 local function route_of(request)
   for _, route in ipairs(ROUTES) do
     local args = { request.path:match("^/api/v1" .. route[2] .. "$") }
-    if args[1] and route[1] == request.method then
-      return route, args
-    end
+    if args[1] and route[1] == request.method then return route, args end
   end
   return nil
 end
@@ -90,9 +88,7 @@ end
 -- One call a second, one launch in 12 seconds (facts/lambda.md §2.1).
 local function too_often(world, route, key)
   local settings = world.settings
-  if not settings.rate_limits then
-    return false
-  end
+  if not settings.rate_limits then return false end
   return not bucket(world, "lambda " .. key.text, 1, settings.lambda_burst)
     or route ~= nil and route.launch and not bucket(world, "lambda launch " .. key.text, 12, 1)
 end
@@ -100,9 +96,7 @@ end
 local function answer(request, world, entry)
   local text = key_text(request)
   local key = text and world:key_at("lambda", text)
-  if not key or key.kind ~= "account" then
-    return bad_key()
-  end
+  if not key or key.kind ~= "account" then return bad_key() end
   entry.key = "account"
   local route, args = route_of(request)
   if too_often(world, route, key) then

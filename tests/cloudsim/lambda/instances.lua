@@ -102,9 +102,7 @@ function instances.get(call)
   end
   local context = life.context(instance)
   local wrong = wrong_get(world, context, instance)
-  if wrong then
-    return wrong
-  end
+  if wrong then return wrong end
   local shown = instances.view(world, instance)
   if UNKNOWN:take(world, context) then
     shown.status = "hibernating"
@@ -146,9 +144,7 @@ local PARTIAL = faults:kind("list.partial", "the JSON breaks off: there are no p
 
 function instances.list(call)
   local wrong = wrong_list(call.world)
-  if wrong then
-    return wrong
-  end
+  if wrong then return wrong end
   local response = answers.ok(json.array(call.query.cluster_id and {} or visible(call)))
   if PARTIAL:take(call.world) then
     response.body = response.body:sub(1, #response.body * 2 // 3)
@@ -228,17 +224,13 @@ local function refuses(call, instance)
     return answers.fail(409, "global/conflict", REASONS[reason])
   end
   local style = call.world.settings.lambda_second_terminate
-  if style == "ok" then
-    return nil
-  end
+  if style == "ok" then return nil end
   return style == "unknown" and answers.fail(500, "global/unknown") or missing()
 end
 
 function instances.terminate(call)
   local ids, refusal = ids_of(call)
-  if not ids then
-    return refusal
-  end
+  if not ids then return refusal end
   local list, partial = {}, call.world.settings.lambda_multi_terminate == "partial"
   for _, id in ipairs(ids) do
     local instance = find(call, id)
@@ -250,9 +242,7 @@ function instances.terminate(call)
     end
   end
   refusal = #list > 0 and wrong_terminate(call.world, life.context(list[1]), list)
-  if refusal then
-    return refusal
-  end
+  if refusal then return refusal end
   local shown = {}
   for i, instance in ipairs(list) do
     shown[i] = instance.status == "terminating" and instances.view(call.world, instance) or terminate(call,
@@ -263,9 +253,7 @@ end
 
 function instances.restart(call)
   local ids, refusal = ids_of(call)
-  if not ids then
-    return refusal
-  end
+  if not ids then return refusal end
   local list = {}
   for i, id in ipairs(ids) do
     list[i] = find(call, id)

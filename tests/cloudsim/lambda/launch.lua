@@ -22,9 +22,7 @@ local function is_array(value)
 end
 
 local function broken_tags(tags)
-  if not is_array(tags) then
-    return "tags must be an array"
-  end
+  if not is_array(tags) then return "tags must be an array" end
   for _, tag in ipairs(tags) do
     if type(tag) ~= "table" or not is_text(tag.key, 2, 55) or not tag.key:find("^[a-z][a-z0-9:-]+$") then
       return "a tag's key must match ^[a-z][a-z0-9-:]+$ and have at most 55 characters"
@@ -36,9 +34,7 @@ local function broken_tags(tags)
 end
 
 local function broken_mounts(mounts)
-  if not is_array(mounts) then
-    return "file_system_mounts must be an array"
-  end
+  if not is_array(mounts) then return "file_system_mounts must be an array" end
   for _, mount in ipairs(mounts) do
     local place = type(mount) == "table" and type(mount.file_system_id) == "string" and mount.mount_point
     local good = false
@@ -140,17 +136,13 @@ local function look_up(call)
     return missing("SSH key")
   end
   local image = state:image(body.image or { family = data.DEFAULT_FAMILY }, region.name, kind.arch)
-  if not image then
-    return missing("image")
-  end
+  if not image then return missing("image") end
   local systems, refusal = file_systems(call, region)
   local attached
   if systems then
     attached, refusal = rulesets(call, region)
   end
-  if refusal then
-    return nil, refusal
-  end
+  if refusal then return nil, refusal end
   return { type = kind, region = region, image = image, systems = systems, rulesets = attached }
 end
 
@@ -221,9 +213,7 @@ local wrong_answer = faults:first {
 local function answer(call, found, context)
   local world = call.world
   local before = LOST_BEFORE:take(world, context)
-  if before then
-    return reply.lost(before.mode)
-  end
+  if before then return reply.lost(before.mode) end
   local instance = make(call, found, context)
   if TWICE:take(world, context) then
     make(call, found, context)
@@ -237,17 +227,11 @@ local FORBIDS = { inactive = "global/account-inactive", address = "global/invali
 
 function launch.handler(call)
   local world, body = call.world, call.body
-  if type(body) ~= "table" then
-    return answers.invalid()
-  end
+  if type(body) ~= "table" then return answers.invalid() end
   local sentence = broken_form(body)
-  if sentence then
-    return answers.invalid(sentence)
-  end
+  if sentence then return answers.invalid(sentence) end
   local found, refusal = look_up(call)
-  if not found then
-    return refusal
-  end
+  if not found then return refusal end
   local region = found.region.name
   local context = { label = body.name, offer = found.type.name, gpu_name = found.type.name, region = region,
     is_bid = false }

@@ -80,9 +80,7 @@ function life.begin(world, instance)
   instance.udp_blocked = NO_UDP:take(world, context) ~= nil
   instance.tcp_blocked = NO_PUSH:take(world, context) ~= nil
   later(world, instance, seconds * 0.1, function() instance.launched = true end)
-  if STUCK:take(world, context) then
-    return
-  end
+  if STUCK:take(world, context) then return end
   local stillborn = UNHEALTHY:waits(world, context)
   if stillborn and stillborn.birth then
     UNHEALTHY:take(world, context)
@@ -119,9 +117,7 @@ end
 
 --- Really terminated: nothing bills, rulesets are free, somebody else can have the machine.
 function life.destroy(world, instance)
-  if instance.destroyed then
-    return
-  end
+  if instance.destroyed then return end
   local state, region = world.lambda, instance.region.name
   end_process(world, instance)
   turn(instance, "terminated")

@@ -40,9 +40,7 @@ end
 
 local function row_of(list, field, value)
   for i, each in ipairs(list) do
-    if each[field] == value then
-      return each, i
-    end
+    if each[field] == value then return each, i end
   end
   return nil
 end
@@ -93,9 +91,7 @@ end
 function state:uses_key(name)
   for _, instance in ipairs(self:each()) do
     for _, key in ipairs(instance.ssh_key_names) do
-      if key == name then
-        return true
-      end
+      if key == name then return true end
     end
   end
   return false

@@ -75,9 +75,7 @@ local function command_line(self, instance)
   end
   if argv[1] == "/bin/ollama" or argv[1] == "/usr/bin/ollama" then
     argv[1] = self:path(instance, "bin/ollama")
-    if #instance.args == 0 then
-      return { argv[1], "serve" }
-    end
+    if #instance.args == 0 then return { argv[1], "serve" } end
   end
   table.move(instance.args, 1, #instance.args, #argv + 1, argv)
   return #argv > 0 and argv or { "/bin/sh", "-c", "while :; do sleep 3600; done" }

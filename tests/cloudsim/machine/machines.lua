@@ -63,9 +63,7 @@ function machines:supervise()
 end
 
 local function ended(self, instance, child, event)
-  if self.running[instance.id] ~= child then
-    return
-  end
+  if self.running[instance.id] ~= child then return end
   self.running[instance.id] = nil
   instance.exit = event.status or event.signal
   self.world:tick()
@@ -77,14 +75,10 @@ local function run(self, instance, ports, before)
   while before and not before.over do
     task.sleep(0.01)
   end
-  if not instance.process or instance.destroyed then
-    return
-  end
+  if not instance.process or instance.destroyed then return end
   local argv = { self.lib .. "/machine/bin/container" }
   local command, env, cwd = self:about(instance).kind.prepare(self, instance, ports)
-  if not instance.process or instance.destroyed then
-    return
-  end
+  if not instance.process or instance.destroyed then return end
   table.move(command, 1, #command, 2, argv)
   local out = "file:" .. self:path(instance, "log")
   local child = process.spawn { argv = argv, env = env, cwd = cwd, stdin = "pipe", stdout = out, stderr = out,

@@ -17,9 +17,7 @@ local LOWEST, PORTS, TRIES = 10000, 6000, 100
 -- Calls fn; a closed or broken connection is an ordinary end (nil), anything else is raised.
 local function attempt(fn, ...)
   local ok, a, b, c = fail.try(fn, ...)
-  if not ok and fail.is(a, "internal") then
-    error(a, 0)
-  end
+  if not ok and fail.is(a, "internal") then error(a, 0) end
   return ok and a or nil, b, c
 end
 
@@ -32,9 +30,7 @@ end
 local function pump(self, from, to, kind)
   while true do
     local data = from:read(65536)
-    if not data then
-      break
-    end
+    if not data then break end
     pause_while(self.blocked)
     self.count(kind, #data)
     to:write(data)
@@ -66,9 +62,7 @@ end
 local function accept(self)
   while not self.closed do
     local conn = attempt(self.listener.accept, self.listener)
-    if not conn then
-      return
-    end
+    if not conn then return end
     self.handles[conn] = true
     self.spawn(function() stream(self, conn) end)
   end
@@ -78,9 +72,7 @@ local function answers(self, session)
   local number = 0
   while true do
     local data = attempt(session.socket.recv, session.socket)
-    if not data then
-      return
-    end
+    if not data then return end
     if not self.blocked() then
       self.count("bwu", #data)
       self.listener:send(data, session.host, session.port)
@@ -95,9 +87,7 @@ end
 local function session_of(self, host, port)
   local name = host .. ":" .. port
   local session = self.sessions[name]
-  if session then
-    return session
-  end
+  if session then return session end
   if #self.names >= SESSIONS then
     local oldest = table.remove(self.names, 1)
     self.sessions[oldest].socket:close()
@@ -116,9 +106,7 @@ local function datagrams(self)
   local number = 0
   while not self.closed do
     local data, host, port = attempt(self.listener.recv, self.listener)
-    if not data then
-      return
-    end
+    if not data then return end
     if not self.blocked() then
       self.count("bwd", #data)
       session_of(self, host, port).socket:send(data, "127.0.0.1", self.inside)

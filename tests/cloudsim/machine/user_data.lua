@@ -29,9 +29,7 @@ local function place_of(path)
       local parts, at = 0, 1
       while parts < row[2] do
         at = path:find("/", at + 1, true)
-        if not at then
-          return path
-        end
+        if not at then return path end
         parts = parts + 1
       end
       return path:sub(1, at - 1)
@@ -60,9 +58,7 @@ local function rewriter(paths, root, bin)
     return tools[path]
   end
   return function(text)
-    if text:find("\0", 1, true) then
-      return text
-    end
+    if text:find("\0", 1, true) then return text end
     local plain = text:gsub("()(/[%w%._%-/+@%%]*)", function(at, path)
       return not text:sub(at - 1, at - 1):find("[%w%._~\\/-]") and moved(path) or nil
     end)
@@ -76,9 +72,7 @@ local function rewriter(paths, root, bin)
 end
 
 local function permissions(value)
-  if type(value) == "number" then
-    return ("%04o"):format(value)
-  end
+  if type(value) == "number" then return ("%04o"):format(value) end
   return type(value) == "string" and value:match("^0?[0-7]+$") or "0644"
 end
 
@@ -96,9 +90,7 @@ local function file_of(row)
   elseif form[1] then
     data = keys.unbase64((data:gsub("%s", "")))
   end
-  if not data then
-    return nil, row.path .. ": its content is not base64"
-  end
+  if not data then return nil, row.path .. ": its content is not base64" end
   return { path = row.path, data = data, gzipped = form[2] == true, mode = permissions(row.permissions),
     append = row.append == true }
 end

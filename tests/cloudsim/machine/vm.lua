@@ -162,9 +162,7 @@ end
 
 --- Prepares a start. → argv, environment, working directory for bin/container. May wait.
 function vm.prepare(self, instance)
-  if self.vm_command then
-    return foreign(self, instance)
-  end
+  if self.vm_command then return foreign(self, instance) end
   local root = self:path(instance, "root")
   local first = instance.root == nil
   -- another simulator may have lived here
@@ -192,9 +190,7 @@ end
 --- it yet.
 function vm.enforced(self, instance)
   local text = files.read(self:path(instance, "firewall.state"))
-  if not text then
-    return nil
-  end
+  if not text then return nil end
   return text:find("^enforced") ~= nil
 end
 

@@ -58,9 +58,7 @@ end
 local BROKEN = faults:kind("download.broken", "half of the release archive")
 
 local function asset(world, data)
-  if BROKEN:take(world) then
-    return broken(data)
-  end
+  if BROKEN:take(world) then return broken(data) end
   return reply.text(200, data, "application/octet-stream")
 end
 

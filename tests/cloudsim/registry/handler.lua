@@ -136,9 +136,7 @@ local function manifest(space, name, tag)
     return answer
   end
   local row = space == "library" and models.find(full)
-  if not row then
-    return unknown("MANIFEST_UNKNOWN", "manifest unknown")
-  end
+  if not row then return unknown("MANIFEST_UNKNOWN", "manifest unknown") end
   local answer = reply.json(200, models.manifest(row))
   answer.headers["Content-Type"] = MANIFEST
   answer.headers["Docker-Content-Digest"] = "sha256:" .. models.digest(row.name .. " manifest")
@@ -156,14 +154,10 @@ local function answer(request, world)
     return reply.json(200, json.object({}))
   end
   local space, name, tag = path:match("^/v2/([^/]+)/([^/]+)/manifests/([^/]+)$")
-  if space then
-    return manifest(space, name, tag)
-  end
+  if space then return manifest(space, name, tag) end
   local digest = path:match("^/v2/[^/]+/[^/]+/blobs/(sha256:%x+)$")
   if digest then
-    if not blob(digest) then
-      return unknown("BLOB_UNKNOWN", "blob unknown")
-    end
+    if not blob(digest) then return unknown("BLOB_UNKNOWN", "blob unknown") end
     return { status = 307, headers = { Location = "http://" .. (request.headers.host or "127.0.0.1")
       .. "/storage/" .. digest }, body = "" }
   end

@@ -126,18 +126,14 @@ function models.find(name)
   local full = models.full_name(name)
   full = SAME[full] or full
   for _, row in ipairs(models.list) do
-    if row.name == full then
-      return row
-    end
+    if row.name == full then return row end
   end
   return nil
 end
 
 function models.is_cloud(name)
   for _, other in ipairs(models.cloud) do
-    if other == name then
-      return true
-    end
+    if other == name then return true end
   end
   return false
 end

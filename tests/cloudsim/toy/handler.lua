@@ -48,9 +48,7 @@ end
 
 local function find(call)
   for _, instance in ipairs(machines(call)) do
-    if instance.id == tonumber(call.args[1]) then
-      return instance
-    end
+    if instance.id == tonumber(call.args[1]) then return instance end
   end
   return nil
 end
@@ -114,9 +112,7 @@ end
 
 routes["DELETE ^/toy/v1/machines/(%d+)$"] = function(call)
   local instance = find(call)
-  if not instance then
-    return refuse(404, "no_machine")
-  end
+  if not instance then return refuse(404, "no_machine") end
   life.destroy(call.world, instance)
   return reply.json(200, { ended = true })
 end

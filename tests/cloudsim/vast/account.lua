@@ -28,9 +28,7 @@ local NULLS = faults:kind("offers.nulls", "`fields` of every offer are null")
 
 local function offers_answer(world, query, columns)
   local wrong = wrong_offers(world)
-  if wrong then
-    return wrong
-  end
+  if wrong then return wrong end
   local rows = type(query) == "table" and search.run(world, query)
   if not rows then
     return reply.fail(400, "invalid_request", "Invalid json body")
@@ -150,9 +148,7 @@ local function charge_of(world, instance, from, to)
       sum, first, last = sum + amount, math.min(first, start), math.max(last, stop)
     end
   end
-  if #items == 0 then
-    return nil
-  end
+  if #items == 0 then return nil end
   return { start = first // 1, ["end"] = last // 1, type = "instance", source = "instance-" .. instance.id,
     description = "Instance " .. instance.id .. " Charges", amount = sum,
     metadata = { label = reply.maybe(instance.label) }, items = items }

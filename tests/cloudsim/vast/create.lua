@@ -17,9 +17,7 @@ end
 
 local function valid_runtype(text)
   for word in text:gmatch("%S+") do
-    if not RUNTYPES[word] then
-      return false
-    end
+    if not RUNTYPES[word] then return false end
   end
   return text:find("%S") ~= nil
 end
@@ -29,9 +27,7 @@ end
 function create.forward(key)
   local inside, protocol = key:match("^%-p%s+%d+:(%d+)(/?%a*)$")
   local outside = key:match("^%-p%s+(%d+):")
-  if not inside then
-    return nil
-  end
+  if not inside then return nil end
   protocol = protocol == "" and "tcp" or protocol:sub(2)
   return { port = tonumber(inside), outside = tonumber(outside), protocol = protocol,
     inside = tonumber(inside) }
@@ -76,14 +72,10 @@ local function wrong_type(body)
   for name, kind in sorted({ image = "string", disk = "number", label = "string", cancel_unavail = "boolean",
     target_state = "string", runtype = "string", onstart = "string", args = "table", args_str = "string",
     vm = "boolean" }) do
-    if body[name] ~= nil and type(body[name]) ~= kind then
-      return name
-    end
+    if body[name] ~= nil and type(body[name]) ~= kind then return name end
   end
   for _, arg in ipairs(body.args or {}) do
-    if type(arg) ~= "string" then
-      return "args"
-    end
+    if type(arg) ~= "string" then return "args" end
   end
   return nil
 end
@@ -206,9 +198,7 @@ local wrong_answer = faults:first {
     "500, or 200 with `success:false` (`mode:\"success_false\"`), with `new_contract`; without an id: `html` "
       .. "(a web page with status 200), `refused` (400, invalid), `gone` (no_such_ask)",
     function(order, _, instance)
-      if ERRORS[order.mode] then
-        return ERRORS[order.mode](instance.ask)
-      end
+      if ERRORS[order.mode] then return ERRORS[order.mode](instance.ask) end
       return reply.json(order.mode == "success_false" and 200 or 500, { success = false,
         error = "server_error", msg = "something went wrong", ask_id = instance.ask,
         new_contract = instance.id })
@@ -218,9 +208,7 @@ local wrong_answer = faults:first {
 local function answer(call, offer, parts)
   local world, context = call.world, parts.context
   local before = LOST_BEFORE:take(world, context)
-  if before then
-    return reply.lost(before.mode)
-  end
+  if before then return reply.lost(before.mode) end
   local market = offer.min_bid or offer.on_demand
   if call.body.price and call.body.price < market then
     return low_bid(call, offer, parts)
@@ -255,13 +243,9 @@ function create.handler(call)
   end
   local context = { label = body.label, offer = id, is_bid = body.price ~= nil, gpu_name = offer.gpu_name }
   local refusal = refused(world, context, offer)
-  if refusal then
-    return refusal
-  end
+  if refusal then return refusal end
   local code, message = broken_rule(body, offer, call.account)
-  if code then
-    return reply.fail(400, code, message, { ask_id = id })
-  end
+  if code then return reply.fail(400, code, message, { ask_id = id }) end
   local env, forwards = read_env(body.env)
   if not env then
     return reply.fail(400, "invalid_args", "error 400/3467: Invalid args: " .. forwards, { ask_id = id })

@@ -53,9 +53,7 @@ local function route_of(request)
   for _, route in ipairs(ROUTES) do
     local args = { path:match(route[2]) }
     if args[1] then
-      if route[1] == request.method then
-        return route, args
-      end
+      if route[1] == request.method then return route, args end
       other = true
     end
   end
@@ -106,36 +104,26 @@ end
 local function identify(request, world, route)
   local text = key_text(request)
   if not text then
-    if route.open then
-      return nil
-    end
+    if route.open then return nil end
     return nil, reply.fail(403, "auth_error", "This action requires login.")
   end
   local key = world:key_at("vast", text)
-  if not key then
-    return nil, bad_key()
-  end
+  if not key then return nil, bad_key() end
   return key
 end
 
 local function read_body(request)
-  if request.body == nil or request.body == "" then
-    return nil
-  end
+  if request.body == nil or request.body == "" then return nil end
   local value = json.decode(request.body)
   return value, value == nil
 end
 
 local function answer(request, world, entry)
   local route, args = route_of(request)
-  if not route then
-    return args
-  end
+  if not route then return args end
   local key, refusal = identify(request, world, route)
   entry.key = key and key.kind or (refusal and key_text(request) and "unknown" or "none")
-  if refusal then
-    return refusal
-  end
+  if refusal then return refusal end
   local identity = (key and key.text or "-") .. " " .. tostring(request.peer or "")
   refusal = limits.check(world, route[5], identity) or key and allowed(world, key, route, args)
   if refusal then

@@ -26,9 +26,7 @@ end
 function instances.find(call)
   local id = tonumber(call.args[1])
   local instance = call.world.vast.instances[id]
-  if instance and instance.account == call.account.id then
-    return instance
-  end
+  if instance and instance.account == call.account.id then return instance end
   return nil, reply.fail(404, "no_such_instance", "Instance " .. tostring(id) .. " not found")
 end
 
@@ -83,9 +81,7 @@ function instances.get(call)
   end
   local context = life.context(instance)
   local wrong = wrong_get(world, context, instance)
-  if wrong then
-    return wrong
-  end
+  if wrong then return wrong end
   local shown = view.instance(world, instance)
   if UNKNOWN:take(world, context) then
     shown.actual_status = "hibernating"
@@ -106,9 +102,7 @@ end
 -- → list of {name, op, value}, or nil and the answer.
 local function read_filters(text)
   local list = {}
-  if text == nil or text == "" then
-    return list
-  end
+  if text == nil or text == "" then return list end
   local object = paging.object(text)
   if not object then
     return nil, reply.fail(400, "invalid_request",
@@ -175,9 +169,7 @@ local function sort(rows, order)
     for _, key in ipairs(order) do
       local x, y = a.view[key.col], b.view[key.col]
       if x ~= y and type(x) == type(y) and (type(x) == "number" or type(x) == "string") then
-        if key.dir == "desc" then
-          return x > y
-        end
+        if key.dir == "desc" then return x > y end
         return x < y
       end
     end
@@ -198,13 +190,9 @@ local PARTIAL = faults:kind("list.partial", "first page of `rows` (1) with a tok
 -- The rows after the cursor. A cursor names the last machine shown, so a change elsewhere does not shift
 -- pages.
 local function after(rows, cursor)
-  if cursor == nil or cursor == "" then
-    return rows
-  end
+  if cursor == nil or cursor == "" then return rows end
   local value = paging.open(cursor)
-  if not value or type(value.id) ~= "number" then
-    return nil
-  end
+  if not value or type(value.id) ~= "number" then return nil end
   local start = 0
   for i, row in ipairs(rows) do
     if row.view.id == value.id or (value.plain and row.view.id < value.id) then
@@ -271,9 +259,7 @@ local function page_of(world, rows, asked, plain)
   local partial = PARTIAL:waits(world)
   local limit = partial and (partial.rows or 1) or asked.limit
   local page = table.move(rows, 1, math.min(limit, #rows), 1, {})
-  if #rows <= limit and not partial then
-    return page, json.null
-  end
+  if #rows <= limit and not partial then return page, json.null end
   local last = page[#page]
   return page, paging.token({ id = last and last.view.id or 0, plain = plain })
 end

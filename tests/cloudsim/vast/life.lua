@@ -79,9 +79,7 @@ local function fail_at_start(world, instance)
     return true
   end
   local order = EXITED:take(world, context(instance))
-  if not order then
-    return false
-  end
+  if not order then return false end
   later(world, instance, 2, function()
     life.exited(world, instance, "Error: process exited with code 1")
     instance.actual = order.stopped and "stopped" or instance.actual
@@ -168,9 +166,7 @@ end
 --- A stop that was asked for takes a moment; the GPU bills until it is done.
 function life.stop(world, instance)
   instance.intended, instance.next = "stopped", "stopped"
-  if instance.current == "stopped" then
-    return
-  end
+  if instance.current == "stopped" then return end
   instance.turn = instance.turn + 1
   later(world, instance, world.settings.stop_seconds, life.stopped)
 end
@@ -237,9 +233,7 @@ end
 --- The host maps the running machine's ports anew: other numbers outside, the old ones are dead. → whether it
 --- runs at all
 function life.remap(world, instance)
-  if not instance.process then
-    return false
-  end
+  if not instance.process then return false end
   instance.ports = world:hook("remap", instance) or random_ports(world, instance)
   return true
 end
@@ -288,9 +282,7 @@ end
 
 --- Gone for good: everything ends and the machine is offered anew.
 function life.destroy(world, instance)
-  if instance.destroyed then
-    return
-  end
+  if instance.destroyed then return end
   life.release(world, instance)
   world.vast:lose(instance, world.time)
   if instance.key then

@@ -36,9 +36,7 @@ local function per_minute(world, name, identity, most)
     end
   end
   world.vast.recent[place] = kept
-  if #kept >= most then
-    return refusal(nil, nil)
-  end
+  if #kept >= most then return refusal(nil, nil) end
   kept[#kept + 1] = world.time
   return nil
 end

@@ -73,9 +73,7 @@ function manage.destroy(call)
     return reply.fail(404, "no_such_instance", "Instance not found")
   end
   local wrong = wrong_destroy(call.world, life.context(instance), instance)
-  if wrong then
-    return wrong
-  end
+  if wrong then return wrong end
   life.destroy(call.world, instance)
   return reply.json(200, { success = true, msg = "instance " .. instance.id .. " destroyed." })
 end
@@ -138,9 +136,7 @@ end
 
 function manage.request_logs(call)
   local instance, refusal = instances.find(call)
-  if not instance then
-    return refusal
-  end
+  if not instance then return refusal end
   local text = call.world:hook("log", instance) or ""
   local lines = tonumber(call.body and call.body.tail) or 1000
   return reply.json(200, { success = true, msg = "logs requested", result_url = publish(call,
@@ -171,9 +167,7 @@ end
 
 function manage.list_ssh(call)
   local instance, refusal = instances.find(call)
-  if not instance then
-    return refusal
-  end
+  if not instance then return refusal end
   local list = {}
   for id, text in sorted(instance.ssh_keys) do
     list[#list + 1] = { id = id, public_key = text }

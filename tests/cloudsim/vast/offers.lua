@@ -22,9 +22,7 @@ local GPUS = {
 
 local function country(geolocation)
   local tail = geolocation and geolocation:match("([^,]*)$"):match("^%s*(.-)%s*$")
-  if tail == "United States" then
-    return "US"
-  end
+  if tail == "United States" then return "US" end
   return tail and tail:match("^%u%u$")
 end
 

@@ -48,9 +48,7 @@ end
 
 local function contains(list, value)
   for _, item in ipairs(list) do
-    if equal(value, item) then
-      return true
-    end
+    if equal(value, item) then return true end
   end
   return false
 end
@@ -137,14 +135,10 @@ local function filters_of(query)
   local list, given = {}, {}
   for name, ops in sorted(query) do
     if not NOT_FILTERS[name] then
-      if type(ops) ~= "table" then
-        return nil
-      end
+      if type(ops) ~= "table" then return nil end
       given[ALIASES[name] or name] = true
       for op, value in sorted(ops) do
-        if not OPS[op] then
-          return nil
-        end
+        if not OPS[op] then return nil end
         if known(name) then
           list[#list + 1] = { name = name, op = op, value = value }
         end
@@ -167,9 +161,7 @@ local function before(order)
       if x ~= y and (x == nil or y == nil) then
         return y == nil -- nulls last
       elseif x ~= y and comparable(x, y) then
-        if down then
-          return x > y
-        end
+        if down then return x > y end
         return x < y
       end
     end
@@ -178,13 +170,9 @@ local function before(order)
 end
 
 local function valid_order(order)
-  if type(order) ~= "table" then
-    return false
-  end
+  if type(order) ~= "table" then return false end
   for _, key in ipairs(order) do
-    if type(key) ~= "table" or type(key[1]) ~= "string" then
-      return false
-    end
+    if type(key) ~= "table" or type(key[1]) ~= "string" then return false end
   end
   return true
 end

@@ -19,9 +19,7 @@ end
 
 function state:offer(id)
   for _, offer in ipairs(self.offers) do
-    if offer.id == id then
-      return offer
-    end
+    if offer.id == id then return offer end
   end
   return nil
 end

@@ -15,9 +15,7 @@ local FROM_OFFER = { "direct_port_count", "static_ip", "machine_id", "host_id", 
 
 -- "22/tcp" → [{HostIp, HostPort}], numbers as text; null until it runs.
 local function ports(instance)
-  if not instance.ports then
-    return json.null
-  end
+  if not instance.ports then return json.null end
   local out = {}
   for name, number in sorted(instance.ports) do
     out[name] = { { HostIp = "0.0.0.0", HostPort = tostring(number) }, { HostIp = "::",

@@ -43,7 +43,9 @@ function lambda.meaning(request, world)
   end
   if kind ~= "ssh-keys" and kind ~= "firewall-rulesets" then return "other" end
   if request.method == "POST" and id == "" then return "make", body.name end
-  if request.method == "DELETE" then return "remove", name_of(world, kind, id) end
+  if request.method == "DELETE" then
+    return "remove", name_of(world, kind, id)
+  end
   return "other"
 end
 

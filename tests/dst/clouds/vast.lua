@@ -22,8 +22,12 @@ function vast.meaning(request, world)
     local body = json.decode(request.body)
     return "create", body.label, body.price
   end
-  if request.method == "GET" or request.path == "/api/v0/bundles/" then return "read" end
-  if request.method == "DELETE" and id then return "end", world.vast:find(id) end
+  if request.method == "GET" or request.path == "/api/v0/bundles/" then
+    return "read"
+  end
+  if request.method == "DELETE" and id then
+    return "end", world.vast:find(id)
+  end
   return "other"
 end
 

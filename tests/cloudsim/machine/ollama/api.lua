@@ -18,12 +18,12 @@ local ROUTES = {
     native.pull },
   { "DELETE", "^/api/delete$", native.delete }, { "POST", "^/api/copy$", native.copy },
   { "POST", "^/api/create$", native.create }, { "POST", "^/api/embed$", native.embed },
-    { "POST", "^/api/embeddings$", native.embedding },
+  { "POST", "^/api/embeddings$", native.embedding },
   { "POST", "^/api/generate$", native.generate }, { "POST", "^/api/chat$", native.chat },
   { "GET", "^/v1/models$", v1.models }, { "GET", "^/v1/models/(.+)$", v1.model },
   { "POST", "^/v1/chat/completions$", v1.chat }, { "POST", "^/v1/completions$", v1.completions },
   { "POST", "^/v1/responses$", v1.responses }, { "POST", "^/v1/messages$", v1.messages },
-    { "POST", "^/v1/embeddings$", v1.embeddings },
+  { "POST", "^/v1/embeddings$", v1.embeddings },
 }
 
 -- Listening on loopback, it takes only host names that cannot be somebody else's (facts/serving.md §1.1).

@@ -58,9 +58,7 @@ end
 
 function native.show(call)
   local row = call.env.store:find(call.body.model or call.body.name)
-  if not row then
-    return missing(call.body.model or call.body.name)
-  end
+  if not row then return missing(call.body.model or call.body.name) end
   local facts = row.facts
   return reply.json(200, { modelfile = "FROM " .. row.name .. "\n", parameters = row.parameters
     and row.parameters.num_ctx and "num_ctx " .. row.parameters.num_ctx or "", template = "{{ .Prompt }}",
@@ -91,27 +89,21 @@ end
 
 function native.delete(call)
   local name = call.body.model or call.body.name
-  if not call.env.store:find(name) then
-    return missing(name)
-  end
+  if not call.env.store:find(name) then return missing(name) end
   call.env.store:remove(name)
   return { status = 200, headers = {}, body = "" }
 end
 
 function native.copy(call)
   local row = call.env.store:find(call.body.source)
-  if not row then
-    return missing(call.body.source)
-  end
+  if not row then return missing(call.body.source) end
   call.env.store:add(call.body.destination, row.manifest, { from = row.name })
   return { status = 200, headers = {}, body = "" }
 end
 
 function native.create(call)
   local row = call.env.store:find(call.body.from)
-  if not row then
-    return missing(call.body.from)
-  end
+  if not row then return missing(call.body.from) end
   local parameters = call.body.parameters or {}
   parameters.from = row.name
   call.env.store:add(call.body.model, row.manifest, parameters)
@@ -143,16 +135,12 @@ local UNUSED = kinds.of("machine"):kind("gpu.unused",
 --- what the engine says when it cannot be loaded
 function native.load(env, name, body)
   local row = env.store:find(name)
-  if not row then
-    return nil
-  end
+  if not row then return nil end
   local unused = env.fault(UNUSED.name)
   if unused then -- CUDA is of no use on this machine: the processor does it all, or the engine says so
     env.store.vram, env.broken_card = 0, unused.message
   end
-  if env.broken_card then
-    return nil, nil, nil, env.broken_card
-  end
+  if env.broken_card then return nil, nil, nil, env.broken_card end
   local options = type(body.options) == "table" and body.options or {}
   local known, fresh = env.store:load(row, math.tointeger(options.num_ctx), body.keep_alive)
   if fresh then
@@ -219,9 +207,7 @@ function native.generate(call)
   end
   local said = native.answer(row, { question = text.of(call.body.prompt),
     limit = (call.body.options or {}).num_predict, format = call.body.format })
-  if said.problem then
-    return reply.json(400, { error = said.problem })
-  end
+  if said.problem then return reply.json(400, { error = said.problem }) end
   return speak(call, row, loading, said.tokens, said.asked, shape)
 end
 
@@ -263,9 +249,7 @@ function native.chat(call)
   said = native.answer(row, { question = text.last_question(call.body.messages),
     limit = (call.body.options or {}).num_predict, tools = call.body.tools, messages = call.body.messages,
     format = call.body.format })
-  if said.problem then
-    return reply.json(400, { error = said.problem })
-  end
+  if said.problem then return reply.json(400, { error = said.problem }) end
   return speak(call, row, loading, said.tokens, said.asked, shape)
 end
 

@@ -17,9 +17,7 @@ end
 
 -- Only one request moves a blob on; the others look at it.
 local function own(blob)
-  if blob.owner then
-    return nil
-  end
+  if blob.owner then return nil end
   local mine = {}
   blob.owner = mine
   return setmetatable({}, { __close = function()
@@ -72,9 +70,7 @@ local function fetch_layer(env, layer, orders, write)
       stall(env, order, status, layer, blob, write)
     end
     local problem = guard and advance(env, layer, blob, orders)
-    if problem then
-      return problem
-    end
+    if problem then return problem end
     if blob.completed - saved > layer.size / 20 or blob.completed == layer.size then
       env.store:save_progress(layer.digest, blob.completed)
       saved = blob.completed
@@ -95,18 +91,14 @@ local SLOW = faults:kind("pull.slow", "`factor` (100) times slower")
 function pull.run(env, name, write)
   write({ status = "pulling manifest" })
   local manifest, sentence = env.manifest(models.full_name(name))
-  if not manifest then
-    return nil, "pull model manifest: " .. sentence
-  end
+  if not manifest then return nil, "pull model manifest: " .. sentence end
   local orders = { stall = env.fault(STALL.name), error = env.fault(ERROR.name),
     slow = env.fault(SLOW.name) }
   local bytes = 0
   for _, layer in ipairs(manifest.layers or {}) do
     bytes = bytes + layer.size
     local problem = fetch_layer(env, layer, orders, write)
-    if problem then
-      return nil, problem
-    end
+    if problem then return nil, problem end
   end
   write({ status = "verifying sha256 digest" })
   env.sleep(bytes / 2e9 / env.scale())

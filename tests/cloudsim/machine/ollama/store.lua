@@ -37,9 +37,7 @@ end
 function store:find(name)
   local text = type(name) == "string" and name ~= "" and files.read(manifest_path(self, name))
   local row = text and json.decode(text)
-  if not row then
-    return nil
-  end
+  if not row then return nil end
   row.facts = models.find(row.parameters and row.parameters.from or row.name)
     or { size = "1B", family = "llama", layers = 16, kv_heads = 4, context = 8192 }
   row.bytes = 0
@@ -82,18 +80,14 @@ local UNITS = { ns = 1e-9, us = 1e-6, ms = 1e-3, s = 1, m = 60, h = 3600 }
 --- Seconds of a keep_alive value ("5m", "-1", 300, "1h30m"); negative means for ever, nil a bad one.
 function store.seconds(value)
   local number = tonumber(value)
-  if number then
-    return number
-  end
+  if number then return number end
   local sum, rest = 0, tostring(value)
   local sign, body = rest:match("^(%-?)(.+)$")
   local left = body and body:gsub("([%d.]+)(%a+)", function(amount, unit)
     sum = sum + (tonumber(amount) or 0) * (UNITS[unit] or 0)
     return ""
   end)
-  if left ~= "" then
-    return nil
-  end
+  if left ~= "" then return nil end
   return sign == "-" and -sum or sum
 end
 

@@ -4,9 +4,7 @@ local text = {}
 
 --- The text of a message's content, which may be a list of parts.
 function text.of(content)
-  if type(content) ~= "table" then
-    return tostring(content or "")
-  end
+  if type(content) ~= "table" then return tostring(content or "") end
   local list = {}
   for _, part in ipairs(content) do
     list[#list + 1] = type(part) == "table" and (part.text or part.input_text) or nil

@@ -52,9 +52,7 @@ end
 --- What the model calls. declared: array of {name, parameters}; answered: the last message is a result. →
 --- {name, arguments} or nil
 function tools.call(question, declared, answered)
-  if answered then
-    return nil
-  end
+  if answered then return nil end
   for _, tool in ipairs(declared) do
     if type(tool.name) == "string" and tool.name ~= "" and (" " .. question .. " "):find(tool.name, 1,
       true) then
@@ -85,9 +83,7 @@ end
 --- Is the last of these messages the result of a tool?
 function tools.answered(messages)
   local last = type(messages) == "table" and messages[#messages]
-  if type(last) ~= "table" then
-    return false
-  end
+  if type(last) ~= "table" then return false end
   local part = type(last.content) == "table" and last.content[#last.content]
   return last.role == "tool" or last.type == "function_call_output" or type(part) == "table"
     and part.type == "tool_result"

@@ -83,9 +83,7 @@ local function complete(call, kind, how, shape)
   local env = call.env
   how.limit = call.body.max_completion_tokens or call.body.max_tokens
   local row, said = answer(call, how)
-  if not row then
-    return said
-  end
+  if not row then return said end
   local tokens, asked, wanted = said.tokens, said.asked, nil
   local reason = said.call and "tool_calls" or "stop"
   if said.call then
@@ -230,9 +228,7 @@ function v1.responses(call)
   local input = call.body.input
   local row, said = answer(call, { question = question_of(input), limit = call.body.max_output_tokens,
     messages = input, format = format_of(type(call.body.text) == "table" and call.body.text.format or nil) })
-  if not row then
-    return said
-  end
+  if not row then return said end
   call.id = tostring(call.env.number())
   if call.body.stream then
     return said.call and stream_call(call, row, said) or stream_response(call, row, said.tokens, said.asked)
@@ -270,9 +266,7 @@ function v1.messages(call)
   local messages = call.body.messages
   local row, said = answer(call, { question = text.last_question(messages), limit = call.body.max_tokens,
     messages = messages }, anthropic_refusal)
-  if not row then
-    return said
-  end
+  if not row then return said end
   local env = call.env
   call.id = tostring(env.number())
   local usage = { input_tokens = said.asked, output_tokens = #said.tokens }
