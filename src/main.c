@@ -11,8 +11,21 @@
 enum {
     EXIT_BROKEN = 70,
     GC_CREDIT = 1024, /* KiB that are allocated before garbage is collected for the first time */
-    GC_PAUSE = 150    /* per cent of what was in use, then it is collected again: an agent lives for days */
+    GC_PAUSE = 150,   /* per cent of what was in use, then it is collected again: an agent lives for days */
+    BLOCK_MAX = 512 << 20 /* bytes at once; a script that asks for more has a mistake in it */
 };
+
+/* What Lua asks for, from the C library. */
+static void *resize(void *unused, void *block, size_t old, size_t size) {
+    (void)unused;
+    (void)old;
+    if (size > BLOCK_MAX)
+        return NULL;
+    if (size)
+        return realloc(block, size);
+    free(block);
+    return NULL;
+}
 
 /* Prints the error at the top of the stack without the secrets in it. */
 static void complain(lua_State *L) {
@@ -87,7 +100,7 @@ int main(int argc, char **argv) {
     mallopt(M_ARENA_MAX, 1); /* no pool for each thread in which libcurl resolves a name */
     mallopt(M_TRIM_THRESHOLD, 64 << 10);
 #endif
-    lua_State *L = luaL_newstate();
+    lua_State *L = lua_newstate(resize, NULL);
     if (!L)
         return EXIT_BROKEN;
     lua_pushcfunction(L, traceback);
