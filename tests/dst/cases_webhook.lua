@@ -33,6 +33,7 @@ local function over(p)
   p:heal()
   p:pass(900)
   p:run "status"
+  sink.settled(p.judge) -- without a stop, which would post what waits by itself
   p:run "stop"
   p:pass(120)
   sink.settled(p.judge)

@@ -25,6 +25,15 @@ function expect.ends(result, code, ...)
   return result
 end
 
+--- These texts were printed, wherever their lines are broken.
+function expect.wrapped(result, ...)
+  local said = (result.out .. " " .. result.err):gsub("%s+", " ")
+  for _, text in ipairs { ... } do
+    if not said:find(text, 1, true) then wrong(result, ("expected to read %q"):format(text)) end
+  end
+  return result
+end
+
 --- None of these texts was printed.
 function expect.lacks(result, ...)
   for _, text in ipairs { ... } do

@@ -75,7 +75,7 @@ cases[#cases + 1] = { name = "a folder that does not exist is said to be none", 
   local way = "continueplz -C " .. r.home .. " init"
   for _, row in ipairs { { 0, "status" }, { 0, "stop" }, { 7, "logs" }, { 7, "logs", "guard" },
     { 7, "endpoint" }, { 7, "ping" } } do
-    expect.ends(r:run(table.unpack(row, 2)), row[1], r.home .. " does not exist", way)
+    expect.wrapped(expect.ends(r:run(table.unpack(row, 2)), row[1]), r.home .. " does not exist", way)
   end
   for _, name in ipairs { "status", "stop" } do
     local object = expect.json(expect.ends(r:run(name, "--output=json"), 0))
