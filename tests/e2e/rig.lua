@@ -7,6 +7,7 @@ local files = require "base.files"
 local http = require "base.http"
 local json = require "base.json"
 local keys = require "base.keys"
+local net = require "base.net"
 local process = require "base.process"
 local task = require "base.task"
 
@@ -21,9 +22,14 @@ local slot = keys.random_int(0, 3999)
 local rig = { account_key = ACCOUNT_KEY }
 rig.__index = rig
 
---- A local port that no other home of this run has.
+--- A local port that no other home of this run has, and nobody else.
 function rig.next_port()
-  slot = (slot + 1) % 4000
+  local free, socket
+  repeat
+    slot = (slot + 1) % 4000
+    free, socket = fail.try(net.listen, { host = "127.0.0.1", port = 16000 + slot })
+  until free
+  socket:close()
   return 16000 + slot
 end
 
