@@ -9,8 +9,8 @@ local http = require "base.http"
 local log = require "base.log"
 local net = require "base.net"
 local process = require "base.process"
+local subprocess = require "base.subprocess"
 local surroundings = require "base.surroundings"
-local task = require "base.task"
 local world = require "sandbox.world"
 local clouds = require "facts.clouds"
 local declared = require "config.declared"
@@ -276,16 +276,8 @@ local function scripts(add)
 end
 
 local function read_df(dir)
-  local child = process.spawn { argv = { "df", "-Pk", dir }, stdin = "null", stdout = "pipe",
-    stderr = "null" }
-  local text = task.deadline(5, function()
-    local pieces = {}
-    for piece in function() return child.stdout:read() end do pieces[#pieces + 1] = piece end
-    child:wait()
-    return table.concat(pieces)
-  end)
-  child:close()
-  return math.tointeger(tonumber(text:match("\n%S+%s+%d+%s+%d+%s+(%d+)%s")))
+  local said = subprocess.run({ "df", "-Pk", dir }, nil, { seconds = 5 })
+  return said and math.tointeger(tonumber(said.out:match("\n%S+%s+%d+%s+%d+%s+(%d+)%s")))
 end
 
 local function disk(add)

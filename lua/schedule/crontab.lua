@@ -5,7 +5,7 @@ local files = require "base.files"
 local process = require "base.process"
 local schedule = require "schedule.main"
 local calendar = require "facts.calendar"
-local subprocess = require "schedule.subprocess"
+local subprocess = require "base.subprocess"
 
 local crontab = { name = "cron", title = "the crontab" }
 

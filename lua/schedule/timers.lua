@@ -9,7 +9,7 @@ local process = require "base.process"
 local zone = require "base.zone"
 local schedule = require "schedule.main"
 local calendar = require "facts.calendar"
-local subprocess = require "schedule.subprocess"
+local subprocess = require "base.subprocess"
 
 local YEARS = 10 -- for which days with a skipped hour are named
 local UNDO_SECONDS = 900 -- what an interrupted start may take to give everything back

@@ -51,20 +51,22 @@ local function stopped_by(home, p)
   end
 end
 
+-- The copy beside a machine of the original, which one of the two then ends.
+local function ended_by_one(p, copy, home)
+  beside(p, copy)
+  stopped_by(home, p)
+  over(p, copy)
+end
+
 return {
   { name = "copied beside a machine in use, ended from the copy", play = function(p)
     scenes.up(p)
     local copy = copied(p, COPY)
-    beside(p, copy)
-    stopped_by(copy, p)
-    over(p, copy)
+    ended_by_one(p, copy, copy)
   end },
   { name = "copied beside a machine in use, ended from the original", play = function(p)
     scenes.up(p)
-    local copy = copied(p, COPY)
-    beside(p, copy)
-    stopped_by(p, p)
-    over(p, copy)
+    ended_by_one(p, copied(p, COPY), p)
   end },
   { name = "copied before the rent: the copy looks before it says anything", play = function(p)
     scenes.up(p)
@@ -72,11 +74,9 @@ return {
     local copy = copied(p, COPY)
     scenes.up(p)
     copy.judge:shares(p.judge)
-    beside(p, copy)
-    stopped_by(copy, p)
-    over(p, copy)
+    ended_by_one(p, copy, copy)
   end },
-  { name = "copied, the original is deleted, the computer is off for a night", play = function(p)
+  { name = "copied, and the original is deleted", play = function(p)
     scenes.up(p)
     local copy = copied(p, COPY)
     p:kill_all()

@@ -3,7 +3,7 @@
 local expect = require "e2e.expect"
 local files = require "base.files"
 local json = require "base.json"
-local tool = require "schedule.subprocess"
+local tool = require "base.subprocess"
 
 local MODEL = "--model=qwen3-coder:30b"
 local cases = {}

@@ -12,24 +12,11 @@ local cases = {}
 
 local function case(name, run, options) cases[#cases + 1] = { name = name, run = run, options = options } end
 
-local function put(r, name, text)
-  local path = files.join(r.home, name)
-  assert(files.mkdir(files.dirname(path)))
-  assert(files.write(path, text, 384))
-  return path
-end
-
 local function use(r, ...)
-  for _, name in ipairs { ... } do put(r, name, assert(files.read(files.join(OLD, name)))) end
+  for _, name in ipairs { ... } do r:put(name, assert(files.read(files.join(OLD, name)))) end
 end
 
 local function script(name) return files.join(process.cwd(), OLD, name) end
-
--- A file of the machine's home, as the simulator keeps it.
-local function on_machine(r, name)
-  local id = tostring(r:instances()[1].id)
-  return files.read(files.join(r.dir, "sim", "instances", id, "home", ".continueplz-guest", name)) or ""
-end
 
 case("policy, settings, reactions, a command, an engine, a screen and a start "
   .. "script, all in one folder", function(r)
@@ -44,9 +31,9 @@ case("policy, settings, reactions, a command, an engine, a screen and a start "
     "export OPENAI_BASE_URL=http://127.0.0.1:", " a day)", "30m")
   expect.lacks(up, "cannot be used", "the built-in one is used")
   r.wait_for("the line of start.sh", 20, function()
-    return on_machine(r, "about"):find("Filesystem", 1, true)
+    return r:on_machine("about"):find("Filesystem", 1, true)
   end)
-  expect.that(on_machine(r, "config"):find("OLLAMA_FLASH_ATTENTION=1", 1, true),
+  expect.that(r:on_machine("config"):find("OLLAMA_FLASH_ATTENTION=1", 1, true),
     "engines/flash.lua changed nothing")
   r.wait_for("the alert of reactions.lua", 30, function() return r:log():find("answers on", 1, true) end)
   expect.ends(r:run(script "ask.lua", "Why", "is the sky blue?"), 0, "(qwen3-coder:30b, ", " tokens/s)")
@@ -111,7 +98,7 @@ end }
 ]]
 
 case("the modules that its commands could require, work.link and its functions among them", function(r)
-  put(r, "commands/old.lua", OLD_NAMES)
+  r:put("commands/old.lua", OLD_NAMES)
   expect.ends(r:run("--cheapest", MODEL), 0)
   local token = r:journal():match('"token":"([^"]+)"')
   local result = expect.ends(r:run("old"), 0, "agent " .. token .. ", guard ", "engine http://127.0.0.1:",

@@ -12,28 +12,13 @@ local cases = {}
 
 local function case(name, run, options) cases[#cases + 1] = { name = name, run = run, options = options } end
 
--- Puts a file into the home, as a user would.
-local function put(r, name, text)
-  local path = files.join(r.home, name)
-  assert(files.mkdir(files.dirname(path)))
-  assert(files.write(path, text, 384))
-  return path
-end
-
 local function use(r, example, as)
-  return put(r, as or example, assert(files.read("examples/" .. example)))
+  return r:put(as or example, assert(files.read("examples/" .. example)))
 end
 
 local function stops(r)
   expect.ends(r:run("stop"), 0)
   expect.all_over(r)
-end
-
--- A file of the machine's home, as the simulator keeps it.
-local function on_machine(r, name)
-  local id = r:instances()[1].id
-  return files.read(files.join(r.dir, "sim", "instances", tostring(id), "home", ".continueplz-guest", name))
-    or ""
 end
 
 case("policy.lua decides; --no-user does without", function(r)
@@ -46,7 +31,7 @@ case("policy.lua decides; --no-user does without", function(r)
 end)
 
 local function with_toy(r, text)
-  put(r, "providers/toy.lua", text or assert(files.read("examples/providers/toy.lua")))
+  r:put("providers/toy.lua", text or assert(files.read("examples/providers/toy.lua")))
   r:write_env { TOY_API_KEY = r.account_key, TOY_BASE_URL = r.address.toy }
 end
 
@@ -110,7 +95,7 @@ local RAISES = "local m = require 'builtin.providers.vast'\nfunction m.destroy()
   .. "function m.list() error('my list') end\nreturn m\n"
 
 case("a provider that raises in destroy: the start's own undo still destroys", function(r)
-  put(r, "providers/vast.lua", RAISES)
+  r:put("providers/vast.lua", RAISES)
   r:fault { name = "boot.exited", sticky = true }
   expect.ends(r:run("--cheapest", MODEL), 4, "failed to come up")
   expect.nothing_bills(r)
@@ -119,7 +104,7 @@ case("a provider that raises in destroy: the start's own undo still destroys", f
 end)
 
 case("a provider that says it destroyed and did not: the built-in one does", function(r)
-  put(r, "providers/vast.lua",
+  r:put("providers/vast.lua",
     "local m = require 'builtin.providers.vast'\nfunction m.destroy() return true end\nreturn m\n")
   expect.ends(r:run("--cheapest", MODEL), 0)
   expect.ends(r:run("stop"), 0)
@@ -130,13 +115,13 @@ case("templates/start.sh: one line more on the machine", function(r)
   use(r, "templates/start.sh")
   expect.ends(r:run("--cheapest", MODEL), 0, "READY")
   r.wait_for("the file of the added line", 20, function()
-    return on_machine(r, "about"):find("Filesystem", 1, true)
+    return r:on_machine("about"):find("Filesystem", 1, true)
   end)
   stops(r)
 end)
 
 case("a start script without the guard: the machine is destroyed before READY", function(r)
-  put(r, "templates/start.sh", ": {{request:sh}} {{body:sh}} {{fire:sh}} {{push_port:raw}} {{total:raw}} "
+  r:put("templates/start.sh", ": {{request:sh}} {{body:sh}} {{fire:sh}} {{push_port:raw}} {{total:raw}} "
     .. "{{sha256:raw}} {{program:raw}} {{config_at:raw}}\n"
     .. ": {{config:raw}} {{ca_at:raw}} {{last_resort:raw}} {{retry:raw}}\nexec sleep 1000\n")
   expect.lacks(expect.ends(r:run("--cheapest", MODEL), 3, "templates/start.sh", "destroyed"), "READY",
@@ -147,7 +132,7 @@ case("a start script without the guard: the machine is destroyed before READY", 
 end, { scale = 200 })
 
 case("a start script without a hole: nothing is sent", function(r)
-  put(r, "templates/start.sh", "exec ollama serve {{nothing:sh}}\n")
+  r:put("templates/start.sh", "exec ollama serve {{nothing:sh}}\n")
   expect.lacks(expect.ends(r:run("--cheapest", MODEL), 3, "templates/start.sh", "nothing"), "traceback",
     "attempt to")
   expect.that(not r:journal():find('"kind":"sent"', 1, true), "a create was sent")
@@ -157,14 +142,14 @@ end)
 case("engines/flash.lua by --engine, and under the built-in's name", function(r)
   use(r, "engines/flash.lua")
   expect.ends(r:run("--cheapest", MODEL, "--engine=flash"), 0, "READY")
-  expect.that(on_machine(r, "config"):find("OLLAMA_FLASH_ATTENTION=1", 1, true),
+  expect.that(r:on_machine("config"):find("OLLAMA_FLASH_ATTENTION=1", 1, true),
     "the engine's setting is not on the machine")
   expect.ends(r:run("ping"), 0, "answers")
   stops(r)
   expect.ends(r:run("--cheapest", MODEL, "--engine=falsh"), 2, "falsh")
   use(r, "engines/flash.lua", "engines/ollama.lua")
   expect.ends(r:run("--cheapest", MODEL), 0)
-  expect.that(on_machine(r, "config"):find("OLLAMA_KV_CACHE_TYPE=q8_0", 1, true),
+  expect.that(r:on_machine("config"):find("OLLAMA_KV_CACHE_TYPE=q8_0", 1, true),
     "the engine of the same name was not used")
   stops(r)
 end)
@@ -187,14 +172,14 @@ end)
 case("ui/status.lua: the text of a screen", function(r)
   use(r, "ui/status.lua")
   expect.ends(r:run("--cheapest", MODEL), 0, "READY", "export OPENAI_BASE_URL=http://127.0.0.1:")
-  put(r, "ui/status.lua", "return { lines = function() error('my lines') end }\n")
+  r:put("ui/status.lua", "return { lines = function() error('my lines') end }\n")
   expect.ends(r:run("status"), 0, "my lines", "built-in", "Active")
   stops(r)
 end)
 
 case("a screen of one's own that breaks costs no machine", function(r)
-  put(r, "ui/status.lua", "return { ready = function() error('my panel') end }\n")
-  put(r, "ui/progress.lua", "local b, n = require 'builtin.ui.progress', 0\n"
+  r:put("ui/status.lua", "return { ready = function() error('my panel') end }\n")
+  r:put("ui/progress.lua", "local b, n = require 'builtin.ui.progress', 0\n"
     .. "return { new = function(ctx) local s = b.new(ctx)\n" .. "local step = s.step s.step = function(...) "
     .. "n = n + 1 if n > 4 then error('my step') end return step(...) end return s end }\n")
   expect.ends(r:run("--cheapest", MODEL), 0, "my panel", "my step", "READY")
@@ -238,7 +223,7 @@ case("reactions.lua: alerts, and a successor for a spot machine that was taken",
 end, { scale = 200 })
 
 case("reactions that break or never end: the agent's own duties go on", function(r)
-  put(r, "reactions.lua",
+  r:put("reactions.lua",
     "return { ready = function() while true do pcall(function() while true do end end) end end,\n"
       .. "spot_lost = function() error('my reaction') end }\n")
   expect.ends(r:run("--cheapest", MODEL), 0)
@@ -253,7 +238,7 @@ case("reactions that break or never end: the agent's own duties go on", function
 end)
 
 case("a reaction ends the machine", function(r)
-  put(r, "reactions.lua", "return { ready = function(event, act) act.stop('enough') end }\n")
+  r:put("reactions.lua", "return { ready = function(event, act) act.stop('enough') end }\n")
   expect.ends(r:run("--cheapest", MODEL), 0)
   r.wait_for("the end of the machine", 60, function() return #r:instances() == 0 and not r:agent() end)
   expect.all_over(r)
@@ -267,7 +252,7 @@ case("init.lua: settings and override", function(r)
   expect.that(object.model ~= plain.model, "the setting of init.lua is not in force")
   expect.ends(r:run("--cheapest"), 0, " a day)", "30m")
   stops(r)
-  put(r, "init.lua",
+  r:put("init.lua",
     "override('providers.vast', 'offers', function(base, want) return { base(want)[1] } end)\n"
       .. "override('providers.vast', 'offers', function(base, want) local l = base(want) if #l ~= 1 then "
       .. "error('no stack') end return l end)\n")
@@ -277,7 +262,7 @@ end)
 
 case("an override that raises where a machine is ended: the built-in function is used", function(r)
   expect.ends(r:run("--cheapest", MODEL), 0)
-  put(r, "init.lua", "local function no() error('my override') end\noverride('ui.stopped', 'lines', no)\n"
+  r:put("init.lua", "local function no() error('my override') end\noverride('ui.stopped', 'lines', no)\n"
     .. "override('providers.vast', 'destroy', no)\n" .. "override('commands.stop', 'run', no)\n")
   expect.ends(r:run("stop"), 0, "my override", "built-in", "Session cost")
   expect.all_over(r)

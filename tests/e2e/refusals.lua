@@ -20,22 +20,15 @@ local function tool(...)
     stderr = "null" }):wait().status == 0, (...) .. " failed")
 end
 
-local function put(r, name, text)
-  local path = files.join(r.home, name)
-  assert(files.mkdir(files.dirname(path)))
-  assert(files.write(path, text, 384))
-  return path
-end
-
 -- Ways in which a script is refused: what is said; how `text`, a fine script, is put there.
 local ways = {
-  { "can be written by others", function(r, name, text) files.chmod(put(r, name, text), 438) end },
-  { "belongs to another user", function(r, name, text) tool("/bin/chown", "65534", put(r, name, text)) end,
+  { "can be written by others", function(r, name, text) files.chmod(r:put(name, text), 438) end },
+  { "belongs to another user", function(r, name, text) tool("/bin/chown", "65534", r:put(name, text)) end,
     root = true },
-  { "is bytecode", function(r, name) put(r, name, "\27Lua\84\0\25\147") end },
-  { "expected", function(r, name) put(r, name, "return {") end },
-  { "undefined global 'frobnicate'", function(r, name) put(r, name, "return frobnicate()") end },
-  { "assignment to the global 'x'", function(r, name) put(r, name, "x = 1 return {}") end },
+  { "is bytecode", function(r, name) r:put(name, "\27Lua\84\0\25\147") end },
+  { "expected", function(r, name) r:put(name, "return {") end },
+  { "undefined global 'frobnicate'", function(r, name) r:put(name, "return frobnicate()") end },
+  { "assignment to the global 'x'", function(r, name) r:put(name, "x = 1 return {}") end },
   { "belongs to another user", function(r, name, text)
     local elsewhere = files.join(r.dir, "elsewhere.lua")
     assert(files.write(elsewhere, text))
@@ -44,12 +37,12 @@ local ways = {
     tool("/bin/ln", "-sf", elsewhere, files.join(r.home, name))
   end, root = true },
   { "its directory can be written by others", function(r, name, text)
-    local dir = files.dirname(put(r, name, text))
+    local dir = files.dirname(r:put(name, text))
     if dir ~= r.home then files.chmod(dir, 511) end
   end, rooms = true },
-  { "may not require", function(r, name) put(r, name, "return require 'home.journal'") end },
+  { "may not require", function(r, name) r:put(name, "return require 'home.journal'") end },
   { "loop without an end", function(r, name)
-    put(r, name, "while true do pcall(function() while true do end end) end")
+    r:put(name, "while true do pcall(function() while true do end end) end")
   end, slow = true },
 }
 
@@ -113,13 +106,13 @@ local misuse = {
 cases[#cases + 1] = { name = "init.lua: every misuse is one sentence with its place; status goes on",
   run = function(r)
     for _, row in ipairs(misuse) do
-      put(r, "init.lua", row[1] .. "\n")
+      r:put("init.lua", row[1] .. "\n")
       local result = expect.ends(r:run("--cheapest", MODEL), 3, row[2])
       expect.that(select(2, result.err:gsub("[^\n]+", "")) == 1, "more than one sentence: " .. result.err)
       expect.lacks(result, "traceback", "attempt to")
     end
     expect.ends(r:run("status"), 0, "init.lua", "None active")
-    put(r, "init.lua",
+    r:put("init.lua",
       "override('ui.status', 'lines', function() return { 'MINE' } end)\nerror('half way')\n")
     expect.lacks(expect.ends(r:run("status"), 0, "half way", "None active"), "MINE")
     expect.all_over(r)
@@ -134,7 +127,7 @@ cases[#cases + 1] = { name = "stop and the agent go on with what is built in, an
     "facts/flags.lua", "init.lua" }
   local fine = { 1, process.uid() == 0 and 2 or 4, 3, 4, 5, 9 }
   for index, name in ipairs(others) do ways[fine[index]][2](r, name, "return {}\n") end
-  put(r, "reactions.lua", "return {")
+  r:put("reactions.lua", "return {")
   process.kill(r:agent(), "KILL")
   expect.ends(r:run("status"), 3, "flags.lua", "--no-user")
   expect.ends(r:run("status", "--no-user"), 0, "Active")

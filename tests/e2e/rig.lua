@@ -7,8 +7,8 @@ local files = require "base.files"
 local http = require "base.http"
 local json = require "base.json"
 local keys = require "base.keys"
-local net = require "base.net"
 local process = require "base.process"
+local identity = require "home.identity"
 local task = require "base.task"
 
 -- of this run alone: others may be at work on this computer
@@ -24,12 +24,7 @@ rig.__index = rig
 
 --- A local port that no other home of this run has, and nobody else.
 function rig.next_port()
-  local free, socket
-  repeat
-    slot = (slot + 1) % 4000
-    free, socket = fail.try(net.listen, { host = "127.0.0.1", port = 16000 + slot })
-  until free
-  socket:close()
+  repeat slot = (slot + 1) % 4000 until identity.free(16000 + slot)
   return 16000 + slot
 end
 
@@ -197,6 +192,20 @@ function rig:kind() return self.cloud == "lambda" and "on-demand" or "spot" end
 
 --- The agent's pid from its lock file, nil when none runs.
 function rig:agent() return files.owner(files.join(self.home, "agent.lock")) end
+
+--- Puts a file into the home, as a user would. → its path
+function rig:put(name, text)
+  local path = files.join(self.home, name)
+  assert(files.mkdir(files.dirname(path)))
+  assert(files.write(path, text, 384))
+  return path
+end
+
+--- A file of the rented machine's own folder, as the simulator keeps it. → text, "" when it is not there
+function rig:on_machine(name)
+  local id = tostring(self:instances()[1].id)
+  return files.read(files.join(self.dir, "sim", "instances", id, "home", ".continueplz-guest", name)) or ""
+end
 
 --- What was recorded: the history (sessions that are over) and the journal.
 function rig:journal()

@@ -9,6 +9,7 @@ local assets = require "sandbox.assets"
 local net = require "base.net"
 local process = require "base.process"
 local server = require "base.server"
+local subprocess = require "base.subprocess"
 local task = require "base.task"
 local template = require "base.template"
 
@@ -17,17 +18,9 @@ local KEY = "secret_canary_0123456789abcdef"
 local TOKEN = "cplz-12345678-0123456789ab"
 local DIRECTORY = "/opt/continueplz/"
 
-local function tool(argv, options)
-  options = options or {}
-  local child = process.spawn { argv = argv, stdin = "null", stdout = "pipe", stderr = "null",
-    cwd = options.cwd, env = options.env }
-  local pieces = {}
-  for piece in function() return child.stdout:read() end do
-    pieces[#pieces + 1] = piece
-  end
-  local status = child:wait(60).status
-  child:close()
-  return status, table.concat(pieces)
+local function tool(argv, env)
+  local result = subprocess.run(argv, nil, { env = env, seconds = 60 })
+  return result.code, result.out
 end
 
 local function exists(name)
@@ -352,7 +345,7 @@ return function(t)
         url = ("http://127.0.0.1:%d/%s"):format(port, path), agent = "continueplz/1" })
       assert(files.write(files.join(dir, "engine.sh"), script))
       return tool({ "/bin/sh", files.join(dir, "engine.sh") },
-        { env = { "PATH=/usr/bin:/bin", "OLLAMA_HOST=127.0.0.1:5" } })
+        { "PATH=/usr/bin:/bin", "OLLAMA_HOST=127.0.0.1:5" })
     end
     local status, said = start "missing"
     t:ok(status == 1 and said:find("could not be fetched from http://127.0.0.1", 1, true), said)

@@ -6,7 +6,7 @@ local clock = require "base.clock"
 local files = require "base.files"
 local process = require "base.process"
 local rules = require "base.zone_rules"
-local tool = require "schedule.subprocess"
+local tool = require "base.subprocess"
 
 local DIR = "/usr/share/zoneinfo/"
 local ZONES = { "Europe/Amsterdam", "Europe/Dublin", "America/New_York", "America/Sao_Paulo",

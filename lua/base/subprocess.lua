@@ -17,11 +17,13 @@ local function reader(conn)
 end
 
 --- Runs argv with `input` on its stdin.
--- @return { code=, out=, err= }, or nil when there is no such program
+-- @param options { env=, cwd= of process.spawn, seconds= its longest time (30) }, or nil
+-- @return { code= (-1: a signal ended it), out=, err= }, or nil when there is no such program
 -- @raise kind `transient` when it does not end
-function subprocess.run(argv, input)
-  local ok, child = fail.try(process.spawn,
-    { argv = argv, stdin = input and "pipe" or "null", stdout = "pipe", stderr = "pipe" })
+function subprocess.run(argv, input, options)
+  options = options or {}
+  local ok, child = fail.try(process.spawn, { argv = argv, env = options.env, cwd = options.cwd,
+    stdin = input and "pipe" or "null", stdout = "pipe", stderr = "pipe" })
   if not ok then
     if fail.is(child) and child.code == "missing" then return nil end
     error(child, 0)
@@ -30,7 +32,7 @@ function subprocess.run(argv, input)
     if not child.exit then child:kill("KILL") end
     child:close()
   end })
-  return task.deadline(SECONDS, function()
+  return task.deadline(options.seconds or SECONDS, function()
     local out, err = reader(child.stdout), reader(child.stderr)
     if input then
       fail.try(child.stdin.write, child.stdin, input) -- one that does not read says why in its own words
