@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# WITHOUT_TUNNEL=1 leaves out the comparison of tunnels, ROUNDS=N sets the rounds of the starts.
-# The figures of continueplz beside their targets, all measured in this run. Ends with 0 also when a target is missed; the table says so.
+# WITHOUT_TUNNEL=1 leaves out the comparison of tunnels, ROUNDS=N sets the rounds of the starts. The figures
+# of continueplz beside their targets, all measured in this run. Ends with 0 also when a target is missed;
+# the table says so.
 set -eu
 cd "$(dirname "$0")/.."
 build=${BUILD:-build}
@@ -18,27 +19,34 @@ mkdir -m 700 "$dir/home" "$dir/simhome" "$dir/used"
 # row NAME MEASURED UNIT TARGET TEXT: one line of the table; MEASURED must not be above TARGET
 row() {
     awk -v name="$1" -v value="$2" -v unit="$3" -v target="$4" -v text="$5" 'BEGIN {
-        printf "%-44s %9.2f %-5s target %7.2f   %-7s %s\n", name, value, unit, target, value <= target ? "met" : "MISSED", text }'
+        met = value <= target ? "met" : "MISSED"
+        printf "%-44s %9.2f %-5s target %7.2f   %-7s %s\n", name, value, unit, target, met, text }'
 }
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { print a / b }'; }
 
-echo "Start of the program: $rounds rounds of posix_spawn to exit, the commands taking turns, output to /dev/null; medians."
+echo "Start of the program: $rounds rounds of posix_spawn to exit, the commands taking turns, output to" \
+    "/dev/null; medians."
 job=$dir/job
-if ! CONTINUEPLZ_SCRIPTS=$PWD/tests "$bin" -C "$dir/simhome" tests/bench/job.lua "$dir/used" >"$job" 2>"$dir/job.err"; then
+if ! CONTINUEPLZ_SCRIPTS=$PWD/tests "$bin" -C "$dir/simhome" tests/bench/job.lua "$dir/used" >"$job" \
+    2>"$dir/job.err"; then
     cat "$job" "$dir/job.err"
     echo "the main job did not run; its figures are missing"
 fi
 figure() { awk -v name="$1" '$1 == name { print $2 }' "$job"; }
 cp -a "$dir/used" "$dir/years"
-years=$(CONTINUEPLZ_SCRIPTS=$PWD/tests "$bin" -C "$dir/simhome" tests/bench/years.lua "$dir/years") || echo "ten years of history could not be made: $years"
-"$build/bench_start" "$rounds" wg --version -- "$bin" --version -- "$bin" --help -- "$bin" -C "$dir/home" status \
-    -- "$bin" -C "$dir/used" status -- "$bin" -C "$dir/years" status -- "$bin" -C "$dir/years" status --output=json \
+years=$(CONTINUEPLZ_SCRIPTS=$PWD/tests "$bin" -C "$dir/simhome" tests/bench/years.lua "$dir/years") ||
+    echo "ten years of history could not be made: $years"
+"$build/bench_start" "$rounds" wg --version -- "$bin" --version -- "$bin" --help -- "$bin" -C "$dir/home" \
+    status \
+    -- "$bin" -C "$dir/used" status -- "$bin" -C "$dir/years" status -- "$bin" -C "$dir/years" status \
+        --output=json \
     -- "$bin" -C "$dir/years" config get MAX_PRICE -- "$bin" -C "$dir/years" stop >"$dir/start"
 median() { sed -n "$1p" "$dir/start" | cut -d ' ' -f 1; }
 wg=$(median 1)
 echo "Ten years of history are two sessions each working day: $years."
 n=2
-for name in --version --help "status, empty home" "status, home with a key and a journal" "status, ten years"; do
+for name in --version --help "status, empty home" "status, home with a key and a journal" \
+    "status, ten years"; do
     row "$name" "$(ratio "$(median $n)" 1000)" ms 3 "$(ratio "$(median $n)" "$wg") of wg --version"
     n=$((n + 1))
 done
@@ -50,7 +58,8 @@ done
 echo
 echo "Size: the program after strip, with the guest in it."
 strip -o "$dir/stripped" "$bin"
-row "binary" "$(ratio "$(stat -c %s "$dir/stripped")" 1048576)" MiB 1.907 "$(stat -c %s "$dir/stripped") bytes; 2 MB is 2000000"
+row "binary" "$(ratio "$(stat -c %s "$dir/stripped")" 1048576)" MiB 1.907 \
+    "$(stat -c %s "$dir/stripped") bytes; 2 MB is 2000000"
 
 if [ -s "$build/check.seconds" ]; then
     echo
@@ -60,22 +69,31 @@ fi
 
 [ -n "$(figure ready_own)" ] || exit 0
 echo
-echo "The main job (tests/bench/job.lua): the simulator's delays are divided by 10000, so that all time is counted as ours, its own work too; median of 7."
-row "start to READY" "$(figure ready_own)" s 1 "our pauses divided by 100; with whole pauses $(figure ready_paced) s"
-echo "  seconds to each record of the journal since the one before: $(awk '/^phase_own_/ { sub("phase_own_", ""); printf "%s %.2f  ", $1, $2 }' "$job")"
-[ -z "$(figure key_ready)" ] || row "a key to READY: init, then up" "$(ratio "$(figure key_ready)" "$(figure ready_own)")" x 1.5 \
+echo "The main job (tests/bench/job.lua): the simulator's delays are divided by 10000, so that all time is" \
+    "counted as ours, its own work too; median of 7."
+row "start to READY" "$(figure ready_own)" s 1 \
+    "our pauses divided by 100; with whole pauses $(figure ready_paced) s"
+echo "  seconds to each record of the journal since the one before: $(awk \
+    '/^phase_own_/ { sub("phase_own_", ""); printf "%s %.2f  ", $1, $2 }' "$job")"
+[ -z "$(figure key_ready)" ] || row "a key to READY: init, then up" \
+    "$(ratio "$(figure key_ready)" "$(figure ready_own)")" x 1.5 \
     "$(figure key_ready) s, of which init $(figure key_init) s; as a ratio to start to READY"
 if [ -n "$(figure seen_bytes)" ]; then
-    row "a start on a terminal of 80x24, printed" "$(ratio "$(figure seen_bytes)" "$(figure plain_bytes)")" x 4 \
-        "$(figure seen_bytes) bytes in $(figure seen_seconds) s; without a terminal $(figure plain_bytes) bytes"
+    row "a start on a terminal of 80x24, printed" "$(ratio "$(figure seen_bytes)" "$(figure plain_bytes)")" \
+        x 4 \
+        "$(figure seen_bytes) bytes in $(figure seen_seconds) s; without a terminal $(figure \
+            plain_bytes) bytes"
 fi
 row "--stop to the terminate request" "$(ratio "$(figure wire_own)" "$(figure start_own)")" x 3 \
     "$(figure wire_own) s; --version, run in the same loop half a second before: $(figure start_own) s"
-echo "  --stop until billing is proven ended: $(figure stopped_own) s; with whole pauses $(figure stopped_paced) s (no target)"
+echo "  --stop until billing is proven ended: $(figure stopped_own) s; with whole pauses $(figure \
+    stopped_paced) s (no target)"
 echo
-echo "Agent: private memory (smaps_rollup, Private_Clean + Private_Dirty) when ready, and after 1000 requests through the tunnel, each a connection of its own."
+echo "Agent: private memory (smaps_rollup, Private_Clean + Private_Dirty) when ready, and after 1000" \
+    "requests through the tunnel, each a connection of its own."
 row "agent, ready" "$(ratio "$(figure agent_ready)" 1024)" MiB 6 ""
-row "agent, after 1000 requests" "$(ratio "$(figure agent_used)" 1024)" MiB 6 "a request took $(figure request) s"
+row "agent, after 1000 requests" "$(ratio "$(figure agent_used)" 1024)" MiB 6 \
+    "a request took $(figure request) s"
 
 if [ -z "${WITHOUT_TUNNEL:-}" ] && [ -x tests/bench/tunnel.sh ]; then
     echo

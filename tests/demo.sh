@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The main job as a user does it, against the simulated cloud on loopback: offers, rent, ask, status, stop, and the cloud's own ledger.
+# The main job as a user does it, against the simulated cloud on loopback: offers, rent, ask, status, stop,
+# and the cloud's own ledger.
 set -eu
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -21,21 +22,25 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM HUP
 
-say() { printf '\n\033[1m$ continueplz %s\033[0m\n' "$*" | if [ -t 1 ]; then cat; else sed 's/\x1b\[[0-9;]*m//g'; fi; }
+say() { printf '\n\033[1m$ continueplz %s\033[0m\n' "$*" |
+    if [ -t 1 ]; then cat; else sed 's/\x1b\[[0-9;]*m//g'; fi; }
 run() {
     say "$@"
     "$bin" "$@"
 }
 
 echo "Starting the simulated cloud on loopback (no real cloud is asked, no money is spent)."
-CONTINUEPLZ_SCRIPTS=$root/tests CONTINUEPLZ_HOME=$dir/simhome "$bin" tests/cloudsim/main.lua --dir="$dir/sim" --parent=$$ --scale=20 --key=demo-key-of-the-simulated-cloud >/dev/null 2>"$dir/sim.err" &
+CONTINUEPLZ_SCRIPTS=$root/tests CONTINUEPLZ_HOME=$dir/simhome "$bin" tests/cloudsim/main.lua \
+    --dir="$dir/sim" --parent=$$ --scale=20 --key=demo-key-of-the-simulated-cloud >/dev/null \
+    2>"$dir/sim.err" &
 sim=$!
 for _ in $(seq 200); do
     [ -s "$dir/sim/address.json" ] && break
     kill -0 "$sim" 2>/dev/null || break
     sleep 0.05
 done
-[ -s "$dir/sim/address.json" ] || { echo "demo: the simulated cloud did not start: $(cat "$dir/sim.err")" >&2; exit 1; }
+[ -s "$dir/sim/address.json" ] || { echo "demo: the simulated cloud did not start: $(cat "$dir/sim.err")" \
+    >&2; exit 1; }
 address() { sed -n "s/.*\"$1\" *: *\"\([^\"]*\)\".*/\1/p" "$dir/sim/address.json"; }
 
 umask 077
@@ -57,6 +62,7 @@ echo "The simulated cloud's own ledger:"
 CONTINUEPLZ_SCRIPTS=$root/tests "$bin" tests/ledger.lua "$(address control)"
 echo
 echo "Next, for a real machine:"
-if [ "$(command -v continueplz)" != "$bin" ]; then echo "  export PATH=\"${bin%/*}:\$PATH\"   # or: sudo make install"; fi
+if [ "$(command -v continueplz)" != "$bin" ]; then echo \
+    "  export PATH=\"${bin%/*}:\$PATH\"   # or: sudo make install"; fi
 echo "  continueplz init                       # asks for a cloud's key and checks it"
 echo "  continueplz --cheapest --model=$model   # asks once, with the sum"

@@ -36,8 +36,8 @@ local CLI = [=[
 
 (Made from the tables in `lua/commands/` by `make generated`; a test compares.)
 
-`continueplz help COMMAND` tells a command's options, `continueplz help --all` everything. Exit codes are in the
-README, and every command says in its last line, or in `money_running`, whether money is running.
+`continueplz help COMMAND` tells a command's options, `continueplz help --all` everything. Exit codes are in
+the README, and every command says in its last line, or in `money_running`, whether money is running.
 
 | command | also | what it does |
 |---|---|---|
@@ -46,9 +46,9 @@ README, and every command says in its last line, or in `money_running`, whether 
 ## Answers in JSON
 
 With `--output=json` a command prints one object (the repl: one for each line). Every answer has `status` and
-`money_running` (`true`, `false`, or `null`: not known); one that failed has `status` "failed" and `error`. Any
-other field may be missing, which is how nothing is said. `{…}` is an object, `[…]` an array, `*` stands for
-names of any kind, `?` for a value that may be null, `=NAME` for all that NAME answers.
+`money_running` (`true`, `false`, or `null`: not known); one that failed has `status` "failed" and `error`.
+Any other field may be missing, which is how nothing is said. `{…}` is an object, `[…]` an array, `*` stands
+for names of any kind, `?` for a value that may be null, `=NAME` for all that NAME answers.
 
 @ANSWERS@
 
@@ -59,8 +59,8 @@ names of any kind, `?` for a value that may be null, `=NAME` for all that NAME a
     source <(continueplz help --completion=bash)                                # in ~/.bashrc
     continueplz help --completion=zsh >~/.zsh/_continueplz                      # a folder of $fpath
 
-It knows commands, what they may be called, their options, and the values that are known by name: clouds, cards,
-models, regions, settings, clients.
+It knows commands, what they may be called, their options, and the values that are known by name: clouds,
+cards, models, regions, settings, clients.
 
 ## A command's table
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# make install, and uninstall, into a directory of this test; what is installed runs alone, and says what it lacks.
+# make install, and uninstall, into a directory of this test; what is installed runs alone, and says what it
+# lacks.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=${BUILD:-build}
@@ -34,8 +35,12 @@ bin="$dir/root/opt/c p/bin/continueplz"
 expect "program, papers and examples are installed" '/share/doc/continueplz/examples/workday.lua' names
 expect "completion for bash is installed" '/share/bash-completion/completions/continueplz' names
 expect "and for zsh" '/share/zsh/site-functions/_continueplz' names
-completed() { bash -c 'source "$1"; COMP_LINE="continueplz sta" COMP_POINT=15 COMP_WORDS=(continueplz sta) COMP_CWORD=1; _continueplz; echo "${COMPREPLY[@]}"' bash "$@"; }
-expect "what is installed completes" '^status *$' completed "$dir/root/opt/c p/share/bash-completion/completions/continueplz"
+completed() {
+    bash -c 'source "$1"; COMP_LINE="continueplz sta" COMP_POINT=15 COMP_WORDS=(continueplz sta) COMP_CWORD=1
+        _continueplz; echo "${COMPREPLY[@]}"' bash "$@"
+}
+expect "what is installed completes" '^status *$' completed \
+    "$dir/root/opt/c p/share/bash-completion/completions/continueplz"
 expect "the docs too" '/share/doc/continueplz/docs/overrides.md' names
 (cd "$dir" && mkdir away && mv root/opt away/) # nothing in it may know where it was built or put
 bin="$dir/away/opt/c p/bin/continueplz"
@@ -51,7 +56,9 @@ mkdir "$dir/none"
 for name in libcurl.so.4 libcurl-gnutls.so.4; do echo "no library" >"$dir/none/$name"; done
 printf 'VAST_API_KEY=some-key-0123456789\n' >"$dir/none/.env"
 chmod 600 "$dir/none/.env"
-expect "a machine without libcurl: the package is named" 'libcurl cannot be loaded; install it: libcurl4 \(Debian, Ubuntu: apt install libcurl4\)' \
+expect "a machine without libcurl: the package is named" \
+    'libcurl cannot be loaded; install it: libcurl4 \(Debian, Ubuntu: apt install libcurl4\)' \
     env LD_LIBRARY_PATH="$dir/none" "$bin" -C "$dir/none" offers
-expect "and it says whether money runs" '^Money: ' env LD_LIBRARY_PATH="$dir/none" "$bin" -C "$dir/none" offers
+expect "and it says whether money runs" '^Money: ' env LD_LIBRARY_PATH="$dir/none" "$bin" -C "$dir/none" \
+    offers
 exit $failed

@@ -1,5 +1,6 @@
-# The last resort of a virtual machine: when for SECONDS in all no guard was running with its record on the disk, this ends the machine.
-# Its requests are in last_resort.json, the keys in the environment. Runs as: python3 last_resort.py
+# The last resort of a virtual machine: when for SECONDS in all no guard was running with its record on the
+# disk, this ends the machine. Its requests are in last_resort.json, the keys in the environment.
+# Runs as: python3 last_resort.py
 import json, os, re, socket, subprocess, time
 
 order = json.load(open("last_resort.json"))
@@ -10,16 +11,20 @@ def filled(text):
     return re.sub(r"\$(?:\$|\{(\w+)\})", lambda m: environment.get(m[1], "") if m[1] else "$", text)
 
 
-# By curl, for the edges of clouds turn Python's own client away; what it shall do comes by a pipe, since it holds the key.
+# By curl, for the edges of clouds turn Python's own client away; what it shall do comes by a pipe, since it
+# holds the key.
 def send(request):
-    options = [("url", filled(request["url"])), ("request", request.get("method", "GET")), ("user-agent", order["agent"])]
+    options = [("url", filled(request["url"])), ("request", request.get("method", "GET"))]
+    options.append(("user-agent", order["agent"]))
     options += [("header", filled(line)) for line in request.get("headers", [])]
     if request.get("body"):
         options.append(("data-raw", filled(request["body"])))
     if os.path.exists("ca.pem"):
         options.append(("cacert", "ca.pem"))
-    text = "".join('%s = "%s"\n' % (name, value.replace("\\", "\\\\").replace('"', '\\"')) for name, value in options)
-    done = subprocess.run(["curl", "-q", "-sSg", "--proto", "=http,https", "--max-time", "60", "-w", "\\n%{http_code}", "-K", "-"],
+    text = "".join('%s = "%s"\n' % (name, value.replace("\\", "\\\\").replace('"', '\\"'))
+                   for name, value in options)
+    done = subprocess.run(["curl", "-q", "-sSg", "--proto", "=http,https", "--max-time", "60",
+                           "-w", "\\n%{http_code}", "-K", "-"],
                           input=text.encode(), stdout=subprocess.PIPE, env={"PATH": os.environ["PATH"]})
     if done.returncode != 0:
         raise OSError("curl ended with %d" % done.returncode)
@@ -29,14 +34,16 @@ def send(request):
     return body
 
 
-# Ids of the innermost objects that have one and hold the token, as {id: whether it is this machine}. -> what `value` holds of both
+# Ids of the innermost objects that have one and hold the token, as {id: whether it is this machine}.
+# -> what `value` holds of both
 def search(value, token, own, found):
     if isinstance(value, str):
         return {name for name, held in (("token", token in value), ("own", value == own)) if held}
     if not isinstance(value, (dict, list)):
         return set()
     before = len(found)
-    holds = set().union(*[search(each, token, own, found) for each in (value.values() if isinstance(value, dict) else value)])
+    values = value.values() if isinstance(value, dict) else value
+    holds = set().union(*[search(each, token, own, found) for each in values])
     if "token" in holds and "id" in value and len(found) == before:
         found[str(value["id"])] = "own" in holds
     return holds

@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The tunnel beside a pair of wireguard-go, in the same run on the same veth pair: throughput of one stream each way, latency of one byte,
-# private memory of both ends after the load; directly, and with 50 ms of round trip added by a relay (25 ms each way).
-#   ours          client program -> 127.0.0.1 -> own end -> UDP -> own end -> 127.0.0.1 -> server program; both ends unprivileged
-#   wireguard-go  client program -> interface -> UDP -> interface -> server program; the kernel's TCP, needs root
-# Every figure is the middle one of three; a ratio above 1 says that ours is better. Usage: tests/bench/tunnel.sh [MEGABYTES [RUNS]]
+# The tunnel beside a pair of wireguard-go, in the same run on the same veth pair: throughput of one stream
+# each way, latency of one byte, private memory of both ends after the load; directly, and with 50 ms of
+# round trip added by a relay (25 ms each way).
+#   ours          client program -> 127.0.0.1 -> own end -> UDP -> own end -> 127.0.0.1 -> server program;
+#     both ends unprivileged
+#   wireguard-go  client program -> interface -> UDP -> interface -> server program; the kernel's TCP, needs
+#     root Every figure is the middle one of three; a ratio above 1 says that ours is better. Usage:
+#     tests/bench/tunnel.sh [MEGABYTES [RUNS]]
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/interop/rig.sh
@@ -15,7 +18,8 @@ runs=${2:-3}
 middle() {
     local column=$1 n
     shift
-    for n in $(seq "$runs"); do in_cli "$@" | awk -v c="$column" '$1 == "ok" { print $c }'; done | sort -n | awk '{ v[NR] = $1 } END { print NR ? v[int((NR + 1) / 2)] : 0 }'
+    for n in $(seq "$runs"); do in_cli "$@" | awk -v c="$column" '$1 == "ok" { print $c }'; done | sort -n |
+        awk '{ v[NR] = $1 } END { print NR ? v[int((NR + 1) / 2)] : 0 }'
 }
 private() { awk '/^Private/ { sum += $2 } END { print sum }' "/proc/$1/smaps_rollup"; }
 
@@ -28,7 +32,9 @@ measure() {
     m_p99=$(middle 3 "$work/traffic" echo "$2" "$3" "$5")
 }
 line() { # NAME UNIT OURS THEIRS GREATER-IS-BETTER
-    awk -v n="$1" -v u="$2" -v a="$3" -v b="$4" -v g="$5" 'BEGIN { r = g ? (b ? a / b : 0) : (a ? b / a : 0); printf "%-34s %10.0f %10.0f %-7s %6.2f\n", n, a, b, u, r }'
+    awk -v n="$1" -v u="$2" -v a="$3" -v b="$4" -v g="$5" 'BEGIN {
+        r = g ? (b ? a / b : 0) : (a ? b / a : 0)
+        printf "%-34s %10.0f %10.0f %-7s %6.2f\n", n, a, b, u, r }'
 }
 
 pair_ours() { # ENDPOINT

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# cross.sh DIR: the program built below DIR in other ways than `make` does it, and each of them tried: with the flags that people add, for
-# 64-bit ARM (under qemu), and with musl. The guest is always for what rented machines are.
+# cross.sh DIR: the program built below DIR in other ways than `make` does it, and each of them tried: with
+# the flags that people add, for 64-bit ARM (under qemu), and with musl. The guest is always for what rented
+# machines are.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 root=$PWD
@@ -26,7 +27,8 @@ verdict() { # CODE NAME LOG
 made() {
     local name=$1
     shift
-    cmake -S . -B "$dir/$name" "$@" >"$dir/$name.log" 2>&1 && cmake --build "$dir/$name" --parallel "$jobs" --target continueplz >>"$dir/$name.log" 2>&1
+    cmake -S . -B "$dir/$name" "$@" >"$dir/$name.log" 2>&1 &&
+        cmake --build "$dir/$name" --parallel "$jobs" --target continueplz >>"$dir/$name.log" 2>&1
     verdict $? "$name: the program builds" "$dir/$name.log"
 }
 
@@ -44,7 +46,8 @@ tried() {
     local name=$1 machine=$2 test tests=() program=$dir/$1/continueplz
     shift 2
     says "$name: the program is for $machine" "Machine: +$machine" env LC_ALL=C readelf -h "$program"
-    says "$name: the guest in it is for rented machines" 'Machine: +Advanced Micro Devices X86-64' env LC_ALL=C readelf -h "$dir/$name/continueplz-guest"
+    says "$name: the guest in it is for rented machines" 'Machine: +Advanced Micro Devices X86-64' env \
+        LC_ALL=C readelf -h "$dir/$name/continueplz-guest"
     says "$name: --version" '^continueplz [0-9]' "$@" "$program" --version
     says "$name: --help" 'continueplz' "$@" "$program" --help
     says "$name: status" 'Money: none is running' "$@" "$program" status
@@ -56,11 +59,15 @@ tried() {
 with_musl() {
     local headers=$dir/musl-headers archives=/usr/lib/x86_64-linux-gnu
     mkdir -p "$headers"
-    ln -sf /usr/include/{sodium*,bearssl*,lua5.4} /usr/include/x86_64-linux-gnu/{curl,lua5.4-deb-multiarch.h} "$headers"
+    ln -sf /usr/include/{sodium*,bearssl*,lua5.4} \
+        /usr/include/x86_64-linux-gnu/{curl,lua5.4-deb-multiarch.h} "$headers"
     made musl -DCMAKE_C_COMPILER=x86_64-linux-musl-gcc -DCMAKE_C_FLAGS="-isystem $headers" \
-        -DLUA_INCLUDE="$headers/lua5.4" -DSODIUM_INCLUDE="$headers" -DCURL_INCLUDE="$headers" -DBEARSSL_INCLUDE="$headers" \
-        -DLUA_LIBRARY="$archives/liblua5.4.a" -DCJSON_LIBRARY="$archives/liblua5.4-cjson.a" -DSODIUM_LIBRARY="$archives/libsodium.a" \
-        -DBEARSSL_LIBRARY="$archives/libbearssl.a" -DMORE_SOURCES="$root/tests/cross/fortify.c;$root/src/guest/fortify.c"
+        -DLUA_INCLUDE="$headers/lua5.4" -DSODIUM_INCLUDE="$headers" -DCURL_INCLUDE="$headers" \
+            -DBEARSSL_INCLUDE="$headers" \
+        -DLUA_LIBRARY="$archives/liblua5.4.a" -DCJSON_LIBRARY="$archives/liblua5.4-cjson.a" \
+            -DSODIUM_LIBRARY="$archives/libsodium.a" \
+        -DBEARSSL_LIBRARY="$archives/libbearssl.a" \
+            -DMORE_SOURCES="$root/tests/cross/fortify.c;$root/src/guest/fortify.c"
 }
 
 mkdir -p -m 700 "$CONTINUEPLZ_HOME"

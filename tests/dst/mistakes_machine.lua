@@ -93,7 +93,7 @@ return {
     find = '"token" in holds and "id" in value', replace = '"id" in value' },
   { name = "the last resort asks as Python does", file = "templates/last_resort.py", by = "lua",
     tests = "delivery",
-    find = ', ("user-agent", order["agent"])]', replace = "]" },
+    find = '    options.append(("user-agent", order["agent"]))\n', replace = "" },
   { name = "who accepted no guard gets a key on the machine", file = "start/bootstrap/user_data.lua",
     by = "lua", tests = "delivery",
     find = "  if spec.account_key then\n",

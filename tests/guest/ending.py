@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The guest ends its machine and every other one of its token, whatever the cloud answers, and rehearses it before."""
+"""The guest ends its machine and every other one of its token, whatever the cloud answers, and rehearses
+it before."""
+
 import json
 import os
 import re
@@ -23,20 +25,28 @@ class Machine:
             self.appear()
         base = f"http://{host}:{port or self.cloud.port}"
         with open(f"{self.dir}/config", "w", encoding="ascii") as f:
-            f.write(f"listen-port {lib.free_port(lib.socket.SOCK_DGRAM)}\npeer-public {lib.wireguard_key()}\ntoken {TOKEN}\n"
-                    f"private-key-env CPLZ_KEY\nsilence {silence}\nretry {retry}\nkey-env TEST_KEY\nterminate-method POST\n"
-                    f"terminate-url {base}/end\nterminate-header Authorization: Bearer ${{KEY}}\nterminate-body {{\"id\":\"${{ID}}\"}}\n"
-                    f"find-url {base}/list\nfind-header Authorization: Bearer ${{KEY}}\nfind-token {TOKEN}\nstate-dir state\n{more}")
+            f.write(
+                f"listen-port {lib.free_port(lib.socket.SOCK_DGRAM)}\npeer-public {lib.wireguard_key()}\n"
+                f"token {TOKEN}\n"
+                f"private-key-env CPLZ_KEY\nsilence {silence}\nretry {retry}\nkey-env TEST_KEY\n"
+                f"terminate-method POST\n"
+                f'terminate-url {base}/end\nterminate-header Authorization: Bearer ${{KEY}}\n'
+                f'terminate-body {{"id":"${{ID}}"}}\n'
+                f"find-url {base}/list\nfind-header Authorization: Bearer ${{KEY}}\nfind-token {TOKEN}\n"
+                f"state-dir state\n{more}"
+            )
         self.env = {"PATH": os.environ["PATH"], "CPLZ_KEY": lib.wireguard_key(), "TEST_KEY": lib.KEY}
         guest = GUEST
-        if user: # who may not be able to reach ours
+        if user:  # who may not be able to reach ours
             guest = shutil.copy(GUEST, self.dir)
             os.chown(self.dir, user, user)
         self.process = lib.start([*wrap, guest, "config"], self.env, self.dir, f"{self.dir}/out", user=user)
 
     def appear(self, port=0):
         self.cloud = lib.Cloud(port=port)
-        self.cloud.answer = lambda request: (200, json.dumps({"data": self.rows})) if request["method"] == "GET" else (200, "{}")
+        self.cloud.answer = lambda request: (
+            (200, json.dumps({"data": self.rows})) if request["method"] == "GET" else (200, "{}")
+        )
 
     def restart(self, edit):
         """Kills the guest, lets `edit` change its record, starts it again."""
@@ -50,7 +60,11 @@ class Machine:
         return lib.read(self.dir, "state", "guard.log")
 
     def ended(self):
-        return [json.loads(request["body"])["id"] for request in self.cloud.requests if request["method"] == "POST"]
+        return [
+            json.loads(request["body"])["id"]
+            for request in self.cloud.requests
+            if request["method"] == "POST"
+        ]
 
 
 def row(name, **more):
@@ -58,7 +72,13 @@ def row(name, **more):
 
 
 def test_twins():
-    machine = Machine([row("mine", private_ip="127.0.0.1"), row("twin", private_ip="10.0.0.9"), {"id": "else", "name": "cplz-other-1"}])
+    machine = Machine(
+        [
+            row("mine", private_ip="127.0.0.1"),
+            row("twin", private_ip="10.0.0.9"),
+            {"id": "else", "name": "cplz-other-1"},
+        ]
+    )
     lib.until("two rounds", lambda: len(machine.ended()) >= 4)
     assert machine.ended()[:4] == ["twin", "mine"] * 2, machine.ended()
     lib.until("the log", lambda: "terminate answered HTTP 200; terminate answered HTTP 200" in machine.log())
@@ -68,12 +88,22 @@ def test_twins():
 def test_refused():
     machine = Machine([row("mine")], silence=2)
     lib.until("the rehearsal", lambda: "rehearsed: the machine could be ended from here" in machine.log())
-    answers = iter([(404, '{"error":{"code":"global/object-does-not-exist"}}')] * 2 + [(401, "{}"), (403, "error code: 1010")]
-                   + [(500, "")] * 2 + [(429, "")])
-    machine.cloud.answer = lambda request: (200, json.dumps([row("mine")])) if request["method"] == "GET" else next(answers, (404, "{}"))
+    answers = iter(
+        [(404, '{"error":{"code":"global/object-does-not-exist"}}')] * 2
+        + [(401, "{}"), (403, "error code: 1010")]
+        + [(500, "")] * 2
+        + [(429, "")]
+    )
+    machine.cloud.answer = lambda request: (
+        (200, json.dumps([row("mine")])) if request["method"] == "GET" else next(answers, (404, "{}"))
+    )
     lib.until("more attempts than answers", lambda: "attempt 5:" in machine.log())
     assert machine.ended() == ["mine"] * len(machine.ended()) and len(machine.ended()) >= 5, machine.ended()
-    for said in ("answered HTTP 404", "answered HTTP 401", "was turned away by the protection in front of the cloud (HTTP 403, error code: 1010)"):
+    for said in (
+        "answered HTTP 404",
+        "answered HTTP 401",
+        "was turned away by the protection in front of the cloud (HTTP 403, error code: 1010)",
+    ):
         assert "terminate " + said in machine.log(), machine.log()
     lib.end(machine.process)
 
@@ -82,7 +112,10 @@ def test_no_network():
     machine = Machine([row("mine")], silence=2, port=lib.free_port(), more="life 100\n")
     port = int(re.search(r"find-url http://[^:]*:(\d+)", lib.read(machine.dir, "config"))[1])
     lib.until("three attempts in vain", lambda: "attempt 3:" in machine.log())
-    assert re.search(r"attempt 3: find failed: no connection to 127.0.0.1 port \d+: Connection refused; next in 4 s", machine.log()), machine.log()
+    assert re.search(
+        r"attempt 3: find failed: no connection to 127.0.0.1 port \d+: Connection refused; next in 4 s",
+        machine.log(),
+    ), machine.log()
     machine.appear(port)
     lib.until("the end, now that there is a network", machine.ended)
     lib.end(machine.process)
@@ -93,7 +126,14 @@ def test_no_names():
     hosts = f"{lib.folder()}/hosts"
     with open(hosts, "w", encoding="ascii") as f:
         f.write("127.0.0.1 localhost\n")
-    wrap = ["unshare", *(["-m"] if os.getuid() == 0 else ["-Urm"]), "sh", "-c", f'mount --bind {hosts} /etc/hosts || exit 9; exec "$@"', "sh"]
+    wrap = [
+        "unshare",
+        *(["-m"] if os.getuid() == 0 else ["-Urm"]),
+        "sh",
+        "-c",
+        f'mount --bind {hosts} /etc/hosts || exit 9; exec "$@"',
+        "sh",
+    ]
     if subprocess.run([*wrap, "true"], stderr=subprocess.DEVNULL, check=False).returncode != 0:
         print("skip - names that do not resolve: no mount of its own is allowed here", flush=True)
         return
@@ -120,18 +160,24 @@ def test_key_changed():
     machine.cloud.answer = lambda request: (401, '{"error":"auth_error"}')
     lib.until("attempts with a dead key", lambda: "attempt 3:" in machine.log())
     assert "find answered HTTP 401" in machine.log() and not machine.ended(), machine.log()
-    machine.cloud.answer = lambda request: (200, json.dumps(machine.rows)) if request["method"] == "GET" else (200, "{}")
+    machine.cloud.answer = lambda request: (
+        (200, json.dumps(machine.rows)) if request["method"] == "GET" else (200, "{}")
+    )
     lib.until("the end, once the key is good again", machine.ended)
     lib.end(machine.process)
 
 
 def test_no_list():
     machine = Machine([])
-    lib.until("an empty list", lambda: "find answered HTTP 200, but nothing in it holds the token" in machine.log())
+    lib.until(
+        "an empty list", lambda: "find answered HTTP 200, but nothing in it holds the token" in machine.log()
+    )
     machine.cloud.answer = lambda request: (200, "<html>")
     lib.until("a page", lambda: "find answered HTTP 200, but no JSON" in machine.log())
     machine.cloud.answer = lambda request: (200, json.dumps([row("mine"), row("x" * (1 << 20))]))
-    lib.until("a list without end", lambda: "find answered HTTP 200, but more than a megabyte" in machine.log())
+    lib.until(
+        "a list without end", lambda: "find answered HTTP 200, but more than a megabyte" in machine.log()
+    )
     assert not machine.ended(), machine.ended()
     machine.cloud.answer = lambda request: (200, json.dumps([row("mine")]))
     lib.until("the end all the same", machine.ended)
@@ -140,10 +186,15 @@ def test_no_list():
 
 def test_rehearsal():
     machine = Machine([], silence=0)
-    lib.until("a rehearsal that finds nothing", lambda: "rehearsal 2: find answered HTTP 200, but nothing in it holds" in machine.log())
+    lib.until(
+        "a rehearsal that finds nothing",
+        lambda: "rehearsal 2: find answered HTTP 200, but nothing in it holds" in machine.log(),
+    )
     machine.cloud.answer = lambda request: (200, json.dumps([row("mine"), row("twin")]))
     lib.until("success", lambda: "rehearsed: the machine could be ended from here" in machine.log())
-    assert not machine.ended() and all(r["headers"]["User-Agent"].startswith("continueplz/") for r in machine.cloud.requests)
+    assert not machine.ended() and all(
+        r["headers"]["User-Agent"].startswith("continueplz/") for r in machine.cloud.requests
+    )
     lib.end(machine.process)
 
 
@@ -153,15 +204,20 @@ def test_stored_end():
     machine.restart(lambda text: text)
     lib.until("the record taken up", lambda: "armed again from the record" in machine.log())
     assert not machine.ended()
-    # The stored wall clock alone says that the life is over: the process, its monotonic clock and the stored ages are young.
-    machine.restart(lambda text: re.sub(r"born (\d+) (\d+)", lambda m: f"born {m[1]} {int(m[2]) - 7201000}", text))
+    # The stored wall clock alone says that the life is over: the process, its monotonic clock and the stored
+    # ages are young.
+    machine.restart(
+        lambda text: re.sub(r"born (\d+) (\d+)", lambda m: f"born {m[1]} {int(m[2]) - 7201000}", text)
+    )
     lib.until("the end", machine.ended)
     assert "ending the machine: the machine reached the end of its life" in machine.log(), machine.log()
     lib.end(machine.process)
     # The stored age alone says so, while the wall clock of then lies in the future.
     machine = Machine([row("mine")], silence=0, more="life 7200\n")
     lib.until("the record", lambda: "born " in lib.read(machine.dir, "state", "guard"))
-    machine.restart(lambda text: re.sub(r"born (\d+) (\d+)", lambda m: f"born 7201000 {int(m[2]) + 9000000}", text))
+    machine.restart(
+        lambda text: re.sub(r"born (\d+) (\d+)", lambda m: f"born 7201000 {int(m[2]) + 9000000}", text)
+    )
     lib.until("the end", machine.ended)
     lib.end(machine.process)
 
@@ -179,13 +235,17 @@ def test_strangers():
     """Packets without the client's key are no contact, whatever they look like."""
     machine = Machine([row("mine")], silence=3)
     port = int(re.search(r"listen-port (\d+)", lib.read(machine.dir, "config"))[1])
-    packets = [bytes([kind, 0, 0, 0]) + os.urandom(length - 4) for kind, length in ((1, 148), (2, 92), (3, 64), (4, 32), (4, 96), (9, 40))]
+    packets = [
+        bytes([kind, 0, 0, 0]) + os.urandom(length - 4)
+        for kind, length in ((1, 148), (2, 92), (3, 64), (4, 32), (4, 96), (9, 40))
+    ]
 
     def knock():
         with lib.socket.socket(lib.socket.AF_INET, lib.socket.SOCK_DGRAM) as s:
             for packet in packets:
                 s.sendto(packet, ("127.0.0.1", port))
         return machine.ended()
+
     lib.until("the end", knock)
     assert "ending the machine: the client never made contact" in machine.log(), machine.log()
     lib.end(machine.process)
@@ -194,15 +254,28 @@ def test_strangers():
 def test_memory():
     def adjusted(pid):
         return lib.read(f"/proc/{pid}/oom_score_adj").strip()
+
     for user in (None, 65534) if os.getuid() == 0 else (None,):
-        machine = Machine([row("mine")], silence=0, user=user, more="engine-arg /bin/sh\nengine-arg -c\n"
-                          "engine-arg cat /proc/self/oom_score_adj >>score; exec sleep 600\nengine-env PATH=${PATH}\n")
+        machine = Machine(
+            [row("mine")],
+            silence=0,
+            user=user,
+            more="engine-arg /bin/sh\nengine-arg -c\n"
+            "engine-arg cat /proc/self/oom_score_adj >>score; exec sleep 600\nengine-env PATH=${PATH}\n",
+        )
         pid = int(lib.until("the engine", lambda: lib.read(machine.dir, "state", "engine.pid").split())[0])
         lib.until("the engine's score", lambda p=pid: adjusted(p) == "300")
         if user is None and os.getuid() == 0:
             lib.until("the engine's own word", lambda m=machine: lib.read(m.dir, "score") == "300\n")
             own = adjusted(machine.process.pid)
-            allowed = subprocess.run(["sh", "-c", "echo -900 >/proc/self/oom_score_adj"], stderr=subprocess.DEVNULL, check=False).returncode == 0
+            allowed = (
+                subprocess.run(
+                    ["sh", "-c", "echo -900 >/proc/self/oom_score_adj"],
+                    stderr=subprocess.DEVNULL,
+                    check=False,
+                ).returncode
+                == 0
+            )
             assert own == ("-900" if allowed else adjusted(os.getpid())), own
         lib.end(machine.process)
 
@@ -215,7 +288,10 @@ lib.case("a key that is refused is tried until it is not", test_key_changed)
 lib.case("an answer in drops for another machine does not keep the own one", test_slow_twin)
 lib.case("a list without the token, or that is none, ends nothing and is asked for again", test_no_list)
 lib.case("the own-id lookup is rehearsed until it finds the machine, and ends nothing", test_rehearsal)
-lib.case("a restarted guest takes its end from the record: by its clock or by its age, whichever is less", test_stored_end)
+lib.case(
+    "a restarted guest takes its end from the record: by its clock or by its age, whichever is less",
+    test_stored_end,
+)
 lib.case("a damaged record ends the machine", test_damaged_record)
 lib.case("packets of strangers are no contact", test_strangers)
 lib.case("when memory runs out, the engine goes before the guard", test_memory)

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What the guest's tests share: cases, a small cloud that notes requests, certificates, processes that are always ended."""
+"""What the guest's tests share: cases, a small cloud that notes requests, certificates, processes that are
+always ended."""
+
 import atexit
 import base64
 import http.server
@@ -24,10 +26,12 @@ groups, folders = [], []
 
 
 def local_name():
-    """The name by which a small cloud on loopback is called. A bare root without /etc/hosts knows no localhost."""
+    """What a small cloud on loopback is called. A bare root without /etc/hosts knows no localhost."""
     try:
         with open("/etc/hosts", encoding="utf-8") as f:
-            return "localhost" if re.search(r"^127\.0\.0\.1\s.*\blocalhost\b", f.read(), re.M) else "127.0.0.1"
+            return (
+                "localhost" if re.search(r"^127\.0\.0\.1\s.*\blocalhost\b", f.read(), re.M) else "127.0.0.1"
+            )
     except OSError:
         return "127.0.0.1"
 
@@ -86,7 +90,16 @@ def read(*path):
 
 def start(argv, env, cwd, log, user=None):
     out = open(log, "ab")
-    process = subprocess.Popen(argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, user=user)
+    process = subprocess.Popen(
+        argv,
+        env=env,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=out,
+        start_new_session=True,
+        user=user,
+    )
     out.close()
     groups.append(process)
     return process
@@ -111,7 +124,8 @@ atexit.register(end_all)
 
 
 class Cloud:
-    """Notes every request; answers with `status` and `body`, or with what `answer(request)` says; a body None comes in drops without end.
+    """Notes every request; answers with `status` and `body`, or with what `answer(request)` says; a body None
+    comes in drops without end.
     `context`: an ssl context for https. `broken` counts failed handshakes."""
 
     def __init__(self, context=None, status=200, body=b'{"success": true}', port=0):
@@ -123,8 +137,12 @@ class Cloud:
             def note(self):
                 length = int(self.headers.get("Content-Length") or 0)
                 data = self.rfile.read(length).decode()
-                cloud.requests.append({"method": self.command, "path": self.path, "headers": dict(self.headers), "body": data})
-                status, body = cloud.answer(cloud.requests[-1]) if cloud.answer else (cloud.status, cloud.body)
+                cloud.requests.append(
+                    {"method": self.command, "path": self.path, "headers": dict(self.headers), "body": data}
+                )
+                status, body = (
+                    cloud.answer(cloud.requests[-1]) if cloud.answer else (cloud.status, cloud.body)
+                )
                 if body is None:
                     self.drip()
                     return
@@ -189,7 +207,8 @@ commonName = supplied
 
 
 def alternative(host):
-    """The extension that names a host: as a name, which is all that the guest compares, and as an address where it is one."""
+    """The extension that names a host: as a name, which is all that the guest compares, and as an address
+    where it is one."""
     return f"subjectAltName=DNS:{host}" + (f",IP:{host}" if re.fullmatch(r"[0-9.]+", host) else "")
 
 
@@ -203,17 +222,61 @@ class Authority:
         open(f"{self.dir}/index", "w", encoding="ascii").close()
         with open(f"{self.dir}/serial", "w", encoding="ascii") as f:
             f.write("1000")
-        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-days", "30", "-subj",
-                f"/CN={name}", "-addext", "basicConstraints=critical,CA:TRUE", cwd=self.dir)
+        openssl(
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-keyout",
+            "ca.key",
+            "-out",
+            "ca.pem",
+            "-days",
+            "30",
+            "-subj",
+            f"/CN={name}",
+            "-addext",
+            "basicConstraints=critical,CA:TRUE",
+            cwd=self.dir,
+        )
         self.pem = f"{self.dir}/ca.pem"
 
     def issue(self, name, host=LOCAL, ca=False, kind=("rsa:2048",), dates=("-days", "10"), by=None):
         extra = ["-addext", "basicConstraints=critical,CA:TRUE"] if ca else ["-addext", alternative(host)]
-        openssl("req", "-new", "-newkey", *kind, "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={host}", *extra,
-                cwd=self.dir)
+        openssl(
+            "req",
+            "-new",
+            "-newkey",
+            *kind,
+            "-nodes",
+            "-keyout",
+            f"{name}.key",
+            "-out",
+            f"{name}.csr",
+            "-subj",
+            f"/CN={host}",
+            *extra,
+            cwd=self.dir,
+        )
         signer = by or "ca"
-        openssl("ca", "-batch", "-config", "ca.conf", "-cert", f"{signer}.pem", "-keyfile", f"{signer}.key", "-in", f"{name}.csr", "-out",
-                f"{name}.pem", "-notext", *dates, cwd=self.dir)
+        openssl(
+            "ca",
+            "-batch",
+            "-config",
+            "ca.conf",
+            "-cert",
+            f"{signer}.pem",
+            "-keyfile",
+            f"{signer}.key",
+            "-in",
+            f"{name}.csr",
+            "-out",
+            f"{name}.pem",
+            "-notext",
+            *dates,
+            cwd=self.dir,
+        )
         return f"{self.dir}/{name}"
 
     def context(self, name, *chain):

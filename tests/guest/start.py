@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The start script as a rented container runs it: last resort, push, guard, restarts, the end of the machine."""
+"""The start script as a rented container runs it: last resort, push, guard, restarts, the end of the
+machine."""
+
 import json
 import os
 import re
@@ -30,18 +32,37 @@ class Machine:
             f.write(ENGINE)
         os.chmod(f"{self.plan}/engine.sh", 0o755)
         order = {
-            "token": "cplz-home-1a2b", "listen_port": lib.free_port(socket.SOCK_DGRAM), "push_port": self.push_port, "engine_port": lib.free_port(),
-            "client_public": lib.wireguard_key(), "limits": {"silence": 0, "idle": 0, "life": 0, "life_max": 0, **limits},
-            "terminate": {"method": "DELETE", "url": f"{scheme}://{host}:{cloud.port}/api/v0/instances/${{CONTAINER_ID}}/",
-                          "headers": ["Authorization: Bearer ${CONTAINER_API_KEY}", *headers], "body": "{}"},
-            "retry_seconds": 1, "last_resort_seconds": last_resort,
+            "token": "cplz-home-1a2b",
+            "listen_port": lib.free_port(socket.SOCK_DGRAM),
+            "push_port": self.push_port,
+            "engine_port": lib.free_port(),
+            "client_public": lib.wireguard_key(),
+            "limits": {"silence": 0, "idle": 0, "life": 0, "life_max": 0, **limits},
+            "terminate": {
+                "method": "DELETE",
+                "url": f"{scheme}://{host}:{cloud.port}/api/v0/instances/${{CONTAINER_ID}}/",
+                "headers": ["Authorization: Bearer ${CONTAINER_API_KEY}", *headers],
+                "body": "{}",
+            },
+            "retry_seconds": 1,
+            "last_resort_seconds": last_resort,
             "engine": {"argv": [f"{self.plan}/engine.sh"], "env": [f"OUT={self.out}", "PATH=${PATH}"]},
         }
         with open(f"{self.plan}/order.json", "w", encoding="ascii") as f:
             json.dump(order, f)
-        env = {"PATH": os.environ["PATH"], "HOME": self.home, "CONTINUEPLZ_HOME": self.plan, "CONTINUEPLZ_SCRIPTS": lib.HERE}
-        done = subprocess.run([CONTINUEPLZ, f"{lib.HERE}/render.lua", f"{self.plan}/order.json", self.plan], env=env, text=True,
-                              capture_output=True, check=False)
+        env = {
+            "PATH": os.environ["PATH"],
+            "HOME": self.home,
+            "CONTINUEPLZ_HOME": self.plan,
+            "CONTINUEPLZ_SCRIPTS": lib.HERE,
+        }
+        done = subprocess.run(
+            [CONTINUEPLZ, f"{lib.HERE}/render.lua", f"{self.plan}/order.json", self.plan],
+            env=env,
+            text=True,
+            capture_output=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         with open(f"{self.plan}/blob", "rb") as f:
             self.blob = f.read()
@@ -49,8 +70,14 @@ class Machine:
         self.process = None
 
     def boot(self, path="", **extra):
-        env = {"PATH": path + os.environ["PATH"], "HOME": self.home, "CONTAINER_ID": "4711", "CONTAINER_API_KEY": lib.KEY,
-               "CPLZ_KEY": lib.wireguard_key(), **extra}
+        env = {
+            "PATH": path + os.environ["PATH"],
+            "HOME": self.home,
+            "CONTAINER_ID": "4711",
+            "CONTAINER_API_KEY": lib.KEY,
+            "CPLZ_KEY": lib.wireguard_key(),
+            **extra,
+        }
         self.process = lib.start(["/bin/sh", "-c", self.script], env, "/", f"{self.plan}/out")
 
     def connect(self):
@@ -59,6 +86,7 @@ class Machine:
                 return socket.create_connection(("127.0.0.1", self.push_port), 20)
             except OSError:
                 return None
+
         return lib.until("the push port", attempt)
 
     def push(self, data):
@@ -83,7 +111,9 @@ class Machine:
         return lib.read(self.dir, "state", "guard.log")
 
     def born(self):
-        lines = [text for text in lib.read(self.dir, "state", "guard").splitlines() if text.startswith("born ")]
+        lines = [
+            text for text in lib.read(self.dir, "state", "guard").splitlines() if text.startswith("born ")
+        ]
         return lines[0].split()[2] if lines else None
 
     def terminated(self, count=2):
@@ -91,7 +121,9 @@ class Machine:
         for request in self.cloud.requests:
             assert request["method"] == "DELETE" and request["path"] == "/api/v0/instances/4711/", request
             assert request["headers"].get("Authorization") == "Bearer " + lib.KEY, request
-            assert request["body"] == "{}" and re.fullmatch(r"continueplz/[0-9.]+", request["headers"].get("User-Agent", "")), request
+            assert request["body"] == "{}" and re.fullmatch(
+                r"continueplz/[0-9.]+", request["headers"].get("User-Agent", "")
+            ), request
 
     def end(self):
         lib.end(self.process)
@@ -163,7 +195,10 @@ def test_killed_guest():
     os.kill(lib.until("the second guest", machine.pid), signal.SIGKILL)
     seen = len(machine.cloud.requests)
     lib.until("requests after the kill", lambda: len(machine.cloud.requests) > seen)
-    lib.until("the end taken up", lambda: machine.log().count("ending the machine: the machine reached the end of its life") == 2)
+    lib.until(
+        "the end taken up",
+        lambda: machine.log().count("ending the machine: the machine reached the end of its life") == 2,
+    )
     assert machine.born() == born and second
     machine.end()
 
@@ -231,8 +266,12 @@ def test_last_resort_tls():
     ours.issue("good")
     ours.issue("named", host="example.org")
     foreign.issue("stranger")
-    good, named, stranger = (lib.Cloud(c) for c in (ours.context("good"), ours.context("named"), foreign.context("stranger")))
-    machines = [Machine(cloud, scheme="https", host=lib.LOCAL, last_resort=2) for cloud in (good, named, stranger)]
+    good, named, stranger = (
+        lib.Cloud(c) for c in (ours.context("good"), ours.context("named"), foreign.context("stranger"))
+    )
+    machines = [
+        Machine(cloud, scheme="https", host=lib.LOCAL, last_resort=2) for cloud in (good, named, stranger)
+    ]
     for machine in machines:
         machine.boot(SSL_CERT_FILE=ours.pem)
     machines[0].terminated(2)
@@ -250,7 +289,10 @@ lib.case("a killed guest comes back and keeps its deadline, also while ending", 
 lib.case("a restarted container needs no push and takes up the record", test_restarted_container)
 lib.case("a damaged record ends the machine", test_spoiled_record)
 lib.case("without a push the script ends the machine itself", test_last_resort)
-lib.case("the last resort goes on for ever, whatever the answer is, with pauses of at most a minute", test_last_resort_for_ever)
+lib.case(
+    "the last resort goes on for ever, whatever the answer is, with pauses of at most a minute",
+    test_last_resort_for_ever,
+)
 lib.case("a guest that cannot start leads to the last resort", test_last_resort_after_bad_guest)
 lib.case("the last resort speaks to the true cloud only", test_last_resort_tls)
 lib.finish()

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The guest ends its machine over https only when chain, dates and name are right; otherwise its key never leaves."""
+"""The guest ends its machine over https only when chain, dates and name are right; otherwise its key never
+leaves."""
+
 import os
 import sys
 
@@ -29,7 +31,12 @@ state-dir {folder}/state
 def run(cloud, ca, **address):
     folder = lib.folder()
     config(folder, cloud.port, ca, **address)
-    env = {"PATH": os.environ["PATH"], "CPLZ_KEY": lib.wireguard_key(), "TEST_KEY": lib.KEY, "TEST_ID": "4711"}
+    env = {
+        "PATH": os.environ["PATH"],
+        "CPLZ_KEY": lib.wireguard_key(),
+        "TEST_KEY": lib.KEY,
+        "TEST_ID": "4711",
+    }
     return folder, lib.start([GUEST, "config"], env, folder, f"{folder}/out")
 
 
@@ -49,7 +56,9 @@ def accepted(cloud, folder, count=2):
 def by_the_client(cloud, folder):
     """Only the client's clock makes the certificate valid: the machine's own is wrong since its birth."""
     accepted(cloud, folder, 1)
-    assert "attempt 1: terminate failed: TLS refused: the certificate is outside its dates" in log(folder), log(folder)
+    assert "attempt 1: terminate failed: TLS refused: the certificate is outside its dates" in log(
+        folder
+    ), log(folder)
 
 
 def refused(cloud, folder, sentence):
@@ -70,11 +79,31 @@ def main():
     ours.issue("chained", by="middle")
     ours.issue("leafsigned", by="good")
     foreign.issue("stranger")
-    lib.openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "self.key", "-out", "self.pem", "-days", "10", "-subj",
-                f"/CN={lib.LOCAL}", "-addext", lib.alternative(lib.LOCAL), cwd=ours.dir)
+    lib.openssl(
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        "self.key",
+        "-out",
+        "self.pem",
+        "-days",
+        "10",
+        "-subj",
+        f"/CN={lib.LOCAL}",
+        "-addext",
+        lib.alternative(lib.LOCAL),
+        cwd=ours.dir,
+    )
     bundle = f"{ours.dir}/bundle.pem"
     with open(bundle, "w", encoding="ascii") as f:
-        f.write("a line of prose\n" + lib.read(ours.pem) + "-----BEGIN CERTIFICATE-----\nbroken!\n-----END CERTIFICATE-----\n")
+        f.write(
+            "a line of prose\n"
+            + lib.read(ours.pem)
+            + "-----BEGIN CERTIFICATE-----\nbroken!\n-----END CERTIFICATE-----\n"
+        )
     cases = [
         ("a good certificate (RSA)", ours.context("good"), None, {}),
         ("a good certificate (P-256)", ours.context("curve"), None, {}),
@@ -82,13 +111,28 @@ def main():
         ("an expired certificate", ours.context("expired"), "outside its dates", {}),
         ("a certificate of the future", ours.context("future"), "outside its dates", {}),
         ("a certificate for another name", ours.context("named"), "for another name", {}),
-        ("a certificate of a foreign authority", foreign.context("stranger"), "from no authority we know", {}),
+        (
+            "a certificate of a foreign authority",
+            foreign.context("stranger"),
+            "from no authority we know",
+            {},
+        ),
         ("a self-signed certificate", ours.context("self"), "from no authority we know", {}),
         ("a certificate signed by a mere server's", ours.context("leafsigned", "good"), "TLS refused", {}),
         ("https to a face that speaks plain http", None, "TLS", {}),
-        ("a certificate that only the client's clock makes valid", ours.context("future"), by_the_client, {"more": "time 3800000000\n"}),
+        (
+            "a certificate that only the client's clock makes valid",
+            ours.context("future"),
+            by_the_client,
+            {"more": "time 3800000000\n"},
+        ),
         ("plain http to loopback", None, None, {"scheme": "http", "host": "127.0.0.1"}),
-        ("plain http beyond loopback", None, "plain http goes to loopback only", {"scheme": "http", "host": "192.0.2.1"}),
+        (
+            "plain http beyond loopback",
+            None,
+            "plain http goes to loopback only",
+            {"scheme": "http", "host": "192.0.2.1"},
+        ),
     ]
     running = []
     for name, context, sentence, address in cases:
@@ -99,7 +143,9 @@ def main():
         if callable(sentence):
             lib.case(f"{name} gets the request", lambda c=cloud, f=folder, check=sentence: check(c, f))
         elif sentence:
-            lib.case(f"{name} is refused and the key stays", lambda c=cloud, f=folder, s=sentence: refused(c, f, s))
+            lib.case(
+                f"{name} is refused and the key stays", lambda c=cloud, f=folder, s=sentence: refused(c, f, s)
+            )
         else:
             lib.case(f"{name} gets the request", lambda c=cloud, f=folder: accepted(c, f))
     lib.finish()

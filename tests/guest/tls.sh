@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# TLS of the guest against faces made with openssl. GUEST names another build of it (for example one with sanitizers).
+# TLS of the guest against faces made with openssl. GUEST names another build of it (for example one with
+# sanitizers).
 cd "$(dirname "$0")" || exit 1
 guest=${GUEST:-${BUILD:-../../build}/continueplz-guest}
 for tool in python3 openssl; do

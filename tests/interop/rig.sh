@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# Sourced from the top of the tree: two network namespaces joined by a veth pair, and the tunnel ends that run in them. All of it goes at exit.
+# Sourced from the top of the tree: two network namespaces joined by a veth pair, and the tunnel ends that
+# run in them. All of it goes at exit.
 work=$(mktemp -d)
 chmod 755 "$work"
 id=$$
@@ -25,7 +26,8 @@ missing() {
     [ "$(id -u)" = 0 ] || { echo "needs root"; return; }
     [ -c /dev/net/tun ] || { echo "no /dev/net/tun"; return; }
     local tool
-    for tool in ip wg wireguard-go setpriv nc; do command -v "$tool" >/dev/null || { echo "$tool is not installed"; return; }; done
+    for tool in ip wg wireguard-go setpriv nc; do command -v "$tool" >/dev/null ||
+        { echo "$tool is not installed"; return; }; done
     ip netns add "$srv" 2>/dev/null || { echo "no network namespaces"; return; }
     ip netns exec "$srv" true 2>/dev/null || echo "a network namespace cannot be entered"
 }
@@ -33,13 +35,16 @@ missing() {
 build() {
     local cc=${CC:-cc} flags="-std=c11 -O2 -D_GNU_SOURCE -Wall -Wextra -Isrc"
     # shellcheck disable=SC2086
-    $cc $flags "tests/interop/tunnel_end.c" src/tunnel/*.c src/loop.c src/sys.c -lsodium -o "$work/tunnel_end" &&
-        $cc $flags "tests/interop/relay.c" -o "$work/relay" && $cc $flags "tests/interop/traffic.c" -o "$work/traffic"
+    $cc $flags "tests/interop/tunnel_end.c" src/tunnel/*.c src/loop.c src/sys.c -lsodium -o \
+        "$work/tunnel_end" &&
+        $cc $flags "tests/interop/relay.c" -o "$work/relay" &&
+            $cc $flags "tests/interop/traffic.c" -o "$work/traffic"
 }
 
 in_srv() { ip netns exec "$srv" "$@"; }
 in_cli() { ip netns exec "$cli" "$@"; }
-# start NAME COMMAND... : in the background, output in $work/NAME.log, pid in $last; stdin is a pipe at $work/NAME.in
+# start NAME COMMAND... : in the background, output in $work/NAME.log, pid in $last; stdin is a pipe at
+# $work/NAME.in
 start() {
     local name=$1
     shift
@@ -88,14 +93,16 @@ our_client() { # NAME KEY EXTRA...
     local name=$1 key=$2
     shift 2
     start "$name" ip netns exec "$cli" "${as_nobody[@]}" "$work/tunnel_end" --key "$work/$key.key" \
-        --peer "$(cat "$work/srv.pub")" --psk "$work/psk" --local "$WG_CLI" --remote "$WG_SRV" --keepalive 25 "$@"
+        --peer "$(cat "$work/srv.pub")" --psk "$work/psk" --local "$WG_CLI" --remote "$WG_SRV" --keepalive \
+            25 "$@"
     wait_for 5 logged "$name" ready
 }
 our_server() { # NAME EXTRA...
     local name=$1
     shift
     start "$name" ip netns exec "$srv" "${as_nobody[@]}" "$work/tunnel_end" --key "$work/srv.key" \
-        --peer "$(cat "$work/cli.pub")" --psk "$work/psk" --local "$WG_SRV" --remote "$WG_CLI" --listen 51820 "$@"
+        --peer "$(cat "$work/cli.pub")" --psk "$work/psk" --local "$WG_SRV" --remote "$WG_CLI" --listen \
+            51820 "$@"
     wait_for 5 logged "$name" ready
 }
 # go_end NETNS IFACE KEY OTHER OWN_IP OTHER_IP WG-SET...
@@ -104,7 +111,8 @@ go_end() {
     shift 6
     start "$iface" env WG_PROCESS_FOREGROUND=1 ip netns exec "$ns" wireguard-go -f "$iface"
     wait_for 5 test -S "/var/run/wireguard/$iface.sock" || return 1
-    wg set "$iface" private-key "$work/$key.key" "$@" peer "$(cat "$work/$other.pub")" preshared-key "$work/psk" \
+    wg set "$iface" private-key "$work/$key.key" "$@" peer "$(cat "$work/$other.pub")" preshared-key \
+        "$work/psk" \
         allowed-ips "$remote/32" "${peer_options[@]}"
     ip -n "$ns" addr add "$own/24" dev "$iface"
     ip -n "$ns" link set "$iface" up

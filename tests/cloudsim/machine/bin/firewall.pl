@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-# The firewall of a simulated virtual machine: a socket of its processes that is bound to every address gets a filter that drops
-# all, unless a rule opens its port. Linux only; needs pidfd_getfd on our own descendants. Loaded by `container`.
-# FILE holds lines "udp 51820 51820" (protocol, first and last port). FILE.state says "enforced", or why not.
+# The firewall of a simulated virtual machine: a socket of its processes that is bound to every address gets a
+# filter that drops all, unless a rule opens its port. Linux only; needs pidfd_getfd on our own descendants.
+# Loaded by `container`. FILE holds lines "udp 51820 51820" (protocol, first and last port). FILE.state says
+# "enforced", or why not.
 use strict;
 use warnings;
 use Time::HiRes qw(time);
@@ -35,10 +36,12 @@ sub wanted {
         open my $in, '<', "/proc/net/$kind" or next;
         while (<$in>) {
             next if index($_, ': 00000000') < 0; # most of a long table, cheaply
-            my ($address, $port, $state, $inode) = /^\s*\d+: ([0-9A-F]+):([0-9A-F]+) \S+ (..) \S+ \S+ \S+\s+\d+\s+\d+ (\d+)/ or next;
+            my ($address, $port, $state, $inode) =
+                /^\s*\d+: ([0-9A-F]+):([0-9A-F]+) \S+ (..) \S+ \S+ \S+\s+\d+\s+\d+ (\d+)/ or next;
             next if $address !~ /^0+$/ || $inode == 0 || ($protocol eq 'tcp' && $state ne '0A');
             my $number = hex $port;
-            $wanted{$inode} = (grep { $_->[0] <= $number && $number <= $_->[1] } @{$rules->{$protocol}}) ? 1 : 0;
+            $wanted{$inode} =
+                (grep { $_->[0] <= $number && $number <= $_->[1] } @{$rules->{$protocol}}) ? 1 : 0;
         }
     }
     return %wanted;
@@ -63,7 +66,8 @@ sub borrow {
 sub shut {
     my ($socket, $shut) = @_;
     my $drop_all = pack 'S C C L', 0x06, 0, 0, 0;
-    my $done = $shut ? setsockopt($socket, 1, 26, pack('S x![P] P', 1, $drop_all)) : setsockopt($socket, 1, 27, pack('i', 0));
+    my $done = $shut ? setsockopt($socket, 1, 26, pack('S x![P] P', 1, $drop_all))
+        : setsockopt($socket, 1, 27, pack('i', 0));
     say_state($done ? 'enforced' : "not enforced: $!");
     return $done;
 }
@@ -81,8 +85,8 @@ sub sockets {
     return \%sockets;
 }
 
-# Makes every filter what the rules say. The kernel's tables are dear to read: that is done while sockets or rules are new (a socket
-# is bound some time after it exists), and each second.
+# Makes every filter what the rules say. The kernel's tables are dear to read: that is done while sockets or
+# rules are new (a socket is bound some time after it exists), and each second.
 sub firewall_step {
     ($file) = @_;
     my ($sockets, $now) = (sockets(), time);

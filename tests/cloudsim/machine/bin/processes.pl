@@ -41,7 +41,8 @@ sub descendants {
     return @found;
 }
 
-# The same from the kernel's lists of children: cheap, but a process that is just being handed over may be missing.
+# The same from the kernel's lists of children: cheap, but a process that is just being handed over may be
+# missing.
 sub descendants_now {
     return descendants() unless -e "/proc/$$/task/$$/children";
     my @found;
