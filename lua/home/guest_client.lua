@@ -37,27 +37,25 @@ function guest_client.end_machine(token, reason)
   return true
 end
 
---- The guard's own words (GET /status inside the tunnel).
-function guest_client.guard()
-  local request = guest_client.guest("/status")
-  request.method, request.timeout, request.max_bytes = "GET", 5, 65536
-  return http.request(request).json()
+-- A small question to the guest's control. → the response
+local function ask(method, path, object)
+  local request = guest_client.guest(path)
+  request.method, request.json, request.timeout, request.max_bytes = method, object, 5, 65536
+  return http.request(request)
 end
 
+--- The guard's own words (GET /status inside the tunnel).
+function guest_client.guard() return ask("GET", "/status").json() end
+
 --- The last words of the model server on the machine, as text.
-function guest_client.engine_log()
-  local request = guest_client.guest("/log?name=engine&bytes=600")
-  request.method, request.timeout, request.max_bytes = "GET", 5, 65536
-  return http.request(request).body
-end
+function guest_client.engine_log() return ask("GET", "/log?name=engine&bytes=600").body end
 
 --- POSTs (or `method`) to the control of the guest of the session `token`; raises when it refuses,
 -- as another session's guest does.
 function guest_client.tell(token, path, body, method)
-  local request, named = guest_client.guest(path), { token = token }
+  local named = { token = token }
   for name, value in pairs(body or {}) do named[name] = value end -- order: free
-  request.method, request.json, request.timeout, request.max_bytes = method or "POST", named, 5, 65536
-  return http.request(request)
+  return ask(method or "POST", path, named)
 end
 
 return guest_client

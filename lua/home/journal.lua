@@ -191,12 +191,12 @@ end
 
 --- The sessions that are open or were closed in the last `seconds`, oldest first.
 function methods:recent(seconds)
-  local list, own = {}, {}
-  for _, session in ipairs(self:sessions()) do own[session.token] = true end
+  local list, own, here = {}, {}, self:sessions()
+  for _, session in ipairs(here) do own[session.token] = true end
   for _, session in ipairs(history.since(self.home, clock.wall() - seconds)) do
     if not own[session.token] then list[#list + 1] = session end
   end
-  return table.move(self:sessions(), 1, #self:sessions(), #list + 1, list)
+  return table.move(here, 1, #here, #list + 1, list)
 end
 
 --- The newest session, when it is open or was closed in the last `seconds`, or nil.

@@ -2,14 +2,14 @@
 -- Which clouds are asked: those with a key, with a script, and with a guard or the user's consent to none.
 local fail = require "base.fail"
 local world = require "sandbox.world"
-local clouds = require "facts.clouds"
+local cards = require "facts.clouds"
 local config = require "config.effective"
 local declared = require "config.declared"
 local suggest = require "facts.suggest"
 local guard_policy = require "money.guard_policy"
 local provider_of = require "money.provider_of"
 
-local asked = {}
+local clouds = {}
 
 local function need_key(cloud)
   if not config.secret(cloud.key_setting) then
@@ -43,11 +43,11 @@ end
 
 -- The one cloud that was named. → its name
 local function only(provider, accept_no_guard)
-  local cloud = clouds.find(provider)
+  local cloud = cards.find(provider)
   local name = cloud and cloud.name or provider
   if not world.source("providers." .. name) then
-    local names, here = {}, clouds.listed(clouds.supported(), "name", "and")
-    for index, each in ipairs(clouds) do
+    local names, here = {}, cards.listed(cards.supported(), "name", "and")
+    for index, each in ipairs(cards) do
       names[index] = each.name
     end
     local hint = suggest.hint(provider, names, ("; %s are known"):format(here))
@@ -66,9 +66,9 @@ end
 --- All clouds that have a key: those we know in the table's order, then the user's own (a script that is
 -- broken is asked as well, to be named with its reason).
 -- supported: leave out clouds that cannot be rented from
-function asked.with_key(supported)
+function clouds.with_key(supported)
   local names = {}
-  for _, cloud in ipairs(clouds) do
+  for _, cloud in ipairs(cards) do
     if config.secret(cloud.key_setting) and (not supported or world.source("providers." .. cloud.name)) then
       names[#names + 1] = cloud.name
     end
@@ -84,10 +84,10 @@ end
 
 --- The clouds that will be asked. → names, those that have a key but are not asked: { {name=, message=}, … }
 -- @raise `config` without any key or consent, `usage` for an unknown cloud
-function asked.configured(provider, accept_no_guard)
+function clouds.configured(provider, accept_no_guard)
   if provider then return { only(provider, accept_no_guard) }, {} end
   local names, skipped, told = {}, {}, {}
-  for _, name in ipairs(asked.with_key()) do
+  for _, name in ipairs(clouds.with_key()) do
     local why = why_skipped(name, accept_no_guard)
     if why then
       skipped[#skipped + 1] = { name = name, message = why }
@@ -98,9 +98,9 @@ function asked.configured(provider, accept_no_guard)
   end
   if #names == 0 then
     fail.raise("config", #told > 0 and "no cloud can be asked. " .. table.concat(told, ". ")
-      or "no key of a supported cloud is set: " .. config.way_to_key(clouds.supported()[1].key_setting))
+      or "no key of a supported cloud is set: " .. config.way_to_key(cards.supported()[1].key_setting))
   end
   return names, skipped
 end
 
-return asked
+return clouds

@@ -7,7 +7,7 @@ local fail = require "base.fail"
 local log = lazy "base.log"
 local task = lazy "base.task"
 local world = require "sandbox.world"
-local asked = lazy "money.clouds"
+local clouds = lazy "money.clouds"
 local folder = require "home.folder"
 local timing = lazy "home.timing"
 local history = lazy "home.history"
@@ -37,8 +37,8 @@ local function accounts(journal)
 end
 
 -- All clouds with a key, and those that were rented from.
-local function clouds(known)
-  local names, seen = asked.with_key(true), {}
+local function askable(known)
+  local names, seen = clouds.with_key(true), {}
   for _, name in ipairs(names) do seen[name] = true end
   for name in require("base.sorted")(known) do
     if not seen[name] then names[#names + 1] = name end
@@ -118,7 +118,7 @@ end
 -- @return true; or nil and a sentence: it is not known whether anything (else) runs
 function look.run(journal, ui)
   local known = accounts(journal)
-  local names, prefix = clouds(known), journal:known_prefix()
+  local names, prefix = askable(known), journal:known_prefix()
   local function unknown(why) return nil, ("%s; look at %s"):format(why, consoles(names)) end
   if not prefix then
     return unknown "this folder has lost its name for machines (home.id)"
