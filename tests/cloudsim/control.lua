@@ -62,8 +62,9 @@ end
 
 -- What exists and was not there at the beginning.
 local function show_leftovers(call)
-  local world, machines = call.world, {}
-  local found = { ssh_keys = {}, rulesets = {}, rules_changed = false }
+  local world, machines = call.world, json.array {}
+  local found = { ssh_keys = json.array {}, rulesets = json.array {}, rules_changed = false,
+    machines = machines }
   for _, face in ipairs(faces.clouds) do
     if face.leftovers then
       face.leftovers(world, found)
@@ -73,8 +74,7 @@ local function show_leftovers(call)
         label = reply.maybe(face.context(instance).label) }
     end
   end
-  return reply.json(200, { ssh_keys = json.array(found.ssh_keys), rulesets = json.array(found.rulesets),
-    rules_changed = found.rules_changed, machines = json.array(machines) })
+  return reply.json(200, found)
 end
 
 local function show_world(call)

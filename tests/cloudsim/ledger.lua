@@ -1,18 +1,18 @@
 -- SPDX-License-Identifier: MIT
---- The ground truth about money. Rows are only ever added; a row is closed once. `gpu` and `disk` cost rate ×
---- seconds / 3600, traffic costs rate × bytes / 10⁹. Billing is by the second without a minimum
+--- The ground truth about money. Rows are only ever added; a row is closed once. `gpu`, `disk` and `ip` cost
+--- rate × seconds / 3600, traffic costs rate × bytes / 10⁹. Billing is by the second without a minimum
 --- (facts/vast.md §1.10), or by begun steps of `step` seconds (facts/lambda.md §2.8).
 local ledger = {}
 ledger.__index = ledger
 
-local TIMED = { gpu = true, disk = true }
+local TIMED = { gpu = true, disk = true, ip = true }
 
 function ledger.new()
   return setmetatable({ rows = {} }, ledger)
 end
 
 --- Opens a row {provider, account, id, kind, rate, token, step, marks = {[other token] = true}}; `rate` is
---- $/hour for gpu and disk, $/GB for bwd and bwu.
+--- $/hour for gpu, disk and ip, $/GB for bwd and bwu.
 function ledger:start(row, at)
   assert(row.kind and row.rate and row.id, "a ledger row needs kind, rate and id")
   row.n = #self.rows + 1

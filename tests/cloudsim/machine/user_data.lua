@@ -139,9 +139,30 @@ local function cloud_config(text, notes)
     runcmd = script_of(value.runcmd, "runcmd", notes) }
 end
 
+-- Where a script writes: what it redirects to, and the paths on its lines that make or move files; and all
+-- below /opt, /root and /home.
+local WRITERS = { "mkdir", "install", "tee", "touch", "cp", "mv", "ln", "chmod", "chown" }
+local function written_by(text)
+  local paths = {}
+  for line in text:gmatch("[^\n]+") do
+    local writes = line:find(">%s*[\"']?/") ~= nil
+    for _, word in ipairs(WRITERS) do
+      writes = writes or line:find("%f[%w]" .. word .. "%f[%W]") ~= nil
+    end
+    for at, path in line:gmatch("()(/[%w%._%-/+@%%]+)") do
+      local place = place_of(path)
+      local own = path:find("^/opt/") or path:find("^/root/") or path:find("^/home/")
+      local written = writes and (place ~= path or path:find("^/etc/"))
+      local alone = not line:sub(at - 1, at - 1):find("[%w%._~\\/:-]")
+      paths[#paths + 1] = alone and (own or written) and path or nil
+    end
+  end
+  return paths
+end
+
 --- → {bootcmd = script or nil, files = list of {path, data, gzipped, mode, append}, runcmd = script or nil,
---- notes = sentences, rewrite = function(text)}. The scripts are rewritten, the files' data is not yet (it
---- may be compressed).
+--- notes = sentences, is_script = it is a script alone, rewrite = function(text)}. The scripts are rewritten,
+--- the files' data is not yet (it may be compressed).
 function user_data.read(text, root, bin)
   local notes, plan = {}, { files = {} }
   if text == nil or text == "" then
@@ -149,11 +170,11 @@ function user_data.read(text, root, bin)
   elseif text:find("^#cloud%-config%s") then
     plan = cloud_config(text:gsub("^[^\n]*\n", "", 1), notes)
   elseif text:find("^#!") then
-    plan.runcmd = text
+    plan.runcmd, plan.is_script = text, true
   else
     notes[1] = "user data of this form is not simulated: " .. text:sub(1, 40):gsub("%c.*", "")
   end
-  local paths = {}
+  local paths = plan.is_script and written_by(text) or {}
   for i, file in ipairs(plan.files) do
     paths[i] = file.path
   end

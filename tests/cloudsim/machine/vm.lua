@@ -105,9 +105,11 @@ local function write_init(self, instance, first)
   local writes = seed(self, instance, plan)
   if first then
     table.move(writes, 1, #writes, #lines + 1, lines)
-    script("runcmd")
   else
     lines[#lines + 1] = "systemctl boot"
+  end
+  if first or instance.script_each_boot then
+    script("runcmd")
   end
   for i, note in ipairs(plan.notes) do
     table.insert(lines, 4 + i, "echo " .. quote("cloudsim: " .. note))
@@ -168,7 +170,8 @@ function vm.prepare(self, instance)
   -- another simulator may have lived here
   files.remove_tree(first and files.join(self.dir, "instances", instance.id) or root .. "/run")
   for _, name in ipairs({ "bin", "seed", "root/run", "root/root", "root/tmp", "root/etc/systemd/system",
-    "root/opt", "root/var/lib", "root/usr/local/bin", "root/home/ubuntu" }) do
+    "root/opt", "root/var/lib", "root/usr/local/bin",
+    "root/home/" .. (self:about(instance).user or "ubuntu") .. "/.ssh" }) do
     assert(files.mkdir(self:path(instance, name)))
   end
   instance.root, instance.home = root, root .. "/root"
