@@ -5,6 +5,7 @@ local fail = require "base.fail"
 local log = require "base.log"
 local task = require "base.task"
 local timing = require "home.timing"
+local create_limit = require "money.create_limit"
 local resources = require "money.resources"
 
 local LIST_TRIES = 4 -- lists that fail before nobody can say whether a machine is there
@@ -51,7 +52,9 @@ end
 -- belongs into one task.shield, under home.lock.
 -- @param record the journal's plain description
 -- → intent { token, provider, … }
+-- @raise `limit` when too many machines were made within an hour
 function rent.intend(journal, provider, record)
+  create_limit.check(journal)
   local token, ticket = journal:intend(record)
   return { token = token, ticket = ticket, journal = journal, provider = provider, session = {
     token = token, provider = provider.name, account = record.account, plan = record, absences = 0,

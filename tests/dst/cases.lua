@@ -13,6 +13,7 @@ local cases = { list = {} }
 local GROUPS = {
   "after",
   "agent",
+  "cap",
   "clock",
   "copy",
   "cost",

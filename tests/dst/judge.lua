@@ -23,7 +23,7 @@ end
 function judge:shares(other)
   for _, token in ipairs(other.token_list) do
     if not self.tokens[token] then table.insert(self.token_list, token) end
-    self.tokens[token], self.creates[token] = true, true
+    self.tokens[token], self.creates[token] = true, other.creates[token] or -math.huge
   end
   for token in sorted(other.around) do self.around[token] = true end
 end
@@ -83,6 +83,22 @@ function judge:open_tokens()
   return list
 end
 
+local HOUR, MOST_IN_AN_HOUR = 3600, 6
+
+-- One more create is about to leave: fewer than six of the last hour made a machine.
+local function crowded(self)
+  local made, count = {}, 0
+  for _, row in ipairs(self.world.ledger.rows) do
+    local left = row.token and self.creates[row.token]
+    if left and not made[row.token] and self.sim.now - left < HOUR then
+      made[row.token], count = true, count + 1
+    end
+  end
+  if count >= MOST_IN_AN_HOUR then
+    self:broken("S4", ("a create leaves after %d of the last hour made a machine"):format(count))
+  end
+end
+
 local function create(self, token, bid)
   local intent, sent
   for _, record in ipairs(records(journal(self))) do
@@ -101,7 +117,8 @@ local function create(self, token, bid)
       ("%s bids $%.4f/h, and $%.4f/h was agreed"):format(token, bid, intent.bid or intent.hourly))
   end
   if self.creates[token] then self:broken("S1", "a create was sent twice with the token " .. token) end
-  self.creates[token] = true
+  crowded(self)
+  self.creates[token] = self.sim.now
   self.tokens[token] = true
   self.token_list[#self.token_list + 1] = token
   for _, other in ipairs(self:open_tokens()) do
