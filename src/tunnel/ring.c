@@ -1,24 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tcp.h"
 
-#include <sys/mman.h>
-
-enum { RING_FIRST = 4096, RING_MAPPED = 256 << 10 };
-
-/* Large buffers come from the system and go back to it; an allocator would keep them for later. */
-static uint8_t *get_memory(size_t size) {
-    if (size < RING_MAPPED)
-        return malloc(size);
-    void *data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return data == MAP_FAILED ? NULL : data;
-}
-
-static void release_memory(uint8_t *data, size_t size) {
-    if (size < RING_MAPPED)
-        free(data);
-    else
-        munmap(data, size);
-}
+enum { RING_FIRST = 4096 };
 
 bool ring_reserve(struct ring *ring, size_t need) {
     if (need <= ring->size)
@@ -26,7 +9,7 @@ bool ring_reserve(struct ring *ring, size_t need) {
     size_t size = ring->size ? ring->size : RING_FIRST;
     while (size < need)
         size *= 2;
-    uint8_t *data = get_memory(size);
+    uint8_t *data = malloc(size);
     if (!data)
         return false;
     if (ring->size) {
@@ -34,7 +17,7 @@ bool ring_reserve(struct ring *ring, size_t need) {
         memcpy(data, ring->data + ring->head, first);
         memcpy(data + first, ring->data, ring->head);
     }
-    release_memory(ring->data, ring->size);
+    free(ring->data);
     ring->data = data;
     ring->size = size;
     ring->head = 0;
@@ -82,6 +65,6 @@ void ring_drop(struct ring *ring, size_t len) {
 }
 
 void ring_free(struct ring *ring) {
-    release_memory(ring->data, ring->size);
+    free(ring->data);
     *ring = (struct ring){0};
 }

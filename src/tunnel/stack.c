@@ -6,123 +6,27 @@
 
 enum { WINDOW_DEFAULT = 4 << 20, WINDOW_LEAST = 4096, WINDOW_MOST = 64 << 20, PORT_FIRST = 16384 };
 
-/* The flows are a binary heap by their next deadline, which is also the list of all flows. */
-static void place(struct stack *stack, struct flow *flow, uint32_t index) {
-    stack->heap[index] = flow;
-    flow->heap_index = index;
-}
-
-static void sift_up(struct stack *stack, uint32_t index) {
-    struct flow *flow = stack->heap[index];
-    while (index) {
-        uint32_t parent = (index - 1) / 2;
-        if (stack->heap[parent]->heap_key <= flow->heap_key)
-            break;
-        place(stack, stack->heap[parent], index);
-        index = parent;
-    }
-    place(stack, flow, index);
-}
-
-static void sift_down(struct stack *stack, uint32_t index) {
-    struct flow *flow = stack->heap[index];
-    for (;;) {
-        uint32_t child = 2 * index + 1;
-        if (child >= stack->flows)
-            break;
-        if (child + 1 < stack->flows && stack->heap[child + 1]->heap_key < stack->heap[child]->heap_key)
-            child++;
-        if (stack->heap[child]->heap_key >= flow->heap_key)
-            break;
-        place(stack, stack->heap[child], index);
-        index = child;
-    }
-    place(stack, flow, index);
-}
-
-static bool heap_add(struct flow *flow) {
+/* Every flow has a slot with its next deadline, so that all deadlines lie side by side. */
+static bool slot_add(struct flow *flow) {
     struct stack *stack = flow->stack;
-    if (stack->flows == stack->heap_size) {
-        uint32_t size = stack->heap_size ? stack->heap_size * 2 : 16;
-        struct flow **grown = realloc(stack->heap, size * sizeof *grown);
+    if (stack->flows == stack->slots_size) {
+        uint32_t size = stack->slots_size ? stack->slots_size * 2 : 16;
+        struct slot *grown = realloc(stack->slots, size * sizeof *grown);
         if (!grown)
             return false;
-        stack->heap = grown;
-        stack->heap_size = size;
+        stack->slots = grown;
+        stack->slots_size = size;
     }
-    stack->heap[stack->flows] = flow;
-    sift_up(stack, stack->flows++);
+    flow->slot = stack->flows++;
+    stack->slots[flow->slot] = (struct slot){TCP_NEVER, flow};
     return true;
 }
 
-static void heap_rekey(struct flow *flow, uint64_t key) {
-    flow->heap_key = key;
-    sift_up(flow->stack, flow->heap_index);
-    sift_down(flow->stack, flow->heap_index);
-}
-
-static void heap_remove(struct flow *flow) {
+static void slot_remove(struct flow *flow) {
     struct stack *stack = flow->stack;
-    struct flow *last = stack->heap[--stack->flows];
-    if (last == flow)
-        return;
-    place(stack, last, flow->heap_index);
-    heap_rekey(last, last->heap_key);
-}
-
-/* TIME_WAIT: what is left of a flow whose end we announced first. Both ports are ours to choose, so two
- * seconds do. */
-static const uint64_t WAIT_FOR = 2000 * TCP_MS;
-
-static struct timewait *wait_entry(struct stack *stack, unsigned index) {
-    return &stack->timewait[(stack->timewait_head + index) & (stack->timewait_size - 1)];
-}
-
-static void drop_expired(struct stack *stack) {
-    while (stack->timewait_count && wait_entry(stack, 0)->until <= stack->now) {
-        stack->timewait_head = (stack->timewait_head + 1) & (stack->timewait_size - 1);
-        stack->timewait_count--;
-    }
-}
-
-static bool wait_grow(struct stack *stack) {
-    unsigned size = stack->timewait_size ? stack->timewait_size * 2 : 64;
-    struct timewait *items = malloc(size * sizeof *items);
-    if (!items)
-        return false;
-    for (unsigned i = 0; i < stack->timewait_count; i++)
-        items[i] = *wait_entry(stack, i);
-    free(stack->timewait);
-    stack->timewait = items;
-    stack->timewait_size = size;
-    stack->timewait_head = 0;
-    return true;
-}
-
-void tcp_wait_add(struct flow *flow, uint64_t now) {
-    struct stack *stack = flow->stack;
-    drop_expired(stack);
-    if (stack->timewait_count == stack->timewait_size) {
-        if (stack->timewait_size < TCP_TIMEWAIT_MAX) {
-            if (!wait_grow(stack))
-                return;
-        } else { /* full: the oldest goes early */
-            stack->timewait_head = (stack->timewait_head + 1) & (stack->timewait_size - 1);
-            stack->timewait_count--;
-        }
-    }
-    *wait_entry(stack, stack->timewait_count++) = (struct timewait){flow->local_port, flow->peer_port,
-                                                                    flow->nxt, flow->rcv, now + WAIT_FOR};
-}
-
-struct timewait *tcp_wait_find(struct stack *stack, uint16_t local_port, uint16_t peer_port) {
-    drop_expired(stack);
-    for (unsigned i = stack->timewait_count; i-- > 0;) { /* newest first */
-        struct timewait *wait = wait_entry(stack, i);
-        if (wait->local_port == local_port && wait->peer_port == peer_port)
-            return wait;
-    }
-    return NULL;
+    struct slot last = stack->slots[--stack->flows];
+    stack->slots[flow->slot] = last;
+    last.flow->slot = flow->slot;
 }
 
 struct stack *stack_new(const struct stack_config *config) {
@@ -153,11 +57,10 @@ void stack_free(struct stack *stack) {
     if (!stack)
         return;
     while (stack->flows)
-        flow_abort(stack->heap[0], stack->now);
+        flow_abort(stack->slots[0].flow, stack->now);
     free_dead(stack);
-    free(stack->heap);
+    free(stack->slots);
     free(stack->listeners);
-    free(stack->timewait);
     free(stack);
 }
 
@@ -181,9 +84,6 @@ struct flow *tcp_flow_new(struct stack *stack, uint16_t local_port, uint16_t pee
         return NULL;
     uint32_t iss;
     stack->config.random(stack->config.ctx, (uint8_t *)&iss, sizeof iss);
-    struct timewait *old = tcp_wait_find(stack, local_port, peer_port);
-    if (old && tcp_unwrap(old->snd, iss) <= old->snd) /* RFC 6191: a reused pair of ports counts on */
-        iss = (uint32_t)old->snd + 64000 + (iss & 0xffff);
     flow->stack = stack;
     flow->local_port = local_port;
     flow->peer_port = peer_port;
@@ -198,8 +98,7 @@ struct flow *tcp_flow_new(struct stack *stack, uint16_t local_port, uint16_t pee
     flow->window = stack->config.window < 256 << 10 ? stack->config.window : 256 << 10;
     while (((uint64_t)65535 << flow->recv_shift) < stack->config.window)
         flow->recv_shift++;
-    flow->heap_key = TCP_NEVER;
-    if (!heap_add(flow)) {
+    if (!slot_add(flow)) {
         free(flow);
         return NULL;
     }
@@ -215,7 +114,7 @@ void tcp_flow_end(struct flow *flow) {
     while (*link != flow)
         link = &(*link)->hash_next;
     *link = flow->hash_next;
-    heap_remove(flow);
+    slot_remove(flow);
     flow->state = FLOW_DEAD;
     ring_free(&flow->tx);
     ring_free(&flow->rx);
@@ -250,9 +149,10 @@ uint64_t stack_tick(struct stack *stack, uint64_t now) {
     struct flow *flow;
     now = tcp_clock(stack, now);
     stack->budget = TCP_BURST_ALL;
-    while (stack->flows && stack->heap[0]->heap_key <= now) {
-        flow = stack->heap[0];
-        heap_rekey(flow, TCP_NEVER);
+    for (uint32_t i = stack->flows; i-- > 0;) { /* a flow that ends gives its slot to the last one */
+        if (i >= stack->flows || stack->slots[i].deadline > now)
+            continue;
+        flow = stack->slots[i].flow;
         tcp_timers(flow, now);
         tcp_dirty(flow);
     }
@@ -262,16 +162,19 @@ uint64_t stack_tick(struct stack *stack, uint64_t now) {
         if (flow->state == FLOW_DEAD)
             continue;
         tcp_output(flow, now);
-        heap_rekey(flow, tcp_deadline(flow));
+        stack->slots[flow->slot].deadline = tcp_deadline(flow);
     }
     free_dead(stack);
-    return stack->flows ? stack->heap[0]->heap_key : TCP_NEVER;
+    uint64_t next = TCP_NEVER;
+    for (uint32_t i = 0; i < stack->flows; i++)
+        next = tcp_min(next, stack->slots[i].deadline);
+    return next;
 }
 
 void stack_wake(struct stack *stack, uint64_t now) {
     now = tcp_clock(stack, now);
     for (uint32_t i = 0; i < stack->flows; i++) {
-        struct flow *flow = stack->heap[i];
+        struct flow *flow = stack->slots[i].flow;
         if (!flow->backoff || flow->timer == TIMER_NONE)
             continue;
         flow->backoff--; /* firing adds one: an early try uses up no patience */
@@ -289,8 +192,7 @@ static uint16_t pick_port(struct stack *stack, uint16_t peer_port) {
         stack->next_port = (uint16_t)(stack->next_port + 1 + step % 3);
         if (stack->next_port < PORT_FIRST)
             stack->next_port = (uint16_t)(stack->next_port + PORT_FIRST);
-        if (!tcp_flow_find(stack, stack->next_port, peer_port) &&
-            !tcp_wait_find(stack, stack->next_port, peer_port))
+        if (!tcp_flow_find(stack, stack->next_port, peer_port))
             return stack->next_port;
     }
     return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A minimal IPv4/TCP host, sans-IO: between a local socket and one peer behind the tunnel (facts/wireguard.md
- * §4.6). */
+ * §4.6). There is no TIME_WAIT: ports come back late, and a FIN that comes again is answered by RST, which the
+ * other end takes for the acknowledgement. */
 #pragma once
 
 #include "../sys.h"
@@ -65,17 +66,14 @@ void flow_accept(struct flow *flow, const struct flow_events *events, void *arg,
  * closed its half and all was read. */
 size_t flow_peek(struct flow *flow, const uint8_t **data, bool *eof);
 void flow_consume(struct flow *flow, size_t len, uint64_t now);
-/* Takes up to len bytes into the send buffer; returns how many. After less than len, or flow_room 0,
- * `writable` follows. */
+/* Takes up to len bytes into the send buffer; returns how many. After less than len `writable` follows. */
 size_t flow_write(struct flow *flow, const uint8_t *data, size_t len, uint64_t now);
 /* The same without a copy: a place for up to *len bytes (in: wanted, out: possible, 0 if full), then how many
  * were put there. */
 uint8_t *flow_space(struct flow *flow, size_t *len);
 void flow_commit(struct flow *flow, size_t len, uint64_t now);
-size_t flow_room(const struct flow *flow);
 void flow_shutdown(struct flow *flow, uint64_t now); /* FIN after what is buffered */
 void flow_abort(struct flow *flow,
                 uint64_t now); /* RST; closed is called with ECONNRESET unless already closing */
-uint16_t flow_peer_port(const struct flow *flow);
-size_t stack_flows(const struct stack *stack); /* flows that are not closed; TIME_WAIT does not count */
+size_t stack_flows(const struct stack *stack); /* flows that are not closed */
 void stack_get_stats(const struct stack *stack, struct stack_stats *out);

@@ -203,20 +203,6 @@ static bool read_segment(struct segment *seg, const uint8_t *tcp, size_t len) {
     return seg->from && seg->to;
 }
 
-/* True if TIME_WAIT dealt with the segment (RFC 9293 §3.10.7.4, RFC 6191). */
-static bool in_timewait(struct stack *stack, const struct segment *seg) {
-    struct timewait *wait = tcp_wait_find(stack, seg->to, seg->from);
-    if (!wait)
-        return false;
-    if (seg->flags & TCP_RST)
-        return true;
-    if ((seg->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && tcp_unwrap(wait->rcv, seg->seq) >= wait->rcv)
-        return false;
-    tcp_put_header(stack, &(struct header){seg->to, seg->from, wait->snd, wait->rcv, TCP_ACK, 0xffff});
-    tcp_emit_packet(stack, TCP_HEADER, 0);
-    return true;
-}
-
 static void input_tcp(struct stack *stack, const uint8_t *tcp, size_t len, uint64_t now) {
     struct segment seg;
     if (!read_segment(&seg, tcp, len))
@@ -227,8 +213,6 @@ static void input_tcp(struct stack *stack, const uint8_t *tcp, size_t len, uint6
         tcp_input(flow, &seg, now);
         return;
     }
-    if (in_timewait(stack, &seg))
-        return;
     if ((seg.flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN)
         for (unsigned i = 0; i < stack->listener_count; i++)
             if (stack->listeners[i].port == seg.to) {

@@ -17,7 +17,6 @@ enum {
     TCP_FLOWS_MAX = 4096,
     TCP_BUCKETS = 1024,
     TCP_PORTS = 65536,
-    TCP_TIMEWAIT_MAX = 4096,
     TCP_BURST = 64,      /* segments of one flow per tick: a GSO batch */
     TCP_BURST_ALL = 128, /* of all flows together: a peer's socket buffer may be only 208 KiB */
 };
@@ -90,8 +89,7 @@ enum recovery { RECOVERY_NONE, RECOVERY_FAST, RECOVERY_TIMEOUT };
 struct flow {
     struct stack *stack;
     struct flow *hash_next, *dirty_next, *dead_next;
-    uint32_t heap_index;
-    uint64_t heap_key; /* never later than the true deadline */
+    uint32_t slot; /* its place in stack->slots */
     const struct flow_events *events;
     void *arg;
     stack_accept_fn *accept;
@@ -145,7 +143,7 @@ struct flow {
     /* receiving */
     uint64_t irs, rcv, adv; /* rcv: next expected; adv: right end of the advertised window */
     uint64_t fin_at;        /* number of the peer's FIN, TCP_NEVER until seen */
-    bool fin_received, eof_seen, ack_now, active_close;
+    bool fin_received, eof_seen, ack_now;
     struct ring rx;
     struct gap_list gaps;
     uint64_t dsack_start, dsack_end;
@@ -155,11 +153,6 @@ struct flow {
     uint64_t consumed;
     uint64_t delack_at, last_heard, keepalive_at, shrink_at;
     unsigned keepalives;
-};
-
-struct timewait {
-    uint16_t local_port, peer_port;
-    uint64_t snd, rcv, until;
 };
 
 struct listener {
@@ -172,13 +165,14 @@ struct stack {
     struct stack_config config;
     uint64_t now;
     struct flow *buckets[TCP_BUCKETS];
-    struct flow **heap;
-    uint32_t heap_size, flows;
+    struct slot {
+        uint64_t deadline; /* never later than the true one */
+        struct flow *flow;
+    } * slots;
+    uint32_t slots_size, flows;
     struct flow *dirty_first, **dirty_last, *dead;
     struct listener *listeners;
     unsigned listener_count;
-    struct timewait *timewait; /* a ring ordered by expiry */
-    unsigned timewait_size, timewait_head, timewait_count;
     uint16_t next_port;
     unsigned budget; /* data segments that this tick may still send */
     struct stack_stats stats;
@@ -208,9 +202,6 @@ struct flow *tcp_flow_find(struct stack *stack, uint16_t local_port, uint16_t pe
 void tcp_dirty(struct flow *flow);
 /* Takes the flow out of the tables; its memory lives until the end of the next tick. */
 void tcp_flow_end(struct flow *flow);
-/* TIME_WAIT */
-void tcp_wait_add(struct flow *flow, uint64_t now);
-struct timewait *tcp_wait_find(struct stack *stack, uint16_t local_port, uint16_t peer_port);
 /* stack_ip.c */
 struct header {
     uint16_t from, to;

@@ -186,7 +186,6 @@ void tcp_assume_acked(struct flow *flow) {
     flow->sacked = flow->lost = flow->reno_sacked = 0;
     flow->rack_deadline = TCP_NEVER;
     flow->fin_acked = true;
-    flow->active_close = false;
     tcp_dirty(flow);
 }
 

@@ -3,6 +3,8 @@
  * pacing; and the round trip (RFC 6298). */
 #include "tcp.h"
 
+#include <math.h>
+
 enum { INITIAL_SEGMENTS = 10, CSS_ROUNDS = 5, CSS_SAMPLES = 8 };
 static const uint64_t RTO_LEAST = 200 * TCP_MS, RTO_MOST = 60000 * TCP_MS, MIN_RTT_LIFE = 60000 * TCP_MS;
 static const double CUBIC_C = 0.4, CUBIC_BETA = 0.7, CUBIC_ALPHA = 3 * (1 - 0.7) / (1 + 0.7);
@@ -32,18 +34,6 @@ void tcp_rtt(struct flow *flow, uint64_t rtt, uint64_t now) {
     }
 }
 
-/* Cube root of x ≥ 0 by Newton; libm is not linked for this alone. */
-static double cube_root(double x) {
-    double root = x > 1 ? x : 1;
-    for (int i = 0; i < 60; i++) {
-        double next = (2 * root + x / (root * root)) / 3;
-        if (next >= root)
-            break;
-        root = next;
-    }
-    return x > 0 ? root : 0;
-}
-
 static void cubic_grow(struct flow *flow, uint64_t bytes, uint64_t now) {
     double mss = flow->mss, window = (double)flow->cwnd / mss, acked = (double)bytes / mss;
     if (!flow->cubic_epoch) {
@@ -51,7 +41,7 @@ static void cubic_grow(struct flow *flow, uint64_t bytes, uint64_t now) {
         flow->cubic_est = window;
         if (window >= flow->cubic_max)
             flow->cubic_max = window;
-        flow->cubic_k = cube_root((flow->cubic_max - window) / CUBIC_C);
+        flow->cubic_k = cbrt((flow->cubic_max - window) / CUBIC_C);
     }
     double t = (double)(now - flow->cubic_epoch + flow->srtt) / 1e9 - flow->cubic_k;
     double target = flow->cubic_max + CUBIC_C * t * t * t;

@@ -53,8 +53,6 @@ void tcp_announce(struct flow *flow, uint64_t now) {
     if (flow->announce_closed) {
         tcp_fail(flow, flow->error);
     } else if (finished(flow)) {
-        if (flow->active_close)
-            tcp_wait_add(flow, now);
         if (flow->ack_now)
             tcp_send_ack(flow, flow->nxt, now);
         tcp_fail(flow, 0);
@@ -123,13 +121,6 @@ static uint64_t send_limit(struct flow *flow) {
     return flow->send_limit;
 }
 
-size_t flow_room(const struct flow *flow) {
-    if (flow->state == FLOW_DEAD || flow->shut)
-        return 0;
-    uint64_t limit = tcp_max(flow->send_limit, tcp_min(SEND_LEAST, flow->stack->config.window));
-    return flow->tx.len < limit ? (size_t)(limit - flow->tx.len) : 0;
-}
-
 uint8_t *flow_space(struct flow *flow, size_t *len) {
     size_t want = *len, run;
     *len = 0;
@@ -191,11 +182,5 @@ void flow_abort(struct flow *flow, uint64_t now) {
          over = flow->fin_acked && flow->fin_received;
     if (!flow->announce_closed && !unheard && !over)
         tcp_send_reset(flow);
-    if (over && flow->active_close)
-        tcp_wait_add(flow, now);
     tcp_fail(flow, flow->announce_closed ? flow->error : ECONNRESET);
-}
-
-uint16_t flow_peer_port(const struct flow *flow) {
-    return flow->peer_port;
 }

@@ -177,7 +177,6 @@ static void reach_fin(struct flow *flow) {
     flow->fin_received = true;
     flow->rcv++;
     flow->adv = tcp_max(flow->adv, flow->rcv);
-    flow->active_close = flow->fin_sent;
     flow->announce_readable = true;
     gaps_free(&flow->gaps);
     ack_soon(flow);

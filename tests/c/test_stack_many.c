@@ -62,7 +62,7 @@ static bool all_closed(void *ctx) {
     return !stack_flows(crowd->sim.side[0].stack) && !stack_flows(crowd->sim.side[1].stack);
 }
 
-/* Both ends close at the same moment here, so both know TIME_WAIT. */
+/* Both ends close at the same moment here, and neither remembers the flow. */
 static void in_a_row(void) {
     static struct crowd crowd;
     uint64_t hash = peer_expected(2, 300);
