@@ -13,12 +13,15 @@ struct parser {
     unsigned line;
 };
 
-/* One line of the table below: `set` gets the value with or without its holes filled. */
+/* One line of the table below: `set` gets the value with its holes filled, or as written (`raw`); when it
+ * does not take it and says nothing itself, the sentence is what the key wants. */
 struct key {
     const char *name;
     bool raw;
-    bool (*set)(struct parser *parser, void *field, const char *name, char *value);
+    bool (*set)(struct parser *parser, const struct key *key, char *value);
     size_t field;
+    const char *wants;
+    int64_t least, most; /* of a number */
 };
 
 static bool __attribute__((format(printf, 2, 3))) refuse(struct parser *parser, const char *fmt, ...) {
@@ -58,92 +61,69 @@ static const char *hole(const char *at, const char **after, config_lookup_fn *lo
 }
 
 char *config_expand(const char *text, config_lookup_fn *lookup, void *ctx, char missing[64]) {
+    size_t n = 0;
+    char *out = malloc(CONFIG_FILLED_MAX);
     missing[0] = '\0';
-    size_t need = 1;
-    char *out = NULL;
-    for (int pass = 0; pass < 2; pass++) {
-        size_t n = 0;
-        for (const char *p = text; *p;) {
-            const char *value = p, *after = p + 1;
-            size_t len = 1;
-            if (p[0] == '$' && p[1] == '$') {
-                after = p + 2;
-            } else if (p[0] == '$' && p[1] == '{') {
-                value = hole(p, &after, lookup, ctx, missing);
-                if (!value) {
-                    free(out);
-                    return NULL;
-                }
-                len = strlen(value);
-            }
-            if (out)
-                memcpy(out + n, value, len);
-            n += len;
-            p = after;
+    for (const char *p = text, *after, *value; out && *p; p = after) {
+        size_t len = 1;
+        value = p;
+        after = p + 1;
+        if (p[0] == '$' && p[1] == '$') {
+            after = p + 2;
+        } else if (p[0] == '$' && p[1] == '{') {
+            value = hole(p, &after, lookup, ctx, missing);
+            len = value ? strlen(value) : 0;
         }
-        if (out)
-            out[n] = '\0';
-        else if (!(out = malloc(need + n)))
+        if (!value || len >= CONFIG_FILLED_MAX - n) {
+            sodium_memzero(out, n);
+            free(out);
             return NULL;
+        }
+        memcpy(out + n, value, len);
+        n += len;
     }
     missing[0] = '\0';
+    if (out)
+        out[n] = '\0';
     return out;
 }
 
-static bool read_number(const char *text, int64_t max, int64_t *out) {
-    int64_t value = 0;
-    if (!*text)
+static void *field_of(const struct parser *parser, const struct key *key) {
+    return (char *)parser->config + key->field;
+}
+
+static bool read_number(const char *text, int64_t least, int64_t most, int64_t *out) {
+    char *end;
+    if (strspn(text, "0123456789") != strlen(text) || !*text)
         return false;
-    for (; *text; text++) {
-        if (*text < '0' || *text > '9')
-            return false;
-        value = value * 10 + (*text - '0');
-        if (value > max)
-            return false;
-    }
-    *out = value;
-    return true;
+    errno = 0;
+    *out = strtoll(text, &end, 10);
+    return !errno && *out >= least && *out <= most;
 }
 
-static bool set_port(struct parser *parser, void *field, const char *name, char *value) {
-    int64_t port;
-    if (!read_number(value, 65535, &port) || port == 0)
-        return refuse(parser, "%s wants a port from 1 to 65535, not \"%s\"", name, value);
-    *(uint16_t *)field = (uint16_t)port;
-    return true;
+static bool set_number(struct parser *parser, const struct key *key, char *value) {
+    return read_number(value, key->least, key->most, field_of(parser, key));
 }
 
-static bool set_short(struct parser *parser, void *field, const char *name, char *value) {
-    int64_t number;
-    if (!read_number(value, 65535, &number))
-        return refuse(parser, "%s wants seconds from 0 to 65535, not \"%s\"", name, value);
-    *(uint16_t *)field = (uint16_t)number;
-    return true;
+static bool set_short(struct parser *parser, const struct key *key, char *value) {
+    int64_t number = 0;
+    bool good = read_number(value, key->least, key->most, &number);
+    *(uint16_t *)field_of(parser, key) = (uint16_t)number;
+    return good;
 }
 
-static bool set_seconds(struct parser *parser, void *field, const char *name, char *value) {
-    return read_number(value, GUARD_MAX_SECONDS, field) ||
-           refuse(parser, "%s wants whole seconds, at most ten years, not \"%s\"", name, value);
-}
-
-static bool set_time(struct parser *parser, void *field, const char *name, char *value) {
-    return read_number(value, CONFIG_LAST_TIME, field) ||
-           refuse(parser, "%s wants unix seconds, not \"%s\"", name, value);
-}
-
-static bool set_address(struct parser *parser, void *field, const char *name, char *value) {
+static bool set_address(struct parser *parser, const struct key *key, char *value) {
     struct in_addr address;
-    if (inet_pton(AF_INET, value, &address) != 1)
-        return refuse(parser, "%s wants an IPv4 address, not \"%s\"", name, value);
-    *(uint32_t *)field = ntohl(address.s_addr);
-    return true;
+    bool good = inet_pton(AF_INET, value, &address) == 1;
+    *(uint32_t *)field_of(parser, key) = good ? ntohl(address.s_addr) : 0;
+    return good;
 }
 
-static bool set_public(struct parser *parser, void *field, const char *name, char *value) {
+static bool set_public(struct parser *parser, const struct key *key, char *value) {
     size_t len = 0;
-    bool good = sodium_base642bin(field, 32, value, strlen(value), NULL, &len, NULL,
-                                  sodium_base64_VARIANT_ORIGINAL) == 0;
-    return (good && len == 32) || refuse(parser, "%s wants 32 bytes in base64, not \"%s\"", name, value);
+    return sodium_base642bin(field_of(parser, key), 32, value, strlen(value), NULL, &len, NULL,
+                             sodium_base64_VARIANT_ORIGINAL) == 0 &&
+           len == 32;
 }
 
 /* A copy that lives as long as the configuration. */
@@ -159,122 +139,118 @@ static char *keep(struct parser *parser, const char *text) {
     return memcpy(kept->text, text, size);
 }
 
-static bool set_text(struct parser *parser, void *field, const char *name, char *value) {
-    char **text = field;
+static bool set_text(struct parser *parser, const struct key *key, char *value) {
+    char **text = field_of(parser, key);
     if (*text)
-        return refuse(parser, "%s is given twice", name);
+        return refuse(parser, "%s is given twice", key->name);
     *text = keep(parser, value);
     return *text != NULL;
 }
 
-static bool set_token(struct parser *parser, void *field, const char *name, char *value) {
+static bool set_token(struct parser *parser, const struct key *key, char *value) {
     size_t n = 0;
     while (name_byte(value[n]) || value[n] == '-' || value[n] == '.')
         n++;
-    if (value[n] || n > CONFIG_TOKEN_MAX)
-        return refuse(parser, "%s wants at most %d letters, digits and -._, not \"%.40s\"", name,
-                      CONFIG_TOKEN_MAX, value);
-    return set_text(parser, field, name, value);
+    return !value[n] && n <= CONFIG_TOKEN_MAX && set_text(parser, key, value);
 }
 
-static bool set_list(struct parser *parser, void *field, const char *name, char *value) {
-    struct config_list *list = field;
+static bool set_method(struct parser *parser, const struct key *key, char *value) {
+    for (const char *p = value; *p; p++)
+        if (*p < 'A' || *p > 'Z')
+            return false;
+    return set_text(parser, key, value);
+}
+
+static bool set_url(struct parser *parser, const struct key *key, char *value) {
+    bool good = strncmp(value, "https://", 8) == 0 || strncmp(value, "http://", 7) == 0;
+    return good && !strpbrk(value, " \t") && set_text(parser, key, value);
+}
+
+static bool set_list(struct parser *parser, const struct key *key, char *value) {
+    struct config_list *list = field_of(parser, key);
     if (list->count == CONFIG_LIST)
-        return refuse(parser, "more than %d lines of %s", CONFIG_LIST, name);
+        return refuse(parser, "more than %d lines of %s", CONFIG_LIST, key->name);
     list->item[list->count] = keep(parser, value);
     return list->item[list->count] && ++list->count;
 }
 
+static bool set_header(struct parser *parser, const struct key *key, char *value) {
+    size_t n = strcspn(value, ": \t");
+    return n > 0 && value[n] == ':' && set_list(parser, key, value);
+}
+
 /* A variable of the machine for the engine; one that is not set is left out, never a reason not to start the
  * guard. */
-static bool set_inherit(struct parser *parser, void *field, const char *name, char *value) {
+static bool set_inherit(struct parser *parser, const struct key *key, char *value) {
     const char *found = parser->lookup(parser->ctx, value);
+    char *pair = NULL;
     if (!found)
         return true;
-    size_t size = strlen(value) + strlen(found) + 2;
-    char *pair = malloc(size);
-    if (!pair)
-        return refuse(parser, "out of memory");
-    snprintf(pair, size, "%s=%s", value, found);
-    bool good = set_list(parser, field, name, pair);
+    bool good = asprintf(&pair, "%s=%s", value, found) >= 0 && set_list(parser, key, pair);
     free(pair);
     return good;
 }
 
-static bool set_header(struct parser *parser, void *field, const char *name, char *value) {
-    size_t n = strcspn(value, ":");
-    if (n == 0 || value[n] != ':' || strcspn(value, " \t") < n)
-        return refuse(parser, "%s wants \"Name: value\", not \"%.40s\"", name, value);
-    return set_list(parser, field, name, value);
-}
-
-static bool set_method(struct parser *parser, void *field, const char *name, char *value) {
-    for (const char *p = value; *p; p++)
-        if (*p < 'A' || *p > 'Z')
-            return refuse(parser, "%s wants a word in capitals, not \"%s\"", name, value);
-    return set_text(parser, field, name, value);
-}
-
-static bool set_url(struct parser *parser, void *field, const char *name, char *value) {
-    if ((strncmp(value, "https://", 8) != 0 && strncmp(value, "http://", 7) != 0) || strpbrk(value, " \t"))
-        return refuse(parser, "%s wants a http or https address, not \"%s\"", name, value);
-    return set_text(parser, field, name, value);
-}
-
-static bool set_expose(struct parser *parser, void *field, const char *name, char *value) {
-    (void)field;
+static bool set_expose(struct parser *parser, const struct key *key, char *value) {
     struct config *config = parser->config;
-    struct config_expose *expose = &config->expose[config->exposes];
-    char *save = NULL;
-    char *port = strtok_r(value, " ", &save), *local = strtok_r(NULL, " ", &save),
-         *kind = strtok_r(NULL, " ", &save);
+    int64_t port, local;
+    char *save = NULL, *inner = strtok_r(value, " ", &save), *outer = strtok_r(NULL, " ", &save);
+    const char *kind = save ? save : ""; /* musl leaves NULL there at the end */
+    bool counted = strcmp(kind, "counted") == 0;
     if (config->exposes == CONFIG_EXPOSES)
-        return refuse(parser, "more than %d lines of %s", CONFIG_EXPOSES, name);
-    if (!port || !local || !kind || strtok_r(NULL, " ", &save))
-        return refuse(parser, "%s wants INNER-PORT LOCAL-PORT counted|uncounted", name);
-    if (!set_port(parser, &expose->port, name, port) || !set_port(parser, &expose->local, name, local))
-        return false;
-    expose->counted = strcmp(kind, "counted") == 0;
-    if (!expose->counted && strcmp(kind, "uncounted") != 0)
-        return refuse(parser, "%s wants counted or uncounted, not \"%s\"", name, kind);
-    config->exposes++;
+        return refuse(parser, "more than %d lines of %s", CONFIG_EXPOSES, key->name);
+    if (!inner || !outer || !read_number(inner, 1, 65535, &port) || !read_number(outer, 1, 65535, &local) ||
+        (!counted && strcmp(kind, "uncounted") != 0))
+        return refuse(parser, "%s wants %s", key->name, key->wants);
+    config->expose[config->exposes++] = (struct config_expose){(uint16_t)port, (uint16_t)local, counted};
     return true;
 }
 
 #define FIELD(member) offsetof(struct config, member)
+#define PORT "a port from 1 to 65535", 1, 65535
+#define SECONDS "whole seconds, at most ten years", 0, GUARD_MAX_SECONDS
+#define URL "a http or https address", 0, 0
+#define HEADER "\"Name: value\"", 0, 0
+#define ADDRESS "an IPv4 address", 0, 0
+#define TEXT NULL, 0, 0
 static const struct key keys[] = {
-    {"listen-port", false, set_port, FIELD(listen_port)},
-    {"control-port", false, set_port, FIELD(control_port)},
-    {"keepalive", false, set_short, FIELD(keepalive)},
-    {"peer-public", false, set_public, FIELD(peer_public)},
-    {"token", false, set_token, FIELD(token)},
-    {"private-key-env", false, set_text, FIELD(private_key_env)},
-    {"key-env", false, set_text, FIELD(key_env)},
-    {"address", false, set_address, FIELD(address)},
-    {"peer-address", false, set_address, FIELD(peer_address)},
-    {"expose", false, set_expose, 0},
-    {"silence", false, set_seconds, FIELD(limits.silence)},
-    {"idle", false, set_seconds, FIELD(limits.idle)},
-    {"life", false, set_seconds, FIELD(limits.life)},
-    {"life-max", false, set_seconds, FIELD(life_max)},
-    {"retry", false, set_seconds, FIELD(retry)},
-    {"time", false, set_time, FIELD(time)},
-    {"terminate-method", true, set_method, FIELD(terminate.method)},
-    {"terminate-url", true, set_url, FIELD(terminate.url)},
-    {"terminate-header", true, set_header, FIELD(terminate.headers)},
-    {"terminate-body", true, set_text, FIELD(terminate.body)},
-    {"rehearse-url", true, set_url, FIELD(rehearse.url)},
-    {"rehearse-header", true, set_header, FIELD(rehearse.headers)},
-    {"find-url", true, set_url, FIELD(find.url)},
-    {"find-header", true, set_header, FIELD(find.headers)},
-    {"find-token", false, set_text, FIELD(find_token)},
-    {"find-pause", false, set_seconds, FIELD(find_pause)},
-    {"ca-file", false, set_list, FIELD(ca_files)},
-    {"engine-arg", false, set_list, FIELD(engine_argv)},
-    {"engine-env", false, set_list, FIELD(engine_env)},
-    {"engine-inherit", true, set_inherit, FIELD(engine_env)},
-    {"state-dir", false, set_text, FIELD(state_dir)},
+    {"listen-port", false, set_short, FIELD(listen_port), PORT},
+    {"control-port", false, set_short, FIELD(control_port), PORT},
+    {"keepalive", false, set_short, FIELD(keepalive), "seconds from 0 to 65535", 0, 65535},
+    {"peer-public", false, set_public, FIELD(peer_public), "32 bytes in base64", 0, 0},
+    {"token", false, set_token, FIELD(token), "at most 100 letters, digits and -._", 0, 0},
+    {"private-key-env", false, set_text, FIELD(private_key_env), TEXT},
+    {"key-env", false, set_text, FIELD(key_env), TEXT},
+    {"address", false, set_address, FIELD(address), ADDRESS},
+    {"peer-address", false, set_address, FIELD(peer_address), ADDRESS},
+    {"expose", false, set_expose, 0, "INNER-PORT LOCAL-PORT counted|uncounted", 0, 0},
+    {"silence", false, set_number, FIELD(limits.silence), SECONDS},
+    {"idle", false, set_number, FIELD(limits.idle), SECONDS},
+    {"life", false, set_number, FIELD(limits.life), SECONDS},
+    {"life-max", false, set_number, FIELD(life_max), SECONDS},
+    {"retry", false, set_number, FIELD(retry), SECONDS},
+    {"time", false, set_number, FIELD(time), "unix seconds", 0, CONFIG_LAST_TIME},
+    {"terminate-method", true, set_method, FIELD(terminate.method), "a word in capitals", 0, 0},
+    {"terminate-url", true, set_url, FIELD(terminate.url), URL},
+    {"terminate-header", true, set_header, FIELD(terminate.headers), HEADER},
+    {"terminate-body", true, set_text, FIELD(terminate.body), TEXT},
+    {"rehearse-url", true, set_url, FIELD(rehearse.url), URL},
+    {"rehearse-header", true, set_header, FIELD(rehearse.headers), HEADER},
+    {"find-url", true, set_url, FIELD(find.url), URL},
+    {"find-header", true, set_header, FIELD(find.headers), HEADER},
+    {"find-token", false, set_text, FIELD(find_token), TEXT},
+    {"find-pause", false, set_number, FIELD(find_pause), SECONDS},
+    {"ca-file", false, set_list, FIELD(ca_files), TEXT},
+    {"engine-arg", false, set_list, FIELD(engine_argv), TEXT},
+    {"engine-env", false, set_list, FIELD(engine_env), TEXT},
+    {"engine-inherit", true, set_inherit, FIELD(engine_env), TEXT},
+    {"state-dir", false, set_text, FIELD(state_dir), TEXT},
 };
+
+static bool set(struct parser *parser, const struct key *key, char *value) {
+    return key->set(parser, key, value) ||
+           (!parser->why[0] && refuse(parser, "%s wants %s, not \"%.40s\"", key->name, key->wants, value));
+}
 
 static bool parse_line(struct parser *parser, char *line) {
     char *value = strchr(line, ' ');
@@ -284,16 +260,15 @@ static bool parse_line(struct parser *parser, char *line) {
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         if (strcmp(keys[i].name, line) != 0)
             continue;
-        void *field = (char *)parser->config + keys[i].field;
         if (keys[i].raw)
-            return keys[i].set(parser, field, line, value);
+            return set(parser, &keys[i], value);
         char missing[64];
         char *filled = config_expand(value, parser->lookup, parser->ctx, missing);
         if (!filled)
             return refuse(parser, "%s: %s",
                           missing[0] ? "no usable environment variable" : "broken ${NAME} in the value of",
                           missing[0] ? missing : line);
-        bool good = keys[i].set(parser, field, line, filled);
+        bool good = set(parser, &keys[i], filled);
         free(filled);
         return good;
     }
@@ -353,6 +328,7 @@ static bool complete(struct parser *parser) {
 bool config_parse(struct config *config, const char *text, size_t len, config_lookup_fn *lookup, void *ctx,
                   char *why, size_t why_size) {
     struct parser parser = {.config = config, .lookup = lookup, .ctx = ctx, .why = why, .why_size = why_size};
+    why[0] = '\0';
     memset(config, 0, sizeof *config);
     config->control_port = 8571;
     config->address = 0x0a0d2501;

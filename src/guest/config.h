@@ -5,6 +5,7 @@
 #include "guard.h"
 
 #define CONFIG_MAX_BYTES 65536
+#define CONFIG_FILLED_MAX 65536
 #define CONFIG_LIST 32
 #define CONFIG_EXPOSES 8
 #define CONFIG_TOKEN_MAX 100
@@ -57,8 +58,8 @@ struct config {
 typedef const char *config_lookup_fn(void *ctx, const char *name);
 
 /* Copies `text` with every ${NAME} replaced and $$ as $. NULL when a value is missing or holds a control
- * character (`missing` gets the name), or `text` has a broken hole (`missing` gets ""). The caller frees (and
- * wipes) it. */
+ * character (`missing` gets the name), `text` has a broken hole (`missing` gets ""), or CONFIG_FILLED_MAX
+ * bytes would not do. The caller frees (and wipes) it. */
 char *config_expand(const char *text, config_lookup_fn *lookup, void *ctx, char missing[64]);
 
 /* Fills *config from `text`. False: refused, `why` holds one sentence, nothing is left to free. */

@@ -30,24 +30,6 @@ struct control {
     size_t count;
 };
 
-static const char *phrase(int status) {
-    static const struct {
-        int status;
-        const char *phrase;
-    } known[] = {{200, "OK"},
-                 {404, "Not Found"},
-                 {405, "Method Not Allowed"},
-                 {409, "Conflict"},
-                 {413, "Content Too Large"},
-                 {431, "Request Header Fields Too Large"},
-                 {500, "Internal Server Error"},
-                 {501, "Not Implemented"}};
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        if (known[i].status == status)
-            return known[i].phrase;
-    return "Bad Request";
-}
-
 static void push(struct conn *conn) {
     uint64_t now = loop_now();
     size_t total = conn->head_len + conn->reply.len;
@@ -75,8 +57,8 @@ static void respond(struct conn *conn, int refused) {
         conn->control->answer(conn->control->ctx, &request, &conn->reply);
     sodium_memzero(conn->in, sizeof conn->in); /* it may have been a key */
     int n = snprintf(conn->head, sizeof conn->head,
-                     "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
-                     conn->reply.status, phrase(conn->reply.status), conn->reply.type, conn->reply.len);
+                     "HTTP/1.1 %d \r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
+                     conn->reply.status, conn->reply.type, conn->reply.len);
     conn->head_len = (size_t)n;
     push(conn);
 }

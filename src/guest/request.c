@@ -13,11 +13,24 @@
 #include "../version.h"
 #include "wire.h"
 
-/* The request with every hole filled. */
-struct filled {
-    char *url, *body;
-    struct config_list headers;
+#define MESSAGE_MAX (128 << 10)
+
+/* The request as it is sent. */
+struct message {
+    char text[MESSAGE_MAX];
+    size_t len;
 };
+
+static bool __attribute__((format(printf, 2, 3))) add(struct message *message, const char *fmt, ...) {
+    size_t room = sizeof message->text - message->len;
+    va_list args;
+    va_start(args, fmt);
+    int n = vsnprintf(message->text + message->len, room, fmt, args);
+    va_end(args);
+    bool good = n >= 0 && (size_t)n < room;
+    message->len += good ? (size_t)n : 0;
+    return good;
+}
 
 static void wipe_free(char *text) {
     if (text)
@@ -25,32 +38,13 @@ static void wipe_free(char *text) {
     free(text);
 }
 
-static void filled_free(struct filled *filled) {
-    wipe_free(filled->url);
-    wipe_free(filled->body);
-    for (size_t i = 0; i < filled->headers.count; i++)
-        wipe_free(filled->headers.item[i]);
-}
-
-static bool fill(const struct config_request *request, config_lookup_fn *lookup, void *ctx,
-                 struct filled *out, struct answer *answer) {
+/* The text with every hole filled; NULL with answer->why. */
+static char *fill(const char *text, config_lookup_fn *lookup, void *ctx, struct answer *answer) {
     char missing[64];
-    memset(out, 0, sizeof *out);
-    out->url = config_expand(request->url, lookup, ctx, missing);
-    bool good = out->url != NULL;
-    for (size_t i = 0; good && i < request->headers.count; i++) {
-        char *text = config_expand(request->headers.item[i], lookup, ctx, missing);
-        good = text != NULL;
-        if (good)
-            out->headers.item[out->headers.count++] = text;
-    }
-    if (good && request->body)
-        good = (out->body = config_expand(request->body, lookup, ctx, missing)) != NULL;
-    if (!good) {
+    char *filled = config_expand(text, lookup, ctx, missing);
+    if (!filled)
         snprintf(answer->why, sizeof answer->why, "there is no usable value for ${%s}", missing);
-        filled_free(out);
-    }
-    return good;
+    return filled;
 }
 
 static bool loopback(const struct sockaddr *address) {
@@ -99,40 +93,28 @@ static int dial(const struct wire_url *url, struct answer *answer) {
     return fd;
 }
 
-static char *compose(const struct config_request *request, const struct wire_url *url,
-                     const struct filled *filled, size_t *len) {
-    const char *method = request->method ? request->method : "GET", *body = filled->body;
-    size_t size = 512 + strlen(method) + 2 * strlen(filled->url) + (body ? strlen(body) : 0);
-    for (size_t i = 0; i < filled->headers.count; i++)
-        size += strlen(filled->headers.item[i]) + 2;
-    char port[8] = "", *text = malloc(size), *at = text;
-    if (!text)
-        return NULL;
+static bool compose(struct message *out, const struct config_request *request, const struct wire_url *url,
+                    config_lookup_fn *lookup, void *ctx, struct answer *answer) {
+    char port[8] = "", *body = request->body ? fill(request->body, lookup, ctx, answer) : NULL;
     if (url->port != (url->tls ? 443 : 80))
         snprintf(port, sizeof port, ":%u", url->port);
-    at += sprintf(at, "%s %s HTTP/1.1\r\nHost: %s%s\r\nUser-Agent: " CPLZ_USER_AGENT "\r\n", method,
-                  url->path, url->host, port);
-    at += sprintf(at, "Accept: */*\r\nConnection: close\r\n");
-    for (size_t i = 0; i < filled->headers.count; i++)
-        at += sprintf(at, "%s\r\n", filled->headers.item[i]);
-    if (body)
-        at += sprintf(at, "Content-Length: %zu\r\n", strlen(body));
-    at += sprintf(at, "\r\n%s", body ? body : "");
-    *len = (size_t)(at - text);
-    return text;
-}
-
-static bool plain_write(int fd, const char *data, size_t len) {
-    while (len > 0) {
-        ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        data += n;
-        len -= (size_t)n;
+    bool good = (body || !request->body) &&
+                add(out, "%s %s HTTP/1.1\r\nHost: %s%s\r\nUser-Agent: " CPLZ_USER_AGENT "\r\n",
+                    request->method ? request->method : "GET", url->path, url->host, port) &&
+                add(out, "Accept: */*\r\nConnection: close\r\n");
+    for (size_t i = 0; good && i < request->headers.count; i++) {
+        char *header = fill(request->headers.item[i], lookup, ctx, answer);
+        good = header && add(out, "%s\r\n", header);
+        wipe_free(header);
     }
-    return true;
+    if (good && body)
+        good = add(out, "Content-Length: %zu\r\n\r\n%s", strlen(body), body);
+    else if (good)
+        good = add(out, "\r\n");
+    wipe_free(body);
+    if (!good && !answer->why[0])
+        snprintf(answer->why, sizeof answer->why, "the request is too long");
+    return good;
 }
 
 /* An answer that comes in drops is given up too: another machine's must not keep this one's end. */
@@ -164,42 +146,42 @@ static void receive(int fd, struct tls *tls, struct answer *answer) {
     answer->body = body;
 }
 
-static void exchange(const struct config_request *request, const struct filled *filled,
-                     const struct wire_url *url, const struct tls_anchors *anchors, int64_t when,
-                     struct answer *answer) {
-    size_t len = 0;
+static void exchange(const struct message *message, const struct wire_url *url,
+                     const struct tls_anchors *anchors, int64_t when, struct answer *answer) {
     int fd = dial(url, answer);
     if (fd < 0)
         return;
     struct tls *tls = url->tls ? tls_open(fd, anchors, url->host, when, answer->why, sizeof answer->why)
                                : NULL;
-    char *text = !url->tls || tls ? compose(request, url, filled, &len) : NULL;
-    if (text) {
-        if (tls ? tls_write(tls, text, len) : plain_write(fd, text, len))
-            receive(fd, tls, answer);
-        else
-            snprintf(answer->why, sizeof answer->why, "the connection broke while the request was sent");
-        sodium_memzero(text, len);
-        free(text);
+    if (url->tls && !tls) {
+        close(fd);
+        return;
     }
+    if (tls ? tls_write(tls, message->text, message->len) : !sys_write(fd, message->text, message->len))
+        receive(fd, tls, answer);
+    else
+        snprintf(answer->why, sizeof answer->why, "the connection broke while the request was sent");
     tls_close(tls);
     close(fd);
 }
 
 void request_send(const struct config_request *request, config_lookup_fn *lookup, void *ctx,
                   const struct tls_anchors *anchors, int64_t when, struct answer *answer) {
-    struct filled filled;
+    static struct message message;
     struct wire_url url;
     memset(answer, 0, sizeof *answer);
-    if (!fill(request, lookup, ctx, &filled, answer))
+    message.len = 0;
+    char *address = fill(request->url, lookup, ctx, answer);
+    if (!address)
         return;
-    if (!wire_parse_url(filled.url, &url))
+    if (!wire_parse_url(address, &url))
         snprintf(answer->why, sizeof answer->why, "the request's address is not http(s)://host[:port]/path");
     else if (url.tls && tls_anchors_count(anchors) == 0)
         snprintf(answer->why, sizeof answer->why, "no certificate authority was found");
-    else
-        exchange(request, &filled, &url, anchors, when, answer);
-    filled_free(&filled);
+    else if (compose(&message, request, &url, lookup, ctx, answer))
+        exchange(&message, &url, anchors, when, answer);
+    sodium_memzero(message.text, sizeof message.text);
+    wipe_free(address);
 }
 
 void answer_free(struct answer *answer) {

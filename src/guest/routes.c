@@ -50,7 +50,9 @@ static void refuse(struct control_reply *reply, int status, const char *why) {
     reply_text(reply, status, "{\"error\":%s}\n", quoted(why, text, sizeof text));
 }
 
-static void show_status(struct guest *guest, struct control_reply *reply) {
+static void show_status(struct guest *guest, const struct wire_request *request,
+                        struct control_reply *reply) {
+    (void)request;
     struct guard_now now = clock_now();
     struct guard *guard = &guest->guard;
     struct ending_status ending;
@@ -122,7 +124,7 @@ static void take_lease(struct guest *guest, const struct wire_request *request, 
                   (long long)guest->guard.limits.silence, (long long)guest->guard.limits.idle,
                   (long long)guest->guard.limits.life);
     guest_save(guest);
-    show_status(guest, reply);
+    show_status(guest, request, reply);
 }
 
 static void take_end(struct guest *guest, const struct wire_request *request, struct control_reply *reply) {
@@ -135,7 +137,7 @@ static void take_end(struct guest *guest, const struct wire_request *request, st
     guard_end(&guest->guard, text, clock_now());
     guest_save(guest);
     guest_check(guest);
-    show_status(guest, reply);
+    show_status(guest, request, reply);
 }
 
 static void take_key(struct guest *guest, const struct wire_request *request, struct control_reply *reply) {
@@ -145,7 +147,7 @@ static void take_key(struct guest *guest, const struct wire_request *request, st
         refuse(reply, 400, "a key has 1 to 512 visible characters");
     } else {
         store_log(&guest->store, "a key was pushed");
-        show_status(guest, reply);
+        show_status(guest, request, reply);
     }
     sodium_memzero(key, sizeof key);
 }
@@ -174,14 +176,20 @@ static void show_log(struct guest *guest, const struct wire_request *request, st
                                 want);
 }
 
+/* What each path does; what begins with P changes something. */
+static const struct {
+    const char *method, *path;
+    void (*answer)(struct guest *guest, const struct wire_request *request, struct control_reply *reply);
+} routes[] = {{"GET", "/status", show_status}, {"POST", "/heartbeat", show_status},
+              {"POST", "/lease", take_lease},  {"POST", "/end", take_end},
+              {"PUT", "/key", take_key},       {"GET", "/log", show_log}};
+
 void guest_answer(void *ctx, const struct wire_request *request, struct control_reply *reply) {
     struct guest *guest = ctx;
-    static const char *const routes[][2] = {{"GET", "/status"}, {"POST", "/heartbeat"}, {"POST", "/lease"},
-                                            {"POST", "/end"},   {"PUT", "/key"},        {"GET", "/log"}};
     size_t i = 0, count = sizeof routes / sizeof routes[0];
-    while (i < count && strcmp(routes[i][1], request->path) != 0)
+    while (i < count && strcmp(routes[i].path, request->path) != 0)
         i++;
-    if (i == count || strcmp(routes[i][0], request->method) != 0) {
+    if (i == count || strcmp(routes[i].method, request->method) != 0) {
         refuse(reply, i == count ? 404 : 405,
                i == count ? "there is no such path" : "this path wants another method");
         return;
@@ -191,20 +199,5 @@ void guest_answer(void *ctx, const struct wire_request *request, struct control_
     guest_check(guest);
     guard_contact(&guest->guard, clock_now());
     guest->dirty = true;
-    switch (i) {
-    case 2:
-        take_lease(guest, request, reply);
-        break;
-    case 3:
-        take_end(guest, request, reply);
-        break;
-    case 4:
-        take_key(guest, request, reply);
-        break;
-    case 5:
-        show_log(guest, request, reply);
-        break;
-    default:
-        show_status(guest, reply);
-    }
+    routes[i].answer(guest, request, reply);
 }

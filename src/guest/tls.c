@@ -7,9 +7,24 @@
 #define ANCHORS_MAX 1024
 #define DER_MAX 32768
 
+/* Grows while BearSSL hands out bytes. */
+struct bytes {
+    unsigned char *data;
+    size_t len, size;
+    bool bad;
+};
+
+/* What was read of one certificate: the key of its anchor lies in the decoder. */
+struct authority {
+    br_x509_decoder_context decoder;
+    struct bytes name;
+    struct authority *next;
+};
+
 struct tls_anchors {
     br_x509_trust_anchor *list;
     size_t count;
+    struct authority *authorities;
 };
 
 struct tls {
@@ -19,13 +34,6 @@ struct tls {
     int fd;
     int failure; /* errno of the socket */
     unsigned char buffer[BR_SSL_BUFSIZE_BIDI];
-};
-
-/* Grows while BearSSL hands out bytes. */
-struct bytes {
-    unsigned char *data;
-    size_t len, size;
-    bool bad;
 };
 
 static void bytes_add(void *ctx, const void *data, size_t len) {
@@ -48,66 +56,42 @@ static void bytes_add(void *ctx, const void *data, size_t len) {
     bytes->len += len;
 }
 
-static unsigned char *copy(const unsigned char *data, size_t len, bool *good) {
-    unsigned char *out = malloc(len ? len : 1);
-    if (out && len)
-        memcpy(out, data, len);
-    *good &= out != NULL;
-    return out;
+static void authority_free(struct authority *authority) {
+    free(authority->name.data);
+    free(authority);
 }
 
-static void anchor_free(br_x509_trust_anchor *anchor) {
-    free(anchor->dn.data);
-    if (anchor->pkey.key_type == BR_KEYTYPE_RSA) {
-        free(anchor->pkey.key.rsa.n);
-        free(anchor->pkey.key.rsa.e);
-    } else {
-        free(anchor->pkey.key.ec.q);
-    }
+/* What the certificate says, NULL when it is no authority's. */
+static struct authority *authority_from(const struct bytes *der) {
+    struct authority *authority = der->bad ? NULL : calloc(1, sizeof *authority);
+    if (!authority)
+        return NULL;
+    br_x509_decoder_init(&authority->decoder, bytes_add, &authority->name);
+    br_x509_decoder_push(&authority->decoder, der->data, der->len);
+    if (br_x509_decoder_get_pkey(&authority->decoder) && br_x509_decoder_isCA(&authority->decoder) &&
+        !authority->name.bad)
+        return authority;
+    authority_free(authority);
+    return NULL;
 }
 
-static bool anchor_from(const struct bytes *der, br_x509_trust_anchor *anchor) {
-    br_x509_decoder_context decoder;
-    struct bytes dn = {0};
-    br_x509_decoder_init(&decoder, bytes_add, &dn);
-    br_x509_decoder_push(&decoder, der->data, der->len);
-    const br_x509_pkey *key = br_x509_decoder_get_pkey(&decoder);
-    memset(anchor, 0, sizeof *anchor);
-    if (!key || dn.bad || !br_x509_decoder_isCA(&decoder)) {
-        free(dn.data);
-        return false;
-    }
-    bool good = true;
-    anchor->dn.data = dn.data;
-    anchor->dn.len = dn.len;
-    anchor->flags = BR_X509_TA_CA;
-    anchor->pkey.key_type = key->key_type;
-    if (key->key_type == BR_KEYTYPE_RSA) {
-        anchor->pkey.key.rsa.n = copy(key->key.rsa.n, key->key.rsa.nlen, &good);
-        anchor->pkey.key.rsa.nlen = key->key.rsa.nlen;
-        anchor->pkey.key.rsa.e = copy(key->key.rsa.e, key->key.rsa.elen, &good);
-        anchor->pkey.key.rsa.elen = key->key.rsa.elen;
-    } else {
-        anchor->pkey.key.ec.curve = key->key.ec.curve;
-        anchor->pkey.key.ec.q = copy(key->key.ec.q, key->key.ec.qlen, &good);
-        anchor->pkey.key.ec.qlen = key->key.ec.qlen;
-    }
-    if (!good)
-        anchor_free(anchor);
-    return good;
-}
-
-static bool anchors_take(struct tls_anchors *anchors, const struct bytes *der) {
-    if (der->bad || anchors->count == ANCHORS_MAX)
-        return false;
+static void anchors_take(struct tls_anchors *anchors, const struct bytes *der) {
+    struct authority *authority = anchors->count < ANCHORS_MAX ? authority_from(der) : NULL;
+    if (!authority)
+        return;
     br_x509_trust_anchor *more = realloc(anchors->list, (anchors->count + 1) * sizeof *more);
-    if (!more)
-        return false;
+    if (!more) {
+        authority_free(authority);
+        return;
+    }
+    authority->next = anchors->authorities;
+    anchors->authorities = authority;
     anchors->list = more;
-    if (!anchor_from(der, &more[anchors->count]))
-        return false;
-    anchors->count++;
-    return true;
+    more[anchors->count++] = (br_x509_trust_anchor){
+        .dn = {authority->name.data, authority->name.len},
+        .flags = BR_X509_TA_CA,
+        .pkey = *br_x509_decoder_get_pkey(&authority->decoder),
+    };
 }
 
 struct tls_anchors *tls_anchors_new(void) {
@@ -117,8 +101,11 @@ struct tls_anchors *tls_anchors_new(void) {
 void tls_anchors_free(struct tls_anchors *anchors) {
     if (!anchors)
         return;
-    for (size_t i = 0; i < anchors->count; i++)
-        anchor_free(&anchors->list[i]);
+    while (anchors->authorities) {
+        struct authority *authority = anchors->authorities;
+        anchors->authorities = authority->next;
+        authority_free(authority);
+    }
     free(anchors->list);
     free(anchors);
 }

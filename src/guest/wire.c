@@ -7,6 +7,12 @@ static const char *find(const char *data, size_t len, const char *what) {
     return len ? memmem(data, len, what, strlen(what)) : NULL;
 }
 
+int wire_hex(char c) {
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+}
+
 /* The value of the header `name` (lower case) in the lines [at, end); *count says how many there are. */
 static const char *header(const char *at, const char *end, const char *name, size_t *value_len,
                           unsigned *count) {
@@ -158,9 +164,7 @@ static size_t unchunk(char *data, size_t len, bool *complete) {
         if (!stop)
             return kept;
         for (const char *p = data + at; p < stop; p++, digits++) {
-            int v = *p >= '0' && *p <= '9'                 ? *p - '0'
-                    : (*p | 32) >= 'a' && (*p | 32) <= 'f' ? (*p | 32) - 'a' + 10
-                                                           : -1;
+            int v = wire_hex(*p);
             if (v < 0)
                 break;
             size = size > len ? size

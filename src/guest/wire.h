@@ -44,6 +44,9 @@ bool wire_parse_answer(char *data, size_t len, bool final, int *status, char **b
  * when it is no such answer. */
 int wire_edge_code(int status, const char *body, size_t len);
 
+/* The value of a hexadecimal digit, -1 for another byte. */
+int wire_hex(char c);
+
 /* JSON: the number at the top-level key `name`. 1 found, 0 absent, -1 the text is no JSON object or the value
  * no number ≥ 0. */
 int json_number(const char *text, size_t len, const char *name, int64_t *out);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A minimal IPv4/TCP host, sans-IO: between a local socket and one peer behind the tunnel (facts/wireguard.md
- * §4.6). There is no TIME_WAIT: ports come back late, and a FIN that comes again is answered by RST, which the
- * other end takes for the acknowledgement. */
+ * §4.6). There is no TIME_WAIT: ports come back late, and a FIN that comes again is answered by RST, which
+ * the other end takes for the acknowledgement. */
 #pragma once
 
 #include "../sys.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "wg_cookie.h"
+#include "wg_internal.h"
 
 #include <sodium.h>
 

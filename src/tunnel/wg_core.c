@@ -196,7 +196,6 @@ void wg_get_status(const struct wg *wg, struct wg_status *out, uint64_t now) {
     memset(out, 0, sizeof *out);
     out->established = wg->current && wg_session_live(wg->current, now);
     out->last_handshake = wg->last_handshake;
-    out->last_received = wg->last_received;
     out->attempts = wg->attempts;
     out->rx_bytes = wg->rx_bytes;
     out->tx_bytes = wg->tx_bytes;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "wg_noise.h"
+#include "wg_internal.h"
 
 #include <sodium.h>
 

@@ -30,7 +30,6 @@ void wg_timer_any_sent(struct wg *wg, uint64_t now) {
 }
 
 void wg_timer_any_received(struct wg *wg, uint64_t now) {
-    wg->last_received = now;
     wg->timer[WG_NEW_HANDSHAKE] = WG_NEVER;
     persistent(wg, now);
 }

@@ -46,8 +46,6 @@ struct wg_status {
     uint64_t rx_bytes, tx_bytes;
     uint64_t rx_dropped; /* datagrams refused for any reason */
     struct wg_address endpoint;
-    /* ns of the caller's clock of the last authenticated datagram, 0 never: a peer that answers is alive */
-    uint64_t last_received;
     unsigned attempts; /* unanswered initiations since the last one that was asked for */
     uint64_t stamp;    /* unix seconds that no stamp of ours is beyond; stamp_after while none was sent */
 };

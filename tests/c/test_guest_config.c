@@ -107,7 +107,7 @@ static const struct {
     {"token a?\n", "line 1: token wants at most 100 letters, digits and -._, not \"a?\""},
     {BASE "state-dir again\n", "line 7: state-dir is given twice"},
     {BASE "expose 1 2\n", "line 7: expose wants INNER-PORT LOCAL-PORT counted|uncounted"},
-    {BASE "expose 1 2 maybe\n", "line 7: expose wants counted or uncounted, not \"maybe\""},
+    {BASE "expose 1 2 maybe\n", "line 7: expose wants INNER-PORT LOCAL-PORT counted|uncounted"},
     {BASE "terminate-header nothing\n", "line 7: terminate-header wants \"Name: value\", not \"nothing\""},
     {BASE "terminate-header a b: c\n", "line 7: terminate-header wants \"Name: value\", not \"a b: c\""},
     {BASE "terminate-method get\n", "line 7: terminate-method wants a word in capitals, not \"get\""},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The replay window: the sequence and loops of facts/wireguard.md §1.6, and a naive model with random
  * counters; limits of a session. */
-#include "../../src/tunnel/wg_session.h"
+#include "../../src/tunnel/wg_internal.h"
 
 #include <sodium.h>
 

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The WireGuard core against the known-answer vectors of facts/wireguard.md §1.9: first its parts, then whole
  * cores that speak. */
-#include "../../src/tunnel/wg_cookie.h"
-#include "../../src/tunnel/wg_noise.h"
-#include "../../src/tunnel/wg_session.h"
+#include "../../src/tunnel/wg_internal.h"
 #include "wg_sim.h"
 
 static char label[128];

@@ -171,9 +171,10 @@ return {
     find = "    if (json.mine < out->count) {",
     replace = "    if (json.mine < out->count && out->count == 0) {" },
   json { name = "what lies around the machine is the machine", case = "the id of the object",
-    find = "id[0] && json->hits == before) {", replace = "id[0] && json->hits >= before) {" },
+    find = "id[0] && json->hits == before)", replace = "id[0] && json->hits >= before)" },
   json { name = "an id that is too long is cut", case = "the id of the object",
-    find = "        if (!whole)\n            id[0] = '\\0';\n", replace = "" },
+    find = "bool fits = is_id && strlen(json->text) < sizeof id;",
+    replace = "bool fits = is_id;\n        if (is_id)\n            json->text[sizeof id - 1] = '\\0';" },
 
   -- who may change what
   routes { name = "a beginning of the token will do", case = "requests for another session",
@@ -190,8 +191,8 @@ return {
     find = "    guard_end(&guest->guard, text, clock_now());\n    guest_save(guest);\n",
     replace = "    guard_end(&guest->guard, text, clock_now());\n" },
   routes { name = "a lease is not written", case = "leases are written",
-    find = "    guest_save(guest);\n    show_status(guest, reply);\n}\n\nstatic void take_end",
-    replace = "    show_status(guest, reply);\n}\n\nstatic void take_end" },
+    find = "    guest_save(guest);\n    show_status(guest, request, reply);\n}\n\nstatic void take_end",
+    replace = "    show_status(guest, request, reply);\n}\n\nstatic void take_end" },
   routes { name = "a heartbeat is use", case = "looks and heartbeats",
     find = "    guard_contact(&guest->guard, clock_now());\n    guest->dirty = true;\n",
     replace = "    guard_traffic(&guest->guard, clock_now().mono, clock_now());\n    guest->dirty = true;\n"
