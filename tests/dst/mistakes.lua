@@ -164,7 +164,7 @@ local list = {
     replace = '  ui:done("Selected: " .. require("config.effective").secret("VAST_API_KEY"))' },
   { name = "the key is logged, and nobody hid it", file = "base/log.lua", expects = "S6",
     find = 'if type(secret) == "string" and secret ~= "" then host.log.hide(secret) end',
-    replace = 'if type(secret) == "string" then host.log.write("DEBUG", "hidden", { secret }) end' },
+    replace = 'if type(secret) == "string" then write("DEBUG", "hidden", { secret }) end' },
 
   -- S8: the journal is whole
   { name = "half a record is written on", file = "home/journal.lua", expects = "S8",

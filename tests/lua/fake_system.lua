@@ -34,16 +34,38 @@ local function crypto_of(p)
   }
 end
 
+-- {level=, message=, fields={"key=value", …}} of a line of the log
+local function log_record(line)
+  local level, rest = line:match("^%d+%-%d+%-%d+T%d+:%d+:%d+%.%d+Z (%u+) +(.*)\n$")
+  local record = { level = level, fields = {} }
+  local function field(before, key, value)
+    rest = before
+    table.insert(record.fields, 1, key .. "=" .. value)
+    return true
+  end
+  repeat
+    local before, key, plain = rest:match('^(.*) ([^ ="]+)=([^ ="]+)$')
+    local outer, name, quoted = rest:match('^(.-) ([^ ="]+)="([^"]*)"$')
+    if not outer then outer, name, quoted = rest:match('^(.*) ([^ ="]+)="(.*)"$') end
+    local more = before and field(before, key, plain)
+      or outer and field(outer, name, (quoted:gsub("\\(.)", function(c)
+        return ({ n = "\n", r = "\r", t = "\t" })[c] or c
+      end)))
+  until not more
+  record.message = rest
+  return record
+end
+
 local function log_of(p)
   local sim = p.sim
   return {
     open = function() return true end,
-    write = function(level, message, fields)
-      local record = { at = sim.now, pid = p.pid, level = level, message = hide(sim, message), fields = {} }
-      for i, field in ipairs(fields) do record.fields[i] = hide(sim, field) end
+    write = function(line)
+      local record = log_record(line)
+      record.at, record.pid = sim.now, p.pid
       table.insert(sim.log, record)
+      return true
     end,
-    level = function() end,
     hide = function(secret)
       if #secret < 6 then return end
       table.insert(sim.secrets, secret)
