@@ -41,8 +41,6 @@ void log_hide(const char *secret, size_t len);
 void log_forget(void);
 /* Pushes `text` with every hidden secret replaced by [hidden] (log.c). */
 void log_push_redacted(lua_State *L, const char *text, size_t len);
-/* The number of a signal's name without SIG ("INT"), -1 for another word (process.c). */
-int process_signal_number(const char *name);
 
 /* Pushes the function of the script NAME ("main.lua"): from the directories of $CONTINUEPLZ_SCRIPTS, else the
  * embedded lua/NAME. Returns false with a sentence pushed (script.c). */

@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "loop_lua.h"
@@ -50,7 +51,7 @@ static const char *signal_name(int number) {
     return NULL;
 }
 
-int process_signal_number(const char *name) {
+static int signal_number(const char *name) {
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
         if (strcmp(signals[i].name, name) == 0)
             return signals[i].number;
@@ -270,7 +271,7 @@ static int process_kill(lua_State *L) {
     luaL_argcheck(L, pid > 0 && pid <= INT32_MAX, 1, "the number of one process expected");
     int number = 0;
     if (lua_type(L, 2) == LUA_TSTRING)
-        number = process_signal_number(lua_tostring(L, 2));
+        number = signal_number(lua_tostring(L, 2));
     else
         luaL_argcheck(L, luaL_checkinteger(L, 2) == 0, 2, "name of a signal or 0 expected");
     luaL_argcheck(L, number >= 0, 2, "no such signal");
@@ -284,6 +285,27 @@ static int process_kill(lua_State *L) {
 static int process_pid(lua_State *L) {
     lua_pushinteger(L, getpid());
     return 1;
+}
+
+/* The namespace of process ids, 0: not known. */
+static lua_Integer space_of(void) {
+#ifdef __APPLE__
+    return 1; /* there is only one */
+#else
+    struct stat info;
+    return stat("/proc/self/ns/pid", &info) == 0 ? (lua_Integer)info.st_ino : 0;
+#endif
+}
+
+/* identity(pid) → what tells a process from others of its number: the boot, the namespace of process ids, and
+ * when it began (0: there is none). */
+static int process_identity(lua_State *L) {
+    char boot[40];
+    sys_boot(boot, sizeof boot);
+    lua_pushstring(L, boot);
+    lua_pushinteger(L, space_of());
+    lua_pushinteger(L, (lua_Integer)sys_birth((long)luaL_checkinteger(L, 1)));
+    return 3;
 }
 
 static int process_uid(lua_State *L) {
@@ -326,8 +348,9 @@ static int process_environ(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"cwd", process_cwd}, {"environ", process_environ}, {"getenv", process_getenv}, {"kill", process_kill},
-    {"pid", process_pid}, {"spawn", process_spawn},     {"uid", process_uid},       {NULL, NULL},
+    {"cwd", process_cwd},     {"environ", process_environ},   {"getenv", process_getenv},
+    {"kill", process_kill},   {"identity", process_identity}, {"pid", process_pid},
+    {"spawn", process_spawn}, {"uid", process_uid},           {NULL, NULL},
 };
 
 int luaopen_host_process(lua_State *L) {

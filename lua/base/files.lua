@@ -39,17 +39,63 @@ function files.remove_tree(path)
   return state.remove(path)
 end
 
+-- PID WORD BOOT SPACE START: always of one length over the old text, so that a lock works on a full disk. An
+-- older program reads the pid.
+local LOCK_TEXT = "%-20d %-11.11s %-36.36s %-20d %-20d\n"
+local pid, boot, space, start -- who we are
+
+local function ourselves()
+  if pid then return end
+  pid = host.process.pid()
+  boot, space, start = host.process.identity(pid)
+  if boot == "" then boot = "-" end
+end
+
 --- A handle with release(), or nil, sentence, "busy". Never waits.
 -- word: what the holder is at, for others to see.
-function files.lock(path, word) return state.lock(path, word) end
+function files.lock(path, word)
+  word = word or "-"
+  if word == "" or word:find("%s") then error(("lock wants one word, not %q"):format(word), 2) end
+  ourselves()
+  local lock, sentence, code = state.lock(path, LOCK_TEXT:format(pid, word, boot, space, start))
+  local holder = code == "busy" and files.owner(path)
+  return lock, holder and ("%s: held by process %d"):format(path, holder) or sentence, code
+end
+
+-- Why the process that a lock names may be another one than its number here means; nil when it is certainly
+-- that one.
+local function stranger(holder, its_boot, its_space, its_start)
+  ourselves()
+  if not its_start or its_start == "0" or start == 0 or space == 0 or boot == "-" then
+    return "it cannot be told which process that is"
+  end
+  if its_boot ~= boot then return "it runs on another computer, or ran before this one was started" end
+  if its_space ~= ("%d"):format(space) then return "it runs in another container" end
+  local _, _, began = host.process.identity(holder)
+  return ("%d"):format(began) ~= its_start and "that number is another process now" or nil
+end
 
 --- The process that holds the lock, what it is at, and a sentence when that number may be another
--- process here; or nil.
-function files.owner(path) return state.owner(path) end
+-- process here; or nil, sentence, code.
+function files.owner(path)
+  local text, sentence, code = state.held(path)
+  if not text then return nil, sentence, code end
+  local holder, word, rest = text:match("^(%d+)%s*(%S*)(.*)")
+  holder = math.tointeger(holder)
+  if not holder or holder == 0 then return nil, path .. ": nobody says that they hold it", "missing" end
+  return holder, word ~= "" and word or "-", stranger(holder, rest:match("^%s+(%S+)%s+(%d+)%s+(%d+)%s*$"))
+end
 
 --- Signals the process that holds the lock, if it is certainly that one. → true, or nil, sentence,
 -- "foreign" or "missing"
-function files.signal(path, name) return state.signal(path, name) end
+function files.signal(path, name)
+  local holder, word, why = files.owner(path)
+  if not holder then return nil, word, why end
+  if why then
+    return nil, ("%s: held by process %d, which is not signalled: %s"):format(path, holder, why), "foreign"
+  end
+  return host.process.kill(holder, name)
+end
 
 --- a/b; an absolute b stands alone.
 function files.join(a, b, ...)

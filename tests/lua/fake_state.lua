@@ -49,29 +49,18 @@ local function identity(file)
     own and own.data ~= file.data and "-edited" or "")
 end
 
--- A test makes a holder a stranger: sim.locks[path].stranger = "it runs on another computer"
-local function owner(sim, path)
-  local held = sim.locks[path]
-  if held then return held.process.pid, held.word, held.stranger end
-  return missing(path)
+-- A test makes a holder a stranger: sim.locks[path].stranger = true
+local function held(sim, path)
+  local lock = sim.locks[path]
+  if not lock then return missing(path) end
+  return ("%d %s %s 1 %d\n"):format(lock.process.pid, lock.word, lock.stranger and "elsewhere" or "boot",
+    lock.process.pid)
 end
 
-local function signal(p, path, name)
-  local pid, _, stranger = owner(p.sim, path)
-  if not pid then return missing(path) end
-  if stranger then
-    return nil, ("%s: held by process %d, which is not signalled: %s"):format(path, pid, stranger), "foreign"
-  end
-  return p.host.process.kill(pid, name)
-end
-
-local function lock(p, path, word)
+local function lock(p, path, text)
   local sim = p.sim
-  local held = sim.locks[path]
-  if held then
-    return nil, ("%s: held by process %d"):format(path, held.process.pid), "busy"
-  end
-  local mine = { process = p, word = word or "-" }
+  if sim.locks[path] then return nil, path .. ": held by another process", "busy" end
+  local mine = { process = p, word = text:match("^%d+%s+(%S+)") }
   sim.locks[path] = mine
   if not sim.disk[path] then
     local ok, sentence, code = put(sim, path, "", 384)
@@ -117,9 +106,8 @@ return function(host, p)
       local file = disk[path]
       return put(sim, path, (file and file.data or "") .. data, file and file.mode or 384)
     end,
-    lock = function(path, word) return lock(p, path, word) end,
-    owner = function(path) return owner(sim, path) end,
-    signal = function(path, name) return signal(p, path, name) end,
+    lock = function(path, text) return lock(p, path, text) end,
+    held = function(path) return held(sim, path) end,
     stat = function(path) return stat(sim, path) end,
     list = function(path)
       if not is_dir(disk, path) then return missing(path) end

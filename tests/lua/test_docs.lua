@@ -63,7 +63,7 @@ return function(t)
         endpoint_port = 9, carrier = "udp", address = "10.13.37.2", peer_address = "10.13.37.1" }), found)
     end
     if name == "state" then
-      local lock <close> = assert(host.state.lock(files.join(t:directory(), "lock")))
+      local lock <close> = assert(host.state.lock(files.join(t:directory(), "lock"), "1 -\n"))
       for each in sorted(getmetatable(lock).__index) do found[each] = not each:find("^__") or nil end
     end
     return found

@@ -103,7 +103,7 @@ return function(t)
 
   t:case("a stranger is neither signalled nor killed, and does not keep a stop from going on", function()
     local result, said, holder, s = stopped(sleeper, function(s)
-      s.locks[HOME .. "/home.lock"].stranger = "it runs on another computer"
+      s.locks[HOME .. "/home.lock"].stranger = true
     end)
     t:equal({ result, holder.state, #holder.inbox, s.now - fake.START < 10 }, { true, "waiting", 0, true })
     t:ok(said:find("cannot be asked to end: it runs on another computer", 1, true), said)
