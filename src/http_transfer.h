@@ -49,7 +49,6 @@ struct http_buffer {
 struct http_transfer {
     const struct http_curl *curl;
     struct http_transfer *next;
-    void *owner; /* for http.c */
     lua_Integer id;
     CURL *easy;
     CURLU *url;
