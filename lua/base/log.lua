@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The log, one line per record: "2026-02-02T08:32:15.123Z INFO  words key=value key="a value"", fields sorted,
--- without secrets. A file for each day; those of seven days are kept.
+-- The log, one line per record: "2026-02-02T08:32:15.123Z INFO  words key=value key="a value"", fields
+-- sorted, without secrets. A file for each day; those of seven days are kept.
 
 local host = ...
 
