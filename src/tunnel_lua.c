@@ -12,6 +12,7 @@
 
 struct handle {
     struct tunnel *tunnel; /* NULL: closed */
+    bool stream;           /* over TCP */
 };
 
 static struct handle *check_handle(lua_State *L) {
@@ -66,7 +67,8 @@ static int read_config(lua_State *L, struct tunnel_config *config) {
     if (psk && !decode_key(config->psk, psk, strlen(psk)))
         return host_fail(L, "invalid", "the preshared key is not 44 characters of base64");
     const char *carrier = host_opt_string(L, 1, "carrier", "udp");
-    if (strcmp(carrier, "udp") != 0)
+    bool stream = strcmp(carrier, "tcp") == 0;
+    if (!stream && strcmp(carrier, "udp") != 0)
         return luaL_error(L, "field 'carrier': '%s' is not known", carrier);
     const char *local = host_opt_string(L, 1, "address", "10.13.37.2");
     const char *remote = host_opt_string(L, 1, "peer_address", "10.13.37.1");
@@ -78,6 +80,7 @@ static int read_config(lua_State *L, struct tunnel_config *config) {
     const char *host = host_need_string(L, 1, "endpoint_host", NULL);
     if (!parse_outer(&config->endpoint, host, need_port(L, 1, "endpoint_port", 1, 0)))
         return host_fail(L, "resolve", "%s is not a numeric address", host);
+    config->endpoint.stream = stream;
     lua_Number keepalive = host_opt_number(L, 1, "keepalive", 25);
     luaL_argcheck(L, keepalive >= 0 && keepalive <= 65535, 1, "keepalive must be from 0 to 65535 seconds");
     config->keepalive = (uint16_t)keepalive;
@@ -98,7 +101,7 @@ static int lua_tunnel_open(lua_State *L) {
     if (failed)
         return failed;
     struct handle *handle = lua_newuserdatauv(L, sizeof *handle, 0);
-    handle->tunnel = NULL;
+    *handle = (struct handle){.stream = config.endpoint.stream};
     luaL_setmetatable(L, TUNNEL);
     lua_getfield(L, 1, "key");
     crypto_checkkey(L, -1, config.private_key);
@@ -179,6 +182,7 @@ static int lua_tunnel_endpoint(lua_State *L) {
     luaL_argcheck(L, port >= 1 && port <= 65535, 3, "must be from 1 to 65535");
     if (!parse_outer(&to, host, port))
         return host_fail(L, "resolve", "%s is not a numeric address", host);
+    to.stream = handle->stream;
     tunnel_set_endpoint(handle->tunnel, &to);
     return host_ok(L);
 }
@@ -209,7 +213,7 @@ static int lua_tunnel_status(lua_State *L) {
     lua_setfield(L, -2, "endpoint");
     host_set_integer(L, "stamp", (lua_Integer)status.wg.stamp);
     host_set_integer(L, "connections", (lua_Integer)status.flows);
-    host_set_string(L, "carrier", "udp");
+    host_set_string(L, "carrier", handle->stream ? "tcp" : "udp");
     return 1;
 }
 

@@ -215,6 +215,7 @@ static bool set_expose(struct parser *parser, const struct key *key, char *value
 #define TEXT NULL, 0, 0
 static const struct key keys[] = {
     {"listen-port", false, set_short, FIELD(listen_port), PORT},
+    {"listen-tcp", false, set_short, FIELD(listen_tcp), PORT},
     {"control-port", false, set_short, FIELD(control_port), PORT},
     {"keepalive", false, set_short, FIELD(keepalive), "seconds from 0 to 65535", 0, 65535},
     {"peer-public", false, set_public, FIELD(peer_public), "32 bytes in base64", 0, 0},
@@ -304,7 +305,7 @@ static bool leaks(const struct config *config, const char *name) {
 
 static bool complete(struct parser *parser) {
     const struct config *config = parser->config;
-    const char *absent = !config->listen_port       ? "listen-port"
+    const char *absent = !config->listen_port && !config->listen_tcp ? "listen-port"
                          : !config->token           ? "token"
                          : !config->private_key_env ? "private-key-env"
                          : !config->terminate.url   ? "terminate-url"

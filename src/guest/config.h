@@ -34,7 +34,7 @@ struct config_text {
 };
 
 struct config {
-    uint16_t listen_port, control_port, keepalive;
+    uint16_t listen_port, listen_tcp, control_port, keepalive; /* of the first two, 0: none */
     uint8_t peer_public[32];
     uint32_t address, peer_address; /* host byte order */
     char *token;                    /* of the session: what changes the guest must name it */

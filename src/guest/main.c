@@ -104,6 +104,7 @@ static void open_tunnel(struct guest *guest) {
     struct tunnel_config want = {.local_ip = config->address,
                                  .peer_ip = config->peer_address,
                                  .listen_port = config->listen_port,
+                                 .listen_tcp = config->listen_tcp,
                                  .keepalive = config->keepalive};
     if (!guest->has_key || loop_now() < guest->reopen)
         return;
@@ -118,12 +119,13 @@ static void open_tunnel(struct guest *guest) {
         guest->tunnel = NULL;
     }
     if (!guest->tunnel) {
-        store_log(&guest->store, "the tunnel does not open on port %u: %s", config->listen_port,
-                  strerror(saved));
+        store_log(&guest->store, "the tunnel does not open on UDP port %u, TCP port %u (0: none): %s",
+                  config->listen_port, config->listen_tcp, strerror(saved));
         guest->reopen = loop_now() + REOPEN;
         return;
     }
-    store_log(&guest->store, "tunnel on port %u", config->listen_port);
+    store_log(&guest->store, "tunnel on UDP port %u, TCP port %u (0: none)", config->listen_port,
+              config->listen_tcp);
     sodium_memzero(guest->private_key, sizeof guest->private_key);
 }
 

@@ -34,12 +34,11 @@ struct run {
     bool closed;
 };
 
-struct carrier {
+struct udp {
+    struct carrier carrier;
     struct loop_watch *watch;
     int fd, family;
-    carrier_receive_fn *receive;
-    carrier_batch_fn *batch;
-    void *ctx;
+    struct carrier_user user;
     bool segmentation; /* UDP_SEGMENT has not failed yet */
     bool blocked;      /* the socket is full, the loop tells when it is not */
     int error;         /* of the last datagram, 0: it went out */
@@ -50,59 +49,15 @@ struct carrier {
     uint8_t in[IN_SLOTS][DATAGRAM_MAX];
 };
 
-static bool same_address(const struct wg_address *a, const struct wg_address *b) {
-    return a->ip_len == b->ip_len && a->port == b->port && memcmp(a->ip, b->ip, a->ip_len) == 0;
-}
-
-/* The socket address of `to` in the socket's family; 0 when it cannot be reached from it. */
-static socklen_t to_socket(const struct carrier *c, const struct wg_address *to,
-                           struct sockaddr_storage *out) {
-    struct sockaddr_in *v4 = (struct sockaddr_in *)out;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
-    memset(out, 0, sizeof *out);
-    if (c->family == AF_INET && to->ip_len == 4) {
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons(to->port);
-        memcpy(&v4->sin_addr, to->ip, 4);
-        return sizeof *v4;
-    }
-    if (c->family != AF_INET6 || (to->ip_len != 4 && to->ip_len != 16))
-        return 0;
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons(to->port);
-    if (to->ip_len == 16) {
-        memcpy(&v6->sin6_addr, to->ip, 16);
-    } else {
-        memset(v6->sin6_addr.s6_addr + 10, 0xff, 2);
-        memcpy(v6->sin6_addr.s6_addr + 12, to->ip, 4);
-    }
-    return sizeof *v6;
-}
-
-static struct wg_address from_socket(const struct sockaddr_storage *in) {
-    struct wg_address a = {.ip_len = 0};
-    if (in->ss_family == AF_INET) {
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)in;
-        memcpy(a.ip, &v4->sin_addr, 4);
-        a.ip_len = 4;
-        a.port = ntohs(v4->sin_port);
-    } else if (in->ss_family == AF_INET6) {
-        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)in;
-        bool mapped = IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr);
-        a.ip_len = mapped ? 4 : 16;
-        memcpy(a.ip, v6->sin6_addr.s6_addr + (mapped ? 12 : 0), a.ip_len);
-        a.port = ntohs(v6->sin6_port);
-    }
-    return a;
-}
-
 /* Up to `len` bytes of a run in one call, as segments when there are more than one. Returns 0 or the
  * error. */
-static int send_piece(struct carrier *c, const struct run *r, size_t len) {
+static int send_piece(struct udp *c, const struct run *r, size_t len) {
     struct sockaddr_storage to;
     struct iovec part = {.iov_base = c->out + r->at, .iov_len = len};
-    struct msghdr msg = {
-        .msg_name = &to, .msg_namelen = to_socket(c, &r->to, &to), .msg_iov = &part, .msg_iovlen = 1};
+    struct msghdr msg = {.msg_name = &to,
+                         .msg_namelen = carrier_to_socket(c->family, &r->to, &to),
+                         .msg_iov = &part,
+                         .msg_iovlen = 1};
 #ifdef __linux__
     _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(uint16_t))];
     if (len > r->segment) {
@@ -132,7 +87,7 @@ static bool refuses_segments(int error) {
 
 /* False when the socket is full; what is left of the run then waits. Any other error loses the datagram, as a
  * network would. */
-static bool send_run(struct carrier *c, struct run *r) {
+static bool send_run(struct udp *c, struct run *r) {
     while (r->at < r->end) {
         size_t left = r->end - r->at, piece = c->segmentation || left < r->segment ? left : r->segment;
         int error = send_piece(c, r, piece);
@@ -147,7 +102,8 @@ static bool send_run(struct carrier *c, struct run *r) {
     return true;
 }
 
-void carrier_flush(struct carrier *c) {
+static void udp_flush(struct carrier *carrier) {
+    struct udp *c = (struct udp *)carrier;
     while (!c->blocked && c->first < c->runs) {
         if (send_run(c, &c->run[c->first])) {
             c->first++;
@@ -160,17 +116,19 @@ void carrier_flush(struct carrier *c) {
         c->first = c->runs = 0, c->used = 0;
 }
 
-void carrier_send(struct carrier *c, const struct wg_address *to, const uint8_t *datagram, size_t len) {
+static void udp_send(struct carrier *carrier, const struct wg_address *to, const uint8_t *datagram,
+                     size_t len) {
+    struct udp *c = (struct udp *)carrier;
     struct sockaddr_storage unused;
-    if (len == 0 || len > RUN_BYTES || to->port == 0 || to_socket(c, to, &unused) == 0)
+    if (len == 0 || len > RUN_BYTES || to->port == 0 || carrier_to_socket(c->family, to, &unused) == 0)
         return;
     if (c->used + len > OUT_BYTES || c->runs == RUNS)
-        carrier_flush(c);
+        udp_flush(&c->carrier);
     if (c->used + len > OUT_BYTES || c->runs == RUNS)
         return;
     struct run *r = c->runs > c->first ? &c->run[c->runs - 1] : NULL;
     if (!r || r->closed || len > r->segment || r->end - r->at + len > RUN_BYTES ||
-        r->end - r->at >= r->segment * RUN_SEGMENTS || !same_address(to, &r->to)) {
+        r->end - r->at >= r->segment * RUN_SEGMENTS || !carrier_same(to, &r->to)) {
         r = &c->run[c->runs++];
         *r = (struct run){.to = *to, .at = c->used, .end = c->used, .segment = len};
     }
@@ -181,14 +139,14 @@ void carrier_send(struct carrier *c, const struct wg_address *to, const uint8_t 
 }
 
 /* Hands up what one receive call brought: one datagram, or several of `segment` bytes. */
-static void split(struct carrier *c, const struct sockaddr_storage *name, const uint8_t *data, size_t len,
+static void split(struct udp *c, const struct sockaddr_storage *name, const uint8_t *data, size_t len,
                   size_t segment) {
-    struct wg_address from = from_socket(name);
+    struct wg_address from = carrier_from_socket(name);
     if (segment == 0)
         segment = len;
     while (len > 0) {
         size_t n = len < segment ? len : segment;
-        c->receive(c->ctx, &from, data, n);
+        c->user.receive(c->user.ctx, &from, data, n);
         data += n;
         len -= n;
     }
@@ -206,7 +164,7 @@ static size_t gro_size(struct msghdr *msg) {
 }
 
 /* Reads up to IN_SLOTS messages. Returns how many, 0 when there are no more; adds their bytes. */
-static unsigned read_some(struct carrier *c, size_t *bytes) {
+static unsigned read_some(struct udp *c, size_t *bytes) {
     struct mmsghdr msgs[IN_SLOTS];
     struct iovec parts[IN_SLOTS];
     struct sockaddr_storage names[IN_SLOTS];
@@ -229,7 +187,7 @@ static unsigned read_some(struct carrier *c, size_t *bytes) {
     return n > 0 ? (unsigned)n : 0;
 }
 #else
-static unsigned read_some(struct carrier *c, size_t *bytes) {
+static unsigned read_some(struct udp *c, size_t *bytes) {
     struct sockaddr_storage name;
     socklen_t size = sizeof name;
     ssize_t n = recvfrom(c->fd, c->in[0], DATAGRAM_MAX, 0, (struct sockaddr *)&name, &size);
@@ -242,11 +200,11 @@ static unsigned read_some(struct carrier *c, size_t *bytes) {
 #endif
 
 static void on_ready(void *arg, unsigned ready) {
-    struct carrier *c = arg;
+    struct udp *c = arg;
     if (ready & LOOP_WRITE && c->blocked) {
         c->blocked = false;
         loop_interest(c->watch, LOOP_READ);
-        carrier_flush(c);
+        udp_flush(&c->carrier);
     }
     if (!(ready & (LOOP_READ | LOOP_ERROR)))
         return;
@@ -255,8 +213,8 @@ static void on_ready(void *arg, unsigned ready) {
     do
         messages += n = read_some(c, &bytes);
     while (n > 0 && messages < WAKE_MESSAGES && bytes < WAKE_BYTES);
-    if (messages > 0 && c->batch)
-        c->batch(c->ctx);
+    if (messages > 0)
+        c->user.batch(c->user.ctx);
 }
 
 /* As large as the system lets us. Beyond the limit of an unprivileged process Linux takes the limit, others
@@ -269,7 +227,7 @@ static void enlarge(int fd, int option, int forced) {
         size /= 2;
 }
 
-static void tune(struct carrier *c) {
+static void tune(struct udp *c) {
 #ifdef __linux__
     int on = 1, never = IP_PMTUDISC_DONT; /* a path below 1500 shall fragment, not lose */
     enlarge(c->fd, SO_RCVBUF, SO_RCVBUFFORCE);
@@ -285,45 +243,35 @@ static void tune(struct carrier *c) {
 #endif
 }
 
-/* A bound, non-blocking, close-on-exec socket of one family, or -1 with errno set. */
-static int open_socket(int family, uint16_t port) {
-    struct sockaddr_storage any;
-    int off = 0, fd = socket(family, SOCK_DGRAM, 0);
-    memset(&any, 0, sizeof any);
-    any.ss_family = (sa_family_t)family;
-    if (family == AF_INET6)
-        ((struct sockaddr_in6 *)&any)->sin6_port = htons(port);
-    else
-        ((struct sockaddr_in *)&any)->sin_port = htons(port);
-    if (fd < 0)
-        return -1;
-    if (fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0 &&
-        (family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) == 0) &&
-        bind(fd, (struct sockaddr *)&any,
-             family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in)) == 0)
-        return fd;
-    return sys_refused(fd);
+static int udp_error(const struct carrier *carrier) {
+    return ((const struct udp *)carrier)->error;
 }
 
-struct carrier *carrier_udp_open(struct loop *loop, uint16_t bind_port, carrier_receive_fn *receive,
-                                 carrier_batch_fn *batch, void *ctx) {
-    struct carrier *c = calloc(1, sizeof *c);
+static uint16_t udp_port(const struct carrier *carrier) {
+    return carrier_bound(((const struct udp *)carrier)->fd);
+}
+
+static void udp_close(struct carrier *carrier) {
+    struct udp *c = (struct udp *)carrier;
+    loop_unwatch(c->watch);
+    close(c->fd);
+    free(c);
+}
+
+static const struct carrier_kind kind = {udp_send, udp_flush, udp_error, udp_port, udp_close};
+
+struct carrier *carrier_udp_open(struct loop *loop, uint16_t bind_port, const struct carrier_user *user) {
+    struct udp *c = calloc(1, sizeof *c);
     if (!c)
         return NULL;
-    c->receive = receive;
-    c->batch = batch;
-    c->ctx = ctx;
-    c->family = AF_INET6;
-    c->fd = open_socket(AF_INET6, bind_port);
-    if (c->fd < 0 && errno != EADDRINUSE && errno != EACCES) { /* IPv6 is off */
-        c->family = AF_INET;
-        c->fd = open_socket(AF_INET, bind_port);
-    }
+    c->carrier.kind = &kind;
+    c->user = *user;
+    c->fd = carrier_bind(SOCK_DGRAM, bind_port, &c->family);
     if (c->fd >= 0) {
         tune(c);
         c->watch = loop_watch(loop, c->fd, LOOP_READ, on_ready, c);
         if (c->watch)
-            return c;
+            return &c->carrier;
         close(c->fd);
         errno = ENOMEM;
     }
@@ -331,23 +279,4 @@ struct carrier *carrier_udp_open(struct loop *loop, uint16_t bind_port, carrier_
     free(c);
     errno = error;
     return NULL;
-}
-
-int carrier_error(const struct carrier *c) {
-    return c->error;
-}
-
-uint16_t carrier_port(const struct carrier *c) {
-    struct sockaddr_storage name;
-    socklen_t size = sizeof name;
-    memset(&name, 0, sizeof name);
-    return getsockname(c->fd, (struct sockaddr *)&name, &size) == 0 ? from_socket(&name).port : 0;
-}
-
-void carrier_close(struct carrier *c) {
-    if (!c)
-        return;
-    loop_unwatch(c->watch);
-    close(c->fd);
-    free(c);
 }

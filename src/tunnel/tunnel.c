@@ -34,9 +34,15 @@ static void on_output(void *ctx, const uint8_t *packet, size_t len) {
 }
 
 static void on_transmit(void *ctx, const struct wg_address *to, const uint8_t *datagram, size_t len) {
-    struct tunnel *tunnel = ctx;
-    if (to->ip_len)
-        carrier_send(tunnel->carrier, to, datagram, len);
+    struct carrier *carrier = ((struct tunnel *)ctx)->carrier[to->stream];
+    if (to->ip_len && carrier)
+        carrier_send(carrier, to, datagram, len);
+}
+
+static void flush(struct tunnel *tunnel) {
+    for (int i = 0; i < 2; i++)
+        if (tunnel->carrier[i])
+            carrier_flush(tunnel->carrier[i]);
 }
 
 static void on_deliver(void *ctx, const uint8_t *packet, size_t len) {
@@ -44,9 +50,9 @@ static void on_deliver(void *ctx, const uint8_t *packet, size_t len) {
     stack_input(tunnel->stack, packet, len, tunnel_now(tunnel));
 }
 
-static void on_receive(void *ctx, const struct wg_address *from, const uint8_t *datagram, size_t len) {
+static bool on_receive(void *ctx, const struct wg_address *from, const uint8_t *datagram, size_t len) {
     struct tunnel *tunnel = ctx;
-    wg_receive(tunnel->wg, from, datagram, len, tunnel_now(tunnel));
+    return wg_receive(tunnel->wg, from, datagram, len, tunnel_now(tunnel));
 }
 
 /* Runs stack and core, puts on the wire what they sent, and sets the timer for what comes next. */
@@ -59,13 +65,13 @@ static void pump(void *ctx) {
     for (int round = 0; round < ROUNDS; round++) {
         uint64_t now = tunnel_now(tunnel);
         stack_next = stack_tick(tunnel->stack, now);
-        carrier_flush(tunnel->carrier);
+        flush(tunnel);
         tunnel->now = 0;
         if (stack_next > now)
             break;
     }
     wg_next = wg_tick(tunnel->wg, tunnel_now(tunnel));
-    carrier_flush(tunnel->carrier);
+    flush(tunnel);
     if (tunnel->paused_until && tunnel->paused_until <= tunnel_now(tunnel))
         forward_resume(tunnel);
     if (tunnel->paused_until && tunnel->paused_until < wg_next)
@@ -80,17 +86,43 @@ void tunnel_kick(struct tunnel *tunnel) {
     pump(tunnel);
 }
 
-/* A batch of datagrams was read. After a new handshake the flows need not wait for their timers. */
+/* A batch of datagrams was read. After a new handshake, or when the peer has moved, the flows need not wait
+ * for their timers. */
 static void on_batch(void *ctx) {
     struct tunnel *tunnel = ctx;
     struct wg_status status;
     uint64_t now = tunnel_now(tunnel);
     wg_get_status(tunnel->wg, &status, now);
-    if (status.last_handshake != tunnel->handshake) {
+    if (status.last_handshake != tunnel->handshake || !carrier_same(&status.endpoint, &tunnel->at)) {
         tunnel->handshake = status.last_handshake;
+        tunnel->at = status.endpoint;
         stack_wake(tunnel->stack, now);
     }
     pump(tunnel);
+}
+
+/* A stream to the peer stands. It learns of it by the first datagram; one that did not know the session of
+ * the last stream gets a new handshake. */
+static void on_joined(void *ctx, bool silent) {
+    struct tunnel *tunnel = ctx;
+    uint64_t now = tunnel_now(tunnel);
+    if (silent)
+        wg_initiate(tunnel->wg, now);
+    else
+        wg_show(tunnel->wg, now);
+    stack_wake(tunnel->stack, now);
+    pump(tunnel);
+}
+
+static bool open_carriers(struct tunnel *tunnel, const struct tunnel_config *config) {
+    const struct carrier_user user = {tunnel, on_receive, on_batch, on_joined};
+    struct carrier **udp = &tunnel->carrier[0], **tcp = &tunnel->carrier[1];
+    if (config->endpoint.stream)
+        return (*tcp = carrier_tcp_call(tunnel->loop, &user)) != NULL;
+    if (config->listen_tcp && !(*tcp = carrier_tcp_listen(tunnel->loop, config->listen_tcp, &user)))
+        return false;
+    return (config->listen_tcp && !config->listen_port) ||
+           (*udp = carrier_udp_open(tunnel->loop, config->listen_port, &user)) != NULL;
 }
 
 static bool start_parts(struct tunnel *tunnel, const struct tunnel_config *config) {
@@ -121,8 +153,7 @@ static bool start_parts(struct tunnel *tunnel, const struct tunnel_config *confi
     tunnel->timer = loop_timer(tunnel->loop, pump, tunnel);
     if (!tunnel->stack || !tunnel->timer)
         return false;
-    tunnel->carrier = carrier_udp_open(tunnel->loop, config->listen_port, on_receive, on_batch, tunnel);
-    return tunnel->carrier != NULL;
+    return open_carriers(tunnel, config);
 }
 
 struct tunnel *tunnel_open(struct loop *loop, const struct tunnel_config *config) {
@@ -150,10 +181,9 @@ void tunnel_close(struct tunnel *tunnel) {
     tunnel->pumping = true;    /* nothing is to be started any more */
     stack_free(tunnel->stack); /* the peer hears of the end of its flows */
     forward_free(tunnel);
-    if (tunnel->carrier) {
-        carrier_flush(tunnel->carrier);
-        carrier_close(tunnel->carrier);
-    }
+    flush(tunnel);
+    for (int i = 0; i < 2; i++)
+        carrier_close(tunnel->carrier[i]);
     wg_free(tunnel->wg);
     loop_timer_free(tunnel->timer);
     free(tunnel);
@@ -163,8 +193,9 @@ void tunnel_get_status(const struct tunnel *tunnel, struct tunnel_status *out) {
     wg_get_status(tunnel->wg, &out->wg, loop_now());
     out->flows = stack_flows(tunnel->stack);
     out->last_data = tunnel->last_data;
-    out->port = carrier_port(tunnel->carrier);
-    out->send_error = carrier_error(tunnel->carrier);
+    const struct carrier *carrier = tunnel->carrier[!tunnel->carrier[0]];
+    out->port = carrier_port(carrier);
+    out->send_error = carrier_error(carrier);
     stack_get_stats(tunnel->stack, &out->stack);
 }
 

@@ -12,8 +12,10 @@ struct tunnel;
 struct tunnel_config {
     uint8_t private_key[WG_KEY_LEN], peer_public[WG_KEY_LEN], psk[WG_KEY_LEN];
     uint32_t local_ip, peer_ip; /* host byte order */
-    struct wg_address endpoint; /* ip_len 0 on the guest */
-    uint16_t listen_port;       /* 0: any */
+    /* ip_len 0 on the guest. `stream`: the peer is reached over TCP, and no UDP is spoken. */
+    struct wg_address endpoint;
+    uint16_t listen_port; /* UDP; 0: any, or none with listen_tcp */
+    uint16_t listen_tcp;  /* 0: none */
     uint16_t keepalive;         /* seconds */
     uint64_t stamp_after;       /* unix seconds, see wg_config */
 };
@@ -22,7 +24,7 @@ struct tunnel_status {
     struct wg_status wg;
     size_t flows;
     uint64_t last_data; /* loop_now() of the last application byte on a counting port, 0 never */
-    uint16_t port;      /* own UDP port */
+    uint16_t port;      /* own UDP port, or that of TCP without one; 0: it only calls */
     int send_error;     /* errno of the last datagram, 0: it went out */
     struct stack_stats stack;
 };

@@ -11,7 +11,7 @@ struct connection; /* one local socket joined to one flow */
 
 struct tunnel {
     struct loop *loop;
-    struct carrier *carrier;
+    struct carrier *carrier[2]; /* UDP and TCP; NULL: not spoken */
     struct wg *wg;
     struct stack *stack;
     struct loop_timer *timer;
@@ -21,7 +21,8 @@ struct tunnel {
     uint64_t now; /* time of the batch in hand, 0 between batches */
     uint64_t last_data;
     uint64_t paused_until; /* no accepting before: descriptors ran out */
-    uint64_t handshake;    /* when the last one was that the stack knows of */
+    uint64_t handshake;    /* when the last one was that the stack knows of, */
+    struct wg_address at;  /* and where the peer was then */
     bool pumping;
 };
 

@@ -97,7 +97,7 @@ void wg_send(struct wg *wg, const uint8_t *packet, size_t len, uint64_t now) {
     rekey_when_old(wg, now);
 }
 
-void wg_send_keepalive(struct wg *wg, uint64_t now) {
+void wg_show(struct wg *wg, uint64_t now) {
     if (!wg->current || !wg_session_live(wg->current, now)) {
         wg_start_handshake(wg, false, now);
         return;
@@ -154,9 +154,10 @@ static bool read_data(struct wg *wg, const struct wg_address *from, const uint8_
 }
 
 static bool read_handshake(struct wg *wg, const struct wg_address *from, const uint8_t *msg, size_t len,
-                           uint64_t now) {
+                           enum wg_verdict *verdict, uint64_t now) {
     uint8_t reply[WG_COOKIE_LEN];
-    switch (wg_macs_check(&wg->macs, from, msg, len, now)) {
+    *verdict = wg_macs_check(&wg->macs, from, msg, len, now);
+    switch (*verdict) {
     case WG_MAC_GOOD:
         return msg[0] == WG_INITIATION ? wg_read_initiation(wg, from, msg, now)
                                        : wg_read_response(wg, from, msg, now);
@@ -169,24 +170,26 @@ static bool read_handshake(struct wg *wg, const struct wg_address *from, const u
     }
 }
 
-void wg_receive(struct wg *wg, const struct wg_address *from, const uint8_t *datagram, size_t len,
+bool wg_receive(struct wg *wg, const struct wg_address *from, const uint8_t *datagram, size_t len,
                 uint64_t now) {
     uint32_t type = len >= 4 ? wg_load32(datagram) : 0; /* with the three reserved zeros */
     bool good = false;
+    enum wg_verdict verdict = WG_MAC_BAD;
     wg->rx_bytes += len;
     if (type == WG_DATA && len >= WG_DATA_HEADER + WG_TAG && len - WG_DATA_HEADER - WG_TAG <= WG_INNER_MAX)
         good = read_data(wg, from, datagram, len, now);
     else if ((type == WG_INITIATION && len == WG_INITIATION_LEN) ||
              (type == WG_RESPONSE && len == WG_RESPONSE_LEN))
-        good = read_handshake(wg, from, datagram, len, now);
+        good = read_handshake(wg, from, datagram, len, &verdict, now);
     else if (type == WG_COOKIE && len == WG_COOKIE_LEN)
         good = wg_read_cookie(wg, datagram, now);
     wg->rx_dropped += !good;
+    return good || verdict != WG_MAC_BAD;
 }
 
 void wg_set_endpoint(struct wg *wg, const struct wg_address *endpoint) {
     if (memcmp(wg->endpoint.ip, endpoint->ip, sizeof endpoint->ip) != 0 ||
-        wg->endpoint.port != endpoint->port)
+        wg->endpoint.port != endpoint->port || wg->endpoint.stream != endpoint->stream)
         wg->asked_until = 0; /* what went to the old address says nothing about the new one */
     wg->endpoint = *endpoint;
     wg->ask = true;

@@ -180,7 +180,7 @@ bool wg_read_response(struct wg *wg, const struct wg_address *from, const uint8_
     begin_session(wg, &wg->pending, true, now);
     wg_handshake_complete(wg, now);
     wg_timer_any_received(wg, now);
-    wg_send_keepalive(wg, now); /* the peer may not use the session before it has heard something in it */
+    wg_show(wg, now); /* the peer may not use the session before it has heard something in it */
     return true;
 }
 

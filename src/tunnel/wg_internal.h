@@ -203,8 +203,6 @@ struct wg {
 /* wg_core.c */
 void wg_transmit(struct wg *wg, const struct wg_address *to, const uint8_t *datagram, size_t len);
 bool wg_session_live(const struct wg_session *session, uint64_t now);
-/* Sends what is staged, or an empty packet when nothing is; without a session it starts a handshake. */
-void wg_send_keepalive(struct wg *wg, uint64_t now);
 /* Sends what is staged while there is a session. True when something was sent. */
 bool wg_flush_staged(struct wg *wg, uint64_t now);
 

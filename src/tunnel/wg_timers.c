@@ -57,7 +57,7 @@ static void expired(struct wg *wg, enum wg_timer which, uint64_t now) {
         retransmit(wg, now);
         break;
     case WG_KEEPALIVE:
-        wg_send_keepalive(wg, now);
+        wg_show(wg, now);
         if (wg->another_keepalive) {
             wg->another_keepalive = false;
             wg->timer[WG_KEEPALIVE] = now + WG_KEEPALIVE_TIMEOUT;
@@ -70,7 +70,7 @@ static void expired(struct wg *wg, enum wg_timer which, uint64_t now) {
         wg_wipe_sessions(wg);
         break;
     default:
-        wg_send_keepalive(wg, now);
+        wg_show(wg, now);
         if (wg->timer[WG_PERSISTENT] == WG_NEVER) /* nothing could be sent */
             persistent(wg, now);
         break;

@@ -11,11 +11,12 @@
 #define WG_OVERHEAD 32
 
 /* The outer address of a datagram, opaque to the core except for cookies: 4 or 16 bytes of address, then
- * port. */
+ * port, and whether it is that of a stream of TCP. */
 struct wg_address {
     uint8_t ip[16];
     uint8_t ip_len; /* 4, 16, or 0 for "none" */
     uint16_t port;
+    bool stream;
 };
 
 struct wg_config {
@@ -56,8 +57,10 @@ struct wg;
 struct wg *wg_new(const struct wg_config *config, uint64_t now);
 /* Wipes every key. */
 void wg_free(struct wg *wg);
-/* One datagram came in from `from`. Anything malformed, replayed or unauthenticated is dropped silently. */
-void wg_receive(struct wg *wg, const struct wg_address *from, const uint8_t *datagram, size_t len,
+/* One datagram came in from `from`. Anything malformed, replayed or unauthenticated is dropped silently.
+ * False: our peer cannot have sent it, or it is worth nothing any more; a handshake message with a good MAC1
+ * may be its. */
+bool wg_receive(struct wg *wg, const struct wg_address *from, const uint8_t *datagram, size_t len,
                 uint64_t now);
 /* Encrypts one inner packet (≤ WG_MTU), or stages it (≤ 128) and starts a handshake. */
 void wg_send(struct wg *wg, const uint8_t *packet, size_t len, uint64_t now);
@@ -67,6 +70,8 @@ uint64_t wg_tick(struct wg *wg, uint64_t now);
 /* Changes the peer's endpoint (new machine address); the sessions stay. Without a live one the next wg_tick
  * tries a handshake there at once if one is wanted (keepalive, staged packets, or a handshake under way). */
 void wg_set_endpoint(struct wg *wg, const struct wg_address *endpoint);
+/* Shows the peer at once where we are: what is staged, or an empty packet; a handshake without a session. */
+void wg_show(struct wg *wg, uint64_t now);
 /* Asks for a new handshake now, without waiting for the timers (the peer is known to have restarted, or just
  * came up). At most one a second goes out, so that an answer on its way is not made worthless. Sending goes
  * on with the old session meanwhile. */

@@ -32,7 +32,8 @@ static bool parse(const char *text) {
 static void everything(void) {
     expect(
         parse(
-            "# a comment\n\n" BASE "control-port 8572\nkeepalive 25\nkey-env API_KEY\naddress 10.1.2.3\n"
+            "# a comment\n\n" BASE "listen-tcp 51821\n"
+            "control-port 8572\nkeepalive 25\nkey-env API_KEY\naddress 10.1.2.3\n"
             "peer-address 10.1.2.4\nexpose 11434 ${PORT} counted\nexpose 11435 ${PORT} uncounted\n"
             "silence 36000\nidle 3600\nlife 43200\nlife-max 86400\n"
             "retry 7\ntime 1786000000\nterminate-method POST\nterminate-header Authorization: Bearer "
@@ -44,7 +45,8 @@ static void everything(void) {
             "engine-inherit PORT\nengine-inherit NOWHERE\nengine-env COST=5$$"),
         "refused: %s", why);
     expect(strcmp(config.token, "cplz-h.1_A") == 0, "token");
-    expect(config.listen_port == 51820 && config.control_port == 8572 && config.keepalive == 25, "ports");
+    expect(config.listen_port == 51820 && config.listen_tcp == 51821, "both ports of the tunnel");
+    expect(config.control_port == 8572 && config.keepalive == 25, "ports");
     expect(config.peer_public[0] == 1 && config.peer_public[31] == 1, "peer-public");
     expect(config.address == 0x0a010203 && config.peer_address == 0x0a010204, "addresses");
     expect(config.exposes == 2 && config.expose[0].port == 11434 && config.expose[0].local == 4000, "expose");
@@ -71,7 +73,13 @@ static void everything(void) {
 }
 
 static void defaults(void) {
+    expect(parse("listen-tcp 1\n" PUBLIC "token t\n"
+                 "private-key-env K\nterminate-url http://a/\nstate-dir s\n") &&
+               config.listen_port == 0 && config.listen_tcp == 1,
+           "TCP alone: %s", why);
+    config_free(&config);
     expect(parse(BASE), "refused: %s", why);
+    expect(config.listen_tcp == 0, "UDP alone");
     expect(config.control_port == 8571 && config.retry == 5 && config.time == 0 &&
                strcmp(config.terminate.method, "DELETE") == 0,
            "defaults");

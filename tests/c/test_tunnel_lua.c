@@ -65,6 +65,9 @@ static void refusals(void) {
     lua_case("no key", "return raises('continueplz', host.tunnel.open, options { key = false })");
     lua_case("an unknown carrier",
              "return raises('pigeon', host.tunnel.open, options { carrier = 'pigeon' })");
+    lua_case("over TCP",
+             "local t = assert(host.tunnel.open(options { carrier = 'tcp' })) local s = t:status() "
+             "t:close() return s.carrier == 'tcp'");
     lua_case("a port out of range",
              "return raises('endpoint_port', host.tunnel.open, options { endpoint_port = 70000 })");
     lua_case("no table", "return raises('table expected', host.tunnel.open)");

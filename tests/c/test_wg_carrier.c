@@ -59,7 +59,7 @@ static void fill(uint8_t *out, size_t len, unsigned number) {
     out[1] = (uint8_t)(number >> 8);
 }
 
-static void receive(void *ctx, const struct wg_address *from, const uint8_t *datagram, size_t len) {
+static bool receive(void *ctx, const struct wg_address *from, const uint8_t *datagram, size_t len) {
     struct end *end = ctx;
     uint8_t want[65536];
     unsigned number = datagram[0] | (unsigned)datagram[1] << 8;
@@ -69,6 +69,7 @@ static void receive(void *ctx, const struct wg_address *from, const uint8_t *dat
     end->got++;
     end->bytes += len;
     end->from = *from;
+    return true;
 }
 
 static void batch(void *ctx) {
@@ -77,7 +78,7 @@ static void batch(void *ctx) {
 
 static bool open_end(struct end *end) {
     memset(end, 0, sizeof *end);
-    end->carrier = carrier_udp_open(loop, 0, receive, batch, end);
+    end->carrier = carrier_udp_open(loop, 0, &(struct carrier_user){end, receive, batch, NULL});
     return end->carrier != NULL;
 }
 
@@ -206,11 +207,11 @@ static void ports(void) {
     }
     uint16_t port = carrier_port(a.carrier);
     test_report(port != 0, "port 0 takes a free one", "none");
-    struct carrier *again = carrier_udp_open(loop, port, receive, batch, &a);
+    struct carrier *again = carrier_udp_open(loop, port, &(struct carrier_user){&a, receive, batch, NULL});
     test_report(again == NULL, "a port in use is refused", "opened");
     carrier_close(again);
     carrier_close(a.carrier);
-    again = carrier_udp_open(loop, port, receive, batch, &a);
+    again = carrier_udp_open(loop, port, &(struct carrier_user){&a, receive, batch, NULL});
     test_report(again != NULL && carrier_port(again) == port, "and can be had after closing", "refused");
     carrier_close(again);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Two tunnel ends over UDP on the loopback interface, a server behind the far one, and sockets that send and
- * check streams; all in one loop. */
+/* Two tunnel ends over UDP (or TCP) on the loopback interface, a server behind the far one, and sockets that
+ * send and check streams; all in one loop. */
 #pragma once
 
 #include <arpa/inet.h>
@@ -26,6 +26,7 @@ enum { DATA_PORT = 5000, QUIET_PORT = 5001, DEAD_PORT = 5002, SERVED_PORT = 5003
 
 static int failures;
 static struct loop *loop;
+static uint16_t rig_tcp; /* the far end's TCP port, 0: UDP */
 
 __attribute__((format(printf, 3, 4))) static inline bool report(bool good, const char *name, const char *fmt,
                                                                 ...) {
@@ -142,11 +143,20 @@ static inline void actor_start(struct actor *a, int fd) {
     actor_interest(a);
 }
 
-static inline int dial(uint16_t port) {
+/* -1: nobody listens there. */
+static inline int try_dial(uint16_t port) {
     struct sockaddr_in to = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to))
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+static inline int dial(uint16_t port) {
+    int fd = try_dial(port);
+    if (fd < 0)
         abort();
     return fd;
 }
@@ -192,7 +202,10 @@ static inline struct tunnel *open_end(uint8_t key[32], uint8_t other[32], bool n
     memcpy(config.private_key, key, 32);
     crypto_scalarmult_base(config.peer_public, other);
     if (endpoint_port)
-        config.endpoint = (struct wg_address){.ip = {127, 0, 0, 1}, .ip_len = 4, .port = endpoint_port};
+        config.endpoint = (struct wg_address){
+            .ip = {127, 0, 0, 1}, .ip_len = 4, .port = endpoint_port, .stream = rig_tcp != 0};
+    else
+        config.listen_tcp = rig_tcp;
     struct tunnel *tunnel = tunnel_open(loop, &config);
     if (!tunnel)
         abort();
@@ -212,7 +225,8 @@ static inline uint16_t add_forward(struct rig *rig, uint16_t remote) {
     return port;
 }
 
-static inline void rig_open(struct rig *rig) {
+/* `port`: where the near end calls, 0: the far end's own. */
+static inline void rig_open_at(struct rig *rig, uint16_t port) {
     uint16_t dead;
     memset(rig, 0, sizeof *rig);
     for (int i = 0; i < MANY; i++)
@@ -220,7 +234,7 @@ static inline void rig_open(struct rig *rig) {
     randombytes_buf(rig->near_key, 32);
     randombytes_buf(rig->far_key, 32);
     rig->far = open_end(rig->far_key, rig->near_key, false, 0);
-    rig->near = open_end(rig->near_key, rig->far_key, true, port_of(rig->far));
+    rig->near = open_end(rig->near_key, rig->far_key, true, port ? port : port_of(rig->far));
     rig->server = listen_any(&rig->server_port);
     rig->server_watch = loop_watch(loop, rig->server, LOOP_READ, on_server, rig);
     close(listen_any(&dead)); /* nobody listens there now */
@@ -231,6 +245,10 @@ static inline void rig_open(struct rig *rig) {
     rig->near_port = add_forward(rig, DATA_PORT);
     rig->quiet_port = add_forward(rig, QUIET_PORT);
     rig->dead_port = add_forward(rig, DEAD_PORT);
+}
+
+static inline void rig_open(struct rig *rig) {
+    rig_open_at(rig, 0);
 }
 
 static inline void rig_close(struct rig *rig) {

@@ -44,14 +44,14 @@ class Rig:
     def __init__(self):
         self.cloud, self.dir = lib.Cloud(), lib.folder()
         (client, client_public), (self.private, public) = key_pair(), key_pair()
-        self.udp, self.inner = lib.free_port(socket.SOCK_DGRAM), lib.free_port()
+        self.udp, self.tcp, self.inner = lib.free_port(socket.SOCK_DGRAM), lib.free_port(), lib.free_port()
         engine = lib.free_port()
         self.control, self.model, self.probe = lib.free_port(), lib.free_port(), lib.free_port()
         with open(f"{self.dir}/server.py", "w", encoding="ascii") as f:
             f.write(SERVER)
         with open(f"{self.dir}/config", "w", encoding="ascii") as f:
             f.write(
-                f"listen-port {self.udp}\npeer-public {client_public}\ntoken {TOKEN}\n"
+                f"listen-port {self.udp}\nlisten-tcp {self.tcp}\npeer-public {client_public}\ntoken {TOKEN}\n"
                 f"private-key-env CPLZ_KEY\ncontrol-port {self.inner}\n"
                 f"expose 11434 {engine} counted\nexpose 11435 {engine} uncounted\nsilence 36000\n"
                 f"idle 3600\nlife 43200\nlife-max 86400\n"
@@ -66,15 +66,20 @@ class Rig:
         self.guest = None
         self.boot()
         pairs = [f"{self.control}:{self.inner}", f"{self.model}:11434", f"{self.probe}:11435"]
+        self.client, self.public = client, public
+        self.call(str(self.udp), *pairs)
+        lib.until("the tunnel", lambda: self.quiet("GET", "/status"))
+
+    def call(self, port, *pairs):
+        """The client's end, at this port of the guest."""
         env = {
             "PATH": os.environ["PATH"],
             "HOME": self.dir,
             "CONTINUEPLZ_HOME": self.dir,
             "CONTINUEPLZ_SCRIPTS": lib.HERE,
         }
-        argv = [CONTINUEPLZ, f"{lib.HERE}/forward.lua", client, public, str(self.udp), *pairs]
-        lib.start(argv, env, self.dir, f"{self.dir}/client.out")
-        lib.until("the tunnel", lambda: self.quiet("GET", "/status"))
+        argv = [CONTINUEPLZ, f"{lib.HERE}/forward.lua", self.client, self.public, port, *pairs]
+        return lib.start(argv, env, self.dir, f"{self.dir}/client.out")
 
     def boot(self):
         env = {"PATH": os.environ["PATH"], "TEST_ID": "4711", "CPLZ_KEY": self.private}
@@ -384,6 +389,26 @@ def test_end():
     )
 
 
+def test_tcp():
+    """The TCP port: what is no WireGuard of ours is put out, a crowd is not kept, the client gets through."""
+    port = lib.free_port()
+    crowd = [socket.create_connection(("127.0.0.1", RIG.tcp), 20) for _ in range(100)]
+    for first in (b"GET / HTTP/1.1\r\n\r\n", b"\x00\x94\x01" + bytes(147), b"\x00\x20\x04" + bytes(31)):
+        with socket.create_connection(("127.0.0.1", RIG.tcp), 20) as s:
+            s.sendall(first)
+            assert lib.closed(s), first
+    client = RIG.call(f"tcp:{RIG.tcp}", f"{port}:{RIG.inner}")
+    code, _ = lib.until("the guest over TCP", lambda: RIG.quiet("GET", "/status", port=port))
+    assert code == 200
+    held = len(os.listdir(f"/proc/{RIG.guest.pid}/fd"))
+    assert held < 60, held
+    lib.until("the silent ones to be put out", lambda: lib.closed(crowd[-1]))
+    lib.end(client)
+    for s in crowd:
+        s.close()
+    RIG.quiet("GET", "/status")  # over UDP again
+
+
 for name, fn in [
     ("status tells limits, ages and the guard", test_status),
     ("the key is pushed, kept private and never shown", test_key),
@@ -396,6 +421,7 @@ for name, fn in [
     ("a record that did not reach the disk is no record", test_persisted),
     ("signals do nothing", test_signals),
     ("300 heartbeats in a row", test_many),
+    ("the tunnel over TCP, beside strangers", test_tcp),
     ("a killed guest keeps leases, key and ages", test_restart),
     ("end means end", test_end),
 ]:

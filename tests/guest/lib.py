@@ -80,6 +80,14 @@ def free_port(kind=socket.SOCK_STREAM):
         return s.getsockname()[1]
 
 
+def closed(connection):
+    """Whether the other side has ended it; waits for that as long as the socket does."""
+    try:
+        return connection.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
 def read(*path):
     try:
         with open(os.path.join(*path), encoding="utf-8", errors="replace") as f:
