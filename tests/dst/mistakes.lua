@@ -109,6 +109,7 @@ local list = {
   { name = "a machine that fails is not undone", file = "start/deploy.lua", expects = "S4",
     find = "  undo.session(start, attempt.session, attempt.provider, why)\n", replace = "" },
   { name = "a start does not look for a running machine", file = "money/recover.lua", expects = "S4",
+    parts = "crash", only = "stop after the journal was deleted",
     find = "  if current then busy(journal, current) end", replace = "" },
   { name = "a lost create is looked for once", parts = "crash", only = "shows late", file = "money/rent.lua",
     expects = "S4",

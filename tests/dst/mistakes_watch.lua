@@ -38,7 +38,7 @@ return {
     find = "instance.token:sub(1, #prefix) == prefix",
     replace = 'instance.token:sub(1, 5) == prefix:sub(1, 5)' },
   { name = "one cloud that cannot be asked is no doubt", file = "money/look.lua", expects = "S2",
-    parts = "crash", only = "with the key of another account",
+    parts = "crash", all = true, only = "with the key of another account",
     find = "  if #doubts > 0 then\n", replace = "  if #doubts > 1 then\n" },
   { name = "a fresh machine has to show at once", file = "start/machine.lua", expects = "E3", parts = "cases",
     only = "after: a machine shows",
