@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* WireGuard's datagrams as frames over TCP, for machines and networks without UDP (facts/runpod.md §2.13).
+/* WireGuard's datagrams as frames over TCP, for machines and networks without UDP (DESIGN §4).
  * The stream may lose what it has taken: it is given up when it stalls, never waited for, and WireGuard and
  * the flows inside go on in the next one. */
 #include <netinet/in.h>

@@ -35,7 +35,7 @@ missing() {
 build() {
     local cc=${CC:-cc} flags="-std=c11 -O2 -D_GNU_SOURCE -Wall -Wextra -Isrc"
     # shellcheck disable=SC2086
-    $cc $flags "tests/interop/tunnel_end.c" src/tunnel/*.c src/loop.c src/sys.c -lsodium -o \
+    $cc $flags "tests/interop/tunnel_end.c" src/tunnel/*.c src/loop.c src/sys.c -lsodium -lm -o \
         "$work/tunnel_end" &&
         $cc $flags "tests/interop/relay.c" -o "$work/relay" &&
             $cc $flags "tests/interop/traffic.c" -o "$work/traffic"
