@@ -251,10 +251,8 @@ static void catch_signals(lua_State *L) {
         return;
     if (pipe(waiting.pipe) != 0)
         luaL_error(L, "no pipe for signals: %s", strerror(errno));
-    for (int i = 0; i < 2; i++) {
-        fcntl(waiting.pipe[i], F_SETFD, FD_CLOEXEC);
-        fcntl(waiting.pipe[i], F_SETFL, O_NONBLOCK);
-    }
+    for (int i = 0; i < 2; i++)
+        (void)sys_private(waiting.pipe[i]);
     if (!loop_watch(host_loop(), waiting.pipe[0], LOOP_READ, signals_ready, NULL))
         luaL_error(L, "not enough memory");
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};

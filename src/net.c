@@ -45,16 +45,12 @@ static int check_fd(lua_State *L, int index) {
     return check_socket(L, index)->fd;
 }
 
-int net_private(int fd) {
-    return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ? errno : 0;
-}
-
 int net_open(int family, int type) {
     int on = 1, fd = socket(family, type, 0);
     if (fd < 0)
         return -1;
     bool inet_stream = family != AF_UNIX && type == SOCK_STREAM;
-    int err = net_private(fd);
+    int err = sys_private(fd);
     if (!err && inet_stream && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0)
         err = errno;
     if (!err && family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0)
@@ -187,7 +183,7 @@ static int socket_accept(lua_State *L) {
     s->fd = accept(listener, (struct sockaddr *)&peer, &length);
     if (s->fd < 0)
         return host_fail_errno(L, errno == ECONNABORTED ? EAGAIN : errno, "accept");
-    int err = net_private(s->fd);
+    int err = sys_private(s->fd);
     if (err)
         return finish_open(L, s, err, "accept");
     if (peer.ss_family != AF_UNIX) /* the peer may be gone already: reading will tell */

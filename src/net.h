@@ -9,9 +9,8 @@
 
 /* Pushes a new socket userdata that owns `fd` (close-on-exec). */
 void net_pushfd(lua_State *L, int fd);
-/* Makes a descriptor private to this process and non-blocking. Returns 0 or errno. */
-int net_private(int fd);
-/* Opens such a socket, a stream of IP without delay, of IPv6 alone. Returns it, or -1 with errno set. */
+/* Opens a private socket (sys_private), a stream of IP without delay, of IPv6 alone. Returns it, or -1 with
+ * errno set. */
 int net_open(int family, int type);
 /* Binds to a numeric address and listens. Returns 0 or errno. */
 int net_listen_at(int fd, const struct sockaddr *address, socklen_t length);

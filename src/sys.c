@@ -21,6 +21,10 @@ int sys_write(int fd, const char *data, size_t len) {
     return 0;
 }
 
+int sys_private(int fd) {
+    return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ? errno : 0;
+}
+
 int sys_refused(int fd) {
     int saved = errno;
     close(fd);

@@ -19,6 +19,8 @@
 int sys_write(int fd, const char *data, size_t len);
 /* Closes; errno stays. Returns -1. */
 int sys_refused(int fd);
+/* Close-on-exec and non-blocking. Returns 0 or errno, which is set as well. */
+int sys_private(int fd);
 /* Puts on the disk what was written. Returns 0 or errno. */
 int sys_sync(int fd);
 /* Makes the entry of `path` in its directory durable. Returns 0 or errno. */

@@ -212,7 +212,7 @@ static bool set_expose(struct parser *parser, const struct key *key, char *value
 #define URL "a http or https address", 0, 0
 #define HEADER "\"Name: value\"", 0, 0
 #define ADDRESS "an IPv4 address", 0, 0
-#define TEXT NULL, 0, 0
+#define TEXT "a text", 0, 0
 static const struct key keys[] = {
     {"listen-port", false, set_short, FIELD(listen_port), PORT},
     {"listen-tcp", false, set_short, FIELD(listen_tcp), PORT},

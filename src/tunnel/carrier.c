@@ -3,11 +3,6 @@
 
 #include <netinet/in.h>
 
-bool carrier_same(const struct wg_address *a, const struct wg_address *b) {
-    return a->ip_len == b->ip_len && a->port == b->port && a->stream == b->stream &&
-           memcmp(a->ip, b->ip, a->ip_len) == 0;
-}
-
 socklen_t carrier_to_socket(int family, const struct wg_address *to, struct sockaddr_storage *out) {
     struct sockaddr_in *v4 = (struct sockaddr_in *)out;
     struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
@@ -52,7 +47,7 @@ int carrier_socket(int family, int type) {
     int off = 0, fd = socket(family, type, 0);
     if (fd < 0)
         return -1;
-    if (fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0 &&
+    if (sys_private(fd) == 0 &&
         (family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) == 0))
         return fd;
     return sys_refused(fd);

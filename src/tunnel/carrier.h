@@ -67,7 +67,6 @@ static inline void carrier_close(struct carrier *carrier) {
 }
 
 /* For the carriers. */
-bool carrier_same(const struct wg_address *a, const struct wg_address *b);
 /* The socket address of `to` in a socket's family; 0 when it cannot be reached from it. */
 socklen_t carrier_to_socket(int family, const struct wg_address *to, struct sockaddr_storage *out);
 struct wg_address carrier_from_socket(const struct sockaddr_storage *in);

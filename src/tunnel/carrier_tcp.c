@@ -135,11 +135,11 @@ static void call(struct tcp *tcp) {
 
 static struct stream *stream_to(struct tcp *tcp, const struct wg_address *to) {
     for (struct stream *s = tcp->streams; s < tcp->streams + STREAMS; s++)
-        if (s->state != FREE && carrier_same(&s->peer, to))
+        if (s->state != FREE && wg_same_address(&s->peer, to))
             return s;
     if (tcp->listener)
         return NULL;
-    if (!carrier_same(&tcp->where, to)) { /* somewhere else: now */
+    if (!wg_same_address(&tcp->where, to)) { /* somewhere else: now */
         finish(&tcp->streams[0]);
         tcp->where = *to;
         tcp->pause = PAUSE_LEAST;
@@ -276,7 +276,7 @@ static void on_listener(void *arg, unsigned ready) {
                 loop_interest(tcp->listener, 0); /* until the timer looks again */
             return;
         }
-        if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0) {
+        if (sys_private(fd) != 0) {
             close(fd);
             continue;
         }

@@ -128,7 +128,7 @@ static void udp_send(struct carrier *carrier, const struct wg_address *to, const
         return;
     struct run *r = c->runs > c->first ? &c->run[c->runs - 1] : NULL;
     if (!r || r->closed || len > r->segment || r->end - r->at + len > RUN_BYTES ||
-        r->end - r->at >= r->segment * RUN_SEGMENTS || !carrier_same(to, &r->to)) {
+        r->end - r->at >= r->segment * RUN_SEGMENTS || !wg_same_address(to, &r->to)) {
         r = &c->run[c->runs++];
         *r = (struct run){.to = *to, .at = c->used, .end = c->used, .segment = len};
     }

@@ -46,7 +46,7 @@ static bool prepare(int fd) {
 #ifdef SO_NOSIGPIPE
     (void)setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
 #endif
-    return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0;
+    return sys_private(fd) == 0;
 }
 
 /* Closes so that the other end sees a reset. */

@@ -93,7 +93,7 @@ static void on_batch(void *ctx) {
     struct wg_status status;
     uint64_t now = tunnel_now(tunnel);
     wg_get_status(tunnel->wg, &status, now);
-    if (status.last_handshake != tunnel->handshake || !carrier_same(&status.endpoint, &tunnel->at)) {
+    if (status.last_handshake != tunnel->handshake || !wg_same_address(&status.endpoint, &tunnel->at)) {
         tunnel->handshake = status.last_handshake;
         tunnel->at = status.endpoint;
         stack_wake(tunnel->stack, now);

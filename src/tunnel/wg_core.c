@@ -187,9 +187,13 @@ bool wg_receive(struct wg *wg, const struct wg_address *from, const uint8_t *dat
     return good || verdict != WG_MAC_BAD;
 }
 
+bool wg_same_address(const struct wg_address *a, const struct wg_address *b) {
+    return a->ip_len == b->ip_len && a->port == b->port && a->stream == b->stream &&
+           memcmp(a->ip, b->ip, a->ip_len) == 0;
+}
+
 void wg_set_endpoint(struct wg *wg, const struct wg_address *endpoint) {
-    if (memcmp(wg->endpoint.ip, endpoint->ip, sizeof endpoint->ip) != 0 ||
-        wg->endpoint.port != endpoint->port || wg->endpoint.stream != endpoint->stream)
+    if (!wg_same_address(&wg->endpoint, endpoint))
         wg->asked_until = 0; /* what went to the old address says nothing about the new one */
     wg->endpoint = *endpoint;
     wg->ask = true;

@@ -19,6 +19,8 @@ struct wg_address {
     bool stream;
 };
 
+bool wg_same_address(const struct wg_address *a, const struct wg_address *b);
+
 struct wg_config {
     uint8_t private_key[WG_KEY_LEN];
     uint8_t peer_public[WG_KEY_LEN];
