@@ -29,6 +29,15 @@ function reply.fail(status, code, message, more)
   return reply.json(status, body)
 end
 
+--- The same fields, all null.
+function reply.nulls(object)
+  local nulls = {}
+  for name in pairs(object) do -- order: free
+    nulls[name] = json.null
+  end
+  return nulls
+end
+
 function reply.html(status)
   return reply.text(status, "<!DOCTYPE html><html><head><title>Just a moment...</title></head>"
     .. "<body><h1>Checking your browser</h1></body></html>\n", "text/html; charset=UTF-8")

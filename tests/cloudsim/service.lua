@@ -14,8 +14,9 @@ local function endless(write)
 end
 
 --- The fates of a face's requests and answers. forms: too_many, bad_key, broken, each { sentence,
---- function(order, world) → response }. → before(world, context) → response or nil, the fate that comes
---- before any look at the request; after(world, context, response) → response, that of an answer
+--- function(order, world) → response }. → serve(request, world, entry, answer, turned_away) → response: what
+--- is said to a request, noted as `entry` (its row of GET /requests): `turned_away` if there is one, else the
+--- fate that comes before any look at it, else answer(request, world, entry); then the fate of that
 function service.of(face, forms)
   local faults = kinds.of(face)
   local before = faults:first {
@@ -36,8 +37,13 @@ function service.of(face, forms)
       response.delay = world:scaled(order.seconds or 5)
     end },
   }
-  return before, function(world, context, response)
-    return after(world, context, response) or response
+  return function(request, world, entry, answer, turned_away)
+    world:note(entry)
+    local context = { method = request.method, path = request.path }
+    local response = turned_away or before(world, context) or answer(request, world, entry)
+    response = after(world, context, response) or response
+    entry.status = response.status or (response.hang and "hang" or "drop")
+    return response
   end
 end
 

@@ -213,16 +213,7 @@ return function(t)
     end
   end
 
-  -- Which these are the table of the simulator's README says, which is compared with them.
   t:case("every fault that has a meaning here happens, once", function()
-    t:ok(#faces.by_name.lambda.faults > 35)
-    for _, kind in ipairs(faces.by_name.lambda.faults) do
-      local sim = ready()
-      sim:fault { name = kind.name, mode = "drop", seconds = 1, polls = 1, match = { cloud = "lambda" } }
-      tour(sim)
-      t:equal(sim.world.faults.fired, { kind.name })
-      tour(sim)
-      t:equal(sim.world.faults.fired, { kind.name }, "it happened twice")
-    end
+    calls.each_fault(faces.by_name.lambda, 35, ready, tour)
   end)
 end

@@ -142,16 +142,7 @@ return function(t)
     end
   end
 
-  -- Which these are the table of the simulator's README says, which is compared with them.
   t:case("every fault that has a meaning here happens, once", function()
-    t:ok(#faces.by_name.paperspace.faults > 30)
-    for _, kind in ipairs(faces.by_name.paperspace.faults) do
-      local sim = new()
-      sim:fault { name = kind.name, mode = "drop", seconds = 1, polls = 1, match = { cloud = "paperspace" } }
-      tour(sim)
-      t:equal(sim.world.faults.fired, { kind.name })
-      tour(sim)
-      t:equal(sim.world.faults.fired, { kind.name }, "it happened twice")
-    end
+    calls.each_fault(faces.by_name.paperspace, 30, new, tour)
   end)
 end

@@ -67,7 +67,7 @@ end
 
 local REFUSED = { inactive = "global/account-inactive", forbidden = "global/forbidden" }
 
-local fate, fate_of_answer = service.of("lambda", {
+local serve = service.of("lambda", {
   too_many = { "too frequent (`shape` `json`, `empty`, `html`; `retry_after`)", too_many },
   bad_key = { "invalid key (401; `mode` `inactive`, `forbidden`: 403)", function(order)
     return REFUSED[order.mode] and answers.fail(403, REFUSED[order.mode]) or bad_key()
@@ -120,12 +120,7 @@ function lambda.handler(request, world)
   world:tick()
   local entry = { face = "lambda", method = request.method, path = request.path, query = request.query or {},
     key = key_text(request) and "unknown" or "none" }
-  world:note(entry)
-  local context = { method = request.method, path = request.path }
-  local response = turned_away(request) or fate(world, context) or answer(request, world, entry)
-  response = fate_of_answer(world, context, response)
-  entry.status = response.status or (response.hang and "hang" or "drop")
-  return response
+  return serve(request, world, entry, answer, turned_away(request))
 end
 
 return lambda

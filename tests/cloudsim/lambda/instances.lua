@@ -7,7 +7,6 @@ local answers = require "cloudsim.lambda.answers"
 local kinds = require "cloudsim.kinds"
 local life = require "cloudsim.lambda.life"
 local reply = require "cloudsim.reply"
-local sorted = require "base.sorted"
 
 local instances = {}
 local faults = kinds.of "lambda"
@@ -73,10 +72,7 @@ end
 
 -- The machine as it is shown when nothing of it is known but id, name and tags.
 local function unknown(world, instance)
-  local shown = {}
-  for name in sorted(instances.view(world, instance)) do
-    shown[name] = json.null
-  end
+  local shown = reply.nulls(instances.view(world, instance))
   shown.id, shown.name, shown.tags = instance.id, reply.maybe(instance.name), json.array(instance.tags)
   return shown
 end
@@ -115,22 +111,15 @@ end
 
 local STALE = faults:kind("list.stale", "the picture of `seconds` (60) ago")
 
--- Which machines a list shows: all visible ones, or the picture of some seconds ago.
+-- The machines that a list shows.
 local function visible(call)
-  local world, state, list = call.world, call.state, {}
-  local stale = STALE:take(world)
-  local at = world.time - (stale and world:scaled(stale.seconds or 60) or 0)
-  for _, instance in ipairs(state:ever()) do
-    local old, existed = instance.destroyed, instance.created_at <= at
-    if not old and existed and instance.visible_at <= world.time and life.looked(world, instance) then
-      list[#list + 1] = instances.view(world, instance)
-    elseif old and stale and existed and instance.destroyed_at > at then
-      local shown = instances.view(world, instance)
-      shown.status = "active"
-      list[#list + 1] = shown
-    elseif instance.destroyed and kept(world, instance, "listed") then -- also when this look was its last
-      list[#list + 1] = instances.view(world, instance)
-    end
+  local world, list = call.world, {}
+  local rows = call.state:picture(world, STALE:take(world), life.looked, function(instance)
+    return kept(world, instance, "listed")
+  end)
+  for i, row in ipairs(rows) do
+    list[i] = instances.view(world, row.instance)
+    list[i].status = row.before and "active" or list[i].status
   end
   return list
 end

@@ -3,6 +3,7 @@
 --- terminated. The ip and the machine's own programs come while it still says booting; money starts with the
 --- first "active".
 local firewall = require "cloudsim.lambda.firewall"
+local ends = require "cloudsim.machine.ends"
 local kinds = require "cloudsim.kinds"
 local later = require "cloudsim.machine.later"
 
@@ -28,13 +29,6 @@ local function bill(world, instance)
     world.ledger:start({ provider = "lambda", account = world.lambda.workspace, id = instance.id,
       kind = "gpu", step = 60, rate = instance.cents / 100, token = instance.name, marks = instance.marks },
       world.time)
-  end
-end
-
-local function end_process(world, instance)
-  if instance.process then
-    instance.process = false
-    world:hook("stop", instance)
   end
 end
 
@@ -106,7 +100,7 @@ end
 --- What the terminate call begins: the programs end at once; it is seen as terminating for some looks or some
 --- time.
 function life.terminate(world, instance)
-  end_process(world, instance)
+  ends.process(world, instance)
   turn(instance, "terminating")
   instance.looks, instance.zombie_polls = 0, nil
   if world.settings.lambda_bill_until == "request" then
@@ -119,7 +113,7 @@ end
 function life.destroy(world, instance)
   if instance.destroyed then return end
   local state, region = world.lambda, instance.region.name
-  end_process(world, instance)
+  ends.process(world, instance)
   turn(instance, "terminated")
   world.ledger:finish(instance.id, nil, world.time)
   state:lose(instance, world.time)
@@ -129,12 +123,8 @@ end
 
 --- Somebody looks at the machine: → whether it is still there.
 function life.looked(world, instance)
-  local left = instance.zombie_polls
-  if left then
-    instance.zombie_polls = left - 1
-    if left <= 0 then
-      life.destroy(world, instance)
-    end
+  if ends.counted(world, instance, life.destroy) then
+    return not instance.destroyed
   elseif instance.status == "terminating" and not instance.dangling then
     instance.looks = instance.looks + 1
     if instance.looks > world.settings.lambda_terminating_polls then
@@ -146,7 +136,7 @@ end
 
 --- Money and programs end, the record says terminating for ever.
 function life.release(world, instance)
-  end_process(world, instance)
+  ends.process(world, instance)
   turn(instance, "terminating")
   instance.dangling = true
   world.ledger:finish(instance.id, nil, world.time)
@@ -159,7 +149,7 @@ end
 
 --- Taken away by Lambda: nothing runs or bills any more.
 function life.preempted(world, instance)
-  end_process(world, instance)
+  ends.process(world, instance)
   turn(instance, "preempted")
   world.ledger:finish(instance.id, nil, world.time)
 end
@@ -167,7 +157,7 @@ end
 --- The system inside shut down, or its first program ended: billed on (facts/lambda.md §2.9). What the status
 --- does is unknown: setting lambda_shutdown is the status it takes, "active" being none of its own.
 function life.shut_down(world, instance, message)
-  end_process(world, instance)
+  ends.process(world, instance)
   instance.message = message or "shut down"
   if instance.status == "active" then
     instance.status = world.settings.lambda_shutdown
@@ -176,7 +166,7 @@ end
 
 --- The machine starts anew; money goes on.
 function life.restart(world, instance)
-  end_process(world, instance)
+  ends.process(world, instance)
   turn(instance, "booting")
   later(world, instance, world.settings.resume_seconds * 0.6, up)
   later(world, instance, world.settings.resume_seconds, active)
@@ -193,12 +183,12 @@ end
 
 --- It says booting, without its programs, for ever.
 function life.stuck(world, instance)
-  end_process(world, instance)
+  ends.process(world, instance)
   turn(instance, "booting")
 end
 
 function life.offline(world, instance)
-  end_process(world, instance)
+  ends.process(world, instance)
   turn(instance, "unhealthy")
 end
 

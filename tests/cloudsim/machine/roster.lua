@@ -42,6 +42,24 @@ function roster:ever(account)
   return list
 end
 
+--- What a list shows: those that are visible, or, with an order `stale`, the picture of its `seconds` (60)
+--- ago. looked(world, instance) → whether it is still there; kept(instance): one that is gone is shown all
+--- the same; `account` limits. → array of { instance=, before=true: it was running then and is gone now }
+function roster:picture(world, stale, looked, kept, account)
+  local list, at = {}, world.time - (stale and world:scaled(stale.seconds or 60) or 0)
+  for _, instance in ipairs(self:ever(account)) do
+    local old, existed = instance.destroyed, instance.created_at <= at
+    if not old and existed and instance.visible_at <= world.time and looked(world, instance) then
+      list[#list + 1] = { instance = instance }
+    elseif old and stale and existed and instance.destroyed_at > at then
+      list[#list + 1] = { instance = instance, before = true }
+    elseif instance.destroyed and kept(instance) then -- also when this look was its last
+      list[#list + 1] = { instance = instance }
+    end
+  end
+  return list
+end
+
 --- The machine of an id, also as text, and one that is gone; or nil.
 function roster:find(id)
   local number = math.tointeger(tonumber(id)) or id

@@ -73,7 +73,7 @@ local function bad_key()
   return answers.fail("UNAUTHORIZED", "Invalid API key")
 end
 
-local fate, fate_of_answer = service.of("paperspace", {
+local serve = service.of("paperspace", {
   too_many = { "too frequent (`retry_after`)", answers.too_many },
   bad_key = { "invalid key (401)", bad_key },
   broken = { "an error (`status`, `code`, `message`)", function(order)
@@ -138,12 +138,7 @@ function paperspace.handler(request, world)
   world:tick()
   local entry = { face = "paperspace", method = request.method, path = request.path,
     query = request.query or {}, key = key_text(request) and "unknown" or "none" }
-  world:note(entry)
-  local context = { method = request.method, path = request.path }
-  local response = fate(world, context) or answer(request, world, entry)
-  response = fate_of_answer(world, context, response)
-  entry.status = response.status or (response.hang and "hang" or "drop")
-  return response
+  return serve(request, world, entry, answer)
 end
 
 return paperspace

@@ -3,6 +3,7 @@
 --- serviceready → ready; stopping → off. The disk bills from the create to the end of the delete, also while
 --- it is off; the machine bills while it is on.
 local data = require "cloudsim.paperspace.data"
+local ends = require "cloudsim.machine.ends"
 local kinds = require "cloudsim.kinds"
 local later = require "cloudsim.machine.later"
 
@@ -36,13 +37,6 @@ end
 local function unbill(world, instance)
   instance.billed = false
   world.ledger:finish(instance.id, "gpu", world.time)
-end
-
-local function end_process(world, instance)
-  if instance.process then
-    instance.process = false
-    world:hook("stop", instance)
-  end
 end
 
 -- What runs at this boot: the script, unless it ran once already (§4.7).
@@ -124,7 +118,7 @@ end
 
 --- Off: nothing runs, no address; the disk bills on.
 function life.off(world, instance)
-  end_process(world, instance)
+  ends.process(world, instance)
   turn(world, instance, "off")
   instance.addressed = false
   unbill(world, instance)
@@ -132,7 +126,7 @@ end
 
 --- PATCH stop and start. event: what is told of it
 function life.stop(world, instance, event)
-  end_process(world, instance)
+  ends.process(world, instance)
   turn(world, instance, "stopping")
   world.paperspace:begun(event)
   later(world, instance, world.settings.paperspace_stop_seconds, function()
@@ -150,7 +144,7 @@ end
 
 --- The same without being off between.
 function life.restart(world, instance, event)
-  end_process(world, instance)
+  ends.process(world, instance)
   turn(world, instance, "restarting")
   instance.addressed = false
   if event then
@@ -162,7 +156,7 @@ end
 
 --- What the delete begins: seen as stopping until its event `deactivate` is done; then nothing bills.
 function life.deactivate(world, instance, event)
-  end_process(world, instance)
+  ends.process(world, instance)
   turn(world, instance, "stopping")
   instance.addressed, instance.deactivating, instance.zombie_polls = false, true, nil
   world.paperspace:begun(event)
@@ -179,7 +173,7 @@ end
 function life.destroy(world, instance)
   if instance.destroyed then return end
   local state = world.paperspace
-  end_process(world, instance)
+  ends.process(world, instance)
   turn(world, instance, "off")
   world.ledger:finish(instance.id, nil, world.time)
   instance.dtDeleted = state:iso()
@@ -197,19 +191,13 @@ end
 
 --- Somebody looks at the machine: → whether it is still there.
 function life.looked(world, instance)
-  local left = instance.zombie_polls
-  if left then
-    instance.zombie_polls = left - 1
-    if left <= 0 then
-      life.destroy(world, instance)
-    end
-  end
+  ends.counted(world, instance, life.destroy)
   return not instance.destroyed
 end
 
 --- Money and programs end, the record says stopping for ever.
 function life.release(world, instance)
-  end_process(world, instance)
+  ends.process(world, instance)
   turn(world, instance, "stopping")
   instance.addressed = false
   world.ledger:finish(instance.id, nil, world.time)
@@ -220,7 +208,7 @@ end
 function life.shut_down(world, instance, message)
   instance.message = message or "shut down"
   if world.settings.paperspace_shutdown == "off" then return life.off(world, instance) end
-  end_process(world, instance)
+  ends.process(world, instance)
 end
 
 --- The machine's first process has ended. how: "reboot", or what else was asked for inside
@@ -234,13 +222,13 @@ end
 
 --- It says starting, without its programs, for ever; it bills.
 function life.stuck(world, instance)
-  end_process(world, instance)
+  ends.process(world, instance)
   turn(world, instance, "starting")
 end
 
 --- Its host is gone: the programs are dead, the cloud says what it said.
 function life.offline(world, instance)
-  end_process(world, instance)
+  ends.process(world, instance)
 end
 
 function life.freeze(world, instance)

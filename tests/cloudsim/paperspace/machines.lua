@@ -8,7 +8,6 @@ local kinds = require "cloudsim.kinds"
 local life = require "cloudsim.paperspace.life"
 local paging = require "cloudsim.paging"
 local reply = require "cloudsim.reply"
-local sorted = require "base.sorted"
 
 local machines = {}
 local faults = kinds.of "paperspace"
@@ -66,10 +65,7 @@ end
 
 -- The machine as it is shown when nothing of it is known but id and name.
 local function unknown(world, instance)
-  local shown = {}
-  for name in sorted(machines.view(world, instance)) do
-    shown[name] = json.null
-  end
+  local shown = reply.nulls(machines.view(world, instance))
   shown.id, shown.name = instance.id, instance.name
   return shown
 end
@@ -109,25 +105,6 @@ function machines.get(call)
 end
 
 local STALE = faults:kind("list.stale", "the picture of `seconds` (60) ago")
-
--- Which machines a list shows: all visible ones, or the picture of some seconds ago. → array of { instance,
--- status and dtDeleted as they were }
-local function visible(call)
-  local world, list = call.world, {}
-  local stale = STALE:take(world)
-  local at = world.time - (stale and world:scaled(stale.seconds or 60) or 0)
-  for _, instance in ipairs(call.state:ever(call.key.account)) do
-    local old, existed = instance.destroyed, instance.created_at <= at
-    if not old and existed and instance.visible_at <= world.time and life.looked(world, instance) then
-      list[#list + 1] = { instance = instance }
-    elseif old and stale and existed and instance.destroyed_at > at then
-      list[#list + 1] = { instance = instance, state = "ready" }
-    elseif instance.destroyed and kept(call, instance, "listed") then -- also when this look was its last
-      list[#list + 1] = { instance = instance }
-    end
-  end
-  return list
-end
 
 local wrong_list = faults:first {
   { "list.html", "as named", function() return reply.html(200) end },
@@ -169,9 +146,12 @@ function machines.list(call)
     return answers.fail("INTERNAL_SERVER_ERROR", "Internal server error")
   end
   local rows = {}
-  for _, each in ipairs(visible(call)) do
+  local function listed(instance) return kept(call, instance, "listed") end
+  for _, each in ipairs(call.state:picture(world, STALE:take(world), life.looked, listed,
+    call.key.account)) do
     local instance = each.instance
-    local row = { name = instance.name, dtCreated = instance.dtCreated, state = each.state or instance.status,
+    local row = { name = instance.name, dtCreated = instance.dtCreated,
+      state = each.before and "ready" or instance.status,
       region = instance.region, machineType = instance.type.name, agentType = "LinuxHeadless",
       instance = instance }
     local fits = answers.passes(call, row, { "name", "region", "agentType", "machineType" })

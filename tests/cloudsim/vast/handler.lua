@@ -74,7 +74,7 @@ local function bad_key()
   return reply.fail(404, "auth_error", "Invalid user key")
 end
 
-local fate, fate_of_answer = service.of("vast", {
+local serve = service.of("vast", {
   too_many = { "too frequent", function() return reply.text(429, "API requests too frequent") end },
   bad_key = { "\"Invalid user key\"", bad_key },
   broken = { "an error (`status`, `message`)", function(order)
@@ -160,12 +160,7 @@ function vast.handler(request, world)
   for name, value in pairs(request.query or {}) do -- order: free
     entry.query[name] = name ~= "api_key" and value or nil
   end
-  world:note(entry)
-  local context = { method = request.method, path = request.path }
-  local response = fate(world, context) or answer(request, world, entry)
-  response = fate_of_answer(world, context, response)
-  entry.status = response.status or (response.hang and "hang" or "drop")
-  return response
+  return serve(request, world, entry, answer)
 end
 
 return vast

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --- Get, list, destroy (facts/vast.md §1.8, §1.9) and what may be wrong with them.
+local ends = require "cloudsim.machine.ends"
 local json = require "base.json"
 local kinds = require "cloudsim.kinds"
 local life = require "cloudsim.vast.life"
@@ -30,16 +31,10 @@ function instances.find(call)
   return nil, reply.fail(404, "no_such_instance", "Instance " .. tostring(id) .. " not found")
 end
 
--- A destroy that was acknowledged and not done: every look counts, at zero it is really gone.
+-- Somebody looks at the machine: → whether it is still there.
 local function looked(world, instance)
-  if instance.zombie_polls then
-    instance.zombie_polls = instance.zombie_polls - 1
-    if instance.zombie_polls < 0 then
-      life.destroy(world, instance)
-      return false
-    end
-  end
-  return true
+  ends.counted(world, instance, life.destroy)
+  return not instance.destroyed
 end
 
 local function gone(world, id)

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- The life of a simulated machine (facts/vast.md §1.8–1.11): null → created → loading → running, and every
 --- way out. Every change of state takes a new `turn`; an event that carries an old one is void.
+local ends = require "cloudsim.machine.ends"
 local kinds = require "cloudsim.kinds"
 local later = require "cloudsim.machine.later"
 local offers = require "cloudsim.vast.offers"
@@ -33,10 +34,7 @@ local function turn(instance, actual)
 end
 
 local function end_process(world, instance)
-  if instance.process then
-    instance.process = false
-    world:hook("stop", instance)
-  end
+  ends.process(world, instance)
   instance.ports = nil
 end
 
