@@ -24,24 +24,23 @@ local function made(journal, hour)
   return times
 end
 
---- How long until the next create may leave. journal: of this home → seconds, 0: now
-function create_limit.wait(journal)
-  local most, hour = config.get("CREATES_PER_HOUR"), timing.seconds(HOUR)
+-- How long until the next create may leave when `most` may in an hour. → seconds, 0: now
+local function pause(journal, most)
+  local hour = timing.seconds(HOUR)
   local times = made(journal, hour)
   if #times < most then return 0 end
   return math.min(hour, math.max(0.001, times[#times - most + 1] + hour - clock.wall()))
 end
 
---- May a create leave now?
--- @raise `limit` with `wait`, the seconds until one may
+--- May a create leave now? journal: of this home
+-- @raise `limit`
 function create_limit.check(journal)
-  local wait = create_limit.wait(journal)
-  if wait == 0 then return end
   local most = config.get("CREATES_PER_HOUR")
+  local wait = pause(journal, most)
+  if wait == 0 then return end
   fail.raise("limit", ("%d machine%s made for this folder within an hour, as many as CREATES_PER_HOUR "
     .. "allows; the next may be made in %s; look at what became of them (continueplz logs), or put a higher "
-    .. "CREATES_PER_HOUR into .env"):format(most, most == 1 and " was" or "s were", clock.duration(wait)),
-    { wait = wait, creates = true })
+    .. "CREATES_PER_HOUR into .env"):format(most, most == 1 and " was" or "s were", clock.duration(wait)))
 end
 
 return create_limit
