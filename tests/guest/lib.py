@@ -220,6 +220,13 @@ def alternative(host):
     return f"subjectAltName=DNS:{host}" + (f",IP:{host}" if re.fullmatch(r"[0-9.]+", host) else "")
 
 
+def self_signed(file, name, extension, days, cwd):
+    """A certificate that a key of its own signed: FILE.pem and FILE.key in `cwd`."""
+    words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{file}.key"]
+    words += ["-out", f"{file}.pem", "-days", str(days), "-subj", f"/CN={name}", "-addext", extension]
+    openssl(*words, cwd=cwd)
+
+
 class Authority:
     """A certificate authority of its own, made by the openssl program."""
 
@@ -230,24 +237,7 @@ class Authority:
         open(f"{self.dir}/index", "w", encoding="ascii").close()
         with open(f"{self.dir}/serial", "w", encoding="ascii") as f:
             f.write("1000")
-        openssl(
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-keyout",
-            "ca.key",
-            "-out",
-            "ca.pem",
-            "-days",
-            "30",
-            "-subj",
-            f"/CN={name}",
-            "-addext",
-            "basicConstraints=critical,CA:TRUE",
-            cwd=self.dir,
-        )
+        self_signed("ca", name, "basicConstraints=critical,CA:TRUE", 30, cwd=self.dir)
         self.pem = f"{self.dir}/ca.pem"
 
     def issue(self, name, host=LOCAL, ca=False, kind=("rsa:2048",), dates=("-days", "10"), by=None):

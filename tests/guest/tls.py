@@ -79,24 +79,7 @@ def main():
     ours.issue("chained", by="middle")
     ours.issue("leafsigned", by="good")
     foreign.issue("stranger")
-    lib.openssl(
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-keyout",
-        "self.key",
-        "-out",
-        "self.pem",
-        "-days",
-        "10",
-        "-subj",
-        f"/CN={lib.LOCAL}",
-        "-addext",
-        lib.alternative(lib.LOCAL),
-        cwd=ours.dir,
-    )
+    lib.self_signed("self", lib.LOCAL, lib.alternative(lib.LOCAL), 10, cwd=ours.dir)
     bundle = f"{ours.dir}/bundle.pem"
     with open(bundle, "w", encoding="ascii") as f:
         f.write(
