@@ -109,6 +109,9 @@ kinds.elsewhere = {
   ["offers.quota"] = "tests/e2e",
   ["download.down"] = "tests/e2e", ["download.404"] = "tests/e2e", ["download.html"] = "tests/e2e",
   ["download.broken"] = "tests/e2e", ["pull.slow"] = "tests/lua/test_cloudsim_ollama.lua",
+  ["boot.no_port"] = "tests/lua/test_cloudsim_runpod_faults.lua",
+  ["boot.no_runtime"] = "tests/lua/test_cloudsim_runpod_faults.lua",
+  ["create.locked"] = "tests/lua/test_cloudsim_runpod_faults.lua",
 }
 
 --- The table as lines of Markdown.
