@@ -2,6 +2,7 @@
 -- The settings in force, by authority: built-in < init.lua < .env < environment < flags.
 -- Every value knows where it came from.
 local clean = lazy "base.clean"
+local clock = lazy "base.clock"
 local files = lazy "base.files"
 local keys = lazy "base.keys"
 local process = lazy "base.process"
@@ -156,6 +157,8 @@ end
 
 -- Is an address asked? Only when a key of whom it belongs to is set.
 local function in_use(row)
+  local when = row.used_when
+  if when then return values[when.setting] ~= nil and values[when.setting][when.field] == true end
   for _, key in ipairs(row.used_with or {}) do
     if values[key] then return true end
   end
@@ -320,9 +323,25 @@ function M.home()
   return home_dir
 end
 
---- The rate for showing dollars as euros.
+--- The file of the home that keeps the feed's last rate: "0.92@2026-11-19", and when it was asked for.
+function M.rate_file() return files.join(home_dir, "euro.rate") end
+
+-- What the feed said last, when it is not too old.
+local function kept_rate()
+  local text = files.read(M.rate_file(), 1000)
+  local rate = text and currencies.parse(text:match("^[^\n]*"))
+  local day = rate and rate.date and clock.parse_iso(rate.date .. "T00:00:00Z")
+  if not day or math.abs(clock.wall() - day) > currencies.OLD then return nil end
+  rate.source = "ECB"
+  return rate
+end
+
+--- The rate for showing dollars as euros, and for a budget in euros: the one that is set, the feed's last
+-- one, else a pessimistic one (`assumed`).
 function M.rate()
-  return M.get("EUR_RATE") or currencies.fallback
+  local set = M.get("EUR_RATE")
+  if set and set.feed then set = kept_rate() end
+  return set or currencies.fallback
 end
 
 return M

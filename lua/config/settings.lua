@@ -2,7 +2,8 @@
 -- Every setting, as data: the file `.env`, the environment and the flags all go through this list, and
 -- `.example.env` is made from it. Those of the clouds come from their cards. type: string secret url bool
 -- number integer choice hours minutes rate; default nil: not set. Further fields: used_with (the address is
--- asked only when one of these keys is set), min, max, values, shape (of a string), off = true (the word
+-- asked only when one of these keys is set), used_when ({setting=, field=}: ... when that setting's value has
+-- this field), min, max, values, shape (of a string), off = true (the word
 -- `off` is a value), scale = "k" (32k is 32768).
 local clouds = require "facts.clouds"
 
@@ -125,7 +126,10 @@ return flat {
     "warn before renting what costs more than this many euros in DAY_HOURS",
     { min = 0.01, max = 100000, off = true }),
   setting("EUR_RATE", "rate", nil, "euros for one dollar and the day of that rate, like 0.92@2026-11-19; "
-    .. "empty: a pessimistic built-in rate"),
+    .. "ecb: the European Central Bank's of the day; empty: a pessimistic built-in rate"),
+  setting("CURRENCY", "choice", "usd",
+    "usd or eur: how offers show prices; euros need an EUR_RATE, and clouds bill in dollars all the same",
+    { values = { "usd", "eur" } }),
   setting("ALERT_WEBHOOK_URL", "url", nil,
     "where critical alerts are posted (Slack or Discord webhook)", { secret_url = true }),
   setting("GUARD_ACCOUNT_KEY", "bool", false,
@@ -144,6 +148,8 @@ return flat {
 
   { section = "Workings (for simulators and the curious)" },
   of_clouds(false),
+  setting("ECB_URL", "url", "https://www.ecb.europa.eu",
+    "where EUR_RATE=ecb asks for the day's rate", { used_when = { setting = "EUR_RATE", field = "feed" } }),
   setting("CA_FILE", "string", nil,
     "trusted certificates that are sent to the machine's guard; empty: those of this computer",
     { shape = "path" }),

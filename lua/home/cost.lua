@@ -34,9 +34,12 @@ local function candidate(offer, want, spot, gpu_hour, bid)
     download = (offer.down_gb or 0) * (want.download_gb + IMAGE_GB),
     minimum = least * (gpu_hour + disk_hour),
   }
-  local hourly, speed = gpu_hour + disk_hour, want.speed and want.speed(offer) or nil
+  local own = want.measured and want.measured.of(offer)
+  local speed = own and own.tokens_per_second or want.speed and want.speed(offer) or nil
+  local hourly = gpu_hour + disk_hour
   return {
-    offer = offer, spot = spot, bid = bid, hourly = hourly, parts = parts,
+    offer = offer, spot = spot, bid = bid, hourly = hourly, parts = parts, measured = own,
+    good = want.measured and want.measured.good(offer) or nil,
     total = parts.compute + parts.disk + parts.download + parts.minimum,
     tokens_per_second = speed, usd_per_million_tokens = speed and cost.per_million(hourly, speed),
   }

@@ -69,7 +69,9 @@ function apply.unguarded(s, r) s.state, s.unguarded_at = "unguarded", r.t end
 
 function apply.loading(s, r) s.state, s.loading_at = "loading", r.t end
 
-function apply.ready(s, r) s.state, s.ready_at, s.speed, s.context = "ready", r.t, r.speed, r.context end
+function apply.ready(s, r)
+  s.state, s.ready_at, s.speed, s.context, s.pulled = "ready", r.t, r.speed, r.context, r.pulled
+end
 
 --- The plan is the record of the intent, which stays as it was written.
 function apply.limited(s, r)

@@ -53,7 +53,11 @@ local function reason_for(candidate, want)
   return nil
 end
 
+-- Of sums that are the same to the cent a host that served here before is taken.
 local function better(a, b)
+  if a.good ~= b.good and math.floor(a.total * 100 + 0.5) == math.floor(b.total * 100 + 0.5) then
+    return a.good or false
+  end
   if a.total ~= b.total then return a.total < b.total end
   local left, right = a.offer.reliability or 0, b.offer.reliability or 0
   if left ~= right then return left > right end

@@ -118,21 +118,21 @@ function lambda.account()
   return { id = id, name = "key with fingerprint " .. id:sub(5), currency = "USD" }
 end
 
---- What can be rented now for `want`. → array of offers
+--- What can be rented now for `want`. → array of offers; what was left out of the answer, {id=, reason=}
 function lambda.offers(want)
   local types = data_of(ask("get", ROOT .. "/instance-types", nil, { "rate", "transient" }))
   if #types > 0 then
     broken("machine types as a list")
   end
-  local list, now = {}, clock.wall()
+  local list, left, now = {}, {}, clock.wall()
   for _, row in sorted(types) do
     local found, left_out = parse.offers(row, want, now)
     table.move(found, 1, #found, #list + 1, list)
     for _, each in ipairs(left_out) do
-      log.debug("Offer left out", { offer = each.what, reason = each.reason })
+      left[#left + 1] = { id = each.what, reason = each.reason }
     end
   end
-  return list
+  return list, left
 end
 
 -- Ids of what is called `name`.

@@ -102,7 +102,7 @@ function vast.account()
     balance = balance, currency = "USD" }
 end
 
---- What can be rented now for `want`. → array of offers
+--- What can be rented now for `want`. → array of offers; what was left out, {id=, gpu=, reason=}
 function vast.offers(want)
   local response = http.retry(function()
     return client():post("/api/v0/bundles/", { json = parse.search(want) })
@@ -111,16 +111,18 @@ function vast.offers(want)
   if not is_array(response, body, "offers") then
     broken("a search without a list of offers")
   end
-  local list, now = {}, clock.wall()
+  local list, left, now = {}, {}, clock.wall()
   for _, row in ipairs(body.offers) do
     local offer, why = parse.offer(row, want, now)
     if offer then
       list[#list + 1] = offer
     else
-      log.debug("Offer left out", { offer = type(row) == "table" and tostring(row.id) or "?", reason = why })
+      local known = type(row) == "table" and row or {}
+      left[#left + 1] = { id = tostring(known.id), reason = why,
+        gpu = type(known.gpu_name) == "string" and clean.line(known.gpu_name, 60) or nil }
     end
   end
-  return list
+  return list, left
 end
 
 local function environment(order)

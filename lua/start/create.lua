@@ -37,12 +37,12 @@ local function record_of(plan, account, candidate, spec)
   local offer, want = candidate.offer, plan.want
   return {
     provider = offer.provider, account = account, offer = tostring(offer.id),
-    gpu = offer.gpu, gpus = offer.gpus, region = offer.region, spot = candidate.spot,
+    gpu = offer.gpu, gpus = offer.gpus, region = offer.region, spot = candidate.spot, host = offer.host,
     hourly = candidate.hourly - (offer.disk_hour or 0), disk_hour = offer.disk_hour,
     currency = offer.currency, minimum_seconds = offer.minimum_seconds,
     bid = candidate.bid, download = candidate.parts.download,
     model = want.model.name, engine = want.engine, context = want.context, disk_gb = want.disk_gb,
-    hours = want.hours,
+    download_gb = want.download_gb, hours = want.hours,
     server_public = spec.server_public, ports = { listen = spec.ports.listen, push = spec.ports.push },
     guard = spec.guard, silence = spec.limits.silence, idle = spec.limits.idle, life = spec.limits.life,
     max_price = config.get("MAX_PRICE"), keep = plan.keep_on_failure or nil, local_port = identity.port(),

@@ -41,15 +41,16 @@ local function await_server(engine, shown)
     :format(clock.duration(timing.seconds(ENGINE_SECONDS)), last_words() or problem))
 end
 
---- Waits for the engine's server and downloads the model.
+--- Waits for the engine's server and downloads the model. → seconds of the download
 -- @param shown function(progress) { text=, fraction=, rate=, eta=, … } for the screen
 function model.pull(engine, name, shown)
   await_server(engine, function(text) shown { text = text } end)
+  local began = clock.now()
   local ok, problem = fail.try(engine.pull, guest_client.engine(), name, function(progress)
     progress.text = "Pulling " .. name
     shown(progress)
   end)
-  if ok then return end
+  if ok then return clock.now() - began end
   if hosts.download_fault(fail.message(problem)) then
     hosts.raise("the machine's host is at fault: " .. fail.message(problem))
   end

@@ -61,14 +61,30 @@ local function sound(name, list)
   return kept
 end
 
+-- What a cloud's script says that it left out by itself: { {id=, gpu=, reason=}, … }
+local function left_out(list)
+  local kept = {}
+  for _, each in ipairs(type(list) == "table" and list or {}) do
+    if type(each) == "table" and type(each.reason) == "string" then
+      kept[#kept + 1] = { id = tostring(each.id), gpu = type(each.gpu) == "string" and each.gpu or nil,
+        reason = each.reason }
+    end
+  end
+  return kept
+end
+
 local function ask(name, want, on, state)
+  local left
   local ok, result = fail.try(function()
     local provider = provider_of.strict(name)
-    return sound(name, patiently(state, name, function()
-      return provider.offers(want)
-    end))
+    local list = patiently(state, name, function()
+      local found, without = provider.offers(want)
+      left = without
+      return found
+    end)
+    return sound(name, list)
   end)
-  local answer = ok and { ok = true, offers = result, count = #result }
+  local answer = ok and { ok = true, offers = result, count = #result, left = left_out(left) }
     or { ok = false, error = result, message = fail.message(result), count = 0 }
   if answer.count > 0 then
     state.first = state.first or clock.now()
@@ -96,6 +112,7 @@ function offers.collect(want, on)
     if not answer then error(answers[index].error, 0) end
     collected.results[#collected.results + 1] = {
       name = name, ok = answer.ok, count = answer.count, message = answer.message, error = answer.error,
+      left = answer.left,
     }
     for _, offer in ipairs(answer.offers or {}) do
       for _, candidate in ipairs(cost.candidates(offer, want)) do

@@ -27,6 +27,7 @@ local ATTEMPT = {
   session = true,   -- of money.rent: token, id and prices
   endpoint = true,  -- where its tunnel is reached: { host, port, … }
   priced = true,    -- was its price compared with what was agreed?
+  pulled = true,    -- seconds of the model's download
   guard = true,     -- the guard's own words, once it is armed
   health = true,    -- of start.model.verify
 }

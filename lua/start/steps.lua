@@ -179,7 +179,9 @@ end
 function steps.model(start)
   local plan = start.plan
   plan.journal:append("loading", start.attempt.session.token)
-  model.pull(plan.engine, plan.want.model.name, function(progress) plan.ui:progress(progress) end)
+  start.attempt.pulled = model.pull(plan.engine, plan.want.model.name, function(progress)
+    plan.ui:progress(progress)
+  end)
   plan.ui:done(("%s is on the machine"):format(plan.want.model.name))
 end
 
@@ -191,7 +193,8 @@ function steps.health(start)
   attempt.health = health
   twins.end_all(plan.journal, attempt.provider, session, ui, true)
   guest_client.tell(session.token, "/lease", { idle = attempt.spec.limits.idle })
-  plan.journal:append("ready", session.token, { speed = health.tokens_per_second, context = health.context })
+  plan.journal:append("ready", session.token, { speed = health.tokens_per_second, context = health.context,
+    pulled = attempt.pulled })
   local speed = health.tokens_per_second
   ui:done(speed and ("Model responding (%.0f tokens/s)"):format(speed) or "Model responding")
 end

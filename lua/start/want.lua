@@ -3,6 +3,7 @@
 -- anything is rented, and what it needs.
 local config = require "config.effective"
 local gpus = require "facts.gpus"
+local measured = require "home.measured"
 local models = require "facts.models"
 local offers = require "start.offers"
 local price_limit = require "money.price_limit"
@@ -31,6 +32,7 @@ function want.make(options)
     max_price = max_price, ask_above = ask_above,
     min_reliability = config.get("MIN_RELIABILITY"), datacenter = config.get("DATACENTER_ONLY"),
     notes = notes,
+    measured = measured.here(model.name),
     speed = function(offer)
       local gpu = gpus.find(offer.gpu)
       return models.speed(model, offer.gpu_bandwidth or gpu and gpu.bandwidth)

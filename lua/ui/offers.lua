@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The table of offers. Model: { want=, ordered=, rejected=, results=, reasons=, rate=, room= lines of a
--- terminal, nil without one, all= every row } → lines; `object` → the JSON object.
+-- terminal, nil without one, all= every row, explain= why each of the rejected is left out, sort= a name of
+-- SORTS or nil, currency= "eur" or nil } → lines; `object` → the JSON object.
 local clock = require "base.clock"
 local sorted = require "base.sorted"
 local models = require "facts.models"
@@ -8,17 +9,78 @@ local format = require "ui.format"
 
 local M = {}
 
--- Reliability and the offer's number are in the JSON only: every row has passed the least reliability
--- that was asked for.
-local function row(candidate, mark)
+local function add(lines, text, hang)
+  for _, line in ipairs(format.wrap(text, format.width(), hang)) do
+    lines[#lines + 1] = line
+  end
+end
+
+-- An amount in what the model shows: dollars, or euros at a rate that somebody set.
+local function price(model, dollars, digits)
+  local euros = model.currency == "eur" and not model.rate.assumed
+  return (euros and "€%%.%df" or "$%%.%df"):format(digits):format(euros and dollars * model.rate.per_dollar
+    or dollars)
+end
+
+-- What stands for a number: measured here before, or estimated.
+local function estimated(candidate) return candidate.measured and candidate.measured.tokens_per_second
+  and "" or "~" end
+
+local function by_the_hour(model, candidate)
+  return candidate and price(model, candidate.hourly, 3) or "-"
+end
+
+-- One offer, whichever way of renting it comes first. Reliability and the offer's number are in the JSON
+-- only: every row has passed the least reliability that was asked for.
+local function row(model, line, mark)
+  local candidate = line.first
   local offer = candidate.offer
   local speed, million = candidate.tokens_per_second, candidate.usd_per_million_tokens
   return {
     mark .. offer.provider, format.gpu(offer.gpu, offer.gpus),
     offer.region or offer.native_region or "unknown",
-    candidate.spot and "yes" or "no", ("$%.3f"):format(candidate.hourly), format.dollars(candidate.total),
-    speed and ("~%.0f"):format(speed) or "", million and "~" .. format.dollars(million) or "",
+    by_the_hour(model, line.demand), by_the_hour(model, line.spot), price(model, candidate.total, 2),
+    speed and estimated(candidate) .. ("%.0f"):format(speed) or "",
+    million and "~" .. price(model, million, 2) or "",
   }
+end
+
+local SORTS = {
+  price = function(line) return line.first.hourly end,
+  total = function(line) return line.first.total end,
+  speed = function(line) return -(line.first.tokens_per_second or 0) end,
+  mtok = function(line) return line.first.usd_per_million_tokens or math.huge end,
+  memory = function(line) return -line.first.offer.vram_gb * line.first.offer.gpus end,
+  reliability = function(line) return -(line.first.offer.reliability or 0) end,
+  region = function(line) return line.first.offer.region or "~" end,
+  cloud = function(line) return line.first.offer.provider end,
+}
+
+-- The candidates as one line for each offer, in their order or as `sort` says. Ways that were left out (a
+-- price above the limit) are shown beside the one that was not. → { {first=, demand=, spot=}, … }
+local function lines_of(model)
+  local list, by = {}, {}
+  local function put(candidate)
+    local line = by[candidate.offer]
+    if line then line[candidate.spot and "spot" or "demand"] = candidate end
+  end
+  for _, candidate in ipairs(model.ordered) do
+    if not by[candidate.offer] then
+      by[candidate.offer] = { first = candidate, place = #list + 1 }
+      list[#list + 1] = by[candidate.offer]
+    end
+    put(candidate)
+  end
+  for _, each in ipairs(model.rejected or {}) do put(each.candidate) end
+  local value = SORTS[model.sort]
+  if value then
+    table.sort(list, function(a, b)
+      local left, right = value(a), value(b)
+      if left ~= right then return left < right end
+      return a.place < b.place
+    end)
+  end
+  return list
 end
 
 --- One line per cloud that was asked.
@@ -27,12 +89,6 @@ function M.result_line(name, result)
     return true, ("%s: %d offer%s"):format(name, result.count, result.count == 1 and "" or "s")
   end
   return false, ("%s: %s"):format(name, result.message)
-end
-
-local function add(lines, text)
-  for _, line in ipairs(format.wrap(text, format.width())) do
-    lines[#lines + 1] = line
-  end
 end
 
 local function parts_of(candidate, want)
@@ -45,25 +101,43 @@ end
 
 local MOST, LEAST = 15, 3 -- rows without a terminal, rows on the smallest one
 
--- How many rows of offers there is room for beside `others` lines.
-local function rows_for(model, others)
-  local count = #model.ordered
+-- How many of `count` rows there is room for beside `others` lines.
+local function rows_for(model, count, others)
   if model.all then return count end
   local limit = model.room and math.max(LEAST, model.room - others - 1) or MOST -- the heading
   return count > limit and (model.room and limit - 1 or limit) or count -- the line about the rest
 end
 
-local function table_of(model, shown)
-  local rows = { { "  Cloud", "GPU", "Region", "Spot", "$/hour", "Total", "Tok/s", "$/Mtok" } }
+local function table_of(model, list, shown)
+  local sign = model.currency == "eur" and not model.rate.assumed and "€" or "$"
+  local hour, million = sign .. "/hour", sign .. "/Mtok"
+  local rows = { { "  Cloud", "GPU", "Region", hour, "Spot", "Total", "Tok/s", million } }
   for index = 1, shown do
-    rows[#rows + 1] = row(model.ordered[index], index == 1 and "* " or "  ")
+    rows[#rows + 1] = row(model, list[index], list[index].first == model.ordered[1] and "* " or "  ")
   end
-  local fitted, dropped = format.fitted(rows, "llllrrrr", format.width(),
-    { "Region", "$/Mtok", "Tok/s", "Spot", "$/hour" })
-  if #model.ordered > shown then
-    fitted[#fitted + 1] = ("  ... and %d more: offers --all"):format(#model.ordered - shown)
+  local fitted, dropped = format.fitted(rows, "lllrrrrr", format.width(),
+    { "Region", million, "Tok/s", "Spot", hour })
+  if #list > shown then
+    fitted[#fitted + 1] = ("  ... and %d more: offers --all"):format(#list - shown)
   end
   return fitted, dropped
+end
+
+-- What earlier rents of this folder measured: "139 tokens/s, READY after 2m 10s, 92 MB/s".
+local function measured_text(own)
+  local parts = {
+    own.tokens_per_second and ("%.0f tokens/s"):format(own.tokens_per_second) or nil }
+  parts[#parts + 1] = own.ready_seconds and "READY after " .. clock.duration(own.ready_seconds) or nil
+  parts[#parts + 1] = own.mb_per_second and ("%.0f MB/s of download"):format(own.mb_per_second) or nil
+  return table.concat(parts, ", ")
+end
+
+local function add_rate(lines, model)
+  if model.rate.assumed then return end
+  add(lines, (model.currency == "eur" and "Euros at the rate of %s of %s; clouds bill in dollars."
+    or "Clouds bill in dollars; €%.2f per dollar of %s (%s)."):format(table.unpack(model.currency == "eur"
+    and { model.rate.source, model.rate.date }
+    or { model.rate.per_dollar, model.rate.date, model.rate.source })))
 end
 
 -- What would be taken, and what the two estimates mean.
@@ -77,12 +151,44 @@ local function add_winner(lines, model)
     offer.region or "unknown region", winner.spot and "spot" or "on-demand", format.hourly(winner.hourly)))
   add(lines, ("  %s for %s:"):format(format.both(winner.total, model.rate), clock.duration(want.hours * 3600))
     .. parts_of(winner, want))
-  if not model.rate.assumed then
-    add(lines, "Clouds bill in dollars; " .. format.rate(model.rate) .. ".")
+  local own = winner.measured
+  if own then
+    add(lines, ("  measured here before (%d rent%s): %s"):format(own.rents, own.rents == 1 and "" or "s",
+      measured_text(own)))
   end
+  add_rate(lines, model)
   local sparse = select(3, models.reads(want.model)) == "sparse"
   add(lines, ("~ estimated: Tok/s of one answer at a time%s, $/Mtok nonstop."):format(sparse
     and " (experts vary)" or ""))
+end
+
+local function what(offer)
+  return ("%s %s, %s"):format(offer.provider, format.gpu(offer.gpu, offer.gpus), offer.region
+    or offer.native_region or "unknown region")
+end
+
+-- Each offer that was left out, and why: first what was compared, by its sum, then what a cloud's own script
+-- did not take.
+local function add_explained(lines, model)
+  local list = table.move(model.rejected, 1, #model.rejected, 1, {})
+  table.sort(list, function(a, b)
+    if a.candidate.total ~= b.candidate.total then return a.candidate.total < b.candidate.total end
+    return tostring(a.candidate.offer.id) < tostring(b.candidate.offer.id)
+  end)
+  lines[#lines + 1] = ""
+  lines[#lines + 1] = "Left out, and why:"
+  for _, each in ipairs(list) do
+    local candidate = each.candidate
+    add(lines, ("  %s, %s/h %s (%s): %s"):format(what(candidate.offer), price(model, candidate.hourly, 3),
+      candidate.spot and "spot" or "on-demand", tostring(candidate.offer.id), each.reason),
+      "    ")
+  end
+  for _, result in ipairs(model.results or {}) do
+    for _, each in ipairs(result.left or {}) do
+      local named = each.gpu and result.name .. " " .. each.gpu or result.name
+      add(lines, ("  %s (%s): %s"):format(named, each.id, each.reason), "    ")
+    end
+  end
 end
 
 local function add_reasons(lines, reasons)
@@ -100,18 +206,20 @@ function M.lines(model)
   local want, lines, rest = model.want, {}, {}
   add(lines, ("%s needs %.1f GB of GPU memory (%d tokens of context) and %d GB of disk; totals are for %s.")
     :format(want.model.name, want.vram_gb, want.context, want.disk_gb, clock.duration(want.hours * 3600)))
-  lines[#lines + 1] = ""
+  lines[#lines + 1] = #model.ordered > 0 and "" or nil
   if #model.ordered > 0 then
     rest[1] = ""
     add_winner(rest, model)
   end
-  add_reasons(rest, model.reasons)
+  if model.explain then add_explained(rest, model) else add_reasons(rest, model.reasons) end
   if #model.ordered > 0 then
-    local rows, dropped = table_of(model, rows_for(model, #lines + #rest))
+    local list = lines_of(model)
+    local others = model.explain and 0 or #lines + #rest
+    local rows, dropped = table_of(model, list, rows_for(model, #list, others))
     if #dropped > 0 then
       add(rest, ("Columns left out for want of width: %s; --output=json has everything.")
         :format(table.concat(dropped, ", ")))
-      rows = table_of(model, rows_for(model, #lines + #rest))
+      rows = table_of(model, list, rows_for(model, #list, others == 0 and 0 or #lines + #rest))
     end
     table.move(rows, 1, #rows, #lines + 1, lines)
   end
@@ -120,7 +228,7 @@ end
 
 --- One candidate for JSON.
 function M.candidate(candidate)
-  local offer, parts = candidate.offer, {}
+  local offer, parts, own = candidate.offer, {}, candidate.measured or {}
   for name, amount in sorted(candidate.parts) do
     parts[name] = format.rounded(amount, 5)
   end
@@ -133,7 +241,11 @@ function M.candidate(candidate)
     hourly = format.rounded(candidate.hourly, 5),
     total = format.rounded(candidate.total, 5), parts = parts, bid = candidate.bid, currency = offer.currency,
     reliability = offer.reliability,
-    tokens_per_second_estimate = format.rounded(candidate.tokens_per_second, 1),
+    tokens_per_second_estimate = not own.tokens_per_second
+      and format.rounded(candidate.tokens_per_second, 1) or nil,
+    tokens_per_second_measured = format.rounded(own.tokens_per_second, 1),
+    ready_seconds_measured = format.rounded(own.ready_seconds, 1),
+    mb_per_second_measured = format.rounded(own.mb_per_second, 1),
     usd_per_million_tokens_estimate = format.rounded(candidate.usd_per_million_tokens, 3),
     source = offer.source, at = offer.at,
   }
@@ -150,7 +262,9 @@ function M.object(model)
       reason = each.reason }
   end
   for index, result in ipairs(model.results) do
-    clouds[index] = { name = result.name, ok = result.ok, offers = result.count, message = result.message }
+    clouds[index] = { name = result.name, ok = result.ok, offers = result.count, message = result.message,
+      left_out = model.explain and json.array(table.move(result.left or {}, 1, #(result.left or {}), 1, {}))
+        or nil }
   end
   local want = model.want
   return {

@@ -135,7 +135,7 @@ typed("on a terminal of 80 by 24 the offers fit, and the last lines name what wo
   expect.that(lines <= 23 and lines > 18, ("%d lines: %s"):format(lines, text))
   expect.that(text:find("more: offers --all", 1, true) and not text:find("€", 1, true), text)
   lines, text = lines_of("CPLZ offers --all " .. MODEL)
-  expect.that(lines > 30 and not text:find("more: offers", 1, true), ("%d lines: %s"):format(lines, text))
+  expect.that(lines > 24 and not text:find("more: offers", 1, true), ("%d lines: %s"):format(lines, text))
 end)
 
 return cases
