@@ -153,7 +153,7 @@ function http.clock_ahead()
   if told then return told.ahead, told.host end
 end
 
-local watcher -- see http.watch
+local watcher, rehearsal -- see http.watch, http.rehearse
 
 local function transfer(spec, shown, tell)
   local options = prepare(spec)
@@ -224,8 +224,19 @@ local function telling(spec)
   return setmetatable(tell, tell)
 end
 
+local READS = { GET = true, HEAD = true, OPTIONS = true }
+
+-- What a rehearsal tells of instead of sending it.
+local function rehearsed(spec, shown)
+  local request = prepare(spec)
+  rehearsal { method = request.method, url = request.url, headers = request.headers, body = request.body }
+  fail.raise("refused", ("%s %s was not sent: this is a rehearsal"):format(spec.method, shown),
+    { url = shown, method = spec.method, code = "rehearsed", sent = false })
+end
+
 local function perform(spec)
   local shown = url.shown(spec.url)
+  if rehearsal and not READS[spec.method] then rehearsed(spec, shown) end
   local started = clock.now()
   local tell <close> = watcher and telling(spec)
   local event = transfer(spec, shown, tell)
@@ -297,6 +308,18 @@ function http.watch(fn)
   local before = watcher
   watcher = fn
   return before
+end
+
+--- Calls fn() while nothing leaves that could change anything: requests other than GET, HEAD and OPTIONS are
+-- not sent, and fail (`refused`, code "rehearsed"). → array of them, as http.watch tells of requests
+-- @raise what else goes wrong in fn
+function http.rehearse(fn)
+  local list, before = {}, rehearsal
+  rehearsal = function(request) list[#list + 1] = request end
+  local ok, problem = fail.settle(fn)
+  rehearsal = before
+  if not ok and problem.code ~= "rehearsed" then error(problem, 0) end
+  return list
 end
 
 --- A client of one service, see base.client.

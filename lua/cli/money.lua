@@ -9,11 +9,11 @@ local money = {}
 
 --- Is money running for a home directory, by its journal? → true, false, or nil when that is not known
 function money.running(home)
-  local ok, shown = fail.try(function()
-    return require("home.journal").open(home):shown()
+  local ok, journal = fail.try(function()
+    return require("home.journal").open(home)
   end)
   if not ok then return nil end
-  local doubt = not require("home.folder").intact(home)
+  local shown, doubt = journal:shown(), #journal:things() > 0 or not require("home.folder").intact(home)
   for _, session in ipairs(shown) do
     local one = require("home.sessions").bills(session)
     if one then return true end
@@ -30,8 +30,8 @@ function money.after_stop(object, results, more)
     object.money_running, object.status = json.null, #results == 0 and "unknown" or object.status
   elseif more.unrecorded then
     local failed = false
-    for _, result in ipairs(results) do
-      failed = failed or result.outcome ~= "proven"
+    for _, list in ipairs { results, more.things or {} } do
+      for _, result in ipairs(list) do failed = failed or result.outcome ~= "proven" end
     end
     object.money_running = failed and json.null or false
   end

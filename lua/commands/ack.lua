@@ -1,6 +1,26 @@
 -- SPDX-License-Identifier: MIT
 -- Closes the record of a machine whose end could not be proven, once the user has seen for
 -- himself that it is gone.
+
+-- The records that a word (nil: any) may mean: sessions of home.sessions, things of home.things.
+local function waiting_in(journal, word)
+  local list = {}
+  local function add(record)
+    if not word or word == record.id or word == record.token then list[#list + 1] = record end
+  end
+  for _, session in ipairs(journal:shown()) do
+    if session.unproven or session.unverifiable or session.lost then add(session) end
+  end
+  for _, thing in ipairs(journal:things()) do add(thing) end
+  return list
+end
+
+local function close(journal, record)
+  if not record.asked then return journal:append("ack", record.token, { by = "user" }) end
+  journal:append("removed", nil, { thing = record.kind, id = record.id, provider = record.provider,
+    outcome = "acknowledged" })
+end
+
 return {
   name = "ack",
   summary = "close the record of a machine that you saw to be gone",
@@ -16,14 +36,7 @@ return {
     local fail = require "base.fail"
     local term = require "base.term"
     local journal = require("home.journal").open(ctx.home)
-    local waiting = {}
-    for _, session in ipairs(journal:shown()) do
-      local wanted = ctx.args[1]
-      if (session.unproven or session.unverifiable or session.lost) and (not wanted or wanted == session.id
-        or wanted == session.token) then
-        waiting[#waiting + 1] = session
-      end
-    end
+    local waiting = waiting_in(journal, ctx.args[1])
     if #waiting == 0 then
       ctx.print(ctx.args[1] and ("No record named %s waits to be closed."):format(ctx.args[1])
         or "No record waits to be closed.")
@@ -57,7 +70,7 @@ return {
       ctx.problem(why)
       return "busy"
     end
-    local done, problem = fail.try(journal.append, journal, "ack", session.token, { by = "user" })
+    local done, problem = fail.try(close, journal, session)
     journal:release()
     if not done then error(problem, 0) end
     require("home.agent_client").reload()

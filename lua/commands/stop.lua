@@ -14,39 +14,27 @@ return {
     outcome: text; sessions: [{
       id, token, provider, outcome, reason: text; duration_seconds: number;
       cost: { total: number; currency, source: text; at_most: boolean }
-    }]; euro_rate: { per_dollar: number; date, source: text }; warnings: [text]
+    }]; things: [{ id, kind, token, provider, outcome, reason: text }];
+    euro_rate: { per_dollar: number; date, source: text }; warnings: [text]
   ]],
   run = function(ctx)
     local config = require "config.effective"
-    local files = require "base.files"
     local steady = require "cli.steady"
     local screen = steady.screen(ctx)
     screen:title("Stopping instance")
     local results, more = require("money.stop").run(screen)
     screen:close()
-    local shown = {}
-    for _, result in ipairs(type(screen.ended_sessions) == "table" and screen.ended_sessions or {}) do
-      shown[result.session.token] = result
-    end
-    local failed = more.doubt ~= nil
-    for _, result in ipairs(results) do
-      local told = shown[result.session.token] or result
-      told.doubt = told.doubt or result.doubt
-      result.cost, result.duration = told.cost, told.duration
-      failed = failed or result.outcome == "unproven" or result.outcome == "unresolved"
-      ctx.print("\n" .. steady.call(ctx, "ui.stopped", function(view)
-        return table.concat(view.lines(told, config.rate(), files.join(ctx.home, "continueplz.log")), "\n")
-      end))
-    end
+    local failed = require("cli.ended").tell(ctx, screen, results) or more.doubt ~= nil
+    for _, row in ipairs(more.things) do failed = failed or row.outcome ~= "proven" end
     local missing = #results == 0 and require("home.folder").missing(ctx.home) or nil
     if more.doubt then
       ctx.problem("it is not known whether a machine of this folder runs: " .. more.doubt)
-    elseif #results == 0 then
+    elseif #results + #more.things == 0 then
       ctx.print(missing and missing:gsub("^%l", string.upper) .. "."
         or "Nothing is running in " .. ctx.home .. ".")
     end
     local object = steady.call(ctx, "ui.stopped", function(view)
-      return view.object(results, config.rate())
+      return view.object(results, config.rate(), more.things)
     end)
     if type(object) == "table" then -- a screen of the user's may give anything
       require("cli.money").after_stop(object, results, more)

@@ -56,23 +56,6 @@ local function asker(ctx, want, rate)
   end
 end
 
--- Is there somebody to ask? @raise `limit` when the terminal belongs to another job
-local function person(ctx)
-  local term = require "base.term"
-  local there, why, code = false, nil, nil
-  if not ctx.alone then
-    there, why, code = term.person()
-  end
-  if code == "background" then
-    require("base.fail").raise("limit",
-      why .. "; bring it to the front, or say -y to agree without being asked")
-  end
-  if there then
-    there:close()
-  end
-  return there and true or false
-end
-
 -- What a day may cost is warned about, once, by the first choice.
 local function warn_of_budget(ctx, candidate, rate)
   local format = require "ui.format"
@@ -159,7 +142,7 @@ return {
     end
     local result, report = require("start.deploy").up(want, screen, {
       dry_run = ctx.options["dry-run"], keep_on_failure = ctx.options["keep-on-failure"],
-      person = not ctx.options["dry-run"] and person(ctx), ask = asker(ctx, want, rate),
+      person = not ctx.options["dry-run"] and require("cli.person").there(ctx), ask = asker(ctx, want, rate),
       chosen = function(candidate) warn_of_budget(ctx, candidate, rate) end,
     })
     if result == "dry-run" then return show_dry(ctx, report, want, rate) end

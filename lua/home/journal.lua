@@ -13,6 +13,8 @@ local history = lazy "home.history"
 local ticket = lazy "base.ticket"
 local sessions = lazy "home.sessions"
 local statefile = lazy "home.statefile"
+local names = lazy "home.tokens"
+local things = lazy "home.things"
 
 local VERSION = 1
 local ROOT = "continueplz journal"
@@ -105,8 +107,8 @@ end
 
 --- Appends one record durably (file and directory fsynced) and brings the state file up to date.
 -- The caller holds home.lock.
--- @param kind one of the kinds of home.sessions
--- @param token the session it belongs to
+-- @param kind one of the kinds of home.sessions, home.things
+-- @param token the session it belongs to; nil: it is of a thing
 -- @param fields table of plain values without secrets
 function methods:append(kind, token, fields)
   if not self.lock then error("journal:append needs home.lock") end
@@ -181,6 +183,15 @@ end
 -- and nobody acknowledged.
 function methods:shown() return where(self, sessions.is_shown) end
 
+--- The things beside machines that were asked to go and are not proven gone (home.things).
+function methods:things()
+  local list = {}
+  for _, thing in ipairs(#self.records > 0 and things.fold(self.records) or {}) do
+    if not thing.over then list[#list + 1] = thing end
+  end
+  return list
+end
+
 --- The session with a machine of its own (the newest that is bound), else nil.
 function methods:current()
   local open = self:open_sessions()
@@ -220,8 +231,10 @@ local function known_id(self)
   local id = files.read(files.join(self.home, "home.id"))
   if id and id:match("^%x+%s*$") then return (id:gsub("%s", "")) end
   for _, list in ipairs { self:sessions(), (history.all(self.home) or { sessions = {} }).sessions } do
-    id = #list > 0 and list[#list].token:match("^cplz%-(%x+)%-%x+$")
-    if id then return id end
+    for i = #list, 1, -1 do -- what was taken over from another home bears that one's name
+      id = not list[i].from_home and names.home_of(list[i].token)
+      if id then return id end
+    end
   end
 end
 
@@ -280,13 +293,16 @@ function methods:acquire(word)
   return true
 end
 
--- Tokens of sessions that are over and of which nothing is left to do or to tell.
-local function settled(list)
+-- Tokens of sessions, and keys of things, that are over and of which nothing is left to do or to tell.
+local function settled(self)
   local set, any = {}, false
-  for _, session in ipairs(list) do
+  for _, session in ipairs(self:sessions()) do
     if session.closed and not session.unverifiable and not session.untidy then
       set[session.token], any = true, true
     end
+  end
+  for _, thing in ipairs(things.fold(self.records)) do
+    if thing.over then set[things.key(thing.provider, thing.kind, thing.id)], any = true, true end
   end
   return any and set or nil
 end
@@ -300,13 +316,13 @@ local function replace(self, records)
   return files.write(self.path, table.concat(lines))
 end
 
--- Moves the records of these tokens to the history: first appended there, then the journal is
+-- Moves the records of these tokens and things to the history: first appended there, then the journal is
 -- replaced by what stays.
-local function move(self, tokens)
+local function move(self, over)
   set_torn_aside(self)
   local going, before, staying = {}, {}, {}
   for i, record in ipairs(self.records) do
-    if record.token and tokens[record.token] then
+    if over[record.token or things.of(record) or ""] then
       going[#going + 1] = record
     elseif record.kind ~= "journal" then
       staying[#staying + 1] = record
@@ -346,7 +362,7 @@ end
 -- in doubt stays together.
 local function settle(self)
   if self.trouble or self.unrecorded or self:doubtful() then return end
-  local over = settled(self:sessions())
+  local over = settled(self)
   if not over then return end
   move(self, over)
   self:describe()

@@ -10,7 +10,8 @@
 -- had heard of it when it was stopped), ready_at, hourly, disk_hour, lost (answer of create unknown),
 -- refused, stopping (reason), destroyed, absences, unproven, doubted (an attempt to end it was not proven;
 -- others may be under way), closed (outcome: proven, never, unverifiable, acknowledged), unverifiable (closed
--- so, not acknowledged yet), ended (unix seconds), cost, currency; untidy (since when something made around
+-- so, not acknowledged yet), from_home (id of the home that rented it, when that is another one), ended (unix
+-- seconds), cost, currency; untidy (since when something made around
 -- the machine is there), untidied and untidy_reason (when and why its removal last failed).
 local sessions = {}
 
@@ -38,14 +39,16 @@ function apply.bound(s, r)
   s.adopted = r.adopted
 end
 
---- Seen at the cloud without this home's knowing. known: the record said that it was over,
--- so nobody wants it.
+--- Seen at the cloud without this home's knowing. known: the record said that it was over, so nobody wants
+-- it. by: a person had it taken in, from: out of another home, ending: to have it ended.
 function apply.found(s, r)
   if not s.provider then apply.intent(s, r) end
   s.state, s.id, s.closed, s.ended, s.seen, s.unverifiable = "found", r.id, nil, nil, r.t, nil
   s.found, s.started, s.account = not r.known and r.t or nil, s.started or r.started or r.t,
     s.account or r.account
   s.untidy = s.untidy or r.around and r.t or nil
+  s.from_home = r.from or s.from_home
+  if r.by then s.stopping, s.unproven, s.doubted = r.ending, nil, nil end
 end
 
 function apply.recognised(s, r) s.account = r.account end

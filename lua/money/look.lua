@@ -46,8 +46,9 @@ local function askable(known)
   return names
 end
 
--- A cloud that fails for a moment is asked again.
-local function patiently(call)
+--- Asks a cloud again that fails for a moment. → what call() returns
+-- @raise the last failure
+function look.patiently(call)
   for try = 1, TRIES do
     local ok, result = fail.try(call)
     if ok then return result end
@@ -61,9 +62,9 @@ end
 -- → { account =, machines = {instances} }
 local function ask(name, account, prefix)
   local provider = provider_of.provider(name)
-  local own, machines = tostring(patiently(provider.account).id), {}
+  local own, machines = tostring(look.patiently(provider.account).id), {}
   for index = 1, LOOKS do
-    for _, instance in ipairs(patiently(provider.list)) do
+    for _, instance in ipairs(look.patiently(provider.list)) do
       if type(instance.token) == "string" and instance.token:sub(1, #prefix) == prefix then
         machines[#machines + 1] = instance
       end
@@ -79,8 +80,10 @@ local function ask(name, account, prefix)
   return { account = own, machines = machines }
 end
 
--- Takes one machine into the journal, unless an open session has it (its twin is ended with it).
-local function adopt(journal, name, account, instance, ui)
+--- Takes one machine into the journal, unless an open session has it (its twin is ended with it).
+-- @param more nil, or what else the record says when a person had it looked for (money.sweep): { by = "user",
+-- from = id of the home that rented it, ending = why it is about to be ended }
+function look.adopt(journal, name, account, instance, ui, more)
   local provider = provider_of.provider(name)
   local session = journal:session(instance.token)
   if session and not session.closed and session.provider then
@@ -89,17 +92,21 @@ local function adopt(journal, name, account, instance, ui)
     end
     return
   end
-  ui:warn(("found %s at %s, which this folder's record does not know to be running (%s)")
-    :format(tostring(instance.id), name, instance.token))
-  log.error("a machine of this folder was found that its record did not tell of",
-    { instance_id = instance.id, provider = name, token = instance.token })
+  if not more then
+    ui:warn(("found %s at %s, which this folder's record does not know to be running (%s)")
+      :format(tostring(instance.id), name, instance.token))
+    log.error("a machine of this folder was found that its record did not tell of",
+      { instance_id = instance.id, provider = name, token = instance.token })
+  end
   local plan = session and session.plan or {}
   -- In one record, for half of it would be a create that never left. around: what was made around it is
   -- looked for when it is gone.
-  journal:try_append("found", instance.token, { id = instance.id, started = instance.started,
-    known = session ~= nil or nil, provider = name, account = account, gpu = instance.gpu or plan.gpu,
-    spot = instance.spot, model = plan.model, hourly = instance.hourly or plan.hourly,
-    disk_hour = instance.disk_hour or plan.disk_hour, around = provider.tidy ~= nil or nil })
+  local record = { id = instance.id, started = instance.started, known = session ~= nil or nil,
+    provider = name, account = account, gpu = instance.gpu or plan.gpu, spot = instance.spot,
+    model = plan.model, hourly = instance.hourly or plan.hourly,
+    disk_hour = instance.disk_hour or plan.disk_hour, around = provider.tidy ~= nil or nil }
+  for field, value in require("base.sorted")(more or {}) do record[field] = value end
+  journal:try_append("found", instance.token, record)
 end
 
 -- Where a person can look, for a sentence.
@@ -137,7 +144,7 @@ function look.run(journal, ui)
       doubts[#doubts + 1] = ("%s: %s"):format((provider_of.title(name)), fail.message(result.error))
     else
       for _, instance in ipairs(result.value.machines) do
-        adopt(journal, name, result.value.account, instance, ui)
+        look.adopt(journal, name, result.value.account, instance, ui)
       end
     end
   end

@@ -7,6 +7,7 @@ local agent_client = lazy "home.agent_client"
 local look = lazy "money.look"
 local stop = lazy "money.stop"
 local resources = lazy "money.resources"
+local things = lazy "money.things"
 
 local recover = {}
 
@@ -95,12 +96,13 @@ function recover.any(ui)
   local journal = require("home.journal").open(config.home())
   local finished = {}
   alert.deliver()
-  if #journal:open_sessions() == 0 and #journal:untidy() == 0 then
+  if #journal:open_sessions() == 0 and #journal:untidy() == 0 and #journal:things() == 0 then
     return journal, finished
   end
   if journal:acquire("recovery") then
     local ok, results = fail.settle(function()
       resources.rest(journal)
+      things.rest(journal, ui, 2)
       return finish(journal, ui, 1, what_may_be_undone(journal))
     end)
     journal:release()

@@ -16,6 +16,7 @@ local timing = require "home.timing"
 local proof = require "money.proof"
 local rent = require "money.rent"
 local sessions = require "home.sessions"
+local things = require "money.things"
 local takeover = require "money.takeover"
 local resources = require "money.resources"
 local provider_of = require "money.provider_of"
@@ -258,7 +259,8 @@ end
 
 -- Is everything over, for certain, and nobody at work?
 local function idle(journal)
-  return #journal:open_sessions() == 0 and #journal:untidy() == 0 and not look.needed(journal)
+  return #journal:open_sessions() == 0 and #journal:untidy() == 0 and #journal:things() == 0
+    and not look.needed(journal)
     and not files.owner(files.join(journal.home, "home.lock"))
 end
 
@@ -274,33 +276,35 @@ local function finish(journal, before, began, ui)
     end
   end
   resources.rest(journal, began) -- nobody may come by later
+  local around = things.rest(journal, ui)
   if #journal:open_sessions() == 0 and #journal:untidy() == 0 then
     agent_client.quit()
   elseif journal.lock then
     fail.try(agent_client.ensure) -- it goes on with what is still open, also when it had died before
   end
-  return results, doubt
+  return results, doubt, around
 end
 
 --- `continueplz stop`. Ends what runs, whether or not this home can be written, or is locked by others.
 -- @return list of results (empty: nothing was running); what else is to be told: { doubt = a sentence when it
--- is not known whether anything else runs, unrecorded = a sentence when the journal could not be written }
+-- is not known whether anything else runs, unrecorded = a sentence when the journal could not be written,
+-- things = rows of money.things }
 function stop.run(ui)
   local journal = require("home.journal").open(config.home(), true)
   if idle(journal) then
     agent_client.quit()
-    return {}, {}
+    return {}, { things = {} }
   end
   local began, before = clock.wall(), states(journal)
   agent_client.wake() -- an agent that was stopped holds up what waits for its answer
   local locked, why = takeover.of(journal, ui)
   why = why or journal.trouble
   if why then ui:warn(why .. "; what runs is ended all the same, without a record of it") end
-  local ok, results, doubt = fail.settle(finish, journal, before, began, ui)
+  local ok, results, doubt, around = fail.settle(finish, journal, before, began, ui)
   local unrecorded = journal.unrecorded and (why or journal.unrecorded) or nil
   if locked then journal:release() end
   if not ok then error(results, 0) end
-  return results, { doubt = doubt, unrecorded = unrecorded }
+  return results, { doubt = doubt, unrecorded = unrecorded, things = around }
 end
 
 return stop

@@ -184,6 +184,35 @@ function lambda.prepare(order)
     { name = order.token, region = order.candidate.offer.native.region, rules = parse.rules(order.ports) }) }
 end
 
+-- What lies at a path, as belongings. @raise `broken`
+local function lying(path, kind, list)
+  for _, row in ipairs(array(path)) do
+    if type(row) ~= "table" or type(row.id) ~= "string" or not row.id:match("^[%w-]+$") then
+      broken("a row without an id in " .. path)
+    end
+    local name = type(row.name) == "string" and row.name or nil
+    list[#list + 1] = { kind = kind, id = row.id, name = name, token = name, bills = false, path = path }
+  end
+end
+
+--- Every SSH key and firewall ruleset of the account (§2.5, §2.7); the name is the token, where we made them.
+-- None of them bills. → array as docs/lua.md tells
+function lambda.belongings()
+  local list = {}
+  lying(KEYS, "SSH key", list)
+  lying(RULESETS, "firewall ruleset", list)
+  return list
+end
+
+--- Removes one of them. Already gone is success.
+-- @raise what keeps it, like a machine that uses the ruleset
+function lambda.remove(belonging)
+  local ok, why = fail.try(ask, "delete", belonging.path .. "/" .. belonging.id)
+  if not ok and not (fail.is(why, "refused") and why.status == 404) then
+    error(why, 0)
+  end
+end
+
 --- Removes what `prepare` made for a session whose machine is gone: all that bears its token as its name, and
 -- nothing else. Repeatable.
 -- @raise what is still there, like a ruleset in use
@@ -191,10 +220,8 @@ function lambda.tidy(session)
   local problem
   for _, path in ipairs { KEYS, RULESETS } do
     for _, id in ipairs(named(path, session.token)) do
-      local ok, why = fail.try(ask, "delete", path .. "/" .. id)
-      if not ok and not (fail.is(why, "refused") and why.status == 404) then
-        problem = why
-      end
+      local ok, why = fail.try(lambda.remove, { path = path, id = id })
+      problem = not ok and why or problem
     end
   end
   if problem then error(problem, 0) end

@@ -254,6 +254,30 @@ function vast.proof(session, list)
   return { state = instance.status == "gone" and "stopped" or "running", evidence = evidence }
 end
 
+--- Every volume of the account (§1.14): it bills until it is deleted. We make none, so one of ours would be
+-- called by a token. → array as docs/lua.md tells
+function vast.belongings()
+  local response = client():get("/api/v0/volumes/")
+  local body, list = object(response), {}
+  if not is_array(response, body, "volumes") then
+    broken("a list of volumes without the list")
+  end
+  for index, row in ipairs(body.volumes) do
+    local volume, why = parse.volume(row)
+    list[index] = volume or broken(why)
+  end
+  return list
+end
+
+--- Deletes one of them. Already gone is success.
+function vast.remove(belonging)
+  local ok, problem = fail.try(function()
+    local body = { id = math.tointeger(tonumber(belonging.id)) }
+    client():delete("/api/v0/volumes/", { json = body, fresh = true })
+  end)
+  if not ok and not (fail.is(problem, "refused") and problem.code == "gone") then error(problem, 0) end
+end
+
 local function ask_charges(session)
   local filter = {
     day = { gte = math.floor(session.started) - 86400, lte = math.floor(clock.wall()) + 86400 },

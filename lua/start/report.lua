@@ -192,6 +192,11 @@ local function status_now()
   local shown = journal:shown()
   local session = journal:current() or shown[#shown]
   local left = left_behind(journal)
+  for _, thing in ipairs(journal:things()) do
+    left[#left + 1] = ("%s %s at %s was asked to go and is not proven gone (%s); every command tries again, "
+      .. "and `continueplz ack %s` closes it once you saw that it is gone"):format(thing.kind, thing.id,
+      title_of(thing.provider), thing.doubt or "the command was cut off", thing.id)
+  end
   left[#left + 1] = folder.missing(config.home())
   local last = not session and last_loss(journal) or nil
   for _, result in ipairs(finished) do left[#left + 1] = finished_text(result, last) end

@@ -51,7 +51,8 @@ function stopped.lines(result, rate, log_path)
   return lines
 end
 
-function stopped.object(results, rate)
+--- things: rows of money.things, or nil
+function stopped.object(results, rate, things)
   local json = require "base.json"
   local list, worst = {}, "stopped"
   for index, result in ipairs(results) do
@@ -69,10 +70,17 @@ function stopped.object(results, rate)
       duration_seconds = format.rounded(result.duration, 1),
     }
   end
+  local around = {}
+  for index, row in ipairs(things or {}) do
+    worst = row.outcome == "proven" and worst or "unproven"
+    around[index] = { id = row.id, kind = row.kind, token = row.token, provider = row.cloud,
+      outcome = row.outcome, reason = row.doubt }
+  end
+  local any = #list + #around > 0
   return {
-    status = #results > 0 and worst or "none",
-    outcome = #results > 0 and (worst == "stopped" and "proven" or worst) or "none",
-    sessions = json.array(list),
+    status = any and worst or "none",
+    outcome = any and (worst == "stopped" and "proven" or worst) or "none",
+    sessions = json.array(list), things = around[1] and json.array(around) or nil,
     euro_rate = format.rate_object(rate),
   }
 end

@@ -31,6 +31,7 @@ local GROUPS = {
   "proof",
   "safety",
   "signal",
+  "sweep",
   "webhook",
 }
 

@@ -86,7 +86,7 @@ local list = {
   { name = "a record that was changed is believed", file = "money/look.lua", expects = "S2", parts = "crash",
     only = "deleted", find = "  if journal.lock then return not journal.intact or "
       .. "journal.trouble ~= nil end\n", replace = "  do return false end\n", also = { file = "ui/money.lua",
-        find = "  if #shown == 0 and not require(\"home.folder\").intact(home) then",
+        find = "  if #shown + #things == 0 and not require(\"home.folder\").intact(home) then",
         replace = "  if false then" } },
   { name = "one look at the clouds says that nothing runs", file = "money/look.lua", expects = "S2",
     parts = "cases", only = "after: the journal is deleted",
@@ -263,7 +263,7 @@ for _, name in ipairs { "dst.mistakes_cases", "dst.mistakes_world" } do
   end
 end
 
-for _, subject in ipairs { "money", "clouds", "record", "machine", "around", "watch", "text" } do
+for _, subject in ipairs { "money", "clouds", "record", "machine", "around", "watch", "text", "sweep" } do
   table.move(require("dst.mistakes_" .. subject), 1, 1000, #list + 1, list)
 end
 

@@ -12,7 +12,8 @@ local pattern = ...
 
 -- The long cases come first, so that none of them is left to run alone at the end.
 local groups = { "faults", "crashes", "main", "clouds", "models", "homes", "money", "input", "setup", "cron",
-  "repl", "overrides", "examples", "refusals", "words", "editors", "consent", "screens", "prices", "golden" }
+  "repl", "overrides", "examples", "refusals", "sweep", "words", "editors", "consent", "screens", "prices",
+  "golden" }
 
 local BOTH = { "vast", "lambda" } -- clouds that a case is played at unless it names its own
 

@@ -278,4 +278,14 @@ function parse.instance(row)
   }
 end
 
+--- A volume as a belonging (§1.14), or nil and why it cannot be believed.
+function parse.volume(row)
+  local id = type(row) == "table" and math.tointeger(row.id)
+  if not id then return nil, "a volume without a number" end
+  local name = type(row.label) == "string" and row.label or type(row.name) == "string" and row.name or nil
+  return { kind = "volume", id = tostring(id), name = name, token = name, bills = true,
+    since = number(row.start_date), hourly = number(row.storage_total_cost),
+    status = type(row.status) == "string" and clean.line(row.status, NAME) or nil }
+end
+
 return parse

@@ -44,6 +44,8 @@ local ROUTES = {
   { "DELETE", "^/api/v0/auth/apikeys/(%d+)$", account.remove_key, "user_write" },
   { "GET", "^/api/v0/charges$", account.charges, "billing_read", "charges" },
   { "GET", "^/api/v1/invoices$", account.invoices, "billing_read", "invoices" },
+  { "GET", "^/api/v0/volumes$", manage.list_volumes, "instance_read" },
+  { "DELETE", "^/api/v0/volumes$", manage.delete_volume, "instance_write" },
   { "GET", "^/presigned/(%x+)$", manage.presigned, open = true },
 }
 

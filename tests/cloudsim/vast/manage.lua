@@ -201,4 +201,24 @@ function manage.remove_ssh(call)
   return reply.json(200, OK)
 end
 
+--- The volumes that the account rents (facts/vast.md §1.14); tests put some into
+--- the world.
+function manage.list_volumes(call)
+  local list = {}
+  for id, volume in sorted(call.world.vast.volumes) do
+    list[#list + 1] = { id = id, label = volume.label, status = "active", start_date = volume.start,
+      storage_total_cost = volume.rate, disk_space = 20, machine_id = 1, instances = json.array {} }
+  end
+  return reply.json(200, { volumes = json.array(list) })
+end
+
+function manage.delete_volume(call)
+  local id = call.body and math.tointeger(call.body.id)
+  if not call.world.vast.volumes[id] then
+    return reply.fail(404, "not_found", "Volume not found")
+  end
+  call.world.vast.volumes[id] = nil
+  return reply.json(200, OK)
+end
+
 return manage

@@ -11,7 +11,7 @@ state.__index = state
 --- reset, for no id of a machine comes back
 function state.new(world, before)
   local self = setmetatable(roster.new(), state)
-  self.world, self.logs, self.recent = world, {}, {}
+  self.world, self.logs, self.recent, self.volumes = world, {}, {}, {}
   self.next_id, self.next_ask = before and before.next_id or 30119482, 21874410
   self.offers = offers.build(self, world.options.offers, world.options.extra_offers)
   return self

@@ -1,0 +1,92 @@
+-- SPDX-License-Identifier: MIT
+-- `sweep`: ends this home's, unattended nothing of another one's, never anything foreign; what no complete
+-- list shows is "not known", and what a crash cuts off the next command finishes.
+local scenes = require "dst.scenes"
+
+local OTHER = "cplz-00000000-0123456789ab" -- of another home (dst/play.lua)
+
+local function must(p, condition, invariant, what)
+  if not condition then p.judge:broken(invariant, what) end
+end
+
+local function said(p, ...)
+  for _, text in ipairs { ... } do
+    must(p, (p.last.out .. p.last.err):gsub("%s+", " "):find(text, 1, true), "E2",
+      ("%q is not said: %s%s"):format(text, p.last.out, p.last.err))
+  end
+end
+
+local function over(p)
+  must(p, #p.judge:open() == 0, "E2", "it bills on after a sweep")
+  must(p, #p.judge:leftovers() == 0, "E5", "something was left around the machine")
+end
+
+local function forget_record(p)
+  p:kill_all()
+  for _, name in ipairs { "journal", "history", ".continueplz.state" } do
+    p.sim.disk[p.HOME .. "/" .. name] = nil
+  end
+  p.judge:forgets()
+end
+
+return {
+  { name = "this home's machine is ended, the others stay", play = function(p)
+    scenes.up(p)
+    must(p, p:run "sweep" == 0, "E2", "sweep failed: " .. p.last.err)
+    said(p, OTHER, "never touched",
+      "Money: none is running for this folder; in other folders of yours 1 more")
+    over(p)
+  end },
+  { name = "a machine that the record lost is found and ended", play = function(p)
+    scenes.up(p)
+    forget_record(p)
+    must(p, p:run "sweep" == 0, "E2", "sweep failed: " .. p.last.err)
+    over(p)
+  end },
+  { name = "a list that fails is never nothing", play = function(p)
+    scenes.up(p)
+    p:kill_all()
+    p:fault { name = "list.500", sticky = true }
+    must(p, p:run "sweep" == 5, "S2", "a sweep without a list ended otherwise than with code 5")
+    said(p, "NOT KNOWN", "Money: NOT KNOWN")
+    p.world.faults:clear()
+    must(p, p:run "sweep" == 0, "E2", "sweep failed: " .. p.last.err)
+    over(p)
+  end },
+  { name = "an end that is not proven fails, and the next command goes on", play = function(p)
+    scenes.up(p)
+    p:fault { name = "destroy.accepted_not_done", sticky = true }
+    must(p, p:run "sweep" == 1, "S2", "a sweep that proved nothing did not fail")
+    must(p, not p.last.out:find("Money: none", 1, true), "S2", "it says that none is running")
+    p.world.faults:clear()
+    p:pass(900)
+    must(p, #p.judge:open() == 0, "E2", "it bills on although the cloud works again")
+  end },
+  { name = "a dry run sends nothing that changes anything", play = function(p)
+    scenes.up(p)
+    local before = #p.judge:open()
+    must(p, p:run("sweep", "--dry-run") == 0, "E2", "the dry run failed: " .. p.last.err)
+    said(p, "Dry run: nothing was sent")
+    must(p, #p.judge:open() == before and before > 0, "S7", "a dry run ended something")
+    p:run "stop"
+    over(p)
+  end },
+  { name = "only what is named is ended", play = function(p)
+    scenes.up(p)
+    p:run("sweep", OTHER)
+    must(p, #p.judge:open() > 0, "S7", "the machine in use was ended, and another one was named")
+    p:run "stop"
+    over(p)
+  end },
+  { name = "cut off in the middle, finished by the next command", play = function(p)
+    for _, at in ipairs { 3, 6, 9 } do
+      scenes.up(p)
+      p.aim = { name = "sweep", at = at, how = "after" }
+      p:run "sweep"
+      p.aim = nil
+      p:run "status"
+      p:run "sweep"
+      over(p)
+    end
+  end },
+}

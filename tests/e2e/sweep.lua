@@ -1,0 +1,51 @@
+-- SPDX-License-Identifier: MIT
+-- Sweep, from end to end: this folder's machine, and one of another folder's at the terminal.
+local expect = require "e2e.expect"
+local files = require "base.files"
+local host = require "sandbox.host"
+local process = require "base.process"
+local pty = require "e2e.pty"
+local rig = require "e2e.rig"
+
+local MODEL = "--model=qwen3-coder:30b"
+local cases = {}
+
+local function case(name, run)
+  cases[#cases + 1] = { name = name, run = run, clouds = { "vast", "lambda" } }
+end
+
+case("a dry run tells, a sweep ends, a second one finds nothing", function(r)
+  expect.ends(r:run("--cheapest", MODEL), 0)
+  local dry = expect.ends(r:run("sweep", "--dry-run"), 0, "nothing was sent", "Money: running")
+  expect.wrapped(dry, "in use here")
+  expect.lacks(dry, r.account_key)
+  expect.machines(r, 1)
+  expect.ends(r:run("sweep"), 0, "Confirmed", "Session cost", "Money: none is running")
+  expect.all_over(r)
+  local again = expect.json(r:run("sweep", "--output=json"))
+  expect.that(again.status == "clean" and again.money_running == false, "the second sweep: " .. again.status)
+end)
+
+case("another folder's is asked for at the terminal, and ended by a yes alone", function(r)
+  if not files.exists("/usr/bin/script") or host.platform ~= "linux" then
+    return "needs script of util-linux"
+  end
+  expect.ends(r:run("--cheapest", MODEL), 0)
+  local beside = files.join(r.dir, "beside")
+  assert(files.mkdir(beside))
+  rig.settle_port(beside)
+  assert(files.write(files.join(beside, ".env"), files.read(files.join(r.home, ".env")), 384))
+  local function sweep(answer, ...)
+    return pty.run({ process.exe, "-C", beside, "sweep", ... }, { { "[y/N]", answer } },
+      { env = { "HOME=" .. r.dir } })
+  end
+  expect.ends(sweep("", "-y"), 0, "in other folders of yours 1 more")
+  expect.ends(sweep("n\r"), 8, "which may be in use there? [y/N]")
+  expect.machines(r, 1)
+  expect.ends(sweep("y\r"), 0, "Confirmed", "Money: none is running")
+  expect.nothing_bills(r)
+  expect.ends(r:run("stop"), 0)
+  expect.all_over(r)
+end)
+
+return cases
