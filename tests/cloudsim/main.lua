@@ -177,7 +177,7 @@ local function open(options, here, dir)
     vm_command = options["vm-command"] }
   for _, face in ipairs(faces.list) do
     if face.begin then
-      face.begin(here, { dir = dir, lib = lib })
+      face.begin(here, { dir = dir, lib = lib, address = addresses[face.name] })
     end
   end
   serve(here, all, listeners)

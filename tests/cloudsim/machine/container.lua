@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- A container as real processes: home and programs in instances/ID, ports behind relays (relay.lua). What
---- its cloud puts into its environment the face says (`environment`, `port_name`).
+--- its cloud puts into its environment the face says (`environment`, `port_name`). `mounts` of the machine
+--- are files that it finds at their paths: these are rewritten where they stand in command and environment.
 local files = require "base.files"
 local process = require "base.process"
 local quote = require("cloudsim.machine.user_data").quote
@@ -40,11 +41,33 @@ local function surroundings(self, instance)
   return vars
 end
 
+-- Where the files of a mount lie.
+local function place_of(self, instance, mount)
+  return self:path(instance, "mounts" .. mount.path)
+end
+
+local function write_mounts(self, instance)
+  for _, mount in ipairs(instance.mounts or {}) do
+    assert(files.mkdir(place_of(self, instance, mount)))
+    for name, text in sorted(mount.files) do
+      assert(files.write(files.join(place_of(self, instance, mount), name), text, mount.mode))
+    end
+  end
+end
+
+-- The text with the paths of mounts as they are here.
+local function at_mounts(self, instance, text)
+  for _, mount in ipairs(instance.mounts or {}) do
+    text = text:gsub(mount.path:gsub("%p", "%%%0"), (place_of(self, instance, mount):gsub("%%", "%%%%")))
+  end
+  return text
+end
+
 local function environment(self, instance, ports)
   local vars = surroundings(self, instance)
   for _, pair in ipairs(instance.env) do
     if not pair[1]:find("^%-") then
-      vars[pair[1]] = pair[2]
+      vars[pair[1]] = at_mounts(self, instance, pair[2])
     end
   end
   for name, outside in sorted(ports) do
@@ -59,10 +82,17 @@ local function environment(self, instance, ports)
 end
 
 -- What the container's first process is: with runtype args, onstart replaces the image's ENTRYPOINT
--- (facts/vast.md §1.7).
+-- (facts/vast.md §1.7); a pod's command does the same.
 local function command_line(self, instance)
   local argv = {}
-  if not instance.runtype:find("args") then
+  if instance.command then
+    for _, words in ipairs { instance.command, instance.args } do
+      for _, word in ipairs(words) do
+        argv[#argv + 1] = at_mounts(self, instance, word)
+      end
+    end
+    return argv
+  elseif not instance.runtype:find("args") then
     return { "/bin/sh", "-c", (instance.onstart or "") .. "\nwhile :; do sleep 3600; done" }
   elseif instance.onstart and instance.onstart ~= "" then
     if instance.onstart:find("%s") then
@@ -81,8 +111,10 @@ local function command_line(self, instance)
   return #argv > 0 and argv or { "/bin/sh", "-c", "while :; do sleep 3600; done" }
 end
 
-local function open_relay(self, instance, forward)
+-- outside: its port there, or nil: any
+local function open_relay(self, instance, forward, outside)
   return relay.open { protocol = forward.protocol, inside = forward.inside,
+    outside = outside,
     blocked = function() return instance[forward.protocol .. "_blocked"] == true end,
     count = function(kind, bytes) self.world.ledger:traffic(instance.id, kind, bytes) end,
     spawn = function(fn) self:spawn(fn) end }
@@ -109,12 +141,25 @@ end
 
 --- A machine is born, or starts anew. → its outside ports
 function container.begin(self, instance)
+  if instance.fresh then
+    files.remove_tree(self:path(instance, "home"))
+    instance.fresh = nil
+  end
   for _, name in ipairs({ "home", "bin" }) do
     assert(files.mkdir(self:path(instance, name)))
   end
   instance.home, instance.exit = self:path(instance, "home"), nil
   write_launcher(self, instance)
+  write_mounts(self, instance)
   return open_relays(self, instance)
+end
+
+--- One port more of a machine that runs, { protocol, inside, outside }. → relay; nil: both are the same
+function container.forward(self, instance, forward)
+  if forward.inside == forward.outside then return nil end
+  local made = open_relay(self, instance, forward, forward.outside)
+  table.insert(self.relays[instance.id], made)
+  return made
 end
 
 --- Other ports outside, all at once. → the new ones

@@ -28,7 +28,7 @@ function machines.new(options)
   hooks.thaw = function(instance) self:signal(instance, "USR2") end
   hooks.log = function(instance) return files.read(self:path(instance, "log")) or "" end
   hooks.firewall = function() self:firewall() end
-  for _, name in ipairs({ "remap", "command", "enforced" }) do
+  for _, name in ipairs({ "remap", "command", "enforced", "forward" }) do
     hooks[name] = function(instance, ...) return self:about(instance).kind[name](self, instance, ...) end
   end
   return self

@@ -118,13 +118,13 @@ local function datagrams(self)
   end
 end
 
---- Opens a mapping {protocol="tcp"|"udp", inside=port, blocked=function → bool, count=function(kind, bytes),
---- spawn=function(fn)}. → relay with `port` (outside). Does not wait.
+--- Opens a mapping {protocol="tcp"|"udp", inside=port, outside=port or nil (any), blocked=function → bool,
+--- count=function(kind, bytes), spawn=function(fn)}. → relay with `port` (outside). Does not wait.
 function relay.open(options)
   local self = setmetatable({ inside = options.inside, blocked = options.blocked, count = options.count,
     spawn = options.spawn, handles = {}, sessions = {}, names = {} }, relay)
   local open = options.protocol == "udp" and net.udp or net.listen
-  self.listener = open { host = "127.0.0.1", port = 0 }
+  self.listener = open { host = "127.0.0.1", port = options.outside or 0 }
   local _, port = self.listener:name()
   self.port = port
   self.spawn(function() (options.protocol == "udp" and datagrams or accept)(self) end)

@@ -1,0 +1,111 @@
+-- SPDX-License-Identifier: MIT
+--- The fields that the API server fills in.
+local json = require "base.json"
+local keys = require "base.keys"
+local sorted = require "base.sorted"
+
+local defaults = { POOL_FINALIZER = "compute.coreweave.com/nodes" } -- holds a pool until its nodes are gone
+
+local function fill(object, values)
+  for name, value in pairs(values) do -- order: free
+    if object[name] == nil then object[name] = value end
+  end
+end
+
+local function pull_policy(image)
+  local tag = tostring(image):match ":([^:/]+)$"
+  return (tag == nil or tag == "latest") and not tostring(image):find "@" and "Always" or "IfNotPresent"
+end
+
+local function container(one)
+  fill(one, { imagePullPolicy = pull_policy(one.image), terminationMessagePath = "/dev/termination-log",
+    terminationMessagePolicy = "File", resources = json.object {} })
+  for _, port in ipairs(one.ports or {}) do
+    fill(port, { protocol = "TCP" })
+  end
+  local limits = one.resources.limits
+  if limits then
+    one.resources.requests = one.resources.requests or {}
+    fill(one.resources.requests, limits)
+  end
+end
+
+local function pod_spec(spec)
+  fill(spec, { restartPolicy = "Always", terminationGracePeriodSeconds = 30, dnsPolicy = "ClusterFirst",
+    schedulerName = "default-scheduler", securityContext = json.object {} })
+  for _, one in ipairs(type(spec.containers) == "table" and spec.containers or {}) do
+    container(one)
+  end
+  for _, volume in ipairs(spec.volumes or {}) do
+    for _, name in ipairs { "configMap", "secret" } do
+      if volume[name] then fill(volume[name], { defaultMode = 420 }) end
+    end
+  end
+end
+
+-- What admission adds to a new pod.
+local function admit(spec)
+  fill(spec, { serviceAccountName = "default", enableServiceLinks = true, preemptionPolicy =
+    "PreemptLowerPriority", priority = 0 })
+  spec.tolerations = spec.tolerations or {}
+  for _, key in ipairs { "node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable" } do
+    table.insert(spec.tolerations, { key = key, operator = "Exists", effect = "NoExecute",
+      tolerationSeconds = 300 })
+  end
+end
+
+local FILL = {
+  namespaces = function(object)
+    object.spec = { finalizers = json.array { "kubernetes" } }
+    object.status = { phase = "Active" }
+    object.metadata.labels = object.metadata.labels or {}
+    object.metadata.labels["kubernetes.io/metadata.name"] = object.metadata.name
+  end,
+  pods = function(object)
+    if type(object.spec) ~= "table" then return end
+    pod_spec(object.spec)
+    object.status = { phase = "Pending", qosClass = "Burstable" }
+  end,
+  secrets = function(object)
+    for name, value in sorted(object.stringData or {}) do
+      object.data = object.data or {}
+      object.data[name] = keys.base64(tostring(value))
+    end
+    object.stringData = nil
+    fill(object, { type = "Opaque" })
+  end,
+  services = function(object)
+    if type(object.spec) ~= "table" then return end
+    fill(object.spec, { type = "ClusterIP", sessionAffinity = "None", internalTrafficPolicy = "Cluster",
+      ipFamilies = json.array { "IPv4" }, ipFamilyPolicy = "SingleStack" })
+    if object.spec.type ~= "ClusterIP" then fill(object.spec, { externalTrafficPolicy = "Cluster" }) end
+    if object.spec.type == "LoadBalancer" then fill(object.spec, { allocateLoadBalancerNodePorts = true }) end
+    for _, port in ipairs(object.spec.ports or {}) do
+      fill(port, { protocol = "TCP", targetPort = port.port })
+    end
+    object.status = { loadBalancer = json.object {} }
+  end,
+  ["nodepools.compute.coreweave.com"] = function(object)
+    if type(object.spec) ~= "table" then return end
+    fill(object.spec, { autoscaling = false, computeClass = "default" })
+    object.status = json.object {}
+  end,
+}
+
+--- Fills in what a new object lacks; its status is not the writer's.
+function defaults.fill(resource, object)
+  if not resource.review then object.status = nil end
+  local play = FILL[resource.key]
+  if play then play(object) end
+end
+
+--- What is added to a new object when everything else is right.
+function defaults.admit(resource, object)
+  if resource.key == "pods" then admit(object.spec) end
+  if resource.key == "nodepools.compute.coreweave.com" then
+    object.metadata.finalizers = object.metadata.finalizers or {}
+    table.insert(object.metadata.finalizers, defaults.POOL_FINALIZER)
+  end
+end
+
+return defaults

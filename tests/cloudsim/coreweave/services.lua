@@ -1,0 +1,89 @@
+-- SPDX-License-Identifier: MIT
+--- Services of type LoadBalancer (facts/coreweave.md §3.9): an address comes after a while, bills while the
+--- Service exists, and leads to the pods that its selector takes. `balancers` of the state: uid → { at, ip,
+--- links = { [run and port] = relay } }. A port that is the same outside and inside needs no relay.
+local resources = require "cloudsim.coreweave.resources"
+local selectors = require "cloudsim.coreweave.selectors"
+local sorted = require "base.sorted"
+
+local services = {}
+local Service, Pod = resources.Service, resources.Pod
+local PUBLIC = "service.beta.kubernetes.io/coreweave-load-balancer-type"
+local ADDRESS_RATE = 4 / 730 -- dollars per hour, of 4 a month
+
+local function is_public(service)
+  return (service.metadata.annotations or {})[PUBLIC] == "public"
+end
+
+local function give_address(world, uid)
+  local cluster, row = world.coreweave, world.coreweave.balancers[uid]
+  local service = row and cluster.store:get(Service, row.namespace, row.name)
+  if not service or service.metadata.uid ~= uid then return end
+  row.ip = row.public and (world.settings.public_ip or "127.0.0.1") or "10.16.255.1"
+  cluster.store:change(Service, service, function(copy)
+    copy.status.loadBalancer = { ingress = { { ip = row.ip } } }
+  end)
+  services.settle(world)
+end
+
+local function begin(world, service)
+  local cluster, meta = world.coreweave, service.metadata
+  local row = { namespace = meta.namespace, name = meta.name, public = is_public(service), links = {} }
+  cluster.balancers[meta.uid] = row
+  if row.public then
+    world.ledger:start({ provider = "coreweave", account = "coreweave " .. world.owner.id, id = meta.uid,
+      kind = "ip", rate = ADDRESS_RATE, token = meta.name }, world.time)
+  end
+  world:after(world.settings.coreweave_address_seconds, give_address, meta.uid)
+end
+
+local function finish(world, uid)
+  local row = world.coreweave.balancers[uid]
+  for _, relay in sorted(row.links) do
+    if relay and not relay.closed then relay:close() end
+  end
+  world.coreweave.balancers[uid] = nil
+  world.ledger:finish(uid, nil, world.time)
+end
+
+local function link(world, row, run, port)
+  local instance = run.instance
+  local forward = { outside = port.port, inside = math.tointeger(tonumber(port.targetPort)) or port.port,
+    protocol = port.protocol:lower() }
+  instance.ports[forward.inside .. "/" .. forward.protocol] = forward.outside
+  row.links[("%s %s %s"):format(run.uid, run.restarts, port.port .. port.protocol)] =
+    world:hook("forward", instance, forward) or false
+end
+
+local function lead(world, service, row)
+  for _, run in sorted(world.coreweave.runs) do
+    local pod = world.coreweave.store:get(Pod, run.namespace, run.name)
+    if run.instance.process and pod and pod.metadata.namespace == service.metadata.namespace
+      and service.spec.selector and selectors.all(service.spec.selector, pod.metadata.labels) then
+      run.instance.ports = run.instance.ports or {}
+      for _, port in ipairs(service.spec.ports) do
+        local name = ("%s %s %s"):format(run.uid, run.restarts, port.port .. port.protocol)
+        if row.links[name] == nil then link(world, row, run, port) end
+      end
+    end
+  end
+end
+
+--- What Services have to do next.
+function services.settle(world)
+  local cluster, there = world.coreweave, {}
+  for _, service in ipairs(cluster.store:all(Service)) do
+    local uid = service.metadata.uid
+    if service.spec.type == "LoadBalancer" then
+      there[uid] = true
+      if not cluster.balancers[uid] then begin(world, service) end
+      local row = cluster.balancers[uid]
+      if row.ip and row.public then lead(world, service, row) end
+    end
+  end
+  for uid in sorted(cluster.balancers) do
+    if not there[uid] then finish(world, uid) end
+  end
+end
+
+return services
