@@ -84,6 +84,25 @@ local function running(ctx)
   return report
 end
 
+-- What --wait, --retry-until and --ready-within ask for. → of start.again, seconds; each may be nil
+local function waiting(options)
+  local fail = require "base.fail"
+  local wait = options["retry-until"] and "--retry-until" or options.wait and "--wait"
+  local other = options["dry-run"] and "--dry-run" or options["keep-on-failure"] and "--keep-on-failure"
+  if wait and other then
+    fail.raise("usage", other == "--dry-run" and wait .. " waits for a machine, and --dry-run rents none"
+      or wait .. " rents nothing beside a machine that --keep-on-failure kept; say one of them")
+  end
+  local text = options["ready-within"]
+  local within = text and require("base.clock").parse_duration(text)
+  if text and (not within or within <= 0) then
+    fail.raise("usage", ("--ready-within: '%s' is no time to wait; write it like 20m"):format(text))
+  end
+  local time = options["retry-until"]
+  return require("start.again").plan(options.wait, time and require("facts.calendar").parse_time(time)),
+    within and require("home.timing").seconds(within)
+end
+
 local function show_dry(ctx, plan, want, rate)
   local view = require "ui.offers"
   local offers = require "start.offers"
@@ -112,7 +131,8 @@ return {
   options = {
     "cheapest", "provider", "gpu", "gpus", "model", "tier", "engine", "context", "spot", "on-demand",
     "region", "hours", "max-price",
-    "max-hours", "idle", "timeout", "accept-no-guard", "keep-on-failure", "dry-run", "ensure", "alert",
+    "max-hours", "idle", "timeout", "ready-within", "wait", "retry-until", "accept-no-guard",
+    "keep-on-failure", "dry-run", "ensure", "alert",
   },
   writes = true,
   logged = true,
@@ -120,6 +140,7 @@ return {
   run = function(ctx)
     local config = require "config.effective"
     local steady = require "cli.steady"
+    local patience, within = waiting(ctx.options)
     local screen = steady.screen(ctx)
     local rate = config.rate()
     local found = ctx.options.ensure and running(ctx)
@@ -144,6 +165,7 @@ return {
       dry_run = ctx.options["dry-run"], keep_on_failure = ctx.options["keep-on-failure"],
       person = not ctx.options["dry-run"] and require("cli.person").there(ctx), ask = asker(ctx, want, rate),
       chosen = function(candidate) warn_of_budget(ctx, candidate, rate) end,
+      again = patience, ready_within = within,
     })
     if result == "dry-run" then return show_dry(ctx, report, want, rate) end
     if result == "declined" then

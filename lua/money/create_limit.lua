@@ -40,7 +40,8 @@ function create_limit.check(journal)
   if wait == 0 then return end
   fail.raise("limit", ("%d machine%s made for this folder within an hour, as many as CREATES_PER_HOUR "
     .. "allows; the next may be made in %s; look at what became of them (continueplz logs), or put a higher "
-    .. "CREATES_PER_HOUR into .env"):format(most, most == 1 and " was" or "s were", clock.duration(wait)))
+    .. "CREATES_PER_HOUR into .env"):format(most, most == 1 and " was" or "s were", clock.duration(wait)),
+    { pause = wait })
 end
 
 return create_limit

@@ -83,9 +83,9 @@ function price_limit.consent(person, want)
 end
 
 --- The first choice of the policy, by which a line without anybody to ask is measured, be it to be had or
--- not.
+-- not: that of the first try, however many follow.
 function price_limit.first(self, candidate)
-  self.least = candidate.total
+  self.least = self.least or candidate.total
 end
 
 -- The --max-price that allows a candidate, in whole cents.
@@ -97,7 +97,8 @@ local function above_price(self, candidate, price, name)
   if not price or candidate.hourly <= price * NOISE then return end
   local what = candidate.total ~= self.least and "the next machine" or "the cheapest that fits"
   fail.raise("limit", ("%s costs %s, $%.3f above %s (%s/h); say --max-price=%.2f to rent it"):format(what,
-    hourly(candidate.hourly), candidate.hourly - price, name, money(price), to_type(candidate)))
+    hourly(candidate.hourly), candidate.hourly - price, name, money(price), to_type(candidate)),
+    { price = true, later = candidate.total ~= self.least })
 end
 
 -- Nobody can be asked: the line itself is the yes.
@@ -111,14 +112,15 @@ local function alone(self, candidate)
     fail.raise("limit", ("the next machine costs %s for %s, %s above twice the %s of the first choice, and "
       .. "nobody can be asked; say --max-price=%.2f to rent it"):format(money(candidate.total),
       clock.duration(self.hours * 3600), money(candidate.total - bound), money(self.least),
-      to_type(candidate)))
+      to_type(candidate)), { price = true, later = true })
   end
 end
 
 --- May `candidate` be rented? ask(candidate, agreed): puts the sum to the person, with the total that was
 -- agreed to before (nil: none).
 -- → true, or false when a person says no
--- @raise `limit` when it is beyond what the line covers and nobody can be asked
+-- @raise `limit` when it is beyond what the line covers and nobody can be asked (price = true; later = true:
+-- what was chosen first cost less)
 function price_limit.given(self, candidate, ask)
   if not self.person then
     alone(self, candidate)

@@ -1,9 +1,12 @@
 -- SPDX-License-Identifier: MIT
 -- From a wish to a model that answers: eight named steps. A machine that fails is destroyed and proven gone
 -- before the next is tried; whatever ends the start early undoes it (DESIGN §1.7).
+local clock = require "base.clock"
 local fail = require "base.fail"
+local task = require "base.task"
 local world = require "sandbox.world"
 local config = require "config.effective"
+local again = require "start.again"
 local blame = require "start.blame"
 local hosts = require "start.hosts"
 local identity = require "home.identity"
@@ -16,7 +19,8 @@ local state = require "start.state"
 local steps = require "start.steps"
 local undo = require "start.undo"
 
-local MACHINES = 3 -- machines tried in one start
+local MACHINES = 3    -- machines tried in one start
+local SHARE = 1 / 3   -- of the time until READY that must be left for another machine
 
 local deploy = {}
 
@@ -48,6 +52,12 @@ local function give_up_host(start, problem)
   if problem.host then hosts.shun(offer, fail.message(problem)) end
 end
 
+-- Another machine that is begun too late would only be paid and ended.
+local function time_is_short(start)
+  local within = start.plan.ready_within
+  return within ~= nil and start.counters.ready_by - clock.now() < within * SHARE
+end
+
 -- The machine of this moment is of no use: it is undone. @raise what keeps the start from trying another one
 local function give_up_machine(start, problem)
   local attempt, counters, why = start.attempt, start.counters, fail.message(problem)
@@ -61,8 +71,12 @@ local function give_up_machine(start, problem)
       .. "is tried with that script"):format(own_script, why))
   end
   if counters.machines >= MACHINES or counters.next > #start.plan.ordered then
-    fail.raise("capacity",
-      ("%d machines failed to come up, the last because: %s"):format(counters.machines, why))
+    fail.raise("capacity", ("%d machines failed to come up, the last because: %s"):format(counters.machines,
+      why), { machines = counters.machines })
+  end
+  if time_is_short(start) then
+    fail.raise("machine", ("the machine did not come up: %s; too little of the time of --ready-within is "
+      .. "left for another one"):format(why))
   end
   counters.machines = counters.machines + 1
 end
@@ -71,9 +85,8 @@ local function may_be_another(start, step, problem)
   return start.attempt and (step.machine or problem.host) and fail.is(problem, "machine")
 end
 
-local function run_steps(start)
-  local index = 1
-  while index <= #deploy.steps do
+local function run_steps(start, index, last)
+  while index <= last do
     local step = deploy.steps[index]
     start.plan.ui:step(index, #deploy.steps, step.title)
     local ok, result = fail.try(steps[step.name], start)
@@ -86,33 +99,80 @@ local function run_steps(start)
       index = first_machine_step()
     end
   end
-  return "ready"
 end
 
-local function new_start(want, ui, options, journal)
+-- All steps. A time until READY is counted from the first create: prices and the first question take their
+-- own time.
+local function run(start)
+  local first = first_machine_step()
+  local result = run_steps(start, 1, first - 1)
+  if result then return result end
+  local within = start.plan.ready_within
+  if not within then return run_steps(start, first, #deploy.steps) or "ready" end
+  start.counters.ready_by = clock.now() + within
+  local late = ("no machine was READY within %s (--ready-within)"):format(clock.duration(within))
+  local ok, came = fail.try(task.deadline, within, function()
+    return run_steps(start, first, #deploy.steps) or "ready"
+  end, late)
+  if ok then return came end
+  if came.code == "deadline" and fail.message(came) == late then fail.raise("machine", late) end
+  return error(came, 0)
+end
+
+-- shared: what every try of one start goes by: { consent, failed_hosts, unreached = so many in a row }
+local function new_start(want, ui, options, journal, shared)
   local start = state.new()
   local plan = start.plan
   plan.want, plan.ui, plan.journal = want, ui, journal
   plan.dry_run, plan.keep_on_failure = options.dry_run, options.keep_on_failure
   plan.ask, plan.chosen = options.ask, options.chosen
-  plan.consent = price_limit.consent(options.person, want)
+  plan.consent, plan.ready_within = shared.consent, options.ready_within
+  start.counters.failed_hosts, start.counters.unreached = shared.failed_hosts, shared.unreached
   plan.engine, plan.client_public = world.require("engines." .. want.engine), identity.key():public()
   return start
+end
+
+-- One try, undone when it fails. → what came of it, the start
+local function try_once(want, ui, options, journal, shared)
+  local start = new_start(want, ui, options, journal, shared)
+  local done, result = fail.settle(run, start)
+  if done then return result, start end
+  shared.unreached = start.counters.unreached
+  local undone, trouble = fail.settle(undo.rest, start, result)
+  return error(undone and result or trouble, 0)
+end
+
+-- The tries, one after the other, under one lock: `stop` finds who waits. Each begins with what an earlier
+-- one may have left: nothing is rented beside it.
+local function tries(want, ui, options, journal, shared)
+  local ask = options.ask
+  return again.run(options.again, ui, function(number)
+    recover.before_start(journal, ui)
+    if number == 1 then
+      agent_client.reload() -- an agent that outlived its machine lets go of the port
+      identity.check_port()
+    end
+    options.ask = again.asking(ask, number)
+    return try_once(want, ui, options, journal, shared)
+  end)
 end
 
 --- Starts a machine that serves `want`.
 -- @param want see docs/lua.md
 -- @param ui progress screen (ui.progress)
 -- @param options { dry_run, keep_on_failure, person = somebody can be asked, ask = function(candidate, agreed
---   total|nil, credit|nil) → bool, chosen = function(candidate, credit|nil): told of the first choice }
+--   total|nil, credit|nil) → bool, chosen = function(candidate, credit|nil): told of the first choice,
+--   again = of start.again, ready_within = seconds from the first create until READY }
 -- @return "ready" and the report, "dry-run" and the plan (start.state), or "declined": a person said no
 -- @raise a failure; everything rented was undone, or its kind is `unproven`
 function deploy.up(want, ui, options)
   machine.check()
   local journal = require("home.journal").open(config.home())
+  local shared = { consent = price_limit.consent(options.person, want), failed_hosts = {},
+    unreached = 0 }
   if options.dry_run then -- looks at prices only, beside whatever runs
-    local start = new_start(want, ui, options, journal)
-    return run_steps(start), start.plan
+    local start = new_start(want, ui, options, journal, shared)
+    return run(start), start.plan
   end
   local ok, message = journal:acquire("up")
   if not ok then fail.raise("busy", message) end
@@ -121,20 +181,12 @@ function deploy.up(want, ui, options)
     fail.raise("config", ("%s is damaged at line %d; run `continueplz stop`, which ends what "
       .. "is there and sets it aside"):format(journal.path, journal.damaged[1]))
   end
-  local start = new_start(want, ui, options, journal)
-  local done, result = fail.settle(function()
-    recover.before_start(journal, ui)
-    agent_client.reload() -- an agent that outlived its machine lets go of the port
-    identity.check_port()
-    return run_steps(start)
-  end)
-  local undone, trouble = true, nil
-  if not done then undone, trouble = fail.settle(undo.rest, start, result) end
+  local done, result, start = fail.settle(tries, want, ui, options, journal, shared)
   journal:release()
   if not done then
     -- what could not be undone yet is the agent's from now on
     if #journal:open_sessions() > 0 then fail.settle(agent_client.ensure) end
-    error(undone and result or trouble, 0)
+    error(result, 0)
   end
   agent_client.reload()
   if result ~= "ready" then return result end

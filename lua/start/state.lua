@@ -8,6 +8,7 @@ local PLAN = {
   consent = true,         -- of money.price_limit: what a yes covers
   dry_run = true,         -- look at prices only?
   keep_on_failure = true, -- is a machine that fails kept?
+  ready_within = true,    -- seconds from the first create until READY, or nil
   ask = true,             -- function(candidate, agreed total|nil, credit|nil) → bool: puts it to the person
   chosen = true,          -- function(candidate, credit|nil): told of the first choice
   ui = true,              -- screen (ui.progress)
@@ -37,6 +38,7 @@ local COUNTERS = {
   next = true,         -- index in plan.ordered of the candidate that is tried next
   machines = true,     -- that were rented, this one counted
   unreached = true,    -- machines in a row that could not be reached
+  ready_by = true,     -- when plan.ready_within is over, by the monotonic clock
   rated = true,        -- creates in a row that came too fast
   odd = true,          -- creates refused for other reasons than capacity
   refusals = true,     -- { {candidate=, reason=, kind=}, … }

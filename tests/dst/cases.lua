@@ -12,6 +12,7 @@ local cases = { list = {} }
 
 local GROUPS = {
   "after",
+  "again",
   "agent",
   "cap",
   "clock",

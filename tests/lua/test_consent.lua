@@ -38,6 +38,7 @@ return function(t)
     local self = new { limit = 3, hours = 8 }
     t:ok(price_limit.given(self, candidate(10), never))
     t:ok(price_limit.given(self, candidate(20), never))
+    price_limit.first(self, candidate(19)) -- of a later try
     local why = t:raises("limit", price_limit.given, self, candidate(20.01), never)
     t:ok(tostring(why):find("$20.01 for 8h 00m, $0.01 above twice the $10.00", 1, true), tostring(why))
     t:raises("limit", price_limit.given, self, candidate(15, 3.01), never)
