@@ -72,6 +72,10 @@ local function one_record(add, session)
     return add("records", "problem", name_of(session) .. " could not be proven ended and may bill",
       "continueplz stop")
   end
+  if session.forgotten then
+    return add("records", "warning", name_of(session) .. " was forgotten at your word, not proven ended",
+      "look in the console, then continueplz ack")
+  end
   if session.unverifiable then
     return add("records", "warning", name_of(session) .. " is gone without proof that billing ended",
       "look in the console, then continueplz ack")

@@ -39,9 +39,9 @@ end
 -- @param session of home.sessions
 function contact.of(home, session)
   local known, now = stored(home, session.token), clock.now()
-  local born = session.guarded_at or session.unguarded_at or session.running_seen or session.started
-    or session.bound_at
-  local heard = since(known.heard)
+  local born = session.taken or session.guarded_at or session.unguarded_at or session.running_seen
+    or session.started or session.bound_at
+  local heard = since(session.taken) or since(known.heard)
     or since(session.ready_at or session.guarded_at or session.started or session.bound_at) or 0
   return setmetatable({ home = home, token = session.token, began = now, heard_at = now - heard,
     born_at = now - (since(born) or 0), ending_at = known.ending and now - since(known.ending) or nil,

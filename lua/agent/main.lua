@@ -231,7 +231,8 @@ local function next_look(self)
   follow(self)
   local session = self.session
   sight.renew(self.sight, session and select(2, fail.try(provider_of.provider, session.provider)))
-  if session and (session.ready_at or session.kept or self.journal:doubtful()) and not session.stopping then
+  local watched = session and (session.ready_at or session.kept or session.taken or self.journal:doubtful())
+  if watched and not session.stopping then
     (early_stop.about(self.ahead, session) and finish_asked or look)(self, session)
   end
   self.gpu_problem = session and session.ready_at and not session.stopping

@@ -9,10 +9,11 @@
 -- was cut or damaged), paused (the cloud said that it did not run, which may have been so), unwatched (nobody
 -- had heard of it when it was stopped), ready_at, hourly, disk_hour, lost (answer of create unknown),
 -- refused, stopping (reason), destroyed, absences, unproven, doubted (an attempt to end it was not proven;
--- others may be under way), closed (outcome: proven, never, unverifiable, acknowledged), unverifiable (closed
--- so, not acknowledged yet), from_home (id of the home that rented it, when that is another one), ended (unix
--- seconds), cost, currency; untidy (since when something made around
--- the machine is there), untidied and untidy_reason (when and why its removal last failed).
+-- others may be under way), closed (outcome: proven, never, unverifiable, forgotten, acknowledged), taken (a
+-- person adopted it then), forgotten (given up by a person then), unverifiable (closed so, or forgotten, not
+-- acknowledged yet), from_home (id of the home that rented it, when that is another one), ended (unix
+-- seconds), cost, currency; untidy (since when something made around the machine is there), untidied and
+-- untidy_reason (when and why its removal last failed).
 local sessions = {}
 
 -- kind → what it does to a session. A closed session can be opened again only by `bound` and `found`: the
@@ -44,11 +45,13 @@ end
 function apply.found(s, r)
   if not s.provider then apply.intent(s, r) end
   s.state, s.id, s.closed, s.ended, s.seen, s.unverifiable = "found", r.id, nil, nil, r.t, nil
-  s.found, s.started, s.account = not r.known and r.t or nil, s.started or r.started or r.t,
+  s.taken, s.forgotten = r.by and not r.ending and r.t or nil, nil
+  s.found, s.started, s.account = (s.taken or not r.known) and r.t or nil, s.started or r.started or r.t,
     s.account or r.account
   s.untidy = s.untidy or r.around and r.t or nil
   s.from_home = r.from or s.from_home
   if r.by then s.stopping, s.unproven, s.doubted = r.ending, nil, nil end
+  if s.taken then s.plan, s.ready_at, s.kept, s.endpoint = r, nil, nil, nil end -- its keys are lost
 end
 
 function apply.recognised(s, r) s.account = r.account end
@@ -120,7 +123,13 @@ function apply.closed(s, r)
   s.doubted = nil
 end
 
+--- Given up by a person without an end: nobody watches it, and it is told of until `ack`.
+function apply.forgotten(s, r)
+  s.state, s.closed, s.unverifiable, s.forgotten, s.ended = "closed", "forgotten", true, r.t, s.ended or r.t
+end
+
 function apply.ack(s, r)
+  s.forgotten = nil
   s.state, s.closed, s.acknowledged, s.ended, s.unverifiable = "closed", s.closed or "acknowledged", r.t,
     s.ended or r.t, nil
   s.doubted = nil

@@ -86,6 +86,7 @@ end
 function look.adopt(journal, name, account, instance, ui, more)
   local provider = provider_of.provider(name)
   local session = journal:session(instance.token)
+  if session and session.forgotten and not more then return end -- told of until `ack`, and left alone
   if session and not session.closed and session.provider then
     if not session.id then
       journal:try_append("bound", session.token, { id = instance.id, adopted = true })

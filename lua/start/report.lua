@@ -33,6 +33,7 @@ report.UNGUARDED =
 
 local function state_of(session)
   if session.unproven or session.doubted then return "unproven" end
+  if session.forgotten then return "forgotten" end
   if session.unverifiable then return "unverifiable" end
   if not session.id then return "lost" end
   if session.stopping then return "stopping" end

@@ -18,6 +18,10 @@ local function one(session)
     return ("MAY STILL BE RUNNING: %s could not be proven ended (%s)"):format(name(session),
       format.hourly(hourly))
   end
+  if session.forgotten then
+    return ("not known: %s was forgotten at your word, and nobody proved that it ended (%s); look in its "
+      .. "cloud's console, then type `continueplz ack`"):format(name(session), format.hourly(hourly))
+  end
   if session.unverifiable then
     return ("not known: %s gives no proof that %s ended; look in its console, then type `continueplz ack`")
       :format(session.provider, session.id)

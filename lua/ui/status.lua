@@ -6,7 +6,7 @@
 --     "none": a machine that ended by itself
 --   doubt = sentence, with "unknown": why nobody can say whether anything runs
 --   state = "none" | "unknown" | "found" | "starting" | "ready" | "stopping" | "unproven" | "unverifiable"
---     | "lost" | "kept",
+--     | "lost" | "kept" | "forgotten",
 --   home = directory,
 --   instance = { id=, provider=, title=, gpu=, gpus=, region=, type = "spot"|"on-demand", public_ip= },
 --   model = { name=, state = "ready"|"loading"|"unknown", context=, tokens_per_second= },
@@ -31,6 +31,7 @@ local words = {
   starting = "starting", ready = "Active", stopping = "being ended",
   unproven = "MAY STILL BE RUNNING, not proven ended", unverifiable = "ended, but its cloud gives no proof",
   lost = "unknown: the create was sent, and no answer is known",
+  forgotten = "forgotten at your word, not proven ended",
   kept = "kept after a failed start", found = "found at the cloud; this folder's record of it was lost",
 }
 

@@ -89,4 +89,34 @@ return {
       over(p)
     end
   end },
+  { name = "a machine that the record lost is adopted, told of, and ended by stop alone", play = function(p)
+    scenes.up(p)
+    forget_record(p)
+    must(p, p:run "adopt" == 0, "E2", "adopt failed: " .. p.last.err)
+    said(p, "Adopted machine", "Money: running")
+    must(p, p:run "adopt" == 6, "S4", "a second adoption beside an open session")
+    p:pass(1800)
+    p:run "status"
+    must(p, #p.judge:open() > 0, "E2", "an adopted machine was ended without anybody's asking")
+    must(p, p:run "stop" == 0, "E2", "stop failed: " .. p.last.err)
+    over(p)
+    must(p, p:run "adopt" == 8, "S3", "another home's machine was adopted with nobody there")
+  end },
+  { name = "another home's machine is never adopted without a person", play = function(p)
+    scenes.up(p)
+    p:run "stop"
+    must(p, p:run("adopt", OTHER) == 8, "S3", "another home's machine was adopted with nobody there")
+    p:run "stop"
+    must(p, #p.judge:open() == 0, "E2", "it bills on")
+  end },
+  { name = "what runs is not forgotten with nobody there", play = function(p)
+    scenes.up(p)
+    must(p, p:run("forget", "-y") == 8, "S2", "a machine that runs was forgotten by -y")
+    p:fault { name = "get.500", sticky = true }
+    must(p, p:run("forget", "-y") == 8, "S2", "a machine was forgotten whose cloud could not be asked")
+    p.world.faults:clear()
+    p:run "stop"
+    over(p)
+    must(p, p:run "forget" == 7, "E2", "something was found to forget, and there is nothing")
+  end },
 }

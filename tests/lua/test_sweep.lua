@@ -160,6 +160,34 @@ return function(t)
     t:equal(code, 7, out)
   end)
 
+  t:case("adopted: no unfinished start, silence counts from then; forgotten: told until ack", function()
+    local s = fake.new {}
+    s.disk[HOME] = { dir = true, mode = 448, mtime = 0 }
+    local p = s:start(function(require)
+      local journal = require("home.journal").open(HOME)
+      assert(journal:acquire "test")
+      local long_ago = require("base.clock").wall() - 90000
+      journal:append("found", OWN, { id = "1", provider = "vast", known = true, by = "user", silence = 36000,
+        started = long_ago })
+      require("base.files").write(HOME .. "/contact",
+        require("base.json").encode { token = OWN, heard = long_ago })
+      local session = journal:current()
+      local contact = require("agent.contact").of(HOME, session)
+      local told = { require("money.recover").is_broken(session), contact:silence() < 60, contact:age() < 60 }
+      journal:append("forgotten", OWN, { by = "user" })
+      told[4], told[5] = #journal:open_sessions(), require("ui.money").sentence(journal:shown())
+      told[6] = require("home.sessions").bills(journal:holds(OWN)) == nil
+      journal:append("ack", OWN, {})
+      told[7] = #journal:shown()
+      return told
+    end, { home = HOME })
+    s:run()
+    local told = p:result()
+    world.says(told[5], "not known: 1 on vast was forgotten at your word", "continueplz ack")
+    told[5] = "told"
+    t:equal(told, { false, true, true, 0, "told", true, 0 })
+  end)
+
   t:case("what is foreign is refused by name, and a list that is none is a doubt", function()
     local code, _, err, deleted = volumes("sweep 8 -y", { FOREIGN })
     t:equal({ code, deleted }, { 2, {} }, err)
