@@ -123,7 +123,7 @@ end
 -- A container that was restarted by its cloud has other ports outside.
 local function follow_endpoint(self, session, provider, instance)
   local inner, known = session.plan.ports, session.endpoint
-  local now = inner and known and bootstrap.of(provider).endpoint(instance, inner)
+  local now = inner and known and bootstrap.of(provider).endpoint(instance, inner, known.carrier)
   if not now or now.host == known.host and now.port == known.port or not self.journal:acquire("agent") then
     return
   end

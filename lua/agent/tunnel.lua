@@ -47,7 +47,8 @@ end
 local function open(self, session)
   local endpoint = session.endpoint
   local handle, message = tunnel.open { key = identity.key(), peer = session.plan.server_public,
-    endpoint_host = endpoint.host, endpoint_port = endpoint.port, keepalive = KEEPALIVE,
+    carrier = endpoint.carrier, endpoint_host = endpoint.host, endpoint_port = endpoint.port,
+    keepalive = KEEPALIVE,
     stamp_after = self.contact:stamp_after() }
   local ok = handle
   if handle then ok, message = forwards(handle) end
@@ -68,8 +69,9 @@ function M.open(self, session)
 end
 
 --- WireGuard repeats an unanswered handshake every five seconds; a guest that is just starting is asked again
--- sooner, by a fresh tunnel.
+-- sooner, by a fresh tunnel. Over TCP the tunnel itself hears at once that nobody is there, and calls again.
 function M.hurry(self)
+  if self.session.endpoint.carrier == "tcp" then return end
   if clock.now() - self.opened_at < self.patience then return end
   local session, patience = self.session, math.min(self.patience * 2, MOST_PATIENCE)
   M.close(self)

@@ -107,6 +107,10 @@ return flat {
     "hours that a session is meant to last; offers are compared by their total cost over them",
     { min = 0.1, max = 720 }),
 
+  setting("TUNNEL_CARRIER", "choice", "auto",
+    "how the tunnel's packets travel: tcp, where a network lets no UDP through; auto: by UDP where the cloud "
+    .. "has it", { values = { "auto", "tcp" } }),
+
   { section = "Limits (each can be switched off by writing: off)" },
   setting("MAX_PRICE", "number", 3.00,
     "dollars per hour; a dearer machine is rented only after a question or with --max-price",

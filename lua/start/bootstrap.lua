@@ -9,7 +9,8 @@
 --   build(spec, guest)      what is sent, once the token is known; guest: the order of start.bootstrap.bundle
 --                           → kept as spec.bundle
 --   order(spec)             fields of the order for provider.create
---   endpoint(instance, inner) → { host, port, … } where the tunnel is reached, or nil while that is not known
+--   endpoint(instance, inner, carrier) → { host, port, carrier, … } where the tunnel is reached, or nil while
+--     that is not known; carrier: "tcp", or nil for UDP
 --   deliver(endpoint, spec) what is left to do when the machine runs; raises kind `machine` (with `unreached`
 --     when it never answered)
 local world = require "sandbox.world"

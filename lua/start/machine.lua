@@ -57,15 +57,21 @@ local function ca_bundle()
   return table.concat(more)
 end
 
+-- How its tunnel travels: "tcp" where no UDP gets through or the user says so, else nil: UDP.
+local function carrier_of(provider)
+  return (provider.capabilities.udp == false or config.get("TUNNEL_CARRIER") == "tcp") and "tcp" or nil
+end
+
 --- Makes what a machine needs before its token is known, secrets in memory only.
 -- @param guard how it will be guarded, of money.guard_policy
 -- @return { key, server_public, ports, limits, guard, account_key (only for guard "account-key"), image,
--- bootstrap (of start.bootstrap), bundle (by machine.order) }
+-- carrier ("tcp" or nil), bootstrap (of start.bootstrap), bundle (by machine.order) }
 function machine.prepare(provider, engine, client_public, guard)
   local key, ports, limits = keys.fresh(), next_ports(), time_limits.in_force()
   return {
     key = key, server_public = key:public(), ports = ports, limits = limits, guard = guard,
-    image = engine.image(), provider = provider,
+    image = provider.capabilities.image or engine.image(), provider = provider,
+    carrier = carrier_of(provider),
     bootstrap = bootstrap.of(provider), account_key = guard_policy.account_key(provider, guard),
     engine = engine, client_public = client_public,
   }
@@ -75,14 +81,17 @@ end
 local function guest_order(spec, want, token)
   local ports, limits, sent_by = spec.ports, spec.limits, spec.bootstrap
   local terminate = spec.provider.terminate_request(token)
+  local tcp = spec.carrier == "tcp"
   return {
-    token = token, listen_port = ports.listen, push_port = ports.push, engine_port = ports.engine,
+    token = token, listen_port = not tcp and ports.listen or nil,
+    listen_tcp = tcp and sent_by.tcp_port(ports) or nil, push_port = ports.push, engine_port = ports.engine,
     client_public = spec.client_public,
     limits = { silence = limits.silence, idle = limits.idle, life = limits.life, life_max = limits.life },
     terminate = terminate,
     retry_seconds = math.max(1, math.floor(timing.seconds(terminate.retry or RETRY_SECONDS))),
     engine = spec.engine.start { port = ports.engine, context = want.context, model = want.model,
-      boot = sent_by.engine.boot, directory = sent_by.engine.directory },
+      boot = sent_by.engine.boot, directory = sent_by.engine.directory,
+      bare = spec.provider.capabilities.image ~= nil },
     ca_pem = ca_bundle(), last_resort_seconds = LAST_RESORT_SECONDS,
   }
 end
@@ -151,7 +160,7 @@ function machine.boot(provider, session, spec, seen)
           :format(clock.duration(UNKNOWN_SECONDS)))
       end
       seen(instance)
-      local endpoint = spec.bootstrap.endpoint(instance, spec.ports)
+      local endpoint = spec.bootstrap.endpoint(instance, spec.ports, spec.carrier)
       if endpoint then return endpoint, before end
       before = clock.wall()
       last = instance.native or instance.status

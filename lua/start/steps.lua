@@ -113,8 +113,9 @@ function steps.tunnel(start)
     pause = math.min(pause * 1.1, 0.5)
   until clock.now() > until_
   local endpoint = attempt.endpoint
-  blame.unreached(start.counters, ("no tunnel handshake over UDP with %s:%d within %s"):format(endpoint.host,
-    endpoint.port, clock.duration(limit)), "gave no tunnel handshake over UDP", "UDP")
+  local over = endpoint.carrier == "tcp" and "TCP" or "UDP"
+  blame.unreached(start.counters, ("no tunnel handshake over %s with %s:%d within %s"):format(over,
+    endpoint.host, endpoint.port, clock.duration(limit)), "gave no tunnel handshake over " .. over, over)
 end
 
 -- Raises when the guard has not yet seen that it could end the machine: the harmless half of that call was

@@ -106,10 +106,12 @@ static void on_batch(void *ctx) {
 static void on_joined(void *ctx, bool silent) {
     struct tunnel *tunnel = ctx;
     uint64_t now = tunnel_now(tunnel);
-    if (silent)
+    if (silent) {
+        wg_lost(tunnel->wg);
         wg_initiate(tunnel->wg, now);
-    else
+    } else {
         wg_show(tunnel->wg, now);
+    }
     stack_wake(tunnel->stack, now);
     pump(tunnel);
 }

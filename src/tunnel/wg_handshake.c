@@ -138,6 +138,10 @@ void wg_initiate(struct wg *wg, uint64_t now) {
         send_initiation(wg, now);
 }
 
+void wg_lost(struct wg *wg) {
+    wg->asked_until = 0;
+}
+
 static void send_response(struct wg *wg, struct noise_handshake *hs, uint64_t now) {
     uint8_t msg[WG_RESPONSE_LEN], ephemeral[32];
     wg->config.random(wg->config.ctx, ephemeral, sizeof ephemeral);

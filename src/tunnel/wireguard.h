@@ -78,4 +78,6 @@ void wg_show(struct wg *wg, uint64_t now);
  * came up). At most one a second goes out, so that an answer on its way is not made worthless. Sending goes
  * on with the old session meanwhile. */
 void wg_initiate(struct wg *wg, uint64_t now);
+/* What was sent last is lost for certain: wg_initiate need not wait for an answer to it. */
+void wg_lost(struct wg *wg);
 void wg_get_status(const struct wg *wg, struct wg_status *out, uint64_t now);

@@ -236,6 +236,14 @@ static void both_kinds(struct rig *rig) {
     rig->near_port = tcp_port;
 }
 
+/* Gives an end something to send. Returns the socket that waits for it. */
+static int wish(struct tunnel *near) {
+    uint16_t port;
+    if (!tunnel_forward(near, listen_any(&port), DATA_PORT))
+        abort();
+    return dial(port);
+}
+
 static void nobody(void) {
     uint16_t port;
     uint8_t a[32], b[32];
@@ -243,10 +251,32 @@ static void nobody(void) {
     randombytes_buf(b, 32);
     close(listen_any(&port));
     struct tunnel *near = open_end(a, b, true, port);
+    int fd = wish(near);
     run_for(1200);
-    report(!status_of(near).wg.established && status_of(near).send_error == 0,
+    report(status_of(near).wg.tx_bytes > 0 && !status_of(near).wg.established &&
+               status_of(near).send_error == 0,
            "a machine that refuses is no fault of this computer", "error %d", status_of(near).send_error);
+    close(fd);
     tunnel_close(near);
+}
+
+/* A guest that is just starting: what was sent to nobody is sent again as soon as somebody is there. */
+static void late(void) {
+    uint8_t a[32], b[32];
+    randombytes_buf(a, 32);
+    randombytes_buf(b, 32);
+    close(listen_any(&rig_tcp));
+    struct tunnel *near = open_end(a, b, true, rig_tcp);
+    int fd = wish(near);
+    run_for(400);
+    struct tunnel *far = open_end(b, a, false, 0);
+    uint64_t at = loop_now();
+    WAIT_FOR(status_of(near).wg.established);
+    report(loop_now() - at < 3000000000u, "an end that comes late is reached soon", "%llu ms",
+           (unsigned long long)(loop_now() - at) / 1000000);
+    close(fd);
+    tunnel_close(near);
+    tunnel_close(far);
 }
 
 int main(void) {
@@ -272,6 +302,7 @@ int main(void) {
     middle_cut();
     rig_close(&rig);
     nobody();
+    late();
     loop_unwatch(middle.listening);
     close(middle.listener);
     loop_free(loop);

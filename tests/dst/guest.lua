@@ -109,7 +109,7 @@ local function keep_ending(self, pause, turn)
   self.place.guarded(self.instance)
   brake.attempt(self.place, self.instance, self.orders, values_of(self, self.attempts), function()
     return self.turn == turn and self:runs()
-  end)
+  end, self.attempts > 10)
   self.sim:at(pause, function() keep_ending(self, math.min(pause * 2, math.max(60, self.retry)), turn) end)
 end
 
@@ -156,7 +156,7 @@ local function lonely(self)
     if self.epoch ~= epoch or not up(self) then return end
     brake.attempt(self.place, self.instance, resort, self.way.environment(self), function()
       return self.epoch == epoch and up(self)
-    end)
+    end, pause > 30)
     self.sim:at(pause, function() fire(self.way == box and pause <= 30 and pause * 2 or pause) end)
   end
   self.lone_since = now(self)
@@ -232,13 +232,13 @@ function guest:stop()
   if self.door then self.door:close() end
 end
 
---- Does a handshake with this peer's address succeed now?
-function guest:reachable(port)
-  if not self:runs() or self.instance.udp_blocked then return false end
+--- Does a handshake with this peer's address succeed now? carrier: "tcp" or "udp"
+function guest:reachable(port, carrier)
+  if not self:runs() or self.instance[carrier .. "_blocked"] then return false end
   if (self.way.environment(self)[self.config["private-key-env"]] or "") == "" then
     return false
   end
-  return self.way.open(self, port)
+  return self.way.open(self, port, carrier)
 end
 
 --- Where an inner port of the tunnel leads: "control", "counted", "uncounted" or nil.

@@ -52,10 +52,10 @@ function vm.start(self)
 end
 
 --- Does the ruleset let a packet to this port in, and does the guest listen there?
-function vm.open(self, port)
-  if port ~= tonumber(self.config["listen-port"]) then return false end
+function vm.open(self, port, carrier)
+  if port ~= tonumber(self.config[carrier == "tcp" and "listen-tcp" or "listen-port"]) then return false end
   local open_ports = faces.of(self.instance).machine.open_ports
-  for _, each in ipairs(open_ports(self.place.world, self.instance).udp) do
+  for _, each in ipairs(open_ports(self.place.world, self.instance)[carrier]) do
     if port >= each[1] and port <= each[2] then return true end
   end
   return false

@@ -1,14 +1,14 @@
 -- SPDX-License-Identifier: MIT
 -- The tunnel of the replaced world: what is offered on this computer leads to a machine as long as its guest
--- runs and UDP passes.
+-- runs and what carries the tunnel passes, UDP or TCP.
 local guests = require "dst.guest"
 local json = require "base.json"
 
 local roads = {}
 
-local function far_end(self, port)
+local function far_end(self, port, carrier)
   for _, guest in ipairs(self.guest_order) do
-    if guest:reachable(port) then return guest end
+    if guest:reachable(port, carrier) then return guest end
   end
 end
 
@@ -44,7 +44,7 @@ function roads.open(self, options, process)
   local listeners, stamp = {}, options.stamp_after
   -- A machine answers only what is stamped later than all that it saw; a tunnel's own stamps never go back.
   function handle.guest()
-    local guest = open and not self.no_way and far_end(self, options.endpoint_port) or nil
+    local guest = open and not self.no_way and far_end(self, options.endpoint_port, options.carrier) or nil
     if not guest then return nil end
     stamp = math.max(stamp + 0.016, sim.now + sim.skew)
     if guest.shaken_by ~= handle and guest.stamp and stamp <= guest.stamp then
@@ -69,7 +69,7 @@ function roads.open(self, options, process)
     if handle.guest() then last = sim.now end
     return { handshake_age = last and sim.now - last + 0.1 or nil,
       unsent = self.no_way and "Network is unreachable" or nil,
-      stamp = math.ceil(stamp), rx = 0, tx = 0, connections = 0, carrier = "udp" }
+      stamp = math.ceil(stamp), rx = 0, tx = 0, connections = 0, carrier = options.carrier }
   end
   function handle.endpoint(_, _, port) options.endpoint_port = port end
   function handle.close()

@@ -10,22 +10,28 @@ local bundle = require "start.bootstrap.bundle"
 
 local push = { handshake = 90, engine = { boot = "container" } }
 
+--- The inner TCP port of the tunnel.
+function push.tcp_port(inner) return inner.push end
+
 function push.build(_, guest)
   return bundle.build(guest)
 end
 
 function push.order(spec)
+  local tcp = { port = spec.ports.push, protocol = "tcp" }
   return {
     script = spec.bundle.script, env = { [bundle.private_env] = spec.key:secret() },
-    ports = { { port = spec.ports.listen, protocol = "udp" }, { port = spec.ports.push, protocol = "tcp" } },
+    ports = spec.carrier == "tcp" and { tcp } or { { port = spec.ports.listen, protocol = "udp" }, tcp },
   }
 end
 
-function push.endpoint(instance, inner)
+-- Over TCP the tunnel comes in where the program did: nothing listens there any more once it was taken.
+function push.endpoint(instance, inner, carrier)
   local ports = instance.ports or {}
-  local udp, tcp = ports[inner.listen .. "/udp"], ports[inner.push .. "/tcp"]
-  if instance.status == "running" and instance.ip and udp and tcp then
-    return { host = instance.ip, port = udp, push = tcp }
+  local tcp = ports[inner.push .. "/tcp"]
+  local port = carrier == "tcp" and tcp or ports[inner.listen .. "/udp"]
+  if instance.status == "running" and instance.ip and port and tcp then
+    return { host = instance.ip, port = port, push = tcp, carrier = carrier }
   end
 end
 

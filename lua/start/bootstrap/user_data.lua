@@ -41,6 +41,9 @@ local function packed_guest()
   return { name = "guest", content = keys.base64(program), encoding = "gz+b64", mode = "0700" }
 end
 
+--- The inner TCP port of the tunnel.
+function user_data.tcp_port(inner) return inner.listen end
+
 --- spec: of start.machine, with `account_key` only under consent. → { user_data=, config= }
 function user_data.build(spec, guest)
   local config = bundle.config(guest)
@@ -68,12 +71,13 @@ function user_data.build(spec, guest)
 end
 
 function user_data.order(spec)
-  return { user_data = spec.bundle.user_data, ports = { { port = spec.ports.listen, protocol = "udp" } } }
+  return { user_data = spec.bundle.user_data,
+    ports = { { port = spec.ports.listen, protocol = spec.carrier or "udp" } } }
 end
 
-function user_data.endpoint(instance, inner)
+function user_data.endpoint(instance, inner, carrier)
   if instance.status == "running" and instance.ip then
-    return { host = instance.ip, port = inner.listen }
+    return { host = instance.ip, port = inner.listen, carrier = carrier }
   end
 end
 
