@@ -13,18 +13,15 @@ local function teller(ctx)
   end
 end
 
--- Asks all clouds, and the feed of rates at the same time. → model of ui.offers
+-- Asks all clouds. → model of ui.offers
 -- @raise what start.offers does, `capacity` when nothing fits and nobody wants to know why
 local function look(ctx, want, on)
   local config = require "config.effective"
   local offers = require "start.offers"
   local term = require "base.term"
-  local task = require "base.task"
-  local rate = task.spawn(require("home.euro").refresh)
   local collected = offers.collect(want, on)
   local ordered, rejected = offers.rank(collected, want)
-  local note = task.await(rate)
-  if note then term.err("continueplz: " .. note .. "\n") end
+  if collected.note then term.err("continueplz: " .. collected.note .. "\n") end
   if #ordered == 0 and not ctx.options.explain then offers.explain_nothing(collected, rejected, want) end
   return { -- beside it: a line for each cloud above, money and prompt below
     want = want, ordered = ordered, rejected = rejected, results = collected.results,

@@ -45,20 +45,22 @@ end
 
 -- Puts the sum to the person at the terminal, whatever stdin and stdout are;
 -- no screen of the user's own answers for him. → bool
-local function asker(ctx, want, rate)
+local function asker(ctx, want)
   return function(candidate, agreed, credit)
     local format = require "ui.format"
     ctx.screen:close()
     local asking = require("sandbox.world").builtin("ui.progress").new { json = ctx.json }
     local term = require "base.term"
+    local rate = require("config.effective").rate()
     local lines = sum_of(candidate, agreed, credit, want, rate, ctx.json or not term.is("out"))
     return term.agrees(asking:ask(lines, ("Rent it for %s? [y/N] "):format(format.hourly(candidate.hourly))))
   end
 end
 
 -- What a day may cost is warned about, once, by the first choice.
-local function warn_of_budget(ctx, candidate, rate)
+local function warn_of_budget(ctx, candidate)
   local format = require "ui.format"
+  local rate = require("config.effective").rate()
   local budget = require("money.budget").passed(candidate.total, rate)
   if budget then
     ctx.screen:warn(("%s, at %s, is more than DAILY_BUDGET_EUR (€%.2f)")
@@ -142,7 +144,6 @@ return {
     local steady = require "cli.steady"
     local patience, within = waiting(ctx.options)
     local screen = steady.screen(ctx)
-    local rate = config.rate()
     local found = ctx.options.ensure and running(ctx)
     if found then
       screen:close()
@@ -163,11 +164,11 @@ return {
     end
     local result, report = require("start.deploy").up(want, screen, {
       dry_run = ctx.options["dry-run"], keep_on_failure = ctx.options["keep-on-failure"],
-      person = not ctx.options["dry-run"] and require("cli.person").there(ctx), ask = asker(ctx, want, rate),
-      chosen = function(candidate) warn_of_budget(ctx, candidate, rate) end,
+      person = not ctx.options["dry-run"] and require("cli.person").there(ctx), ask = asker(ctx, want),
+      chosen = function(candidate) warn_of_budget(ctx, candidate) end,
       again = patience, ready_within = within,
     })
-    if result == "dry-run" then return show_dry(ctx, report, want, rate) end
+    if result == "dry-run" then return show_dry(ctx, report, want, config.rate()) end
     if result == "declined" then
       screen:close()
       ctx.print("Nothing was rented.")

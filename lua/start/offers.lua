@@ -11,6 +11,7 @@ local regions = require "facts.regions"
 local clouds = require "money.clouds"
 local choice = require "start.choice"
 local cost = require "home.cost"
+local euro = require "home.euro"
 local hosts = require "start.hosts"
 local price_limit = require "money.price_limit"
 local provider_of = require "money.provider_of"
@@ -96,17 +97,19 @@ local function ask(name, want, on, state)
   return answer
 end
 
---- Asks the clouds. on(name, result) is told of each as it answers: { ok=, count=, message= when not ok }.
--- → { candidates=, results = { {name=, ok=, count=, message=}, … }, rejected = {}, shunned = of
--- start.hosts }. A dead or slow cloud costs only itself.
+--- Asks the clouds, and the feed of rates beside them. on(name, result) is told of each as it answers:
+-- { ok=, count=, message= when not ok }. A dead or slow cloud costs only itself.
+-- → { candidates=, results = { {name=, ok=, count=, message=}, … }, rejected = {}, shunned = of start.hosts,
+-- note = of home.euro }
 -- @raise as offers.configured
 function offers.collect(want, on)
   local names, skipped = offers.configured(want.provider, want.accept_no_guard)
-  local state = {}
+  local state, rate = {}, task.spawn(euro.refresh)
   local answers = task.map(names, function(name)
     return ask(name, want, on, state)
   end)
-  local collected = { candidates = {}, results = {}, rejected = {}, shunned = hosts.shunned() }
+  local collected = { candidates = {}, results = {}, rejected = {}, shunned = hosts.shunned(),
+    note = task.await(rate) }
   for index, name in ipairs(names) do
     local answer = answers[index].ok and answers[index].value
     if not answer then error(answers[index].error, 0) end

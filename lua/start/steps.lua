@@ -27,6 +27,7 @@ function steps.prices(start)
   local plan, ui = start.plan, start.plan.ui
   ui:progress { text = "Asking the clouds", passing = true }
   plan.collected = offers.collect(plan.want, function(name, result) ui:offers_line(name, result) end)
+  if plan.collected.note then ui:note(plan.collected.note) end
   local wrong = skew.sentence()
   if wrong then ui:warn(wrong) end
 end

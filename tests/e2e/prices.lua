@@ -40,7 +40,12 @@ case("euros at the day's rate of the feed; one that is down or old leaves dollar
     "prices are in dollars")
   expect.that(not result.out:find("€", 1, true), result.out)
   require("base.files").remove(r.home .. "/euro.rate")
-  r:control("POST", "/set", { ecb_answer = "feed", ecb_days = 30 })
+  r:control("POST", "/set", { ecb_answer = "feed" })
+  r:write_env { EUR_RATE = "ecb", ECB_URL = r.address.ecb, DAILY_BUDGET_EUR = "1.48" }
+  expect.ends(r:run("--cheapest", MODEL, "--dry-run"), 0, "€1.47")
+  require("base.files").remove(r.home .. "/euro.rate")
+  r:control("POST", "/set", { ecb_days = 30 })
+  expect.wrapped(r:run("--cheapest", MODEL, "--dry-run"), "what is kept is too old")
   expect.wrapped(expect.ends(r:run("offers", MODEL), 0, "$1.70"), "what is kept is too old")
 end)
 
