@@ -8,7 +8,6 @@ local clock = require "base.clock"
 local fail = require "base.fail"
 local http = require "base.http"
 local json = require "base.json"
-local keys = require "base.keys"
 local template = require "base.template"
 local version = require "base.version"
 local config = require "config.effective"
@@ -24,7 +23,7 @@ function ollama.image()
   return "ollama/ollama:" .. config.get("OLLAMA_VERSION")
 end
 
--- Machines without an image that has it: a script that fetches the pinned release, then becomes the server.
+-- Machines without an image of ours: a script that fetches the pinned release, then becomes the server.
 local function fetched(directory)
   local url = config.get("OLLAMA_DOWNLOAD_URL") .. "/ollama-linux-amd64.tar.zst?version="
     .. config.get("OLLAMA_VERSION")
@@ -34,26 +33,15 @@ local function fetched(directory)
   return template.render(text, { directory = directory .. "/engine", url = url, agent = agent })
 end
 
--- The command and the files of it by how a machine boots. A container's files would have to be pushed, so its
--- script travels in the command; where that runs the guest keeps what is its own.
-local function command(options)
-  if options.boot == "cloud-init" then
-    return { "/bin/sh", options.directory .. "/engine.sh" },
-      { { name = "engine.sh", content = fetched(options.directory), mode = "0700" } }
-  elseif options.bare then
-    local text = keys.base64(fetched ".")
-    return { "/bin/sh", "-c", ('exec /bin/sh -c "`echo %s | base64 -d`"'):format(text) }
-  end
-  return { "ollama", "serve" }
-end
-
---- What the machine runs. options: { port=, context=, boot = "container" | "cloud-init", bare = the
--- container's image has no Ollama, directory=|nil } → { argv=, env = {"NAME=value", …},
--- inherit = {"NAME", …}, files = { {name=, content=, mode=}, … } below the directory, or nil }
+--- What the machine runs. options: { port=, context=, boot = "container" (the image has Ollama) |
+-- "cloud-init", directory=|nil } → { argv=, env = {"NAME=value", …}, inherit = {"NAME", …}, files = { {name=,
+-- content=, mode=}, … } below the directory, or nil }
 function ollama.start(options)
-  local argv, files = command(options)
+  local container = options.boot ~= "cloud-init"
   return {
-    argv = argv, files = files,
+    argv = container and { "ollama", "serve" } or { "/bin/sh", options.directory .. "/engine.sh" },
+    files = not container
+      and { { name = "engine.sh", content = fetched(options.directory), mode = "0700" } } or nil,
     env = {
       "OLLAMA_HOST=127.0.0.1:" .. options.port,
       "OLLAMA_CONTEXT_LENGTH=" .. options.context,
@@ -91,7 +79,7 @@ end
 
 --- Does the server answer? → its version, or raises.
 function ollama.probe(base)
-  local body = call(base, "GET", "/api/version", { timeout = 5 }).object()
+  local body = call(base, "GET", "/api/version", { timeout = 5 }).json()
   if type(body.version) ~= "string" then
     fail.raise("broken", "what answers at the model's address is not Ollama")
   end
@@ -101,7 +89,7 @@ end
 --- The models on the machine. → array of names
 function ollama.list(base)
   local names = {}
-  local body = call(base, "GET", "/api/tags").object()
+  local body = call(base, "GET", "/api/tags").json()
   for _, row in ipairs(type(body.models) == "table" and body.models or {}) do
     names[#names + 1] = row.name
   end
@@ -131,7 +119,7 @@ end
 function ollama.load(base, name)
   local body = call(base, "POST", "/api/generate", {
     timeout = LOAD_SECONDS, json = { model = name, keep_alive = -1, stream = false },
-  }).object()
+  }).json()
   if body.done_reason ~= "load" then
     fail.raise("broken", ("the model server did not load %s (it answered done_reason %s)"):format(name,
       tostring(body.done_reason)))
@@ -141,7 +129,7 @@ end
 --- Is it loaded, whole and with its context?
 -- → { loaded=, on_gpu = fraction, context=, warnings = {sentences} }
 function ollama.check(base, name, context)
-  local body = call(base, "GET", "/api/ps").object()
+  local body = call(base, "GET", "/api/ps").json()
   for _, row in ipairs(type(body.models) == "table" and body.models or {}) do
     if type(row) == "table" and same(row, name) then
       local size, held = tonumber(row.size) or 0, tonumber(row.size_vram) or 0
@@ -173,7 +161,7 @@ function ollama.token(base, name)
       messages = json.array { { role = "user", content = "Say hello." } },
       options = { num_predict = 16 },
     },
-  }).object()
+  }).json()
   local count = math.tointeger(body.eval_count)
   if not count or count < 1 or body.done ~= true then
     fail.raise("broken", ("%s was asked and generated nothing"):format(name))

@@ -13,7 +13,6 @@ local cases = { list = {} }
 local GROUPS = {
   "after",
   "again",
-  "answers",
   "agent",
   "cap",
   "clock",

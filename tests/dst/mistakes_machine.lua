@@ -2,6 +2,11 @@
 -- More of dst/mistakes.lua, by somebody who wrote none of the code that they change: what is put on a
 -- machine, and the model there.
 return {
+  { name = "a cloud without UDP gets a tunnel over it", file = "start/machine.lua", by = "lua",
+    tests = "delivery", find = "provider.capabilities.udp == false or ", replace = "" },
+  { name = "the guest listens by UDP whatever carries the tunnel", file = "start/machine.lua", by = "lua",
+    tests = "delivery", find = "listen_port = not tcp and ports.listen or nil",
+    replace = "listen_port = ports.listen" },
   { name = "the model server listens to everybody", file = "engines/ollama.lua", by = "lua", tests = "engine",
     find = '"OLLAMA_HOST=127.0.0.1:"', replace = '"OLLAMA_HOST=0.0.0.0:"' },
   { name = "the model leaves the card after five minutes", file = "engines/ollama.lua", by = "lua",

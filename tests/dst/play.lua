@@ -109,8 +109,7 @@ local function http(self, request, process)
       return { error = "Could not connect", code = "connect", sent = false }
     end
     self.judge:request(face, request)
-    local answer = self.says and face == self.name and self.says(request)
-      or inprocess.answer(face, request, self.world)
+    local answer = inprocess.answer(face, request, self.world)
     answer.headers = dated(self.sim, answer.headers)
     self.judge:billing()
     pump(self)
@@ -228,7 +227,7 @@ local function open_world(self, options)
     keys = { KEY }, credit = options.credit or 500 }
   local hooks, world = self.world.hooks, self.world
   hooks.start = function(instance)
-    if instance.args and instance.args[#instance.args - 1] ~= "-c" then return {} end -- somebody else's
+    if instance.args and instance.args[1] ~= "-c" then return {} end
     return machine(self, instance):start(world.random)
   end
   hooks.remap = function(instance)
@@ -247,7 +246,7 @@ local SHARED = { "sim", "world", "lines", "guests", "guest_order", "roads", "ord
 --- A fresh world. options: seed, cloud (or the first), foreign (other people's machines in the account), lent
 -- (the key is in the environment of the commands and not in .env), settings (lines of .env, instead of those
 -- of the same names), credit (dollars), webhook (how it is until everything works again: "down",
--- "refuses" or "hangs"). Its field `says`: function(request) → what the cloud answers instead, or nil
+-- "refuses" or "hangs")
 function play.new(options)
   local self = setmetatable({ seed = options.seed, lines = {}, guests = {}, guest_order = {}, roads = {},
     orders = {}, foreign = {}, slept = 0, family = {}, same = { [HOME] = true }, key = KEY,

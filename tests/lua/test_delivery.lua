@@ -32,7 +32,7 @@ return function(t)
 
   -- The order for a machine of Lambda in a replaced world. → order, its parts by path, the document,
   -- the made machine's secrets
-  local function render(guard, env, disk)
+  local function render(guard, env, disk, capabilities)
     local all = { HOME = "/home/user", LAMBDA_API_KEY = KEY, CA_FILE = "/ca.pem",
       GUARD_ACCOUNT_KEY = guard == "account-key" and "yes" or nil }
     for name, value in pairs(env or {}) do -- order: free
@@ -48,7 +48,10 @@ return function(t)
     local p = s:start(function(require)
       require("config.effective").load(HOME)
       local machine = require "start.machine"
-      local made = machine.prepare(require "providers.lambda", require "engines.ollama",
+      local provider = setmetatable({}, { __index = require "providers.lambda" })
+      provider.capabilities = setmetatable(capabilities or {},
+        { __index = require("providers.lambda").capabilities })
+      local made = machine.prepare(provider, require "engines.ollama",
         keys.fresh():public(), guard)
       local order = machine.order(made, {}, { context = 32768, model = { name = "m" }, disk_gb = 40 }, TOKEN)
       return order, made.key:secret(), made.ports.listen
@@ -96,6 +99,15 @@ return function(t)
       ("CPLZ_KEY=%s\nCPLZ_ACCOUNT_KEY=%s\n"):format(secret, KEY))
     local _, count = order.user_data:gsub(KEY, "")
     t:equal({ count, parts[DIRECTORY .. "environment"].permissions }, { 1, "0600" })
+  end)
+
+  t:case("over TCP, as the cloud or the user says: UDP is neither open nor listened to", function()
+    for _, each in ipairs { { { TUNNEL_CARRIER = "tcp" } }, { {}, { udp = false } } } do
+      local order, parts, _, _, port = render("none", each[1], nil, each[2])
+      local config = parts[DIRECTORY .. "config"].content
+      t:equal({ order.ports, config:match("listen%-tcp (%d+)\n"), config:find("listen-port", 1, true) },
+        { { { port = port, protocol = "tcp" } }, tostring(port), nil })
+    end
   end)
 
   t:case("without consent there is no account key and no last resort that needs it", function()
