@@ -180,18 +180,26 @@ local function note(spec, shown, started, outcome)
   log.debug("http", outcome)
 end
 
+local function broken(spec, response, what)
+  fail.raise("broken", ("%s %s answered %d with what is %s: %s"):format(spec.method, response.url,
+    response.status, what, excerpt(response.body)),
+    { status = response.status, url = response.url, method = spec.method, sent = true, body = response.body })
+end
+
 local function finish(spec, shown, event)
   local response = { status = event.status, headers = event.headers or {}, body = event.body or "",
     url = shown }
   -- The body as a value whose texts are text, whatever the service sent; raises `broken` when it is not JSON.
   response.json = function()
     local value, sentence = json.decode(response.body)
-    if value == nil then
-      fail.raise("broken", ("%s %s answered %d with what is %s: %s"):format(spec.method, shown,
-        response.status, sentence, excerpt(response.body)),
-        { status = response.status, url = shown, method = spec.method, sent = true, body = response.body })
-    end
+    if value == nil then broken(spec, response, sentence) end
     return clean.deep(value)
+  end
+  -- The same of a body that must be an object or an array.
+  response.object = function()
+    local value = response.json()
+    if type(value) ~= "table" then broken(spec, response, "no object") end
+    return value
   end
   local edge = spec.ok ~= "any" and edge_code(event)
   if edge then raise_edge(spec, shown, edge) end

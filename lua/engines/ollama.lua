@@ -79,7 +79,7 @@ end
 
 --- Does the server answer? → its version, or raises.
 function ollama.probe(base)
-  local body = call(base, "GET", "/api/version", { timeout = 5 }).json()
+  local body = call(base, "GET", "/api/version", { timeout = 5 }).object()
   if type(body.version) ~= "string" then
     fail.raise("broken", "what answers at the model's address is not Ollama")
   end
@@ -89,7 +89,7 @@ end
 --- The models on the machine. → array of names
 function ollama.list(base)
   local names = {}
-  local body = call(base, "GET", "/api/tags").json()
+  local body = call(base, "GET", "/api/tags").object()
   for _, row in ipairs(type(body.models) == "table" and body.models or {}) do
     names[#names + 1] = row.name
   end
@@ -119,7 +119,7 @@ end
 function ollama.load(base, name)
   local body = call(base, "POST", "/api/generate", {
     timeout = LOAD_SECONDS, json = { model = name, keep_alive = -1, stream = false },
-  }).json()
+  }).object()
   if body.done_reason ~= "load" then
     fail.raise("broken", ("the model server did not load %s (it answered done_reason %s)"):format(name,
       tostring(body.done_reason)))
@@ -129,7 +129,7 @@ end
 --- Is it loaded, whole and with its context?
 -- → { loaded=, on_gpu = fraction, context=, warnings = {sentences} }
 function ollama.check(base, name, context)
-  local body = call(base, "GET", "/api/ps").json()
+  local body = call(base, "GET", "/api/ps").object()
   for _, row in ipairs(type(body.models) == "table" and body.models or {}) do
     if type(row) == "table" and same(row, name) then
       local size, held = tonumber(row.size) or 0, tonumber(row.size_vram) or 0
@@ -161,7 +161,7 @@ function ollama.token(base, name)
       messages = json.array { { role = "user", content = "Say hello." } },
       options = { num_predict = 16 },
     },
-  }).json()
+  }).object()
   local count = math.tointeger(body.eval_count)
   if not count or count < 1 or body.done ~= true then
     fail.raise("broken", ("%s was asked and generated nothing"):format(name))

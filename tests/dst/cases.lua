@@ -13,6 +13,7 @@ local cases = { list = {} }
 local GROUPS = {
   "after",
   "again",
+  "answers",
   "agent",
   "cap",
   "clock",

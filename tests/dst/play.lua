@@ -109,7 +109,8 @@ local function http(self, request, process)
       return { error = "Could not connect", code = "connect", sent = false }
     end
     self.judge:request(face, request)
-    local answer = inprocess.answer(face, request, self.world)
+    local answer = self.says and face == self.name and self.says(request)
+      or inprocess.answer(face, request, self.world)
     answer.headers = dated(self.sim, answer.headers)
     self.judge:billing()
     pump(self)
@@ -246,7 +247,7 @@ local SHARED = { "sim", "world", "lines", "guests", "guest_order", "roads", "ord
 --- A fresh world. options: seed, cloud (or the first), foreign (other people's machines in the account), lent
 -- (the key is in the environment of the commands and not in .env), settings (lines of .env, instead of those
 -- of the same names), credit (dollars), webhook (how it is until everything works again: "down",
--- "refuses" or "hangs")
+-- "refuses" or "hangs"). Its field `says`: function(request) → what the cloud answers instead, or nil
 function play.new(options)
   local self = setmetatable({ seed = options.seed, lines = {}, guests = {}, guest_order = {}, roads = {},
     orders = {}, foreign = {}, slept = 0, family = {}, same = { [HOME] = true }, key = KEY,

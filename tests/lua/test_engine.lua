@@ -75,6 +75,17 @@ return function(t)
       "memory counts the weights and the context")
   end)
 
+  t:case("an answer that is JSON and no object is broken, at every call", function()
+    for _, body in ipairs { "false", "7", '"text"', "null", "" } do
+      for _, name in ipairs { "size", "probe", "list", "load", "check", "token" } do
+        local results = run(function() return { body = body } end, function(engine)
+          return engine[name](name == "size" and "qwen3-coder:30b" or BASE, "m:1", 10)
+        end)
+        t:equal({ results[1], results[2] }, { nil, "broken" }, name .. " " .. body)
+      end
+    end
+  end)
+
   t:case("lines: pieces in any cut, an endless line is refused", function()
     local seen = {}
     local feed = pull.lines(function(line) seen[#seen + 1] = line.n end)

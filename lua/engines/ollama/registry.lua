@@ -42,7 +42,7 @@ local function manifest(name)
     method = "GET", url = config.get("REGISTRY_URL") .. path .. "/manifests/" .. tag,
     headers = { Accept = MANIFEST }, timeout = 20, max_bytes = 1 << 20,
   })
-  if ok then return response.json() end
+  if ok then return response.object() end
   if fail.is(response) and response.status == 404 then
     fail.raise("usage", ("the model registry has no %s"):format(name), { code = "no_such_model" })
   end
