@@ -72,13 +72,13 @@ local function send(self, method, path, options)
   wait_turn(self, method, bare(path))
   local spec = spec_of(self, method, path, options)
   -- the base may have been changed meanwhile, by the function that makes the headers for example
-  creates.refuse(method, spec.url)
+  creates.refuse(method, spec.url, spec.json == nil and spec.body or nil)
   return performers[self](spec)
 end
 
 local function write(self, method, path, options)
   check(self, path)
-  creates.refuse(method, self.base .. path)
+  creates.refuse(method, self.base .. path, options and options.json == nil and options.body or nil)
   for _, one in ipairs(self.writes) do
     if matches(one, method, bare(path)) then
       return send(self, method, path, options)
@@ -100,6 +100,7 @@ end
 
 function Client:post(path, options) return write(self, "POST", path, options) end
 function Client:put(path, options) return write(self, "PUT", path, options) end
+function Client:patch(path, options) return write(self, "PATCH", path, options) end
 
 --- Sends what creates something that bills, once, on a fresh connection. The ticket is used up: `sent` is in
 -- the journal before the request leaves.

@@ -6,8 +6,8 @@ local tunnel = {}
 
 --- Opens a tunnel.
 -- @param options { carrier = "udp" (as without) or "tcp", key = key handle, peer = base64, endpoint_host,
--- endpoint_port, keepalive = seconds,
--- stamp_after = unix seconds that its handshakes are to be stamped beyond }
+-- endpoint_port, keepalive = seconds, stamp_after = unix seconds that its handshakes are to be stamped
+-- beyond }
 -- @return handle with forward{…}, status(), endpoint(host, port), close(); or nil, sentence, code
 function tunnel.open(options)
   options.carrier = options.carrier or "udp"

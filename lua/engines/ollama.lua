@@ -8,6 +8,7 @@ local clock = require "base.clock"
 local fail = require "base.fail"
 local http = require "base.http"
 local json = require "base.json"
+local keys = require "base.keys"
 local template = require "base.template"
 local version = require "base.version"
 local config = require "config.effective"
@@ -23,7 +24,7 @@ function ollama.image()
   return "ollama/ollama:" .. config.get("OLLAMA_VERSION")
 end
 
--- Machines without an image of ours: a script that fetches the pinned release, then becomes the server.
+-- Machines without an image that has it: a script that fetches the pinned release, then becomes the server.
 local function fetched(directory)
   local url = config.get("OLLAMA_DOWNLOAD_URL") .. "/ollama-linux-amd64.tar.zst?version="
     .. config.get("OLLAMA_VERSION")
@@ -33,15 +34,26 @@ local function fetched(directory)
   return template.render(text, { directory = directory .. "/engine", url = url, agent = agent })
 end
 
---- What the machine runs. options: { port=, context=, boot = "container" (the image has Ollama) |
--- "cloud-init", directory=|nil } → { argv=, env = {"NAME=value", …}, inherit = {"NAME", …}, files = { {name=,
--- content=, mode=}, … } below the directory, or nil }
+-- The command and the files of it by how a machine boots. A container's files would have to be pushed, so its
+-- script travels in the command; where that runs the guest keeps what is its own.
+local function command(options)
+  if options.boot == "cloud-init" then
+    return { "/bin/sh", options.directory .. "/engine.sh" },
+      { { name = "engine.sh", content = fetched(options.directory), mode = "0700" } }
+  elseif options.bare then
+    local text = keys.base64(fetched ".")
+    return { "/bin/sh", "-c", ('exec /bin/sh -c "`echo %s | base64 -d`"'):format(text) }
+  end
+  return { "ollama", "serve" }
+end
+
+--- What the machine runs. options: { port=, context=, boot = "container" | "cloud-init", bare = the
+-- container's image has no Ollama, directory=|nil } → { argv=, env = {"NAME=value", …},
+-- inherit = {"NAME", …}, files = { {name=, content=, mode=}, … } below the directory, or nil }
 function ollama.start(options)
-  local container = options.boot ~= "cloud-init"
+  local argv, files = command(options)
   return {
-    argv = container and { "ollama", "serve" } or { "/bin/sh", options.directory .. "/engine.sh" },
-    files = not container
-      and { { name = "engine.sh", content = fetched(options.directory), mode = "0700" } } or nil,
+    argv = argv, files = files,
     env = {
       "OLLAMA_HOST=127.0.0.1:" .. options.port,
       "OLLAMA_CONTEXT_LENGTH=" .. options.context,

@@ -70,12 +70,12 @@ function clouds.listed(list, field, word)
 end
 
 --- The requests by which these clouds are asked for something that bills. → array of { method, pattern of the
--- path }
+-- path, the one body with which it rents nothing or nil }
 function clouds.creates()
   local list = {}
   for _, card in ipairs(clouds) do
     for _, each in ipairs(card.creates or {}) do
-      list[#list + 1] = { each[1], each[2] }
+      list[#list + 1] = { each[1], each[2], each[3] }
     end
   end
   return list

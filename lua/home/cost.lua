@@ -78,12 +78,14 @@ local function download(session)
 end
 
 -- Seconds of the GPU as the cloud counts them. It is charged from when the machine runs (facts/vast.md §1.10,
--- facts/lambda.md §2.8); as long as nobody knows that, it is reckoned from the create, which is the most that
--- it can be. Where the cloud has a least time (a minute, say), each begun one is charged.
+-- facts/lambda.md §2.8); as long as nobody knows that, or where no cloud says so, it is reckoned from the
+-- create, which is the most that it can be. Where the cloud has a least time (a minute, say), each begun one
+-- is charged.
 local function counted(session, now)
-  local step = session.id and session.plan and session.plan.minimum_seconds or 0
+  local plan = session.plan or {}
+  local step = session.id and plan.minimum_seconds or 0
   local passed = seconds(session, now)
-  if session.running_at then
+  if session.running_at and not plan.from_create then
     passed = math.max(0, math.min(passed, (session.ended or now) - session.running_at))
   end
   return step > 0 and math.max(1, math.ceil(passed / step)) * step or passed

@@ -39,7 +39,7 @@ local function record_of(plan, account, candidate, spec)
     provider = offer.provider, account = account, offer = tostring(offer.id),
     gpu = offer.gpu, gpus = offer.gpus, region = offer.region, spot = candidate.spot, host = offer.host,
     hourly = candidate.hourly - (offer.disk_hour or 0), disk_hour = offer.disk_hour,
-    currency = offer.currency, minimum_seconds = offer.minimum_seconds,
+    currency = offer.currency, minimum_seconds = offer.minimum_seconds, from_create = offer.from_create,
     bid = candidate.bid, download = candidate.parts.download,
     model = want.model.name, engine = want.engine, context = want.context, disk_gb = want.disk_gb,
     download_gb = want.download_gb, hours = want.hours,

@@ -70,7 +70,8 @@ function machine.prepare(provider, engine, client_public, guard)
   local key, ports, limits = keys.fresh(), next_ports(), time_limits.in_force()
   return {
     key = key, server_public = key:public(), ports = ports, limits = limits, guard = guard,
-    image = engine.image(), provider = provider, carrier = carrier_of(provider),
+    image = provider.capabilities.image or engine.image(), provider = provider,
+    carrier = carrier_of(provider),
     bootstrap = bootstrap.of(provider), account_key = guard_policy.account_key(provider, guard),
     engine = engine, client_public = client_public,
   }
@@ -89,7 +90,8 @@ local function guest_order(spec, want, token)
     terminate = terminate,
     retry_seconds = math.max(1, math.floor(timing.seconds(terminate.retry or RETRY_SECONDS))),
     engine = spec.engine.start { port = ports.engine, context = want.context, model = want.model,
-      boot = sent_by.engine.boot, directory = sent_by.engine.directory },
+      boot = sent_by.engine.boot, directory = sent_by.engine.directory,
+      bare = spec.provider.capabilities.image ~= nil },
     ca_pem = ca_bundle(), last_resort_seconds = LAST_RESORT_SECONDS,
   }
 end

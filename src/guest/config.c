@@ -235,6 +235,10 @@ static const struct key keys[] = {
     {"terminate-url", true, set_url, FIELD(terminate.url), URL},
     {"terminate-header", true, set_header, FIELD(terminate.headers), HEADER},
     {"terminate-body", true, set_text, FIELD(terminate.body), TEXT},
+    {"otherwise-method", true, set_method, FIELD(otherwise.method), "a word in capitals", 0, 0},
+    {"otherwise-url", true, set_url, FIELD(otherwise.url), URL},
+    {"otherwise-header", true, set_header, FIELD(otherwise.headers), HEADER},
+    {"otherwise-body", true, set_text, FIELD(otherwise.body), TEXT},
     {"rehearse-url", true, set_url, FIELD(rehearse.url), URL},
     {"rehearse-header", true, set_header, FIELD(rehearse.headers), HEADER},
     {"find-url", true, set_url, FIELD(find.url), URL},
@@ -315,6 +319,8 @@ static bool complete(struct parser *parser) {
         return refuse(parser, "%s is missing", absent);
     if (sodium_is_zero(config->peer_public, 32))
         return refuse(parser, "peer-public is missing");
+    if (!config->otherwise.url != !config->otherwise.method)
+        return refuse(parser, "otherwise-url and otherwise-method go together");
     if (!config->find.url != !config->find_token)
         return refuse(parser, "find-url and find-token go together");
     if (config->retry == 0)

@@ -46,7 +46,7 @@ struct config {
     int64_t life_max;
     int64_t retry; /* seconds */
     int64_t time;  /* unix seconds by the client's clock when it wrote this, 0: not said */
-    struct config_request terminate, find, rehearse;
+    struct config_request terminate, otherwise, find, rehearse; /* otherwise: when terminate is refused */
     char *find_token;
     int64_t find_pause; /* seconds between the two requests */
     struct config_list ca_files, engine_argv, engine_env;

@@ -12,6 +12,7 @@
 
 #define BACKOFF_SECONDS 60
 #define MOST_PAUSE 20
+#define PATIENT_ATTEMPTS 10
 #define BUNDLE_MAX (4 << 20)
 #define SECOND 1000000000ULL
 #define REHEARSED "rehearsed"
@@ -123,7 +124,29 @@ static int64_t believe(struct ending *ending, uint64_t turn) {
     return now.wall / 1000;
 }
 
-/* In the child: one request for each machine of the token. */
+/* In the child: sends one request and adds what came of it to what was said. Returns the status. */
+static int send_one(struct ending *ending, const char *what, const struct config_request *request,
+                    int64_t when, char *said, size_t size) {
+    struct answer answer;
+    size_t n = strlen(said);
+    request_send(request, lookup, ending, ending->anchors, when, &answer);
+    n += (size_t)snprintf(said + n, size - n, "%s", n ? "; " : "");
+    if (n < size)
+        describe(what, &answer, said + n, size - n);
+    int status = answer.status;
+    answer_free(&answer);
+    return status;
+}
+
+/* A key that may not terminate may still stop. What is stopped cannot try again, and its disk may bill on, so
+ * what may pass is waited for at first. */
+static bool falls_back(const struct ending *ending, int status) {
+    bool refused = status >= 400 && status < 500 && status != 408 && status != 429;
+    return ending->config->otherwise.url && status / 100 != 2 &&
+           (refused || ending->attempts > PATIENT_ATTEMPTS);
+}
+
+/* In the child: one request for each machine of the token, and where that is not taken the other one. */
 static void end_work(void *ctx, char *said, size_t size) {
     struct ending *ending = ctx;
     const struct config *config = ending->config;
@@ -133,17 +156,16 @@ static void end_work(void *ctx, char *said, size_t size) {
     if (config->find.url && !find_ids(ending, when, &ids, said, size))
         return;
     said[0] = '\0';
-    for (size_t i = 0, n = 0; i < ids.count; i++, n = strlen(said)) {
-        struct answer answer;
+    for (size_t i = 0; i < ids.count; i++) {
         attempt_step();
         if (config->find.url)
             sleep((unsigned)pause);
         memcpy(ending->id, ids.id[i], sizeof ending->id);
-        request_send(&config->terminate, lookup, ending, ending->anchors, when, &answer);
-        snprintf(said + n, size - n, "%s", n ? "; " : "");
-        n = strlen(said);
-        describe("terminate", &answer, said + n, size - n);
-        answer_free(&answer);
+        int status = send_one(ending, "terminate", &config->terminate, when, said, size);
+        if (!falls_back(ending, status))
+            continue;
+        attempt_step();
+        send_one(ending, "stop", &config->otherwise, when, said, size);
     }
 }
 

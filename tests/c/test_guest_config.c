@@ -38,7 +38,9 @@ static void everything(void) {
             "silence 36000\nidle 3600\nlife 43200\nlife-max 86400\n"
             "retry 7\ntime 1786000000\nterminate-method POST\nterminate-header Authorization: Bearer "
             "${KEY}\nterminate-header X-A: b\n"
-            "terminate-body {\"a\": \"${ID}\"}\nfind-url https://cloud.example/list\nfind-header X-B: "
+            "terminate-body {\"a\": \"${ID}\"}\notherwise-method POST\n"
+            "otherwise-url https://cloud.example/stop\notherwise-header X-C: d\notherwise-body {}\n"
+            "find-url https://cloud.example/list\nfind-header X-B: "
             "c\nfind-token cplz-1\nfind-pause 2\n"
             "ca-file a.pem\nca-file b.pem\nengine-arg /bin/server\nengine-arg two words\nengine-env "
             "HOME=${HOME}\n"
@@ -58,6 +60,9 @@ static void everything(void) {
                config.find_pause == 2,
            "life-max, retry, find-pause");
     expect(strcmp(config.terminate.url, "https://cloud.example/${ID}") == 0, "holes of requests stay");
+    expect(strcmp(config.otherwise.method, "POST") == 0 && strcmp(config.otherwise.body, "{}") == 0 &&
+               config.otherwise.headers.count == 1,
+           "what is sent when the end is refused");
     expect(config.terminate.headers.count == 2 && strcmp(config.terminate.headers.item[1], "X-A: b") == 0,
            "headers");
     expect(strcmp(config.terminate.body, "{\"a\": \"${ID}\"}") == 0 &&
@@ -120,6 +125,7 @@ static const struct {
     {BASE "terminate-header a b: c\n", "line 7: terminate-header wants \"Name: value\", not \"a b: c\""},
     {BASE "terminate-method get\n", "line 7: terminate-method wants a word in capitals, not \"get\""},
     {BASE "find-url ftp://a/\n", "line 7: find-url wants a http or https address, not \"ftp://a/\""},
+    {BASE "otherwise-url https://a/\n", "otherwise-url and otherwise-method go together"},
     {BASE "find-url https://a/\n", "find-url and find-token go together"},
     {BASE "engine-env CPLZ_KEY=x\n", "the engine must not get the variable of a key"},
     {BASE "key-env PORT\nengine-inherit PORT\n", "the engine must not get the variable of a key"},

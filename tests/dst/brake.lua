@@ -8,14 +8,17 @@ local url = require "base.url"
 
 local brake = {}
 
-local LISTS = { ["terminate-header"] = true, ["find-header"] = true, ["rehearse-header"] = true,
+local LISTS = { ["terminate-header"] = true, ["otherwise-header"] = true, ["find-header"] = true,
+  ["rehearse-header"] = true,
   ["expose"] = true, ["engine-arg"] = true,
   ["engine-env"] = true, ["engine-inherit"] = true, ["ca-file"] = true }
 
 local SINGLE = {}
-for name in ([[listen-port listen-tcp token peer-public private-key-env address peer-address
-  keepalive control-port silence idle life life-max time retry terminate-method terminate-url
-  terminate-body key-env find-url find-token find-pause rehearse-url state-dir]]):gmatch("%S+") do
+for name in ([[listen-port listen-tcp token peer-public private-key-env address peer-address keepalive
+  control-port
+  silence idle life life-max time retry terminate-method terminate-url terminate-body otherwise-method
+  otherwise-url otherwise-body key-env find-url
+  find-token find-pause rehearse-url state-dir]]):gmatch("%S+") do
   SINGLE[name] = true
 end
 
@@ -104,12 +107,19 @@ function brake.ids(answer, token, own)
   return list
 end
 
---- One attempt at the end: the find, its pause, and the terminate request for each machine of the token.
--- order: { find = { url, headers, token, pause } or nil, terminate = request }; alive(): may it go on?
-function brake.attempt(place, instance, order, values, alive)
+--- One attempt at the end: the find, its pause, and the terminate request for each machine of the token;
+-- where that is refused, or fails and it is late, the other one.
+-- order: { find = { url, headers, token, pause } or nil, terminate = request, otherwise = request or nil };
+-- alive(): may it go on?
+function brake.attempt(place, instance, order, values, alive, late)
   local function ask(id)
     local all = setmetatable({ ID = id }, { __index = values })
-    brake.send(place, instance, order.terminate, all)
+    local answer = brake.send(place, instance, order.terminate, all)
+    local status = answer and answer.status or 0
+    local refused = status // 100 == 4 and status ~= 408 and status ~= 429
+    if order.otherwise and status // 100 ~= 2 and (refused or late) then
+      brake.send(place, instance, order.otherwise, all)
+    end
   end
   local find = order.find
   if not find then return ask(nil) end
@@ -128,7 +138,9 @@ function brake.orders(config)
     token = config["find-token"], pause = tonumber(config["find-pause"]) }
   local rehearse = config["rehearse-url"]
     and { url = config["rehearse-url"], headers = config["rehearse-header"] }
-  return { find = find, rehearse = find or rehearse,
+  local otherwise = config["otherwise-url"] and { method = config["otherwise-method"],
+    url = config["otherwise-url"], headers = config["otherwise-header"], body = config["otherwise-body"] }
+  return { find = find, rehearse = find or rehearse, otherwise = otherwise,
     terminate = { method = config["terminate-method"] or "DELETE",
       url = config["terminate-url"], headers = config["terminate-header"], body = config["terminate-body"] } }
 end

@@ -197,7 +197,7 @@ return {
       local token, machine, guest = ready(p)
       powerless(guest)
       p:pass(1800 + 90)
-      machine.udp_blocked = true
+      machine.udp_blocked, machine.tcp_blocked = true, true
       p:kill_all()
       p:run "status"
       p:pass(ENDING + BOUND)
@@ -208,7 +208,7 @@ return {
     play = function(p)
       local token, machine, guest = ready(p)
       powerless(guest)
-      machine.udp_blocked = true
+      machine.udp_blocked, machine.tcp_blocked = true, true
       p:kill_all()
       off_and_on(p, 4)
       over(p, token, 3 * HOUR + 600, "2 h of silence")
@@ -217,7 +217,7 @@ return {
   { name = "life is over and the machine silent", settings = with "MAX_HOURS=2", play = function(p)
     local token, machine, guest = ready(p)
     powerless(guest)
-    machine.udp_blocked = true
+    machine.udp_blocked, machine.tcp_blocked = true, true
     p:pass(2 * HOUR + OVERDUE + BOUND)
     over(p, token, 2 * HOUR + OVERDUE, "2 h of life")
     p:run "stop"
@@ -226,7 +226,7 @@ return {
     play = function(p)
       local token, machine, guest = ready(p)
       powerless(guest)
-      machine.udp_blocked = true
+      machine.udp_blocked, machine.tcp_blocked = true, true
       p:kill_all()
       off_and_on(p, 4)
       over(p, token, 3 * HOUR + 600, "2 h of life")
@@ -240,10 +240,10 @@ return {
         p:pass(900)
         p:kill_all()
         p.sim:jump(years * 365.25 * 86400)
-        machine.udp_blocked = true
+        machine.udp_blocked, machine.tcp_blocked = true, true
         p:run "status"
         p:pass(100) -- until the tunnel is there
-        machine.udp_blocked = nil
+        machine.udp_blocked, machine.tcp_blocked = nil, nil
         p:pass(800)
       end
       lives(p, token, "it answered all the while")
@@ -252,11 +252,11 @@ return {
   { name = "the cloud calls it stopped once", cloud = "vast", settings = with "MAX_HOURS=5",
     play = function(p)
       local token, machine = ready(p)
-      machine.udp_blocked = true
+      machine.udp_blocked, machine.tcp_blocked = true, true
       shown_as(p, machine, 60, STOPPED)
       p:pass(300)
       lives(p, token, "one reading said that it is stopped")
-      machine.udp_blocked = nil
+      machine.udp_blocked, machine.tcp_blocked = nil, nil
       p:run "stop"
     end },
   { name = "the cloud calls it stopped for long, and it answers", cloud = "vast",
@@ -268,9 +268,9 @@ return {
     end },
   { name = "it exited and is started again", cloud = "vast", settings = with "MAX_HOURS=5", play = function(p)
     local token, machine = ready(p)
-    machine.udp_blocked = true
+    machine.udp_blocked, machine.tcp_blocked = true, true
     shown_as(p, machine, 200, { actual = "exited" })
-    machine.udp_blocked = nil
+    machine.udp_blocked, machine.tcp_blocked = nil, nil
     p:pass(300)
     lives(p, token, "it was being started again")
     p:run "stop"

@@ -76,11 +76,11 @@ return {
       local token = ready(p)
       p:pass(1800)
       local machine = scenes.ours(p)
-      p.offline, machine.udp_blocked = true, true
+      p.offline, machine.udp_blocked, machine.tcp_blocked = true, true, true
       p:pass(3 * 3600)
       -- the last heartbeat was up to a minute before
       over(p, token, 1800 + 2 * 3600, "2 h of silence", 1740 + 2 * 3600)
-      p.offline, machine.udp_blocked = nil, nil
+      p.offline, machine.udp_blocked, machine.tcp_blocked = nil, nil, nil
       p:pass(600)
       stop(p)
     end },
@@ -164,14 +164,14 @@ return {
       local token = ready(p)
       set(p, "DEADMAN_TIMEOUT_HOURS", "6")
       local machine = scenes.ours(p)
-      p.offline, machine.udp_blocked = true, true
+      p.offline, machine.udp_blocked, machine.tcp_blocked = true, true, true
       p:pass(4 * 3600)
       p.offline = nil -- the cloud can be asked again, the machine not yet
       p:pass(3600)
       lives(p, token, "6 h of silence are allowed")
       p:pass(2 * 3600)
       over(p, token, 6 * 3600, "6 h of silence", 6 * 3600 - 60)
-      machine.udp_blocked = nil
+      machine.udp_blocked, machine.tcp_blocked = nil, nil
       stop(p)
     end },
   { name = "no limit at all goes on, and READY says so", long = true,

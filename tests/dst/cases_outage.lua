@@ -66,9 +66,9 @@ return {
     play = function(p)
       scenes.up(p)
       local machine = scenes.ours(p)
-      p.offline, machine.udp_blocked = true, true
+      p.offline, machine.udp_blocked, machine.tcp_blocked = true, true, true
       p:pass(9 * HOURS)
-      p.offline, machine.udp_blocked = nil, nil
+      p.offline, machine.udp_blocked, machine.tcp_blocked = nil, nil, nil
       p:pass(300)
       if #p.judge:open_tokens() ~= 1 then
         p.judge:broken("E3", "the machine was ended after 9 of 10 h of silence")
@@ -83,7 +83,7 @@ return {
     play = function(p)
       scenes.up(p)
       local token, machine = p.judge.token_list[1], scenes.ours(p)
-      p.offline, machine.udp_blocked = true, true
+      p.offline, machine.udp_blocked, machine.tcp_blocked = true, true, true
       p:pass(600)
       fails(p, p:run "stop")
       p:pass(11 * HOURS)

@@ -109,7 +109,7 @@ local function keep_ending(self, pause, turn)
   self.place.guarded(self.instance)
   brake.attempt(self.place, self.instance, self.orders, values_of(self, self.attempts), function()
     return self.turn == turn and self:runs()
-  end)
+  end, self.attempts > 10)
   self.sim:at(pause, function() keep_ending(self, math.min(pause * 2, math.max(60, self.retry)), turn) end)
 end
 
@@ -156,7 +156,7 @@ local function lonely(self)
     if self.epoch ~= epoch or not up(self) then return end
     brake.attempt(self.place, self.instance, resort, self.way.environment(self), function()
       return self.epoch == epoch and up(self)
-    end)
+    end, pause > 30)
     self.sim:at(pause, function() fire(self.way == box and pause <= 30 and pause * 2 or pause) end)
   end
   self.lone_since = now(self)

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- A container's way to its guest: the start script that takes it, as it was rendered
 -- (lua/templates/start.sh). The rest is dst/guest.lua.
+local faces = require "cloudsim.faces"
 local keys = require "base.keys"
 local sorted = require "base.sorted"
 
@@ -10,10 +11,7 @@ local box = {}
 
 local function unquoted(text) return (text:gsub("'\\''", "'")) end
 
--- What the script's own request asks, or nil when it can only end itself.
-local function own_request(text)
-  local head, body = text:match("export Q='(.-)' B='(.-)'\nask%(%)")
-  if not head or not text:match("\nfire%(%) { ask ") then return nil end
+local function request_of(text, head, body)
   head = unquoted(head)
   local method, path = head:match("^(%u+) (%S+) HTTP/1.1\n")
   local port, lines = text:match('IO::Socket::INET%->new%("127.0.0.1:(%d+)"%)'), {}
@@ -22,12 +20,30 @@ local function own_request(text)
     body = unquoted(body) }
 end
 
+-- What the script's own request asks, or nil when it can only end itself; and what it asks after that.
+local function own_request(text)
+  local head, body = text:match("export Q='(.-)' B='(.-)'\nask%(%)")
+  local fire = text:match("\nfire%(%) { (ask .-); }\n")
+  if not head or not fire then return nil end
+  local other, more = fire:match(" %(sleep 5; Q='(.-)' B='(.-)'; ask ")
+  return request_of(text, head, body), other and request_of(text, other, more)
+end
+
+-- The start script: an argument of the container, or, where only a line of words can be given, a variable.
+local function script_of(instance)
+  for _, pair in ipairs(instance.env or {}) do
+    if pair[1] == "CPLZ_BOOT" then return keys.unbase64(pair[2]) end
+  end
+  return instance.args[2]
+end
+
 local function read(text)
+  local request, otherwise = own_request(text)
   local at, length = text:match("tail %-c %+(%d+) blob | head %-c (%d+) >config")
   return { sha256 = text:match(("%x"):rep(64)), total = tonumber(text:match("length %$b < (%d+)")),
     at = tonumber(at), length = tonumber(length),
     last_resort = tonumber(text:match('%[ "%$t" %-lt (%d+) %]')), retry = tonumber(text:match("\ns=(%d+)\n")),
-    request = own_request(text) }
+    request = request, otherwise = otherwise }
 end
 
 local function accept(self, text, socket)
@@ -44,7 +60,7 @@ end
 
 --- The variables of the container: what was ordered, and what its host adds.
 function box.environment(self)
-  local values = { CONTAINER_ID = tostring(self.instance.id), CONTAINER_API_KEY = self.instance.key }
+  local values = faces.of(self.instance).machine.environment(self.instance)
   for _, pair in ipairs(self.instance.env or {}) do values[pair[1]] = pair[2] end
   return values
 end
@@ -56,10 +72,12 @@ function box.start(self, random)
     ports[forward.port .. "/" .. forward.protocol] = random:int(40000, 65000)
   end
   self.ports = ports
-  self.script = self.script or read(instance.args[2])
+  local sent = script_of(instance)
+  self.script = self.script or read(sent)
   local script = self.script
-  self.restarts = instance.args[2]:find("while :; do\n    ./guest config & ", 1, true) ~= nil
-  self:watch_over { seconds = script.last_resort, retry = script.retry, terminate = script.request }
+  self.restarts = sent:find("while :; do\n    ./guest config & ", 1, true) ~= nil
+  self:watch_over { seconds = script.last_resort, retry = script.retry, terminate = script.request,
+    otherwise = script.otherwise }
   if self.config then
     self:again()
     return ports

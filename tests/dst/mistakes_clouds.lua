@@ -2,6 +2,25 @@
 -- More of dst/mistakes.lua, by somebody who wrote none of the code that they change: what the clouds are
 -- told and what is believed of their answers.
 return {
+  -- RunPod
+  { name = "a stopped pod is gone", file = "providers/runpod/parse.lua", by = "lua", tests = "runpod",
+    find = 'EXITED = "stopped"', replace = 'EXITED = "gone"' },
+  { name = "whatever is not found is a pod that is gone", file = "providers/runpod/parse.lua", by = "lua",
+    tests = "runpod",
+    find = ' and sentence:lower():find("pod not found", 1, true) and "gone"', replace = ' and "gone"' },
+  { name = "a list of pods that is null is an empty one", file = "providers/runpod.lua", by = "lua",
+    tests = "runpod", find = "  if type(list) ~= \"table\" or #list == 0 and",
+    replace = "  if list == nil then return {} end\n  if type(list) ~= \"table\" or #list == 0 and" },
+  { name = "a second pod of the token is nobody's", file = "providers/runpod.lua", by = "lua",
+    tests = "runpod", find = "if each.id == session.id or each.token == session.token then",
+    replace = "if each.id == session.id then" },
+  { name = "a price of nothing is a price at RunPod", file = "providers/runpod/parse.lua", by = "lua",
+    tests = "runpod", find = "numbers.price(prices[tier])", replace = "numbers.finite(prices[tier])" },
+  { name = "GraphQL may be asked for anything", file = "base/creates.lua", by = "lua", tests = "runpod",
+    find = "body == each[3]", replace = "true" },
+  { name = "a pod is charged from when it runs", file = "providers/runpod/parse.lua", expects = "S9",
+    cloud = "runpod", only = "cost: a machine that boots",
+    find = "from_create = true,", replace = "from_create = nil," },
   { name = "an answer that leaves the machine out says that it is gone", file = "providers/vast.lua",
     by = "lua", tests = "vast",
     find = "    if response.body:match('\"instances\"%s*:%s*null') then\n", replace = "    if true then\n" },

@@ -228,7 +228,7 @@ local function open_world(self, options)
     keys = { KEY }, credit = options.credit or 500 }
   local hooks, world = self.world.hooks, self.world
   hooks.start = function(instance)
-    if instance.args and instance.args[1] ~= "-c" then return {} end
+    if instance.args and instance.args[#instance.args - 1] ~= "-c" then return {} end -- somebody else's
     return machine(self, instance):start(world.random)
   end
   hooks.remap = function(instance)

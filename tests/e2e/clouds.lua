@@ -158,6 +158,55 @@ for _, cloud in ipairs { "vast", "lambda" } do
   end, { env = { TUNNEL_CARRIER = "tcp" } })
 end
 
+-- What the records of a pod's billing say it cost, once the billing ran.
+local function billed(r, id)
+  r:control("POST", "/advance", { seconds = 600 })
+  return require("base.http").request { timeout = 10,
+    headers = { Authorization = "Bearer " .. r.account_key },
+    url = r.address.runpod .. "/v2/billing/pods?bucketSize=hour&lastN=3&podId=" .. id }.json().metadata.totals
+end
+
+case("RunPod: up, ping, stop; the pod is gone and its billing records end", "runpod", function(r)
+  local result = expect.plain(expect.ends(r:run("up", "--cheapest", MODEL), 0, "runpod", "[8/8]", "READY"))
+  expect.lacks(result, r.account_key)
+  local pod = machine_of(r)
+  expect.that(pod.tier == "SECURE" and not pod.is_bid, "a pod of the Secure Cloud, on demand")
+  expect.ends(r:run("ping"), 0)
+  local status = expect.json(r:run("status", "--output=json"))
+  expect.that(status.status == "ready" and status.deadman.active == true, "ready and guarded")
+  expect.lacks(expect.ends(r:run("stop"), 0, "Confirmed"), r.account_key)
+  expect.all_over(r)
+  local before = billed(r, pod.id)
+  expect.that(before.totalAmount > 0 and billed(r, pod.id).totalAmount == before.totalAmount, "it bills on")
+end)
+
+for _, right in ipairs { "terminate", "stop" } do
+  case(("RunPod: client killed for good, and the pod's own key may %s"):format(right), "runpod", function(r)
+    r:control("POST", "/set", { runpod_pod_key = right })
+    expect.ends(r:run("--cheapest", MODEL, "--timeout=12s"), 0, "READY")
+    local pod = machine_of(r)
+    require("base.process").kill(r:agent(), "KILL")
+    rig.wait_for("the guard to end it", 100, function()
+      local row = r:instances()[1]
+      return not row or row.actual_status == "EXITED"
+    end)
+    expect.that((#r:instances() == 0) == (right == "terminate"), "its own key did the other thing")
+    expect.ends(r:run("stop"), 0, "Confirmed") -- a stopped pod bills, so it is looked for
+    expect.that(#r:instances() == 0, pod.id .. " is there")
+    expect.all_over(r)
+  end)
+end
+
+case("RunPod: a host without a public port is given up, and so is a key without the right", "runpod",
+  function(r)
+    r:fault { name = "boot.no_port" }
+    expect.ends(r:run("--cheapest", MODEL), 0, "its host gives it no public port", "READY")
+    expect.ends(r:run("stop"), 0, "Confirmed")
+    r:fault { name = "api.auth", mode = "rights", sticky = true }
+    expect.ends(r:run("--cheapest", MODEL), 3, "Read/Write for the REST API")
+    expect.all_over(r)
+  end)
+
 case("what cannot be removed at once never holds a stop up, and is removed later", "lambda", function(r)
   expect.ends(r:run("--cheapest", MODEL), 0)
   r:fault { name = "api.500", sticky = true, match = { method = "DELETE", path = "firewall%-rulesets" } }

@@ -88,6 +88,10 @@ local CLOUDS = {
     return { LAMBDA_API_KEY = ACCOUNT_KEY, LAMBDA_BASE_URL = address.lambda,
       OLLAMA_DOWNLOAD_URL = address.registry .. "/download", GUARD_ACCOUNT_KEY = "yes" }
   end,
+  runpod = function(address)
+    return { RUNPOD_API_KEY = ACCOUNT_KEY, RUNPOD_BASE_URL = address.runpod,
+      OLLAMA_DOWNLOAD_URL = address.registry .. "/download" }
+  end,
 }
 
 --- Writes the home's .env: the keys, the simulator's addresses, and what is asked for.

@@ -155,6 +155,32 @@ def test_slow_twin():
     lib.end(machine.process)
 
 
+def test_otherwise():
+    port = lib.free_port()
+    base = f"http://127.0.0.1:{port}/stop/${{ID}}"
+    more = (
+        f"otherwise-method PUT\notherwise-url {base}\notherwise-header X-Key: ${{KEY}}\n"
+        "otherwise-body {}\n"
+    )
+    machine = Machine([row("mine")], silence=2, port=port, more=more)
+    machine.appear(port)
+    terminated = iter([(403, "{}"), (500, "")])
+    machine.cloud.answer = lambda request: (
+        (200, json.dumps([row("mine")]))
+        if request["method"] == "GET"
+        else next(terminated, (204, "")) if request["method"] == "POST" else (200, "{}")
+    )
+    lib.until("an end that is taken", lambda: "terminate answered HTTP 204" in machine.log())
+    asked = [r["method"] for r in machine.cloud.requests if r["method"] != "GET"]
+    assert asked[:4] == ["POST", "PUT", "POST", "POST"], asked
+    stop = next(r for r in machine.cloud.requests if r["method"] == "PUT")
+    assert stop["path"] == "/stop/mine" and stop["headers"]["X-Key"] == lib.KEY and stop["body"] == "{}", stop
+    assert "terminate answered HTTP 403; stop answered HTTP 200" in machine.log(), machine.log()
+    assert "terminate answered HTTP 500; next" in machine.log(), machine.log()
+    assert "terminate answered HTTP 204; next" in machine.log(), machine.log()
+    lib.end(machine.process)
+
+
 def test_key_changed():
     machine = Machine([row("mine")], silence=2)
     machine.cloud.answer = lambda request: (401, '{"error":"auth_error"}')
@@ -284,6 +310,7 @@ lib.case("every machine of the token is ended, its own last", test_twins)
 lib.case("no answer of the cloud ends the attempts", test_refused)
 lib.case("a cloud that cannot be reached is tried until it can", test_no_network)
 lib.case("names that do not resolve are tried until they do", test_no_names)
+lib.case("an end that is refused is followed by a stop, one that is taken is not", test_otherwise)
 lib.case("a key that is refused is tried until it is not", test_key_changed)
 lib.case("an answer in drops for another machine does not keep the own one", test_slow_twin)
 lib.case("a list without the token, or that is none, ends nothing and is asked for again", test_no_list)

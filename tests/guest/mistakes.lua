@@ -19,11 +19,19 @@ local wire = of("wire.c", "test_guest_wire")
 local json = of("json.c", "test_guest_wire")
 local config = of("config.c", "test_guest_config")
 local main = of("main.c", "ending")
+local sent = of("ending.c", "ending")
 local request = of("request.c", "ending")
 local tls = of("tls.c", "tls")
 local control = of("control.c", "control")
 
 return {
+  -- a key that may stop and not terminate
+  sent { name = "what is refused is not stopped either", case = "followed by a stop",
+    find = "if (!falls_back(ending, status))", replace = "if (status / 100 >= 0)" },
+  sent { name = "what was taken is stopped besides", case = "followed by a stop",
+    find = "otherwise.url && status / 100 != 2 &&", replace = "otherwise.url &&" },
+  sent { name = "an error that may pass stops it at once", case = "followed by a stop",
+    find = "(refused || ending->attempts", replace = "(refused || status == 500 || ending->attempts" },
   -- when the machine has to end
   guard { name = "only the monotonic clock counts", case = "the wall clock forward",
     find = "int64_t age = by_mono > by_wall ? by_mono : by_wall;",
@@ -109,13 +117,12 @@ return {
   ending { name = "without a process there is no other attempt", case = "what an attempt heard",
     find = "    loop_timer_set(ending->next, loop_now() + SECOND);\n", replace = "" },
   ending { name = "only one machine of the token is ended", case = "every machine of the token",
-    find = "i < ids.count; i++, n = strlen(said)", replace = "i < 1; i++, n = strlen(said)" },
+    find = "i < ids.count; i++)", replace = "i < 1; i++)" },
   ending { name = "a twin that cannot be ended keeps the own machine", case = "every machine of the token",
-    find = '        describe("terminate", &answer, said + n, size - n);\n',
-    replace = '        describe("terminate", &answer, said + n, size - n);\n'
-      .. '        if (answer.status != 200)\n            return;\n' },
+    find = '&config->terminate, when, said, size);\n',
+    replace = '&config->terminate, when, said, size);\n        if (status != 200)\n            return;\n' },
   ending { name = "all machines share one time", case = "every machine of the token",
-    find = "        attempt_step();\n", replace = "" },
+    find = "        attempt_step();\n        if (config->find", replace = "        if (config->find" },
   ending { name = "a list that was refused is believed", case = "every machine of the token",
     find = "    if (answer.status == 200) {\n        hits",
     replace = "    if (answer.status != 0) {\n        hits" },

@@ -114,8 +114,8 @@ return function(t)
       "line 3: this is not NAME=value")
     _, _, _, text = examine { mode = 420 }
     has(text, "problem .env: ", "chmod 600", "problem keys: no cloud has a key", "continueplz init")
-    _, _, _, text = examine { env = "RUNPOD_API_KEY=abcdefgh\n" }
-    has(text, "warning key runpod", "not supported yet")
+    _, _, _, text = examine { env = "COREWEAVE_API_KEY=abcdefgh\n" }
+    has(text, "warning key coreweave", "not supported yet")
   end)
 
   t:case("scripts of the user's: broken and refused ones are named, good ones counted", function()

@@ -108,10 +108,10 @@ return function(t)
       and message:find(HOME .. "/.env", 1, true), message)
     _, kind, message = configured({}, "vats")
     t:ok(kind == "usage" and message:find("did you mean vast?", 1, true), message)
-    _, kind, message = configured({}, "runpod")
+    _, kind, message = configured({}, "coreweave")
     t:ok(kind == "usage" and message:find("not supported yet", 1, true), message)
-    local names, skipped = configured { RUNPOD_API_KEY = "x1" }
-    t:equal({ names, #skipped, skipped[1].name }, { { "vast" }, 1, "runpod" })
+    local names, skipped = configured { COREWEAVE_API_KEY = "x1" }
+    t:equal({ names, #skipped, skipped[1].name }, { { "vast" }, 1, "coreweave" })
     _, kind = configured({ VAST_API_KEY = "" }, "vast")
     t:equal(kind, "config")
   end)

@@ -71,6 +71,12 @@ function bundle.config(order)
   add("terminate-method", terminate.method)
   add_request(add, "terminate", terminate)
   if terminate.body and terminate.body ~= "" then add("terminate-body", terminate.body) end
+  local otherwise = terminate.otherwise
+  if otherwise then
+    add("otherwise-method", otherwise.method)
+    add_request(add, "otherwise", otherwise)
+    if otherwise.body then add("otherwise-body", otherwise.body) end
+  end
   if terminate.rehearse then add_request(add, "rehearse", terminate.rehearse) end
   local find = terminate.find
   if find then
@@ -86,22 +92,19 @@ function bundle.config(order)
   return table.concat(lines, "\n") .. "\n"
 end
 
--- The last resort of the script itself: how it asks when no guest runs. Returns the request's head,
--- its body and the command.
-local function last_resort(order)
-  local terminate = order.terminate
-  local scheme, host, port, path = terminate.url:match("^(https?)://([%w%.%-]+):?(%d*)(.*)$")
+-- A request as the script itself sends it. → its head, its body, the command that sends what `ask` prints
+local function raw_request(request, variable)
+  local scheme, host, port, path = request.url:match("^(https?)://([%w%.%-]+):?(%d*)(.*)$")
   if not host then
-    error(("terminate.url must name its host, not %q"):format(terminate.url), 3)
+    error(("terminate.url must name its host, not %q"):format(request.url), 4)
   end
   local standard = scheme == "https" and "443" or "80"
   local named_host = (port == "" or port == standard) and host or host .. ":" .. port
   if port == "" then port = standard end
   if path == "" then path = "/" end
-  local head = { ("%s %s HTTP/1.1"):format(terminate.method, path), "Host: " .. named_host,
+  local head = { ("%s %s HTTP/1.1"):format(request.method, path), "Host: " .. named_host,
     "User-Agent: " .. bundle.AGENT, "Connection: close" }
-  for _, header in ipairs(terminate.headers or {}) do head[#head + 1] = header end
-  local variable = key_variable(terminate)
+  for _, header in ipairs(request.headers or {}) do head[#head + 1] = header end
   local function named(text) return variable and text:gsub("%${KEY}", "${" .. variable .. "}") or text end
   local command
   if scheme == "https" then
@@ -112,7 +115,24 @@ local function last_resort(order)
       ([[ask | timeout 60 perl -e 'use IO::Socket::INET; $s = IO::Socket::INET->new("127.0.0.1:%s") or die; ]]
         .. [[print $s <STDIN>; $s->flush; print <$s>']]):format(port)
   end
-  return named(table.concat(head, "\n") .. "\n"), named(terminate.body or ""), command .. " >/dev/null 2>&1"
+  return named(table.concat(head, "\n") .. "\n"), named(request.body or ""), command .. " >/dev/null 2>&1"
+end
+
+local OTHERWISE = "{{first:raw}}; [ ${s:-60} -le 30 ] || "
+  .. "(sleep 5; Q={{request:sh}} B={{body:sh}}; {{fire:raw}})"
+
+-- The last resort of the script itself: how it asks when no guest runs. It hears no answer, so what is to be
+-- sent when the end is refused follows from the fourth time on; a machine that ended does not get that far.
+-- → the request's head, its body and the command
+local function last_resort(order)
+  local terminate = order.terminate
+  local variable = key_variable(terminate)
+  local head, body, fire = raw_request(terminate, variable)
+  if terminate.otherwise then
+    local request, more, command = raw_request(terminate.otherwise, variable)
+    fire = template.render(OTHERWISE, { first = fire, request = request, body = more, fire = command })
+  end
+  return head, body, fire
 end
 
 --- Builds what is sent for one rental.
@@ -120,7 +140,7 @@ end
 --   engine_port, client_public (base64),
 --   last_resort_seconds, retry_seconds, limits = { silence, idle, life, life_max } in seconds (0 off),
 --   terminate = { method, url, headers = { "Name: value" }, body, key_env, find = { url, headers,
---     token, pause } or nil,
+--     token, pause } or nil, otherwise = { method, url, headers, body } or nil (sent when that is refused),
 --   rehearse = { url, headers } or nil },
 --   engine = { argv, env = { "NAME=value" }, inherit = { "NAME" } (variables of the machine) },
 --     ca_pem or nil }.

@@ -12,18 +12,32 @@ local container = {}
 
 local SYSTEM = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+local function knowledge(self, instance)
+  return { CONTINUEPLZ_SCRIPTS = files.dirname(self.lib), CLOUDSIM_BIN = process.exe,
+    CLOUDSIM_CONTROL = self.addresses.control, CLOUDSIM_REGISTRY = self.addresses.registry,
+    CLOUDSIM_INSTANCE = tostring(instance.id), CLOUDSIM_HOME = self:path(instance, "home"),
+    CLOUDSIM_VRAM = tostring(self:about(instance).hardware(instance).vram) }
+end
+
 -- The program `ollama` of one machine knows its simulator, whatever environment it is started with.
 local function write_launcher(self, instance)
   local lines = { "#!/bin/sh" }
-  for name, value in sorted({ CONTINUEPLZ_SCRIPTS = files.dirname(self.lib), CLOUDSIM_BIN = process.exe,
-    CLOUDSIM_CONTROL = self.addresses.control, CLOUDSIM_REGISTRY = self.addresses.registry,
-    CLOUDSIM_INSTANCE = tostring(instance.id), CLOUDSIM_HOME = self:path(instance, "home"),
-    CLOUDSIM_VRAM = tostring(self:about(instance).hardware(instance).vram) }) do
+  for name, value in sorted(knowledge(self, instance)) do
     lines[#lines + 1] = name .. "=" .. quote(value) .. " \\"
   end
   lines[#lines + 1] = "exec " .. quote(self.lib .. "/machine/bin/ollama") .. ' "$@"'
   assert(files.write(self:path(instance, "bin/ollama"), table.concat(lines, "\n") .. "\n",
     tonumber("755", 8)))
+end
+
+-- The same for an Ollama that the machine fetches (registry/downloads.lua).
+local function write_knowledge(self, instance)
+  local lines = {}
+  for name, value in sorted(knowledge(self, instance)) do
+    lines[#lines + 1] = name .. "=" .. quote(value) .. "; export " .. name
+  end
+  assert(files.write(self:path(instance, ".cloudsim"), table.concat(lines, "\n") .. "\n",
+    tonumber("644", 8)))
 end
 
 -- What the machine gets of the simulator, of its cloud, of its image.
@@ -151,6 +165,7 @@ function container.begin(self, instance)
   instance.home, instance.exit = self:path(instance, "home"), nil
   write_launcher(self, instance)
   write_mounts(self, instance)
+  write_knowledge(self, instance)
   return open_relays(self, instance)
 end
 

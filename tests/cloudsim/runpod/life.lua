@@ -101,7 +101,7 @@ local function starting(world, instance, seconds)
   later(world, instance, seconds, function()
     run(world, instance)
     if dies then
-      later(world, instance, 2, life.ended)
+      life.ended(world, instance)
     end
   end)
 end

@@ -1,0 +1,179 @@
+-- SPDX-License-Identifier: MIT
+-- The RunPod provider: what its answers mean, and what it sends, against scripted answers.
+local json = require "base.json"
+local parse = require "providers.runpod.parse"
+
+local HOME = "/home/user/.continueplz"
+local KEY = "rpa_continueplz0123456789abcdef"
+local ID = "q7x2m9k4t1"
+local GONE = { status = 404, json = { title = "Not Found", status = 404, detail = "pod not found" } }
+
+local function problem(status, value)
+  local text = type(value) == "table" and json.encode(value) or value
+  return parse.problem(status, text, json.decode(text))
+end
+
+local function pod(more)
+  local row = { id = ID, name = "cplz-1", status = "RUNNING", cost = 0.44, disk = 72, locked = false,
+    gpu = { id = "NVIDIA A40", count = 1 }, runtime = { uptime = 20, ports = {
+      { private = 24001, public = 22042, type = "tcp", ip = "194.68.245.7" },
+      { private = 8888, public = 60001, type = "http", ip = "100.65.0.1" } } } }
+  for name, value in pairs(more or {}) do row[name] = value end -- order: free
+  return row
+end
+
+local function kind(more)
+  local row = { id = "NVIDIA A40", manufacturer = "NVIDIA", memory = 48, secure = true, community = true,
+    price = { secure = 0.44, community = 0.3 }, maxCount = { secure = 8, community = 4 },
+    availability = "HIGH", dataCenters = { { id = "EU-SE-1", availability = "HIGH" },
+      { id = "EUR-NO-1", availability = "LOW" }, { id = "US-TX-3", availability = "NONE" },
+      { id = "CA-MTL-1", availability = "LOW" } } }
+  for name, value in pairs(more or {}) do row[name] = value end -- order: free
+  return row
+end
+
+return function(t)
+  local fake = t:load("fakehost")
+
+  -- Runs fn(provider) in a replaced world whose cloud answers with `http`. → ok, result, requests
+  local function run(http, fn)
+    local s = fake.new { http = http, env = { HOME = "/home/user", RUNPOD_API_KEY = KEY } }
+    local p = s:start(function(require)
+      require("config.effective").load(HOME)
+      return require("base.fail").try(fn, require "providers.runpod", require)
+    end)
+    s:run()
+    local sent = {}
+    for index, each in ipairs(s.requests) do sent[index] = each.request end
+    local ok, result = p:result()
+    return ok, result, sent
+  end
+
+  t:case("errors: no capacity and a broken rule are told apart by words, the edge is no word about the key",
+    function()
+      local none = "There are no longer any instances available with the requested specifications."
+      for _, row in ipairs {
+        { 400, { detail = none }, "capacity" }, { 400, { detail = "at most 8 GPUs" }, "refused" },
+        { 401, { detail = "invalid bearer token" }, "auth" }, { 403, { detail = "access denied" }, "auth",
+          "rights" }, { 403, "<html>blocked</html>", "transient" }, { 402, { detail = "x" }, "funds" },
+        { 404, { detail = "pod not found" }, "refused", "gone" },
+        { 404, { detail = "not found" }, "refused" },
+        { 409, { detail = "x" }, "refused", "conflict" }, { 422, { detail = "x" }, "broken" },
+        { 429, "", "rate" }, { 500, { detail = "x" }, "transient" }, { 502, "<html>", "transient" },
+        { 200, "<html>", "broken" },
+      } do
+        local failure = problem(row[1], row[2])
+        t:equal({ failure.kind, failure.code }, { row[3], row[4] }, row[1] .. " " .. tostring(row[2].detail))
+      end
+      t:equal({ problem(200, "{}"), problem(204, "") }, {})
+      t:ok(problem(403, { detail = "x" }).message:find("Read/Write for the REST API", 1, true))
+    end)
+
+  t:case("an instance: its ports in runtime alone; a stopped one bills", function()
+    local row = parse.instance(pod(), 180)
+    t:equal({ row.status, row.ip, row.ports, row.spot, row.hourly, row.gpu, row.fault },
+      { "running", "194.68.245.7", { ["24001/tcp"] = 22042 }, false, 0.44, "a40" })
+    t:equal({ parse.instance(pod { status = "EXITED", cost = 0.0, runtime = false }, 180).status,
+      parse.instance(pod { status = "EXITED", cost = 0.0 }, 180).hourly }, { "stopped" })
+    t:equal({ parse.instance(pod { status = "TERMINATED" }, 180).status,
+      parse.instance(pod { status = "ERROR" }, 180).status, parse.instance(pod { status = "NEW" }, 1).status,
+      parse.instance({ id = ID }, 1).native }, { "gone", "exited", "unknown", "unknown" })
+    t:equal(parse.instance(pod { runtime = { uptime = 179, ports = {} } }, 180).fault, nil)
+    t:equal(parse.instance(pod { runtime = { uptime = 180, ports = {} } }, 180).fault,
+      "its host gives it no public port")
+    t:equal(select(2, parse.instance({ name = "cplz-1" }, 1)), "a pod without an id")
+  end)
+
+  t:case("offers: Secure by region, Community without one, no spot, no price of 0", function()
+    local want = { disk_gb = 72 }
+    local list = parse.offers(kind(), "SECURE", 2, want, 5)
+    t:equal({ #list, list[1].region, list[1].native.centres, list[2].region, list[1].on_demand,
+      list[1].spot, list[1].gpus, list[1].vram_gb, list[1].disk_hour },
+      { 2, "eu-north", { "EU-SE-1", "EUR-NO-1" }, "ca", 0.88, nil, 2, 48, 0.01 })
+    local community = parse.offers(kind(), "COMMUNITY", 1, want, 5)
+    t:equal({ #community, community[1].region, community[1].on_demand, community[1].native.centres },
+      { 1, nil, 0.3 })
+    t:equal(#parse.offers(kind(), "COMMUNITY", 1, { disk_gb = 1, region = "eu" }, 5), 0)
+    for why, row in pairs { -- order: free
+      ["no price"] = { price = { secure = 0 } }, ["not in this cloud"] = { secure = false },
+      ["none free"] = { availability = "NONE" }, ["nowhere"] = { dataCenters = false },
+      ["not so many in one pod"] = { maxCount = { secure = 1 } },
+      ["not a card of NVIDIA"] = { manufacturer = "AMD" }, ["no memory size"] = { memory = false } } do
+      t:equal(select(2, parse.offers(kind(row), "SECURE", 2, want, 5)), why)
+    end
+    t:equal({ parse.region "US-TX-3", parse.region "US-CA-2", parse.region "EUR-IS-1", parse.region "AP-JP-1",
+      parse.region "MARS" }, { "us-central", "us-west", "eu-north", "ap-east" })
+  end)
+
+  t:case("gone is what it says in so many words; anything else raises", function()
+    local function get(answer)
+      local ok, result = run(function() return answer end, function(provider) return provider.get(ID) end)
+      return ok and result.status or result.kind
+    end
+    t:equal({ get(GONE), get { status = 404, json = { detail = "resource not found" } },
+      get { status = 404, body = "<html>" }, get { json = pod { id = "other" } }, get { json = pod() } },
+      { "gone", "refused", "broken", "broken", "running" })
+    local function list(answer)
+      local ok, result = run(function() return answer end, function(provider) return provider.list() end)
+      return ok and #result or result.kind
+    end
+    t:equal({ list { body = '{"pods":[]}' }, list { body = '{"pods":null}' }, list { body = "{}" },
+      list { json = { pods = { pod { status = "EXITED" }, pod { status = "TERMINATED" } } } },
+      list { json = { pods = { { name = "cplz-1" } } } } }, { 0, "broken", "broken", 1, "broken" })
+  end)
+
+  t:case("proof: a stopped pod of the token is none that is gone", function()
+    local function state(rows)
+      local _, result = run(function(request)
+        return request.path == "/v2/pods" and { json = { pods = json.array(rows) } } or GONE
+      end, function(provider) return provider.proof { id = ID, token = "cplz-1" }.state end)
+      return result
+    end
+    t:equal({ state {}, state { pod { id = "else", name = "mine" } },
+      state { pod { id = "twin", status = "EXITED" } } }, { "stopped", "stopped", "running" })
+  end)
+
+  t:case("destroy: already gone is success, a locked pod is unlocked first", function()
+    local locked = true
+    local ok, result, sent = run(function(request)
+      if request.method == "PATCH" then locked = json.decode(request.body).locked end
+      if request.method == "DELETE" and not locked then return { status = 204, body = "" } end
+      return request.method == "DELETE" and { status = 409, json = { detail = "pod is locked" } }
+        or { json = pod { locked = locked } }
+    end, function(provider) return provider.destroy(ID) end)
+    t:equal({ ok, result, #sent, sent[3].method }, { true, true, 4, "PATCH" })
+    t:equal(select(2, run(function() return GONE end, function(provider) return provider.destroy(ID) end)),
+      "gone")
+    ok = run(function() return { status = 404, json = { detail = "resource not found" } } end,
+      function(provider) return provider.destroy(ID) end)
+    t:equal(ok, false)
+  end)
+
+  t:case("the balance may be unknown; GraphQL is asked for nothing else", function()
+    local function balance(answer)
+      local ok, result, sent = run(function(request)
+        return request.path == "/graphql" and answer or { body = '{"pods":[]}' }
+      end, function(provider) return provider.account() end)
+      return ok and (result.balance or "unknown"), #sent
+    end
+    t:equal({ balance { json = { data = { myself = { clientBalance = 7.5 } } } } }, { 7.5, 2 })
+    for _, answer in ipairs { { json = { data = { myself = json.null } } }, { status = 410, body = "" },
+      { json = { errors = { { message = "Unauthorized" } } } }, { hang = true }, { error = "reset" } } do
+      t:equal((balance(answer)), "unknown")
+    end
+    local ok, why, sent = run(function() return { json = {} } end, function(_, require)
+      local client = require("base.http").client { base = "https://api.runpod.io", writes = { "POST ^/" } }
+      client:post("/graphql", { json = { query = "mutation { podResume(input: {podId: \"x\"}) { id } }" } })
+    end)
+    t:ok(not ok and #sent == 0 and tostring(why):find("needs client:create", 1, true), tostring(why))
+  end)
+
+  t:case("the guard's calls: the end, a stop where that is refused, a look; its own key alone", function()
+    local _, request = run(function() return {} end, function(provider)
+      return provider.terminate_request()
+    end)
+    t:equal({ request.method, request.otherwise.body, request.rehearse.url == request.url, request.key_env },
+      { "DELETE", '{"action":"stop"}', true, "RUNPOD_API_KEY" })
+    t:ok(not json.encode(request):find(KEY, 1, true), "the account's key is in it")
+  end)
+end
