@@ -1,7 +1,11 @@
 -- SPDX-License-Identifier: MIT
 -- Answers that are none: whatever a cloud says instead of a list, no other machine is rented, and nothing is
 -- said to be gone. Every GET after the create gets the same answer (play.says).
+local inprocess = require "cloudsim.inprocess"
+local json = require "base.json"
+local plays = require "dst.play"
 local scenes = require "dst.scenes"
+local sorted = require "base.sorted"
 
 local JSON, HTML = { ["content-type"] = "application/json" }, { ["content-type"] = "text/html" }
 
@@ -64,7 +68,62 @@ local function stopped(answer)
   end
 end
 
-local list = {}
+-- Every value inside a decoded answer, as { table, key }, in an order that is the same in every run.
+local function places(value, found)
+  for key, each in sorted(value) do
+    found[#found + 1] = { value, key }
+    if type(each) == "table" then places(each, found) end
+  end
+  return found
+end
+
+local WRONG = { json.null, 7, "x", json.object {}, json.array {}, false }
+
+-- A good answer with its n-th value replaced, or cut off after so many bytes. → nil: it is not JSON
+local function damaged(answer, n, cut)
+  local value = type(answer.body) == "string" and json.decode(answer.body)
+  if type(value) ~= "table" then return nil end
+  if cut then
+    answer.body = answer.body:sub(1, n % #answer.body)
+    return answer
+  end
+  local found = places(value, {})
+  local place = found[n // #WRONG % math.max(1, #found) + 1]
+  if place then place[1][place[2]] = WRONG[n % #WRONG + 1] end
+  answer.body = json.encode(value)
+  return answer
+end
+
+-- A stop while every GET is answered with the same damage: it may fail, but nothing is said to be gone that
+-- is there, and nothing ends as a mistake of ours.
+local function wounded(first, last, stride, cut)
+  return function(origin)
+    for n = first, last, stride do
+      local p = plays.new { seed = 1, cloud = origin.name, foreign = false }
+      scenes.up(p)
+      function p.says(request)
+        if request.method ~= "GET" then return nil end
+        return damaged(inprocess.answer(p.name, request, p.world), n, cut)
+      end
+      if p:run "stop" == 0 and #p.judge:open() > 0 then
+        p.judge:broken("S2", ("damage %d: a stop was proven while it bills"):format(n))
+      end
+      healed(p)
+      local verdict = p.judge:verdict()
+      -- what a cloud says of its charges is believed
+      if verdict and not tostring(verdict):find("^S9 ") then
+        origin.judge:broken("bug", ("damage %d: %s"):format(n, tostring(verdict)))
+      end
+    end
+  end
+end
+
+local list = {
+  { name = "a value replaced, some", foreign = false, play = wounded(0, 400, 31) },
+  { name = "cut off, at some bytes", foreign = false, play = wounded(1, 900, 97, true) },
+  { name = "a value replaced, each", foreign = false, long = true, play = wounded(0, 600, 1) },
+  { name = "cut off, at every byte", foreign = false, long = true, play = wounded(1, 2400, 1, true) },
+}
 for _, answer in ipairs(ANSWERS) do
   local name = answer[1] .. " instead of a list"
   list[#list + 1] = { name = name .. ", the create's answer lost", cloud = answer.only, foreign = false,
