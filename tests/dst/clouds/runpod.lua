@@ -8,7 +8,7 @@ local HAPPEN = { exited = "exit", stopped = "stop" }
 local DO = { terminate = "end", stop = "end" }
 
 local runpod = {
-  face = face, port = 7008, create_at = 0.2,
+  face = face, port = 7008, create_at = 0.12,
   hides_loss = true,   -- whose first process ended says RUNNING (facts/runpod.md §2.13)
   label = function(instance) return instance.name end,
   may_hold_key = function() return false end,
