@@ -21,6 +21,7 @@ local memory = require "agent.memory"
 local timing = require "home.timing"
 local reactions = require "agent.reactions"
 local recover = require "money.recover"
+local removals = require "agent.removals"
 local sight = require "agent.sight"
 local null_screen = require "base.null_screen"
 local statefile = require "home.statefile"
@@ -208,6 +209,12 @@ local function leftovers(self)
     resources.rest(self.journal)
     self.journal:release()
   end
+  removals.round(self.removals, self.journal)
+end
+
+local function nothing_left(self)
+  local journal = self.journal
+  return #journal:open_sessions() == 0 and #untidy(self) == 0 and #journal:things() == 0
 end
 
 -- The user's own reactions come last, after everything that the agent owes.
@@ -242,9 +249,7 @@ local function next_look(self)
   self.warned = budget.watch(self.journal:recent(budget.SECONDS), self.warned)
   tell_news(self)
   alert.deliver()
-  if #self.journal:open_sessions() == 0 and #untidy(self) == 0 then
-    self.ending.put("nothing is open any more")
-  end
+  if nothing_left(self) then self.ending.put("nothing is open any more") end
 end
 
 -- A duty goes on for as long as the agent lives: a round of it that fails is told of,
@@ -318,7 +323,7 @@ function agent.run()
   if not lock then return "busy" end
   local self = { journal = require("home.journal").open(config.home(), true), bell = task.channel(),
     memory = {}, kept = {}, sights = {},
-    sight = {}, cards = {}, over = {}, ending = task.channel(), ahead = {} }
+    sight = {}, cards = {}, over = {}, removals = {}, ending = task.channel(), ahead = {} }
   local listener = net.listen { unix = agent_client.socket("agent") }
   log.info("Agent starts", { home = config.home() })
   follow(self)

@@ -46,6 +46,9 @@ local function locked(journal, fn)
   end
   local done, result = require("base.fail").settle(fn)
   journal:release()
+  if #journal:things() > 0 then
+    require("base.fail").try(require("home.agent_client").ensure) -- it goes on asking them to go
+  end
   if not done then error(result, 0) end
   return result
 end

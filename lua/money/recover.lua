@@ -113,7 +113,7 @@ function recover.any(ui)
     end
     journal:refresh()
   end
-  if #journal:open_sessions() > 0 then fail.try(bring_agent) end
+  if #journal:open_sessions() > 0 or #journal:things() > 0 then fail.try(bring_agent) end
   return journal, finished
 end
 

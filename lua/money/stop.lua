@@ -277,7 +277,7 @@ local function finish(journal, before, began, ui)
   end
   resources.rest(journal, began) -- nobody may come by later
   local around = things.rest(journal, ui)
-  if #journal:open_sessions() == 0 and #journal:untidy() == 0 then
+  if #journal:open_sessions() == 0 and #journal:untidy() == 0 and #journal:things() == 0 then
     agent_client.quit()
   elseif journal.lock then
     fail.try(agent_client.ensure) -- it goes on with what is still open, also when it had died before

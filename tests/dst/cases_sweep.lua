@@ -29,7 +29,58 @@ local function forget_record(p)
   p.judge:forgets()
 end
 
+-- A volume of this home, which its cloud does not give up for now. → its id
+local function stubborn_volume(p)
+  local name = p.judge.token_list[1]:gsub("%x+$", "0123456789ab")
+  p.world.vast.volumes[7] = { label = name, rate = 0.01, start = p.world.time }
+  p.judge.around[name] = true
+  function p.says(request)
+    if request.method ~= "DELETE" or not request.path:find("/volumes/", 1, true) then return nil end
+    return { status = 500, headers = {}, body = "{}" }
+  end
+  return 7
+end
+
+-- The cloud works again: the agent removes the volume, with nobody there, and ends.
+local function removed_by_agent(p, id)
+  must(p, p.world.vast.volumes[id], "E2", "the volume went although its cloud refuses that")
+  p.says = nil
+  p:pass(2 * 3600)
+  must(p, not p.world.vast.volumes[id], "E2", "the agent left a volume that bills")
+  must(p, not p.sim.disk[p.HOME .. "/journal"].data:find('"kind":"unremoved"', 1, true), "E2",
+    "the agent did not prove the volume gone")
+  must(p, p:run "status" == 0 and p.last.out:find("None active", 1, true), "E2",
+    "status: " .. p.last.out .. p.last.err)
+  p:pass(180)
+  for _, process in ipairs(p.sim.processes) do
+    must(p, process.name ~= "agent" or process.state ~= "waiting", "E5", "an agent stays for nothing")
+  end
+end
+
+-- The machine is over and no agent lives: a command that leaves a volume brings one.
+local function volume_left_by(command, code)
+  return { name = "a volume left by " .. command .. " is removed by an agent that it brings", cloud = "vast",
+    play = function(p)
+      scenes.up(p)
+      p:run "stop"
+      local id = stubborn_volume(p)
+      if command ~= "sweep" then p:run "sweep" end
+      p:kill_all()
+      must(p, p:run(command) == code, "S2", ("%s ended with %s"):format(command, p.last.err))
+      removed_by_agent(p, id)
+    end }
+end
+
 return {
+  { name = "a volume that did not go with a sweep is removed by the agent", cloud = "vast", play = function(p)
+    scenes.up(p)
+    local id = stubborn_volume(p)
+    must(p, p:run "sweep" == 1, "S2", "a sweep that left a volume did not fail")
+    said(p, "MAY STILL BE RUNNING")
+    p:pass(3 * 3600)
+    removed_by_agent(p, id)
+  end },
+  volume_left_by("sweep", 1), volume_left_by("stop", 1), volume_left_by("status", 0),
   { name = "this home's machine is ended, the others stay", play = function(p)
     scenes.up(p)
     must(p, p:run "sweep" == 0, "E2", "sweep failed: " .. p.last.err)

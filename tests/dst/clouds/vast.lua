@@ -2,6 +2,7 @@
 -- Vast in the campaign (dst/clouds.lua).
 local face = require "cloudsim.vast.face"
 local json = require "base.json"
+local sorted = require "base.sorted"
 
 local vast = {
   face = face, port = 7001, create_at = 0.06,
@@ -11,8 +12,14 @@ local vast = {
     return { instance.args, instance.env, instance.label or "", instance.onstart or "" }
   end,
   happen = function(world, what, instance) face.life[what](world, instance, "by chance") end,
-  leftovers = function() return {} end,
 }
+
+-- Volumes; tests put some into the world.
+function vast.leftovers(world)
+  local names = {}
+  for _, volume in sorted(world.vast.volumes) do names[#names + 1] = volume.label end
+  return names
+end
 
 function vast.environment(key) return { "VAST_API_KEY=" .. key, "VAST_BASE_URL=http://127.0.0.1:7001" } end
 
@@ -27,6 +34,10 @@ function vast.meaning(request, world)
   end
   if request.method == "DELETE" and id then
     return "end", world.vast:find(id)
+  end
+  if request.method == "DELETE" and request.path == "/api/v0/volumes/" then
+    local volume = world.vast.volumes[json.decode(request.body).id]
+    return "remove", volume and volume.label
   end
   return "other"
 end
