@@ -8,6 +8,7 @@
 # make dst    the long campaign: every crash point in every way, the long cases, the tables of docs/safety.md; hours
 # make mutants  can the money campaign and the guest's tests fail? Some minutes; not part of make check
 # make metrics  the longest functions, the largest files, who asks for whom
+# make live   asks the clouds of your own keys, and rents only after you typed a limit; docs/live.md; not part of check
 # make vm     the delivery on a real virtual machine, emulated; not part of check (VM=PATTERN: only some cases)
 PREFIX ?= /usr/local
 BUILD ?= build
@@ -19,7 +20,7 @@ FUZZ_SECONDS ?= 60
 JOBS := $(shell getconf _NPROCESSORS_ONLN)
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all install uninstall generated packages check-packages sanitized fuzzed demo check check-fast cross dst mutants bench fuzz vm lint metrics clean
+.PHONY: all install uninstall generated packages check-packages sanitized fuzzed demo check check-fast cross dst mutants bench fuzz live vm lint metrics clean
 
 all:
 	cmake -S . -B $(BUILD)
@@ -93,6 +94,10 @@ bench: check-packages
 fuzz: check-packages
 	$(MAKE) fuzzed
 	@FUZZED=$(FUZZED) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/check fuzz
+
+live: check-packages
+	$(MAKE) all
+	@CONTINUEPLZ_SCRIPTS=tests $(BUILD)/continueplz --no-user tests/live/run.lua --dir=$(BUILD)/live
 
 vm:
 	vendor/bootstrap vm
