@@ -61,6 +61,36 @@ strip -o "$dir/stripped" "$bin"
 row "binary" "$(ratio "$(stat -c %s "$dir/stripped")" 1048576)" MiB 1.907 \
     "$(stat -c %s "$dir/stripped") bytes; 2 MB is 2000000"
 
+echo
+echo "Prices (tests/bench/prices.lua): offers over all clouds that can be rented from, every answer of" \
+    "theirs 300 ms late, beside the slowest of them asked alone; the others' lines with that one dead," \
+    "beside the same with it alive; medians of 9, the ways taking turns. 10,000 offers of Vast's from a" \
+    "file, parsed, ranked and shown by tests/bench/many.lua, beside jq length of that file: CPU seconds," \
+    "medians of 5; most memory."
+prices=$dir/prices
+if CONTINUEPLZ_SCRIPTS=$PWD/tests "$bin" -C "$dir/simhome" tests/bench/prices.lua >"$prices" \
+    2>"$prices.err"; then
+    price() { awk -v name="$1" '$1 == name { print $2 }' "$prices"; }
+    row "offers, all clouds at once" "$(ratio "$(price all)" "$(price slowest)")" x 1.05 \
+        "$(price clouds) clouds in $(price all) s, the slowest alone $(price slowest) s"
+    for kind in refused silent; do
+        row "the others' lines, one cloud dead ($kind)" \
+            "$(ratio "$(price beside_$kind)" "$(price alive_$kind)")" x 1.05 \
+            "$(price beside_$kind) s, alive $(price alive_$kind) s"
+    done
+    if [ -n "$(price many_own)" ]; then
+        row "10,000 offers beside jq length" "$(ratio "$(price many_own)" "$(price many_jq)")" x 0.2 \
+            "$(price many_own) s, jq $(price many_jq) s; $(price many_bytes) bytes"
+        row "10,000 offers, memory" "$(ratio "$(price many_kib)" 1024)" MiB 60 \
+            "jq $(ratio "$(price many_jq_kib)" 1024) MiB"
+    else
+        echo "  10,000 offers were not measured: that needs jq and /usr/bin/time"
+    fi
+else
+    cat "$prices.err"
+    echo "the price list did not run; its figures are missing"
+fi
+
 if [ -s "$build/check.seconds" ]; then
     echo
     echo "The last make check of this tree that had no failure, builds included."
