@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --- Who asks (bearer token, or client certificate by the headers of the front) and what he may do. Whoever has
---- a good token or the cluster's client certificate may do all that `coreweave_denied` does not take away.
+--- the owner's token or the cluster's client certificate may do all that `coreweave_denied` does not take
+--- away, a ServiceAccount what its roles say.
+local accounts = require "cloudsim.coreweave.accounts"
 local status = require "cloudsim.coreweave.status"
 
 local access = {}
@@ -15,8 +17,10 @@ end
 function access.user(world, request)
   local header = request.headers.authorization
   if header then
-    local key = world:key_at("coreweave", header:match "^[Bb]earer%s+(%S+)%s*$" or "")
-    return key and key.kind == "account" and { name = world.accounts[key.account].email,
+    local text = header:match "^[Bb]earer%s+(%S+)%s*$" or ""
+    local key = world:key_at("coreweave", text)
+    if not key then return accounts.user(world, text) end
+    return key.kind == "account" and { name = world.accounts[key.account].email,
       groups = { "system:masters", "system:authenticated" } } or nil
   end
   return of_certificate(request) or { name = "system:anonymous", groups = { "system:unauthenticated" },
@@ -30,6 +34,7 @@ access.OPEN = { ["/version"] = true, ["/healthz"] = true, ["/livez"] = true, ["/
 function access.allowed(world, user, ask)
   if ask.path and access.OPEN[ask.path] then return true end
   if user.anonymous then return false end
+  if user.account then return accounts.may(world, user.account, ask) end
   for verb, what in (world.settings.coreweave_denied or ""):gmatch "([%w*]+)%s+([%w*]+)" do
     if (verb == "*" or verb == ask.verb) and (what == "*" or what == ask.resource) then return false end
   end

@@ -74,6 +74,15 @@ local FILL = {
     object.stringData = nil
     fill(object, { type = "Opaque" })
   end,
+  ["cronjobs.batch"] = function(object)
+    if type(object.spec) ~= "table" then return end
+    fill(object.spec, { concurrencyPolicy = "Allow", suspend = false, successfulJobsHistoryLimit = 3,
+      failedJobsHistoryLimit = 1 })
+    local job = type(object.spec.jobTemplate) == "table" and object.spec.jobTemplate.spec
+    local pod = type(job) == "table" and type(job.template) == "table" and job.template.spec
+    if type(pod) == "table" then pod_spec(pod) end
+    object.status = json.object {}
+  end,
   services = function(object)
     if type(object.spec) ~= "table" then return end
     fill(object.spec, { type = "ClusterIP", sessionAffinity = "None", internalTrafficPolicy = "Cluster",

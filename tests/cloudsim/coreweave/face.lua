@@ -2,6 +2,7 @@
 --- CoreWeave (facts/coreweave.md §3): a Kubernetes cluster whose nodes are the machines. A pool of nodes
 --- bills, whatever runs on them; what runs is a pod.
 local front = require "cloudsim.coreweave.front"
+local jobs = require "cloudsim.coreweave.jobs"
 local json = require "base.json"
 local kinds = require "cloudsim.kinds"
 local pods = require "cloudsim.coreweave.pods"
@@ -18,14 +19,17 @@ local function view(_, instance)
     pod = run and not run.over and run.name or json.null }
 end
 
-local SYSTEM = { default = true, ["kube-system"] = true }
+-- what the cluster brings itself
+local SYSTEM = { ["Namespace default"] = true, ["Namespace kube-system"] = true,
+  ["ServiceAccount default"] = true, ["ConfigMap " .. state.ROOT] = true }
 
 -- Adds the cluster's objects that bill nothing, and the addresses.
 local function leftovers(world, found)
   found.objects = found.objects or json.array {}
-  for _, name in ipairs { "NodePool", "Pod", "Service", "Secret", "ConfigMap", "Namespace" } do
+  for _, name in ipairs { "NodePool", "Pod", "Service", "Secret", "ConfigMap", "Namespace",
+    "ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "CronJob" } do
     for _, object in ipairs(world.coreweave.store:all(resources[name])) do
-      if not (name == "Namespace" and SYSTEM[object.metadata.name]) then
+      if not SYSTEM[name .. " " .. object.metadata.name] then
         found.objects[#found.objects + 1] = { cloud = "coreweave", kind = name, name = object.metadata.name }
       end
     end
@@ -57,7 +61,11 @@ end
 return {
   name = "coreweave", order = 4,
   handler = require("cloudsim.coreweave.handler").handler, open = state.new,
-  sow = function(world) world.coreweave:sow() end, begin = front.begin,
+  sow = function(world) world.coreweave:sow() end,
+  begin = function(world, options)
+    front.begin(world, options)
+    world.hooks.job = jobs.hook(options.dir)
+  end,
   -- what the facts do not know can be had either way
   settings = {
     coreweave_denied = "",                -- rights that are missing: "create nodepools, * secrets"

@@ -113,7 +113,7 @@ end
 
 local function answer(request, world, entry)
   local user = access.user(world, request)
-  entry.key = user and (user.anonymous and "none" or "account") or "unknown"
+  entry.key = user and (user.anonymous and "none" or user.account and "instance" or "account") or "unknown"
   if not user then
     return unauthorized()
   elseif too_often(world, user) then

@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --- What can be done to objects: create, get, list, update, patch, delete (facts/coreweave.md §3.7). call: of
 --- handler.lua. → response
+local accounts = require "cloudsim.coreweave.accounts"
+local cron = require "cloudsim.coreweave.cron"
 local defaults = require "cloudsim.coreweave.defaults"
 local json = require "base.json"
 local paging = require "cloudsim.paging"
@@ -82,8 +84,11 @@ function objects.create(call)
   local never = resource.kind == "NodePool" and wrong.create(call.world, object)
   if never then return never end
   defaults.admit(resource, object)
+  if resource.kind == "Secret" then accounts.fill(call.world, object) end
   if call.query.dryRun then return shown(call, 201, object) end
   object = call.store:add(resource, object)
+  if resource.kind == "Namespace" then call.state:publish(meta.name) end
+  if resource.kind == "CronJob" then cron.begin(call.world, object) end
   local lost = resource.kind == "NodePool" and wrong.created(call.world, object)
   pools.settle(call.world)
   return lost or shown(call, 201, object)

@@ -22,7 +22,7 @@ local RESTART = 10 -- seconds until an ended container starts again
 local function gpus_of(pod)
   local sum = 0
   for _, one in ipairs(pod.spec.containers) do
-    sum = sum + (math.tointeger(tonumber((one.resources.limits or {})["nvidia.com/gpu"] or 0)) or 0)
+    sum = sum + (math.tointeger(tonumber(((one.resources or {}).limits or {})["nvidia.com/gpu"] or 0)) or 0)
   end
   return sum
 end
@@ -73,6 +73,20 @@ local function place_for(world, pod)
     end
   end
   return nil, number == 0 and why or ("0/%d nodes are available: %s"):format(number, why)
+end
+
+--- Whether some node would take a small pod of that spec beside what runs there. → true, or nil and why not
+function pods.room_for(world, spec)
+  local why = "no nodes available to schedule pods"
+  for _, instance in ipairs(world.coreweave:each()) do
+    local node = world.coreweave.store:get(resources.Node, nil, instance.id)
+    if node then
+      why = unfit({ spec = spec }, node, 0)
+      if not why and instance.status == "ready" then return true end
+      why = why or "node(s) had untolerated taint {node.kubernetes.io/not-ready: }"
+    end
+  end
+  return nil, why
 end
 
 --- Whether a pod waits that a node of this pool would take.

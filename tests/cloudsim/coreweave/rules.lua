@@ -131,6 +131,21 @@ end
 
 local CHECKS = {
   pods = function(causes, object) check_pod_spec(causes, object.spec, "spec") end,
+  ["cronjobs.batch"] = function(causes, object)
+    local spec = object.spec
+    required(causes, "spec.schedule", spec.schedule)
+    local job = type(spec.jobTemplate) == "table" and spec.jobTemplate.spec
+    local pod = type(job) == "table" and type(job.template) == "table" and job.template.spec
+    if type(pod) ~= "table" then
+      causes[#causes + 1] = { "spec.jobTemplate.spec.template.spec", "Required value", "FieldValueRequired" }
+      return
+    end
+    check_pod_spec(causes, pod, "spec.jobTemplate.spec.template.spec")
+    if pod.restartPolicy == "Always" then
+      causes[#causes + 1] = { "spec.jobTemplate.spec.template.spec.restartPolicy",
+        'Required value: valid values: "OnFailure", "Never"', "FieldValueRequired" }
+    end
+  end,
   services = function(causes, object)
     local spec, seen = object.spec, {}
     if #(spec.ports or {}) == 0 and spec.type ~= "ExternalName" then

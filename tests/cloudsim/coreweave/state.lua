@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- What a world holds of CoreWeave: one cluster of the owner's, whose nodes are the machines. Objects are in
 --- `store`; `runs` are the pods that a node has taken, by uid; `balancers` the addresses of Services.
+local accounts = require "cloudsim.coreweave.accounts"
 local catalog = require "cloudsim.coreweave.catalog"
 local random = require "cloudsim.random"
 local resources = require "cloudsim.coreweave.resources"
@@ -14,7 +15,7 @@ state.__index = state
 function state.new(world, before)
   local self = setmetatable(roster.new(), state)
   self.world, self.types, self.runs, self.balancers = world, catalog.types(), {}, {}
-  self.zombies, self.starved = {}, {}
+  self.zombies, self.starved, self.issued = {}, {}, {}
   self:sow()
   self.store = store.new(world, self.random, before and before.store.version)
   for _, name in ipairs { "default", "kube-system" } do
@@ -33,6 +34,16 @@ function state:namespace(name)
   self.store:add(resources.Namespace, { metadata = { name = name,
     labels = { ["kubernetes.io/metadata.name"] = name } }, spec = { finalizers = { "kubernetes" } },
     status = { phase = "Active" } })
+  self:publish(name)
+end
+
+state.ROOT = "kube-root-ca.crt" -- the ConfigMap of every namespace by which pods know the cluster
+
+--- What the cluster itself puts into a new namespace.
+function state:publish(name)
+  self.store:add(resources.ConfigMap, { metadata = { name = state.ROOT, namespace = name },
+    data = { ["ca.crt"] = accounts.AUTHORITY } })
+  self.store:add(resources.ServiceAccount, { metadata = { name = "default", namespace = name } })
 end
 
 --- Tells of an object in an Event. kind: "Normal" or "Warning"
