@@ -21,7 +21,7 @@ local function user_data(r, id)
     max_bytes = 1 << 21 }.body
 end
 
-case("both are asked, the cheaper one is rented", "both", function(r)
+case("both are asked, the cheaper one is rented", "vast+lambda", function(r)
   local result = expect.ends(r:run("--cheapest", MODEL, "--gpu=h100", "--max-price=5"), 0, "lambda: ",
     "vast: ", "READY")
   local offers = expect.json(r:run("offers", MODEL, "--gpu=h100", "--max-price=5", "--output=json"))
@@ -36,7 +36,7 @@ end)
 
 for _, dead in ipairs { "vast", "lambda" } do
   local other = dead == "vast" and "lambda" or "vast"
-  case(("%s is dead: that is said, and %s is rented"):format(dead, other), "both", function(r)
+  case(("%s is dead: that is said, and %s is rented"):format(dead, other), "vast+lambda", function(r)
     r:fault { name = "api.down", sticky = true, match = { cloud = dead } }
     expect.ends(r:run("--cheapest", MODEL), 0, "\u{2717} " .. dead .. ": ", "Selected: " .. other, "READY")
     expect.ends(r:run("stop"), 0)
@@ -44,7 +44,7 @@ for _, dead in ipairs { "vast", "lambda" } do
   end)
 end
 
-case("a cloud that takes the key no more when it comes to renting costs only itself", "both", function(r)
+case("a cloud that takes the key no more when it comes to renting costs only itself", "vast+lambda", function(r)
   r:fault { name = "api.auth", sticky = true, match = { cloud = "vast", path = "/users/current" } }
   expect.ends(r:run("--cheapest", MODEL), 8, "going on with the other clouds",
     "above twice the $1.70 of the first choice", "--max-price=1.10")
@@ -61,7 +61,7 @@ case("a launch that is refused leaves nothing behind", "lambda", function(r)
   expect.nothing_left(r)
 end)
 
-case("without consent Lambda is skipped with a sentence", "both", function(r)
+case("without consent Lambda is skipped with a sentence", "vast+lambda", function(r)
   expect.ends(r:run("--cheapest", MODEL), 0, "lambda: skipped", "GUARD_ACCOUNT_KEY=yes", "--accept-no-guard",
     "Selected: vast")
   expect.ends(r:run("stop"), 0)
