@@ -2,7 +2,7 @@
 -- The first script: finds the home, makes the world, hands over to the command line.
 -- luacheck: read globals _G debug
 
-local host, argv = ...
+local host, argv, instead = ...
 
 if #argv == 1 and argv[1] == "--version" then
   host.terminal.write("out", "continueplz " .. host.version .. "\n")
@@ -16,6 +16,22 @@ local function absolute(path)
   while path:find("/%.%f[/\0]") do path = path:gsub("/%.%f[/\0]", "") end
   path = path:gsub("//+", "/"):gsub("(.)/$", "%1")
   return path
+end
+
+local function script_dirs()
+  local dirs = {}
+  for dir in (getenv("CONTINUEPLZ_SCRIPTS") or ""):gmatch("[^:]+") do dirs[#dirs + 1] = absolute(dir) end
+  return dirs
+end
+
+-- Another main.lua in those directories runs instead of this one.
+for _, dir in ipairs(instead and {} or script_dirs()) do
+  local path = dir .. "/main.lua"
+  local text, sentence, code = host.script.read(path)
+  if text then
+    return assert(host.script.compile(text, "@" .. path, _G))(host, argv, true)
+  end
+  if code ~= "missing" then error(sentence, 0) end
 end
 
 local ENDING = { stop = true, ["--stop"] = true, down = true, rm = true, destroy = true, agent = true }
@@ -62,12 +78,6 @@ local function choose(found)
     return absolute(user) .. "/.continueplz", "default"
   end
   return nil, "none"
-end
-
-local function script_dirs()
-  local dirs = {}
-  for dir in (getenv("CONTINUEPLZ_SCRIPTS") or ""):gmatch("[^:]+") do dirs[#dirs + 1] = absolute(dir) end
-  return dirs
 end
 
 -- The loader is the one script that no loader can load.

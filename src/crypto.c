@@ -4,7 +4,6 @@
 #include <sodium.h>
 
 #include "host.h"
-#include "tunnel/blake2s.h"
 
 #define KEY "continueplz.key"
 #define KEY_LEN crypto_scalarmult_SCALARBYTES
@@ -116,31 +115,12 @@ static int crypto_random(lua_State *L) {
     return 1;
 }
 
-static int crypto_digest(lua_State *L) {
-    static const char *const names[] = {"sha256", "blake2b", "blake2s", NULL};
-    int which = luaL_checkoption(L, 1, NULL, names);
-    size_t length, size = 32;
-    const char *data = luaL_checklstring(L, 2, &length);
-    unsigned char out[64];
-    if (which == 0) {
-        crypto_hash_sha256(out, (const unsigned char *)data, length);
-    } else if (which == 1) {
-        size = 64;
-        crypto_generichash(out, size, (const unsigned char *)data, length, NULL, 0);
-    } else {
-        blake2s(out, size, data, length, NULL, 0);
-    }
-    lua_pushlstring(L, (const char *)out, size);
-    return 1;
-}
-
-static int crypto_hex(lua_State *L) {
+static int crypto_sha256(lua_State *L) {
     size_t length;
     const char *data = luaL_checklstring(L, 1, &length);
-    luaL_Buffer b;
-    sodium_bin2hex(luaL_buffinitsize(L, &b, 2 * length + 1), 2 * length + 1, (const unsigned char *)data,
-                   length);
-    luaL_pushresultsize(&b, 2 * length);
+    unsigned char out[crypto_hash_sha256_BYTES];
+    crypto_hash_sha256(out, (const unsigned char *)data, length);
+    lua_pushlstring(L, (const char *)out, sizeof out);
     return 1;
 }
 
@@ -174,9 +154,9 @@ static const luaL_Reg methods[] = {
 };
 
 static const luaL_Reg functions[] = {
-    {"random", crypto_random},     {"key", crypto_key},     {"sealed", crypto_sealed},
-    {"hash", crypto_digest},       {"hex", crypto_hex},     {"base64", crypto_base64},
-    {"unbase64", crypto_unbase64}, {"equal", crypto_equal}, {NULL, NULL},
+    {"random", crypto_random}, {"key", crypto_key},           {"sealed", crypto_sealed},
+    {"sha256", crypto_sha256}, {"base64", crypto_base64},     {"unbase64", crypto_unbase64},
+    {"equal", crypto_equal},   {NULL, NULL},
 };
 
 int luaopen_host_crypto(lua_State *L) {

@@ -42,9 +42,9 @@ void log_forget(void);
 /* Pushes `text` with every hidden secret replaced by [hidden] (log.c). */
 void log_push_redacted(lua_State *L, const char *text, size_t len);
 
-/* Pushes the function of the script NAME ("main.lua"): from the directories of $CONTINUEPLZ_SCRIPTS, else the
- * embedded lua/NAME. Returns false with a sentence pushed (script.c). */
-bool script_load(lua_State *L, const char *name);
+/* Pushes the function of the embedded script ("lua/main.lua"). Returns false with a sentence pushed
+ * (script.c). */
+bool script_load(lua_State *L, const char *path);
 /* Pushes the host table (host.c). */
 void host_open(lua_State *L);
 

@@ -69,7 +69,7 @@ static int run(lua_State *L) {
     lua_gc(L, LUA_GCINC, GC_PAUSE, 0, 0);
     lua_gc(L, LUA_GCSTEP, -GC_CREDIT); /* a command that ends soon never collects */
     open_libraries(L);
-    if (!script_load(L, "main.lua"))
+    if (!script_load(L, "lua/main.lua"))
         return lua_error(L);
     host_open(L);
     lua_createtable(L, argc, 1);

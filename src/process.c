@@ -327,22 +327,11 @@ static int process_getenv(lua_State *L) {
     return 1;
 }
 
-static int by_text(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static int process_environ(lua_State *L) {
-    size_t count = 0;
-    while (environ && environ[count])
-        count++;
-    char **sorted = lua_newuserdatauv(L, (count + 1) * sizeof *sorted, 0);
-    if (count)
-        memcpy(sorted, environ, count * sizeof *sorted);
-    qsort(sorted, count, sizeof *sorted, by_text);
-    lua_createtable(L, (int)count, 0);
-    for (size_t i = 0; i < count; i++) {
-        lua_pushstring(L, sorted[i]);
-        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    lua_newtable(L);
+    for (lua_Integer i = 0; environ && environ[i]; i++) {
+        lua_pushstring(L, environ[i]);
+        lua_rawseti(L, -2, i + 1);
     }
     return 1;
 }

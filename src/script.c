@@ -107,61 +107,26 @@ static int read_script(lua_State *L, const char *path) {
     return values;
 }
 
-/* Pushes the path of `name` in the first directory of $CONTINUEPLZ_SCRIPTS that has it. */
-static bool find_script(lua_State *L, const char *name) {
-    const char *list = getenv("CONTINUEPLZ_SCRIPTS");
-    while (list && *list) {
-        size_t len = strcspn(list, ":");
-        if (len) {
-            lua_pushlstring(L, list, len);
-            lua_pushfstring(L, "%s/%s", lua_tostring(L, -1), name);
-            lua_remove(L, -2);
-            if (access(lua_tostring(L, -1), F_OK) == 0)
-                return true;
-            lua_pop(L, 1);
-        }
-        list += len + (list[len] == ':');
-    }
-    return false;
-}
-
-bool script_load(lua_State *L, const char *name) {
-    if (find_script(L, name)) {
-        const char *path = lua_tostring(L, -1);
-        if (read_script(L, path) != 1) {
-            lua_pop(L, 1); /* the code; the sentence is wanted */
-            return false;
-        }
-        size_t len;
-        const char *text = lua_tolstring(L, -1, &len);
-        return luaL_loadbufferx(L, text, len, lua_pushfstring(L, "@%s", path), "t") == LUA_OK;
-    }
-    const char *path = lua_pushfstring(L, "lua/%s", name);
+bool script_load(lua_State *L, const char *path) {
     const struct embedded *file = find_embedded(path);
-    if (!file) {
-        lua_pushfstring(L, "%s is neither embedded nor in $CONTINUEPLZ_SCRIPTS", path);
-        return false;
-    }
-    return load_embedded(L, file);
+    if (!file)
+        lua_pushfstring(L, "%s is not embedded", path);
+    return file && load_embedded(L, file);
 }
 
 static int not_embedded(lua_State *L, const char *name) {
     return host_fail(L, "missing", "nothing is embedded under the name %s", name);
 }
 
-static int push_embedded(lua_State *L, const char *name) {
+static int script_embedded(lua_State *L) {
+    const char *name = luaL_checkstring(L, 1);
     const struct embedded *file = find_embedded(name);
+    if (is_script(name))
+        return host_fail(L, "bytecode", "%s: is embedded as bytecode, without its text", name);
     if (!file)
         return not_embedded(L, name);
     lua_pushlstring(L, embedded_bytes + file->start, file->size);
     return 1;
-}
-
-static int script_embedded(lua_State *L) {
-    const char *name = luaL_checkstring(L, 1);
-    if (is_script(name))
-        return host_fail(L, "bytecode", "%s: is embedded as bytecode, without its text", name);
-    return push_embedded(L, name);
 }
 
 static int script_has(lua_State *L) {
@@ -205,10 +170,6 @@ static int script_module(lua_State *L) {
     return 2;
 }
 
-static int script_asset(lua_State *L) {
-    return push_embedded(L, lua_pushfstring(L, "asset/%s", luaL_checkstring(L, 1)));
-}
-
 static int script_names(lua_State *L) {
     size_t len;
     const char *prefix = luaL_checklstring(L, 1, &len);
@@ -245,9 +206,9 @@ static int script_compile(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"asset", script_asset}, {"compile", script_compile},    {"embedded", script_embedded},
-    {"has", script_has},     {"load", script_load_embedded}, {"module", script_module},
-    {"names", script_names}, {"read", script_read},          {NULL, NULL},
+    {"compile", script_compile},    {"embedded", script_embedded}, {"has", script_has},
+    {"load", script_load_embedded}, {"module", script_module},     {"names", script_names},
+    {"read", script_read},          {NULL, NULL},
 };
 
 int luaopen_host_script(lua_State *L) {

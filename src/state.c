@@ -188,19 +188,6 @@ static int make_directory(const char *path) {
 
 static int state_mkdir(lua_State *L) {
     const char *path = luaL_checkstring(L, 1);
-    char partial[PATH_MAX];
-    size_t len = strlen(path);
-    if (len >= sizeof partial)
-        return host_fail_errno(L, ENAMETOOLONG, path);
-    memcpy(partial, path, len + 1);
-    struct stat info;
-    for (char *slash = strchr(partial + (len > 0), '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        int err = stat(partial, &info) == 0 ? 0 : make_directory(partial);
-        if (err)
-            return host_fail_errno(L, err, partial);
-        *slash = '/';
-    }
     return host_done(L, make_directory(path), path);
 }
 

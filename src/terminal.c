@@ -113,12 +113,6 @@ static int terminal_is(lua_State *L) {
     return 1;
 }
 
-static int from_environment(const char *name, int fallback) {
-    const char *text = getenv(name);
-    long value = text ? strtol(text, NULL, 10) : 0;
-    return value > 0 && value <= 10000 ? (int)value : fallback;
-}
-
 static int terminal_size(lua_State *L) {
     static const int places[] = {STDOUT_FILENO, STDERR_FILENO, STDIN_FILENO};
     struct winsize size;
@@ -129,8 +123,8 @@ static int terminal_size(lua_State *L) {
             rows = size.ws_row;
         }
     }
-    lua_pushinteger(L, columns ? columns : from_environment("COLUMNS", 80));
-    lua_pushinteger(L, rows ? rows : from_environment("LINES", 24));
+    lua_pushinteger(L, columns);
+    lua_pushinteger(L, rows);
     return 2;
 }
 

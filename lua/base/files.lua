@@ -22,9 +22,18 @@ function files.append(path, text) return state.append(path, text) end
 function files.exists(path) return state.stat(path) ~= nil end
 function files.stat(path) return state.stat(path) end
 function files.list(path) return state.list(path) end
-function files.mkdir(path) return state.mkdir(path) end
 function files.remove(path) return state.remove(path) end
 function files.chmod(path, mode) return state.chmod(path, mode) end
+
+--- Makes a directory (0700), and those above it. → true, or nil, sentence, code
+function files.mkdir(path)
+  local above = files.dirname(path)
+  if above ~= path and not state.stat(above) then
+    local ok, sentence, code = files.mkdir(above)
+    if not ok then return nil, sentence, code end
+  end
+  return state.mkdir(path)
+end
 
 --- Removes a file, or a directory with all it holds (links are not followed). → true, or nil, sentence, code
 function files.remove_tree(path)

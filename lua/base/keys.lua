@@ -16,9 +16,12 @@ function keys.load(base64) return crypto.key(base64) end
 --- A fresh Ed25519 public key (32 bytes) whose private half was never kept.
 function keys.sealed() return crypto.sealed() end
 
-function keys.sha256_hex(data) return crypto.hex(crypto.hash("sha256", data)) end
-function keys.hash(name, data) return crypto.hash(name, data) end
-function keys.hex(data) return crypto.hex(data) end
+--- Every byte as two digits.
+function keys.hex(data)
+  return (data:gsub(".", function(byte) return ("%02x"):format(byte:byte()) end))
+end
+
+function keys.sha256_hex(data) return keys.hex(crypto.sha256(data)) end
 function keys.base64(data) return crypto.base64(data) end
 function keys.unbase64(text) return crypto.unbase64(text) end
 
@@ -26,7 +29,7 @@ function keys.unbase64(text) return crypto.unbase64(text) end
 function keys.equal(a, b) return crypto.equal(a, b) end
 
 --- n random bytes as 2n hex digits.
-function keys.random_hex(n) return crypto.hex(crypto.random(n)) end
+function keys.random_hex(n) return keys.hex(crypto.random(n)) end
 
 --- A uniform random integer in a … b (at most 2^48 values).
 function keys.random_int(a, b)

@@ -26,8 +26,16 @@ function term.draw(stream, text) terminal.write(stream, text) end
 --- Whether "in", "out" or "err" is a terminal.
 function term.is(name) return terminal.is(name) end
 
---- columns, rows.
-function term.size() return terminal.size() end
+local function said(name)
+  local number = math.tointeger(tonumber(host.process.getenv(name) or ""))
+  return number and number > 0 and number <= 10000 and number
+end
+
+--- columns, rows; of no terminal what the environment says, or 80 and 24.
+function term.size()
+  local columns, rows = terminal.size()
+  return columns > 0 and columns or said "COLUMNS" or 80, rows > 0 and rows or said "LINES" or 24
+end
 
 --- How many columns a text takes.
 function term.width(text)

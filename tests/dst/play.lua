@@ -218,7 +218,7 @@ local function owner(self, process) return self.family[process and process.home]
 
 -- The world: its computer, its clouds, and what machines do.
 local function open_world(self, options)
-  self.sim = fake.new { seed = "dst" .. options.seed, assets = { ["guest.gz"] = "guest program\n" },
+  self.sim = fake.new { seed = "dst" .. options.seed, assets = { ["asset/guest.gz"] = "guest program\n" },
     http = function(request, process) return http(owner(self, process), request, process) end,
     hook = function(name, process, ...) return hook(owner(self, process), name, process, ...) end,
     spawn = function(spawned) return child(spawned) end,

@@ -18,7 +18,7 @@ local function random(sim, count)
   local real, out = sim.real.crypto, {}
   for _ = 1, (count + 31) // 32 do
     sim.drawn = sim.drawn + 1
-    out[#out + 1] = real.hash("sha256", sim.seed .. ":" .. sim.drawn)
+    out[#out + 1] = real.sha256(sim.seed .. ":" .. sim.drawn)
   end
   return table.concat(out):sub(1, count)
 end
@@ -30,7 +30,7 @@ local function crypto_of(p)
     random = function(count) return random(sim, count) end,
     key = function(text) return real.key(text or real.base64(random(sim, 32))) end,
     sealed = function() return random(sim, 32) end,
-    hash = real.hash, hex = real.hex, base64 = real.base64, unbase64 = real.unbase64, equal = real.equal,
+    sha256 = real.sha256, base64 = real.base64, unbase64 = real.unbase64, equal = real.equal,
   }
 end
 
@@ -163,9 +163,8 @@ local function script_of(p)
   local sim = p.sim
   local real = sim.real.script
   return {
-    embedded = real.embedded, has = real.has, load = real.load, module = real.module, names = real.names,
-    compile = real.compile,
-    asset = function(name) return sim.assets and sim.assets[name] or real.asset(name) end,
+    has = real.has, load = real.load, module = real.module, names = real.names, compile = real.compile,
+    embedded = function(name) return sim.assets and sim.assets[name] or real.embedded(name) end,
     read = function(path)
       local file = sim.disk[path]
       if not file and path:sub(1, #p.home + 1) == p.home .. "/" then

@@ -190,6 +190,22 @@ return function(t)
     t:raises("no style", term.style, "loud", "x")
   end)
 
+  t:case("term: without a terminal the environment says how large it is, or 80 by 24", function()
+    local function size(env)
+      local s = fake.new { env = env }
+      local p = s:start(function(require)
+        return require("base.term").size()
+      end)
+      p.host.terminal.size = function() return 0, 0 end
+      s:run()
+      return { p:result() }
+    end
+    t:equal(size {}, { 80, 24 })
+    t:equal(size { COLUMNS = "120", LINES = "50" }, { 120, 50 })
+    t:equal(size { COLUMNS = "wide", LINES = "-3" }, { 80, 24 })
+    t:equal(size { COLUMNS = "10001" }, { 80, 24 })
+  end)
+
   t:case("term: questions go to stderr, answers come from stdin", function()
     local s = fake.new()
     local p = s:start(function(require)

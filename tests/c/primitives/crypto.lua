@@ -2,13 +2,12 @@
 local host, kit = ...
 local ok, is, crypto = kit.ok, kit.is, host.crypto
 
-local function hex(name, text) return crypto.hex(crypto.hash(name, text)) end
+local function hex(data)
+  return (data:gsub(".", function(byte) return ("%02x"):format(byte:byte()) end))
+end
 
-is(hex("sha256", "abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "sha256")
-is(hex("blake2s", "abc"), "508c5e8c327c14e2e1a72ba34eeb452f37458b209ed63a294d999b4c86675982", "blake2s")
-is(hex("blake2b", "abc"):sub(1, 32), "ba80a53f981c4d0d6a2797b69f12f6e9", "blake2b")
-is(#crypto.hash("blake2b", ""), 64, "blake2b has 64 bytes")
-kit.raises("an unknown hash", crypto.hash, "md5", "")
+is(hex(crypto.sha256("abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "sha256")
+is(hex(crypto.sha256("")), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "of nothing")
 
 local trips = 0
 for n = 0, 70 do
@@ -19,7 +18,7 @@ is(trips, 71, "base64 there and back")
 is(crypto.base64("\0\255a"), "AP9h", "base64 of bytes")
 for _, bad in ipairs { "\xe3\x81\x88\xcf", "AP9", "AP9h=", "AA", "AB==", "A===", "AP9h\n", " AP9h", "AP-_",
   "AP9h\0", "====", "AAA=AAAA" } do
-  is(select(3, crypto.unbase64(bad)), "invalid", "not base64: " .. crypto.hex(bad))
+  is(select(3, crypto.unbase64(bad)), "invalid", "not base64: " .. hex(bad))
 end
 kit.raises("random(-1)", crypto.random, -1)
 kit.raises("random(2^30)", crypto.random, 1 << 30)
@@ -34,7 +33,7 @@ ok(crypto.key():public() ~= key:public(), "keys differ")
 -- X25519 of the base point: RFC 7748 §5.2, the first of the iterated results,
 -- whose scalar and point are both 9
 local nine = crypto.base64("\9" .. ("\0"):rep(31))
-local product = crypto.hex(crypto.unbase64(crypto.key(nine):public()))
+local product = hex(crypto.unbase64(crypto.key(nine):public()))
 is(product, "422c8e7a6227d7bca1350b3e2bb7279f7897b87bb6854b783c60e80311ae3079", "X25519")
 for _, bad in ipairs { "", "AAAA", crypto.base64(crypto.random(31)), crypto.base64(crypto.random(33)),
   ("A"):rep(44) } do

@@ -3,7 +3,7 @@ local host, kit = ...
 local is, terminal = kit.is, host.terminal
 
 local columns, rows = terminal.size()
-kit.ok(columns > 0 and rows > 0, "size", columns)
+kit.ok(columns >= 0 and rows >= 0 and (columns > 0) == (rows > 0), "size", columns)
 if not terminal.is("in") then
   is(select(3, terminal.raw(true)), "missing", "raw without a terminal")
   local input = terminal.stdin()
