@@ -44,7 +44,7 @@ for _, dead in ipairs { "vast", "lambda" } do
   end)
 end
 
-case("a cloud that takes the key no more when it comes to renting costs only itself", "vast+lambda", function(r)
+case("a cloud that refuses the key when it comes to renting costs only itself", "vast+lambda", function(r)
   r:fault { name = "api.auth", sticky = true, match = { cloud = "vast", path = "/users/current" } }
   expect.ends(r:run("--cheapest", MODEL), 8, "going on with the other clouds",
     "above twice the $1.70 of the first choice", "--max-price=1.10")

@@ -10,7 +10,7 @@ local pty = require "e2e.pty"
 local rig = require "e2e.rig"
 local sorted = require "base.sorted"
 
-local FAST = { cloud = "both", scale = 200 }
+local FAST = { cloud = "all", scale = 200 }
 local cases = {}
 
 local function case(name, run) cases[#cases + 1] = { name = name, run = run, options = FAST } end

@@ -34,7 +34,8 @@ case("a model outside the table is sized from its weights, then rented where it 
     ("offers need %s GB, info %s GB"):format(offers.vram_gb, info.vram_gb))
   for _, offer in ipairs(offers.offers) do
     expect.that(offer.vram_gb * offer.gpus >= info.vram_gb, offer.gpu .. " is too small")
-    local million = offer.hourly / (offer.tokens_per_second_estimate * 3600) * 1e6
+    local speed = offer.tokens_per_second_measured or offer.tokens_per_second_estimate
+    local million = offer.hourly / (speed * 3600) * 1e6
     expect.that(math.abs(million - offer.usd_per_million_tokens_estimate) < 0.02 * million,
       "a million costs " .. million)
   end

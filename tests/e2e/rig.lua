@@ -57,7 +57,7 @@ rig.wait_for = wait_for
 
 --- Starts a simulator and an empty home with a key.
 -- @param options { scale = how much faster than life (default 50), env = {NAME = value} for .env, cloud =
---   "vast" (default), another one, or several as in "vast+lambda", patience = seconds for a command
+--   "vast" (default), another one, several as in "vast+lambda", or "all", patience = seconds for a command
 --     (default 120), simulator = { more words for its command line } }
 function rig.new(options)
   options = options or {}
@@ -101,7 +101,8 @@ function rig:write_env(extra)
     for name, value in pairs(more) do values[name] = tostring(value) end -- order: free
   end
   for name, settings in pairs(CLOUDS) do -- order: free
-    if self.cloud:find("%f[%w]" .. name .. "%f[%W]") then take(settings(self.address)) end
+    local wanted = self.cloud == "all" or self.cloud:find("%f[%w]" .. name .. "%f[%W]")
+    if wanted then take(settings(self.address)) end
   end
   take(extra or {})
   for name, value in require("base.sorted")(values) do lines[#lines + 1] = name .. "=" .. value end

@@ -66,7 +66,7 @@ return function(t)
 
   local function use(sim, kubectl)
     local inside, outside = free_port(), free_port()
-    t:equal(kubectl(POOL, "apply", "-f", "-"), "nodepool.compute.coreweave.com/p created\n")
+    t:equal(assert(kubectl(POOL, "apply", "-f", "-")), "nodepool.compute.coreweave.com/p created\n")
     local watched = task.spawn(function()
       return kubectl(nil, "get", "pods", "--watch-only", "--request-timeout=4s", "-o=name")
     end)

@@ -3,15 +3,16 @@
 localhost and one for a client in DIR, writes DIR/front.json with its port, and passes each request on, with
 who the client's certificate names. Ends with its standard input."""
 
+import asyncio
+import contextlib
 import json
 import os
-import socket
 import ssl
 import subprocess
 import sys
-import threading
 
 UPSTREAM, DIR = sys.argv[1].split(":"), sys.argv[2]
+END = b"\r\n\r\n"
 
 
 def path(name):
@@ -45,88 +46,70 @@ def certificates():
     certificate("client", "/O=system:masters/CN=ada", "extendedKeyUsage=clientAuth")
 
 
-def name_of(connection):
+def name_of(certificate):
     """The client's common name and organisation, or nothing."""
-    certificate = connection.getpeercert() or {}
-    fields = {key: value for row in certificate.get("subject", ()) for key, value in row}
+    fields = {key: value for row in (certificate or {}).get("subject", ()) for key, value in row}
     return fields.get("commonName"), fields.get("organizationName")
 
 
-def pump(source, target):
-    try:
-        while data := source.recv(65536):
-            target.sendall(data)
-    except OSError:
-        pass
-    finally:
-        try:
-            target.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
+def head_for(head, certificate):
+    """The request's head as the cluster gets it: who asks is said by the certificate alone."""
+    lines = head.removesuffix(END).split(b"\r\n")
+    kept = [line for line in lines if not line.lower().startswith((b"x-remote-", b"connection:"))]
+    who, group = name_of(certificate)
+    if who:
+        kept += [f"X-Remote-User: {who}".encode(), f"X-Remote-Group: {group}".encode()]
+    return b"\r\n".join(kept + [b"Connection: close"]) + END
 
 
-def head_of(connection):
-    data = b""
-    while b"\r\n\r\n" not in data:
-        more = connection.recv(65536)
-        if not more:
-            return None, b""
-        data += more
-    head, rest = data.split(b"\r\n\r\n", 1)
-    return head.split(b"\r\n"), rest
+async def pump(source, target):
+    while data := await source.read(65536):
+        target.write(data)
+        await target.drain()
 
 
-def serve(plain, context):
+async def pass_on(client, cluster):
+    """Until the answer has ended, or the client has gone and his request with him."""
+    both = (client[0], cluster[1]), (cluster[0], client[1])
+    ways = [asyncio.create_task(pump(*way)) for way in both]
+    await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+    for way in ways:
+        way.cancel()
+    await asyncio.gather(*ways, return_exceptions=True)
+
+
+async def close(writer):
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+
+
+async def serve(reader, writer):
     """One request for each connection."""
-    try:
-        with context.wrap_socket(plain, server_side=True) as outer:
-            lines, rest = head_of(outer)
-            if lines is None:
-                return
-            kept = [line for line in lines if not line.lower().startswith((b"x-remote-", b"connection:"))]
-            who, group = name_of(outer)
-            if who:
-                kept += [f"X-Remote-User: {who}".encode(), f"X-Remote-Group: {group}".encode()]
-            kept.append(b"Connection: close")
-            with socket.create_connection((UPSTREAM[0], int(UPSTREAM[1]))) as inner:
-                inner.sendall(b"\r\n".join(kept) + b"\r\n\r\n" + rest)
-                threading.Thread(target=feed, args=(outer, inner), daemon=True).start()
-                pump(inner, outer)
-    except OSError:
-        pass
+    with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        head = await reader.readuntil(END)
+        cluster = await asyncio.open_connection(UPSTREAM[0], int(UPSTREAM[1]))
+        cluster[1].write(head_for(head, writer.get_extra_info("peercert")))
+        await pass_on((reader, writer), cluster)
+        await close(cluster[1])
+    await close(writer)
 
 
-def feed(outer, inner):
-    """The rest of the request; when the client has gone, so has the request."""
-    try:
-        while data := outer.recv(65536):
-            inner.sendall(data)
-    except OSError:
-        pass
-    try:
-        inner.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass
-
-
-def accept(listener, context):
-    while True:
-        plain, _ = listener.accept()
-        threading.Thread(target=serve, args=(plain, context), daemon=True).start()
-
-
-def main():
-    certificates()
+def trust():
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(path("server.pem"), path("server.key"))
     context.load_verify_locations(path("ca.pem"))
     context.verify_mode = ssl.CERT_OPTIONAL
-    listener = socket.create_server(("127.0.0.1", 0))
-    threading.Thread(target=accept, args=(listener, context), daemon=True).start()
+    return context
+
+
+async def main():
+    certificates()
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=trust(), limit=1 << 20)
     with open(path("front.tmp"), "w", encoding="ascii") as f:
-        json.dump({"port": listener.getsockname()[1]}, f)
+        json.dump({"port": server.sockets[0].getsockname()[1]}, f)
     os.rename(path("front.tmp"), path("front.json"))
-    sys.stdin.read()
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
 
-main()
+asyncio.run(main())
