@@ -82,6 +82,9 @@ case("an end that is not proven ends the run, and the next one ends it first", f
   expect.ends(result, 1, "The machine's end: unproven", "SOMETHING MAY STILL BILL. Type:", home)
   expect.that(part(report, "vast").rent.outcome == "unproven", "the outcome")
   expect.that(part(report, "lambda").rent.skipped, "another machine was rented")
+  local function agent() return files.owner(files.join(home, "agent.lock")) end
+  process.kill(rig.wait_for("the agent that goes on asking", 60, agent), "KILL") -- else it may be first
+  rig.wait_for("its end", 60, function() return not agent() end)
   r:heal()
   expect.ends(live(r, ""), 0, "what may run there is ended first")
   expect.all_over(r)
