@@ -14,12 +14,15 @@ local function setting(name, kind, default, doc, extra)
   return row
 end
 
--- The clouds that can be rented from; field, value: only those whose card says that of their capabilities.
-local function those(field, value)
+-- The clouds that can be rented from; field, …: only those whose card says one of these of their
+-- capabilities.
+local function those(field, ...)
   local list = {}
   for _, card in ipairs(clouds) do
     local can = card.capabilities
-    list[#list + 1] = can and (not field or can[field] == value) and card or nil
+    local fits = can and not field
+    for _, value in ipairs { ... } do fits = fits or can and can[field] == value end
+    list[#list + 1] = fits and card or nil
   end
   return list
 end
@@ -65,7 +68,8 @@ local function flat(entries)
   return rows
 end
 
-local rentable, virtual, unscoped = those(), those("boot", "cloud-init"), those("guard", "account-key")
+local rentable, unscoped = those(), those("guard", "account-key")
+local virtual = those("boot", "cloud-init", "startup-script")
 
 return flat {
   { section = "Keys of the clouds (at least one)" },

@@ -37,7 +37,7 @@ end
 -- The command and the files of it by how a machine boots. A container's files would have to be pushed, so its
 -- script travels in the command; where that runs the guest keeps what is its own.
 local function command(options)
-  if options.boot == "cloud-init" then
+  if options.directory then
     return { "/bin/sh", options.directory .. "/engine.sh" },
       { { name = "engine.sh", content = fetched(options.directory), mode = "0700" } }
   elseif options.bare then
@@ -47,9 +47,10 @@ local function command(options)
   return { "ollama", "serve" }
 end
 
---- What the machine runs. options: { port=, context=, boot = "container" | "cloud-init", bare = the
--- container's image has no Ollama, directory=|nil } → { argv=, env = {"NAME=value", …},
--- inherit = {"NAME", …}, files = { {name=, content=, mode=}, … } below the directory, or nil }
+--- What the machine runs. options: { port=, context=, boot = "container" | "cloud-init" |
+-- "startup-script", bare = the container's image has no Ollama, directory=|nil: of a machine without one }
+-- → { argv=, env = {"NAME=value", …}, inherit = {"NAME", …}, files = { {name=, content=, mode=}, … } below
+-- the directory, or nil }
 function ollama.start(options)
   local argv, files = command(options)
   return {

@@ -101,16 +101,17 @@ end
 
 --- Is what is reckoned of a session only the most that it can have cost? So it is when nobody saw the machine
 -- run or its download come to its end, when it was found gone or not running any more, when nobody had heard
--- of it any more, when it is not known whether it is, and when its end takes long: its guard may
--- have ended it before.
+-- of it any more, when it is not known whether it is, when its end takes long (its guard may have ended it
+-- before), and at a cloud of which it is not known by which steps it bills (`estimate` of an offer).
 function cost.at_most(session)
   local pulling = session.loading_at and not session.ready_at and download(session) > 0
   local unseen = not session.running_at
     or math.abs(session.running_seen - session.running_at) > LOOKED_SECONDS
   local lost = session.paused ~= nil or session.stopping == "interrupted" or session.stopping == "gone"
   local late = session.stop_began and (session.ended or session.last) - session.stop_began > LOOKED_SECONDS
-  return unseen or pulling or lost or late or session.found_gone == true or session.unwatched == true
-    or session.unproven ~= nil
+  local unsure = session.plan ~= nil and session.plan.estimate == true
+  return unseen or pulling or lost or late or unsure or session.found_gone == true
+    or session.unwatched == true or session.unproven ~= nil
 end
 
 --- What it will have cost when it ran for `hours` from its start.

@@ -15,7 +15,8 @@
 --     when it never answered)
 local world = require "sandbox.world"
 
-local ways = { container = "start.bootstrap.push", ["cloud-init"] = "start.bootstrap.user_data" }
+local ways = { container = "start.bootstrap.push", ["cloud-init"] = "start.bootstrap.user_data",
+  ["startup-script"] = "start.bootstrap.startup_script" }
 
 local bootstrap = {}
 

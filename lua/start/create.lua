@@ -40,6 +40,7 @@ local function record_of(plan, account, candidate, spec)
     gpu = offer.gpu, gpus = offer.gpus, region = offer.region, spot = candidate.spot, host = offer.host,
     hourly = candidate.hourly - (offer.disk_hour or 0), disk_hour = offer.disk_hour,
     currency = offer.currency, minimum_seconds = offer.minimum_seconds, from_create = offer.from_create,
+    estimate = offer.estimate or nil,
     bid = candidate.bid, download = candidate.parts.download,
     model = want.model.name, engine = want.engine, context = want.context, disk_gb = want.disk_gb,
     download_gb = want.download_gb, hours = want.hours,

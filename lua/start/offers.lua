@@ -74,6 +74,14 @@ local function left_out(list)
   return kept
 end
 
+-- The day of a cloud's prices that are of a table (DESIGN §1.9), or nil: it told them itself.
+local function dated(list)
+  for _, offer in ipairs(list) do
+    if offer.source == "table" and offer.at then return clock.iso(offer.at):sub(1, 10) end
+  end
+  return nil
+end
+
 local function ask(name, want, on, state)
   local left
   local ok, result = fail.try(function()
@@ -85,7 +93,8 @@ local function ask(name, want, on, state)
     end)
     return sound(name, list)
   end)
-  local answer = ok and { ok = true, offers = result, count = #result, left = left_out(left) }
+  local answer = ok and { ok = true, offers = result, count = #result, left = left_out(left),
+    dated = dated(result) }
     or { ok = false, error = result, message = fail.message(result), count = 0 }
   if answer.count > 0 then
     state.first = state.first or clock.now()
@@ -98,7 +107,8 @@ local function ask(name, want, on, state)
 end
 
 --- Asks the clouds, and the feed of rates beside them. on(name, result) is told of each as it answers:
--- { ok=, count=, message= when not ok }. A dead or slow cloud costs only itself.
+-- { ok=, count=, message= when not ok, dated= day of a table's prices }. A dead or slow cloud costs only
+-- itself.
 -- → { candidates=, results = { {name=, ok=, count=, message=}, … }, rejected = {}, shunned = of start.hosts,
 -- note = of home.euro }
 -- @raise as offers.configured

@@ -79,6 +79,9 @@ function steps.boot(start)
       "connections to ports like " .. endpoint.push)
   end
   if not ok then error(problem, 0) end
+  if attempt.provider.settled then
+    fail.try(attempt.provider.settled, attempt.session) -- what it could not do, `tidy` does at the end
+  end
   plan.ui:done("Instance running, guard program delivered")
 end
 

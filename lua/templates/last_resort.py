@@ -19,7 +19,7 @@ def send(request):
     options += [("header", filled(line)) for line in request.get("headers", [])]
     if request.get("body"):
         options.append(("data-raw", filled(request["body"])))
-    if os.path.exists("ca.pem"):
+    if os.path.exists("ca.pem") and os.path.getsize("ca.pem"):
         options.append(("cacert", "ca.pem"))
     text = "".join('%s = "%s"\n' % (name, value.replace("\\", "\\\\").replace('"', '\\"'))
                    for name, value in options)

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The last line of every command: is money running? sentence(sessions, now) is pure;
 -- the sessions are those of home.journal.
+local clouds = lazy "facts.clouds"
 local format = lazy "ui.format"
 local recorded = lazy "home.things"
 
@@ -23,8 +24,9 @@ local function one(session)
       .. "cloud's console, then type `continueplz ack`"):format(name(session), format.hourly(hourly))
   end
   if session.unverifiable then
-    return ("not known: %s gives no proof that %s ended; look in its console, then type `continueplz ack`")
-      :format(session.provider, session.id)
+    local cloud = clouds.find(session.provider)
+    return ("not known: %s gives no proof that %s ended; look in its console%s, then type `continueplz ack`")
+      :format(session.provider, session.id, cloud and cloud.console and (" (%s)"):format(cloud.console) or "")
   end
   if session.stopping and session.destroyed then
     return ("not known yet: %s was told to end, and nobody has proven yet that it did (%s)")
@@ -55,13 +57,15 @@ end
 
 --- The sentence for the open sessions of a home and its things that are not proven gone (nil: none).
 function money.sentence(sessions, things)
-  local parts = {}
+  local parts, waiting = {}, {}
   for _, session in ipairs(sessions) do
-    parts[#parts + 1] = one(session)
+    local list = session.unverifiable and waiting or parts -- what runs comes first
+    list[#list + 1] = one(session)
   end
   for _, thing in ipairs(things or {}) do
     parts[#parts + 1] = one_thing(thing)
   end
+  table.move(waiting, 1, #waiting, #parts + 1, parts)
   return #parts > 0 and table.concat(parts, "; ") or NONE
 end
 

@@ -86,7 +86,8 @@ end
 --- One line per cloud that was asked.
 function M.result_line(name, result)
   if result.ok then
-    return true, ("%s: %d offer%s"):format(name, result.count, result.count == 1 and "" or "s")
+    local dated = result.dated and (", prices of a table of %s, for it tells none"):format(result.dated) or ""
+    return true, ("%s: %d offer%s%s"):format(name, result.count, result.count == 1 and "" or "s", dated)
   end
   return false, ("%s: %s"):format(name, result.message)
 end

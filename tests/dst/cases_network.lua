@@ -24,7 +24,7 @@ return {
   { name = "no way to any machine", play = function(p)
     p.no_way = true
     connecting(p, { nil, "connect: Network is unreachable", "route" })
-    ends(p, 1, p.name ~= "lambda" and "this computer has no way to the machine"
+    ends(p, 1, p.cloud.pushed and "this computer has no way to the machine"
       or "this computer does not send to the machine: Network is unreachable")
   end },
   { name = "no way for datagrams", cloud = "vast", play = function(p)

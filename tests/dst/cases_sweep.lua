@@ -84,8 +84,8 @@ return {
   { name = "this home's machine is ended, the others stay", play = function(p)
     scenes.up(p)
     must(p, p:run "sweep" == 0, "E2", "sweep failed: " .. p.last.err)
-    said(p, OTHER, "never touched",
-      "Money: none is running for this folder; in other folders of yours 1 more")
+    said(p, OTHER, "never touched", p.cloud.no_proof and "gives no proof that"
+      or "Money: none is running for this folder; in other folders of yours 1 more")
     over(p)
   end },
   { name = "a machine that the record lost is found and ended", play = function(p)

@@ -7,6 +7,7 @@ local box = require "dst.guest_box"
 local brake = require "dst.brake"
 local engine = require "dst.guest_engine"
 local json = require "base.json"
+local script = require "dst.guest_script"
 local sorted = require "base.sorted"
 local vm = require "dst.guest_vm"
 
@@ -46,7 +47,8 @@ guest.listen = listen
 -- asked=function(request, taken) at its control, says=function(state) → what its guard says of itself }
 function guest.new(place, instance)
   return setmetatable({ place = place, sim = place.sim, instance = instance, models = {}, listen = listen,
-    way = instance.forwards and box or vm, epoch = 0, turn = 0, lone = 0, alone = 0, attempts = 0 }, guest)
+    way = instance.forwards and box or instance.script and script or vm,
+    epoch = 0, turn = 0, lone = 0, alone = 0, attempts = 0 }, guest)
 end
 
 local function now(self) return self.sim.now end

@@ -37,13 +37,14 @@ local function script_of(instance)
   return instance.args[2]
 end
 
-local function read(text)
+--- What a start script says, as it was rendered.
+function box.read(text)
   local request, otherwise = own_request(text)
   local at, length = text:match("tail %-c %+(%d+) blob | head %-c (%d+) >config")
   return { sha256 = text:match(("%x"):rep(64)), total = tonumber(text:match("length %$b < (%d+)")),
     at = tonumber(at), length = tonumber(length),
     last_resort = tonumber(text:match('%[ "%$t" %-lt (%d+) %]')), retry = tonumber(text:match("\ns=(%d+)\n")),
-    request = request, otherwise = otherwise }
+    push = tonumber(text:match("LocalPort => (%d+)")), request = request, otherwise = otherwise }
 end
 
 local function accept(self, text, socket)
@@ -55,6 +56,15 @@ local function accept(self, text, socket)
     socket:write(good and "ok\n" or "no\n")
     socket:close()
     if good and self.instance.process then self:born(text:sub(script.at, script.at + script.length - 1)) end
+  end)
+end
+
+--- The start script takes its program at an address, `after` so many seconds.
+function box.take(self, address, after)
+  self.sim:at(after, function()
+    if self.instance.process and not self.config then
+      self.door = self.listen(self.sim, address, function(text, socket) accept(self, text, socket) end)
+    end
   end)
 end
 
@@ -73,7 +83,7 @@ function box.start(self, random)
   end
   self.ports = ports
   local sent = script_of(instance)
-  self.script = self.script or read(sent)
+  self.script = self.script or box.read(sent)
   local script = self.script
   self.restarts = sent:find("while :; do\n    ./guest config & ", 1, true) ~= nil
   self:watch_over { seconds = script.last_resort, retry = script.retry, terminate = script.request,
@@ -84,13 +94,7 @@ function box.start(self, random)
   end
   for name, port in sorted(ports) do
     if name:find("/tcp") and not instance.tcp_blocked then
-      self.sim:at(START, function()
-        if instance.process then
-          self.door = self.listen(self.sim, "127.0.0.1:" .. port, function(text, socket)
-            accept(self, text, socket)
-          end)
-        end
-      end)
+      box.take(self, "127.0.0.1:" .. port, START)
     end
   end
   return ports

@@ -263,7 +263,8 @@ for _, name in ipairs { "dst.mistakes_cases", "dst.mistakes_world" } do
   end
 end
 
-for _, subject in ipairs { "money", "clouds", "record", "machine", "around", "watch", "text", "sweep" } do
+for _, subject in ipairs { "money", "clouds", "record", "machine", "around", "watch", "text", "sweep",
+  "paperspace" } do
   table.move(require("dst.mistakes_" .. subject), 1, 1000, #list + 1, list)
 end
 

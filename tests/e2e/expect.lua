@@ -85,7 +85,8 @@ end
 --- Nothing that was made around machines is left.
 function expect.nothing_left(r)
   local left = r:leftovers()
-  if #left.ssh_keys + #left.rulesets > 0 or left.rules_changed then
+  local count = #left.ssh_keys + #left.rulesets + #left.startup_scripts + #left.public_ips + #left.snapshots
+  if count > 0 or left.rules_changed then
     error("left behind: " .. json.encode(left), 0)
   end
 end

@@ -92,6 +92,10 @@ local CLOUDS = {
     return { RUNPOD_API_KEY = ACCOUNT_KEY, RUNPOD_BASE_URL = address.runpod,
       OLLAMA_DOWNLOAD_URL = address.registry .. "/download" }
   end,
+  paperspace = function(address)
+    return { PAPERSPACE_API_KEY = ACCOUNT_KEY, PAPERSPACE_BASE_URL = address.paperspace,
+      OLLAMA_DOWNLOAD_URL = address.registry .. "/download", GUARD_ACCOUNT_KEY = "yes" }
+  end,
 }
 
 --- Writes the home's .env: the keys, the simulator's addresses, and what is asked for.
@@ -193,7 +197,13 @@ end
 function rig:leftovers() return self:control("GET", "/leftovers") end
 
 --- How machines of this cloud are rented when spot is preferred.
-function rig:kind() return self.cloud == "lambda" and "on-demand" or "spot" end
+function rig:kind() return self.cloud == "vast" and "spot" or "on-demand" end
+
+--- How a stop ends at this cloud when all is well: the outcome, and words of it.
+function rig:outcome()
+  if self.cloud == "paperspace" then return "unverifiable", "MANUAL CHECK NEEDED" end
+  return "proven", "Confirmed"
+end
 
 --- The agent's pid from its lock file, nil when none runs.
 function rig:agent() return files.owner(files.join(self.home, "agent.lock")) end

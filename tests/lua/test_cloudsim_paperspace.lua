@@ -148,7 +148,7 @@ return function(t)
 
   t:case("delete: stopping until its event is done, then 404, or shown as deleted", function()
     for style, wanted in sorted { gone = { 404, 0 }, get = { 200, 0 }, listed = { 200, 1 } } do
-      local sim = new { settings = { paperspace_deleted = style } }
+      local sim = new { settings = { paperspace_deleted = style, paperspace_delete_seconds = 30 } }
       local id = ready_one(sim)
       local answer = ask(sim, "DELETE", "/machines/" .. id)
       t:equal({ answer.event.name, answer.event.state, open(sim) }, { "deactivate", "new", { "disk",
@@ -160,7 +160,7 @@ return function(t)
       t:equal(ask(sim, "GET", "/machine-events/" .. answer.event.id).state, "done")
       if status == 200 then t:ok(row.dtDeleted) end
     end
-    local sim = new { settings = { paperspace_bill_until = "request",
+    local sim = new { settings = { paperspace_bill_until = "request", paperspace_delete_seconds = 30,
       paperspace_second_delete = "conflict" } }
     local id = ready_one(sim)
     ask(sim, "DELETE", "/machines/" .. id)

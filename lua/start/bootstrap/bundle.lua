@@ -143,7 +143,7 @@ end
 --     token, pause } or nil, otherwise = { method, url, headers, body } or nil (sent when that is refused),
 --   rehearse = { url, headers } or nil },
 --   engine = { argv, env = { "NAME=value" }, inherit = { "NAME" } (variables of the machine) },
---     ca_pem or nil }.
+--     ca_pem or nil, own_end = what a script does that cannot ask for its own end (exit) }.
 --   Texts may hold ${NAME} of the machine's environment.
 -- @return { blob, sha256 (hex), script, config, own (path of the user's own start.sh, nil without) }
 -- @raise misuse, a script of 4000 bytes or more, and `config` when the user's own start.sh is to blame
@@ -166,7 +166,8 @@ function bundle.build(order)
     program = #guest, config_at = #guest + 1, config = #config, ca_at = #guest + #config + 1,
     last_resort = whole(order.last_resort_seconds, "last_resort_seconds", 1),
     request = request, body = body, retry = order.retry_seconds,
-    fire = order.terminate.find and "exit 1" or fire, -- without its id the script can only end itself
+    -- without its id the script can only end itself
+    fire = order.terminate.find and (order.own_end or "exit 1") or fire,
   })
   if not fine then
     fail.raise(own and "config" or "internal", ("%s: %s"):format(path, fail.message(script)))

@@ -44,15 +44,15 @@ end
 --- The inner TCP port of the tunnel.
 function user_data.tcp_port(inner) return inner.listen end
 
---- spec: of start.machine, with `account_key` only under consent. → { user_data=, config= }
-function user_data.build(spec, guest)
-  local config = bundle.config(guest)
+--- What a virtual machine gets for its guard, as templates.cloud_init takes it: files and services below a
+-- directory, keys and the last resort among them.
+-- @param files those that bring the program; program: { environment=, command= } that runs it
+-- → { directory=, files=, services= }
+function user_data.parts(spec, guest, directory, files, program)
   local environment = assignment(bundle.private_env, spec.key:secret())
-  local files = { packed_guest(), { name = "config", content = config, mode = "0600" } }
-  if guest.ca_pem then files[#files + 1] = { name = "ca.pem", content = guest.ca_pem, mode = "0600" } end
   table.move(guest.engine.files or {}, 1, #(guest.engine.files or {}), #files + 1, files)
   local services = { { name = "continueplz-guest", about = "guard and tunnel of continueplz",
-    environment = { "HOME=" .. DIRECTORY }, command = { DIRECTORY .. "/guest", "config" } } }
+    environment = program.environment, command = program.command } }
   if spec.account_key then
     environment = environment .. assignment(guest.terminate.key_env, spec.account_key)
     local more = last_resort(guest)
@@ -61,8 +61,16 @@ function user_data.build(spec, guest)
       command = { "/usr/bin/python3", "last_resort.py" } }
   end
   files[#files + 1] = { name = "environment", content = environment, mode = "0600" }
-  local document = world.require("templates.cloud_init") { directory = DIRECTORY, files = files,
-    services = services }
+  return { directory = directory, files = files, services = services }
+end
+
+--- spec: of start.machine, with `account_key` only under consent. → { user_data=, config= }
+function user_data.build(spec, guest)
+  local config = bundle.config(guest)
+  local files = { packed_guest(), { name = "config", content = config, mode = "0600" } }
+  if guest.ca_pem then files[#files + 1] = { name = "ca.pem", content = guest.ca_pem, mode = "0600" } end
+  local document = world.require("templates.cloud_init")(user_data.parts(spec, guest, DIRECTORY, files,
+    { environment = { "HOME=" .. DIRECTORY }, command = { DIRECTORY .. "/guest", "config" } }))
   local text = "#cloud-config\n" .. json.encode(document) .. "\n"
   if #text > LIMIT then
     error(("the user data has %d bytes; %d are taken"):format(#text, LIMIT))

@@ -119,6 +119,7 @@ end
 --- Off: nothing runs, no address; the disk bills on.
 function life.off(world, instance)
   ends.process(world, instance)
+  if instance.deactivating then return end -- that goes on
   turn(world, instance, "off")
   instance.addressed = false
   unbill(world, instance)
@@ -144,6 +145,7 @@ end
 
 --- The same without being off between.
 function life.restart(world, instance, event)
+  if instance.deactivating then return end
   ends.process(world, instance)
   turn(world, instance, "restarting")
   instance.addressed = false
@@ -223,6 +225,7 @@ end
 --- It says starting, without its programs, for ever; it bills.
 function life.stuck(world, instance)
   ends.process(world, instance)
+  if instance.deactivating then return end
   turn(world, instance, "starting")
 end
 

@@ -5,7 +5,7 @@ local json = require "base.json"
 local sorted = require "base.sorted"
 
 local vast = {
-  face = face, port = 7001, create_at = 0.06,
+  face = face, port = 7001, create_at = 0.06, pushed = true,
   label = function(instance) return instance.label end,
   may_hold_key = function() return false end,
   texts = function(instance)
