@@ -11,6 +11,7 @@ local client = {}
 
 local Client = {}
 local performers = setmetatable({}, { __mode = "k" }) -- client → what sends; not for its users
+local rehearsals = setmetatable({}, { __mode = "k" }) -- client → whether it only tells what it would send
 Client.__index = Client
 
 -- "POST ^/asks/%d+/$" → {method, pattern}; `any`: the method may be "*"
@@ -102,21 +103,26 @@ function Client:post(path, options) return write(self, "POST", path, options) en
 function Client:put(path, options) return write(self, "PUT", path, options) end
 function Client:patch(path, options) return write(self, "PATCH", path, options) end
 
+-- Is this create but told of (http.rehearse)? What the journal gave a ticket for is none of a rehearsal.
+local function only_told(self, order_ticket)
+  return order_ticket == nil and rehearsals[self]()
+end
+
 --- Sends what creates something that bills, once, on a fresh connection. The ticket is used up: `sent` is in
--- the journal before the request leaves.
+-- the journal before the request leaves. While http.rehearse is under way none is wanted, and nothing leaves.
 function Client:create(order_ticket, method, path, options)
   check(self, path)
-  if not ticket.valid(order_ticket) then ticket.use(order_ticket) end
+  if not ticket.valid(order_ticket) and not only_told(self, order_ticket) then ticket.use(order_ticket) end
   wait_turn(self, method, bare(path))
   local spec = spec_of(self, method, path, options)
   spec.fresh = true
-  ticket.use(order_ticket)
+  if not only_told(self, order_ticket) then ticket.use(order_ticket) end
   return performers[self](spec)
 end
 
 --- {base=, headers=fn|table, writes={"POST ^/path$", …}, classify=fn(response) → failure fields|nil,
 -- interval={["GET ^/x"] = seconds} ("* ^/x": all methods share it), timeout=}
-function client.new(options, perform)
+function client.new(options, perform, rehearses)
   local made = {
     base = options.base:gsub("/+$", ""), headers = options.headers, classify = options.classify,
     timeout = options.timeout, unix = options.unix, ca_file = options.ca_file, writes = {}, classes = {},
@@ -127,7 +133,7 @@ function client.new(options, perform)
     class.seconds = options.interval[text]
     made.classes[#made.classes + 1] = class
   end
-  performers[made] = perform
+  performers[made], rehearsals[made] = perform, rehearses
   return setmetatable(made, Client)
 end
 

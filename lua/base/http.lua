@@ -234,17 +234,21 @@ end
 
 local READS = { GET = true, HEAD = true, OPTIONS = true }
 
--- What a rehearsal tells of instead of sending it.
+-- What a rehearsal tells of instead of sending it; what it answers itself goes on.
 local function rehearsed(spec, shown)
-  local request = prepare(spec)
-  rehearsal { method = request.method, url = request.url, headers = request.headers, body = request.body }
-  fail.raise("refused", ("%s %s was not sent: this is a rehearsal"):format(spec.method, shown),
+  local prepared = prepare(spec)
+  local request = { method = prepared.method, url = prepared.url, headers = prepared.headers,
+    body = prepared.body }
+  table.insert(rehearsal.list, request)
+  local body = rehearsal.answer and rehearsal.answer(request)
+  if body then return finish(spec, shown, { status = 200, body = body }) end
+  return fail.raise("refused", ("%s %s was not sent: this is a rehearsal"):format(spec.method, shown),
     { url = shown, method = spec.method, code = "rehearsed", sent = false })
 end
 
 local function perform(spec)
   local shown = url.shown(spec.url)
-  if rehearsal and not READS[spec.method] then rehearsed(spec, shown) end
+  if rehearsal and not READS[spec.method] then return rehearsed(spec, shown) end
   local started = clock.now()
   local tell <close> = watcher and telling(spec)
   local event = transfer(spec, shown, tell)
@@ -319,18 +323,24 @@ function http.watch(fn)
 end
 
 --- Calls fn() while nothing leaves that could change anything: requests other than GET, HEAD and OPTIONS are
--- not sent, and fail (`refused`, code "rehearsed"). → array of them, as http.watch tells of requests
+-- not sent, nor are creates, which then want no ticket. One at a time.
+-- @param answer function(request) → the body with which such a request goes on as if it had been answered;
+-- nil, also for no function: it fails (`refused`, code "rehearsed")
+-- → array of them, as http.watch tells of requests
 -- @raise what else goes wrong in fn
-function http.rehearse(fn)
-  local list, before = {}, rehearsal
-  rehearsal = function(request) list[#list + 1] = request end
+function http.rehearse(fn, answer)
+  if rehearsal then error("a rehearsal is under way already", 2) end
+  local mine = { list = {}, answer = answer }
+  rehearsal = mine
   local ok, problem = fail.settle(fn)
-  rehearsal = before
+  rehearsal = nil
   if not ok and problem.code ~= "rehearsed" then error(problem, 0) end
-  return list
+  return mine.list
 end
 
 --- A client of one service, see base.client.
-function http.client(options) return require("base.client").new(options, perform) end
+function http.client(options)
+  return require("base.client").new(options, perform, function() return rehearsal ~= nil end)
+end
 
 return http

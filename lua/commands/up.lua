@@ -86,9 +86,20 @@ local function running(ctx)
   return report
 end
 
+-- What says nothing beside --plan, which rents nothing. @raise `usage`
+local function refuse_beside_plan(options)
+  for _, name in ipairs { "dry-run", "wait", "retry-until", "keep-on-failure", "ensure" } do
+    if options.plan and options[name] then
+      require("base.fail").raise("usage", ("--plan tells what a start would do and rents nothing, so --%s "
+        .. "has no meaning beside it; say one of them"):format(name))
+    end
+  end
+end
+
 -- What --wait, --retry-until and --ready-within ask for. → of start.again, seconds; each may be nil
 local function waiting(options)
   local fail = require "base.fail"
+  refuse_beside_plan(options)
   local wait = options["retry-until"] and "--retry-until" or options.wait and "--wait"
   local other = options["dry-run"] and "--dry-run" or options["keep-on-failure"] and "--keep-on-failure"
   if wait and other then
@@ -103,6 +114,19 @@ local function waiting(options)
   local time = options["retry-until"]
   return require("start.again").plan(options.wait, time and require("facts.calendar").parse_time(time)),
     within and require("home.timing").seconds(within)
+end
+
+-- What --plan tells. → exit code: that which the start would end with before it rents
+local function show_plan(ctx, start, person)
+  local model = require("start.preview").of(start, person)
+  local view, first = require "ui.plan", model.hindrances[1]
+  model.rate = require("config.effective").rate()
+  ctx.screen:finish(view.lines(model))
+  ctx.print("Plan: nothing was rented.")
+  ctx.emit(view.object(model))
+  if not first then return 0 end
+  ctx.problem("a start now would end before it rents: " .. first.message)
+  return first.code
 end
 
 local function show_dry(ctx, plan, want, rate)
@@ -129,16 +153,27 @@ return {
   meant = { "run", "rent", "create", "launch", "deploy", "new", "serve" },
   details = "At a terminal it asks first, with the sum, also when its output goes elsewhere. A yes covers up "
     .. "to a tenth more, should the first choice be gone; then it asks again. With -y or without a terminal: "
-    .. "up to twice the first sum, within MAX_PRICE; --max-price replaces both.",
+    .. "up to twice the first sum, within MAX_PRICE; --max-price replaces both. --plan ends with {ok} where "
+    .. "a start would rent or ask, else with the code that it would end with.",
   options = {
     "cheapest", "provider", "gpu", "gpus", "model", "tier", "engine", "context", "spot", "on-demand",
     "region", "hours", "max-price",
     "max-hours", "idle", "timeout", "ready-within", "wait", "retry-until", "accept-no-guard",
-    "keep-on-failure", "dry-run", "ensure", "alert",
+    "keep-on-failure", "dry-run", "plan", "ensure", "alert",
   },
   writes = true,
   logged = true,
-  answer = "=status; =offers",
+  answer = [[
+    =status; =offers;
+    plan: {
+      why: { offered, clouds, fit, passed_over: integer; policy: text };
+      cost: { least, total, most, life_hours: number; currency: text };
+      guard: { kind: text; silence_seconds, idle_seconds, life_seconds: integer };
+      tunnel, untold: text; around: [text]; asks: boolean;
+      requests: [{ method, url, makes: text; body: any }];
+      hindrances: [{ kind, message: text; exit_code: integer }]
+    }
+  ]],
   run = function(ctx)
     local config = require "config.effective"
     local steady = require "cli.steady"
@@ -153,8 +188,10 @@ return {
       end))
       return 0
     end
-    screen:title("Starting deployment")
-    if not ctx.options["dry-run"] then
+    local plan = ctx.options.plan
+    local dry = plan or ctx.options["dry-run"]
+    screen:title(plan and "Planning a deployment" or "Starting deployment")
+    if not dry then
       require("money.recover").refuse_second(require("home.journal").open(config.home()))
     end
     local want = require("start.want").make { strict = true,
@@ -162,13 +199,15 @@ return {
     for _, note in ipairs(want.notes) do
       screen:note(note)
     end
+    local person = (plan or not dry) and require("cli.person").there(ctx)
     local result, report = require("start.deploy").up(want, screen, {
-      dry_run = ctx.options["dry-run"], keep_on_failure = ctx.options["keep-on-failure"],
-      person = not ctx.options["dry-run"] and require("cli.person").there(ctx), ask = asker(ctx, want),
+      dry_run = dry, rehearses = plan, keep_on_failure = ctx.options["keep-on-failure"],
+      person = person, ask = asker(ctx, want),
       chosen = function(candidate) warn_of_budget(ctx, candidate) end,
       again = patience, ready_within = within,
     })
-    if result == "dry-run" then return show_dry(ctx, report, want, config.rate()) end
+    if result == "dry-run" and plan then return show_plan(ctx, report, person) end
+    if result == "dry-run" then return show_dry(ctx, report.plan, want, config.rate()) end
     if result == "declined" then
       screen:close()
       ctx.print("Nothing was rented.")

@@ -55,6 +55,8 @@ local rows = {
   { name = "accept-no-guard", kind = "none",
     doc = "rent also where a machine cannot end itself: only you can end it then" },
   { name = "dry-run", kind = "none", doc = "stop after choosing; nothing is rented" },
+  { name = "plan", kind = "none",
+    doc = "rent nothing; tell which machine, why, at what cost, and every request that would be sent" },
   { name = "ensure", kind = "none",
     doc = "a machine that serves this model already is success, not an error" },
   { name = "alert", kind = "none", doc = "tell ALERT_WEBHOOK_URL when this run fails; for cron and timers" },

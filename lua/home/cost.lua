@@ -70,6 +70,16 @@ function cost.hourly(session)
   return (session.hourly or 0) + (session.disk_hour or 0)
 end
 
+--- What a candidate costs should it be ended at once, and should nobody end it for `longest` seconds (nil:
+-- without end). → least, most (nil: there is no limit)
+function cost.range(rented, longest)
+  local step = rented.offer.minimum_seconds or 0
+  local least = rented.hourly * step / 3600
+  if not longest then return least, nil end
+  local billed = step > 0 and math.max(1, math.ceil(longest / step)) * step or longest
+  return least, rented.hourly * billed / 3600 + rented.parts.download
+end
+
 -- Traffic of the model's download, once it was begun (`loading` is on disk before the machine is told to);
 -- until it is over, all of it.
 local function download(session)

@@ -18,6 +18,7 @@ local parse = require "providers.lambda.parse"
 local lambda = {
   name = card.name, title = card.title, console = card.console, credit_page = card.credit_page,
   key_setting = card.key_setting, capabilities = card.capabilities, timing = card.timing,
+  around = card.around,
 }
 
 local ROOT = "/api/v1"

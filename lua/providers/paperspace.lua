@@ -19,6 +19,7 @@ local parse = require "providers.paperspace.parse"
 local paperspace = {
   name = card.name, title = card.title, console = card.console, credit_page = card.credit_page,
   key_setting = card.key_setting, capabilities = card.capabilities, timing = card.timing,
+  around = card.around,
 }
 
 local ROOT = "/v1"

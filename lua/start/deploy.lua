@@ -125,6 +125,7 @@ local function new_start(want, ui, options, journal, shared)
   local plan = start.plan
   plan.want, plan.ui, plan.journal = want, ui, journal
   plan.dry_run, plan.keep_on_failure = options.dry_run, options.keep_on_failure
+  plan.rehearses = options.rehearses
   plan.ask, plan.chosen = options.ask, options.chosen
   plan.consent, plan.ready_within = shared.consent, options.ready_within
   start.counters.failed_hosts, start.counters.unreached = shared.failed_hosts, shared.unreached
@@ -160,10 +161,11 @@ end
 --- Starts a machine that serves `want`.
 -- @param want see docs/lua.md
 -- @param ui progress screen (ui.progress)
--- @param options { dry_run, keep_on_failure, person = somebody can be asked, ask = function(candidate, agreed
---   total|nil, credit|nil) → bool, chosen = function(candidate, credit|nil): told of the first choice,
---   again = of start.again, ready_within = seconds from the first create until READY }
--- @return "ready" and the report, "dry-run" and the plan (start.state), or "declined": a person said no
+-- @param options { dry_run, rehearses = the dry run looks at accounts and guards too, keep_on_failure,
+--   person = somebody can be asked, ask = function(candidate, agreed total|nil, credit|nil) → bool, chosen =
+--   function(candidate, credit|nil): told of the first choice, again = of start.again, ready_within = seconds
+--   from the first create until READY }
+-- @return "ready" and the report, "dry-run" and the start (start.state), or "declined": a person said no
 -- @raise a failure; everything rented was undone, or its kind is `unproven`
 function deploy.up(want, ui, options)
   machine.check()
@@ -172,7 +174,7 @@ function deploy.up(want, ui, options)
     unreached = 0 }
   if options.dry_run then -- looks at prices only, beside whatever runs
     local start = new_start(want, ui, options, journal, shared)
-    return run(start), start.plan
+    return run(start), start
   end
   local ok, message = journal:acquire("up")
   if not ok then fail.raise("busy", message) end

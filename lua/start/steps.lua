@@ -40,7 +40,7 @@ function steps.choose(start)
   if #plan.ordered == 0 then offers.explain_nothing(plan.collected, plan.rejected, plan.want) end
   price_limit.first(plan.consent, plan.ordered[1])
   ui:progress { text = "Looking at the account", passing = true }
-  local first = plan.dry_run and plan.ordered[1] or create.next_candidate(start)
+  local first = plan.dry_run and not plan.rehearses and plan.ordered[1] or create.next_candidate(start)
   counters.next = counters.next - 1 -- it is tried first
   ui:done("Selected: " .. create.name_of(first))
   if plan.dry_run then return "dry-run" end

@@ -11,7 +11,8 @@ local list = {
     replace = "  local ok, answer = pcall(performers[self], spec)\n"
       .. "  return ok and answer or performers[self](spec)\nend\n\n--- {base=" },
   { name = "the ticket is used up after the create", file = "base/client.lua", expects = "S1",
-    find = "  ticket.use(order_ticket)\n  return performers[self](spec)\n",
+    find = "  if not only_told(self, order_ticket) then ticket.use(order_ticket) end\n"
+      .. "  return performers[self](spec)\n",
     replace = "  local answer = performers[self](spec)\n  ticket.use(order_ticket)\n  return answer\n" },
   { name = "a cloud's script repeats its create, and a ticket is good for several", file = "base/ticket.lua",
     expects = "S1", find = "  unused[t], used[t] = nil, true\n", replace = "",

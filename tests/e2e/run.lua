@@ -12,14 +12,15 @@ local pattern = ...
 
 -- The long cases come first, so that none of them is left to run alone at the end.
 local groups = { "faults", "crashes", "main", "clouds", "manual", "models", "homes", "money", "input",
-  "setup", "cron", "repl", "overrides", "examples", "refusals", "sweep", "words", "editors", "consent",
-  "screens", "prices", "golden", "live" }
+  "setup", "cron", "repl", "overrides", "examples", "refusals", "sweep", "plan", "words", "editors",
+  "consent", "screens", "prices", "golden", "live" }
 
 local BOTH = { "vast", "lambda" } -- clouds that a case is played at unless it names its own
 
 local function clouds_of(group, case)
   if case.clouds then return case.clouds end
   if group == "main" then return { "vast", "lambda", "paperspace" } end
+  if group == "plan" then return { "vast", "lambda", "runpod", "paperspace" } end
   return (group == "faults" or group == "crashes" or group == "homes") and BOTH
     or { "vast" }
 end

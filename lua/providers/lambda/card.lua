@@ -11,6 +11,10 @@ return {
       doc = "address of Lambda's API" },
   },
   creates = { { "POST", "/api/v%d+/instance%-operations/launch$" } }, -- §2.5
+  around = { -- §2.5, §2.7
+    { "POST", "/api/v%d+/ssh%-keys$", "SSH key that opens nothing", '{"data":{"id":"id-of-the-key"}}' },
+    { "POST", "/api/v%d+/firewall%-rulesets$", "firewall ruleset", '{"data":{"id":"id-of-the-ruleset"}}' },
+  },
   capabilities = {
     spot = false, udp = true, boot = "cloud-init",
     guard = "account-key", billing = "absence",

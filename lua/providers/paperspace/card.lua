@@ -16,6 +16,7 @@ return {
     { "POST", "/v%d+/public%-ips$" }, { "POST", "/v%d+/snapshots$" }, { "POST", "/v%d+/shared%-drives$" },
     { "POST", "/v%d+/custom%-templates$" },
   },
+  around = { { "POST", "/v%d+/startup%-scripts$", "startup script", '{"id":"id-of-the-script"}' } }, -- §4.7
   capabilities = {
     spot = false, udp = true, boot = "startup-script",
     guard = "account-key", billing = "none",
