@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Starts and stops at fixed times, by cron or by timers of systemd.
 local START = { "provider", "gpu", "gpus", "model", "tier", "context", "spot", "on-demand", "region", "hours",
-  "max-price", "max-hours", "idle", "timeout" }
+  "max-price", "max-hours", "idle", "timeout", "ready-within", "wait", "retry-until" }
 local OWN = { "start", "stop=", "days", "cron", "systemd", "print" }
 
 -- The options that belong to the start, as words of its command line.
@@ -24,6 +24,26 @@ local function given(ctx, names)
   end
 end
 
+-- What could be said at night only to be refused or to come to nothing: a time that is over before the start,
+-- or not before the stop. plan: the schedule. @raise `usage`
+local function check_waiting(options, plan)
+  local fail = require "base.fail"
+  local within, till = require("start.again").within(options["ready-within"]), options["retry-until"]
+  local function seconds(text) return text and require("facts.calendar").parse_time(text) end
+  if not plan.start then return end
+  if till and seconds(till) <= seconds(plan.start) then
+    fail.raise("usage", ("--retry-until=%s is not after --start=%s, when the first try begins"):format(till,
+      plan.start))
+  end
+  if till and plan.stop and seconds(till) > seconds(plan.stop) then
+    fail.raise("usage", ("--retry-until=%s is after --stop=%s, which ends the tries"):format(till, plan.stop))
+  end
+  if within and plan.stop and within >= seconds(plan.stop) - seconds(plan.start) then
+    fail.raise("usage", ("--ready-within=%s is as long as the time until --stop=%s, or longer"):format(
+      options["ready-within"], plan.stop))
+  end
+end
+
 local function plan_of(ctx)
   local fail = require "base.fail"
   local schedule = require "schedule.main"
@@ -33,6 +53,7 @@ local function plan_of(ctx)
     fail.raise("usage", ("%s is about a start; say --start=08:30 as well"):format(useless))
   end
   local plan = schedule.new(options.start, options.stop, options.days, start_words(ctx))
+  check_waiting(options, plan)
   local hours = schedule.hours(plan)
   if hours and not options.hours then
     -- no session counts as shorter

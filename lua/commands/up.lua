@@ -106,11 +106,7 @@ local function waiting(options)
     fail.raise("usage", other == "--dry-run" and wait .. " waits for a machine, and --dry-run rents none"
       or wait .. " rents nothing beside a machine that --keep-on-failure kept; say one of them")
   end
-  local text = options["ready-within"]
-  local within = text and require("base.clock").parse_duration(text)
-  if text and (not within or within <= 0) then
-    fail.raise("usage", ("--ready-within: '%s' is no time to wait; write it like 20m"):format(text))
-  end
+  local within = require("start.again").within(options["ready-within"])
   local time = options["retry-until"]
   return require("start.again").plan(options.wait, time and require("facts.calendar").parse_time(time)),
     within and require("home.timing").seconds(within)

@@ -26,6 +26,16 @@ function again.plan(wait, clock_time)
     patient = clock_time ~= nil }
 end
 
+--- What `--ready-within` asks for. → seconds, or nil: nothing was said
+-- @raise `usage`
+function again.within(text)
+  local seconds = text and clock.parse_duration(text)
+  if text and (not seconds or seconds <= 0) then
+    fail.raise("usage", ("--ready-within: '%s' is no time to wait; write it like 20m"):format(text))
+  end
+  return seconds
+end
+
 --- Is this what waiting may mend, with nothing left behind? patient: see plan
 function again.passes(problem, patient)
   if problem.blind or problem.unresolved then return false end

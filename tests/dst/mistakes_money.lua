@@ -123,4 +123,6 @@ return {
     replace = "served[host] = served[host] or session.ready_at ~= nil" },
   { name = "what another model measured counts", file = "home/measured.lua", by = "lua", tests = "measured",
     find = " and session.model == model then", replace = " then" },
+  { name = "a schedule takes a time that never comes", file = "commands/schedule.lua", by = "e2e",
+    tests = "bad input leaves", find = "  check_waiting(options, plan)\n", replace = "" },
 }

@@ -74,10 +74,12 @@ case("schedule: add, list, add anew, remove; other lines stay as they are", func
     "other lines were changed: " .. first)
   expect.ends(r:run("schedule", "list"), 0, "17:00 mon-fri", MODEL)
   expect.ends(r:run("schedule", "add", "--start=09:00", "--stop=18:00", "--days=mon-thu",
-    "--max-price=0.5"), 0, "anew")
+    "--max-price=0.5", "--wait", "--retry-until=10:00", "--ready-within=20m"), 0, "anew")
   local object = expect.json(expect.ends(r:run("schedule", "--output=json"), 0))
   expect.that(object.start == "09:00" and object.days == "mon-thu" and object.backend == "cron"
     and object.status == "scheduled", json.encode(object))
+  expect.that(table.concat(object.options, " ")
+    == "--max-price=0.5 --ready-within=20m --wait --retry-until=10:00 --hours=9", json.encode(object))
   expect.that(#jobs(tab) == 2 and select(2, files.read(tab):gsub("BEGIN continueplz", "")) == 1,
     files.read(tab))
   expect.ends(r:run("schedule", "remove"), 0)
@@ -169,6 +171,13 @@ case("schedule: bad input leaves the crontab alone", function(r)
     { 2, "--idle", "--start=08:30", "--idle=30" }, { 2, "--max-price", "--start=08:30", "--max-price=much" },
     { 3, "Failed to connect to bus", "--start=08:30", "--systemd" },
     { 2, "does not take --dry-run", "--start=08:30", "--dry-run" },
+    { 2, "--retry-until: '9'", "--start=08:30", "--retry-until=9" },
+    { 2, "not after --start=08:30", "--start=08:30", "--retry-until=08:30" },
+    { 2, "after --stop=17:00, which ends the tries", "--start=08:30", "--stop=17:00", "--retry-until=18:00" },
+    { 2, "--ready-within", "--start=08:30", "--ready-within=20" },
+    { 2, "'off' is no time to wait", "--start=08:30", "--ready-within=off" },
+    { 2, "until --stop=09:00, or longer", "--start=08:30", "--stop=09:00", "--ready-within=30m" },
+    { 2, "--wait is about a start", "--stop=17:00", "--wait" },
   }
   for _, row in ipairs(rows) do
     local result = expect.plain(expect.ends(r:run("schedule", "add", table.unpack(row, 3)), row[1], row[2]))
@@ -188,7 +197,8 @@ end)
 
 case("schedule: its lines start and stop a machine, twice each; the agent outlives the start", function(r)
   local tab = tools(r)
-  expect.ends(r:run("schedule", "add", "--start=08:30", "--stop=17:00", "--days=daily", MODEL), 0)
+  expect.ends(r:run("schedule", "add", "--start=08:30", "--stop=17:00", "--days=daily", MODEL, "--wait",
+    "--ready-within=20m"), 0)
   local lines = jobs(tab)
   expect.plain(expect.ends(as_cron(r, lines[1]), 0))
   expect.machines(r, 1)
