@@ -68,14 +68,14 @@ return {
   order = 50, daily = 6,
   meant = { "prices", "price", "search", "find", "gpus", "gpu" },
   options = { "cheapest", "provider", "gpu", "gpus", "model", "tier", "engine", "context", "spot",
-    "on-demand", "region", "hours", "max-price", "accept-no-guard", "currency", "sort", "all",
+    "on-demand", "region", "hours", "max-price", "ready-within", "accept-no-guard", "currency", "sort", "all",
     "explain", "watch" },
   answer = [[
     model, kv_source, currency: text; context: integer; vram_gb, disk_gb, hours: number;
     offers: [{
       id, provider, gpu, native_gpu, region, native_region, type, currency, source: text; gpus: integer;
       vram_gb, hourly, total, bid, reliability, at: number; parts: { *: number };
-      tokens_per_second_estimate, usd_per_million_tokens_estimate: number;
+      tokens_per_second_estimate, usd_per_million_tokens_estimate, ready_seconds_estimate: number;
       tokens_per_second_measured, ready_seconds_measured, mb_per_second_measured: number
     }];
     rejected: [{ id, provider, reason: text }];
@@ -89,8 +89,10 @@ return {
       require("base.fail").raise("usage",
         "--watch is for people to read; for a program, run offers --output=json again and again")
     end
+    local within = require("start.again").within(ctx.options["ready-within"])
     local want = require("start.want").make { strict = false,
-      accept_no_guard = ctx.options["accept-no-guard"] }
+      accept_no_guard = ctx.options["accept-no-guard"],
+      ready_within = within and require("home.timing").seconds(within) }
     for _, note in ipairs(want.notes) do
       term.err("continueplz: " .. note .. "\n")
     end

@@ -191,7 +191,7 @@ return {
       require("money.recover").refuse_second(require("home.journal").open(config.home()))
     end
     local want = require("start.want").make { strict = true,
-      accept_no_guard = ctx.options["accept-no-guard"] }
+      accept_no_guard = ctx.options["accept-no-guard"], ready_within = within }
     for _, note in ipairs(want.notes) do
       screen:note(note)
     end

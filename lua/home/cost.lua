@@ -36,10 +36,13 @@ local function candidate(offer, want, spot, gpu_hour, bid)
   }
   local own = want.measured and want.measured.of(offer)
   local speed = own and own.tokens_per_second or want.speed and want.speed(offer) or nil
+  local before = own and own.ready_seconds
+  local ready = before or want.ready and want.ready(offer)
   local hourly = gpu_hour + disk_hour
   return {
     offer = offer, spot = spot, bid = bid, hourly = hourly, parts = parts, measured = own,
     good = want.measured and want.measured.good(offer) or nil,
+    ready = ready and { seconds = ready, measured = before ~= nil } or nil,
     total = parts.compute + parts.disk + parts.download + parts.minimum,
     tokens_per_second = speed, usd_per_million_tokens = speed and cost.per_million(hourly, speed),
   }

@@ -18,9 +18,9 @@ local report = require "start.report"
 local state = require "start.state"
 local steps = require "start.steps"
 local undo = require "start.undo"
+local until_ready = require "start.until_ready"
 
 local MACHINES = 3    -- machines tried in one start
-local SHARE = 1 / 3   -- of the time until READY that must be left for another machine
 
 local deploy = {}
 
@@ -52,10 +52,16 @@ local function give_up_host(start, problem)
   if problem.host then hosts.shun(offer, fail.message(problem)) end
 end
 
--- Another machine that is begun too late would only be paid and ended.
+-- Another machine that is begun too late would only be paid and ended: those that are not expected to be
+-- READY in what is left of the time are passed over. → is none left?
 local function time_is_short(start)
-  local within = start.plan.ready_within
-  return within ~= nil and start.counters.ready_by - clock.now() < within * SHARE
+  local counters, ordered = start.counters, start.plan.ordered
+  if not start.plan.ready_within then return false end
+  while counters.next <= #ordered
+    and until_ready.late(ordered[counters.next], counters.ready_by - clock.now()) do
+    counters.next = counters.next + 1
+  end
+  return counters.next > #ordered
 end
 
 -- The machine of this moment is of no use: it is undone. @raise what keeps the start from trying another one

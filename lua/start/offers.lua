@@ -15,6 +15,7 @@ local euro = require "home.euro"
 local hosts = require "start.hosts"
 local price_limit = require "money.price_limit"
 local provider_of = require "money.provider_of"
+local until_ready = require "start.until_ready"
 
 local PROVIDER_SECONDS = 60
 local PATIENCE = 20 -- seconds for the others, once a cloud has offers
@@ -169,8 +170,10 @@ end
 -- @raise `config` when the user's policy is broken or returns what it was not given
 function offers.rank(collected, want)
   local chosen, rejected = choice.run(collected.candidates, want)
-  local ordered, beyond = price_limit.within_question(enforce(chosen, want, rejected,
-    collected.shunned or function() end), want)
+  local fit, late = until_ready.in_time(enforce(chosen, want, rejected, collected.shunned or function() end),
+    want)
+  local ordered, beyond = price_limit.within_question(fit, want)
+  table.move(late, 1, #late, #rejected + 1, rejected)
   table.move(beyond, 1, #beyond, #rejected + 1, rejected)
   return ordered, rejected
 end
@@ -243,6 +246,9 @@ local function ways_out(within, without, want)
   end
   if want.max_price and #within > 0 then
     ways[#ways + 1] = "a higher --max-price"
+  end
+  if want.ready_within and #within > 0 then
+    ways[#ways + 1] = "a longer --ready-within"
   end
   if #within + without == 0 then
     ways[#ways + 1] = "again later"

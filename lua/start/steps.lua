@@ -17,6 +17,7 @@ local model = require "start.model"
 local offers = require "start.offers"
 local report = require "start.report"
 local skew = require "start.skew"
+local until_ready = require "start.until_ready"
 
 local SHORTEST_HANDSHAKE = 8 -- seconds; the tunnel's own timers do not run faster for simulators
 local SHORTEST_GUARD = 8     -- seconds, for the same reason: its second rehearsal comes after some
@@ -32,6 +33,18 @@ function steps.prices(start)
   if wrong then ui:warn(wrong) end
 end
 
+-- What is expected of the time that was given, and by what.
+local function tell_time(ui, candidate, within)
+  if not candidate.ready then return end
+  local text = until_ready.text(candidate.ready)
+  if until_ready.late(candidate, within) then
+    ui:warn(("%s, longer than the %s of --ready-within: it may be given back before"):format(text,
+      clock.duration(within)))
+  else
+    ui:note(text)
+  end
+end
+
 --- The first choice is the first that can be rented at all: at a cloud that knows us,
 -- with credit and a guard.
 function steps.choose(start)
@@ -43,6 +56,7 @@ function steps.choose(start)
   local first = plan.dry_run and not plan.rehearses and plan.ordered[1] or create.next_candidate(start)
   counters.next = counters.next - 1 -- it is tried first
   ui:done("Selected: " .. create.name_of(first))
+  if plan.want.ready_within then tell_time(ui, first, plan.want.ready_within) end
   if plan.dry_run then return "dry-run" end
   plan.chosen(first, counters.balances[first.offer.provider])
   if not create.consented(start, first) then return "declined" end

@@ -8,11 +8,12 @@ local models = require "facts.models"
 local offers = require "start.offers"
 local price_limit = require "money.price_limit"
 local sizing = require "start.sizing"
+local until_ready = require "start.until_ready"
 
 local want = {}
 
---- Makes the want of this run. options: `strict` (renting: the registry must answer), `accept_no_guard`.
--- Waits.
+--- Makes the want of this run. options: `strict` (renting: the registry must answer), `accept_no_guard`,
+-- `ready_within` (seconds). Waits.
 -- @raise `config` without a key, `usage` for a model that does not exist or runs at ollama.com only, other
 -- kinds when the registry cannot be asked
 function want.make(options)
@@ -31,7 +32,8 @@ function want.make(options)
     provider = config.get("DEFAULT_PROVIDER"), accept_no_guard = options.accept_no_guard,
     max_price = max_price, ask_above = ask_above,
     min_reliability = config.get("MIN_RELIABILITY"), datacenter = config.get("DATACENTER_ONLY"),
-    notes = notes,
+    notes = notes, ready_within = options.ready_within,
+    ready = function(offer) return until_ready.estimate(offer, model.bytes / 1e9) end,
     measured = measured.here(model.name),
     speed = function(offer)
       local gpu = gpus.find(offer.gpu)

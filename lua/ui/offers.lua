@@ -141,6 +141,17 @@ local function add_rate(lines, model)
     or { model.rate.per_dollar, model.rate.date, model.rate.source })))
 end
 
+--- How long until READY, and by what that is known: one line.
+function M.ready_text(candidate)
+  local ready, own = candidate.ready, candidate.measured
+  if not ready then return "  READY after a time that nobody states" end
+  return ready.measured
+    and ("  READY after %s: measured here before (%d rent%s)"):format(clock.duration(ready.seconds),
+      own.rents, own.rents == 1 and "" or "s")
+    or ("  READY after about %s: estimated, for nothing was measured here before"):format(
+      clock.duration(ready.seconds))
+end
+
 -- What would be taken, and what the two estimates mean.
 local function add_winner(lines, model)
   local winner, want = model.ordered[1], model.want
@@ -157,6 +168,7 @@ local function add_winner(lines, model)
     add(lines, ("  measured here before (%d rent%s): %s"):format(own.rents, own.rents == 1 and "" or "s",
       measured_text(own)))
   end
+  if model.explain or want.ready_within then add(lines, M.ready_text(winner)) end
   add_rate(lines, model)
   local sparse = select(3, models.reads(want.model)) == "sparse"
   add(lines, ("~ estimated: Tok/s of one answer at a time%s, $/Mtok nonstop."):format(sparse
@@ -246,6 +258,8 @@ function M.candidate(candidate)
       and format.rounded(candidate.tokens_per_second, 1) or nil,
     tokens_per_second_measured = format.rounded(own.tokens_per_second, 1),
     ready_seconds_measured = format.rounded(own.ready_seconds, 1),
+    ready_seconds_estimate = candidate.ready and not candidate.ready.measured
+      and format.rounded(candidate.ready.seconds, 1) or nil,
     mb_per_second_measured = format.rounded(own.mb_per_second, 1),
     usd_per_million_tokens_estimate = format.rounded(candidate.usd_per_million_tokens, 3),
     source = offer.source, at = offer.at,

@@ -57,6 +57,7 @@ local function add_cost(lines, model)
       and ("at most %s, should nobody end it: %s of life after up to %s of booting"):format(
         format.dollars(price.most), clock.duration(price.life), clock.duration(price.boot))
       or "no upper bound, as MAX_HOURS is off"))
+  add(lines, (offers.ready_text(model.candidate):gsub("^%s+", "")) .. ".")
   if model.balance then add(lines, "Credit there: " .. format.dollars(model.balance) .. ".") end
 end
 

@@ -56,6 +56,10 @@ case("what a rent measured is shown instead of the estimate", function(r)
   local first = expect.json(r:run("offers", MODEL, "--output=json")).offers[1]
   expect.that(first.tokens_per_second_measured and first.ready_seconds_measured
     and first.mb_per_second_measured and not first.tokens_per_second_estimate, "not measured")
+  expect.wrapped(r:run("offers", MODEL, "--explain"), "READY after", "measured here before (1 rent)")
+  local short = "--ready-within=" .. math.max(1, math.floor(first.ready_seconds_measured * 25)) .. "s"
+  expect.wrapped(r:run("offers", MODEL, "--explain", short), "as measured here", "was asked for")
+  expect.ends(r:run("up", MODEL, "--plan", "--ready-within=10m"), 0, "measured here before (1 rent)")
   expect.all_over(r)
 end)
 

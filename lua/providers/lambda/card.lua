@@ -20,7 +20,7 @@ return {
     guard = "account-key", billing = "absence",
   },
   timing = { -- seconds, see docs/lua.md
-    consistency = 90, poll = 10, boot = 1800, proof_gap = 10, ending = 600,
+    consistency = 90, poll = 10, boot = 1800, usual = 240, proof_gap = 10, ending = 600,
   },
   -- The model in the name of a machine type (§2.3); memory: least and most GB that the type tells, where a
   -- name says too little.

@@ -22,7 +22,7 @@ return {
     guard = "account-key", billing = "none",
   },
   timing = { -- seconds, see docs/lua.md
-    consistency = 90, poll = 10, boot = 1800, proof_gap = 10, ending = 600,
+    consistency = 90, poll = 10, boot = 1800, usual = 240, proof_gap = 10, ending = 600,
   },
   -- Its labels of machine types (§4.3).
   gpus = {

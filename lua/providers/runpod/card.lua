@@ -24,7 +24,7 @@ return {
     image = "runpod/base:1.0.2-ubuntu2204",
   },
   timing = { -- seconds, see docs/lua.md
-    consistency = 60, poll = 5, boot = 1200, proof_gap = 10,
+    consistency = 60, poll = 5, boot = 1200, usual = 180, proof_gap = 10,
   },
   -- Its ids of our cards (§2.6).
   gpus = {

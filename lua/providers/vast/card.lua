@@ -16,7 +16,7 @@ return {
     guard = "scoped-key", billing = "absence",
   },
   timing = { -- seconds, see docs/lua.md
-    consistency = 60, poll = 10, boot = 1200, proof_gap = 10,
+    consistency = 60, poll = 10, boot = 1200, usual = 180, proof_gap = 10,
   },
   -- Its names of our cards (§1.5); memory: least and most MiB that it reports, where a name says too little.
   gpus = {
