@@ -20,6 +20,7 @@ local runpod = {
 }
 
 local PODS, CATALOG = "/v2/pods", "/v2/catalog/gpus"
+local VOLUMES, TEMPLATES = "/v2/network-volumes", "/v2/templates"
 local BALANCE = card.creates[#card.creates][3]
 local CUDA = "12.4"        -- the least that a host's driver must know, for Ollama's libraries
 local PORT_SECONDS = 180   -- so long after its start a pod without a port has none (§2.13)
@@ -270,6 +271,34 @@ function runpod.proof(session, list)
     end
   end
   return { state = state, evidence = evidence }
+end
+
+-- What lies at a path, as belongings.
+local function lying(list, path, name, kind, bills)
+  for _, row in ipairs(array(ask("get", path), name)) do
+    local belonging, why = parse.belonging(row, kind, path, bills)
+    list[#list + 1] = belonging or broken(why)
+  end
+end
+
+--- Network volumes, which bill until they are deleted, and templates, which hold what a pod is told (§2.16).
+-- A stopped pod's volume is its pod's, which `list` shows. → array as docs/lua.md tells
+function runpod.belongings()
+  local list = {}
+  lying(list, VOLUMES, "networkVolumes", "network volume", true)
+  lying(list, TEMPLATES, "templates", "template", false)
+  return list
+end
+
+--- Removes one of them. Already gone is success.
+-- @raise what keeps it, like a pod that uses the template
+function runpod.remove(belonging)
+  local ok, problem = fail.try(function()
+    client():delete(belonging.path .. "/" .. belonging.id, { fresh = true })
+  end)
+  if not ok and not (fail.is(problem, "refused") and problem.status == 404) then
+    error(problem, 0)
+  end
 end
 
 --- The calls by which a pod ends itself with its own key: the end; a stop where that is refused, since nobody

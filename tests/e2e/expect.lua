@@ -86,6 +86,7 @@ end
 function expect.nothing_left(r)
   local left = r:leftovers()
   local count = #left.ssh_keys + #left.rulesets + #left.startup_scripts + #left.public_ips + #left.snapshots
+    + #left.network_volumes + #left.templates
   if count > 0 or left.rules_changed then
     error("left behind: " .. json.encode(left), 0)
   end

@@ -72,4 +72,37 @@ case("another folder's is adopted by a yes, forgotten by a yes, and told of unti
   expect.all_over(r)
 end)
 
+-- Asks RunPod as the account's owner does.
+local function runpod(r, method, path, body)
+  local answer = require("base.http").request { method = method, url = r.address.runpod .. "/v2/" .. path,
+    headers = { Authorization = "Bearer " .. r.account_key }, json = body, timeout = 10 }
+  return answer.body ~= "" and answer.json() or nil
+end
+
+cases[#cases + 1] = { clouds = { "runpod" },
+  name = "RunPod: volumes, a template and a stopped pod that bear our token go, a foreign volume stays",
+  run = function(r)
+    expect.ends(r:run("--cheapest", MODEL), 0)
+    local token = r:instances()[1].label
+    local size = { size = 100, dataCenter = "EU-RO-1" }
+    for _, name in ipairs { token, "training data" } do
+      size.name = name
+      runpod(r, "POST", "network-volumes", size)
+    end
+    runpod(r, "POST", "templates", { name = token, image = "x" })
+    local kept = runpod(r, "POST", "pods", { name = token, image = "x", disk = 10,
+      gpu = { id = "NVIDIA A40", count = 1 }, mounts = { persistent = { size = 72, path = "/workspace" } } })
+    runpod(r, "POST", ("pods/%s/action"):format(kept.id), { action = "stop" })
+    expect.ends(r:run("sweep", "--dry-run"), 0, "DELETE", "/v2/network-volumes/", "/v2/templates/",
+      "stopped", "$0.021/h", "$0.010/h", "nothing was sent")
+    r:fault { name = "api.500", match = { method = "DELETE", path = "network%-volumes" } }
+    expect.ends(r:run("sweep"), 0, "never touched", "Removed network volume", "Removed template",
+      "Money: none is running")
+    local left = r:leftovers()
+    expect.that(#left.network_volumes == 1 and left.network_volumes[1].name == "training data"
+      and #left.templates == 0 and #r:instances() == 0, "something else is left")
+    runpod(r, "DELETE", "network-volumes/" .. left.network_volumes[1].id)
+    expect.all_over(r)
+  end }
+
 return cases

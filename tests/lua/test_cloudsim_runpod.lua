@@ -279,6 +279,46 @@ return function(t)
     refused(sim, 404, "volume not found", "DELETE", "/network-volumes/" .. volume.id)
   end)
 
+  t:case("network volumes: billed by begun hours, the faster ones dearer, each account its own", function()
+    local sim = new()
+    local function add(name, size, tier)
+      return ask(sim, "POST", "/network-volumes", { name = name, size = size, dataCenter = "EU-RO-1",
+        type = tier })
+    end
+    local slow, fast = add("slow", 1440), add("fast", 720, "HIGH_PERFORMANCE")
+    t:equal({ open(sim), slow.type, fast.type }, { { "disk 0.1278", "disk 0.1400" }, "STANDARD",
+      "HIGH_PERFORMANCE" })
+    sim:pass(60)
+    t:ok(math.abs(sim.world.ledger:cost(fast.id, sim.time) - 0.14) < 1e-9, "a begun hour is billed whole")
+    sim.world:account { id = 7, username = "eve", email = "eve@example.org", credit = 9, keys = { "eves" } }
+    local eve = { face = "runpod", key = "eves" }
+    t:equal({ #ask(sim, "GET", "/network-volumes", nil, eve).networkVolumes,
+      nth(2, ask(sim, "DELETE", "/network-volumes/" .. slow.id, nil, eve)) }, { 0, 404 })
+    refused(sim, 400, "cannot be made smaller", "PATCH", "/network-volumes/" .. slow.id, { size = 10 })
+    refused(sim, 400, "does not offer", "POST", "/network-volumes",
+      { name = "x", size = 10, dataCenter = "EU-SE-1", type = "HIGH_PERFORMANCE" })
+  end)
+
+  t:case("templates: resolved at the create, kept while a pod is made from them, free", function()
+    local sim = new()
+    local made = ask(sim, "POST", "/templates", { name = "cplz-1", image = "x:1", disk = 33,
+      env = { A = "b" } })
+    t:equal({ made.name, made.disk, made.env, made.startSsh, open(sim) }, { "cplz-1", 33, { A = "b" }, true,
+      {} })
+    local id = create(sim, { image = false, disk = false, templateId = made.id })
+    local row = get(sim, id)
+    t:equal({ row.image, row.disk, row.template, row.env }, { "x:1", 33, made.id, { NAME = "value" } })
+    refused(sim, 400, "in use by a pod", "DELETE", "/templates/" .. made.id)
+    t:equal(ask(sim, "PATCH", "/templates/" .. made.id, { name = "other" }).name, "other")
+    ask(sim, "DELETE", "/pods/" .. id)
+    t:equal({ #ask(sim, "GET", "/templates").templates,
+      nth(2, ask(sim, "DELETE", "/templates/" .. made.id)), ask(sim, "GET", "/templates").templates },
+      { 1, 204, {} })
+    refused(sim, 404, "template not found", "GET", "/templates/" .. made.id)
+    refused(sim, 422, "image", "POST", "/templates", { name = "x" })
+    refused(sim, 404, "template not found", "POST", "/pods", calls.order { templateId = "nothing" })
+  end)
+
   t:case("SSH keys are put all at once, and given to pods that ask", function()
     local sim = new()
     t:equal(ask(sim, "GET", "/account/ssh-keys").keys, {})

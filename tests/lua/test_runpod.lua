@@ -133,6 +133,70 @@ return function(t)
       state { pod { id = "twin", status = "EXITED" } } }, { "stopped", "stopped", "running" })
   end)
 
+  t:case("a pod's storage: a volume costs twice as much when it is stopped, its disk the same", function()
+    local mounts = { persistent = { size = 360, path = "/workspace" } }
+    local function hour(more) return parse.instance(pod(more), 180).disk_hour end
+    for index, each in ipairs { { hour(), 0.01 }, { hour { mounts = mounts }, 0.06 },
+      { hour { mounts = mounts, status = "EXITED" }, 0.11 },
+      { hour { mounts = { network = { { volumeId = "v1" } } }, status = "EXITED" }, 0.01 } } do
+      t:ok(math.abs(each[1] - each[2]) < 1e-9, ("row %d: %s"):format(index, each[1]))
+    end
+    t:equal(hour { disk = false }, nil)
+  end)
+
+  local around = { ["network-volumes"] = { networkVolumes = {
+      { id = "agv6w2qcg7", name = "cplz-1", size = 72, dataCenter = "EU-RO-1", type = "STANDARD" },
+      { id = "v2", name = "large", size = 1720, dataCenter = "EU-RO-1", type = "STANDARD" },
+      { id = "v3", name = "fast", size = 72, dataCenter = "EU-RO-1", type = "HIGH_PERFORMANCE" } } },
+    templates = { templates = { { id = "tpl1", name = "cplz-1" } } } }
+
+  t:case("belongings: network volumes bill, templates do not; each is removed at its own path", function()
+    local ok, list, sent = run(function(request)
+      if request.method == "GET" then return { json = around[request.path:match "[%w-]+$"] } end
+      return request.path:find "v2$" and { status = 404, json = { detail = "network volume not found" } }
+        or { status = 204, body = "" }
+    end, function(provider)
+      local list = provider.belongings()
+      for _, each in ipairs(list) do provider.remove(each) end
+      return list
+    end)
+    t:ok(ok, tostring(list))
+    local told, deleted = {}, {}
+    for index, each in ipairs(list) do
+      told[index] = { each.kind, each.id, each.token, each.bills,
+        each.hourly and math.floor(each.hourly * 1000 + 0.5) }
+    end
+    for _, request in ipairs(sent) do
+      deleted[#deleted + 1] = request.method == "DELETE" and request.path or nil
+    end
+    t:equal(told, { { "network volume", "agv6w2qcg7", "cplz-1", true, 7 },
+      { "network volume", "v2", "large", true, 147 }, { "network volume", "v3", "fast", true },
+      { "template", "tpl1", "cplz-1", false } })
+    t:equal(deleted, { "/v2/network-volumes/agv6w2qcg7", "/v2/network-volumes/v2", "/v2/network-volumes/v3",
+      "/v2/templates/tpl1" })
+  end)
+
+  t:case("belongings: a list that is not whole raises, and so does what cannot be removed", function()
+    local function kind_of(answers, fn)
+      local _, result = run(function(request)
+        local answer = answers[request.path:match "^/v2/([%w-]+)"]
+        return answer or { json = around[request.path:match "[%w-]+$"] }
+      end, fn)
+      return result.kind
+    end
+    local function belongings(provider) return provider.belongings() end
+    for _, broken in ipairs { '{"networkVolumes":null}', "{}", '{"networkVolumes":[{"name":"cplz-1"}]}' } do
+      t:equal(kind_of({ ["network-volumes"] = { body = broken } }, belongings), "broken", broken)
+    end
+    t:equal(kind_of({ templates = { status = 500, json = { detail = "x" } } }, belongings), "transient")
+    local function remove(path)
+      return function(provider) return provider.remove { path = path, id = "x1" } end
+    end
+    local used = { status = 400, json = { detail = "template is in use by a pod and cannot be deleted" } }
+    t:equal(kind_of({ templates = used }, remove "/v2/templates"), "refused")
+    t:equal(kind_of({ templates = { status = 404, body = "<html>" } }, remove "/v2/templates"), "broken")
+  end)
+
   t:case("destroy: already gone is success, a locked pod is unlocked first", function()
     local locked = true
     local ok, result, sent = run(function(request)

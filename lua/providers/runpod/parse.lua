@@ -12,6 +12,8 @@ local parse = {}
 local NAME = 60     -- bytes of a name
 local HOURS = 720   -- of a month: disks are priced by it
 local DISK = 0.10   -- $/GB a month while it runs (§2.4)
+local STOPPED = 0.20  -- the same of a stopped pod's volume
+local VOLUME, LARGE_VOLUME, LARGE = 0.07, 0.05, 1000 -- of a network volume, what is above so many GB (§2.4)
 
 local ways_out = {
   auth = ("; make a key at %s and put it into %s"):format(card.key_page, card.key_setting),
@@ -179,6 +181,13 @@ local function fault_of(status, runtime, ip, patience)
     and "its host gives it no public port" or nil
 end
 
+-- $/hour of what a pod keeps: its disk, and its volume, which costs more while it is stopped (§2.4, §2.16).
+local function storage(row, stopped)
+  local disk, mounts = numbers.finite(row.disk), type(row.mounts) == "table" and row.mounts or {}
+  local size = type(mounts.persistent) == "table" and numbers.finite(mounts.persistent.size) or 0
+  return disk and parse.disk_hour(disk) + size * (stopped and STOPPED or DISK) / HOURS or nil
+end
+
 --- Our instance from one of RunPod's pods, or nil and why it cannot be believed. `status` is "gone" when
 -- RunPod says "TERMINATED".
 -- @param patience seconds after its start for which a pod may still get its ports
@@ -190,14 +199,31 @@ function parse.instance(row, patience)
   local status, runtime = states[native] or "unknown", type(row.runtime) == "table" and row.runtime or {}
   local ports, ip = mapped(runtime)
   local id = type(row.gpu) == "table" and type(row.gpu.id) == "string" and row.gpu.id or nil
-  local gpu, disk = id and gpus.at(card.gpus, id), numbers.finite(row.disk)
+  local gpu = id and gpus.at(card.gpus, id)
   return {
     id = row.id, token = type(row.name) == "string" and row.name or nil, status = status, native = native,
     ip = ip, ports = ports, spot = false, hourly = numbers.price(row.cost),
-    disk_hour = disk and parse.disk_hour(disk) or nil, fault = fault_of(status, runtime, ip, patience),
+    disk_hour = storage(row, status == "stopped"), fault = fault_of(status, runtime, ip, patience),
     gpu = gpu and gpu.name or id and clean.line(id, NAME) or nil, locked = row.locked == true or nil,
     started = type(row.startedAt) == "string" and clock.parse_iso(row.startedAt) or nil,
   }
+end
+
+-- $/hour of a network volume; nil for the faster tier, whose price nobody tells (§2.16).
+local function volume_hour(row)
+  local size = row.type == "STANDARD" and numbers.finite(row.size)
+  return size and (math.min(size, LARGE) * VOLUME + math.max(0, size - LARGE) * LARGE_VOLUME) / HOURS or nil
+end
+
+--- A row of a list of network volumes or templates, as docs/lua.md tells of belongings, or nil and why it
+-- cannot be believed. We make none, so one of ours would be called by a token. bills: network volumes do.
+function parse.belonging(row, kind, path, bills)
+  if type(row) ~= "table" or type(row.id) ~= "string" or not row.id:match("^[%w-]+$") then
+    return nil, ("a %s without an id"):format(kind)
+  end
+  local name = type(row.name) == "string" and row.name or nil
+  return { kind = kind, id = row.id, name = name, token = name, bills = bills, path = path,
+    hourly = bills and volume_hour(row) or nil }
 end
 
 return parse

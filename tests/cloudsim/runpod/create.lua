@@ -101,7 +101,7 @@ local function refusal(call)
   local body = call.body
   if (body.gpu == nil) == (body.cpu == nil) then
     return answers.problem(400, "exactly one of 'gpu' or 'cpu' must be set")
-  elseif body.templateId then
+  elseif body.templateId and not call.state:template(body.templateId, call.account.id) then
     return answers.problem(404, "template not found")
   elseif not body.image then
     return answers.invalid { "$: missing property 'image'" }
@@ -109,7 +109,7 @@ local function refusal(call)
   local sentence = create.conflict(body)
   if type(sentence) == "string" then return answers.problem(400, sentence) end
   for _, mount in ipairs(body.mounts and body.mounts.network or {}) do
-    if not call.state.row_of(call.state.volumes, mount.volumeId) then
+    if not call.state:volume(mount.volumeId, call.account.id) then
       return answers.problem(404, "network volume not found")
     end
   end
@@ -218,6 +218,7 @@ local function make(call, found, context, stopped)
     variables = body.env or {}, port_texts = body.ports or {}, forwards = forwards, http_ports = http,
     disk = body.disk or 20, mounts = body.mounts or {}, registry = body.registry ~= json.null
       and body.registry or nil, global = body.globalNetworking == true, marks = marks_of(body),
+    template = body.templateId,
     rate = price * found.count * (changed and (changed.factor or 1.5) or 1),
     locked = LOCKED:take(world, context) ~= nil, hidden_get = slow and slow.get,
     visible_at = world.time + (slow and world:scaled(slow.seconds or 30) or 0),
@@ -300,9 +301,20 @@ function create.deploy(call)
   return attempt(call, { type = kind, count = count, place = place })
 end
 
+-- What a template says stands where the body says nothing, once and for all (§2.7).
+local function resolve(call)
+  local row = call.state:template(call.body.templateId, call.account.id)
+  for name, value in sorted(row and row.body or {}) do
+    if call.body[name] == nil and FORM.fields[name] then
+      call.body[name] = value
+    end
+  end
+end
+
 function create.handler(call)
   local errors = shape.errors(call.body == nil and json.null or call.body, FORM)
   if #errors > 0 then return answers.invalid(errors) end
+  resolve(call)
   local wrong = refusal(call)
   if wrong then return wrong end
   local instance, answer = create.deploy(call)

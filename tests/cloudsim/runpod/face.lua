@@ -15,13 +15,16 @@ local function view(_, instance)
     key = reply.maybe(instance.key), runtime = instance.runtime == true }
 end
 
--- Adds the network volumes; none is there at the beginning.
+-- Adds the network volumes and templates; none is there at the beginning.
 local function leftovers(world, found)
-  local list = json.array {}
+  local volumes, templates = json.array {}, json.array {}
   for i, row in ipairs(world.runpod.volumes) do
-    list[i] = { cloud = "runpod", id = row.id, name = row.name }
+    volumes[i] = { cloud = "runpod", id = row.id, name = row.name }
   end
-  found.network_volumes = list
+  for i, row in ipairs(world.runpod.templates) do
+    templates[i] = { cloud = "runpod", id = row.id, name = row.body.name }
+  end
+  found.network_volumes, found.templates = volumes, templates
 end
 
 return {

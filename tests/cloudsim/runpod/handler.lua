@@ -14,6 +14,7 @@ local life = require "cloudsim.runpod.life"
 local pods = require "cloudsim.runpod.pods"
 local service = require "cloudsim.service"
 local sorted = require "base.sorted"
+local templates = require "cloudsim.runpod.templates"
 local url = require "base.url"
 
 local runpod = {}
@@ -39,6 +40,11 @@ local ROUTES = {
   { "GET", "/network%-volumes/(%w+)", account.volume },
   { "PATCH", "/network%-volumes/(%w+)", account.change_volume },
   { "DELETE", "/network%-volumes/(%w+)", account.remove_volume },
+  { "GET", "/templates", templates.list },
+  { "POST", "/templates", templates.add },
+  { "GET", "/templates/(%w+)", templates.get },
+  { "PATCH", "/templates/(%w+)", templates.change },
+  { "DELETE", "/templates/(%w+)", templates.remove },
 }
 
 -- → route, arguments; or nil and the methods that this path has

@@ -132,7 +132,7 @@ function pods.patch(call)
     return missing()
   elseif #errors > 0 then
     return answers.invalid(errors)
-  elseif call.body.templateId then
+  elseif call.body.templateId and not call.state:template(call.body.templateId, call.account.id) then
     return answers.problem(404, "template not found")
   end
   local sentence = create.conflict(call.body)

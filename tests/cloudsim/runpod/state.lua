@@ -12,7 +12,7 @@ state.__index = state
 --- world.options: runpod_types (rows as in data.lua)
 function state.new(world)
   local self = setmetatable(roster.new(), state)
-  self.world, self.ssh_keys, self.volumes, self.windows = world, {}, {}, {}
+  self.world, self.ssh_keys, self.volumes, self.templates, self.windows = world, {}, {}, {}, {}
   self:sow()
   self.types, self.centres = data.types(world.options.runpod_types), data.centres()
   return self
@@ -46,6 +46,17 @@ state.row_of = row_of
 function state:type(id)
   return row_of(self.types, id)
 end
+
+-- The account's row with that id, and its place.
+local function own(list, id, account)
+  local row, at = row_of(list, id)
+  if row and row.account == account then return row, at end
+  return nil
+end
+
+function state:volume(id, account) return own(self.volumes, id, account) end
+
+function state:template(id, account) return own(self.templates, id, account) end
 
 function state:centre(id)
   return row_of(self.centres, id)
