@@ -20,10 +20,12 @@ local runpod = {
 }
 
 local PODS, CATALOG = "/v2/pods", "/v2/catalog/gpus"
+local BILLING = "/v2/billing/pods"
 local VOLUMES, TEMPLATES = "/v2/network-volumes", "/v2/templates"
 local BALANCE = card.creates[#card.creates][3]
 local CUDA = "12.4"        -- the least that a host's driver must know, for Ollama's libraries
 local PORT_SECONDS = 180   -- so long after its start a pod without a port has none (§2.13)
+local SETTLED = 3 * 3600   -- seconds: billing runs every 5 min, how late its records are nobody tells (§2.10)
 local ENV_LIMIT = 50       -- variables of a pod (§2.7)
 local COUNTS = { 1, 2, 4, 8 }
 local TRIES = 4
@@ -299,6 +301,20 @@ function runpod.remove(belonging)
   if not ok and not (fail.is(problem, "refused") and problem.status == 404) then
     error(problem, 0)
   end
+end
+
+local function ask_charges(session)
+  local from = clock.iso(math.floor(session.started) - 86400)
+  return client():get(BILLING, { timeout = 5,
+    query = { podId = session.id, bucketSize = "hour", startTime = from } }).json()
+end
+
+--- What RunPod charged for a session so far, when the key may read that.
+-- → { amount=, currency=, upto= unix seconds } or nil
+function runpod.charges(session)
+  local ok, body = fail.try(ask_charges, session)
+  if not ok then return nil end
+  return parse.charges(body, session.id, clock.wall(), SETTLED / config.get("TIME_SCALE"))
 end
 
 --- The calls by which a pod ends itself with its own key: the end; a stop where that is refused, since nobody

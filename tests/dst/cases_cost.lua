@@ -31,6 +31,18 @@ local function sums(p, least, vague)
   end
 end
 
+-- A pod in use is stopped whose records do not tell all yet.
+local function records_late(name, seconds, served)
+  return { name = name .. " are no bill", cloud = "runpod", settings = { "IDLE_MINUTES=off" },
+    play = function(p)
+      p.world.settings.runpod_records_lag = seconds
+      scenes.up(p)
+      p:pass(served)
+      p:run("stop", "--output=json")
+      sums(p, 2, 0)
+    end }
+end
+
 return {
   { name = "a machine that serves for hours", settings = { "IDLE_MINUTES=off" }, play = function(p)
     scenes.up(p)
@@ -86,6 +98,19 @@ return {
       p:run("stop", "--output=json")
       sums(p, 2, 0)
     end },
+  { name = "settled records: a pod that ended long ago cost what they say", cloud = "runpod",
+    play = function(p)
+      scenes.up(p)
+      p:kill_all()
+      p:pass(10 * 3600)
+      p:run "stop"
+      sums(p, 2, 0)
+      if not p.last.out:find("as the cloud charged it", 1, true) then
+        p.judge:broken("S9", "what the cloud charged is not said: " .. p.last.out)
+      end
+    end },
+  records_late("records that are not whole yet", 0, 4000),
+  records_late("records that come two hours late", 2 * 3600, 5 * 3600),
   { name = "destroy fails for an hour", play = function(p)
     scenes.up(p)
     p:pass(2000)

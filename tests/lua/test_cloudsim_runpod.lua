@@ -258,6 +258,12 @@ return function(t)
     local clock = calls.modules.require "base.clock"
     local all = ask(sim, "GET", ("/billing/pods?startTime=%s"):format(clock.iso(begun // 1)))
     t:equal({ all.metadata.uniquePodCount, all.metadata.query.bucketSize }, { 2, "day" })
+    sim.world.settings.runpod_records_lag = 3600
+    local young = create(sim)
+    sim:pass(3000)
+    t:equal(#ask(sim, "GET", "/billing/pods?podId=" .. young).records, 0, "the records come later")
+    sim:pass(3600)
+    t:ok(#ask(sim, "GET", "/billing/pods?podId=" .. young).records > 0, "and then they are there")
     refused(sim, 400, "mutually exclusive", "GET", "/billing/pods?lastN=2&startTime=2026-01-01T00:00:00Z")
     refused(sim, 422, "bucketSize", "GET", "/billing/pods?bucketSize=minute")
   end)

@@ -197,6 +197,47 @@ return function(t)
     t:equal(kind_of({ templates = { status = 404, body = "<html>" } }, remove "/v2/templates"), "broken")
   end)
 
+  t:case("charges: of this pod alone, told up to now once nothing was billed for hours", function()
+    local function record(first, last, amount, id)
+      local day = "2026-11-20T%02d:00:00Z"
+      return { podId = id or ID, startTime = day:format(first), endTime = day:format(last),
+        totalAmount = amount }
+    end
+    local function charges(at, ...)
+      return parse.charges({ records = json.array { ... } }, ID, at, 3 * 3600)
+    end
+    local noon = require("base.clock").parse_iso "2026-11-20T12:00:00Z"
+    local early, late = record(8, 9, 0.5), record(9, 10, 0.25)
+    t:equal(charges(noon, early), { amount = 0.5, currency = "USD", upto = noon })
+    t:equal(charges(noon, early, late), { amount = 0.75, currency = "USD", upto = noon - 3 * 3600 })
+    t:equal(charges(noon, late, early, record(11, 12, 0)).amount, 0.75)
+    t:equal(charges(noon + 3600, late, early, record(11, 12, 0)).upto, noon + 3600, "nothing is no amount")
+    t:equal(charges(noon, early, record(9, 10, 9, "q7x2m9k4t2")), nil, "another pod's")
+    for _, broken in ipairs { record(9, 10, "1"), record(9, 10, -1), { podId = ID, totalAmount = 1 }, 7 } do
+      t:equal(charges(noon, early, broken), nil)
+    end
+    t:equal({ charges(noon), charges(noon, record(8, 9, 0)), parse.charges({}, ID, noon, 1),
+      parse.charges(nil, ID, noon, 1) }, {})
+  end)
+
+  t:case("charges: asked by pod and hour; a key that may not read them knows none", function()
+    local session = { id = ID, started = 1795161600.7 }
+    local function charges(answer)
+      local ok, result, sent = run(function() return answer end, function(provider)
+        return provider.charges(session) or "none"
+      end)
+      return ok and result, sent[1]
+    end
+    local found, request = charges { json = { records = { { podId = ID, totalAmount = 0.5,
+      startTime = "2026-11-20T08:00:00Z", endTime = "2026-11-20T09:00:00Z" } } } }
+    t:equal({ found.amount, request.method, request.path, request.query }, { 0.5, "GET", "/v2/billing/pods",
+      { podId = ID, bucketSize = "hour", startTime = "2026-11-19T08:00:00Z" } })
+    for _, answer in ipairs { { status = 403, json = { detail = "access denied" } }, { error = "reset" },
+      { body = "<html>" }, { json = { records = json.null } } } do
+      t:equal((charges(answer)), "none")
+    end
+  end)
+
   t:case("destroy: already gone is success, a locked pod is unlocked first", function()
     local locked = true
     local ok, result, sent = run(function(request)

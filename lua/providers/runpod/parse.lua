@@ -209,6 +209,32 @@ function parse.instance(row, patience)
   }
 end
 
+-- A record of what a pod cost in one piece of time. → its amount, the end of its time; nil when it is another
+-- pod's, or none
+local function record_of(row, id)
+  local amount = type(row) == "table" and row.podId == id and numbers.finite(row.totalAmount)
+  local ends = amount and amount >= 0 and type(row.endTime) == "string" and clock.parse_iso(row.endTime)
+  if not ends then return nil end
+  return amount, ends
+end
+
+--- What the billing records say that a pod cost (§2.10). A piece of time that has begun is told before it is
+-- full, and late by nobody knows how much: only where nothing was billed for the last `settled` seconds is
+-- there nothing to come. → { amount=, currency=, upto = unix seconds: all until then is in it }, or nil
+-- @param body the decoded answer; id: the pod's; now: unix seconds
+function parse.charges(body, id, now, settled)
+  if type(body) ~= "table" or type(body.records) ~= "table" then return nil end
+  local sum, last = 0, nil
+  for _, row in ipairs(body.records) do
+    local amount, ends = record_of(row, id)
+    if not amount then return nil end
+    sum, last = sum + amount, amount > 0 and math.max(last or ends, ends) or last
+  end
+  if not last then return nil end
+  local upto = now - settled
+  return { amount = sum, currency = "USD", upto = last <= upto and now or upto }
+end
+
 -- $/hour of a network volume; nil for the faster tier, whose price nobody tells (§2.16).
 local function volume_hour(row)
   local size = row.type == "STANDARD" and numbers.finite(row.size)

@@ -94,7 +94,8 @@ function billing.pods(call)
   local asked, refusal = window(call.query, world.time // 1)
   if not asked then return refusal end
   local step = world:scaled(world.settings.runpod_billing_step)
-  local known = step > 0 and world.time // step * step or world.time
+  local told = world.time - world:scaled(world.settings.runpod_records_lag)
+  local known = step > 0 and told // step * step or told
   local records, totals, seen, count = {}, nothing(), {}, 0
   local at = asked.from
   while at < asked.to do

@@ -40,6 +40,7 @@ return {
     runpod_locked_terminate = "refuse",   -- of a locked pod, or "accept"
     runpod_stopped_disk = "billed",       -- the container's own disk of a stopped pod, or "free"
     runpod_billing_step = 300,            -- seconds between two runs of the billing
+    runpod_records_lag = 0,               -- seconds until a run shows in its records
     runpod_least_hours = 1,               -- that the credit must last for a create
   },
   life = life, context = life.context, machine = require "cloudsim.runpod.machine", view = view,
