@@ -53,6 +53,9 @@ void http_read_options(lua_State *L, struct http_options *o) {
     o->unix_path = host_opt_string(L, 1, "unix", NULL);
     o->ca_file = host_opt_string(L, 1, "ca_file", NULL);
     o->ca_dir = host_opt_string(L, 1, "ca_dir", NULL);
+    o->ca_pem = host_opt_string(L, 1, "ca_pem", NULL);
+    o->client_pem = host_opt_string(L, 1, "client_pem", NULL);
+    o->client_key = host_opt_string(L, 1, "client_key", NULL);
     o->proxy = host_opt_string(L, 1, "proxy", NULL);
     o->no_proxy = host_opt_string(L, 1, "no_proxy", NULL);
     o->timeout = read_seconds(L, "timeout", -1);
@@ -68,6 +71,8 @@ void http_read_options(lua_State *L, struct http_options *o) {
     lua_pop(L, 1);
     if (!o->url)
         luaL_error(L, "field 'url' is missing");
+    if (!o->client_pem != !o->client_key)
+        luaL_error(L, "fields 'client_pem' and 'client_key' go together");
     if (!is_token(o->method, strlen(o->method)) ||
         strlen(o->method) >= sizeof((struct http_transfer *)0)->method)
         luaL_error(L, "field 'method': not a method");
@@ -169,6 +174,12 @@ static bool set_limits(struct http_transfer *t, const struct http_options *o) {
            HTTP_SET(t, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(o->connect_timeout));
 }
 
+/* A text that libcurl copies. */
+static bool set_text(struct http_transfer *t, CURLoption option, const char *text) {
+    struct curl_blob blob = {(void *)text, strlen(text), CURL_BLOB_COPY};
+    return HTTP_SET(t, option, &blob);
+}
+
 static bool set_security(struct http_transfer *t, const struct http_options *o) {
     bool ok = HTTP_SET(t, CURLOPT_PROTOCOLS_STR, "http,https") && HTTP_SET(t, CURLOPT_FOLLOWLOCATION, 0L) &&
               HTTP_SET(t, CURLOPT_SSL_VERIFYPEER, 1L) && HTTP_SET(t, CURLOPT_SSL_VERIFYHOST, 2L) &&
@@ -177,6 +188,11 @@ static bool set_security(struct http_transfer *t, const struct http_options *o) 
         ok = HTTP_SET(t, CURLOPT_CAINFO, o->ca_file) && HTTP_SET(t, CURLOPT_CAPATH, NULL);
     if (ok && o->ca_dir)
         ok = HTTP_SET(t, CURLOPT_CAPATH, o->ca_dir);
+    if (ok && o->ca_pem)
+        ok = set_text(t, CURLOPT_CAINFO_BLOB, o->ca_pem) && HTTP_SET(t, CURLOPT_CAPATH, NULL);
+    if (ok && o->client_pem)
+        ok = set_text(t, CURLOPT_SSLCERT_BLOB, o->client_pem) &&
+             set_text(t, CURLOPT_SSLKEY_BLOB, o->client_key);
     return ok;
 }
 

@@ -35,6 +35,7 @@ const struct http_curl *http_curl_load(const char **why);
 /* What http.start was asked for. The strings belong to the Lua table. Times in seconds, 0: no limit. */
 struct http_options {
     const char *method, *url, *body, *unix_path, *ca_file, *ca_dir, *proxy, *no_proxy;
+    const char *ca_pem, *client_pem, *client_key; /* certificates and a key as texts */
     size_t body_length;
     lua_Number timeout, connect_timeout, idle_timeout, max_bytes;
     bool stream, fresh, compressed;

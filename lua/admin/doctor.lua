@@ -91,7 +91,7 @@ end
 local function cloud_keys(add)
   local results, found = {}, false
   for _, cloud in ipairs(declared.clouds()) do
-    if config.secret(cloud.key_setting) then
+    if config.has_key(cloud) then
       if world.source("providers." .. cloud.name) then
         found = true
         results[#results + 1] = one_key(add, cloud)
@@ -126,7 +126,7 @@ end
 local function addresses()
   local list = { config.get "REGISTRY_URL" }
   for _, cloud in ipairs(declared.clouds()) do
-    for _, row in ipairs(config.secret(cloud.key_setting) and cloud.settings or {}) do
+    for _, row in ipairs(config.has_key(cloud) and cloud.settings or {}) do
       list[#list + 1] = row.type == "url" and config.get(row.name) or nil
     end
   end

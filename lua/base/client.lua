@@ -42,6 +42,9 @@ local function wait_turn(self, method, path)
   if left > 0 then task.sleep(left) end
 end
 
+-- What is alike for all requests of a client.
+local OF_CONNECTION = { "unix", "ca_file", "ca_pem", "client_pem", "client_key" }
+
 local function spec_of(self, method, path, options)
   local spec = {}
   for key, value in pairs(options or {}) do spec[key] = value end -- order: free
@@ -54,7 +57,9 @@ local function spec_of(self, method, path, options)
   spec.method, spec.url, spec.headers = method, self.base .. path, headers
   spec.timeout = spec.timeout or self.timeout
   spec.classify = spec.classify or self.classify
-  spec.unix, spec.ca_file = spec.unix or self.unix, spec.ca_file or self.ca_file
+  for _, name in ipairs(OF_CONNECTION) do
+    spec[name] = spec[name] or self[name]
+  end
   return spec
 end
 
@@ -121,12 +126,13 @@ function Client:create(order_ticket, method, path, options)
 end
 
 --- {base=, headers=fn|table, writes={"POST ^/path$", …}, classify=fn(response) → failure fields|nil,
--- interval={["GET ^/x"] = seconds} ("* ^/x": all methods share it), timeout=}
+-- interval={["GET ^/x"] = seconds} ("* ^/x": all methods share it), timeout=, and those of OF_CONNECTION}
 function client.new(options, perform, rehearses)
   local made = {
     base = options.base:gsub("/+$", ""), headers = options.headers, classify = options.classify,
-    timeout = options.timeout, unix = options.unix, ca_file = options.ca_file, writes = {}, classes = {},
+    timeout = options.timeout, writes = {}, classes = {},
   }
+  for _, name in ipairs(OF_CONNECTION) do made[name] = options[name] end
   for i, text in ipairs(options.writes or {}) do made.writes[i] = rule(text) end
   for _, text in ipairs(require("base.sorted").keys(options.interval or {})) do
     local class = rule(text, true)

@@ -94,7 +94,7 @@ local function prepare(spec)
   local proxy, no_proxy, trusted, folder
   if not spec.unix then
     proxy, no_proxy = surroundings.proxy()
-    if not spec.ca_file then trusted, folder = surroundings.trust() end
+    if not spec.ca_file and not spec.ca_pem then trusted, folder = surroundings.trust() end
   end
   return {
     method = spec.method, url = url.with_query(spec.url, spec.query),
@@ -102,6 +102,7 @@ local function prepare(spec)
     connect_timeout = spec.connect_timeout, idle_timeout = spec.idle_timeout,
     max_bytes = spec.max_bytes or MAX_BYTES, stream = spec.stream ~= nil or nil, fresh = spec.fresh,
     unix = spec.unix, ca_file = spec.ca_file or trusted, ca_dir = folder, proxy = proxy, no_proxy = no_proxy,
+    ca_pem = spec.ca_pem, client_pem = spec.client_pem, client_key = spec.client_key,
   }
 end
 

@@ -78,7 +78,7 @@ local function choose(ctx, list)
   ctx.print("Which clouds?")
   local default = {}
   for index, cloud in ipairs(list) do
-    local key = config.secret(cloud.key_setting)
+    local key = config.has_key(cloud)
     ctx.print(("  %d  %s%s"):format(index, cloud.title, key and " (has a key)" or ""))
     default[#default + 1] = key and index or nil
   end

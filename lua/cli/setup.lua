@@ -59,7 +59,7 @@ end
 local function with_keys(list)
   local found = {}
   for _, cloud in ipairs(list) do
-    if config.secret(cloud.key_setting) then
+    if config.has_key(cloud) then
       found[#found + 1] = cloud
     end
   end

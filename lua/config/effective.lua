@@ -289,6 +289,11 @@ function M.row(name)
   return nil, hint((name:upper():gsub("-", "_")), "; continueplz config show --all lists them")
 end
 
+--- Is there a key for a cloud (its card), or a file of its own kind that holds one (`key_file`)?
+function M.has_key(cloud)
+  return M.get(cloud.key_setting) ~= nil or cloud.key_file ~= nil and (M.get(cloud.key_file) or "") ~= ""
+end
+
 --- What to do about a missing key, for the end of a sentence: the one place that says it.
 function M.way_to_key(setting)
   return ("type continueplz init, or put %s=... into %s"):format(setting, files.join(home_dir, ".env"))

@@ -48,15 +48,17 @@ local function candidate(offer, want, spot, gpu_hour, bid)
   }
 end
 
---- The ways to rent one offer: on-demand and, when wanted and cheaper, spot. → array of candidates.
+--- The ways to rent one offer: on-demand and, when wanted and cheaper, spot; nobody bids where no `min_bid`
+-- is told. → array of candidates.
 function cost.candidates(offer, want)
   local list = {}
-  local on_demand, min_bid = numbers.price(offer.on_demand), numbers.price(offer.min_bid or offer.spot)
+  local on_demand, min_bid = numbers.price(offer.on_demand), numbers.price(offer.min_bid)
+  local spot = min_bid or numbers.price(offer.spot)
   if on_demand then
     list[#list + 1] = candidate(offer, want, false, on_demand)
   end
-  if want.spot and min_bid and (not on_demand or min_bid < on_demand) then
-    local bid = cost.bid(min_bid, want.bid_margin or 0, on_demand)
+  if want.spot and spot and (not on_demand or spot < on_demand) then
+    local bid = min_bid and cost.bid(min_bid, want.bid_margin or 0, on_demand) or spot
     list[#list + 1] = candidate(offer, want, true, bid, bid)
   end
   return list

@@ -12,7 +12,7 @@ local provider_of = require "money.provider_of"
 local clouds = {}
 
 local function need_key(cloud)
-  if not config.secret(cloud.key_setting) then
+  if not config.has_key(cloud) then
     fail.raise("config", ("%s has no key: %s"):format(cloud.title, config.way_to_key(cloud.key_setting)))
   end
 end
@@ -69,13 +69,13 @@ end
 function clouds.with_key(supported)
   local names = {}
   for _, cloud in ipairs(cards) do
-    if config.secret(cloud.key_setting) and (not supported or world.source("providers." .. cloud.name)) then
+    if config.has_key(cloud) and (not supported or world.source("providers." .. cloud.name)) then
       names[#names + 1] = cloud.name
     end
   end
   for _, name in ipairs(declared.providers()) do
     local ok, cloud = fail.try(own_cloud, name)
-    if not ok or not cloud.key_setting or config.secret(cloud.key_setting) then
+    if not ok or not cloud.key_setting or config.has_key(cloud) then
       names[#names + 1] = name
     end
   end

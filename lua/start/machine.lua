@@ -57,6 +57,12 @@ local function ca_bundle()
   return table.concat(more)
 end
 
+-- With the authority of the cloud's own, where it has one.
+local function trusted(own)
+  local bundle = ca_bundle()
+  return own and (bundle or "") .. own or bundle
+end
+
 -- How its tunnel travels: "tcp" where no UDP gets through or the user says so, else nil: UDP.
 local function carrier_of(provider)
   return (provider.capabilities.udp == false or config.get("TUNNEL_CARRIER") == "tcp") and "tcp" or nil
@@ -92,7 +98,7 @@ local function guest_order(spec, want, token)
     engine = spec.engine.start { port = ports.engine, context = want.context, model = want.model,
       boot = sent_by.engine.boot, directory = sent_by.engine.directory,
       bare = spec.provider.capabilities.image ~= nil },
-    ca_pem = ca_bundle(), last_resort_seconds = LAST_RESORT_SECONDS,
+    ca_pem = trusted(terminate.ca_pem), last_resort_seconds = LAST_RESORT_SECONDS,
   }
 end
 
@@ -142,6 +148,7 @@ function machine.boot(provider, session, spec, seen)
   local began, last, unknown, shown, before, down, answered = clock.now(), "no answer yet", nil, nil,
     nil, nil, nil
   local until_ = began + limit
+  if provider.expose then provider.expose(session, spec.bootstrap.ports(spec)) end
   while clock.now() < until_ do
     task.sleep(pause)
     pause = math.min(math.max(pause * 2, timing.seconds(SECOND_LOOK)), most)

@@ -52,6 +52,7 @@ function cases.play(case, cloud)
     case.play(p)
     p.judge:finish()
   end)
+  if not ok and problem.message == plays.NOT_HERE then return nil, p end
   if not ok then
     return fail.message(problem) .. "\n" .. tostring(problem.trace), p
   end

@@ -21,7 +21,7 @@ local function one_serves(p)
       ("%d machines bill instead of the one in use: %s"):format(#tokens, table.concat(tokens, " ")))
   end
   for _, row in ipairs(judge:open()) do
-    if not p.cloud.find(p.world, row.id).process then
+    if row.kind == "gpu" and not p.cloud.find(p.world, row.id).process then
       judge:broken("S7", "the machine in use does not run any more")
     end
   end

@@ -155,7 +155,7 @@ return {
     end
     p:pass(4 * 3600)
     lives(p, token, "it was given 5 h again")
-    p:pass(3660)
+    p:pass(3900)
     over(p, token, 5 * 3600, "5 h of life")
     stop(p)
   end },

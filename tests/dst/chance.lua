@@ -197,7 +197,7 @@ end
 
 local function order_faults(p, step)
   for _, order in ipairs(step.faults) do
-    if meets(p, step.word, order) then
+    if meets(p, step.word, order) and not p:never(order.name) then
       if order.name == "spot.resume" then p:fault { name = "spot.outbid", seconds = 60 } end
       p:fault(order)
     end

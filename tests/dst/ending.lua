@@ -33,7 +33,7 @@ end
 -- Does a machine bill whose programs are dead?
 local function silent(p)
   for _, row in ipairs(p.judge:open()) do
-    if not p.cloud.find(p.world, row.id).process then return true end
+    if row.kind == "gpu" and not p.cloud.find(p.world, row.id).process then return true end
   end
   return false
 end
@@ -46,8 +46,8 @@ local function agent_alone(p)
   p:pass(SETTLE)
   if p.cloud.hides_loss and silent(p) then p:pass(SILENCE) end
   for _, row in ipairs(p.judge:open()) do
-    local instance = p.cloud.find(p.world, row.id)
-    if not p.judge:wanted(row.token) or not instance.process then
+    local dead = row.kind == "gpu" and not p.cloud.find(p.world, row.id).process
+    if dead or not p.judge:wanted(row.token) then
       return p.judge:broken("E2", ("long after everything was in order the agent left %s billing: %s")
         :format(row.token, table.concat(p.judge:kinds(row.token), " ")))
     end

@@ -6,6 +6,7 @@
 local box = require "dst.guest_box"
 local brake = require "dst.brake"
 local engine = require "dst.guest_engine"
+local faces = require "cloudsim.faces"
 local json = require "base.json"
 local script = require "dst.guest_script"
 local sorted = require "base.sorted"
@@ -153,9 +154,10 @@ end
 local function lonely(self)
   self.lone = self.lone + 1
   local lone, epoch, resort = self.lone, self.epoch, self.resort
-  if not resort or not resort.terminate then return end
+  if not resort or not (resort.terminate or resort.leaves) then return end
   local function fire(pause)
     if self.epoch ~= epoch or not up(self) then return end
+    if resort.leaves then return faces.of(self.instance).life.ended(self.place.world, self.instance) end
     brake.attempt(self.place, self.instance, resort, self.way.environment(self), function()
       return self.epoch == epoch and up(self)
     end, pause > 30)
@@ -219,6 +221,9 @@ function guest:spoil() self.spoiled, self.key = true, self.key and "rotated" end
 
 --- The machine's processes start, for the first time or again. → ports
 function guest:start(random) return self.way.start(self, random) end
+
+--- Another port leads to it.
+function guest:forward(...) return self.way.forward(self, ...) end
 
 --- The host maps its ports anew. → ports
 function guest:remap(random)

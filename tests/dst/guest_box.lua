@@ -34,7 +34,7 @@ local function script_of(instance)
   for _, pair in ipairs(instance.env or {}) do
     if pair[1] == "CPLZ_BOOT" then return keys.unbase64(pair[2]) end
   end
-  return instance.args[2]
+  return instance.args[2] or (instance.command or {})[3]
 end
 
 --- What a start script says, as it was rendered.
@@ -44,7 +44,8 @@ function box.read(text)
   return { sha256 = text:match(("%x"):rep(64)), total = tonumber(text:match("length %$b < (%d+)")),
     at = tonumber(at), length = tonumber(length),
     last_resort = tonumber(text:match('%[ "%$t" %-lt (%d+) %]')), retry = tonumber(text:match("\ns=(%d+)\n")),
-    push = tonumber(text:match("LocalPort => (%d+)")), request = request, otherwise = otherwise }
+    push = tonumber(text:match("LocalPort => (%d+)")), request = request, otherwise = otherwise,
+    leaves = text:find("\nfire() { exit 1; }\n", 1, true) ~= nil }
 end
 
 local function accept(self, text, socket)
@@ -87,7 +88,7 @@ function box.start(self, random)
   local script = self.script
   self.restarts = sent:find("while :; do\n    ./guest config & ", 1, true) ~= nil
   self:watch_over { seconds = script.last_resort, retry = script.retry, terminate = script.request,
-    otherwise = script.otherwise }
+    otherwise = script.otherwise, leaves = script.leaves }
   if self.config then
     self:again()
     return ports
@@ -98,6 +99,14 @@ function box.start(self, random)
     end
   end
   return ports
+end
+
+--- The cloud leads one more port to the machine: { inside, outside, protocol }.
+function box.forward(self, forward)
+  self.ports[forward.inside .. "/" .. forward.protocol] = forward.outside
+  if forward.protocol == "tcp" and not self.config and not self.instance.tcp_blocked then
+    box.take(self, "127.0.0.1:" .. forward.outside, START)
+  end
 end
 
 --- Does the host lead this outer port to the one where the guest listens?

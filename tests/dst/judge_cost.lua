@@ -13,14 +13,16 @@ local cost = {}
 
 local function now(self) return self.world.clock() + self.world.offset end
 
--- What a step of the token's machine costs, with the traffic of its image, whose bill nobody can know before.
+-- What a step of the token's machine and its address costs, with the traffic of its image, whose bill nobody
+-- can know before.
 local function tolerance(self, token)
-  local dollars, traffic = 0, 0
+  local dollars, address, traffic = 0, 0, 0
   for _, row in ipairs(self.world.ledger.rows) do
     if row.token == token and row.kind == "gpu" then dollars = math.max(dollars, row.rate * STEP / 3600) end
+    if row.token == token and row.kind == "ip" then address = row.rate * STEP / 3600 end
     if row.token == token and row.kind == "bwd" then traffic = row.rate * IMAGE / 1e9 end
   end
-  return dollars + traffic + 1e-4
+  return dollars + address + traffic + 1e-4
 end
 
 --- Compares one sum that was said.

@@ -3,6 +3,7 @@
 -- (tests/cloudsim), machines (dst/guest.lua) and a judge (dst/judge.lua). One seed, one history.
 local clock = require "base.clock"
 local clouds = require "dst.clouds"
+local fail = require "base.fail"
 local files = require "base.files"
 local guests = require "dst.guest"
 local inprocess = require "cloudsim.inprocess"
@@ -30,7 +31,7 @@ end
 local fake = load "fakehost"
 
 -- total: counts what is ordered in every history (dst/tally.lua)
-local play = { HOME = HOME, KEY = KEY, total = nil }
+local play = { HOME = HOME, KEY = KEY, total = nil, NOT_HERE = "this cloud has no such fault" }
 local methods = {}
 play.__index = methods
 methods.KEY = KEY
@@ -228,8 +229,12 @@ local function open_world(self, options)
     keys = { KEY }, credit = options.credit or 500 }
   local hooks, world = self.world.hooks, self.world
   hooks.start = function(instance)
-    if instance.args and instance.args[#instance.args - 1] ~= "-c" then return {} end -- somebody else's
+    local words = instance.command and #instance.command > 0 and instance.command or instance.args
+    if words and words[#words - 1] ~= "-c" then return {} end -- somebody else's
     return machine(self, instance):start(world.random)
+  end
+  hooks.forward = function(instance, forward)
+    if self.guests[instance.id] then self.guests[instance.id]:forward(forward) end
   end
   hooks.remap = function(instance)
     self:met "ports moved"
@@ -289,8 +294,12 @@ function methods:hash()
   return require("base.keys").sha256_hex(table.concat(self.lines, "\n"))
 end
 
---- Orders a fault of the simulated cloud.
+--- Is it a fault that the cloud cannot have?
+function methods:never(name) return self.cloud.never ~= nil and self.cloud.never[name] == true end
+
+--- Orders a fault of the simulated cloud. @raise play.NOT_HERE where it cannot have it
 function methods:fault(order)
+  if self:never(order.name) then fail.raise("usage", play.NOT_HERE) end
   self.orders[#self.orders + 1] = assert(self.world.faults:add(order))
   self:trace("fault " .. order.name)
 end

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Several clouds at once, consent to the guard's key, and what is made around a machine.
 local expect = require "e2e.expect"
+local files = require "base.files"
 local rig = require "e2e.rig"
 
 local MODEL = "--model=qwen3-coder:30b"
@@ -206,6 +207,77 @@ case("RunPod: a host without a public port is given up, and so is a key without 
     expect.ends(r:run("--cheapest", MODEL), 3, "Read/Write for the REST API")
     expect.all_over(r)
   end)
+
+case("CoreWeave: up, ping, stop; pool, pod and all around them are gone", "coreweave", function(r)
+  local result = expect.plain(expect.ends(r:run("up", "--cheapest", MODEL, "--on-demand"), 0, "coreweave",
+    "[8/8]", "READY"))
+  expect.lacks(result, r.account_key)
+  expect.ends(r:run("ping"), 0)
+  local status = expect.json(r:run("status", "--output=json"))
+  expect.that(status.status == "ready" and status.deadman.active == true, "ready and guarded")
+  expect.lacks(expect.ends(r:run("stop"), 0, "Confirmed"), r.account_key)
+  expect.all_over(r)
+end)
+
+case("CoreWeave: by a kubeconfig with a client certificate, over TLS", "coreweave", function(r)
+  local front = r:control("GET", "/coreweave/front")
+  local path = files.join(r.home, "cluster.yaml")
+  assert(files.write(path, ([[
+current-context: main
+clusters:
+- name: c
+  cluster:
+    server: %s
+    certificate-authority: %s
+contexts:
+- name: main
+  context:
+    cluster: c
+    user: u
+users:
+- name: u
+  user:
+    client-certificate: %s
+    client-key: %s
+]]):format(front.server, front.ca, front.certificate, front.key), tonumber("600", 8)))
+  r:write_env { COREWEAVE_API_KEY = "", COREWEAVE_API_SERVER = "", COREWEAVE_KUBECONFIG = path }
+  expect.ends(r:run("doctor"), 0, "key coreweave", "ada, 0 machines in the account")
+  expect.ends(r:run("up", "--cheapest", MODEL, "--on-demand"), 0, "READY")
+  expect.ends(r:run("stop"), 0, "Confirmed")
+  expect.all_over(r)
+  r:write_env { COREWEAVE_API_KEY = "", COREWEAVE_API_SERVER = "", COREWEAVE_KUBECONFIG = path .. "x" }
+  expect.ends(r:run("up", "--cheapest", MODEL), 3, path .. "x: No such file")
+end)
+
+-- Names of what the cluster holds of ours, by kind.
+local function objects_of(r)
+  local names = {}
+  for _, each in ipairs(r:leftovers().objects) do
+    if each.cloud == "coreweave" then names[each.kind] = each.name end
+  end
+  return names
+end
+
+for _, row in ipairs {
+  { "its guard deletes the pool as the account that may do that alone", "--timeout=12s" },
+  { "the pod ends too: the cluster's own CronJob deletes the pool", "--timeout=9h", "exit" },
+} do
+  case("CoreWeave: client killed for good, " .. row[1], "coreweave", function(r)
+    expect.ends(r:run("--cheapest", MODEL, "--on-demand", row[2]), 0, "READY")
+    require("base.process").kill(r:agent(), "KILL")
+    if row[3] then r:control("POST", "/instance/" .. machine_of(r).id, { action = row[3] }) end
+    rig.wait_for("the pool to be gone", 60, function() return not objects_of(r).NodePool end)
+    local deleted, key
+    for _, request in ipairs(r:control("GET", "/requests").requests) do
+      if request.method == "DELETE" and request.path:find "/nodepools/" then
+        deleted, key = request.status, request.key
+      end
+    end
+    expect.that(deleted == 200 and key == "instance", "it was deleted with the account's own key")
+    expect.ends(r:run("stop"), 0, "Confirmed")
+    expect.all_over(r)
+  end)
+end
 
 case("what cannot be removed at once never holds a stop up, and is removed later", "lambda", function(r)
   expect.ends(r:run("--cheapest", MODEL), 0)

@@ -64,7 +64,7 @@ end
 function expect.machines(r, n)
   local ids, count = {}, 0
   for _, row in ipairs(r:billing()) do
-    if not ids[row.id] then
+    if row.kind ~= "ip" and not ids[row.id] then
       ids[row.id] = true
       count = count + 1
     end
@@ -86,7 +86,7 @@ end
 function expect.nothing_left(r)
   local left = r:leftovers()
   local count = #left.ssh_keys + #left.rulesets + #left.startup_scripts + #left.public_ips + #left.snapshots
-    + #left.network_volumes + #left.templates
+    + #left.network_volumes + #left.templates + #left.objects
   if count > 0 or left.rules_changed then
     error("left behind: " .. json.encode(left), 0)
   end

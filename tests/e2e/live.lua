@@ -61,7 +61,7 @@ case("reads, rents within the typed limit, gives back, and reports without secre
     "The machine's end: proven")
   local vast = part(report, "vast")
   expect.that(vast.rent.outcome == "proven" and vast.rent.ready and #vast.rent.answers == 2, "the rent")
-  for name, differs in sorted { lambda = "unknown $.data.*.instance_type.cpu_name",
+  for name, differs in sorted { coreweave = "", lambda = "unknown $.data.*.instance_type.cpu_name",
     paperspace = "unknown $.items[].cpu_name",
     runpod = "unknown $.gpus[].cpu_name, unknown $.gpus[].cpu_name", -- two requests
     vast = "null $.offers[].cpu_name" } do

@@ -96,6 +96,10 @@ local CLOUDS = {
     return { PAPERSPACE_API_KEY = ACCOUNT_KEY, PAPERSPACE_BASE_URL = address.paperspace,
       OLLAMA_DOWNLOAD_URL = address.registry .. "/download", GUARD_ACCOUNT_KEY = "yes" }
   end,
+  coreweave = function(address)
+    return { COREWEAVE_API_KEY = ACCOUNT_KEY, COREWEAVE_API_SERVER = address.coreweave,
+      COREWEAVE_INSIDE_SERVER = address.coreweave, COREWEAVE_WHOLE_NODES = "yes", MAX_PRICE = "60" }
+  end,
 }
 
 --- Writes the home's .env: the keys, the simulator's addresses, and what is asked for.
@@ -197,7 +201,9 @@ end
 function rig:leftovers() return self:control("GET", "/leftovers") end
 
 --- How machines of this cloud are rented when spot is preferred.
-function rig:kind() return self.cloud == "vast" and "spot" or "on-demand" end
+function rig:kind()
+  return (self.cloud == "vast" or self.cloud == "coreweave") and "spot" or "on-demand"
+end
 
 --- How a stop ends at this cloud when all is well: the outcome, and words of it.
 function rig:outcome()

@@ -19,8 +19,8 @@ local BOTH = { "vast", "lambda" } -- clouds that a case is played at unless it n
 
 local function clouds_of(group, case)
   if case.clouds then return case.clouds end
-  if group == "main" then return { "vast", "lambda", "paperspace" } end
-  if group == "plan" then return { "vast", "lambda", "runpod", "paperspace" } end
+  if group == "main" then return { "vast", "lambda", "coreweave", "paperspace" } end
+  if group == "plan" then return { "vast", "lambda", "runpod", "coreweave", "paperspace" } end
   return (group == "faults" or group == "crashes" or group == "homes") and BOTH
     or { "vast" }
 end

@@ -21,7 +21,7 @@ return function(t)
 
   t:case("a card tells all that a cloud needs, and the provider goes by it", function()
     local orders, rentable = {}, clouds.supported()
-    t:equal(clouds.listed(rentable, "name", "or"), "vast, lambda, runpod or paperspace")
+    t:equal(clouds.listed(rentable, "name", "or"), "vast, lambda, runpod, coreweave or paperspace")
     t:equal(clouds.listed({ rentable[1] }, "title", "and"), "Vast.ai")
     t:equal(clouds.listed({}, "name", "or"), "")
     t:equal(clouds.listed(clouds, "name", "and"), "vast, lambda, runpod, coreweave and paperspace")

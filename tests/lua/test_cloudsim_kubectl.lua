@@ -2,6 +2,8 @@
 -- The simulated CoreWeave by its own client: the real kubectl, over TLS, with a token and with a client
 -- certificate; and the process, the files and the port that a pod has.
 local fail = require "base.fail"
+local files = require "base.files"
+local http = require "base.http"
 local net = require "base.net"
 local process = require "base.process"
 local subprocess = require "base.subprocess"
@@ -88,6 +90,29 @@ return function(t)
     t:equal(#sim.control("GET", "/ledger").open, 0)
     t:ok((task.await(watched) or ""):find("pod/p", 1, true), "the watch told of it")
   end
+
+  -- Our own client over the same TLS: who signed the server, who we are.
+  t:case("an authority and a client certificate as texts", function()
+    simulator.run(t, TOKEN, 50, function(sim)
+      local front = sim.control("GET", "/coreweave/front")
+      local function text(name) return assert(files.read(front[name])) end
+      local function names(options)
+        options.base, options.timeout = front.server, 20
+        local review = http.client(options):get("/api/v1/namespaces")
+        return #review.json().items
+      end
+      t:equal(names { ca_pem = text "ca", client_pem = text "certificate", client_key = text "key" }, 2)
+      t:equal(names { ca_pem = text "ca", headers = { Authorization = "Bearer " .. TOKEN } }, 2)
+      local function refused(options) return select(2, fail.try(names, options)) end
+      t:equal(refused({ ca_pem = text "ca" }).status, 403)
+      t:equal(refused({ client_pem = text "certificate", client_key = text "key" }).code, "tls")
+      t:equal(refused({ ca_pem = text "certificate" }).code, "tls")
+      t:ok(refused({ ca_pem = text "ca", client_pem = text "certificate" }).message
+        :find("go together", 1, true))
+      local wrong = refused { ca_pem = text "ca", client_pem = text "certificate", client_key = text "ca" }
+      t:ok(not wrong.message:find(text "key", 1, true) and wrong.kind == "broken")
+    end)
+  end)
 
   t:case("kubectl applies, shows, watches, reads logs, deletes; token, certificate, authority", function()
     simulator.run(t, TOKEN, 50, function(sim)

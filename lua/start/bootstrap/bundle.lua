@@ -166,8 +166,8 @@ function bundle.build(order)
     program = #guest, config_at = #guest + 1, config = #config, ca_at = #guest + #config + 1,
     last_resort = whole(order.last_resort_seconds, "last_resort_seconds", 1),
     request = request, body = body, retry = order.retry_seconds,
-    -- without its id the script can only end itself
-    fire = order.terminate.find and (order.own_end or "exit 1") or fire,
+    -- without its id, or where its own end is what its cloud acts on, the script can only end itself
+    fire = order.terminate.find and (order.own_end or "exit 1") or order.terminate.leave and "exit 1" or fire,
   })
   if not fine then
     fail.raise(own and "config" or "internal", ("%s: %s"):format(path, fail.message(script)))

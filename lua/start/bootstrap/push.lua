@@ -17,12 +17,15 @@ function push.build(_, guest)
   return bundle.build(guest)
 end
 
-function push.order(spec)
+--- The inner ports that its cloud leads to the machine. → array of { port=, protocol= }
+function push.ports(spec)
   local tcp = { port = spec.ports.push, protocol = "tcp" }
-  return {
-    script = spec.bundle.script, env = { [bundle.private_env] = spec.key:secret() },
-    ports = spec.carrier == "tcp" and { tcp } or { { port = spec.ports.listen, protocol = "udp" }, tcp },
-  }
+  return spec.carrier == "tcp" and { tcp } or { { port = spec.ports.listen, protocol = "udp" }, tcp }
+end
+
+function push.order(spec)
+  return { script = spec.bundle.script, env = { [bundle.private_env] = spec.key:secret() },
+    ports = push.ports(spec) }
 end
 
 -- Over TCP the tunnel comes in where the program did: nothing listens there any more once it was taken.

@@ -173,9 +173,9 @@ end
 local function autoscale(world, pool, nodes)
   local spec, wanted = pool.spec, pool.spec.targetNodes
   for _, instance in ipairs(nodes) do
-    local busy = pods.on(world, instance)
-    instance.idle_since = not busy and (instance.idle_since or world.time) or nil
-    local left = instance.idle_since and instance.status == "ready" and instance.idle_since
+    local idle = instance.status == "ready" and not pods.on(world, instance)
+    instance.idle_since = idle and (instance.idle_since or world.time) or nil
+    local left = idle and instance.idle_since
       + world:scaled(world.settings.coreweave_idle_seconds) - world.time
     if left and left <= 0 and wanted > (spec.minNodes or 0) then
       wanted, instance.surplus = wanted - 1, true

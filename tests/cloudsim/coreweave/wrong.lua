@@ -138,10 +138,13 @@ local NOT_DONE = faults:kind("destroy.accepted_not_done",
   "success, but its nodes live and bill on for `polls` looks, or for ever; `released:true`: only the record "
   .. "stays")
 
---- The delete of this pool will not be done.
+--- The delete of this pool will not be done; another one that is asked for later will.
 function wrong.not_done(world, pool)
   local order = NOT_DONE:take(world, context(pool))
-  if not order then return end
+  if not order then
+    world.coreweave.zombies[pool.metadata.uid] = nil
+    return
+  end
   world.coreweave.zombies[pool.metadata.uid] = order.polls or math.huge
   for _, instance in ipairs(order.released and world.coreweave:each() or {}) do
     if instance.pool == pool.metadata.uid then pools.lose(world, instance) end

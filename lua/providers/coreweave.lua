@@ -1,0 +1,284 @@
+-- SPDX-License-Identifier: MIT
+-- CoreWeave (facts/coreweave.md part 3): a node pool in the customer's own Kubernetes cluster. What bills is
+-- the pool's node, not the pod on it, so the pool is what a ticket makes, and its absence is the proof.
+-- The guard's account and CronJob, Secret and pod are made before, by name, and wait for the node; the
+-- Service, whose address bills, comes after.
+local clock = require "base.clock"
+local fail = require "base.fail"
+local http = require "base.http"
+local json = require "base.json"
+local url = require "base.url"
+local config = require "config.effective"
+local access = require "providers.coreweave.access"
+local card = require "providers.coreweave.card"
+local guard = require "providers.coreweave.guard"
+local parse = require "providers.coreweave.parse"
+
+local coreweave = {
+  name = card.name, title = card.title, console = card.console, credit_page = card.credit_page,
+  key_setting = card.key_setting,
+  capabilities = card.capabilities, timing = card.timing, around = card.around,
+}
+
+local POOLS = guard.POOLS
+local REVIEWS = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+local TRIES = 4
+local SPARE = 900 -- seconds by which the cluster's own ends come after those of the guest
+
+local function classify(response)
+  return parse.problem(response.status, response.body, json.decode(response.body))
+end
+
+local current, current_for
+
+local function client()
+  local here = access.current()
+  local as = json.encode(here)
+  if current and current_for == as then return current end
+  current_for = as
+  current = http.client { base = here.server, timeout = 30, classify = classify,
+    headers = { Authorization = here.token and "Bearer " .. here.token }, ca_pem = here.ca_pem,
+    client_pem = here.client_pem, client_key = here.client_key,
+    writes = { "POST ^" .. REVIEWS:gsub("%.", "%%."), "POST ^/api/v1/namespaces/[^/]+/%l+$",
+      "POST ^/apis/rbac%.authorization%.k8s%.io/v1/[%l/%-%d]+$",
+      "POST ^/apis/batch/v1/namespaces/[^/]+/cronjobs$" } }
+  return current
+end
+
+local function namespace() return access.current().namespace end
+
+-- The cluster as pods see it.
+local function inside() return (config.get "COREWEAVE_INSIDE_SERVER":gsub("/+$", "")) end
+
+local function core(plural) return ("/api/v1/namespaces/%s/%s"):format(namespace(), plural) end
+
+-- A call that may be repeated.
+local function ask(method, path, options)
+  return http.retry(function()
+    return client()[method](client(), path, options)
+  end, { attempts = TRIES, pause = 2 / config.get "TIME_SCALE", kinds = { "rate" } }).json()
+end
+
+-- The object at a path, or nil when the cluster says that there is none.
+local function found(path)
+  local ok, object = fail.try(ask, "get", path)
+  if ok then return object end
+  if fail.is(object, "refused") and object.code == "gone" then return nil end
+  error(object, 0)
+end
+
+--- Whose key it is.
+function coreweave.account()
+  local answer = ask("post", REVIEWS, { json = { kind = "SelfSubjectReview",
+    apiVersion = "authentication.k8s.io/v1" } })
+  local who = ((answer.status or {}).userInfo or {}).username
+  if type(who) ~= "string" then fail.raise("broken", "CoreWeave does not say whose key it is") end
+  return { id = parse.account_id(who, access.current().server), name = who, currency = "USD" }
+end
+
+--- The dated table, where whole nodes are wanted.
+function coreweave.offers()
+  if not config.get "COREWEAVE_WHOLE_NODES" then
+    return {}, { { id = "all",
+      reason = "CoreWeave rents whole nodes: COREWEAVE_WHOLE_NODES=yes allows them" } }
+  end
+  local list = {}
+  for i, row in ipairs(card.prices.types) do list[i] = parse.offer(card.prices, row) end
+  return list, {}
+end
+
+-- Makes what bears a name, once: one that is there already and ours is as good. → the object
+local function ensure(path, object)
+  local ok, made = fail.try(ask, "post", path, { json = object })
+  if ok then return made end
+  if not fail.is(made, "transient") and made.code ~= "duplicate" then error(made, 0) end
+  local there = found(path .. "/" .. object.metadata.name)
+  if not there then error(made, 0) end
+  if not parse.ours(there) then
+    fail.raise("refused", ("the cluster has another %s called %s"):format(object.kind, object.metadata.name))
+  end
+  return there
+end
+
+-- Seconds that the guest on the pod may live; 0: for ever.
+local function life() return math.floor(config.limit "MAX_HOURS" or 0) end
+
+--- Everything that must be there before a node bills, and bills nothing itself, the guard's account first.
+function coreweave.prepare(order)
+  local where, token = namespace(), order.token
+  local objects, born = guard.account(token, where, parse.meta), nil
+  for _, kind in ipairs(guard.ORDER) do
+    local made = ensure(guard.KINDS[kind].path(where), objects[kind])
+    born = born or clock.parse_iso(made.metadata.creationTimestamp)
+  end
+  local seconds = life()
+  ensure(core "secrets", parse.secret(order))
+  ensure(core "pods", parse.pod(order, seconds > 0 and seconds + SPARE or nil, guard.KEY_ENV))
+  ensure(guard.KINDS.cron.path(where), guard.cron(token, { namespace = where, inside = inside(),
+    image = config.get "COREWEAVE_GUARD_IMAGE", meta = parse.meta, tolerations = parse.tolerations(token),
+    born = born, boot = card.timing.boot + SPARE, life = life() }))
+  return {}
+end
+
+-- All kinds of things around a pool, the CronJob first and the account last: { path, name(token) }
+local function kinds()
+  local where, list = namespace(), {}
+  local function add(kind) list[#list + 1] = { kind.path(where), kind.name } end
+  add(guard.KINDS.cron)
+  for _, plural in ipairs { "pods", "services", "secrets" } do
+    list[#list + 1] = { core(plural), function(token) return token end }
+  end
+  for index = #guard.ORDER, 1, -1 do
+    add(guard.KINDS[guard.ORDER[index]])
+  end
+  return list
+end
+
+--- Removes what `prepare` and `expose` made; what another made by that name stays.
+function coreweave.tidy(session)
+  local left = {}
+  for _, kind in ipairs(kinds()) do
+    local path = kind[1] .. "/" .. kind[2](session.token)
+    local there = found(path)
+    if there and parse.ours(there) then
+      fail.try(ask, "delete", path)
+      left[#left + 1] = path
+    end
+  end
+  for _, path in ipairs(left) do
+    if found(path) then
+      fail.raise("transient", ("%s is still there"):format(path:match "[^/]+/[^/]+$"))
+    end
+  end
+end
+
+--- Rents. A name that is taken is what we made when an answer was lost. → { id= }
+function coreweave.create(order, ticket)
+  local ok, why = fail.try(function()
+    return client():create(ticket, "POST", POOLS, { timeout = 60, json = parse.pool(order) })
+  end)
+  if ok then return { id = order.token } end
+  if fail.is(why) and why.code == "duplicate" then
+    local there = found(POOLS .. "/" .. order.token)
+    if there and parse.ours(there) then return { id = order.token } end
+  end
+  error(why, 0)
+end
+
+--- Its public address, which bills too, and ends with the pool. ports: array of { port=, protocol= }
+function coreweave.expose(session, ports)
+  ensure(core "services", parse.service(session.token, ports))
+end
+
+local function instance_of(pool, pod, service)
+  local instance, why = parse.instance(pool, pod, service)
+  if not instance then fail.raise("broken", "CoreWeave's answer cannot be believed: " .. why) end
+  return instance
+end
+
+--- One pool as it is now; `gone` only when the cluster says so in so many words.
+function coreweave.get(id)
+  local pool = found(POOLS .. "/" .. id)
+  if not pool then return { id = id, status = "gone", native = "gone" } end
+  return instance_of(pool, found(core "pods" .. "/" .. id) or false,
+    found(core "services" .. "/" .. id))
+end
+
+-- Every object of a list, page by page. @raise what is not complete
+local function every(path)
+  local list, cursor = {}, nil
+  repeat
+    local page = ask("get", path .. (cursor and "&continue=" .. url.escape(cursor) or ""))
+    if type(page.items) ~= "table" or not tostring(page.kind):find "List$" then
+      fail.raise("broken", "CoreWeave's list is none: " .. path)
+    end
+    table.move(page.items, 1, #page.items, #list + 1, list)
+    cursor = (page.metadata or {})["continue"]
+  until not cursor or cursor == ""
+  return list
+end
+
+--- Every pool of the cluster; raises when the list is not complete.
+function coreweave.list()
+  local list = {}
+  for index, pool in ipairs(every(POOLS .. parse.LIST)) do list[index] = instance_of(pool) end
+  return list
+end
+
+-- Deletes what is at a path. → true, or "gone" when nothing was
+local function delete(path)
+  local ok, why = fail.try(ask, "delete", path, { fresh = true })
+  if ok then return true end
+  if fail.is(why, "refused") and why.code == "gone" then return "gone" end
+  error(why, 0)
+end
+
+--- Everything of ours in the cluster besides pools; a Service bills for its public address.
+-- → array as docs/lua.md tells
+function coreweave.belongings()
+  local list, seen = {}, {}
+  for _, kind in ipairs(kinds()) do
+    for _, object in ipairs(seen[kind[1]] and {} or every(kind[1] .. parse.OWN)) do
+      list[#list + 1] = parse.belonging(object, kind[1], card.prices.address_hour)
+    end
+    seen[kind[1]] = true
+  end
+  return list
+end
+
+--- Removes one of them. Already gone is success.
+function coreweave.remove(belonging) delete(belonging.path) end
+
+-- Its public address bills as well, as long as the Service is there.
+local function address_of(token)
+  local service = found(core "services" .. "/" .. token)
+  return service and parse.ours(service) and service or nil
+end
+
+--- Deletes the pool, whose nodes go with it, and the Service with its address. Already gone is success.
+function coreweave.destroy(id)
+  local answer = delete(POOLS .. "/" .. id)
+  if address_of(id) then delete(core "services" .. "/" .. id) end
+  return answer
+end
+
+--- Gone is: no such pool, not in the complete list, no node with its label, and no address.
+function coreweave.proof(session, list)
+  local pool = found(POOLS .. "/" .. session.id)
+  list = list or coreweave.list()
+  local nodes = ask("get", "/api/v1/nodes?labelSelector=compute.coreweave.com%2Fnode-pool%3D" .. session.id)
+  if type(nodes.items) ~= "table" then fail.raise("broken", "CoreWeave's list of nodes is none") end
+  local evidence = { get = pool and "there" or "gone", listed = #list, nodes = #nodes.items,
+    at = clock.wall() }
+  local state = pool and "running" or "stopped"
+  if pool and pool.metadata.deletionTimestamp then state = "ending" end
+  for _, each in ipairs(list) do
+    if each.id == session.id or each.token == session.token then
+      evidence.found = each.id
+      state = each.native == "terminating" and "ending" or "running"
+    end
+  end
+  evidence.address = address_of(session.token) and "there" or nil
+  if state == "stopped" and (#nodes.items > 0 or evidence.address) then state = "running" end
+  return { state = state, evidence = evidence }
+end
+
+-- The authority of the cluster as pods see it.
+local function authority()
+  local map = ask("get", core "configmaps" .. "/kube-root-ca.crt")
+  local text = type(map.data) == "table" and map.data["ca.crt"]
+  if type(text) ~= "string" or text == "" then
+    fail.raise("broken", "CoreWeave does not say by what authority pods know the cluster")
+  end
+  return text
+end
+
+--- The calls by which a pod ends its pool, as the account that may do that alone, and the harmless one beside
+-- them. A pod without its guest has but to end: the CronJob does the rest.
+function coreweave.terminate_request(token)
+  local address, key = inside() .. POOLS .. "/" .. token, "Authorization: Bearer ${" .. guard.KEY_ENV .. "}"
+  return { method = "DELETE", url = address, headers = { key }, key_env = guard.KEY_ENV, leave = true,
+    ca_pem = authority(), rehearse = { url = address, headers = { key } } }
+end
+
+return coreweave

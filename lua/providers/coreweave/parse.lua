@@ -1,0 +1,168 @@
+-- SPDX-License-Identifier: MIT
+-- How the cluster's answers read, and what is sent to it (facts/coreweave.md §3.3, §3.6 to §3.9). Pure.
+local clean = require "base.clean"
+local clock = require "base.clock"
+local json = require "base.json"
+local keys = require "base.keys"
+
+local parse = {}
+
+parse.OURS, parse.TOKEN = "app.kubernetes.io/managed-by", "continueplz.dev/session"
+parse.LIST = "?limit=500" -- rows of a page
+parse.OWN = parse.LIST .. "&labelSelector=app.kubernetes.io%2Fmanaged-by%3Dcontinueplz"
+local PUBLIC = "service.beta.kubernetes.io/coreweave-load-balancer-type"
+local GRACE = 20 -- seconds
+
+local KINDS = { Unauthorized = "auth", Forbidden = "refused", NotFound = "refused", AlreadyExists = "refused",
+  Conflict = "transient", Expired = "transient", Gone = "transient", Invalid = "refused",
+  BadRequest = "refused", TooManyRequests = "rate", InternalError = "transient",
+  ServiceUnavailable = "transient", Timeout = "transient" }
+local CODES = { NotFound = "gone", AlreadyExists = "duplicate", Conflict = "busy", Expired = "expired" }
+
+--- What an answer says went wrong: fields of a failure, or nil. `code`: "gone" only for a Status that names
+-- a missing object, "duplicate" for a name that is taken.
+function parse.problem(status, text, body)
+  if type(body) ~= "table" or not body.kind then
+    if status >= 200 and status < 300 and type(body) == "table" then return nil end
+    local kind = status == 429 and "rate" or status >= 500 and "transient" or status == 401 and "auth"
+      or "broken"
+    return { kind = kind, message = ("CoreWeave answered HTTP %d with %s"):format(status,
+      text:match "^%s*<" and "a web page instead of data" or "something that is no object of Kubernetes") }
+  end
+  if body.kind ~= "Status" or body.status == "Success" then return nil end
+  local reason = tostring(body.reason)
+  local quota = reason == "Forbidden" and tostring(body.message):find("exceeded quota", 1, true)
+  return { kind = quota and "quota" or KINDS[reason] or status >= 500 and "transient" or "refused",
+    native = reason, code = CODES[reason],
+    message = ("CoreWeave refused: %s (%s, HTTP %d)"):format(clean.line(tostring(body.message)), reason,
+      status) }
+end
+
+--- Name and labels of what is ours.
+function parse.meta(name, token)
+  return { name = name, labels = { [parse.OURS] = "continueplz", [parse.TOKEN] = token or name } }
+end
+
+--- The pool, the only thing that is asked for with a ticket: one node that takes nobody else's pods, and that
+-- the autoscaler gives back some time after the last pod (§3.11).
+function parse.pool(order)
+  local offer = order.candidate.offer
+  return { apiVersion = "compute.coreweave.com/v1alpha1", kind = "NodePool",
+    metadata = parse.meta(order.token),
+    spec = { computeClass = order.candidate.spot and "spot" or "default", instanceType = offer.native.type,
+      targetNodes = 1, autoscaling = true, minNodes = 0, maxNodes = 1,
+      nodeTaints = json.array { { key = parse.TOKEN, value = order.token, effect = "NoSchedule" } } } }
+end
+
+--- The Secret with the environment of the machine.
+function parse.secret(order)
+  return { apiVersion = "v1", kind = "Secret", metadata = parse.meta(order.token), type = "Opaque",
+    stringData = json.object(order.env) }
+end
+
+--- A machine's public address (§3.9). wanted: array of { port=, protocol= }
+function parse.service(token, wanted)
+  local ports, row = {}, parse.meta(token)
+  for i, each in ipairs(wanted) do
+    ports[i] = { name = each.protocol .. i, protocol = each.protocol:upper(), port = each.port,
+      targetPort = each.port }
+  end
+  row.annotations = { [PUBLIC] = "public" }
+  return { apiVersion = "v1", kind = "Service", metadata = row, spec = { type = "LoadBalancer",
+    externalTrafficPolicy = "Local", selector = { [parse.TOKEN] = token }, ports = json.array(ports) } }
+end
+
+--- What lets a pod onto the pool's node.
+function parse.tolerations(token)
+  return json.array { { key = "nvidia.com/gpu", operator = "Exists" },
+    { key = "qos.coreweave.cloud/interruptable", operator = "Exists" },
+    { key = parse.TOKEN, operator = "Equal", value = token } }
+end
+
+--- The pod. life: seconds after which the cluster ends it, whatever we do (§3.11), or nil; key_env: its
+-- variable for the token of the guard's account
+function parse.pod(order, life, key_env)
+  local gpus = tostring(order.candidate.offer.gpus)
+  return { apiVersion = "v1", kind = "Pod", metadata = parse.meta(order.token), spec = {
+    restartPolicy = "Never", activeDeadlineSeconds = life, terminationGracePeriodSeconds = GRACE,
+    automountServiceAccountToken = false,
+    nodeSelector = { ["compute.coreweave.com/node-pool"] = order.token },
+    tolerations = parse.tolerations(order.token),
+    containers = json.array { { name = "main", image = order.image,
+      command = json.array { "/bin/sh", "-c", order.script },
+      envFrom = json.array { { secretRef = { name = order.token } } },
+      env = json.array { { name = key_env, valueFrom = { secretKeyRef = { name = order.token .. "-guard",
+        key = "token" } } } },
+      resources = { limits = { ["nvidia.com/gpu"] = gpus } } } } } }
+end
+
+--- One of our offers, by a row of the dated table; a node comes with its public address.
+function parse.offer(prices, row)
+  local address = prices.address_hour
+  local gpu = require("facts.gpus").find(row.gpu)
+  return { provider = "coreweave", id = row.id, gpu = row.gpu, native_gpu = row.id, gpus = row.gpus,
+    vram_gb = gpu.vram, on_demand = row.on_demand + address, spot = row.spot and row.spot + address,
+    disk_hour = 0, down_gb = 0, up_gb = 0,
+    gpu_bandwidth = gpu.bandwidth, currency = "USD", source = "table",
+    at = clock.parse_iso(prices.at),
+    minimum_seconds = 60, from_create = true, native = { type = row.id } }
+end
+
+local function token_of(object)
+  local labels = type(object.metadata) == "table" and object.metadata.labels
+  return type(labels) == "table" and labels[parse.TOKEN] or nil
+end
+
+--- Is it one that we made?
+function parse.ours(object)
+  local labels = type(object.metadata) == "table" and object.metadata.labels
+  return type(labels) == "table" and labels[parse.OURS] == "continueplz"
+end
+
+-- Words for what lies around a pool, by the last part of its list's path.
+local WORDS = { cronjobs = "CronJob", pods = "pod", services = "public address", secrets = "Secret",
+  serviceaccounts = "ServiceAccount", roles = "Role", rolebindings = "RoleBinding",
+  clusterroles = "ClusterRole", clusterrolebindings = "ClusterRoleBinding" }
+
+--- One of our objects as a belonging (docs/lua.md). path: of its list; hour: dollars for an address
+function parse.belonging(object, path, hour)
+  local plural, name = path:match "[^/]+$", object.metadata.name
+  local bills = plural == "services"
+  return { kind = WORDS[plural], id = name, name = name, token = token_of(object), bills = bills,
+    hourly = bills and hour or nil, since = clock.parse_iso(object.metadata.creationTimestamp or ""),
+    path = path .. "/" .. name }
+end
+
+local function ports_of(service)
+  local ports = {}
+  for _, each in ipairs(service.spec.ports or {}) do
+    ports[("%d/%s"):format(each.targetPort, each.protocol:lower())] = each.port
+  end
+  return ports
+end
+
+local PHASES = { Pending = "booting", Running = "running", Succeeded = "exited", Failed = "exited" }
+
+--- A pool, with its pod and Service where they are known, as an instance. → instance, or nil and why not
+function parse.instance(pool, pod, service)
+  local spec, name = pool.spec, type(pool.metadata) == "table" and pool.metadata.name
+  if type(name) ~= "string" or type(spec) ~= "table" or type(spec.instanceType) ~= "string" then
+    return nil, "a node pool without name or type"
+  end
+  local ending = pool.metadata.deletionTimestamp ~= nil
+  local phase = type(pod) == "table" and type(pod.status) == "table" and pod.status.phase
+  local rows = service and (((service.status or {}).loadBalancer or {}).ingress or {}) or {}
+  return { id = name, token = token_of(pool), native = ending and "terminating" or tostring(phase or "pool"),
+    status = ending and "exited" or pod and (PHASES[phase] or "unknown") or pod == false and "exited"
+      or "booting",
+    ip = rows[1] and rows[1].ip, ports = rows[1] and ports_of(service) or {},
+    spot = spec.computeClass == "spot",
+    message = pod and pod.status.message, started = clock.parse_iso(pool.metadata.creationTimestamp or "") }
+end
+
+--- What stands for the account: whose name the cluster knows the key by.
+function parse.account_id(name, server)
+  return "cluster-" .. keys.sha256_hex(server .. " " .. name):sub(1, 16)
+end
+
+return parse

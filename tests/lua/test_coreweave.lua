@@ -1,0 +1,223 @@
+-- SPDX-License-Identifier: MIT
+-- The CoreWeave provider against the simulated cluster, in process: by name, adopted, proven, and what lies.
+local json = require "base.json"
+
+return function(t)
+  local calls, fake = t:load("coreweave_calls")(t), t:load "fakehost"
+  local inprocess = calls.modules.require "cloudsim.inprocess"
+  local TOKEN = "cplz-0a1b2c3d-00112233"
+
+  -- Runs fn(provider, fail, sim, order, ticket) in a replaced world in front of a cluster.
+  local function run(fn)
+    local sim = calls.new()
+    local s = fake.new { http = inprocess.http(sim.world, { coreweave = 7006 }), env = { HOME = "/home/user",
+      COREWEAVE_API_KEY = sim.key, COREWEAVE_API_SERVER = "http://127.0.0.1:7006",
+      COREWEAVE_INSIDE_SERVER = "http://127.0.0.1:7006", COREWEAVE_WHOLE_NODES = "yes" } }
+    local p = s:start(function(require)
+      require("config.effective").load "/home/user/.continueplz"
+      local provider = require "providers.coreweave"
+      local offer
+      for _, each in ipairs((provider.offers())) do
+        offer = each.gpu == "l40" and each or offer
+      end
+      local order = { token = TOKEN, image = "debian:12", script = "sleep 9", env = { CPLZ_KEY = "k" },
+        candidate = { offer = offer, spot = false }, ports = { { port = 30123, protocol = "tcp" } } }
+      local function ticket() return require("base.ticket").new(function() end) end
+      return fn(provider, require "base.fail", sim, order, ticket)
+    end)
+    s:run()
+    return p:result()
+  end
+
+  t:case("prepared, made by name, running, deleted, proven gone", function()
+    run(function(provider, _, sim, order, ticket)
+      local offer = order.candidate.offer
+      t:equal({ ("%.4f"):format(offer.on_demand), offer.source, offer.at },
+        { "10.0055", "table", 1789862400 })
+      t:ok(provider.account().id:find "^cluster%-%x+$")
+      provider.prepare(order)
+      provider.prepare(order) -- the names are taken, and ours
+      t:equal(provider.create(order, ticket()).id, TOKEN)
+      t:equal(provider.get(TOKEN).status, "booting")
+      t:equal(#calls.control(sim, "GET", "/leftovers").objects, 10, "no address before the pool is there")
+      provider.expose({ token = TOKEN }, order.ports)
+      provider.expose({ token = TOKEN }, order.ports)
+      sim:pass(60)
+      local found = provider.get(TOKEN)
+      t:equal({ found.status, found.ip, found.ports, found.token }, { "running", "127.0.0.1",
+        { ["30123/tcp"] = 30123 }, TOKEN })
+      t:equal(#provider.list(), 1)
+      local session = { id = TOKEN, token = TOKEN }
+      t:equal(provider.proof(session).state, "running")
+      t:equal({ provider.destroy(TOKEN), provider.proof(session).state }, { true, "ending" })
+      sim:pass(40)
+      t:equal({ provider.destroy(TOKEN), provider.proof(session).state, provider.get(TOKEN).status },
+        { "gone", "stopped", "gone" })
+      provider.tidy(session)
+      provider.tidy(session)
+      t:equal({ #calls.control(sim, "GET", "/leftovers").objects, calls.open(sim) }, { 0, {} })
+    end)
+  end)
+
+  t:case("a name that is taken: ours is adopted, another's is not touched", function()
+    run(function(provider, fail, sim, order, ticket)
+      sim:fault { name = "create.error_but_created", mode = "gone" }
+      t:equal(provider.create(order, ticket()).id, TOKEN)
+      order.token = "cplz-other"
+      calls.pool(sim, "cplz-other")
+      local ok, why = fail.try(provider.create, order, ticket())
+      t:equal({ ok, why.code }, { false, "duplicate" })
+      calls.ask(sim, "POST", calls.HERE .. "secrets", { metadata = { name = "cplz-other" } })
+      ok, why = fail.try(provider.prepare, order)
+      t:ok(not ok and why.message:find("another Secret called", 1, true))
+      provider.tidy { token = "cplz-other" }
+      t:equal(select(2, calls.get(sim, "secrets", "cplz-other")), 200)
+    end)
+  end)
+
+  t:case("what lies in the cluster: ours by kind, each removed by itself; all pools are listed", function()
+    run(function(provider, _, sim, order)
+      provider.prepare(order)
+      provider.expose({ token = TOKEN }, order.ports)
+      calls.pool(sim, "theirs")
+      calls.ask(sim, "POST", calls.HERE .. "secrets", { metadata = { name = "theirs" } })
+      local told, billing = {}, {}
+      for _, each in ipairs(provider.belongings()) do
+        told[#told + 1] = each.kind
+        t:ok(each.token == TOKEN and each.since, each.kind)
+        billing[#billing + 1] = each.bills and ("%s %.4f"):format(each.kind, each.hourly) or nil
+      end
+      t:equal({ told, billing }, { { "CronJob", "pod", "public address", "Secret", "Secret",
+        "ClusterRoleBinding", "ClusterRole", "RoleBinding", "Role", "ServiceAccount" },
+        { "public address 0.0055" } })
+      for _, each in ipairs(provider.belongings()) do
+        provider.remove(each)
+        provider.remove(each)
+      end
+      t:equal({ provider.belongings(), #calls.open(sim) }, { {}, 1 })
+      local list = provider.list()
+      t:equal({ #list, list[1].id, list[1].token }, { 1, "theirs" })
+    end)
+  end)
+
+  t:case("what is sent: one node that goes when it is idle, a pod with an end, an account for this one pool",
+    function()
+      run(function(provider, _, sim, order, ticket)
+        provider.prepare(order)
+        provider.create(order, ticket())
+        local pool = calls.ask(sim, "GET", calls.POOLS .. "/" .. TOKEN).spec
+        t:equal({ pool.targetNodes, pool.minNodes, pool.maxNodes, pool.autoscaling, pool.computeClass },
+          { 1, 0, 1, true, "default" })
+        local pod = calls.ask(sim, "GET", calls.HERE .. "pods/" .. TOKEN).spec
+        t:equal({ pod.activeDeadlineSeconds, pod.automountServiceAccountToken,
+          pod.nodeSelector["compute.coreweave.com/node-pool"] }, { 12 * 3600 + 900, false, TOKEN })
+        local base = "/apis/rbac.authorization.k8s.io/v1/"
+        for _, path in ipairs { "clusterroles/", "namespaces/default/roles/" } do
+          for _, rule in ipairs(calls.ask(sim, "GET", base .. path .. TOKEN).rules) do
+            t:equal(rule.resourceNames, { TOKEN }, path)
+          end
+        end
+      end)
+    end)
+
+  t:case("a pool is gone only with its nodes and its address", function()
+    run(function(provider, _, sim, order, ticket)
+      provider.prepare(order)
+      provider.create(order, ticket())
+      provider.expose({ token = TOKEN }, order.ports)
+      sim:pass(60)
+      local session = { id = TOKEN, token = TOKEN }
+      sim:fault { name = "destroy.accepted_not_done", released = true }
+      provider.destroy(TOKEN)
+      sim:pass(60)
+      t:equal(provider.proof(session).state, "ending", "its record stays")
+      provider.destroy(TOKEN)
+      sim:pass(60)
+      provider.expose(session, order.ports)
+      local proof = provider.proof(session)
+      t:equal({ proof.state, proof.evidence.address }, { "running", "there" })
+      t:equal({ provider.destroy(TOKEN), provider.proof(session).state }, { "gone", "stopped" })
+    end)
+  end)
+
+  -- Runs fn(provider, fail) in a world whose cluster answers by http(request).
+  local function scripted(http, fn)
+    local s = fake.new { http = http, env = { HOME = "/home/user", COREWEAVE_API_KEY = "k",
+      COREWEAVE_API_SERVER = "http://127.0.0.1:7006" } }
+    local p = s:start(function(require)
+      require("config.effective").load "/home/user/.continueplz"
+      return fn(require "providers.coreweave", require "base.fail")
+    end)
+    s:run()
+    return p:result()
+  end
+
+  local NOT_FOUND = { status = 404, json = { kind = "Status", status = "Failure", reason = "NotFound",
+    message = "not found", code = 404 } }
+
+  t:case("gone is what is said in so many words, a list is one that says so", function()
+    local function failing(answer, name)
+      return scripted(function() return answer end, function(provider, fail)
+        return (fail.try(provider[name], TOKEN))
+      end)
+    end
+    for _, answer in ipairs { { status = 404, json = {} }, { status = 404, body = "<html>" },
+      { json = { kind = "Status", status = "Success" } }, { json = {} } } do
+      t:equal(failing(answer, "get"), false)
+    end
+    t:equal(failing(NOT_FOUND, "get"), true)
+    for _, answer in ipairs { { json = {} }, { json = { kind = "NodePoolList" } }, NOT_FOUND,
+      { json = { kind = "NodePool", items = json.array {} } }, { body = "" }, { body = "[]" } } do
+      t:equal(failing(answer, "list"), false)
+    end
+  end)
+
+  t:case("nodes that are there without their pool bill", function()
+    local nodes
+    local function proof()
+      return scripted(function(request)
+        if request.url:find("/nodes?", 1, true) then
+          return { json = { kind = "NodeList", items = json.array(nodes) } }
+        elseif request.url:find("/nodepools?", 1, true) then
+          return { json = { kind = "NodePoolList", items = json.array {} } }
+        end
+        return NOT_FOUND
+      end, function(provider) return provider.proof({ id = TOKEN, token = TOKEN }).state end)
+    end
+    nodes = { { metadata = { name = "g1" } } }
+    t:equal(proof(), "running")
+    nodes = {}
+    t:equal(proof(), "stopped")
+  end)
+
+  t:case("a list of several pages is read to its end, and half of one is none", function()
+    local function pool(name)
+      return { metadata = { name = name, labels = {} }, spec = { instanceType = "gd-8xl40-i128" } }
+    end
+    local pages, asked = { { items = { pool "a" }, metadata = { ["continue"] = "b%2F" } },
+      { items = { pool "b" }, metadata = {} } }, {}
+    local count = scripted(function(request)
+      asked[#asked + 1] = request.url:match "%?(.*)$"
+      pages[#asked].kind = "NodePoolList"
+      return { json = pages[#asked] }
+    end, function(provider) return #provider.list() end)
+    t:equal({ count, asked }, { 2, { "limit=500", "limit=500&continue=b%252F" } })
+  end)
+
+  t:case("nothing that lies is a proof", function()
+    run(function(provider, fail, sim, order, ticket)
+      provider.create(order, ticket())
+      local session = { id = TOKEN, token = TOKEN }
+      for _, name in ipairs { "get.500", "get.html", "list.500", "list.html", "list.partial" } do
+        sim:fault { name = name }
+        t:equal((fail.try(provider.proof, session)), false, name)
+      end
+      for _, name in ipairs { "get.false_null", "list.empty" } do
+        sim:fault { name = name }
+        t:equal(provider.proof(session).state, "running", name)
+      end
+      sim:fault { name = "get.null_fields" }
+      t:equal((fail.try(provider.get, TOKEN)), false)
+    end)
+  end)
+end
