@@ -24,6 +24,7 @@ local GROUPS = {
   "guardless",
   "guest",
   "hosts",
+  "hostile",
   "kinds",
   "limits",
   "machine",

@@ -44,6 +44,25 @@ local function hanging()
   server.stop()
 end
 
+-- One byte now and then, for ever: an answer has a time, however busy its line is.
+local function dripping()
+  local server = kit.serve(function(socket)
+    kit.request(socket)
+    while kit.send(socket, "H") do kit.sleep(0.02) end
+  end)
+  local e = http { url = kit.url(server), timeout = 0.3 }
+  ok(e.error and e.sent == true, "a head that drips", e.code)
+  server.stop()
+  server = kit.serve(function(socket)
+    kit.request(socket)
+    kit.send(socket, OK .. "Content-Length: 1000000\r\n\r\n")
+    while kit.send(socket, "x") do kit.sleep(0.02) end
+  end)
+  e = http { url = kit.url(server), timeout = 0.3 }
+  ok(e.code == "timeout" and e.sent == true and not e.body, "a body that drips: " .. e.error, e.code)
+  server.stop()
+end
+
 local function endless(start, again, options)
   local server = kit.serve(function(socket)
     kit.request(socket)
@@ -112,6 +131,7 @@ end
 
 broken()
 hanging()
+dripping()
 limits()
 insecure()
 misuse()
