@@ -192,14 +192,15 @@ local function send_datagrams()
 end
 
 local function udp(add, tunnel)
-  if tunnel and tunnel.handshake_age and tunnel.handshake_age < agent_client.SILENT_SECONDS then
+  if tunnel and tunnel.carrier ~= "tcp" and tunnel.handshake_age
+    and tunnel.handshake_age < agent_client.SILENT_SECONDS then
     return add("udp", "ok",
       ("proven: the tunnel's last handshake was %s ago"):format(clock.duration(tunnel.handshake_age)))
   end
   local ok, problem = fail.try(send_datagrams)
   if not ok then
     return add("udp", "problem", "datagrams cannot be sent: " .. fail.message(problem),
-      "look at this computer's firewall; the tunnel needs UDP to any port")
+      "look at this computer's firewall: the tunnel goes by UDP to any port; TUNNEL_CARRIER=tcp does without")
   end
   return add("udp", "ok", "datagrams can be sent; whether the network lets them through to a machine can be "
     .. "proven only with a machine")

@@ -54,7 +54,7 @@ local function follow(self)
   end
   if not session or not session.endpoint then
     tunnel.close(self)
-  elseif self.tunnel_for ~= session.token then
+  elseif self.tunnel_for ~= session.token or self.carrier ~= session.endpoint.carrier then
     tunnel.close(self)
     tunnel.open(self, session)
     fail.try(provider_of.provider, session.provider) -- loaded now, so that a stop need not wait for it

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The agent's end of the tunnel: opened for a session, with its ways to the model, to the engine unmetered
--- and to the guest's control. self: the agent; its fields tunnel, tunnel_for (token), opened_at, patience and
--- problem are kept here, contact (agent.contact) is used.
+-- and to the guest's control. self: the agent; its fields tunnel, tunnel_for (token), carrier, opened_at,
+-- patience and problem are kept here, contact (agent.contact) is used.
 local clock = require "base.clock"
 local log = require "base.log"
 local tunnel = require "base.tunnel"
@@ -59,6 +59,7 @@ local function open(self, session)
     return
   end
   self.tunnel, self.tunnel_for, self.problem, self.opened_at = handle, session.token, nil, clock.now()
+  self.carrier = endpoint.carrier
   log.info("Tunnel opened", { endpoint = endpoint.host .. ":" .. endpoint.port })
 end
 

@@ -12,7 +12,7 @@ return {
     tokens_per_second, running_seconds: number;
     instance: { id, provider, gpu, region, type, public_ip: text; gpus: integer };
     endpoint: { wireguard_ip, host, url: text; port: integer };
-    tunnel: { state: text; handshake_age: number };
+    tunnel: { state, carrier: text; handshake_age: number };
     cost: { hourly, current, projected: number; at_most: boolean; currency: text };
     euro_rate: { per_dollar: number; date, source: text };
     deadman: {

@@ -112,8 +112,9 @@ return flat {
     { min = 0.1, max = 720 }),
 
   setting("TUNNEL_CARRIER", "choice", "auto",
-    "how the tunnel's packets travel: tcp, where a network lets no UDP through; auto: by UDP where the cloud "
-    .. "has it", { values = { "auto", "tcp" } }),
+    "how the tunnel's packets travel; auto: over UDP, over TCP where that is silent or the cloud has none; "
+    .. "tcp: over TCP at once, where your network lets no UDP through",
+    { values = { "auto", "tcp" } }),
 
   { section = "Limits (each can be switched off by writing: off)" },
   setting("MAX_PRICE", "number", 3.00,

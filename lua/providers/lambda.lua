@@ -177,7 +177,7 @@ local function dead_key()
   return "ssh-ed25519 " .. keys.base64((">s4s4"):pack("ssh-ed25519", keys.sealed())) .. " nobody"
 end
 
---- Makes what a machine needs before it can be launched: an SSH key and a ruleset that opens the tunnel's UDP
+--- Makes what a machine needs before it can be launched: an SSH key and a ruleset that opens the tunnel's
 -- port and no other. → fields of the order: { ruleset = id }
 function lambda.prepare(order)
   ensure(KEYS, { name = order.token, public_key = dead_key() })

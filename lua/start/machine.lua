@@ -63,7 +63,8 @@ local function trusted(own)
   return own and (bundle or "") .. own or bundle
 end
 
--- How its tunnel travels: "tcp" where no UDP gets through or the user says so, else nil: UDP.
+-- How its tunnel travels: "tcp" where no UDP gets through or the user says so, else nil: UDP, and TCP when
+-- that is silent.
 local function carrier_of(provider)
   return (provider.capabilities.udp == false or config.get("TUNNEL_CARRIER") == "tcp") and "tcp" or nil
 end
@@ -90,7 +91,7 @@ local function guest_order(spec, want, token)
   local tcp = spec.carrier == "tcp"
   return {
     token = token, listen_port = not tcp and ports.listen or nil,
-    listen_tcp = tcp and sent_by.tcp_port(ports) or nil, push_port = ports.push, engine_port = ports.engine,
+    listen_tcp = sent_by.tcp_port(ports), push_port = ports.push, engine_port = ports.engine,
     client_public = spec.client_public,
     limits = { silence = limits.silence, idle = limits.idle, life = limits.life, life_max = limits.life },
     terminate = terminate,

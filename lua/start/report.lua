@@ -81,9 +81,11 @@ end
 local function ago(seconds) return clock.duration(seconds) .. " ago" end
 
 local function add_tunnel(model, agent)
-  local age = agent.tunnel and agent.tunnel.handshake_age
-  model.tunnel = { state = not agent.tunnel and "down"
-      or age and age < agent_client.SILENT_SECONDS and "connected" or "silent", handshake_age = age }
+  local tunnel = agent.tunnel
+  local age = tunnel and tunnel.handshake_age
+  local heard = age and age < agent_client.SILENT_SECONDS
+  model.tunnel = tunnel and { state = heard and "connected" or "silent", carrier = tunnel.carrier,
+    handshake_age = age } or { state = "down" }
   warn(model, agent.problem, agent.problem)
   warn(model, agent.reaction_problem, agent.reaction_problem)
   warn(model, agent.heartbeat_problem, "the guard does not answer: " .. tostring(agent.heartbeat_problem))
@@ -228,7 +230,7 @@ function report.ready(journal, attempt)
   local session = journal:refresh():session(attempt.session.token)
   local model = describe(session)
   model.model.context = attempt.health.context or model.model.context
-  model.tunnel = { state = "connected" }
+  model.tunnel = { state = "connected", carrier = session.endpoint.carrier or "udp" }
   model.guard = guard_model(session, attempt.guard)
   return model
 end

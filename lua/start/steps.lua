@@ -21,6 +21,7 @@ local until_ready = require "start.until_ready"
 
 local SHORTEST_HANDSHAKE = 8 -- seconds; the tunnel's own timers do not run faster for simulators
 local SHORTEST_GUARD = 8     -- seconds, for the same reason: its second rehearsal comes after some
+local OVER_TCP = 60          -- seconds for a handshake over TCP with a machine that had its time over UDP
 
 local steps = {}
 
@@ -108,32 +109,52 @@ local function handshake(state, token)
   return nil
 end
 
-function steps.tunnel(start)
-  local plan, attempt = start.plan, start.attempt
-  plan.ui:progress { text = "Waiting for the first handshake", passing = true }
-  agent_client.ensure()
-  agent_client.reload()
-  local limit = math.max(timing.seconds(attempt.spec.bootstrap.handshake), SHORTEST_HANDSHAKE)
+-- Waits until the agent had a handshake with the machine at its endpoint of this moment. → its age in
+-- seconds, or nil and how long it waited when `seconds` are over
+local function first_handshake(attempt, seconds)
+  local limit = math.max(timing.seconds(seconds), SHORTEST_HANDSHAKE)
   local until_, pause, unsent = clock.now() + limit, 0.02, nil
   repeat
     local state = agent_client.status()
     local age = handshake(state, attempt.session.token)
-    if age then
-      start.counters.unreached = 0
-      plan.journal:append("tunnelled", attempt.session.token)
-      plan.ui:done(("Tunnel up, handshake %.1f s old"):format(age))
-      return
-    end
+    if age then return age end
     local own = blame.unsent(state)
     unsent = own and (unsent or clock.now()) or nil
     if own and clock.now() - unsent >= timing.seconds(blame.OWN_SECONDS) then blame.raise(own) end
     task.sleep(pause)
     pause = math.min(pause * 1.1, 0.5)
   until clock.now() > until_
-  local endpoint = attempt.endpoint
-  local over = endpoint.carrier == "tcp" and "TCP" or "UDP"
-  blame.unreached(start.counters, ("no tunnel handshake over %s with %s:%d within %s"):format(over,
-    endpoint.host, endpoint.port, clock.duration(limit)), "gave no tunnel handshake over " .. over, over)
+  return nil, limit
+end
+
+-- A machine that is silent over UDP is asked over TCP before any other is rented: the network in between may
+-- eat UDP. The record keeps the endpoint, so every agent to come goes there. → as of first_handshake
+local function over_tcp(plan, attempt)
+  plan.ui:note("no answer over UDP; trying TCP on the same machine")
+  attempt.endpoint = attempt.spec.bootstrap.over_tcp(attempt.endpoint)
+  plan.journal:append("moved", attempt.session.token, { endpoint = attempt.endpoint })
+  agent_client.reload()
+  return first_handshake(attempt, OVER_TCP)
+end
+
+function steps.tunnel(start)
+  local plan, attempt = start.plan, start.attempt
+  plan.ui:progress { text = "Waiting for the first handshake", passing = true }
+  agent_client.ensure()
+  agent_client.reload()
+  local over, endpoint = attempt.endpoint.carrier == "tcp" and "TCP" or "UDP", attempt.endpoint
+  local age, waited = first_handshake(attempt, attempt.spec.bootstrap.handshake)
+  if not age and over == "UDP" then
+    over, age = "UDP and TCP", over_tcp(plan, attempt)
+    if age then plan.ui:note("your network lets no UDP through; TUNNEL_CARRIER=tcp saves this wait there") end
+  end
+  if not age then
+    blame.unreached(start.counters, ("no tunnel handshake over %s with %s:%d within %s"):format(over,
+      endpoint.host, endpoint.port, clock.duration(waited)), "gave no tunnel handshake over " .. over, over)
+  end
+  start.counters.unreached = 0
+  plan.journal:append("tunnelled", attempt.session.token)
+  plan.ui:done(("Tunnel up%s, handshake %.1f s old"):format(over == "UDP" and "" or " over TCP", age))
 end
 
 -- Raises when the guard has not yet seen that it could end the machine: the harmless half of that call was

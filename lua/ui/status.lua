@@ -11,7 +11,7 @@
 --   instance = { id=, provider=, title=, gpu=, gpus=, region=, type = "spot"|"on-demand", public_ip= },
 --   model = { name=, state = "ready"|"loading"|"unknown", context=, tokens_per_second= },
 --   endpoint = { url=, host=, port=, wireguard_ip= },
---   tunnel = { state = "connected"|"silent"|"down", handshake_age = seconds|nil },
+--   tunnel = { state = "connected"|"silent"|"down", carrier = "udp"|"tcp"|nil, handshake_age = seconds|nil },
 --   guard = { state = "armed"|"unknown"|"none"|text, silence_left=, idle_left=, life_left= seconds|nil },
 --     the guard's own words
 --   limits = { silence=, idle=, life= seconds (0 or nil: off), max_price= dollars per hour|nil },
@@ -70,11 +70,11 @@ local function guard_text(guard)
 end
 
 local function tunnel_text(tunnel)
-  if tunnel.state ~= "connected" then
-    return term.style("yellow", "●") .. " " .. tunnel.state
-  end
-  return term.style("green", "●") .. (" connected%s"):format(
-    tunnel.handshake_age and (", last handshake %s ago"):format(clock.duration(tunnel.handshake_age)) or "")
+  local text = " " .. tunnel.state .. (tunnel.carrier and " over " .. tunnel.carrier:upper() or "")
+  if tunnel.state ~= "connected" then return term.style("yellow", "●") .. text end
+  local age = tunnel.handshake_age
+  return term.style("green", "●") .. text
+    .. (age and (", last handshake %s ago"):format(clock.duration(age)) or "")
 end
 
 --- The four limits in one line; unguarded: without silence, which only a guard can notice.
@@ -241,8 +241,8 @@ function M.object(model)
       wireguard_ip = model.endpoint.wireguard_ip, host = model.endpoint.host, port = model.endpoint.port,
       url = model.endpoint.url,
     },
-    tunnel = model.tunnel
-      and { state = model.tunnel.state, handshake_age = round(model.tunnel.handshake_age, 1) },
+    tunnel = model.tunnel and { state = model.tunnel.state, carrier = model.tunnel.carrier,
+      handshake_age = round(model.tunnel.handshake_age, 1) },
     cost = cost and { hourly = round(cost.hourly, 5), current = round(cost.current, 5),
       at_most = cost.at_most, projected = round(cost.projected, 5), currency = cost.currency or "USD" },
     euro_rate = format.rate_object(model.rate), running_seconds = round(model.seconds, 1),

@@ -121,10 +121,11 @@ static bool open_carriers(struct tunnel *tunnel, const struct tunnel_config *con
     struct carrier **udp = &tunnel->carrier[0], **tcp = &tunnel->carrier[1];
     if (config->endpoint.stream)
         return (*tcp = carrier_tcp_call(tunnel->loop, &user)) != NULL;
-    if (config->listen_tcp && !(*tcp = carrier_tcp_listen(tunnel->loop, config->listen_tcp, &user)))
-        return false;
-    return (config->listen_tcp && !config->listen_port) ||
-           (*udp = carrier_udp_open(tunnel->loop, config->listen_port, &user)) != NULL;
+    if (config->listen_tcp)
+        *tcp = carrier_tcp_listen(tunnel->loop, config->listen_tcp, &user);
+    if (!config->listen_tcp || config->listen_port)
+        *udp = carrier_udp_open(tunnel->loop, config->listen_port, &user);
+    return *udp || *tcp; /* one that cannot be had never keeps the other away */
 }
 
 static bool start_parts(struct tunnel *tunnel, const struct tunnel_config *config) {

@@ -170,7 +170,9 @@ local COMMON = {
     instance.udp_blocked, instance.tcp_blocked = body.value ~= false, body.value ~= false
   end,
   address = function(_, instance, body) instance.ip = body.value end,
-  network_back = function(_, instance) instance.udp_blocked, instance.tcp_blocked = false, false end,
+  network_back = function(_, instance)
+    instance.udp_blocked, instance.tcp_blocked, instance.tunnel_blocked = false, false, false
+  end,
   traffic = function(world, instance, body)
     world.ledger:traffic(instance.id, "bwd", body.bwd or 0)
     world.ledger:traffic(instance.id, "bwu", body.bwu or 0)

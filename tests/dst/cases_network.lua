@@ -20,6 +20,23 @@ local function connecting(p, outcome)
   p.sim.connecting = function() return outcome end
 end
 
+-- A network that eats UDP: the one machine that was rented is reached over TCP.
+local function over_tcp(p)
+  p.eaten = { udp = true }
+  local code, said = scenes.up(p), p.last.out .. p.last.err
+  if code ~= 0 then p.judge:broken("E3", "no machine was had without UDP: " .. said) end
+  if #p.judge.token_list ~= 1 then p.judge:broken("S5", "another machine was rented before TCP was tried") end
+  if not said:find("Tunnel up over TCP", 1, true) then p.judge:broken("E3", "nothing says TCP: " .. said) end
+end
+
+-- The tunnel of this moment goes over TCP, and `status` says so.
+local function stays_over_tcp(p, why)
+  p:run("status", "--output=json")
+  if not p.last.out:find('"carrier":%s*"tcp"') or not p.last.out:find('"state":%s*"connected"') then
+    p.judge:broken("E3", ("the machine is not reached over TCP %s: %s"):format(why, p.last.out))
+  end
+end
+
 return {
   { name = "no way to any machine", play = function(p)
     p.no_way = true
@@ -30,6 +47,50 @@ return {
   { name = "no way for datagrams", cloud = "vast", play = function(p)
     p.no_way = true
     ends(p, 1, "this computer does not send to the machine: Network is unreachable")
+  end },
+  { name = "a network that eats UDP, and the agent dies", play = function(p)
+    over_tcp(p)
+    stays_over_tcp(p, "after READY")
+    p:agent():kill()
+    p:run "status"
+    p:pass(60)
+    stays_over_tcp(p, "by a new agent")
+    p:run "stop"
+  end },
+  { name = "a network that eats UDP, and the machine's ports move", cloud = "vast",
+    settings = { "DEADMAN_TIMEOUT_HOURS=1", "IDLE_MINUTES=off", "MAX_HOURS=off" }, play = function(p)
+      over_tcp(p)
+      p.cloud.happen(p.world, "remap", scenes.ours(p))
+      p:pass(2 * 3600)
+      if #p.judge:open_tokens() ~= 1 then
+        p.judge:broken("E3", "the machine was lost sight of when its ports moved")
+      end
+      stays_over_tcp(p, "after its ports moved")
+      p:run "stop"
+    end },
+  { name = "a network that eats UDP, and `up` is killed while TCP is tried", cloud = "vast",
+    play = function(p)
+      p.eaten = { udp = true, tcp = true }
+      local process, journal = p:start(scenes.UP), p.HOME .. "/journal"
+      local function look()
+        if p.sim.disk[journal] and p.sim.disk[journal].data:find('"moved"', 1, true) then
+          return process:kill()
+        end
+        p.sim:at(1, look)
+      end
+      look()
+      p:wait(process)
+      if #p.judge.token_list ~= 1 or p.judge:open()[1] == nil then
+        p.judge:broken("bug", "it was not killed beside its first machine")
+      end
+      p:pass(900)
+      if #p.judge:open() > 0 then p.judge:broken("E2", "what was left while TCP was tried bills on") end
+      if p:run "stop" ~= 0 then p.judge:broken("E2", "stop failed: " .. p.last.err) end
+    end },
+  { name = "a network that eats every tunnel", play = function(p)
+    p.eaten = { udp = true, tcp = true }
+    ends(p, 2, ("2 machines in a row gave no tunnel handshake over %s; your own network probably blocks %s")
+      :format(p.cloud.tunnel or "UDP and TCP", p.cloud.tunnel or "UDP and TCP"))
   end },
   { name = "a network that wants a login answers in the machine's place", cloud = "vast", play = function(p)
     p.sim.connecting = function()

@@ -241,7 +241,8 @@ end
 
 --- Does a handshake with this peer's address succeed now? carrier: "tcp" or "udp"
 function guest:reachable(port, carrier)
-  if not self:runs() or self.instance[carrier .. "_blocked"] then return false end
+  local instance = self.instance
+  if not self:runs() or instance[carrier .. "_blocked"] or instance.tunnel_blocked then return false end
   if (self.way.environment(self)[self.config["private-key-env"]] or "") == "" then
     return false
   end

@@ -59,9 +59,9 @@ function script.start(self)
 end
 
 --- Does a packet to this port come in, and does the guest listen there?
-function script.open(self, port)
-  if port ~= tonumber(self.config["listen-port"]) then return false end
-  return #faces.of(self.instance).machine.open_ports(self.place.world, self.instance).udp > 0
+function script.open(self, port, carrier)
+  if port ~= tonumber(self.config[carrier == "tcp" and "listen-tcp" or "listen-port"]) then return false end
+  return #faces.of(self.instance).machine.open_ports(self.place.world, self.instance)[carrier] > 0
 end
 
 return script

@@ -25,7 +25,8 @@ local function ways(play)
   local settings = table.concat(play.more, "\n")
   return { clock = play.sim.jumped, ["no credit"] = play.poor, ["limit off"] = settings:find("=off", 1, true),
     ["no guard"] = settings:find("GUARD_ACCOUNT_KEY=no", 1, true), ["guard unfit"] = play.guard_says,
-    ["own network"] = play.no_way, ["read only"] = play.was_read_only, webhook = play.hook_failed }
+    ["own network"] = play.no_way or play.eaten, ["read only"] = play.was_read_only,
+    webhook = play.hook_failed }
 end
 
 local function whole(self, play)

@@ -2,6 +2,7 @@
 -- Several clouds at once, consent to the guard's key, and what is made around a machine.
 local expect = require "e2e.expect"
 local files = require "base.files"
+local process = require "base.process"
 local rig = require "e2e.rig"
 
 local MODEL = "--model=qwen3-coder:30b"
@@ -141,8 +142,13 @@ case("the ruleset opens the tunnel's port and nothing else", "lambda", function(
   local left = r:leftovers()
   expect.that(#left.ssh_keys == 1 and #left.rulesets == 1, "one key, one ruleset")
   local rules = left.rulesets[1].rules
-  expect.that(#rules == 1 and rules[1].protocol == "udp" and rules[1].port_range[1] == rules[1].port_range[2],
-    "one UDP port")
+  table.sort(rules, function(a, b) return a.protocol > b.protocol end)
+  expect.that(#rules == 2 and rules[1].protocol == "udp" and rules[2].protocol == "tcp",
+    "UDP and TCP, once each")
+  for _, rule in ipairs(rules) do
+    expect.that(rule.port_range[1] == rules[1].port_range[1] and rule.port_range[2] == rule.port_range[1],
+      "one port, the same for both")
+  end
   expect.that(left.ssh_keys[1].name == left.rulesets[1].name, "both bear the token")
   expect.ends(r:run("stop"), 0)
   expect.all_over(r)
@@ -274,6 +280,22 @@ for _, row in ipairs {
       end
     end
     expect.that(deleted == 200 and key == "instance", "it was deleted with the account's own key")
+    expect.ends(r:run("stop"), 0, "Confirmed")
+    expect.all_over(r)
+  end)
+end
+
+for _, cloud in ipairs { "vast", "lambda" } do
+  case("UDP is eaten: " .. cloud .. " is reached over TCP, on the same machine", cloud, function(r)
+    r:fault { name = "boot.no_udp", sticky = true }
+    expect.ends(r:run("--cheapest", MODEL), 0, "trying TCP on the same machine", "READY")
+    expect.machines(r, 1)
+    for _, row in ipairs(r:ledger().rows) do
+      expect.that(row.id == r:instances()[1].id or row.kind ~= "gpu", "another machine was rented")
+    end
+    process.kill(r:agent(), "KILL")
+    expect.ends(r:run("status"), 0, "over TCP")
+    expect.ends(r:run("ping"), 0)
     expect.ends(r:run("stop"), 0, "Confirmed")
     expect.all_over(r)
   end)

@@ -154,7 +154,7 @@ end }
 cases[#cases + 1] = { name = "kept after a failed start: nothing is promised of a guard that never answered",
   run = function(r)
     local PROMISE, NONE = "its guard ends it at its limits", "no guard is known to be armed on it"
-    r:fault { name = "boot.no_udp", sticky = true }
+    r:fault { name = "boot.no_tunnel", sticky = true }
     expect.lacks(expect.ends(r:run("--cheapest", MODEL, "--keep-on-failure"), 5, "kept as asked", NONE,
       "Money: running"), PROMISE)
     expect.ends(r:run("status"), 0, "kept after a failed start", "no guard is known to be armed",

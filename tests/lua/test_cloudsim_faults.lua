@@ -31,7 +31,11 @@ return function(t)
     id = sim:rent()
     t:equal({ sim.world.vast.instances[id].udp_blocked, sim.world.vast.instances[id].tcp_blocked },
       { true, false })
-    t:equal(sim.world.faults.fired, { "boot.stuck", "boot.oci_failure", "boot.exited", "boot.no_udp" })
+    sim:fault { name = "boot.no_tunnel" }
+    local silent = sim.world.vast.instances[sim:rent()]
+    t:equal({ silent.udp_blocked, silent.tcp_blocked, silent.tunnel_blocked }, { true, false, true })
+    t:equal(sim.world.faults.fired,
+      { "boot.stuck", "boot.oci_failure", "boot.exited", "boot.no_udp", "boot.no_tunnel" })
   end)
 
   t:case("lists that lie", function()

@@ -78,7 +78,9 @@ return function(t)
     t:equal(get(sim, running(sim)).runtime.ports, {})
     sim:fault { name = "boot.no_push" }
     t:equal(sim.world.runpod.instances[running(sim)].tcp_blocked, true)
-    t:equal(#open(sim), 12)
+    sim:fault { name = "boot.no_tunnel" }
+    t:equal(sim.world.runpod.instances[running(sim)].tunnel_blocked, true)
+    t:equal(#open(sim), 14)
   end)
 
   t:case("a terminate that fails, hangs, comes too often, or is not done", function()

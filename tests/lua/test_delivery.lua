@@ -69,7 +69,7 @@ return function(t)
   t:case("the guard first, nothing installed before it, all files private", function()
     local order, parts, document, secret, port = render("account-key")
     t:equal({ order.user_data:sub(1, 15), #order.user_data < 1000000, order.ports },
-      { "#cloud-config\n{", true, { { port = port, protocol = "udp" } } })
+      { "#cloud-config\n{", true, { { port = port, protocol = "udp" }, { port = port, protocol = "tcp" } } })
     for name in pairs(document) do -- order: free
       t:ok(({ bootcmd = true, write_files = true, runcmd = true })[name], name .. " is expected")
     end

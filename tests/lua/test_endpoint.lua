@@ -183,7 +183,7 @@ return function(t)
       gpu = "a100-80", gpus = 1, region = "eu-north", type = "spot" },
     model = { name = "m:1", state = "ready", context = 32768, tokens_per_second = 61.2 },
     endpoint = { url = "http://127.0.0.1:1", host = "127.0.0.1", port = 1, wireguard_ip = "10.13.37.1" },
-    tunnel = { state = "connected", handshake_age = 4 },
+    tunnel = { state = "connected", carrier = "tcp", handshake_age = 4 },
     guard = { state = "armed", silence_left = 3600, idle_left = 60, life_left = 7200 },
     limits = { silence = 36000, idle = 0, life = 43200, max_price = 3 }, rate = RATE, seconds = 7260,
     started = 1795215778,
@@ -194,7 +194,8 @@ return function(t)
   t:case("status and READY show the truth, with all four limits", function()
     local shown = table.concat(status.lines(model), "\n")
     for _, words in ipairs { "Active (5)", "Vast.ai (spot)", "A100 80GB", "m:1, ready, 32768 tokens",
-      "http://127.0.0.1:1", "handshake 4s ago", "2h 01m", "$1.00 (≈ €0.90) at $0.500/h",
+      "http://127.0.0.1:1", "connected over TCP, last handshake 4s ago", "2h 01m",
+      "$1.00 (≈ €0.90) at $0.500/h",
       "1h 00m without contact", "1m 00s without questions", "2h 00m at most", "careful", "/h" } do
       t:ok(shown:find(words, 1, true), words .. " in\n" .. shown)
     end
@@ -211,9 +212,11 @@ return function(t)
   t:case("status as JSON has the PRD's names", function()
     local object = json.decode(json.encode(status.object(model)))
     t:equal({ object.status, object.instance.type, object.instance.gpu, object.model, object.endpoint.url,
-      object.endpoint.wireguard_ip, object.endpoint.port, object.cost.hourly, object.cost.current,
-      object.cost.currency, object.deadman.active, object.deadman.remaining_seconds },
-      { "ready", "spot", "a100-80", "m:1", "http://127.0.0.1:1", "10.13.37.1", 1, 0.5, 1, "USD", true, 3600 })
+      object.endpoint.wireguard_ip, object.endpoint.port, object.tunnel.carrier,
+      object.cost.hourly, object.cost.current, object.cost.currency, object.deadman.active,
+      object.deadman.remaining_seconds },
+      { "ready", "spot", "a100-80", "m:1", "http://127.0.0.1:1", "10.13.37.1", 1, "tcp", 0.5, 1, "USD", true,
+        3600 })
     t:equal(status.object { state = "none", home = "/h" }, { status = "none", home = "/h" })
   end)
 

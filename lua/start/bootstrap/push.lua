@@ -38,6 +38,10 @@ function push.endpoint(instance, inner, carrier)
   end
 end
 
+function push.over_tcp(endpoint)
+  return { host = endpoint.host, port = endpoint.push, push = endpoint.push, carrier = "tcp" }
+end
+
 local SHORTEST = 8 -- seconds; the program does not travel faster for simulators
 
 local function patience(seconds) return math.max(timing.seconds(seconds), SHORTEST) end

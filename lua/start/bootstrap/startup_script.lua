@@ -14,7 +14,7 @@ local DIRECTORY = HOME .. "/.continueplz-guest"
 -- The engine lies beside the program, which is where both run.
 local startup_script = {
   handshake = 300, engine = { boot = "startup-script", directory = "." }, deliver = push.deliver,
-  tcp_port = push.tcp_port,
+  tcp_port = push.tcp_port, over_tcp = push.over_tcp,
 }
 
 -- A file of the machine, as lines of its script.

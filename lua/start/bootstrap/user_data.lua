@@ -79,8 +79,13 @@ function user_data.build(spec, guest)
 end
 
 function user_data.order(spec)
-  return { user_data = spec.bundle.user_data,
-    ports = { { port = spec.ports.listen, protocol = spec.carrier or "udp" } } }
+  local port = spec.ports.listen
+  local udp, tcp = { port = port, protocol = "udp" }, { port = port, protocol = "tcp" }
+  return { user_data = spec.bundle.user_data, ports = spec.carrier == "tcp" and { tcp } or { udp, tcp } }
+end
+
+function user_data.over_tcp(endpoint)
+  return { host = endpoint.host, port = endpoint.port, carrier = "tcp" }
 end
 
 function user_data.endpoint(instance, inner, carrier)

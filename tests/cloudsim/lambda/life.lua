@@ -63,6 +63,7 @@ end
 
 local NO_UDP = faults:kind("boot.no_udp", "UDP ports do not answer, whatever the rules say")
 local NO_PUSH = faults:kind("boot.no_push", "TCP ports do not answer, whatever the rules say")
+local NO_TUNNEL = faults:kind("boot.no_tunnel", "neither UDP nor TCP ports answer, whatever the rules say")
 local STUCK = faults:kind("boot.stuck", "`booting` for ever without ip, not billed")
 local SLOW = faults:kind("boot.slow", "`seconds` more")
 
@@ -71,8 +72,9 @@ function life.begin(world, instance)
   local context, seconds = life.context(instance), world.settings.boot_seconds
   instance.created_at = world.time
   turn(instance, "booting")
-  instance.udp_blocked = NO_UDP:take(world, context) ~= nil
-  instance.tcp_blocked = NO_PUSH:take(world, context) ~= nil
+  local silent = NO_TUNNEL:take(world, context) ~= nil
+  instance.udp_blocked = NO_UDP:take(world, context) ~= nil or silent
+  instance.tcp_blocked = NO_PUSH:take(world, context) ~= nil or silent
   later(world, instance, seconds * 0.1, function() instance.launched = true end)
   if STUCK:take(world, context) then return end
   local stillborn = UNHEALTHY:waits(world, context)

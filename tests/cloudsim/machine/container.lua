@@ -130,6 +130,7 @@ local function open_relay(self, instance, forward, outside)
   return relay.open { protocol = forward.protocol, inside = forward.inside,
     outside = outside,
     blocked = function() return instance[forward.protocol .. "_blocked"] == true end,
+    held = function() return instance.tunnel_blocked == true end,
     count = function(kind, bytes) self.world.ledger:traffic(instance.id, kind, bytes) end,
     spawn = function(fn) self:spawn(fn) end }
 end

@@ -21,6 +21,9 @@ local function attempt(fn, ...)
   return ok and a or nil, b, c
 end
 
+-- Does a stream begin as a tunnel does: a frame with WireGuard's first message (docs/guest.md, `listen-tcp`)?
+local function is_tunnel(data) return data:sub(1, 6) == "\0\x94\1\0\0\0" end
+
 local function pause_while(blocked)
   while blocked() do
     task.sleep(0.05)
@@ -28,10 +31,13 @@ local function pause_while(blocked)
 end
 
 local function pump(self, from, to, kind)
+  local tunnel
   while true do
     local data = from:read(65536)
     if not data then break end
     pause_while(self.blocked)
+    if tunnel == nil then tunnel = is_tunnel(data) end
+    if tunnel then pause_while(self.held) end
     self.count(kind, #data)
     to:write(data)
   end
@@ -119,10 +125,11 @@ local function datagrams(self)
 end
 
 --- Opens a mapping {protocol="tcp"|"udp", inside=port, outside=port or nil (any), blocked=function → bool,
---- count=function(kind, bytes), spawn=function(fn)}. → relay with `port` (outside). Does not wait.
+--- held=function → bool: streams that carry a tunnel stand still, count=function(kind, bytes),
+--- spawn=function(fn)}. → relay with `port` (outside). Does not wait.
 function relay.open(options)
-  local self = setmetatable({ inside = options.inside, blocked = options.blocked, count = options.count,
-    spawn = options.spawn, handles = {}, sessions = {}, names = {} }, relay)
+  local self = setmetatable({ inside = options.inside, blocked = options.blocked, held = options.held,
+    count = options.count, spawn = options.spawn, handles = {}, sessions = {}, names = {} }, relay)
   local open = options.protocol == "udp" and net.udp or net.listen
   self.listener = open { host = "127.0.0.1", port = options.outside or 0 }
   local _, port = self.listener:name()

@@ -107,6 +107,8 @@ local function starting(world, instance, seconds)
 end
 
 local NO_PUSH = faults:kind("boot.no_push", "mapped TCP ports do not answer")
+local NO_TUNNEL = faults:kind("boot.no_tunnel",
+  "a tunnel over TCP does not answer; the guard's program is taken")
 local STUCK = faults:kind("boot.stuck", "`PROVISIONING` for ever, and billed")
 local SLOW = faults:kind("boot.slow", "`seconds` more")
 
@@ -115,6 +117,7 @@ function life.begin(world, instance, stopped)
   local context, seconds = life.context(instance), world.settings.boot_seconds
   instance.created_at = world.time
   instance.tcp_blocked = NO_PUSH:take(world, context) ~= nil
+  instance.tunnel_blocked = NO_TUNNEL:take(world, context) ~= nil
   if stopped then
     turn(instance, "EXITED")
     return bill(world, instance, "disk", life.disk_rate(world, instance, true))

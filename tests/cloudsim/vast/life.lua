@@ -120,13 +120,16 @@ end
 
 local NO_UDP = faults:kind("boot.no_udp", "mapped UDP ports do not answer")
 local NO_PUSH = faults:kind("boot.no_push", "mapped TCP ports do not answer")
+local NO_TUNNEL = faults:kind("boot.no_tunnel",
+  "mapped UDP ports do not answer, nor does a tunnel over TCP; the guard's program is taken")
 local SLOW = faults:kind("boot.slow", "`seconds` more")
 
 --- Starts the walk of a fresh machine.
 function life.boot(world, instance)
   turn(instance, nil)
   instance.intended, instance.current, instance.next = "running", "running", "running"
-  instance.udp_blocked = NO_UDP:take(world, context(instance)) ~= nil
+  instance.tunnel_blocked = NO_TUNNEL:take(world, context(instance)) ~= nil
+  instance.udp_blocked = NO_UDP:take(world, context(instance)) ~= nil or instance.tunnel_blocked
   instance.tcp_blocked = NO_PUSH:take(world, context(instance)) ~= nil
   local slow = SLOW:take(world, context(instance))
   later(world, instance, world.settings.boot_seconds * 0.1 + (slow and slow.seconds or 0), created)

@@ -10,7 +10,7 @@ local DO = { terminate = "end", stop = "end" }
 local runpod = {
   face = face, port = 7008, create_at = 0.12,
   hides_loss = true,   -- whose first process ended says RUNNING (facts/runpod.md §2.13)
-  pushed = true,
+  pushed = true, tunnel = "TCP",
   label = function(instance) return instance.name end,
   may_hold_key = function() return false end,
   texts = function(instance) return { instance.args, instance.env, instance.name } end,
