@@ -121,6 +121,7 @@ local function counts_for(types, want)
   for _, count in ipairs(want.gpus and { want.gpus } or COUNTS) do
     if wanted[count] then list[#list + 1] = count end
   end
+  if #list == 0 then list[1] = want.gpus or COUNTS[#COUNTS] end -- so that its size is said
   return list
 end
 

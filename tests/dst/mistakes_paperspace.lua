@@ -12,6 +12,8 @@ return {
     replace = 'stopping = "exited", off = "gone"' },
   { name = "what is stopping has ended, Paperspace", file = "providers/paperspace/parse.lua", by = "lua",
     tests = "paperspace", find = 'stopping = "exited", off', replace = 'stopping = "gone", off' },
+  { name = "every machine has one card, Paperspace", file = "providers/paperspace/parse.lua", by = "lua",
+    tests = "paperspace", find = "gpus = row.gpus or 1,", replace = "gpus = 1," },
   { name = "a month's rate is an hour's", file = "providers/paperspace/parse.lua", by = "lua",
     tests = "paperspace", find = "rate >= 1 and rate / MONTH or rate", replace = "rate" },
   { name = "a begun hour is not reckoned", file = "providers/paperspace/parse.lua", by = "lua",

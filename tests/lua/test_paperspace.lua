@@ -127,6 +127,36 @@ return function(t)
     t:equal({ parse.disk(1), parse.disk(51), parse.disk(2000), parse.disk(2001) }, { 50, 100, 2000 })
   end)
 
+  -- What the policy makes of the dated table for so many GB. → "N types, …" in order, reasons
+  local function ranked(gigabytes)
+    local templates, wanted = {}, { disk_gb = 44, vram_gb = gigabytes, hours = 8, download_gb = 10 }
+    for _, row in ipairs(require("providers.paperspace.card").prices.types) do
+      templates[row.type] = { id = "c", least = 50 }
+    end
+    local candidates = {}
+    for _, offer in ipairs(parse.offers(templates, wanted)) do
+      table.move(require("home.cost").candidates(offer, wanted), 1, 1, #candidates + 1, candidates)
+    end
+    local ordered, rejected = require("policies.cheapest")(candidates, wanted)
+    local told, why = {}, {}
+    for index, each in ipairs(ordered) do
+      told[index] = ("%d %s"):format(each.offer.gpus, each.offer.native_gpu)
+    end
+    for _, each in ipairs(rejected) do why[each.candidate.offer.native_gpu] = each.reason end
+    return told, why
+  end
+
+  t:case("several cards are offered where one is too small, the cheapest in all first", function()
+    local told, why = ranked(60)
+    t:equal(told, { "4 A4000x4", "1 A100-80G", "2 A6000x2", "2 V100-32Gx2", "4 A5000x4", "1 H100",
+      "4 A6000x4", "4 V100-32Gx4", "8 A100-80Gx8", "8 H100x8" })
+    t:equal(why.A6000, "too small: 48.0 GB of memory, and 60.0 GB are needed")
+    t:equal(table.move(ranked(90), 1, 3, 1, {}), { "2 A6000x2", "4 A5000x4", "4 A6000x4" })
+    t:equal(ranked(200), { "8 A100-80Gx8", "8 H100x8" })
+    t:equal(ranked(95.4)[1], "2 A6000x2")
+    t:equal(ranked(95.5)[1], "4 A6000x4", "each card after the first costs half a GiB")
+  end)
+
   t:case("a machine: what is off bills, what was deleted is gone, rates with their unit", function()
     local function read(more) return parse.instance(machine(more)) end
     local it = read()

@@ -105,6 +105,42 @@ return function(t)
       parse.region "MARS" }, { "us-central", "us-west", "eu-north", "ap-east" })
   end)
 
+  t:case("several cards are offered where one is too small, the cheapest in all first", function()
+    local rows = { kind(), kind { id = "NVIDIA GeForce RTX 4090", memory = 24, price = { secure = 0.59,
+      community = 0.34 } }, kind { id = "NVIDIA A100 80GB PCIe", memory = 80, price = { secure = 1.79,
+      community = 1.19 } } }
+    for _, row in ipairs(rows) do row.dataCenters = { { id = "EU-SE-1", availability = "LOW" } } end
+    -- → "cloud cards", … in order; the counts that were asked for
+    local function ranked(more)
+      local want = { disk_gb = 72, vram_gb = 90, hours = 8, download_gb = 10 }
+      for name, value in pairs(more) do want[name] = value end -- order: free
+      local ok, told, sent = run(function() return { json = { gpus = rows } } end,
+        function(provider, require)
+          local candidates, told = {}, {}
+          for _, offer in ipairs(provider.offers(want)) do
+            table.move(require("home.cost").candidates(offer, want), 1, 1, #candidates + 1, candidates)
+          end
+          for index, each in ipairs((require("policies.cheapest")(candidates, want))) do
+            told[index] = ("%s %d %s"):format(each.offer.native.cloud:sub(1, 1), each.offer.gpus,
+              each.offer.gpu)
+          end
+          return told
+        end)
+      local counts = {}
+      for _, request in ipairs(sent) do counts[#counts + 1] = request.query.count end
+      return ok and told or tostring(told), table.concat(counts, " ")
+    end
+    local told, counts = ranked { datacenter = true }
+    t:equal(told, { "S 2 a40", "S 4 a40", "S 4 rtx4090", "S 2 a100-80", "S 4 a100-80" })
+    t:equal(counts, "2 4", "one card is none, and eight are more than any needs")
+    t:equal(ranked {}, { "C 2 a40", "S 2 a40", "C 4 a40", "C 4 rtx4090", "S 4 a40", "S 4 rtx4090",
+      "C 2 a100-80", "S 2 a100-80", "C 4 a100-80", "S 4 a100-80" })
+    t:equal({ ranked { datacenter = true, gpus = 4 } }, { { "S 4 a40", "S 4 rtx4090", "S 4 a100-80" }, "4" })
+    t:equal({ ranked { vram_gb = 170 } }, { { "C 4 a40", "S 4 a40", "S 8 a40", "S 8 rtx4090",
+      "C 4 a100-80", "S 4 a100-80", "S 8 a100-80" }, "4 8 4 8" }, "the Community Cloud has four in one pod")
+    t:equal({ ranked { vram_gb = 700 } }, { {}, "8 8" }, "what is too small is told of")
+  end)
+
   t:case("gone is what it says in so many words; anything else raises", function()
     local function get(answer)
       local ok, result = run(function() return answer end, function(provider) return provider.get(ID) end)

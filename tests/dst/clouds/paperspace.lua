@@ -7,7 +7,7 @@ local json = require "base.json"
 local HAPPEN = { exited = "exit", stopped = "stop" }
 
 local paperspace = {
-  face = face, port = 7015, create_at = 0.14, pushed = true, no_proof = true,
+  face = face, port = 7015, create_at = 0.18, pushed = true, no_proof = true,
   label = function(instance) return instance.name end,
   texts = function(instance) return { instance.name } end, -- its script is the team's, and taken away
   happen = function(world, what, instance) face.actions[HAPPEN[what] or what](world, instance, {}) end,
