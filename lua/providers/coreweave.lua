@@ -7,12 +7,14 @@ local clock = require "base.clock"
 local fail = require "base.fail"
 local http = require "base.http"
 local json = require "base.json"
+local task = require "base.task"
 local url = require "base.url"
 local config = require "config.effective"
 local access = require "providers.coreweave.access"
 local card = require "providers.coreweave.card"
 local guard = require "providers.coreweave.guard"
 local parse = require "providers.coreweave.parse"
+local rights = require "providers.coreweave.rights"
 
 local coreweave = {
   name = card.name, title = card.title, console = card.console, credit_page = card.credit_page,
@@ -22,7 +24,7 @@ local coreweave = {
 
 local POOLS = guard.POOLS
 local REVIEWS = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
-local TRIES = 4
+local TRIES, AT_ONCE = 4, 8
 local SPARE = 900 -- seconds by which the cluster's own ends come after those of the guest
 
 local function classify(response)
@@ -39,7 +41,8 @@ local function client()
   current = http.client { base = here.server, timeout = 30, classify = classify,
     headers = { Authorization = here.token and "Bearer " .. here.token }, ca_pem = here.ca_pem,
     client_pem = here.client_pem, client_key = here.client_key,
-    writes = { "POST ^" .. REVIEWS:gsub("%.", "%%."), "POST ^/api/v1/namespaces/[^/]+/%l+$",
+    writes = { "POST ^" .. REVIEWS:gsub("%.", "%%."), "POST ^" .. rights.REVIEWS:gsub("%.", "%%."),
+      "POST ^/api/v1/namespaces/[^/]+/%l+$",
       "POST ^/apis/rbac%.authorization%.k8s%.io/v1/[%l/%-%d]+$",
       "POST ^/apis/batch/v1/namespaces/[^/]+/cronjobs$" } }
   return current
@@ -76,12 +79,38 @@ function coreweave.account()
   return { id = parse.account_id(who, access.current().server), name = who, currency = "USD" }
 end
 
---- The dated table, where whole nodes are wanted.
+local checked -- the client whose rights were looked at
+
+-- Raises the rights that this key has not, and a namespace that is not there.
+local function check_rights()
+  local made, where = client(), namespace()
+  if checked == made then return end
+  local questions, missing = rights.questions(where), {}
+  local told = task.map(questions, function(question)
+    return rights.allowed(ask("post", rights.REVIEWS, { json = question.review }))
+  end, { limit = AT_ONCE })
+  for index, question in ipairs(questions) do
+    if not told[index].ok then error(told[index].error, 0) end
+    missing[#missing + 1] = not told[index].value and question.words or nil
+  end
+  if #missing > 0 then
+    fail.raise("refused", ("this key may not %s in the cluster; give its user these rights"):format(
+      table.concat(missing, ", ")))
+  end
+  local known, there = fail.try(found, "/api/v1/namespaces/" .. where)
+  if known and not there then
+    fail.raise("config", ("the cluster has no namespace %s; look at COREWEAVE_NAMESPACE"):format(where))
+  end
+  checked = made
+end
+
+--- The dated table, where whole nodes are wanted and the key may do what that takes.
 function coreweave.offers()
   if not config.get "COREWEAVE_WHOLE_NODES" then
     return {}, { { id = "all",
       reason = "CoreWeave rents whole nodes: COREWEAVE_WHOLE_NODES=yes allows them" } }
   end
+  check_rights()
   local list = {}
   for i, row in ipairs(card.prices.types) do list[i] = parse.offer(card.prices, row) end
   return list, {}

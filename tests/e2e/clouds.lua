@@ -251,6 +251,14 @@ users:
   expect.ends(r:run("up", "--cheapest", MODEL, "--on-demand"), 0, "READY")
   expect.ends(r:run("stop"), 0, "Confirmed")
   expect.all_over(r)
+  r:write_env { COREWEAVE_API_KEY = "", COREWEAVE_API_SERVER = "", COREWEAVE_KUBECONFIG = path,
+    COREWEAVE_CONTEXT = "other" }
+  expect.ends(r:run("up", "--cheapest", MODEL), 3, path, 'no context called "other"')
+  r:write_env { COREWEAVE_API_KEY = "", COREWEAVE_API_SERVER = "", COREWEAVE_KUBECONFIG = path,
+    COREWEAVE_NAMESPACE = "nowhere" }
+  expect.ends(r:run("up", "--cheapest", MODEL), 3, "the cluster has no namespace nowhere")
+  r:control("POST", "/set", { coreweave_denied = "delete nodepools" })
+  expect.ends(r:run("up", "--cheapest", MODEL), 5, "this key may not delete nodepools in the cluster")
   r:write_env { COREWEAVE_API_KEY = "", COREWEAVE_API_SERVER = "", COREWEAVE_KUBECONFIG = path .. "x" }
   expect.ends(r:run("up", "--cheapest", MODEL), 3, path .. "x: No such file")
 end)

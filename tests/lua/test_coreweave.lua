@@ -120,6 +120,36 @@ return function(t)
       end)
     end)
 
+  t:case("rights that are missing, and a namespace that is, are told before anything is made", function()
+    run(function(provider, _, sim)
+      sim.world.settings.coreweave_denied = "delete nodepools, * secrets, list nodes, get namespaces"
+      t:equal(#provider.offers(), 7, "asked once, and the offers of a moment ago were asked for")
+    end)
+    local function offers(change)
+      local sim = calls.new()
+      sim.world.settings.coreweave_denied = change
+      local s = fake.new { http = inprocess.http(sim.world, { coreweave = 7006 }), env = {
+        HOME = "/home/user", COREWEAVE_API_KEY = sim.key, COREWEAVE_API_SERVER = "http://127.0.0.1:7006",
+        COREWEAVE_WHOLE_NODES = "yes", COREWEAVE_NAMESPACE = change == "" and "nowhere" or nil } }
+      local p = s:start(function(require)
+        require("config.effective").load "/home/user/.continueplz"
+        local ok, why = require("base.fail").try(require("providers.coreweave").offers)
+        return ok, not ok and why.message or #why
+      end)
+      s:run()
+      return table.pack(p:result())
+    end
+    local told = offers "delete nodepools, * secrets, list nodes, get namespaces"
+    t:equal({ told[1], told[2] }, { false, "this key may not delete nodepools, list nodes, create secrets, "
+      .. "get secrets, delete secrets in the cluster; give its user these rights" })
+    t:equal(offers("get namespaces"), { true, 7, n = 2 }, "a right that is not needed")
+    t:equal(offers(""), { false, "the cluster has no namespace nowhere; look at COREWEAVE_NAMESPACE", n = 2 })
+    local rights = require "providers.coreweave.rights"
+    for _, answer in ipairs { { status = { allowed = "true" } }, { status = {} }, {}, { status = true } } do
+      t:equal(rights.allowed(answer), false)
+    end
+  end)
+
   t:case("a pool is gone only with its nodes and its address", function()
     run(function(provider, _, sim, order, ticket)
       provider.prepare(order)

@@ -1,0 +1,40 @@
+-- SPDX-License-Identifier: MIT
+-- What a key must be allowed in the cluster (facts/coreweave.md §3.2, §3.11), and the requests that ask
+-- whether it is: a right that is missing is told before anything is rented, and not when an end is to be
+-- proven.
+local rights = {}
+
+rights.REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+
+local ALL = { "create", "get", "delete" }
+local RBAC = "rbac.authorization.k8s.io"
+
+-- { group, resource, verbs, in the whole cluster }
+local NEEDED = {
+  { "compute.coreweave.com", "nodepools", { "create", "get", "list", "delete" }, true },
+  { "", "nodes", { "list" }, true },
+  { "", "pods", ALL }, { "", "services", ALL }, { "", "secrets", ALL }, { "", "serviceaccounts", ALL },
+  { RBAC, "roles", ALL }, { RBAC, "rolebindings", ALL },
+  { RBAC, "clusterroles", ALL, true }, { RBAC, "clusterrolebindings", ALL, true },
+  { "batch", "cronjobs", ALL }, { "", "configmaps", { "get" } },
+}
+
+--- → array of { words = "create pods", review = the object to be sent }
+function rights.questions(namespace)
+  local list = {}
+  for _, row in ipairs(NEEDED) do
+    for _, verb in ipairs(row[3]) do
+      list[#list + 1] = { words = verb .. " " .. row[2], review = { kind = "SelfSubjectAccessReview",
+        apiVersion = "authorization.k8s.io/v1", spec = { resourceAttributes = { group = row[1],
+          resource = row[2], verb = verb, namespace = not row[4] and namespace or nil } } } }
+    end
+  end
+  return list
+end
+
+--- Does this answer to a question say yes? Anything but a plain yes is none.
+function rights.allowed(answer)
+  return type(answer) == "table" and type(answer.status) == "table" and answer.status.allowed == true
+end
+
+return rights
