@@ -66,6 +66,7 @@ static int crypto_key(lua_State *L) {
     key->secret = NULL;
     luaL_setmetatable(L, KEY);
     key->secret = sodium_malloc(KEY_LEN);
+    host_wipes = true;
     if (!key->secret)
         return host_fail(L, "full", "no memory for a key");
     if (text) {

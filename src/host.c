@@ -6,6 +6,8 @@
 #include <mach-o/dyld.h>
 #endif
 
+bool host_wipes;
+
 int luaopen_cjson(lua_State *L);
 
 static const struct {

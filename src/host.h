@@ -33,6 +33,8 @@ const char *host_need_string(lua_State *L, int table, const char *field, size_t 
 lua_Number host_opt_number(lua_State *L, int table, const char *field, lua_Number fallback);
 bool host_opt_bool(lua_State *L, int table, const char *field, bool fallback);
 
+/* Set by what holds a secret that its finalizer wipes (host.c). */
+extern bool host_wipes;
 /* Copies the 32 private bytes of a crypto key userdata (crypto.c). */
 void crypto_checkkey(lua_State *L, int index, unsigned char out[32]);
 /* Registers a secret for redaction (log.c). */

@@ -172,6 +172,7 @@ static int http_start(lua_State *L) {
     struct http_transfer *t = http_transfer_new(L, http.curl, &options, &code, why);
     if (!t)
         return host_fail(L, code, "%s", why);
+    host_wipes = true;
     if (!launch(t)) {
         http_transfer_free(t);
         return host_fail(L, "io", "%s: libcurl cannot take the request", options.method);

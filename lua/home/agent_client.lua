@@ -11,7 +11,7 @@ local task = require "base.task"
 local config = require "config.effective"
 local world = require "sandbox.world"
 
-local START_SECONDS = 10
+local START_SECONDS = 30
 local LOOK_SECONDS, DEAF_SECONDS = 2, 7 -- for one answer; after which an agent that gave none is replaced
 local TERMINATED_SECONDS = 5 -- that a stop waits for what the agent achieved; to terminate twice does no harm
 local HEARD_SECONDS = 90 -- the agent asks the guard every minute

@@ -281,7 +281,7 @@ static inline void run_for(uint64_t ms) {
 
 /* `value` is waited for, at most 20 s. */
 #define WAIT_FOR(value)                                                             \
-    for (uint64_t end_ = loop_now() + 20000000000u; !(value) && loop_now() < end_;) \
+    for (uint64_t end_ = loop_now() + 120000000000u; !(value) && loop_now() < end_;) \
     loop_once(loop, 10000000)
 
 static inline size_t flows_of(struct tunnel *tunnel) {
