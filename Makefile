@@ -9,6 +9,7 @@
 # make mutants  can the money campaign and the guest's tests fail? Some minutes; not part of make check
 # make metrics  the longest functions, the largest files, who asks for whom
 # make live   asks the clouds of your own keys, and rents only after you typed a limit; docs/live.md; not part of check
+# make kube   the simulated Kubernetes beside a real API server, built once from its Go modules (about seven minutes); not part of check
 # make vm     the delivery on a real virtual machine, emulated; not part of check (VM=PATTERN: only some cases)
 PREFIX ?= /usr/local
 BUILD ?= build
@@ -20,7 +21,7 @@ FUZZ_SECONDS ?= 60
 JOBS := $(shell getconf _NPROCESSORS_ONLN)
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all install uninstall generated packages check-packages sanitized fuzzed demo check check-fast cross dst mutants bench fuzz live vm lint metrics clean
+.PHONY: all install uninstall generated packages check-packages sanitized fuzzed demo check check-fast cross dst mutants bench fuzz live vm kube lint metrics clean
 
 all:
 	cmake -S . -B $(BUILD)
@@ -103,6 +104,11 @@ vm:
 	vendor/bootstrap vm
 	$(MAKE) all
 	@BUILD=$(BUILD) tests/vm/run.sh $(if $(VM),"$(VM)")
+
+kube:
+	vendor/bootstrap kube
+	$(MAKE) all
+	@BUILD=$(BUILD) tests/kube/run.sh
 
 lint:
 	@tests/check lint

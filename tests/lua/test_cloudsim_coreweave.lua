@@ -36,6 +36,21 @@ return function(t)
       { false, true, false })
   end)
 
+  t:case("curl and browsers get lines, others one, and either by `pretty`", function()
+    local sim = new()
+    local function body(agent, query)
+      return calls.nth(4, ask(sim, "GET", HERE .. "pods/none" .. (query or ""), nil, { face = "coreweave",
+        headers = { ["user-agent"] = agent } })).body
+    end
+    local lines = body "curl/8.5.0"
+    t:ok(lines:find('^{\n  "apiVersion": "v1",\n  "code": 404,\n  "details": {\n    "kind": "pods",'))
+    t:ok(lines:find('"message": "pods \\"none\\" not found",\n  "metadata": {},\n', 1, true))
+    t:equal({ body("Mozilla/5.0 (X11)"), body("kubectl/v1.36.3", "?pretty=true") }, { lines, lines })
+    local line = body "kubectl/v1.36.3"
+    t:ok(not line:find "\n" and line:find('"reason":"NotFound"', 1, true))
+    t:equal(body("curl/8.5.0", "?pretty=false"), line)
+  end)
+
   t:case("what is not there, not allowed, not understood", function()
     local sim = new()
     local said = refused(sim, 404, "NotFound", "GET", HERE .. "pods/none")

@@ -18,7 +18,8 @@ local LOOK_SECONDS = 200 -- for one look, which a job that finds no node does no
 local FOREVER = 4102444800 -- the year 2100, where a life is off
 
 -- $0 guard, $1 the pod's address, $2 until when it may wait, $3 until when it may run (unix seconds), then
--- what is deleted. What cannot be asked, or answers nonsense, is left alone until $3.
+-- what is deleted. What cannot be asked, or answers nonsense, is left alone until $3. An API server answers
+-- curl in lines, with a space after each colon, and others without.
 guard.SCRIPT = [[
 S=/var/run/secrets/kubernetes.io/serviceaccount
 ask() { curl -sS -m 60 --cacert "$S/ca.crt" -H "Authorization: Bearer $(cat "$S/token")" "$@"; }
@@ -26,10 +27,10 @@ pod=$1 waits=$2 runs=$3
 shift 3
 seen=$(ask "$pod")
 case $seen in
-  *'"phase":"Succeeded"'*|*'"phase":"Failed"'*) end=0 ;;
-  *'"phase":"Pending"'*) end=$waits ;;
-  *'"phase":"Running"'*) end=$runs ;;
-  *'"reason":"NotFound"'*) end=0 ;;
+  *'"phase": "Succeeded"'*|*'"phase": "Failed"'*|*'"phase":"Succeeded"'*|*'"phase":"Failed"'*) end=0 ;;
+  *'"phase": "Pending"'*|*'"phase":"Pending"'*) end=$waits ;;
+  *'"phase": "Running"'*|*'"phase":"Running"'*) end=$runs ;;
+  *'"reason": "NotFound"'*|*'"reason":"NotFound"'*) end=0 ;;
   *) end=$runs ;;
 esac
 [ "$(date +%s)" -ge "$end" ] || exit 0

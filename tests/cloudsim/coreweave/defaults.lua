@@ -23,11 +23,6 @@ local function container(one)
   for _, port in ipairs(one.ports or {}) do
     fill(port, { protocol = "TCP" })
   end
-  local limits = one.resources.limits
-  if limits then
-    one.resources.requests = one.resources.requests or {}
-    fill(one.resources.requests, limits)
-  end
 end
 
 local function pod_spec(spec)
@@ -39,6 +34,16 @@ local function pod_spec(spec)
   for _, volume in ipairs(spec.volumes or {}) do
     for _, name in ipairs { "configMap", "secret" } do
       if volume[name] then fill(volume[name], { defaultMode = 420 }) end
+    end
+  end
+end
+
+-- What a pod may use at most it asks for, unless it says so; a template of pods says nothing of it.
+local function request_limits(spec)
+  for _, one in ipairs(type(spec.containers) == "table" and spec.containers or {}) do
+    if one.resources.limits then
+      one.resources.requests = one.resources.requests or {}
+      fill(one.resources.requests, one.resources.limits)
     end
   end
 end
@@ -64,6 +69,7 @@ local FILL = {
   pods = function(object)
     if type(object.spec) ~= "table" then return end
     pod_spec(object.spec)
+    request_limits(object.spec)
     object.status = { phase = "Pending", qosClass = "Burstable" }
   end,
   secrets = function(object)

@@ -7,10 +7,12 @@ local discovery = require "cloudsim.coreweave.discovery"
 local json = require "base.json"
 local objects = require "cloudsim.coreweave.objects"
 local pools = require "cloudsim.coreweave.pools"
+local pretty = require "cloudsim.coreweave.pretty"
 local reply = require "cloudsim.reply"
 local resources = require "cloudsim.coreweave.resources"
 local service = require "cloudsim.service"
 local status = require "cloudsim.coreweave.status"
+local store = require "cloudsim.coreweave.store"
 local watch = require "cloudsim.coreweave.watch"
 
 local coreweave = {}
@@ -57,8 +59,10 @@ local function reviews(call)
   if call.resource.kind == "SelfSubjectReview" then
     body.status = { userInfo = { username = user.name, groups = user.groups } }
   else
-    local ask = (body.spec or {}).resourceAttributes or (body.spec or {}).nonResourceAttributes or {}
+    local said = (body.spec or {}).resourceAttributes or (body.spec or {}).nonResourceAttributes or {}
+    local ask = store.copy(said)
     ask.group = ask.group or ""
+    said.group = said.group ~= "" and said.group or nil -- what is empty is not said again
     local allowed = access.allowed(world, user, ask)
     body.status = { allowed = allowed, reason = not allowed and "denied by a rule" or nil }
   end
@@ -128,8 +132,13 @@ local function answer(request, world, entry)
   local place = place_of(request.path:gsub("(.)/$", "%1"))
   if place then return answer_place(call, place) end
   access.check(world, user, { verb = request.method:lower(), path = request.path })
-  return discovery.answer(request.path, request)
-    or status.response("NotFound", "the server could not find the requested resource", {})
+  local told = discovery.answer(request.path, request)
+  if told then
+    return told
+  elseif resources.has_place(request.path) then
+    return status.response("NotFound", "the server could not find the requested resource", {})
+  end
+  return reply.text(404, "404 page not found\n")
 end
 
 -- The answer, also when it is a refusal that was raised.
@@ -144,7 +153,12 @@ function coreweave.handler(request, world)
   pools.settle(world)
   local entry = { face = "coreweave", method = request.method, path = request.path,
     query = request.query or {}, key = request.headers.authorization and "unknown" or "none" }
-  return serve(request, world, entry, settled)
+  local response = serve(request, world, entry, settled)
+  local kind = (response.headers or {})["Content-Type"]
+  if kind == "application/json" and response.body and pretty.wanted(request) then
+    response.body = pretty.lines(response.body)
+  end
+  return response
 end
 
 return coreweave

@@ -77,7 +77,10 @@ function objects.create(call)
   if resource.namespaced and not call.store:get(resources.Namespace, nil, call.namespace) then
     status.not_found(resources.Namespace, call.namespace)
   end
-  meta.resourceVersion, meta.deletionTimestamp = nil, nil
+  if meta.resourceVersion then
+    status.raise(nil, "resourceVersion should not be set on objects to be created", nil, 500)
+  end
+  meta.deletionTimestamp = nil
   defaults.fill(resource, object)
   rules.check(resource, object)
   if call.store:get(resource, call.namespace, meta.name) then status.exists(resource, meta.name) end
@@ -137,18 +140,33 @@ local function rows_at(call, version)
   return rows
 end
 
+-- An item of a list: those of Kubernetes' own kinds do not say again what they are.
+local function bare(resource, object)
+  if resource.custom then return object end
+  local item = {}
+  for name, value in pairs(object) do item[name] = value end -- order: free
+  item.kind, item.apiVersion = nil, nil
+  return item
+end
+
 local function list_answer(call, rows, meta)
   if tables.wanted(call.request) then
     return reply.json(200, tables.of(call.world, call.resource, rows, meta, call.query.includeObject))
   end
+  local items = {}
+  for i, object in ipairs(rows) do items[i] = bare(call.resource, object) end
   return reply.json(200, { kind = call.resource.kind .. "List", apiVersion = call.resource.api,
-    metadata = meta, items = json.array(rows) })
+    metadata = meta, items = json.array(items) })
 end
 
 local function looked_at(call)
   for _, pool in ipairs(call.store:all(call.resource)) do
     pools.looked(call.world, pool)
   end
+end
+
+local function selects(call)
+  return (call.query.labelSelector or "") ~= "" or (call.query.fieldSelector or "") ~= ""
 end
 
 function objects.list(call)
@@ -171,16 +189,17 @@ function objects.list(call)
   local left = #rows - last
   return list_answer(call, page, { resourceVersion = tostring(place.version),
     ["continue"] = (left > 0 or place.broken) and paging.token { version = place.version, from = last,
-      broken = place.broken } or nil, remainingItemCount = left > 0 and left or nil })
+      broken = place.broken } or nil, remainingItemCount = left > 0 and not selects(call) and left or nil })
 end
 
 -- Puts the object in the place of the other, when it may.
 local function replace(call, before, object)
   local meta, old = object.metadata, before.metadata
-  if meta.resourceVersion and meta.resourceVersion ~= old.resourceVersion then
+  if meta.name and meta.name ~= old.name then
+    status.raise("BadRequest", ("the name of the object (%s) does not match the name on the URL (%s)"):format(
+      meta.name, old.name))
+  elseif meta.resourceVersion and meta.resourceVersion ~= old.resourceVersion then
     status.conflict(call.resource, call.name)
-  elseif meta.name and meta.name ~= old.name then
-    status.raise("BadRequest", "the name of the object does not match the name on the URL")
   elseif meta.uid and meta.uid ~= old.uid then
     status.conflict(call.resource, call.name, ("Precondition failed: UID in precondition: %s, UID in object "
       .. "meta: %s"):format(meta.uid, old.uid))
@@ -201,6 +220,9 @@ local function replace(call, before, object)
 end
 
 function objects.update(call)
+  if call.resource.upsert and not call.store:get(call.resource, call.namespace, call.name) then
+    return objects.create(call)
+  end
   return replace(call, target(call), sent(call))
 end
 
@@ -214,9 +236,9 @@ function objects.patch(call)
   local before = target(call)
   local kind = (call.request.headers["content-type"] or ""):match "^[^; ]*"
   local play = PATCHES[kind]
-  if not play or kind:find "strategic" and call.resource.group ~= "" then
+  if not play or kind:find "strategic" and call.resource.custom then
     status.raise("UnsupportedMediaType", "the body of the request was in an unknown format - accepted media "
-      .. "types include: application/json-patch+json, application/merge-patch+json")
+      .. "types include: application/json-patch+json, application/merge-patch+json", {})
   end
   return replace(call, before, rules.tidy(play(store.copy(before), decoded(call, true))))
 end
@@ -228,12 +250,30 @@ local function grace_of(call, object, options)
     or object.spec.terminationGracePeriodSeconds
 end
 
+-- The object as one that begins to be deleted.
+local function leaving(object)
+  local copy = store.copy(object)
+  local meta = copy.metadata
+  if not meta.deletionTimestamp and meta.generation then meta.generation = meta.generation + 1 end
+  return copy
+end
+
+-- What a delete answers when nothing is left.
+local function farewell(call, object)
+  if not call.resource.returned then return status.deleted(call.resource, object) end
+  local copy = leaving(object)
+  local meta = copy.metadata
+  if call.resource.kind == "Pod" then
+    meta.deletionTimestamp, meta.deletionGracePeriodSeconds = meta.deletionTimestamp or call.store:now(), 0
+  end
+  return copy
+end
+
 local function delete_one(call, object, options)
   local wanted = options.preconditions or {}
   for _, name in ipairs { "uid", "resourceVersion" } do
     if wanted[name] and wanted[name] ~= object.metadata[name] then
-      status.conflict(call.resource, object.metadata.name, ("the %s in the precondition (%s) does not match "
-        .. "the %s in record (%s)"):format(name, wanted[name], name, object.metadata[name]))
+      status.another(call.resource, object, name, wanted[name])
     end
   end
   return call.store:delete(call.resource, object, grace_of(call, object, options))
@@ -247,7 +287,10 @@ end
 function objects.delete(call)
   local object, pool = target(call), call.resource.kind == "NodePool"
   local options = options_of(call)
-  if call.query.dryRun then return shown(call, 200, object) end
+  if call.query.dryRun then
+    return object.metadata.finalizers and shown(call, 200, leaving(object))
+      or reply.json(200, farewell(call, object))
+  end
   local answer = pool and wrong.delete(call.world, object, function()
     call.store:delete(call.resource, object, 0)
     pools.settle(call.world)
@@ -257,7 +300,7 @@ function objects.delete(call)
   local left = delete_one(call, object, options)
   pools.settle(call.world)
   if left then return shown(call, 200, left) end
-  return reply.json(200, call.resource.kind == "Pod" and object or status.deleted(call.resource, object))
+  return reply.json(200, farewell(call, object))
 end
 
 --- All that a list would show.

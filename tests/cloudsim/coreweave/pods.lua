@@ -17,6 +17,7 @@ local faults = kinds.of "coreweave"
 local Pod = resources.Pod
 
 local PULL = 0.3 -- of boot_seconds
+local NODELESS = 40 -- seconds until a pod is given up whose node does not exist
 local RESTART = 10 -- seconds until an ended container starts again
 
 local function gpus_of(pod)
@@ -285,7 +286,8 @@ local function terminate(world, pod)
   local cluster = world.coreweave
   local run = cluster.runs[pod.metadata.uid]
   if run and run.ending then return end
-  local wait = run and math.min(pod.metadata.deletionGracePeriodSeconds, 2) or 0
+  local wait = run and math.min(pod.metadata.deletionGracePeriodSeconds, 2)
+    or pod.spec.nodeName and not cluster:find(pod.spec.nodeName) and NODELESS or 0
   if run then
     run.ending = true
     end_process(world, run)

@@ -6,22 +6,27 @@ local sorted = require "base.sorted"
 local ALL = { "create", "delete", "deletecollection", "get", "list", "patch", "update", "watch" }
 
 -- group, version, plural, kind, namespaced, short names, more: sub = subresources { name = kind or false },
--- categories, only (the verbs, of a resource that is but asked)
+-- categories, only (the verbs, of a resource that is but asked), custom (not one of Kubernetes' own),
+-- uncounted (without metadata.generation), upsert (PUT makes what is not there), returned (a delete answers
+-- with the object)
 local ROWS = {
-  { "", "v1", "namespaces", "Namespace", false, { "ns" } },
-  { "", "v1", "nodes", "Node", false, { "no" } },
-  { "", "v1", "pods", "Pod", true, { "po" }, sub = { log = "Pod" }, categories = { "all" } },
-  { "", "v1", "services", "Service", true, { "svc" }, categories = { "all" } },
+  { "", "v1", "namespaces", "Namespace", false, { "ns" }, uncounted = true },
+  { "", "v1", "nodes", "Node", false, { "no" }, uncounted = true },
+  { "", "v1", "pods", "Pod", true, { "po" }, sub = { log = "Pod" }, categories = { "all" },
+    returned = true },
+  { "", "v1", "services", "Service", true, { "svc" }, categories = { "all" },
+    uncounted = true, upsert = true, returned = true },
   { "", "v1", "events", "Event", true, { "ev" } },
   { "", "v1", "secrets", "Secret", true, {} },
   { "", "v1", "configmaps", "ConfigMap", true, { "cm" } },
-  { "", "v1", "serviceaccounts", "ServiceAccount", true, { "sa" } },
-  { "compute.coreweave.com", "v1alpha1", "nodepools", "NodePool", false, { "np" } },
-  { "rbac.authorization.k8s.io", "v1", "roles", "Role", true, {} },
-  { "rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding", true, {} },
-  { "rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", false, {} },
-  { "rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", false, {} },
+  { "", "v1", "serviceaccounts", "ServiceAccount", true, { "sa" }, returned = true },
+  { "compute.coreweave.com", "v1alpha1", "nodepools", "NodePool", false, { "np" }, custom = true },
   { "batch", "v1", "cronjobs", "CronJob", true, { "cj" }, categories = { "all" } },
+  { "rbac.authorization.k8s.io", "v1", "roles", "Role", true, {}, upsert = true },
+  { "rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding", true, {}, upsert = true },
+  { "rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", false, {}, upsert = true },
+  { "rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", false, {},
+    upsert = true },
   { "authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", false, {},
     only = { "create" } },
   { "authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", false, {},
@@ -33,8 +38,9 @@ local resources = { list = {}, groups = {} }
 local by_path, group_of = {}, {}
 for _, row in ipairs(ROWS) do
   local resource = { group = row[1], version = row[2], plural = row[3], kind = row[4], namespaced = row[5],
-    short = row[6], sub = row.sub or {}, categories = row.categories, verbs = row.only or ALL,
-    review = row.only ~= nil, singular = row[4]:lower() }
+    short = row[6], sub = row.sub or {}, categories = row.categories, custom = row.custom,
+    counted = not row.uncounted, upsert = row.upsert, returned = row.returned,
+    verbs = row.only or ALL, review = row.only ~= nil, singular = row[4]:lower() }
   resource.key = resource.group == "" and resource.plural or resource.plural .. "." .. resource.group
   resource.api = resource.group == "" and resource.version or resource.group .. "/" .. resource.version
   resources.list[#resources.list + 1] = resource
@@ -53,6 +59,13 @@ end
 
 function resources.has_group(group, version)
   return group_of[group] ~= nil and (version == nil or group_of[group].version == version)
+end
+
+--- Whether a path is below a group and version that a cluster has; nothing of `apps` is simulated.
+function resources.has_place(path)
+  local group, version = path:match "^/apis/([^/]+)/([^/]+)/."
+  return path:find "^/api/v1/." ~= nil or group == "apps"
+    or group ~= nil and resources.has_group(group, version)
 end
 
 local function row_of(resource)

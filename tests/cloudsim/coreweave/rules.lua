@@ -46,6 +46,10 @@ local function good_name(resource, name)
   if resource.key == "services" then
     return name:find "^[a-z][a-z0-9-]*$" and not name:find "%-$" and #name <= 63, LABEL
   end
+  if resource.key == "namespaces" and name:find("%.") then return false, "must not contain dots" end
+  if resource.group == "rbac.authorization.k8s.io" then
+    return not name:find "[/%%]" and name ~= "." and name ~= "..", "not a part of a path"
+  end
   return subdomain(name), SUBDOMAIN
 end
 
@@ -129,11 +133,47 @@ local function check_pod_spec(causes, spec, at)
   end
 end
 
+local function check_data(causes, object)
+  for _, field in ipairs { "data", "binaryData" } do
+    for name in sorted(object[field] or {}) do
+      if not name:find "^[%w._-]+$" then
+        causes[#causes + 1] = { ("%s[%s]"):format(field, name),
+          ("Invalid value: %q: a key has letters, digits, '-', '_' and '.' only"):format(name) }
+      end
+    end
+  end
+end
+
+local function check_schedule(causes, schedule)
+  local _, fields = tostring(schedule):gsub("%S+", "")
+  if fields ~= 5 and not tostring(schedule):find "^@" then
+    causes[#causes + 1] = { "spec.schedule", ("Invalid value: %q: expected exactly 5 fields"):format(
+      tostring(schedule)) }
+  end
+end
+
+local function check_role(causes, object)
+  for i, rule in ipairs(object.rules or {}) do
+    for _, name in ipairs(rule.nonResourceURLs and { "verbs" } or { "verbs", "apiGroups", "resources" }) do
+      if #(rule[name] or {}) == 0 then required(causes, ("rules[%d].%s"):format(i - 1, name), nil) end
+    end
+  end
+end
+
 local CHECKS = {
+  configmaps = check_data,
+  ["roles.rbac.authorization.k8s.io"] = check_role,
+  ["clusterroles.rbac.authorization.k8s.io"] = check_role,
+  ["rolebindings.rbac.authorization.k8s.io"] = function(causes, object)
+    not_one_of(causes, "roleRef.kind", (object.roleRef or {}).kind, { "ClusterRole", "Role" })
+  end,
+  ["clusterrolebindings.rbac.authorization.k8s.io"] = function(causes, object)
+    not_one_of(causes, "roleRef.kind", (object.roleRef or {}).kind, { "ClusterRole" })
+  end,
   pods = function(causes, object) check_pod_spec(causes, object.spec, "spec") end,
   ["cronjobs.batch"] = function(causes, object)
     local spec = object.spec
-    required(causes, "spec.schedule", spec.schedule)
+    if required(causes, "spec.schedule", spec.schedule) then check_schedule(causes, spec.schedule) end
     local job = type(spec.jobTemplate) == "table" and spec.jobTemplate.spec
     local pod = type(job) == "table" and type(job.template) == "table" and job.template.spec
     if type(pod) ~= "table" then
@@ -158,6 +198,11 @@ local CHECKS = {
         causes[#causes + 1] = { at .. ".port",
           ("Invalid value: %s: must be between 1 and 65535, inclusive"):format(json.encode(port.port or 0)) }
       end
+      local target = port.targetPort
+      if math.type(target) == "integer" and (target < 1 or target > 65535) then
+        causes[#causes + 1] = { at .. ".targetPort",
+          ("Invalid value: %d: must be between 1 and 65535, inclusive"):format(target) }
+      end
       if #spec.ports > 1 then required(causes, at .. ".name", port.name) end
       not_one_of(causes, at .. ".protocol", port.protocol, { "SCTP", "TCP", "UDP" })
       if seen[port.name or ""] and port.name then
@@ -177,7 +222,8 @@ local CHECKS = {
     end
     not_one_of(causes, "spec.computeClass", spec.computeClass, { "default", "spot" })
   end,
-  secrets = function(_, object)
+  secrets = function(causes, object)
+    check_data(causes, object)
     for name, value in sorted(object.data or {}) do
       if type(value) ~= "string" or not keys.unbase64((value:gsub("%s", ""))) then
         status.raise("BadRequest",
@@ -199,6 +245,8 @@ local function too_long(resource, object)
   return total > 1048576
 end
 
+local NEEDS_SPEC = { Pod = true, Service = true, NodePool = true, CronJob = true }
+
 --- Raises 422 when the object cannot be; the first form of each rule as Kubernetes says it.
 function rules.check(resource, object)
   local causes, meta = {}, object.metadata
@@ -213,7 +261,7 @@ function rules.check(resource, object)
   end
   local check = CHECKS[resource.key]
   if check then
-    if resource.key ~= "secrets" and type(object.spec) ~= "table" then
+    if NEEDS_SPEC[resource.kind] and type(object.spec) ~= "table" then
       causes[#causes + 1] = { "spec", "Required value", "FieldValueRequired" }
     else
       check(causes, object)

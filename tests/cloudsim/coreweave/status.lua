@@ -39,7 +39,8 @@ function status.raised(problem)
 end
 
 local function details_of(resource, name)
-  return { name = name, group = resource.group ~= "" and resource.group or nil, kind = resource.plural }
+  return { name = name ~= "" and name or nil, group = resource.group ~= "" and resource.group or nil,
+    kind = resource.plural }
 end
 
 local function full(resource)
@@ -64,6 +65,17 @@ end
 function status.forbidden(resource, name, why)
   status.raise("Forbidden", ('%s%s is forbidden: %s'):format(full(resource),
     name and name ~= "" and (' "%s"'):format(name) or "", why), details_of(resource, name))
+end
+
+--- The object is not the one that was meant. field: "uid", "resourceVersion"
+function status.another(resource, object, field, wanted)
+  local said = field == "uid" and "UID" or "ResourceVersion"
+  local full_kind = resource.kind .. (resource.group ~= "" and "." .. resource.group or "")
+  local details = details_of(resource, object.metadata.name)
+  details.kind = resource.kind
+  status.raise("Conflict", ('Operation cannot be fulfilled on %s "%s": the %s in the precondition (%s) does '
+    .. "not match the %s in record (%s). The object might have been deleted and then recreated"):format(
+    full_kind, object.metadata.name, said, wanted, said, object.metadata[field]), details)
 end
 
 --- causes: rows { field, message, reason }. The message names each.

@@ -112,7 +112,7 @@ function store:add(resource, object)
   local meta = object.metadata
   object.apiVersion, object.kind = resource.api, resource.kind
   meta.uid, meta.creationTimestamp = self:uid(), self:now()
-  if object.spec and not resource.review then meta.generation = 1 end
+  if object.spec and resource.counted then meta.generation = 1 end
   put(self, resource, object)
   note(self, "ADDED", resource, object)
   return object
@@ -203,6 +203,7 @@ function store:delete(resource, object, grace)
   end
   return self:change(resource, object, function(copy)
     local meta = copy.metadata
+    if not meta.deletionTimestamp and meta.generation then meta.generation = meta.generation + 1 end
     meta.deletionTimestamp = meta.deletionTimestamp or clock.iso((self.world.time + grace) // 1)
     meta.deletionGracePeriodSeconds = math.min(grace, meta.deletionGracePeriodSeconds or grace)
   end)

@@ -84,6 +84,10 @@ end
 --- GET of a list with watch=true.
 function watch.list(call)
   if call.name then call.query.fieldSelector = "metadata.name=" .. call.name end
+  local from = call.query.resourceVersion or ""
+  if from:find "%D" then
+    status.raise(nil, ("resourceVersion: Invalid value: %q: it is no number"):format(from), nil, 500)
+  end
   objects.test_of(call) -- a bad selector is an answer, not a stream
   return { status = 200, headers = { ["Content-Type"] = "application/json" }, stream = function(write)
     go_on(call, write)
