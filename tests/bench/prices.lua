@@ -3,6 +3,7 @@
 -- answer of theirs 300 ms late; the same beside a dead one; and 10,000 offers beside `jq length`. Prints one
 -- figure a line, NAME VALUE; seconds and KiB.
 local clock = require "base.clock"
+local clouds = require "facts.clouds"
 local fail = require "base.fail"
 local files = require "base.files"
 local json = require "base.json"
@@ -60,7 +61,10 @@ end
 
 -- Points a cloud to a place where nobody answers. → function that takes it back
 local function dead(r, name, address)
-  local setting = name:upper() .. "_BASE_URL"
+  local setting
+  for _, row in ipairs(clouds.known(name).settings) do
+    setting = setting or row.type == "url" and row.name or nil
+  end
   r:write_env { [setting] = address }
   return function() r:write_env() end
 end
@@ -148,7 +152,7 @@ local function beside_jq(r)
   say("many_jq_kib", jq_most)
 end
 
-local r = rig.new { cloud = "both", scale = SCALE }
+local r = rig.new { cloud = "all", scale = SCALE }
 local ok, problem = fail.settle(function()
   if files.exists "/usr/bin/time" and files.exists "/usr/bin/jq" then beside_jq(r) end
   r:write_env()
