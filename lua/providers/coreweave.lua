@@ -25,6 +25,7 @@ local coreweave = {
 local POOLS = guard.POOLS
 local REVIEWS = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 local TRIES, AT_ONCE = 4, 17
+local MOST_PAGES = 400
 local SPARE = 900 -- seconds by which the cluster's own ends come after those of the guest
 
 local function classify(response)
@@ -218,18 +219,32 @@ function coreweave.get(id)
     found(core "services" .. "/" .. id))
 end
 
+-- The way to the next page of a list, or nil after the last. @raise where that cannot be known
+local function next_page(page, path)
+  local meta = page.metadata == nil and {} or page.metadata
+  local cursor = type(meta) == "table" and meta["continue"]
+  if cursor == nil or cursor == "" then return nil end
+  if type(cursor) ~= "string" then
+    fail.raise("broken", "CoreWeave's list does not say where it ends: " .. path)
+  end
+  return cursor
+end
+
 -- Every object of a list, page by page. @raise what is not complete
 local function every(path)
-  local list, cursor = {}, nil
-  repeat
+  local list, seen, cursor = {}, {}, nil
+  for _ = 1, MOST_PAGES do
     local page = ask("get", path .. (cursor and "&continue=" .. url.escape(cursor) or ""))
     if type(page.items) ~= "table" or not tostring(page.kind):find "List$" then
       fail.raise("broken", "CoreWeave's list is none: " .. path)
     end
     table.move(page.items, 1, #page.items, #list + 1, list)
-    cursor = (page.metadata or {})["continue"]
-  until not cursor or cursor == ""
-  return list
+    cursor = next_page(page, path)
+    if not cursor then return list end
+    if seen[cursor] then fail.raise("broken", "CoreWeave's list goes round in a circle: " .. path) end
+    seen[cursor] = true
+  end
+  return fail.raise("broken", "CoreWeave's list has no end: " .. path)
 end
 
 --- Every pool of the cluster; raises when the list is not complete.

@@ -129,24 +129,28 @@ end
 -- A list without rows that goes on: on a page that fails, on itself, or for ever. The create's answer is
 -- lost.
 local PAGES = {
-  vast = function(n) return { success = true, instances = json.array {}, next_token = "t" .. n } end,
-  paperspace = function(n) return { items = json.array {}, hasMore = true, nextPage = "t" .. n } end,
+  vast = { "/instances/$",
+    function(n) return { success = true, instances = json.array {}, next_token = "t" .. n } end },
+  coreweave = { "/nodepools$", function(n)
+    return { kind = "NodePoolList", items = json.array {}, metadata = { continue = "t" .. n } }
+  end },
+  paperspace = { "/machines$",
+    function(n) return { items = json.array {}, hasMore = true, nextPage = "t" .. n } end },
 }
 
 local function empty_pages(next_of)
   return function(p)
     p:fault { name = "create.answer_lost", mode = "drop" }
-    local n = 0
-    p.sim:at(p.cloud.create_at, function()
-      function p.says(request)
-        if request.method ~= "GET" then return nil end
-        n = n + 1
-        local number = next_of(n)
-        if not number then return { status = 500, headers = {}, body = "{}" } end
-        return { status = 200, headers = { ["content-type"] = "application/json" },
-          body = json.encode(PAGES[p.name](number)) }
-      end
-    end)
+    local n, path, page = 0, table.unpack(PAGES[p.name])
+    function p.says(request)
+      local listed = request.method == "GET" and request.path:find(path)
+      if not listed or creates(p) == 0 then return nil end
+      n = n + 1
+      local number = next_of(n)
+      if not number then return { status = 500, headers = {}, body = "{}" } end
+      return { status = 200, headers = { ["content-type"] = "application/json" },
+        body = json.encode(page(number)) }
+    end
     for _ = 1, 2 do
       scenes.up(p)
       if creates(p) ~= 1 then

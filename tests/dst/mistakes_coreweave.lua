@@ -2,7 +2,8 @@
 -- More of dst/mistakes.lua: the money code of CoreWeave.
 return {
   { name = "a list that has more is complete, CoreWeave", file = "providers/coreweave.lua", by = "lua",
-    tests = "coreweave", find = '  until not cursor or cursor == ""\n', replace = "  until true\n" },
+    tests = "coreweave", find = "    if not cursor then return list end",
+    replace = "    do return list end" },
   { name = "what is no list is an empty one, CoreWeave", file = "providers/coreweave.lua", by = "lua",
     tests = "coreweave", find = 'if type(page.items) ~= "table" or not tostring(page.kind):find "List$" then',
     replace = 'if type(page.items) ~= "table" then page = { items = {} } elseif false then' },

@@ -39,7 +39,9 @@ return {
   -- whether a LoadBalancer takes UDP is not known (§3.9)
   capabilities = { spot = true, udp = false, boot = "container", guard = "scoped-key",
     billing = "absence" },
-  timing = { consistency = 60, poll = 15, boot = 2700, proof_gap = 10, ending = 180 }, -- seconds; §3.6
+  timing = { -- seconds; §3.6
+    consistency = 60, poll = 15, boot = 2700, usual = 1500, proof_gap = 10, ending = 180,
+  },
   -- What no request tells: dollars for a node and hour on demand and spot, as its price page showed them on
   -- that day (§3.4, §3.5), and 4 dollars a month for a public address (§3.9).
   prices = {
