@@ -165,7 +165,7 @@ return {
       why: { offered, clouds, fit, passed_over: integer; policy: text };
       cost: { least, total, most, life_hours: number; currency: text };
       guard: { kind: text; silence_seconds, idle_seconds, life_seconds: integer };
-      tunnel, untold: text; around: [text]; asks: boolean;
+      tunnel, untold: text; around: [text]; asks: boolean; unfinished: integer;
       requests: [{ method, url, makes: text; body: any }];
       hindrances: [{ kind, message: text; exit_code: integer }]
     }

@@ -64,6 +64,21 @@ function recover.refuse_second(journal)
   if current and not recover.is_broken(current) then busy(journal, current) end
 end
 
+--- Refuses a start by a record that cannot be relied on.
+-- @raise kind `config`
+function recover.refuse_damaged(journal)
+  if #journal.damaged == 0 then return end
+  fail.raise("config", ("%s is damaged at line %d; run `continueplz stop`, which ends what "
+    .. "is there and sets it aside"):format(journal.path, journal.damaged[1]))
+end
+
+--- How many starts were cut off, which the next one finishes first?
+function recover.unfinished(journal)
+  local count, test = 0, what_may_be_undone(journal)
+  for _, session in ipairs(journal:open_sessions()) do count = count + (test(session) and 1 or 0) end
+  return count
+end
+
 --- Before a start: finishes leftovers, then refuses when a machine is there, or when that cannot be known.
 -- @raise kind `busy` when an instance is running, `unproven` when a leftover may bill
 function recover.before_start(journal, ui)

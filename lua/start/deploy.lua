@@ -184,10 +184,10 @@ function deploy.up(want, ui, options)
   end
   local ok, message = journal:acquire("up")
   if not ok then fail.raise("busy", message) end
-  if #journal.damaged > 0 then
+  local whole, damage = fail.settle(recover.refuse_damaged, journal)
+  if not whole then
     journal:release()
-    fail.raise("config", ("%s is damaged at line %d; run `continueplz stop`, which ends what "
-      .. "is there and sets it aside"):format(journal.path, journal.damaged[1]))
+    error(damage, 0)
   end
   local done, result, start = fail.settle(tries, want, ui, options, journal, shared)
   journal:release()

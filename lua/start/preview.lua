@@ -105,6 +105,7 @@ local function hindrances(plan, candidate, person)
     end
   end
   try(recover.refuse_second, plan.journal)
+  try(recover.refuse_damaged, plan.journal)
   if not person then try(price_limit.given, plan.consent, candidate) end
   try(create_limit.check, plan.journal)
   return list
@@ -136,7 +137,8 @@ end
 --- Of a start that has made its choice (start.deploy with `rehearses`) and stopped there.
 -- @param person could somebody be asked for a yes?
 -- → { want, candidate, why, cost, guard = { kind, silence, idle, life }, requests = { { method, url, body,
--- makes } }, untold = why not all of them are known, hindrances, results, asks = bool, balance }
+-- makes } }, untold = why not all of them are known, hindrances, unfinished = starts that were cut off and
+-- would be ended first, results, asks = bool, balance }
 function preview.of(start, person)
   local plan, counters = start.plan, start.counters
   local candidate = plan.ordered[counters.next]
@@ -150,7 +152,8 @@ function preview.of(start, person)
     why = reasons_of(plan, counters.next), cost = cost_of(candidate, provider, limits.life),
     guard = { kind = guard, silence = limits.silence, idle = limits.idle, life = limits.life },
     carrier = spec.carrier or "udp", requests = requests, untold = untold,
-    hindrances = hindrances(plan, candidate, person), results = plan.collected.results, asks = person,
+    hindrances = hindrances(plan, candidate, person), unfinished = recover.unfinished(plan.journal),
+    results = plan.collected.results, asks = person,
     balance = counters.balances[candidate.offer.provider],
   }
 end

@@ -103,6 +103,9 @@ function M.lines(model)
   add(lines, "Made around it: " .. (#made > 0 and table.concat(made, ", ") .. "; it goes with the machine."
     or "nothing."))
   add_requests(lines, model)
+  if model.unfinished > 0 then
+    add(lines, ("Ended first: %s that was cut off."):format(counted(model.unfinished, "earlier start")))
+  end
   add(lines, model.asks and "You would be asked first." or "Nobody would be asked.")
   return lines
 end
@@ -134,7 +137,8 @@ local function plan_of(model)
     guard = { kind = guard.kind, silence_seconds = guard.silence, idle_seconds = guard.idle,
       life_seconds = guard.life },
     tunnel = model.carrier, around = json.array(around(model)), requests = requests_of(model),
-    untold = model.untold, asks = model.asks, hindrances = hindrances_of(model),
+    untold = model.untold, unfinished = model.unfinished, asks = model.asks,
+    hindrances = hindrances_of(model),
   }
 end
 

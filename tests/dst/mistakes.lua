@@ -227,10 +227,9 @@ local list = {
     find = "  local bound = resolve(journal, provider, session, window)\n", replace = "  local bound\n" },
 
   -- E3: with everything in order a start succeeds
-  { name = "half a record stands in the way of a start", file = "start/deploy.lua", expects = "E3",
-    find = "  if #journal.damaged > 0 then\n    journal:release()", replace = '  if journal.torn then\n'
-      .. '    journal:release()\n    fail.raise("config", "half a record")\n  end\n'
-      .. "  if #journal.damaged > 0 then\n    journal:release()" },
+  { name = "half a record stands in the way of a start", file = "money/recover.lua", expects = "E3",
+    find = "  if #journal.damaged == 0 then return end\n", replace = '  if journal.torn then '
+      .. 'fail.raise("config", "half a record") end\n  if #journal.damaged == 0 then return end\n' },
   { name = "a bound machine is not in the journal", file = "money/rent.lua", expects = "E3",
     find = '  intent.journal:try_append("bound", intent.token, { id = id, adopted = adopted })\n',
     replace = "" },

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- `up --plan`: what a start would do now, told without doing it, at every cloud; and what it then does.
 local expect = require "e2e.expect"
+local rig = require "e2e.rig"
 
 local MODEL = "--model=qwen3-coder:30b"
 local cases = {}
@@ -31,6 +32,7 @@ local function nothing_made(r)
   expect.machines(r, 0)
   expect.that(r:journal() == "", "something was recorded: " .. r:journal())
   expect.that(#r:billing() == 0, "something bills")
+  expect.that(not r:agent(), "an agent was started")
 end
 
 case("a plan tells each request of the start that follows, and sends none", function(r)
@@ -70,6 +72,22 @@ case("what stands in the way is told, and its code is the plan's", function(r)
     expect.ends(r:run("up", "--plan", MODEL, option), 2, option:match("^[^=]+") .. " has no meaning")
   end
   nothing_made(r)
+  r:write_env()
+  r:put("journal", "no record\n")
+  expect.ends(r:run("up", "--plan", MODEL), 3, "Would be taken", "is damaged at line 1")
+end, { "vast" })
+
+case("a start that was cut off is told of, and left alone", function(r)
+  r:fault { name = "boot.stuck" }
+  local child = r:start("--cheapest", MODEL)
+  rig.wait_for("a machine", 30, function() return #r:instances() == 1 end)
+  child:kill("KILL")
+  r:finish(child)
+  local result = r:run("up", "--plan", MODEL)
+  expect.ends(result, 0, "Ended first: 1 earlier start that was cut off.")
+  expect.machines(r, 1)
+  expect.ends(r:run("stop"), 0)
+  expect.all_over(r)
 end, { "vast" })
 
 return cases

@@ -68,7 +68,8 @@ return function(t)
     end
   end
 
-  local COMMANDS = { "offers", "up --dry-run -y --model=qwen3-coder:30b", "doctor", "status", "stop",
+  local COMMANDS = { "offers", "up --dry-run -y --model=qwen3-coder:30b",
+    "up --plan -y --accept-no-guard --model=qwen3-coder:30b", "doctor", "status", "stop",
     "init -y", "models info some-model:7b", "config show" }
 
   local function judge(what, code, out, err)
