@@ -18,7 +18,8 @@
 enum {
     STREAMS = 32,
     BACKLOG = 32,
-    OUT_BYTES = 256 * 1024,    /* wait here for room in the socket; what comes then is dropped */
+    OUT_BYTES = 1024 * 1024,   /* wait here for room in the socket while it finds its speed; what comes then
+                                * is dropped */
     UNSENT_BYTES = 256 * 1024, /* wait in the socket for the network */
     IN_BYTES = 256 * 1024,
     STALL_MS = 5000, /* so long the other system may acknowledge nothing */

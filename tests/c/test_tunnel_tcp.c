@@ -236,6 +236,43 @@ static void both_kinds(struct rig *rig) {
     rig->near_port = tcp_port;
 }
 
+static int occupy(int type, uint16_t *port) {
+    struct sockaddr_in name = {.sin_family = AF_INET};
+    socklen_t size = sizeof name;
+    int fd = socket(AF_INET, type, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&name, sizeof name) ||
+        (type == SOCK_STREAM && listen(fd, 1)) || getsockname(fd, (struct sockaddr *)&name, &size))
+        abort();
+    *port = ntohs(name.sin_port);
+    return fd;
+}
+
+/* Opens with ports of which somebody has one or both. */
+static void taken(bool udp, bool tcp, const char *name) {
+    struct tunnel_config config = {.local_ip = 0x0a0d2501, .peer_ip = 0x0a0d2502};
+    uint8_t other[32];
+    int udp_fd = occupy(SOCK_DGRAM, &config.listen_port), tcp_fd = occupy(SOCK_STREAM, &config.listen_tcp);
+    if (!udp)
+        close(udp_fd);
+    if (!tcp)
+        close(tcp_fd);
+    randombytes_buf(config.private_key, 32);
+    randombytes_buf(other, 32);
+    crypto_scalarmult_base(config.peer_public, other);
+    struct tunnel *tunnel = tunnel_open(loop, &config);
+    int error = errno;
+    if (udp && tcp)
+        report(!tunnel && error == EADDRINUSE, name, "error %d", error);
+    else
+        report(tunnel && port_of(tunnel) == (udp ? config.listen_tcp : config.listen_port), name, "port %d",
+               tunnel ? port_of(tunnel) : 0);
+    tunnel_close(tunnel);
+    if (udp)
+        close(udp_fd);
+    if (tcp)
+        close(tcp_fd);
+}
+
 /* Gives an end something to send. Returns the socket that waits for it. */
 static int wish(struct tunnel *near) {
     uint16_t port;
@@ -301,6 +338,9 @@ int main(void) {
     both_kinds(&rig);
     middle_cut();
     rig_close(&rig);
+    taken(true, false, "a UDP port that is taken keeps nobody from TCP");
+    taken(false, true, "nor a TCP port from UDP");
+    taken(true, true, "with both taken there is no tunnel");
     nobody();
     late();
     loop_unwatch(middle.listening);

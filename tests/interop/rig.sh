@@ -38,7 +38,8 @@ build() {
     $cc $flags "tests/interop/tunnel_end.c" src/tunnel/*.c src/loop.c src/sys.c -lsodium -lm -o \
         "$work/tunnel_end" &&
         $cc $flags "tests/interop/relay.c" -o "$work/relay" &&
-            $cc $flags "tests/interop/traffic.c" -o "$work/traffic"
+            $cc $flags "tests/interop/traffic.c" -o "$work/traffic" &&
+                $cc $flags "tests/interop/delay.c" -o "$work/delay"
 }
 
 in_srv() { ip netns exec "$srv" "$@"; }

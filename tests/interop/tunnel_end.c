@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One tunnel end as a program, for the interoperation tests and the bench. tunnel_end --key FILE --peer
- * BASE64 [--psk FILE] --local A.B.C.D --remote A.B.C.D [--endpoint IP:PORT] [--listen PORT] [--keepalive N]
+ * BASE64 [--psk FILE] --local A.B.C.D --remote A.B.C.D [--endpoint IP:PORT | --endpoint-tcp IP:PORT]
+ * [--listen PORT] [--listen-tcp PORT] [--keepalive N]
  * [--forward PORT:REMOTE] [--forward-unix PATH:REMOTE] [--expose PORT:LOCAL] [--echo PORT] Prints "ready
  * PORT". Commands on stdin: "status", "endpoint IP:PORT", "quit". */
 #include <arpa/inet.h>
@@ -175,8 +176,13 @@ static bool configure(struct tunnel_config *config, const char *option, const ch
         config->peer_ip = inner(value);
     else if (!strcmp(option, "--endpoint"))
         config->endpoint = outer(value);
-    else if (!strcmp(option, "--listen"))
+    else if (!strcmp(option, "--endpoint-tcp")) {
+        config->endpoint = outer(value);
+        config->endpoint.stream = true;
+    } else if (!strcmp(option, "--listen"))
         config->listen_port = (uint16_t)atoi(value);
+    else if (!strcmp(option, "--listen-tcp"))
+        config->listen_tcp = (uint16_t)atoi(value);
     else if (!strcmp(option, "--keepalive"))
         config->keepalive = (uint16_t)atoi(value);
     else
