@@ -9,7 +9,7 @@
 # make mutants  can the money campaign and the guest's tests fail? Some minutes; not part of make check
 # make metrics  the longest functions, the largest files, who asks for whom
 # make live   asks the clouds of your own keys, and rents only after you typed a limit; docs/live.md; not part of check
-# make kube   the simulated Kubernetes beside a real API server, built once from its Go modules (about seven minutes); not part of check
+# make kube   CoreWeave and its simulator beside a real Kubernetes API server, built once from its Go modules (about seven minutes); not part of check
 # make vm     the delivery on a real virtual machine, emulated; not part of check (VM=PATTERN: only some cases)
 PREFIX ?= /usr/local
 BUILD ?= build
@@ -108,7 +108,7 @@ vm:
 kube:
 	vendor/bootstrap kube
 	$(MAKE) all
-	@BUILD=$(BUILD) tests/kube/run.sh
+	@BUILD=$(BUILD) tests/kube/run.sh $(KUBE)
 
 lint:
 	@tests/check lint

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- continueplz tests/kube/run.lua PROGRAMS DIR with CONTINUEPLZ_SCRIPTS=tests: the real cluster, and beside it
--- the simulated one. Prints one line per result.
+-- continueplz tests/kube/run.lua PROGRAMS DIR [compare|adapter] with CONTINUEPLZ_SCRIPTS=tests: the real
+-- cluster, beside it the simulated one, and in front of it CoreWeave's adapter. Prints one line per result.
+local adapter = require "kube.adapter"
 local calls = require "kube.calls"
 local compare = require "kube.compare"
 local fail = require "base.fail"
@@ -9,7 +10,7 @@ local server = require "kube.server"
 local simulator = require "kube.simulator"
 local term = require "base.term"
 
-local programs, dir = ...
+local programs, dir, part = ...
 
 local failed = 0
 
@@ -32,8 +33,13 @@ end
 
 local function run()
   local cluster = server.start(programs, dir)
-  local ok, problem = fail.try(simulator.run, files.join(dir, "simulated"), function(side)
-    compare.run(calls.list(), side, real_side(cluster), said)
+  local ok, problem = fail.try(function()
+    if part ~= "adapter" then
+      simulator.run(files.join(dir, "simulated"), function(side)
+        compare.run(calls.list(), side, real_side(cluster), said)
+      end)
+    end
+    if part ~= "compare" then adapter.run(cluster, files.join(dir, "adapter"), said) end
   end)
   cluster:close()
   if not ok then error(problem, 0) end

@@ -1,7 +1,9 @@
 -- SPDX-License-Identifier: MIT
---- A real cluster without nodes, on loopback: etcd, kube-apiserver, kube-controller-manager.
---- server.start(programs, dir) → { url, ca, all, few, kubeconfig, ask(), compact(), close() }: `all` is the
---- token of one who may do everything, `few` of one of the same name (USER) without a right.
+--- A real cluster without nodes, on loopback: etcd, kube-apiserver, kube-controller-manager, kube-scheduler.
+--- server.start(programs, dir) → { url, ca, all, few, renter, certificate, key, kubeconfig, programs, ask(),
+--- compact(), schedule(), close() }: `all` is the token of one who may do everything, `few` of one of the
+--- same name (USER) without a right, `renter` of one (RENTER) with the rights that he is given; `certificate`
+--- and `key` are files by which CERTIFIED may do everything.
 local clock = require "base.clock"
 local fail = require "base.fail"
 local files = require "base.files"
@@ -13,7 +15,7 @@ local process = require "base.process"
 local subprocess = require "base.subprocess"
 local task = require "base.task"
 
-local server = { USER = "ada@example.org" }
+local server = { USER = "ada@example.org", RENTER = "bob@example.org", CERTIFIED = "eve@example.org" }
 
 local PATIENCE = 120 -- seconds for each of the programs to be there
 
@@ -38,19 +40,23 @@ local function openssl(...)
   if result.code ~= 0 then fail.raise("broken", "openssl: " .. subprocess.complaint(result)) end
 end
 
--- An authority, the server's certificate by it, and the key that signs the tokens of ServiceAccounts.
+-- An authority, the server's certificate and a user's by it, and the key that signs ServiceAccounts' tokens.
 local function certificates(at)
   local function key(name)
     openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", at(name))
   end
+  local function sign(name, subject, extension)
+    key(name .. ".key")
+    openssl("req", "-new", "-key", at(name .. ".key"), "-subj", subject, "-out", at(name .. ".csr"))
+    assert(files.write(at(name .. ".ext"), extension .. "\n"))
+    openssl("x509", "-req", "-days", "30", "-in", at(name .. ".csr"), "-CA", at "ca.pem", "-CAkey",
+      at "ca.key", "-CAcreateserial", "-extfile", at(name .. ".ext"), "-out", at(name .. ".pem"))
+  end
   key "ca.key"
   openssl("req", "-x509", "-new", "-key", at "ca.key", "-subj", "/CN=cluster-ca", "-days", "30", "-addext",
     "keyUsage=critical,keyCertSign", "-out", at "ca.pem")
-  key "server.key"
-  openssl("req", "-new", "-key", at "server.key", "-subj", "/CN=localhost", "-out", at "server.csr")
-  assert(files.write(at "server.ext", "subjectAltName=DNS:localhost,IP:127.0.0.1\n"))
-  openssl("x509", "-req", "-days", "30", "-in", at "server.csr", "-CA", at "ca.pem", "-CAkey", at "ca.key",
-    "-CAcreateserial", "-extfile", at "server.ext", "-out", at "server.pem")
+  sign("server", "/CN=localhost", "subjectAltName=DNS:localhost,IP:127.0.0.1")
+  sign("user", "/O=system:masters/CN=" .. server.CERTIFIED, "extendedKeyUsage=clientAuth")
   openssl("genrsa", "-traditional", "-out", at "accounts.key", "2048")
 end
 
@@ -85,8 +91,8 @@ end
 
 local function start_api(self)
   local function at(name) return files.join(self.dir, name) end
-  assert(files.write(at "tokens.csv", ('%s,%s,1,"system:masters"\n%s,%s,2\n'):format(self.all, server.USER,
-    self.few, server.USER)))
+  assert(files.write(at "tokens.csv", ('%s,%s,1,"system:masters"\n%s,%s,2\n%s,%s,3\n'):format(self.all,
+    server.USER, self.few, server.USER, self.renter, server.RENTER)))
   spawn(self, "kube-apiserver", { self.programs .. "/kube-apiserver", "--etcd-servers=" .. self.etcd,
     "--bind-address=127.0.0.1", "--secure-port=" .. self.port, "--endpoint-reconciler-type=none",
     "--tls-cert-file=" .. at "server.pem", "--tls-private-key-file=" .. at "server.key",
@@ -114,6 +120,12 @@ end
 local Cluster = {}
 Cluster.__index = Cluster
 
+--- Starts the scheduler.
+function Cluster:schedule()
+  spawn(self, "kube-scheduler", { self.programs .. "/kube-scheduler", "--kubeconfig=" .. self.kubeconfig,
+    "--bind-address=127.0.0.1", "--secure-port=" .. free_port(), "--leader-elect=false" })
+end
+
 --- A request. body: a text or a table. → response with any status
 function Cluster:ask(method, path, body, options)
   options = options or {}
@@ -137,7 +149,7 @@ function Cluster:compact()
 end
 
 function Cluster:close()
-  for _, name in ipairs { "kube-controller-manager", "kube-apiserver", "etcd" } do
+  for _, name in ipairs { "kube-scheduler", "kube-controller-manager", "kube-apiserver", "etcd" } do
     local child = self.children[name]
     if child then
       child:kill "TERM"
@@ -150,7 +162,8 @@ end
 function server.start(programs, dir)
   local function at(name) return files.join(dir, name) end
   local self = setmetatable({ dir = dir, programs = programs, children = {}, all = keys.random_hex(16),
-    few = keys.random_hex(16), ca = at "ca.pem" }, Cluster)
+    few = keys.random_hex(16), renter = keys.random_hex(16), ca = at "ca.pem", certificate = at "user.pem",
+    key = at "user.key" }, Cluster)
   local ok, problem = fail.try(function()
     certificates(at)
     start_etcd(self)

@@ -141,7 +141,7 @@ return function(t)
     end
     local told = offers "delete nodepools, * secrets, list nodes, get namespaces"
     t:equal({ told[1], told[2] }, { false, "this key may not delete nodepools, list nodes, create secrets, "
-      .. "get secrets, delete secrets in the cluster; give its user these rights" })
+      .. "get secrets, list secrets, delete secrets in the cluster; give its user these rights" })
     t:equal(offers("get namespaces"), { true, 7, n = 2 }, "a right that is not needed")
     t:equal(offers(""), { false, "the cluster has no namespace nowhere; look at COREWEAVE_NAMESPACE", n = 2 })
     local rights = require "providers.coreweave.rights"

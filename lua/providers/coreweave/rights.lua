@@ -6,12 +6,12 @@ local rights = {}
 
 rights.REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
-local ALL = { "create", "get", "delete" }
+local ALL = { "create", "get", "list", "delete" } -- listed by `sweep`
 local RBAC = "rbac.authorization.k8s.io"
 
 -- { group, resource, verbs, in the whole cluster }
 local NEEDED = {
-  { "compute.coreweave.com", "nodepools", { "create", "get", "list", "delete" }, true },
+  { "compute.coreweave.com", "nodepools", ALL, true },
   { "", "nodes", { "list" }, true },
   { "", "pods", ALL }, { "", "services", ALL }, { "", "secrets", ALL }, { "", "serviceaccounts", ALL },
   { RBAC, "roles", ALL }, { RBAC, "rolebindings", ALL },
