@@ -176,12 +176,12 @@ local function next_best(machines, ...)
 end
 
 local list = {
-  { name = "the create's answer, a value replaced, some", play = each(0, 90, 7, replaced, create_answered) },
+  { name = "the create's answer, a value replaced, some", play = each(0, 90, 11, replaced, create_answered) },
   { name = "the create's answer, cut off, at some bytes", play = each(0, 300, 43, cut, create_answered) },
-  { name = "what a start asks, a value replaced, some", play = each(0, 600, 53, replaced, start_asked) },
-  { name = "what a start asks, cut off, at some bytes", play = each(1, 900, 181, cut, start_asked) },
-  { name = "after the create, a value replaced, some", play = each(0, 300, 29, replaced, start_blinded) },
-  { name = "after the create, cut off, at some bytes", play = each(1, 900, 181, cut, start_blinded) },
+  { name = "what a start asks, a value replaced, some", play = each(0, 600, 101, replaced, start_asked) },
+  { name = "what a start asks, cut off, at some bytes", play = each(1, 900, 311, cut, start_asked) },
+  { name = "after the create, a value replaced, some", play = each(0, 300, 61, replaced, start_blinded) },
+  { name = "after the create, cut off, at some bytes", play = each(1, 900, 311, cut, start_blinded) },
   { name = "what looks ask, a value replaced, some", play = each(0, 400, 97, replaced, looked) },
   { name = "the create's answer, a value replaced, each", long = true,
     play = each(0, 360, 1, replaced, create_answered) },
