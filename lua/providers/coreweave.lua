@@ -15,6 +15,7 @@ local card = require "providers.coreweave.card"
 local guard = require "providers.coreweave.guard"
 local parse = require "providers.coreweave.parse"
 local rights = require "providers.coreweave.rights"
+local watch = require "providers.coreweave.watch"
 
 local coreweave = {
   name = card.name, title = card.title, console = card.console, credit_page = card.credit_page,
@@ -211,12 +212,22 @@ local function instance_of(pool, pod, service)
   return instance
 end
 
+local versions = {} -- id → version of its pod, as it was seen last
+
 --- One pool as it is now; `gone` only when the cluster says so in so many words.
 function coreweave.get(id)
   local pool = found(POOLS .. "/" .. id)
   if not pool then return { id = id, status = "gone", native = "gone" } end
-  return instance_of(pool, found(core "pods" .. "/" .. id) or false,
-    found(core "services" .. "/" .. id))
+  local pod = found(core "pods" .. "/" .. id)
+  versions[id] = pod and pod.metadata.resourceVersion
+  return instance_of(pool, pod or false, found(core "services" .. "/" .. id))
+end
+
+--- Waits until the pod of a pool may have changed since `get`, at most so many seconds.
+function coreweave.await(id, seconds)
+  if not versions[id] then return task.sleep(seconds) end
+  return watch.change(function(path, options) return client():get(path, options) end, core "pods", id,
+    tostring(versions[id]), seconds, 1 / config.get "TIME_SCALE")
 end
 
 -- The way to the next page of a list, or nil after the last. @raise where that cannot be known

@@ -151,7 +151,7 @@ function machine.boot(provider, session, spec, seen)
   local until_ = began + limit
   if provider.expose then provider.expose(session, spec.bootstrap.ports(spec)) end
   while clock.now() < until_ do
-    task.sleep(pause)
+    if provider.await and shown then provider.await(session.id, pause) else task.sleep(pause) end
     pause = math.min(math.max(pause * 2, timing.seconds(SECOND_LOOK)), most)
     local ok, instance = fail.try(provider.get, session.id)
     answered = ok

@@ -57,6 +57,8 @@ return {
     replace = '{ "create", "get", "delete" }' },
   { name = "an unclear answer is a right", file = "providers/coreweave/rights.lua", by = "lua",
     tests = "coreweave", find = "answer.status.allowed == true", replace = "answer.status.allowed ~= false" },
+  { name = "what cannot be watched is asked without a pause", file = "providers/coreweave/watch.lua",
+    by = "lua", tests = "coreweave", find = "(changed and pause or seconds)", replace = "(pause)" },
   { name = "a key in a kubeconfig stands before one that was set", by = "lua", tests = "kubeconfig",
     file = "providers/coreweave/access.lua", find = "token = own or given.token",
     replace = "token = given.token or own" },

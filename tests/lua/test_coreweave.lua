@@ -170,13 +170,13 @@ return function(t)
     end)
   end)
 
-  -- Runs fn(provider, fail) in a world whose cluster answers by http(request).
+  -- Runs fn(provider, fail, clock) in a world whose cluster answers by http(request).
   local function scripted(http, fn)
     local s = fake.new { http = http, env = { HOME = "/home/user", COREWEAVE_API_KEY = "k",
       COREWEAVE_API_SERVER = "http://127.0.0.1:7006" } }
     local p = s:start(function(require)
       require("config.effective").load "/home/user/.continueplz"
-      return fn(require "providers.coreweave", require "base.fail")
+      return fn(require "providers.coreweave", require "base.fail", require "base.clock")
     end)
     s:run()
     return p:result()
@@ -218,6 +218,44 @@ return function(t)
     t:equal(proof(), "running")
     nodes = {}
     t:equal(proof(), "stopped")
+  end)
+
+  t:case("a change is waited for by a watch from what was seen; else by the clock", function()
+    local function event(kind, object)
+      return json.encode { type = kind, object = object or { metadata = { name = TOKEN } } } .. "\n"
+    end
+    -- → seconds that it waited, the request
+    local function waited(answer)
+      local asked
+      local seconds = scripted(function(request)
+        if not request.url:find("watch=1", 1, true) then
+          return { json = { metadata = { name = TOKEN, resourceVersion = "17" }, status = {},
+            spec = { instanceType = "x" } } }
+        end
+        asked = request.url
+        return answer
+      end, function(provider, _, clock)
+        provider.get(TOKEN)
+        local began = clock.now()
+        provider.await(TOKEN, 15)
+        return clock.now() - began
+      end)
+      return math.floor(seconds), asked
+    end
+    for _, row in ipairs {
+      { { status = 200, pieces = { { data = event "MODIFIED" } } }, 1 },
+      { { status = 200, pieces = { { data = event("ERROR", { kind = "Status", code = 410 }) } } }, 1 },
+      { { status = 200, pieces = { { data = event "BOOKMARK" } } }, 15 },
+      { { status = 200, pieces = { { data = event("DELETED"):sub(1, 20) },
+        { data = event("DELETED"):sub(21) } } }, 1 },
+      { { status = 403, json = { kind = "Status", status = "Failure", reason = "Forbidden" } }, 15 },
+      { { lost = true }, 15 },
+    } do
+      local seconds, asked = waited(row[1])
+      t:equal(seconds, row[2])
+      t:equal(asked:match "%?(.*)$", "watch=1&fieldSelector=metadata.name%3D" .. TOKEN
+        .. "&resourceVersion=17&allowWatchBookmarks=true&timeoutSeconds=15")
+    end
   end)
 
   t:case("a list of several pages is read to its end, and half of one is none", function()
