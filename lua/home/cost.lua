@@ -114,6 +114,10 @@ function cost.so_far(session, now)
   return (compute + disk + cost.hourly(session) * (session.twin_seconds or 0)) / 3600 + download(session)
 end
 
+-- Did its create make other machines too? Of none is it known when it began to run, so that what is said of
+-- them is the most.
+local function had_twin(session) return (session.twin_seconds or 0) > 0 end
+
 --- Is what is reckoned of a session only the most that it can have cost? So it is when nobody saw the machine
 -- run or its download come to its end, when it was found gone or not running any more, when nobody had heard
 -- of it any more, when it is not known whether it is, when its end takes long (its guard may have ended it
@@ -125,7 +129,7 @@ function cost.at_most(session)
   local lost = session.paused ~= nil or session.stopping == "interrupted" or session.stopping == "gone"
   local late = session.stop_began and (session.ended or session.last) - session.stop_began > LOOKED_SECONDS
   local unsure = session.plan ~= nil and session.plan.estimate == true
-  return unseen or pulling or lost or late or unsure or session.found_gone == true
+  return unseen or pulling or lost or late or unsure or had_twin(session) or session.found_gone == true
     or session.unwatched == true or session.unproven ~= nil
 end
 
@@ -151,14 +155,15 @@ local function charged(session, ended, provider)
 end
 
 --- The bill of a session that ended at `ended`. → { amount= (nil: not known), currency=, seconds=, source =
--- "charges"|"reckoned", at_most = true|nil }
+-- "charges"|"reckoned" ("charges": besides second machines), at_most = true|nil }
 function cost.final(session, ended, provider)
   local copy = setmetatable({ ended = ended }, { __index = session })
   local amount = charged(session, ended, provider)
   return {
     amount = amount or cost.reckonable(session) and cost.so_far(copy, ended) or nil,
     currency = session.currency or "USD", seconds = seconds(copy, ended),
-    source = amount and "charges" or "reckoned", at_most = not amount and cost.at_most(session) or nil,
+    source = amount and "charges" or "reckoned",
+    at_most = had_twin(session) or not amount and cost.at_most(session) or nil,
   }
 end
 

@@ -90,6 +90,16 @@ return {
     sums(p, 3)
     ask(p)
   end },
+  { name = "a second machine of the create, which never came to run", play = function(p)
+    p.judge.allow_two = true
+    p:fault { name = "create.twice" }
+    p:fault { name = "boot.slow", count = 2, seconds = 600 }
+    p:fault { name = "list.empty" } -- it is seen only before READY
+    scenes.up(p)
+    ask(p)
+    p:run("stop", "--output=json")
+    sums(p, 3)
+  end },
   { name = "a cloud that tells no charges", cloud = "vast", settings = { "IDLE_MINUTES=off" },
     play = function(p)
       scenes.up(p)

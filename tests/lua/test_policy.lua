@@ -238,6 +238,7 @@ return function(t)
     session.twin_seconds = 900
     t:ok(math.abs(cost.so_far(session, 99999) - 0.2) < 1e-9,
       "a second machine of the same create costs as much")
+    t:equal(cost.final(session, 1900, charging(1899)).at_most, true, "at most, whatever the first is charged")
     local pulling = { id = "8", started = 1, running_at = 5, running_seen = 9, loading_at = 20, ended = 90,
       last = 90, plan = { download = 0.5 } }
     t:equal(cost.at_most(pulling), true, "not all of the download may have come")
