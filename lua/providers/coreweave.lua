@@ -115,7 +115,7 @@ end
 function coreweave.offers()
   if not config.get "COREWEAVE_WHOLE_NODES" then
     return {}, { { id = "all",
-      reason = "CoreWeave rents whole nodes: COREWEAVE_WHOLE_NODES=yes allows them" } }
+      reason = "it rents whole nodes of 8 GPUs, which COREWEAVE_WHOLE_NODES=yes allows" } }
   end
   check_rights()
   local list = {}

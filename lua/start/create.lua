@@ -25,9 +25,10 @@ local create = {}
 --- A candidate in one line.
 function create.name_of(candidate)
   local offer = candidate.offer
-  local gpu = gpus.find(offer.gpu)
-  return ("%s %s %s @ $%.3f/h %s"):format(offer.provider, gpu and gpu.title or offer.gpu, offer.region or "?",
-    candidate.hourly, candidate.spot and "spot" or "on-demand")
+  local gpu, count = gpus.find(offer.gpu), offer.gpus or 1
+  return ("%s %s%s%s @ $%.3f/h %s"):format(offer.provider, count > 1 and count .. " × " or "",
+    gpu and gpu.title or offer.gpu, offer.region and " " .. offer.region or "", candidate.hourly,
+    candidate.spot and "spot" or "on-demand")
 end
 
 local name_of = create.name_of

@@ -83,11 +83,13 @@ local function lines_of(model)
   return list
 end
 
---- One line per cloud that was asked.
+--- One line per cloud that was asked; where all was left out for one reason, with it.
 function M.result_line(name, result)
   if result.ok then
-    local dated = result.dated and (", prices of a table of %s, for it tells none"):format(result.dated) or ""
-    return true, ("%s: %d offer%s%s"):format(name, result.count, result.count == 1 and "" or "s", dated)
+    local only = result.count == 0 and result.left and #result.left == 1 and result.left[1].reason
+    local more = only and ": " .. only or result.dated
+      and (", prices of a table of %s, for it tells none"):format(result.dated) or ""
+    return true, ("%s: %d offer%s%s"):format(name, result.count, result.count == 1 and "" or "s", more)
   end
   return false, ("%s: %s"):format(name, result.message)
 end

@@ -246,9 +246,11 @@ users:
     client-certificate: %s
     client-key: %s
 ]]):format(front.server, front.ca, front.certificate, front.key), tonumber("600", 8)))
+  r:write_env { COREWEAVE_WHOLE_NODES = "no" }
+  expect.ends(r:run("offers", MODEL), 4, "coreweave: 0 offers: it rents whole nodes of 8 GPUs")
   r:write_env { COREWEAVE_API_KEY = "", COREWEAVE_API_SERVER = "", COREWEAVE_KUBECONFIG = path }
   expect.ends(r:run("doctor"), 0, "key coreweave", "ada, 0 machines in the account")
-  expect.ends(r:run("up", "--cheapest", MODEL, "--on-demand"), 0, "READY")
+  expect.ends(r:run("up", "--cheapest", MODEL, "--on-demand"), 0, "coreweave 8 × L40 48GB @ $", "READY")
   expect.ends(r:run("stop"), 0, "Confirmed")
   expect.all_over(r)
   r:write_env { COREWEAVE_API_KEY = "", COREWEAVE_API_SERVER = "", COREWEAVE_KUBECONFIG = path,
