@@ -122,12 +122,15 @@ local function compare(add, address, date)
   return true
 end
 
--- The addresses in use: the registry's, and of each cloud that has a key.
+-- The addresses in use from here, with the file of who signs for them where it is set: the registry's, and of
+-- each cloud that has a key.
 local function addresses()
-  local list = { config.get "REGISTRY_URL" }
+  local list = { { url = config.get "REGISTRY_URL" } }
   for _, cloud in ipairs(declared.clouds()) do
     for _, row in ipairs(config.has_key(cloud) and cloud.settings or {}) do
-      list[#list + 1] = row.type == "url" and config.get(row.name) or nil
+      local address = row.type == "url" and not row.inside and config.get(row.name)
+      local ca_file = row.authority and config.get(row.authority) or ""
+      list[#list + 1] = address and { url = address, ca_file = ca_file ~= "" and ca_file or nil } or nil
     end
   end
   return list
@@ -155,11 +158,11 @@ end
 local function network(add)
   local compared, reached = false, {}
   for _, address in ipairs(addresses()) do
-    local ok, answer = fail.try(http.request,
-      { method = "HEAD", url = address .. "/", ok = "any", timeout = NETWORK_SECONDS })
+    local ok, answer = fail.try(http.request, { method = "HEAD", url = address.url .. "/", ok = "any",
+      timeout = NETWORK_SECONDS, ca_file = address.ca_file })
     if ok then
-      reached[#reached + 1] = address
-      compared = compared or compare(add, address, clock.parse_http(answer.headers.date))
+      reached[#reached + 1] = address.url
+      compared = compared or compare(add, address.url, clock.parse_http(answer.headers.date))
     else
       add("network", "problem", answer.message, answer.code == "tls" and "a proxy that reads along, "
         .. "or a wrong clock (it says " .. clock.iso() .. ")" or "look at the network, and at https_proxy")
@@ -174,7 +177,7 @@ end
 -- Everything on this computer, as with the simulators: then nothing is sent elsewhere.
 local function all_near()
   for _, address in ipairs(addresses()) do
-    if not values.loopback(address) then return false end
+    if not values.loopback(address.url) then return false end
   end
   return true
 end

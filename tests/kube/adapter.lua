@@ -16,9 +16,9 @@ local rights = require "providers.coreweave.rights"
 local server = require "kube.server"
 local ticket = require "base.ticket"
 
-local adapter = {}
+local adapter = { SPACE = "team" } -- the namespace that it is done in
 
-local SPACE, TOKEN, OTHER = "team", "cplz-0a1b2c3d-00112233", "cplz-0a1b2c3d-44556677"
+local SPACE, TOKEN, OTHER = adapter.SPACE, "cplz-0a1b2c3d-00112233", "cplz-0a1b2c3d-44556677"
 local HERE = "/api/v1/namespaces/" .. SPACE .. "/"
 local RBAC = "/apis/rbac.authorization.k8s.io/v1/"
 local ADDRESS = "203.0.113.7"

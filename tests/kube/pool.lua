@@ -95,10 +95,15 @@ function pool.node(cluster, name)
   return node
 end
 
---- The pool that is deleted gives its node back.
+--- The pool that is deleted is held no more.
+function pool.let_go(cluster, name)
+  patch(cluster, pool.POOLS .. "/" .. name, { metadata = { finalizers = json.null } })
+end
+
+--- It gives its node back before.
 function pool.release(cluster, name)
   pool.must(cluster, "DELETE", "/api/v1/nodes/g-" .. name)
-  patch(cluster, pool.POOLS .. "/" .. name, { metadata = { finalizers = json.null } })
+  pool.let_go(cluster, name)
 end
 
 --- The pod is on a node, by the scheduler. → the pod

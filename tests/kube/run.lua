@@ -9,6 +9,7 @@ local files = require "base.files"
 local server = require "kube.server"
 local simulator = require "kube.simulator"
 local term = require "base.term"
+local whole = require "kube.whole"
 
 local programs, dir, part = ...
 
@@ -39,7 +40,10 @@ local function run()
         compare.run(calls.list(), side, real_side(cluster), said)
       end)
     end
-    if part ~= "compare" then adapter.run(cluster, files.join(dir, "adapter"), said) end
+    if part ~= "compare" then
+      adapter.run(cluster, files.join(dir, "adapter"), said)
+      whole.run(cluster, files.join(dir, "adapter"), adapter.SPACE, said)
+    end
   end)
   cluster:close()
   if not ok then error(problem, 0) end

@@ -34,7 +34,7 @@ local function request_of(options)
     method = options.method, url = options.url, host = parts.host, port = parts.port,
     path = url.unescape(parts.path), raw_path = parts.path, raw_query = raw_query,
     query = url.parse_query(raw_query), headers = headers, body = options.body or "",
-    fresh = options.fresh or false, peer = "127.0.0.1",
+    ca_file = options.ca_file, fresh = options.fresh or false, peer = "127.0.0.1",
   }
 end
 

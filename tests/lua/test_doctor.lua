@@ -14,6 +14,7 @@ return function(t)
         return { error = "Could not connect", code = "connect", sent = false }
       end
       if request.method == "HEAD" then
+        if options.heads then table.insert(options.heads, { request.url, request.ca_file }) end
         return { status = 404, headers = { Date = options.date } }
       end
       if request.path:find("users/current", 1, true) then
@@ -92,6 +93,17 @@ return function(t)
     t:equal({ rows.certificates, rows.proxy }, {})
   end)
 
+  t:case("a cluster is asked with its own authority, and what only its pods reach is not asked", function()
+    local heads = {}
+    examine { heads = heads, date = date(2), env = "COREWEAVE_API_KEY=k\n"
+      .. "COREWEAVE_API_SERVER=https://cluster.example\nCOREWEAVE_CA_FILE=/home/user/ca.pem\n" }
+    t:equal(heads, { { "https://registry.ollama.ai/" }, { "https://cluster.example/", "/home/user/ca.pem" } })
+    heads = {}
+    examine { heads = heads, date = date(2), env = "COREWEAVE_API_KEY=k\n"
+      .. "COREWEAVE_API_SERVER=https://cluster.example\n" }
+    t:equal(heads[2], { "https://cluster.example/" })
+  end)
+
   t:case("the clock: how far and which way", function()
     local rows = { { 29, "ok", "agrees" }, { 100, "warning", "behind that of" },
       { -100, "warning", "ahead of" }, { 3600, "problem", "1h 00m" } }
@@ -115,7 +127,7 @@ return function(t)
     _, _, _, text = examine { mode = 420 }
     has(text, "problem .env: ", "chmod 600", "problem keys: no cloud has a key", "continueplz init")
     _, _, _, text = examine { env = "COREWEAVE_API_KEY=abcdefgh\n" }
-    has(text, "warning key coreweave", "not supported yet")
+    has(text, "problem key coreweave", "put COREWEAVE_API_SERVER and COREWEAVE_API_KEY")
   end)
 
   t:case("scripts of the user's: broken and refused ones are named, good ones counted", function()

@@ -14,7 +14,7 @@ return {
   key_page = "https://console.coreweave.com/tokens",
   settings = {
     { name = "COREWEAVE_API_KEY", type = "secret" },
-    { name = "COREWEAVE_API_SERVER", type = "url",
+    { name = "COREWEAVE_API_SERVER", type = "url", authority = "COREWEAVE_CA_FILE",
       doc = "address of the cluster's API, as its kubeconfig has it" },
     { name = "COREWEAVE_KUBECONFIG", type = "string",
       doc = "instead: a kubeconfig file with address, authority and a token or client certificate" },
@@ -24,6 +24,7 @@ return {
     { name = "COREWEAVE_NAMESPACE", type = "string",
       doc = "where pods are made; empty: the context's, else default" },
     { name = "COREWEAVE_INSIDE_SERVER", type = "url", default = "https://kubernetes.default.svc",
+      inside = true,
       doc = "address of the cluster's API as its pods reach it, for the guard" },
     { name = "COREWEAVE_GUARD_IMAGE", type = "string", default = "curlimages/curl:8.10.1",
       doc = "image of the guard's CronJob: sh, date and curl" },
