@@ -78,7 +78,7 @@ cross:
 	vendor/bootstrap cross
 	@BUILD=$(BUILD) CROSS=$(CROSS) tests/check cross
 
-# Each cloud's largest bills are played by the long cases; what was ordered and happened is printed for both together.
+# Each cloud's largest bills are played by the long cases; what was ordered and happened is printed for all together.
 dst: check-packages
 	$(MAKE) all
 	CONTINUEPLZ_SCRIPTS=tests $(BUILD)/continueplz tests/dst/run.lua --long --crash

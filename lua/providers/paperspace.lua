@@ -29,6 +29,7 @@ local PAGE, MOST_PAGES = 120, 100 -- rows of a page (§4.2: at most); more pages
 local SCRIPT_LIMIT = 16384        -- bytes: no limit is documented, so it is kept small (§4.7)
 local GUARD_RETRY = 10            -- seconds between the guard's attempts
 local TRIES, AT_ONCE = 4, 4
+local HOPELESS = 10               -- attempts of the guard, the last ones a minute apart
 
 local current, current_for
 
@@ -365,12 +366,12 @@ function paperspace.proof(session, list)
 end
 
 --- The call by which a machine ends itself, once it has found its own id by its token. It needs the account's
--- key.
+-- key. What cannot be ended for minutes is switched off: its disk alone bills then (§4.6, §4.11).
 function paperspace.terminate_request(token)
   local base, key = config.get("PAPERSPACE_BASE_URL"), "Authorization: Bearer ${CPLZ_ACCOUNT_KEY}"
   return {
     method = "DELETE", url = base .. MACHINES .. "/${ID}", headers = { key }, key_env = "CPLZ_ACCOUNT_KEY",
-    retry = GUARD_RETRY,
+    retry = GUARD_RETRY, power_off_after = HOPELESS,
     find = { url = ("%s%s?limit=%d&name=%s"):format(base, MACHINES, PAGE, url.escape(token)),
       headers = { key }, token = token, pause = 0 },
   }

@@ -245,6 +245,7 @@ static const struct key keys[] = {
     {"find-header", true, set_header, FIELD(find.headers), HEADER},
     {"find-token", false, set_text, FIELD(find_token), TEXT},
     {"find-pause", false, set_number, FIELD(find_pause), SECONDS},
+    {"power-off-after", false, set_number, FIELD(power_off), "attempts from 0 to 1000", 0, 1000},
     {"ca-file", false, set_list, FIELD(ca_files), TEXT},
     {"engine-arg", false, set_list, FIELD(engine_argv), TEXT},
     {"engine-env", false, set_list, FIELD(engine_env), TEXT},

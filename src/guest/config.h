@@ -49,6 +49,7 @@ struct config {
     struct config_request terminate, otherwise, find, rehearse; /* otherwise: when terminate is refused */
     char *find_token;
     int64_t find_pause; /* seconds between the two requests */
+    int64_t power_off;  /* attempts after which the machine is switched off, 0: never */
     struct config_list ca_files, engine_argv, engine_env;
     char *state_dir;
     struct config_text *texts;

@@ -147,8 +147,7 @@ static bool falls_back(const struct ending *ending, int status) {
 }
 
 /* In the child: one request for each machine of the token, and where that is not taken the other one. */
-static void end_work(void *ctx, char *said, size_t size) {
-    struct ending *ending = ctx;
+static void ask_for_end(struct ending *ending, char *said, size_t size) {
     const struct config *config = ending->config;
     struct json_ids ids = {.count = 1};
     int64_t when = believe(ending, ending->attempts),
@@ -167,6 +166,19 @@ static void end_work(void *ctx, char *said, size_t size) {
         attempt_step();
         send_one(ending, "stop", &config->otherwise, when, said, size);
     }
+}
+
+/* In the child: asks, and where that has come to nothing for long switches the machine off, for a cloud that
+ * bills only the disk of what is off. */
+static void end_work(void *ctx, char *said, size_t size) {
+    struct ending *ending = ctx;
+    ask_for_end(ending, said, size);
+    if (ending->config->power_off == 0 || ending->attempts <= (uint64_t)ending->config->power_off)
+        return;
+    attempt_step();
+    int code = system("poweroff");
+    size_t n = strlen(said);
+    snprintf(said + n, size - n, "%spoweroff ended with %d", n ? "; " : "", code);
 }
 
 /* In the child: the harmless half of the end. */

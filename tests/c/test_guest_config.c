@@ -41,7 +41,7 @@ static void everything(void) {
             "terminate-body {\"a\": \"${ID}\"}\notherwise-method POST\n"
             "otherwise-url https://cloud.example/stop\notherwise-header X-C: d\notherwise-body {}\n"
             "find-url https://cloud.example/list\nfind-header X-B: "
-            "c\nfind-token cplz-1\nfind-pause 2\n"
+            "c\nfind-token cplz-1\nfind-pause 2\npower-off-after 10\n"
             "ca-file a.pem\nca-file b.pem\nengine-arg /bin/server\nengine-arg two words\nengine-env "
             "HOME=${HOME}\n"
             "engine-inherit PORT\nengine-inherit NOWHERE\nengine-env COST=5$$"),
@@ -57,8 +57,8 @@ static void everything(void) {
     expect(config.limits.silence == 36000 && config.limits.idle == 3600 && config.limits.life == 43200,
            "limits");
     expect(config.life_max == 86400 && config.retry == 7 && config.time == 1786000000 &&
-               config.find_pause == 2,
-           "life-max, retry, find-pause");
+               config.find_pause == 2 && config.power_off == 10,
+           "life-max, retry, find-pause, power-off-after");
     expect(strcmp(config.terminate.url, "https://cloud.example/${ID}") == 0, "holes of requests stay");
     expect(strcmp(config.otherwise.method, "POST") == 0 && strcmp(config.otherwise.body, "{}") == 0 &&
                config.otherwise.headers.count == 1,
@@ -132,6 +132,7 @@ static const struct {
     {BASE "time soon\n", "line 7: time wants unix seconds, not \"soon\""},
     {BASE "time 100000000000\n", "line 7: time wants unix seconds, not \"100000000000\""},
     {BASE "retry 0\n", "retry must not be 0"},
+    {BASE "power-off-after -1\n", "line 7: power-off-after wants attempts from 0 to 1000, not \"-1\""},
     {BASE "life-max 10\nlife 11\n", "life is longer than life-max"},
     {BASE "life-max 10\n", "life is longer than life-max"},
     {BASE "ca-file ${NOWHERE}\n", "line 7: no usable environment variable: NOWHERE"},

@@ -18,7 +18,7 @@ for name in ([[listen-port listen-tcp token peer-public private-key-env address 
   control-port
   silence idle life life-max time retry terminate-method terminate-url terminate-body otherwise-method
   otherwise-url otherwise-body key-env find-url
-  find-token find-pause rehearse-url state-dir]]):gmatch("%S+") do
+  find-token find-pause power-off-after rehearse-url state-dir]]):gmatch("%S+") do
   SINGLE[name] = true
 end
 
@@ -141,6 +141,7 @@ function brake.orders(config)
   local otherwise = config["otherwise-url"] and { method = config["otherwise-method"],
     url = config["otherwise-url"], headers = config["otherwise-header"], body = config["otherwise-body"] }
   return { find = find, rehearse = find or rehearse, otherwise = otherwise,
+    power_off = tonumber(config["power-off-after"]),
     terminate = { method = config["terminate-method"] or "DELETE",
       url = config["terminate-url"], headers = config["terminate-header"], body = config["terminate-body"] } }
 end

@@ -2,7 +2,7 @@
 -- Histories that are told from beginning to end, each for one promise, beside the crash points
 -- and the random ones.
 --
--- A case: { name=, play = function(p), cloud = "vast"|"lambda"|nil for both, long = true (not in `make
+-- A case: { name=, play = function(p), cloud = NAME|nil for all, long = true (not in `make
 -- check`), and what dst/play.lua's `new` takes }. `play` says what it finds broken by p.judge:broken; the
 -- judge watches as always.
 local fail = require "base.fail"

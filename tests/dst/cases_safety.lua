@@ -3,6 +3,7 @@
 local files = require "base.files"
 local loader = require "sandbox.world"
 local safety = require "dst.safety_bills"
+local scenes = require "dst.scenes"
 
 local PAGE = files.join(files.dirname(files.dirname(files.dirname(files.absolute(loader.script)))),
   "docs/safety.md")
@@ -19,4 +20,31 @@ local function compared(p)
   end
 end
 
-return { { name = "the largest bills are those of docs/safety.md", long = true, play = compared } }
+-- Nobody has a good key, or the machine none at all: its GPU ends with the limit all the same.
+local function switched_off(keyless, word)
+  return function(p)
+    local words = table.move(scenes.UP, 1, #scenes.UP, 1, {})
+    words[#words + 1] = word
+    p:wait(p:start(words))
+    if not keyless then
+      p:rotate()
+      p:old_key()
+    end
+    p:kill_all()
+    p:pass(3600 + 1200)
+    for _, row in ipairs(p.judge:open()) do
+      if row.kind == "gpu" then p.judge:broken("E1", "the GPU bills on 20 min after the limit") end
+    end
+    p:heal()
+    if p:run "stop" ~= 0 or #p.judge:open() > 0 then
+      p.judge:broken("E2", "a machine that was switched off was not ended: " .. p.last.out .. p.last.err)
+    end
+  end
+end
+
+return {
+  { name = "the largest bills are those of docs/safety.md", long = true, play = compared },
+  { name = "a machine whose key is refused is switched off", cloud = "paperspace", play = switched_off() },
+  { name = "a machine without a key is switched off", cloud = "paperspace",
+    settings = { "GUARD_ACCOUNT_KEY=no" }, play = switched_off(true, "--accept-no-guard") },
+}

@@ -106,6 +106,12 @@ local function left(self)
   return least
 end
 
+-- Its programs end by themselves, at this moment whether its cloud is asked or not.
+local function leave(self)
+  self.place.world:tick()
+  faces.of(self.instance).life.ended(self.place.world, self.instance)
+end
+
 local function keep_ending(self, pause, turn)
   if self.turn ~= turn or not self:runs() then return end
   self.attempts = self.attempts + 1
@@ -113,6 +119,11 @@ local function keep_ending(self, pause, turn)
   brake.attempt(self.place, self.instance, self.orders, values_of(self, self.attempts), function()
     return self.turn == turn and self:runs()
   end, self.attempts > 10)
+  if self.orders.power_off and self.attempts > self.orders.power_off then
+    self.sim:at(1, function() -- the attempt comes first
+      if self.turn == turn and self:runs() then leave(self) end
+    end)
+  end
   self.sim:at(pause, function() keep_ending(self, math.min(pause * 2, math.max(60, self.retry)), turn) end)
 end
 
@@ -157,7 +168,7 @@ local function lonely(self)
   if not resort or not (resort.terminate or resort.leaves) then return end
   local function fire(pause)
     if self.epoch ~= epoch or not up(self) then return end
-    if resort.leaves then return faces.of(self.instance).life.ended(self.place.world, self.instance) end
+    if resort.leaves then return leave(self) end
     brake.attempt(self.place, self.instance, resort, self.way.environment(self), function()
       return self.epoch == epoch and up(self)
     end, pause > 30)

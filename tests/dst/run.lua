@@ -171,10 +171,10 @@ end
 local PARTS = { "policies", "consent", "workday", "determinism", "cases", "random", "homes", "crash" }
 
 -- What was ordered in all histories, and whether it happened: the table of docs/safety.md. A kind that never
--- happened is a failure of a run of everything at both clouds.
+-- happened is a failure of a run of everything at all clouds.
 local function table_of_kinds(total, everything)
   total:next(nil)
-  local function of(name) return total:of(name) end
+  local function of(name, cloud) return total:of(name, cloud) end
   term.out("# what was ordered, and what happened:\n" .. table.concat(kinds.lines(of), "\n") .. "\n")
   local never = everything and kinds.never(of) or {}
   report("every kind of fault happens",

@@ -2,12 +2,12 @@
 -- The largest bill: how long a machine bills after something died, with the limits as they are when nothing
 -- is set. Each cell of the table in docs/safety.md is one history, and what the cloud's ledger says in the
 -- end (dst/cases_safety.lua compares).
-local bills = require "dst.bills"
+local ledger = require "cloudsim.ledger"
 local plays = require "dst.play"
 local scenes = require "dst.scenes"
 
 local HOUR = 3600
-local LONGEST = 14 * HOUR -- what bills on after that long bills until somebody comes
+local LONGEST = 26 * HOUR -- longer than a cloud's own timer; what bills on then bills until somebody comes
 
 local safety = {}
 
@@ -42,6 +42,10 @@ safety.machines = {
   { "Vast, on-demand", "vast", { "PREFER_SPOT=false" } },
   { "Lambda, guard with the account's key", "lambda", {} },
   { "Lambda, no guard", "lambda", { "GUARD_ACCOUNT_KEY=no" }, true },
+  { "RunPod", "runpod", {} },
+  { "CoreWeave, a whole node", "coreweave", {} },
+  { "Paperspace, guard with the team's key", "paperspace", {} },
+  { "Paperspace, no guard", "paperspace", { "GUARD_ACCOUNT_KEY=no" }, true },
 }
 
 local function minutes(seconds) return math.ceil(seconds / 60) end
@@ -58,7 +62,31 @@ local function left(p)
     if not row.bytes then kinds[#kinds + 1], rate = row.kind, rate + row.rate end
   end
   table.sort(kinds)
-  return table.concat(kinds, " and "), rate
+  return ("the %s %s at $%.3f/h until somebody comes"):format(table.concat(kinds, " and "),
+    #kinds > 1 and "bill" or "bills", rate)
+end
+
+-- When the last of its rows that is over was closed, on the clock of the simulation; `began` if none was
+-- later.
+local function last_end(p, token, began)
+  local last = began
+  for _, row in ipairs(p.world.ledger.rows) do
+    if row.token == token and row.closed then
+      last = math.max(last, row.closed - p.world.clock() + p.sim.now)
+    end
+  end
+  return last
+end
+
+-- What a token's machine had cost at a moment, but for traffic.
+local function paid(p, token, at)
+  local sum = 0
+  for _, row in ipairs(p.world.ledger.rows) do
+    if row.token == token and not row.bytes then
+      sum = sum + ledger.amount(row, at + p.world.clock() - p.sim.now)
+    end
+  end
+  return sum
 end
 
 --- One cell. → its text
@@ -74,18 +102,13 @@ function safety.cell(machine, event)
   for _, guest in ipairs(p.guest_order) do -- a last question, so that the limit of idleness begins anew
     if guest:runs() then guest:engine({ method = "POST", path = "/api/chat", body = "{}" }, true) end
   end
-  local before, began = bills.amount(p, token), p.sim.now
+  local began = p.sim.now
   event[3](p, scenes.ours(p))
   p:pass(LONGEST)
-  if #p.judge:open() > 0 then
-    local what, rate = left(p)
-    return ("the %s bills at $%.3f/h until somebody comes"):format(what, rate)
-  end
-  local last = began
-  for _, row in ipairs(p.world.ledger.rows) do
-    if row.token == token then last = math.max(last, row.closed - p.world.clock() + p.sim.now) end
-  end
-  return ("%s, $%.2f"):format(duration(last - began), bills.amount(p, token) - before)
+  local last = last_end(p, token, began)
+  local text = ("%s, $%.2f"):format(duration(last - began), paid(p, token, last) - paid(p, token, began))
+  if #p.judge:open() == 0 then return text end
+  return last - began < 60 and left(p) or text .. ", then " .. left(p)
 end
 
 --- The table's first line.

@@ -2,6 +2,7 @@
 -- The kinds of faults that the campaign plays, and which invariants would show that one was not borne
 -- (docs/safety.md holds the same table, compared by tests/lua/test_safety.lua). A kind of tests/cloudsim
 -- stands under its own name.
+local clouds = require "dst.clouds"
 local faces = require "cloudsim.faces"
 local faults = require "cloudsim.faults"
 local sorted = require "base.sorted"
@@ -115,17 +116,30 @@ kinds.elsewhere = {
   ["create.locked"] = "tests/lua/test_cloudsim_runpod_faults.lua",
 }
 
---- The table as lines of Markdown.
--- @param of function(name) → how often ordered, how often it happened; nil: without these columns
-function kinds.lines(of)
-  local lines = { "| fault | what happens | judged by |", "|---|---|---|" }
-  if of then
-    lines = { "| fault | what happens | ordered | happened | judged by |", "|---|---|---|---|---|" }
+-- How often it happened at each cloud; a dash where there is no such thing.
+local function at_each(name, of)
+  local cells = {}
+  for index, cloud in ipairs(clouds.list) do
+    local _, happened = of(name, cloud)
+    local nowhere = faults.names[name] and not faults.at(cloud)[name]
+    cells[index] = nowhere and "–" or tostring(happened)
   end
+  return table.concat(cells, " | ")
+end
+
+--- The table as lines of Markdown.
+-- @param of function(name, cloud or nil: all) → how often ordered, how often it happened
+function kinds.lines(of)
+  local names, rule = {}, {}
+  for index, cloud in ipairs(clouds.list) do
+    names[index], rule[index] = require("providers." .. cloud .. ".card").title, "---"
+  end
+  local lines = { ("| fault | what happens | ordered | %s | judged by |"):format(table.concat(names, " | ")),
+    ("|---|---|---|%s|---|"):format(table.concat(rule, "|")) }
   for _, list in ipairs { kinds.clouds, kinds.own } do
     for _, row in ipairs(list) do
-      local counts = of and ("%d | %d | "):format(of(row[1])) or ""
-      lines[#lines + 1] = ("| %s | %s | %s%s |"):format(row[1], row[2], counts, row[3])
+      lines[#lines + 1] = ("| %s | %s | %d | %s | %s |"):format(row[1], row[2], (of(row[1])),
+        at_each(row[1], of), row[3])
     end
   end
   return lines

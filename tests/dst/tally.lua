@@ -5,7 +5,7 @@ local sorted = require "base.sorted"
 local tally = {}
 tally.__index = tally
 
-function tally.new() return setmetatable({ ordered = {}, happened = {} }, tally) end
+function tally.new() return setmetatable({ ordered = {}, happened = {}, at = {} }, tally) end
 
 -- what an order is called in the table, where a way of the whole history is counted
 local OTHERWISE = { jump = "clock" }
@@ -30,11 +30,14 @@ local function ways(play)
 end
 
 local function whole(self, play)
-  for _, order in ipairs(play.orders) do
-    if not OTHERWISE[order.name] then more(self, order.name, order.happened) end
-  end
-  for name, is in sorted(ways(play)) do
-    if is then more(self, name, true) end
+  self.at[play.name] = self.at[play.name] or tally.new()
+  for _, counts in ipairs { self, self.at[play.name] } do
+    for _, order in ipairs(play.orders) do
+      if not OTHERWISE[order.name] then more(counts, order.name, order.happened) end
+    end
+    for name, is in sorted(ways(play)) do
+      if is then more(counts, name, true) end
+    end
   end
 end
 
@@ -44,8 +47,11 @@ function tally:next(play)
   self.last = play
 end
 
---- What the table says of a kind. → how often ordered, how often it happened
-function tally:of(name) return self.ordered[name] or 0, self.happened[name] or 0 end
+--- What the table says of a kind, at one cloud when it is named. → how often ordered, how often it happened
+function tally:of(name, cloud)
+  local counts = cloud and self.at[cloud] or not cloud and self
+  return counts and counts.ordered[name] or 0, counts and counts.happened[name] or 0
+end
 
 --- names: set of what should have happened. → lines of the table, array of the names of what never happened
 function tally:report(names)

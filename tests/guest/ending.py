@@ -18,8 +18,11 @@ TOKEN = "cplz-home-1a2b"
 class Machine:
     """A guest beside a cloud that is asked for the ids of the token."""
 
-    def __init__(self, rows, silence=1, retry=1, user=None, more="", host="127.0.0.1", port=None, wrap=()):
-        """`port`: where the cloud will be, which is not there yet. `wrap`: the words before the guest's."""
+    def __init__(
+        self, rows, silence=1, retry=1, user=None, more="", host="127.0.0.1", port=None, wrap=(), tools=()
+    ):
+        """`port`: where the cloud will be, which is not there yet. `wrap`: the words before the guest's.
+        `tools`: programs of the machine that only say that they were called."""
         self.dir, self.rows, self.cloud = lib.folder(), rows, None
         if not port:
             self.appear()
@@ -35,7 +38,13 @@ class Machine:
                 f"find-url {base}/list\nfind-header Authorization: Bearer ${{KEY}}\nfind-token {TOKEN}\n"
                 f"state-dir state\n{more}"
             )
-        self.env = {"PATH": os.environ["PATH"], "CPLZ_KEY": lib.wireguard_key(), "TEST_KEY": lib.KEY}
+        path = os.environ["PATH"]
+        for name in tools:
+            with open(f"{self.dir}/{name}", "w", encoding="ascii") as f:
+                f.write(f"#!/bin/sh\necho called >{self.dir}/{name}.said\n")
+            os.chmod(f"{self.dir}/{name}", 0o755)
+            path = f"{self.dir}:{os.environ['PATH']}"
+        self.env = {"PATH": path, "CPLZ_KEY": lib.wireguard_key(), "TEST_KEY": lib.KEY}
         guest = GUEST
         if user:  # who may not be able to reach ours
             guest = shutil.copy(GUEST, self.dir)
@@ -181,6 +190,20 @@ def test_otherwise():
     lib.end(machine.process)
 
 
+def test_power_off():
+    port = lib.free_port()
+    machine = Machine([row("mine")], silence=2, port=port, more="power-off-after 2\n", tools=("poweroff",))
+    machine.appear(port)
+    machine.cloud.answer = lambda request: (401, "{}")
+    lib.until("a machine that is switched off", lambda: "poweroff ended with 0" in machine.log())
+    lines = machine.log().splitlines()
+    early = [line for line in lines if "attempt 1:" in line or "attempt 2:" in line]
+    assert len(early) == 2 and not any("poweroff" in line for line in early), lines
+    assert any("attempt 3: find answered HTTP 401; poweroff ended with 0" in line for line in lines), lines
+    assert lib.read(machine.dir, "poweroff.said") == "called\n"
+    lib.end(machine.process)
+
+
 def test_key_changed():
     machine = Machine([row("mine")], silence=2)
     machine.cloud.answer = lambda request: (401, '{"error":"auth_error"}')
@@ -311,6 +334,7 @@ lib.case("no answer of the cloud ends the attempts", test_refused)
 lib.case("a cloud that cannot be reached is tried until it can", test_no_network)
 lib.case("names that do not resolve are tried until they do", test_no_names)
 lib.case("an end that is refused is followed by a stop, one that is taken is not", test_otherwise)
+lib.case("an end that comes to nothing for long switches the machine off", test_power_off)
 lib.case("a key that is refused is tried until it is not", test_key_changed)
 lib.case("an answer in drops for another machine does not keep the own one", test_slow_twin)
 lib.case("a list without the token, or that is none, ends nothing and is asked for again", test_no_list)

@@ -32,6 +32,10 @@ return {
     find = "otherwise.url && status / 100 != 2 &&", replace = "otherwise.url &&" },
   sent { name = "an error that may pass stops it at once", case = "followed by a stop",
     find = "(refused || ending->attempts", replace = "(refused || status == 500 || ending->attempts" },
+  sent { name = "a machine that cannot be ended is never switched off", case = "switches the machine off",
+    find = 'int code = system("poweroff");', replace = "int code = 0;" },
+  sent { name = "a machine is switched off before its end was tried", case = "switches the machine off",
+    find = "ending->attempts <= (uint64_t)ending->config->power_off", replace = "false" },
   -- when the machine has to end
   guard { name = "only the monotonic clock counts", case = "the wall clock forward",
     find = "int64_t age = by_mono > by_wall ? by_mono : by_wall;",

@@ -84,6 +84,9 @@ function bundle.config(order)
     add("find-token", find.token)
     add("find-pause", whole(find.pause or 0, "find.pause", 0))
   end
+  if terminate.power_off_after then
+    add("power-off-after", whole(terminate.power_off_after, "power_off_after", 1))
+  end
   if order.ca_pem then add("ca-file", "ca.pem") end
   for _, word in ipairs(order.engine.argv) do add("engine-arg", word) end
   for _, pair in ipairs(order.engine.env) do add("engine-env", pair) end
