@@ -2,6 +2,7 @@
 --- CoreWeave's adapter in front of a real Kubernetes API server, with the real controllers and scheduler;
 --- what CoreWeave itself and a kubelet do is played (pool.lua). The cases are one story: each goes on from
 --- the last.
+local clock = require "base.clock"
 local clouds = require "facts.clouds"
 local config = require "config.effective"
 local coreweave = require "providers.coreweave"
@@ -14,6 +15,7 @@ local parse = require "providers.coreweave.parse"
 local pool = require "kube.pool"
 local rights = require "providers.coreweave.rights"
 local server = require "kube.server"
+local task = require "base.task"
 local ticket = require "base.ticket"
 
 local adapter = { SPACE = "team" } -- the namespace that it is done in
@@ -192,6 +194,33 @@ case("the scheduler puts pod and guard onto the pool's node; it runs and has its
   expect.same({ found.status, found.ip, found.ports }, { "running", ADDRESS,
     { ["30123/tcp"] = 30123, ["51820/udp"] = 51820 } })
   expect.same(coreweave.proof({ id = TOKEN, token = TOKEN }).state, "running")
+end)
+
+-- How long a pod that was just looked at is waited for, when `meanwhile` happens.
+local function waited(seconds, meanwhile)
+  coreweave.get(TOKEN)
+  local began, other = clock.now(), task.spawn(meanwhile)
+  coreweave.await(TOKEN, seconds)
+  local took = clock.now() - began
+  task.await(other)
+  return took
+end
+
+case("a pod's change ends the wait for it, and so does a version that is forgotten", function(s)
+  local function change(value)
+    s.kubectl("annotate", "pod", TOKEN, "--namespace=" .. SPACE, "--overwrite", "changed=" .. value)
+  end
+  expect.that(waited(3, function() change "a" end) >= 3, "whoever may not watch waits")
+  use { COREWEAVE_API_KEY = s.cluster.all }
+  expect.that(waited(3, function() end) >= 3, "nothing happened")
+  expect.that(waited(40, function() change "b" end) < 20, "the change was not seen")
+  coreweave.get(TOKEN)
+  change "c"
+  s.cluster:compact()
+  local began = clock.now()
+  coreweave.await(TOKEN, 40)
+  expect.that(clock.now() - began < 20, "a version that is too old was waited for")
+  use { COREWEAVE_API_KEY = s.cluster.renter }
 end)
 
 case("what is ours is found, each kind of it", function()
