@@ -61,7 +61,7 @@ local function core(plural) return ("/api/v1/namespaces/%s/%s"):format(namespace
 local function ask(method, path, options)
   return http.retry(function()
     return client()[method](client(), path, options)
-  end, { attempts = TRIES, pause = 2 / config.get "TIME_SCALE", kinds = { "rate" } }).json()
+  end, { attempts = TRIES, pause = 2 / config.get "TIME_SCALE", kinds = { "rate" } }).object()
 end
 
 -- The object at a path, or nil when the cluster says that there is none.
@@ -76,7 +76,7 @@ end
 function coreweave.account()
   local answer = ask("post", REVIEWS, { json = { kind = "SelfSubjectReview",
     apiVersion = "authentication.k8s.io/v1" } })
-  local who = ((answer.status or {}).userInfo or {}).username
+  local who = parse.at(answer, "status", "userInfo", "username")
   if type(who) ~= "string" then fail.raise("broken", "CoreWeave does not say whose key it is") end
   return { id = parse.account_id(who, access.current().server), name = who, currency = "USD" }
 end
@@ -145,7 +145,7 @@ function coreweave.prepare(order)
   local objects, born = guard.account(token, where, parse.meta), nil
   for _, kind in ipairs(guard.ORDER) do
     local made = ensure(guard.KINDS[kind].path(where), objects[kind])
-    born = born or clock.parse_iso(made.metadata.creationTimestamp)
+    born = born or parse.born(made)
   end
   local seconds = life()
   ensure(core "secrets", parse.secret(order))
@@ -219,7 +219,7 @@ function coreweave.get(id)
   local pool = found(POOLS .. "/" .. id)
   if not pool then return { id = id, status = "gone", native = "gone" } end
   local pod = found(core "pods" .. "/" .. id)
-  versions[id] = pod and pod.metadata.resourceVersion
+  versions[id] = parse.at(pod, "metadata", "resourceVersion")
   return instance_of(pool, pod or false, found(core "services" .. "/" .. id))
 end
 
@@ -280,6 +280,7 @@ function coreweave.belongings()
   for _, kind in ipairs(kinds()) do
     for _, object in ipairs(seen[kind[1]] and {} or every(kind[1] .. parse.OWN)) do
       list[#list + 1] = parse.belonging(object, kind[1], card.prices.address_hour)
+        or fail.raise("broken", "CoreWeave's list has a row without a name: " .. kind[1])
     end
     seen[kind[1]] = true
   end
@@ -306,12 +307,11 @@ end
 function coreweave.proof(session, list)
   local pool = found(POOLS .. "/" .. session.id)
   list = list or coreweave.list()
-  local nodes = ask("get", "/api/v1/nodes?labelSelector=compute.coreweave.com%2Fnode-pool%3D" .. session.id)
-  if type(nodes.items) ~= "table" then fail.raise("broken", "CoreWeave's list of nodes is none") end
-  local evidence = { get = pool and "there" or "gone", listed = #list, nodes = #nodes.items,
+  local nodes = every("/api/v1/nodes?labelSelector=compute.coreweave.com%2Fnode-pool%3D" .. session.id)
+  local evidence = { get = pool and "there" or "gone", listed = #list, nodes = #nodes,
     at = clock.wall() }
   local state = pool and "running" or "stopped"
-  if pool and pool.metadata.deletionTimestamp then state = "ending" end
+  if parse.at(pool, "metadata", "deletionTimestamp") then state = "ending" end
   for _, each in ipairs(list) do
     if each.id == session.id or each.token == session.token then
       evidence.found = each.id
@@ -319,14 +319,14 @@ function coreweave.proof(session, list)
     end
   end
   evidence.address = address_of(session.token) and "there" or nil
-  if state == "stopped" and (#nodes.items > 0 or evidence.address) then state = "running" end
+  if state == "stopped" and (#nodes > 0 or evidence.address) then state = "running" end
   return { state = state, evidence = evidence }
 end
 
 -- The authority of the cluster as pods see it.
 local function authority()
   local map = ask("get", core "configmaps" .. "/kube-root-ca.crt")
-  local text = type(map.data) == "table" and map.data["ca.crt"]
+  local text = parse.at(map, "data", "ca.crt")
   if type(text) ~= "string" or text == "" then
     fail.raise("broken", "CoreWeave does not say by what authority pods know the cluster")
   end

@@ -14,9 +14,9 @@ return {
     replace = 'if status == 404 then return { kind = "refused", code = "gone", message = "gone" } end\n'
       .. '  if type(body) ~= "table" or not body.kind then' },
   { name = "a pool is proven gone whose nodes run", file = "providers/coreweave.lua", by = "lua",
-    tests = "coreweave", find = "(#nodes.items > 0 or evidence.address)", replace = "evidence.address" },
+    tests = "coreweave", find = "(#nodes > 0 or evidence.address)", replace = "evidence.address" },
   { name = "a pool is proven gone whose address bills", file = "providers/coreweave.lua", by = "lua",
-    tests = "coreweave", find = "(#nodes.items > 0 or evidence.address)", replace = "#nodes.items > 0" },
+    tests = "coreweave", find = "(#nodes > 0 or evidence.address)", replace = "#nodes > 0" },
   { name = "the address is left", file = "providers/coreweave.lua", expects = "E2", cloud = "coreweave",
     parts = "cases", only = "sweep: this home's machine", find = "  if address_of(id) then delete(",
     replace = "  if false then delete(" },

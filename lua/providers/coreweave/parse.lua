@@ -13,6 +13,24 @@ parse.OWN = parse.LIST .. "&labelSelector=app.kubernetes.io%2Fmanaged-by%3Dconti
 local PUBLIC = "service.beta.kubernetes.io/coreweave-load-balancer-type"
 local GRACE = 20 -- seconds
 
+--- What lies at a path of an answer; nil when something on the way is no object.
+function parse.at(value, ...)
+  for _, key in ipairs { ... } do
+    if type(value) ~= "table" then return nil end
+    value = value[key]
+  end
+  return value
+end
+
+-- The time at a path of an answer, or nil.
+local function time_at(object, ...)
+  local text = parse.at(object, ...)
+  return type(text) == "string" and clock.parse_iso(text) or nil
+end
+
+--- When an object was made, as the cluster says; nil when it does not.
+function parse.born(object) return time_at(object, "metadata", "creationTimestamp") end
+
 local KINDS = { Unauthorized = "auth", Forbidden = "refused", NotFound = "refused", AlreadyExists = "refused",
   Conflict = "transient", Expired = "transient", Gone = "transient", Invalid = "refused",
   BadRequest = "refused", TooManyRequests = "rate", InternalError = "transient",
@@ -109,14 +127,13 @@ function parse.offer(prices, row)
 end
 
 local function token_of(object)
-  local labels = type(object.metadata) == "table" and object.metadata.labels
-  return type(labels) == "table" and labels[parse.TOKEN] or nil
+  local token = parse.at(object, "metadata", "labels", parse.TOKEN)
+  return type(token) == "string" and token or nil
 end
 
 --- Is it one that we made?
 function parse.ours(object)
-  local labels = type(object.metadata) == "table" and object.metadata.labels
-  return type(labels) == "table" and labels[parse.OURS] == "continueplz"
+  return parse.at(object, "metadata", "labels", parse.OURS) == "continueplz"
 end
 
 -- Words for what lies around a pool, by the last part of its list's path.
@@ -125,18 +142,24 @@ local WORDS = { cronjobs = "CronJob", pods = "pod", services = "public address",
   clusterroles = "ClusterRole", clusterrolebindings = "ClusterRoleBinding" }
 
 --- One of our objects as a belonging (docs/lua.md). path: of its list; hour: dollars for an address
+-- → nil: it has no name
 function parse.belonging(object, path, hour)
-  local plural, name = path:match "[^/]+$", object.metadata.name
+  local plural, name = path:match "[^/]+$", parse.at(object, "metadata", "name")
+  if type(name) ~= "string" then return nil end
   local bills = plural == "services"
   return { kind = WORDS[plural], id = name, name = name, token = token_of(object), bills = bills,
-    hourly = bills and hour or nil, since = clock.parse_iso(object.metadata.creationTimestamp or ""),
+    hourly = bills and hour or nil, since = parse.born(object),
     path = path .. "/" .. name }
 end
 
 local function ports_of(service)
-  local ports = {}
-  for _, each in ipairs(service.spec.ports or {}) do
-    ports[("%d/%s"):format(each.targetPort, each.protocol:lower())] = each.port
+  local ports, rows = {}, parse.at(service, "spec", "ports")
+  for _, each in ipairs(type(rows) == "table" and rows or {}) do
+    local inner, protocol, outer = parse.at(each, "targetPort"), parse.at(each, "protocol"),
+      parse.at(each, "port")
+    if math.type(inner) == "integer" and type(protocol) == "string" and math.type(outer) == "integer" then
+      ports[("%d/%s"):format(inner, protocol:lower())] = outer
+    end
   end
   return ports
 end
@@ -145,19 +168,20 @@ local PHASES = { Pending = "booting", Running = "running", Succeeded = "exited",
 
 --- A pool, with its pod and Service where they are known, as an instance. → instance, or nil and why not
 function parse.instance(pool, pod, service)
-  local spec, name = pool.spec, type(pool.metadata) == "table" and pool.metadata.name
-  if type(name) ~= "string" or type(spec) ~= "table" or type(spec.instanceType) ~= "string" then
+  local spec, name = parse.at(pool, "spec"), parse.at(pool, "metadata", "name")
+  if type(name) ~= "string" or type(parse.at(spec, "instanceType")) ~= "string" then
     return nil, "a node pool without name or type"
   end
   local ending = pool.metadata.deletionTimestamp ~= nil
-  local phase = type(pod) == "table" and type(pod.status) == "table" and pod.status.phase
-  local rows = service and (((service.status or {}).loadBalancer or {}).ingress or {}) or {}
+  local phase, said = parse.at(pod, "status", "phase"), parse.at(pod, "status", "message")
+  local address = parse.at(service, "status", "loadBalancer", "ingress", 1, "ip")
+  address = type(address) == "string" and address or nil
   return { id = name, token = token_of(pool), native = ending and "terminating" or tostring(phase or "pool"),
     status = ending and "exited" or pod and (PHASES[phase] or "unknown") or pod == false and "exited"
       or "booting",
-    ip = rows[1] and rows[1].ip, ports = rows[1] and ports_of(service) or {},
-    spot = spec.computeClass == "spot",
-    message = pod and pod.status.message, started = clock.parse_iso(pool.metadata.creationTimestamp or "") }
+    ip = address, ports = address and ports_of(service) or {},
+    spot = spec.computeClass == "spot", message = type(said) == "string" and said or nil,
+    started = parse.born(pool) }
 end
 
 --- What stands for the account: whose name the cluster knows the key by.
