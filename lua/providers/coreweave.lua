@@ -27,6 +27,7 @@ local POOLS = guard.POOLS
 local REVIEWS = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 local TRIES, AT_ONCE = 4, 17
 local MOST_PAGES = 400
+local CALM = 5    -- seconds between two looks at a pod of which a watch tells much
 local SPARE = 900 -- seconds by which the cluster's own ends come after those of the guest
 
 local function classify(response)
@@ -52,8 +53,15 @@ end
 
 local function namespace() return access.current().namespace end
 
--- The cluster as pods see it.
-local function inside() return (config.get "COREWEAVE_INSIDE_SERVER":gsub("/+$", "")) end
+-- The cluster as pods see it. @raise `config` an address in digits, which the guard finds in no certificate
+local function inside()
+  local address = config.get "COREWEAVE_INSIDE_SERVER":gsub("/+$", "")
+  if address:find "^https://[%d.]+$" or address:find "^https://[%d.]+:" or address:find "^https://%[" then
+    fail.raise("config", ("COREWEAVE_INSIDE_SERVER is %s, and the guard on a pod needs a name there, like "
+      .. "https://kubernetes.default.svc"):format(address))
+  end
+  return address
+end
 
 local function core(plural) return ("/api/v1/namespaces/%s/%s"):format(namespace(), plural) end
 
@@ -227,7 +235,7 @@ end
 function coreweave.await(id, seconds)
   if not versions[id] then return task.sleep(seconds) end
   return watch.change(function(path, options) return client():get(path, options) end, core "pods", id,
-    tostring(versions[id]), seconds, 1 / config.get "TIME_SCALE")
+    tostring(versions[id]), seconds, math.min(seconds, CALM / config.get "TIME_SCALE"))
 end
 
 -- The way to the next page of a list, or nil after the last. @raise where that cannot be known

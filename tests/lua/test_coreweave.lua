@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The CoreWeave provider against the simulated cluster, in process: by name, adopted, proven, and what lies.
 local json = require "base.json"
+local sorted = require "base.sorted"
 
 return function(t)
   local calls, fake = t:load("coreweave_calls")(t), t:load "fakehost"
@@ -150,6 +151,25 @@ return function(t)
     end
   end)
 
+  t:case("an inner address in digits is refused before anything is made", function()
+    for address, good in sorted { ["https://10.0.0.1"] = false, ["https://10.0.0.1:6443/"] = false,
+      ["https://[fd00::1]:6443"] = false, ["https://kubernetes.default.svc"] = true,
+      ["https://10.cluster:6443"] = true } do
+      local s = fake.new { env = { HOME = "/home/user", COREWEAVE_API_KEY = "k",
+        COREWEAVE_API_SERVER = "http://127.0.0.1:7006", COREWEAVE_INSIDE_SERVER = address },
+        http = function()
+          return { json = { kind = "ConfigMap", metadata = {}, data = { ["ca.crt"] = "PEM" } } }
+        end }
+      local p = s:start(function(require)
+        require("config.effective").load "/home/user/.continueplz"
+        local ok, why = require("base.fail").try(require("providers.coreweave").terminate_request, TOKEN)
+        return ok, not ok and why.kind
+      end)
+      s:run()
+      t:equal({ p:result() }, { good, not good and "config" }, address)
+    end
+  end)
+
   t:case("a pool is gone only with its nodes and its address", function()
     run(function(provider, _, sim, order, ticket)
       provider.prepare(order)
@@ -243,11 +263,11 @@ return function(t)
       return math.floor(seconds), asked
     end
     for _, row in ipairs {
-      { { status = 200, pieces = { { data = event "MODIFIED" } } }, 1 },
-      { { status = 200, pieces = { { data = event("ERROR", { kind = "Status", code = 410 }) } } }, 1 },
+      { { status = 200, pieces = { { data = event "MODIFIED" } } }, 5 },
+      { { status = 200, pieces = { { data = event("ERROR", { kind = "Status", code = 410 }) } } }, 5 },
       { { status = 200, pieces = { { data = event "BOOKMARK" } } }, 15 },
       { { status = 200, pieces = { { data = event("DELETED"):sub(1, 20) },
-        { data = event("DELETED"):sub(21) } } }, 1 },
+        { data = event("DELETED"):sub(21) } } }, 5 },
       { { status = 403, json = { kind = "Status", status = "Failure", reason = "Forbidden" } }, 15 },
       { { lost = true }, 15 },
     } do
