@@ -23,6 +23,8 @@ local lambda = {
 
 local ROOT = "/api/v1"
 local INSTANCES, KEYS, RULESETS = ROOT .. "/instances", ROOT .. "/ssh-keys", ROOT .. "/firewall-rulesets"
+local SYSTEMS = ROOT .. "/file-systems"
+local GIB_MONTH, MONTH = 0.20, 730 -- dollars for a GiB and month of storage; hours (§2.3)
 local TERMINATE, LAUNCH = ROOT .. "/instance-operations/terminate", ROOT .. "/instance-operations/launch"
 local IMAGE = "lambda-stack-24-04"
 local USER_DATA_LIMIT = 1000000 -- bytes (§2.4)
@@ -185,23 +187,32 @@ function lambda.prepare(order)
     { name = order.token, region = order.candidate.offer.native.region, rules = parse.rules(order.ports) }) }
 end
 
--- What lies at a path, as belongings. @raise `broken`
-local function lying(path, kind, list)
+-- What lies at a path, as belongings. hourly: function(row) → dollars, of what bills; nil: it costs nothing
+-- @raise `broken`
+local function lying(path, kind, list, hourly)
   for _, row in ipairs(array(path)) do
     if type(row) ~= "table" or type(row.id) ~= "string" or not row.id:match("^[%w-]+$") then
       broken("a row without an id in " .. path)
     end
     local name = type(row.name) == "string" and row.name or nil
-    list[#list + 1] = { kind = kind, id = row.id, name = name, token = name, bills = false, path = path }
+    list[#list + 1] = { kind = kind, id = row.id, name = name, token = name, bills = hourly ~= nil,
+      hourly = hourly and hourly(row), path = path,
+      since = type(row.created) == "string" and clock.parse_iso(row.created) or nil }
   end
 end
 
---- Every SSH key and firewall ruleset of the account (§2.5, §2.7); the name is the token, where we made them.
--- None of them bills. → array as docs/lua.md tells
+-- What a file system costs in an hour, by its bytes.
+local function storage(row)
+  return type(row.bytes_used) == "number" and row.bytes_used / 2^30 * GIB_MONTH / MONTH or nil
+end
+
+--- Every SSH key, firewall ruleset and file system of the account (§2.4, §2.7); the name is the token, where
+-- we made them. File systems bill, and we make none. → array as docs/lua.md tells
 function lambda.belongings()
   local list = {}
   lying(KEYS, "SSH key", list)
   lying(RULESETS, "firewall ruleset", list)
+  lying(SYSTEMS, "file system", list, storage)
   return list
 end
 

@@ -2,6 +2,8 @@
 -- More of dst/mistakes.lua, by somebody who wrote none of the code that they change: what the clouds are
 -- told and what is believed of their answers.
 return {
+  { name = "a file system bills nobody", file = "providers/lambda.lua", by = "lua", tests = "lambda",
+    find = 'lying(SYSTEMS, "file system", list, storage)', replace = 'lying(SYSTEMS, "file system", list)' },
   -- RunPod
   { name = "a stopped pod is gone", file = "providers/runpod/parse.lua", by = "lua", tests = "runpod",
     find = 'EXITED = "stopped"', replace = 'EXITED = "gone"' },

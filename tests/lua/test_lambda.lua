@@ -333,6 +333,21 @@ return function(t)
 
   local session = { id = ID, token = order().token }
 
+  t:case("beside machines: keys and rulesets cost nothing, file systems bill by their bytes", function()
+    local rows = { ["ssh-keys"] = { { id = "k1", name = "laptop" } }, ["firewall-rulesets"] = {},
+      ["file-systems"] = { { id = "f1", name = "data", bytes_used = 730 << 30,
+        created = "2026-11-20T08:00:00Z" }, { id = "f2" } } }
+    local results = run(function(request)
+      return { json = { data = json.array(rows[request.path:match "[^/]+$"]) } }
+    end, function(provider) return provider.belongings() end)
+    local told = {}
+    for index, each in ipairs(results[1]) do
+      told[index] = { each.kind, each.id, each.bills, each.hourly or "-", each.since or "-" }
+    end
+    t:equal(told, { { "SSH key", "k1", false, "-", "-" }, { "file system", "f1", true, 0.2, 1795161600 },
+      { "file system", "f2", true, "-", "-" } })
+  end)
+
   t:case("afterwards exactly what bears the token is removed, as often as it is asked", function()
     local function world()
       local here = { ["ssh-keys"] = { a1 = "laptop", a2 = session.token, a3 = session.token },
