@@ -29,7 +29,7 @@ local PAGE, MOST_PAGES = 120, 100 -- rows of a page (§4.2: at most); more pages
 local SCRIPT_LIMIT = 16384        -- bytes: no limit is documented, so it is kept small (§4.7)
 local GUARD_RETRY = 10            -- seconds between the guard's attempts
 local TRIES, AT_ONCE = 4, 4
-local HOPELESS = 10               -- attempts of the guard, the last ones a minute apart
+local HOPELESS = 90               -- attempts of the guard, most of them a minute apart
 
 local current, current_for
 
@@ -366,7 +366,7 @@ function paperspace.proof(session, list)
 end
 
 --- The call by which a machine ends itself, once it has found its own id by its token. It needs the account's
--- key. What cannot be ended for minutes is switched off: its disk alone bills then (§4.6, §4.11).
+-- key. What cannot be ended for more than an hour is switched off: its disk alone bills then (§4.6, §4.11).
 function paperspace.terminate_request(token)
   local base, key = config.get("PAPERSPACE_BASE_URL"), "Authorization: Bearer ${CPLZ_ACCOUNT_KEY}"
   return {

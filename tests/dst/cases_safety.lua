@@ -21,7 +21,7 @@ local function compared(p)
 end
 
 -- Nobody has a good key, or the machine none at all: its GPU ends with the limit all the same.
-local function switched_off(keyless, word)
+local function switched_off(minutes, keyless, word)
   return function(p)
     local words = table.move(scenes.UP, 1, #scenes.UP, 1, {})
     words[#words + 1] = word
@@ -31,9 +31,11 @@ local function switched_off(keyless, word)
       p:old_key()
     end
     p:kill_all()
-    p:pass(3600 + 1200)
+    p:pass(3600 + minutes * 60)
     for _, row in ipairs(p.judge:open()) do
-      if row.kind == "gpu" then p.judge:broken("E1", "the GPU bills on 20 min after the limit") end
+      if row.kind == "gpu" then
+        p.judge:broken("E1", ("the GPU bills on %d min after the limit"):format(minutes))
+      end
     end
     p:heal()
     if p:run "stop" ~= 0 or #p.judge:open() > 0 then
@@ -44,7 +46,8 @@ end
 
 return {
   { name = "the largest bills are those of docs/safety.md", long = true, play = compared },
-  { name = "a machine whose key is refused is switched off", cloud = "paperspace", play = switched_off() },
+  { name = "a machine whose key is refused is switched off", cloud = "paperspace",
+    play = switched_off(100) },
   { name = "a machine without a key is switched off", cloud = "paperspace",
-    settings = { "GUARD_ACCOUNT_KEY=no" }, play = switched_off(true, "--accept-no-guard") },
+    settings = { "GUARD_ACCOUNT_KEY=no" }, play = switched_off(20, true, "--accept-no-guard") },
 }

@@ -66,7 +66,7 @@ return {
       .. "  local built = bundle.build(guest)\n" },
   { name = "a machine with a key is switched off instead of ended", by = "lua", tests = "startup_script",
     file = "start/bootstrap/startup_script.lua",
-    find = 'not spec.account_key and "poweroff; exit 1" or nil', replace = '"poweroff; exit 1"' },
+    find = "  if not spec.account_key then -- nobody there", replace = "  if true then -- nobody there" },
   { name = "what a cloud cannot prove is called proven", file = "money/proof.lua", by = "e2e",
     tests = "main: on-demand: up and stop in json [paperspace]",
     find = 'if absent and provider.capabilities.billing == "none" then', replace = "if false then" },

@@ -11,6 +11,8 @@ local user_data = require "start.bootstrap.user_data"
 local HOME = "/opt/continueplz"
 local DIRECTORY = HOME .. "/.continueplz-guest"
 
+local KEYLESS = 10 -- attempts of a guard that has no key, before it switches the machine off
+
 -- The engine lies beside the program, which is where both run.
 local startup_script = {
   handshake = 300, engine = { boot = "startup-script", directory = "." }, deliver = push.deliver,
@@ -41,8 +43,9 @@ end
 --- spec: of start.machine, with `account_key` only under consent. → as of bundle.build, and `startup`, the
 -- script of the machine
 function startup_script.build(spec, guest)
-  -- nobody on the machine could ask for its end: what is off bills its disk alone (§4.6)
-  guest.own_end = not spec.account_key and "poweroff; exit 1" or nil
+  if not spec.account_key then -- nobody there could ask for its end: what is off bills its disk alone
+    guest.own_end, guest.terminate.power_off_after = "poweroff; exit 1", KEYLESS
+  end
   local built = bundle.build(guest)
   local files = { { name = "start.sh", content = built.script, mode = "0600" } }
   local parts = user_data.parts(spec, guest, DIRECTORY, files,
