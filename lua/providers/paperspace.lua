@@ -8,7 +8,6 @@ local clock = require "base.clock"
 local fail = require "base.fail"
 local http = require "base.http"
 local json = require "base.json"
-local log = require "base.log"
 local task = require "base.task"
 local url = require "base.url"
 local config = require "config.effective"
@@ -124,13 +123,12 @@ local function available(offer)
 end
 
 --- What can be rented now for `want`, at the prices of the card's dated table. What is too small is offered
--- without being asked for. → array of offers
+-- without being asked for. → array of offers; what was left out, {id=, gpu=, reason=}
 function paperspace.offers(want)
   local templates = parse.templates(every(ROOT .. "/os-templates", nil, { "rate", "transient" }))
   local list, left_out = parse.offers(templates, want)
-  for _, each in ipairs(left_out) do
-    log.debug("Offer left out", { offer = each.what, reason = each.reason })
-  end
+  local left = {}
+  for index, each in ipairs(left_out) do left[index] = { id = each.what, reason = each.reason } end
   local told = task.map(list, function(offer)
     if not gpus.fits(offer, want) then return nil end
     return available(offer)
@@ -139,13 +137,13 @@ function paperspace.offers(want)
   for index, offer in ipairs(list) do
     if not told[index].ok then error(told[index].error, 0) end
     if told[index].value == false then
-      log.debug("Offer left out", { offer = offer.id, reason = "none is to be had" })
+      left[#left + 1] = { id = offer.id, gpu = offer.native_gpu, reason = "none is to be had" }
     else
       offer.availability = told[index].value == true and 1 or nil
       kept[#kept + 1] = offer
     end
   end
-  return kept
+  return kept, left
 end
 
 -- Rows of a list, each with a `key` that can stand in a path.

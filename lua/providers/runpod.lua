@@ -132,9 +132,9 @@ local function catalog(query)
   return array(response, "gpus")
 end
 
---- What can be rented now for `want`. → array of offers
+--- What can be rented now for `want`. → array of offers; what was left out, {id=, reason=}
 function runpod.offers(want)
-  local list, now = {}, clock.wall()
+  local list, left, now = {}, {}, clock.wall()
   local counts = counts_for(catalog(), want)
   for _, cloud in ipairs(want.datacenter and { "SECURE" } or { "SECURE", "COMMUNITY" }) do
     for _, count in ipairs(counts) do
@@ -142,14 +142,12 @@ function runpod.offers(want)
         minCudaVersion = CUDA }) do
         local found, why = parse.offers(row, cloud, count, want, now)
         table.move(found, 1, #found, #list + 1, list)
-        if why then
-          log.debug("Offer left out", { offer = type(row) == "table" and tostring(row.id) or "?",
-            reason = why })
-        end
+        local id = type(row) == "table" and tostring(row.id) or "?"
+        left[#left + 1] = why and { id = id, reason = why } or nil
       end
     end
   end
-  return list
+  return list, left
 end
 
 local function environment(order)

@@ -426,10 +426,14 @@ return function(t)
       return kind == "A100-80G" and { status = 404, json = { code = "NOT_FOUND", message = "x" } }
         or { json = { available = request.query.region:find "East" ~= nil } }
     end, function(provider)
-      local list, seen = provider.offers(want), {}
+      local list, left = provider.offers(want)
+      local seen, why = {}, {}
       for index, offer in ipairs(list) do seen[index] = offer.id .. " " .. tostring(offer.availability) end
-      return table.concat(seen, ", ")
+      for _, each in ipairs(left) do why[each.id] = each.reason end
+      return table.concat(seen, ", "), why
     end)
+    t:equal({ results[2]["A6000@CA1"], results[2].H100 },
+      { "none is to be had", "no template is available for it" })
     t:equal(results[1], "P6000@NY2 nil, P6000@CA1 nil, P6000@AMS1 nil, A6000@NY2 1, A100-80G@NY2 nil")
     table.sort(asked)
     t:equal(asked, { "A100-80G", "A6000", "A6000" })

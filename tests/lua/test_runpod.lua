@@ -105,6 +105,17 @@ return function(t)
       parse.region "MARS" }, { "us-central", "us-west", "eu-north", "ap-east" })
   end)
 
+  t:case("what is left out says why, each kind of card by its own id", function()
+    local rows = { kind(), kind { id = "A", manufacturer = "AMD" }, kind { id = "B", memory = false } }
+    local _, told = run(function() return { json = { gpus = rows } } end, function(provider)
+      local list, left = provider.offers { disk_gb = 72, vram_gb = 20, datacenter = true, hours = 8 }
+      local why = { offered = #list > 0 }
+      for _, each in ipairs(left) do why[each.id] = each.reason end
+      return why
+    end)
+    t:equal({ told.offered, told.A, told.B }, { true, "not a card of NVIDIA", "no memory size" })
+  end)
+
   t:case("several cards are offered where one is too small, the cheapest in all first", function()
     local rows = { kind(), kind { id = "NVIDIA GeForce RTX 4090", memory = 24, price = { secure = 0.59,
       community = 0.34 } }, kind { id = "NVIDIA A100 80GB PCIe", memory = 80, price = { secure = 1.79,
