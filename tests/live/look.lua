@@ -124,7 +124,8 @@ local function merge(rows, by_name, exchange, maps, answered)
   row.headers = names_of(exchange.answer)
   if exchange.value ~= nil then shapes.add(row.real, exchange.value, maps) end
   row.simulated = row.simulated or answered.status or answered.why
-  if answered.value ~= nil then shapes.add(row.known, answered.value, maps) end
+  local heard = exchange.status and exchange.status ~= 429 -- what came too fast has no shape of its own
+  if heard and answered.value ~= nil then shapes.add(row.known, answered.value, maps) end
 end
 
 --- The answers of some calls beside the simulator's. key: the account's; id: of a machine that is rented.
