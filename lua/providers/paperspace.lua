@@ -70,14 +70,11 @@ end
 
 -- Every row of a list, page by page.
 -- @raise `broken` when a page does not say where the list ends
-local function every(path, query, kinds)
+local function every(path, kinds)
   local list, seen, cursor = {}, {}, nil
   for _ = 1, MOST_PAGES do
-    local asked = { limit = tostring(PAGE), after = cursor }
-    for name, value in pairs(query or {}) do -- order: free
-      asked[name] = value
-    end
-    local rows, more = parse.page(ask("get", path, { query = asked }, kinds).json())
+    local query = { limit = tostring(PAGE), after = cursor }
+    local rows, more = parse.page(ask("get", path, { query = query }, kinds).json())
     if not rows then
       broken(more)
     end
@@ -125,7 +122,7 @@ end
 --- What can be rented now for `want`, at the prices of the card's dated table. What is too small is offered
 -- without being asked for. → array of offers; what was left out, {id=, gpu=, reason=}
 function paperspace.offers(want)
-  local templates = parse.templates(every(ROOT .. "/os-templates", nil, { "rate", "transient" }))
+  local templates = parse.templates(every(ROOT .. "/os-templates", { "rate", "transient" }))
   local list, left_out = parse.offers(templates, want)
   local left = {}
   for index, each in ipairs(left_out) do left[index] = { id = each.what, reason = each.reason } end
