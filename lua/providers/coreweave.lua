@@ -68,7 +68,8 @@ local function core(plural) return ("/api/v1/namespaces/%s/%s"):format(namespace
 -- A call that may be repeated.
 local function ask(method, path, options)
   return http.retry(function()
-    return client()[method](client(), path, options)
+    local cluster = client() -- reads the kubeconfig and the authority's file anew
+    return cluster[method](cluster, path, options)
   end, { attempts = TRIES, pause = 2 / config.get "TIME_SCALE", kinds = { "rate" } }).object()
 end
 
