@@ -24,42 +24,48 @@ function cost.per_million(hourly, speed)
   return hourly / (speed * 3600) * 1e6
 end
 
-local function candidate(offer, want, spot, gpu_hour, bid)
-  local hours = want.hours
-  local disk_hour = offer.disk_hour or 0
-  local least = offer.minimum_seconds and math.max(0, offer.minimum_seconds / 3600 - hours) or 0
-  local parts = {
-    compute = gpu_hour * hours,
-    disk = disk_hour * hours,
-    download = (offer.down_gb or 0) * (want.download_gb + IMAGE_GB),
-    minimum = least * (gpu_hour + disk_hour),
-  }
-  local own = want.measured and want.measured.of(offer)
-  local speed = own and own.tokens_per_second or want.speed and want.speed(offer) or nil
+-- What is the same for each way to rent an offer, be it measured or estimated.
+local function expected(offer, want)
+  local known = want.measured
+  local own = known and known.of(offer)
   local before = own and own.ready_seconds
   local ready = before or want.ready and want.ready(offer)
-  local hourly = gpu_hour + disk_hour
   return {
-    offer = offer, spot = spot, bid = bid, hourly = hourly, parts = parts, measured = own,
-    good = want.measured and want.measured.good(offer) or nil,
+    own = own, speed = own and own.tokens_per_second or want.speed and want.speed(offer) or nil,
+    good = known and known.good(offer) or nil,
     ready = ready and { seconds = ready, measured = before ~= nil } or nil,
+    download = (offer.down_gb or 0) * (want.download_gb + IMAGE_GB),
+  }
+end
+
+local function candidate(offer, want, alike, spot, gpu_hour, bid)
+  local hours = want.hours
+  local disk_hour = offer.disk_hour or 0
+  local hourly, speed = gpu_hour + disk_hour, alike.speed
+  local least = offer.minimum_seconds and math.max(0, offer.minimum_seconds / 3600 - hours) or 0
+  local parts = { compute = gpu_hour * hours, disk = disk_hour * hours, download = alike.download,
+    minimum = least * hourly }
+  return {
+    offer = offer, spot = spot, bid = bid, hourly = hourly, parts = parts, measured = alike.own,
+    good = alike.good, ready = alike.ready,
     total = parts.compute + parts.disk + parts.download + parts.minimum,
     tokens_per_second = speed, usd_per_million_tokens = speed and cost.per_million(hourly, speed),
   }
 end
 
 --- The ways to rent one offer: on-demand and, when wanted and cheaper, spot; nobody bids where no `min_bid`
--- is told. → array of candidates.
-function cost.candidates(offer, want)
-  local list = {}
+-- is told. list: they are added to it. → array of candidates.
+function cost.candidates(offer, want, list)
+  list = list or {}
   local on_demand, min_bid = numbers.price(offer.on_demand), numbers.price(offer.min_bid)
   local spot = min_bid or numbers.price(offer.spot)
+  local alike = (on_demand or spot) and expected(offer, want)
   if on_demand then
-    list[#list + 1] = candidate(offer, want, false, on_demand)
+    list[#list + 1] = candidate(offer, want, alike, false, on_demand)
   end
   if want.spot and spot and (not on_demand or spot < on_demand) then
     local bid = min_bid and cost.bid(min_bid, want.bid_margin or 0, on_demand) or spot
-    list[#list + 1] = candidate(offer, want, true, bid, bid)
+    list[#list + 1] = candidate(offer, want, alike, true, bid, bid)
   end
   return list
 end

@@ -111,9 +111,9 @@ function vast.offers(want)
   if not is_array(response, body, "offers") then
     broken("a search without a list of offers")
   end
-  local list, left, now = {}, {}, clock.wall()
+  local list, left, offer_of = {}, {}, parse.offers(want, clock.wall())
   for _, row in ipairs(body.offers) do
-    local offer, why = parse.offer(row, want, now)
+    local offer, why = offer_of(row)
     if offer then
       list[#list + 1] = offer
     else

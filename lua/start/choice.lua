@@ -41,19 +41,10 @@ local function load_policy()
   return policy
 end
 
---- What the user's policy says of copies, told of the originals: whatever it does to them, prices stay what
--- they were. What it neither returned nor refused is among the refused, without a reason. → chosen, refused =
--- {{candidate=, reason=}, …}
--- @raise `config` when the policy is broken or returns what it was not given
-function choice.run(candidates, want)
-  local seen, given = {}, {}
-  local copies, copied_want = copy_of(candidates, seen), copy_of(want, {})
-  for _, candidate in ipairs(candidates) do
-    given[seen[candidate]] = candidate
-  end
-  local policy = load_policy()
-  local ok, ordered, rejected = fail.try(bounded, policy, copies, copied_want,
-    world.builtin("policies.cheapest"))
+-- fn(...), a policy's. → ordered, rejected
+-- @raise `config` when it fails, or returns no lists
+local function answer(fn, ...)
+  local ok, ordered, rejected = fail.try(fn, ...)
   if not ok then
     fail.raise("config", ("the policy failed: %s: %s"):format(policy_source(), fail.message(ordered)),
       { trace = ordered.trace })
@@ -62,6 +53,12 @@ function choice.run(candidates, want)
     fail.raise("config",
       ("%s must return the chosen candidates as a list, not a %s"):format(policy_source(), type(ordered)))
   end
+  return ordered, rejected
+end
+
+-- What a policy said of copies, told of the originals.
+-- @param given copy → original
+local function originals(given, ordered, rejected)
   local chosen, refused = {}, {}
   for index = 1, rawlen(ordered) do -- raw, as metamethods of the policy's would run out of its bounds
     chosen[index] = given[rawget(ordered, index) or false] or fail.raise("config",
@@ -77,6 +74,10 @@ function choice.run(candidates, want)
         reason = type(reason) == "string" and reason or "refused by the policy" }
     end
   end
+  return chosen, refused
+end
+
+local function add_untold(candidates, chosen, refused)
   local told = {}
   for _, candidate in ipairs(chosen) do
     told[candidate] = true
@@ -89,6 +90,23 @@ function choice.run(candidates, want)
       refused[#refused + 1] = { candidate = candidate, reason = "the policy gave no reason" }
     end
   end
+end
+
+--- What the policy says. The user's own one is given copies: whatever it does to them, prices stay what they
+-- were. What it neither returned nor refused is among the refused, without a reason. → chosen, refused =
+-- {{candidate=, reason=}, …}
+-- @raise `config` when the policy is broken or returns what it was not given
+function choice.run(candidates, want)
+  local policy = load_policy()
+  if select(2, world.source("policies.user")) == "embedded" then return answer(policy, candidates, want) end
+  local seen, given = {}, {}
+  local copies, copied_want = copy_of(candidates, seen), copy_of(want, {})
+  for _, candidate in ipairs(candidates) do
+    given[seen[candidate]] = candidate
+  end
+  local chosen, refused = originals(given, answer(bounded, policy, copies, copied_want,
+    world.builtin("policies.cheapest")))
+  add_untold(candidates, chosen, refused)
   return chosen, refused
 end
 

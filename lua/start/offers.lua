@@ -129,9 +129,7 @@ function offers.collect(want, on)
       left = answer.left,
     }
     for _, offer in ipairs(answer.offers or {}) do
-      for _, candidate in ipairs(cost.candidates(offer, want)) do
-        collected.candidates[#collected.candidates + 1] = candidate
-      end
+      cost.candidates(offer, want, collected.candidates)
     end
   end
   for _, each in ipairs(skipped) do

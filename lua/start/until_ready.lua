@@ -20,11 +20,17 @@ local function usual(name)
   return type(seconds) == "number" and seconds or USUAL
 end
 
---- The estimate. bandwidth_down of an offer: Mbit/s. gb: of the model. → seconds
-function until_ready.estimate(offer, gb)
-  local stated = offer.bandwidth_down
-  local down = math.min(stated and stated > 0 and stated / 8 or DOWN, MOST_DOWN)
-  return timing.seconds(usual(offer.provider) + gb * 1000 / down + gb * 1000 / LOAD)
+--- What estimates it for a model of so many GB: function(offer) → seconds. bandwidth_down of an offer:
+-- Mbit/s.
+function until_ready.estimator(gb)
+  local fixed, scale = {}, timing.seconds(1) -- seconds of each cloud that do not depend on the offer
+  return function(offer)
+    local name = offer.provider
+    fixed[name] = fixed[name] or usual(name) + gb * 1000 / LOAD
+    local stated = offer.bandwidth_down
+    local down = math.min(stated and stated > 0 and stated / 8 or DOWN, MOST_DOWN)
+    return scale * (fixed[name] + gb * 1000 / down)
+  end
 end
 
 --- Is a candidate expected to need longer than `seconds`?

@@ -33,7 +33,7 @@ function want.make(options)
     max_price = max_price, ask_above = ask_above,
     min_reliability = config.get("MIN_RELIABILITY"), datacenter = config.get("DATACENTER_ONLY"),
     notes = notes, ready_within = options.ready_within,
-    ready = function(offer) return until_ready.estimate(offer, model.bytes / 1e9) end,
+    ready = until_ready.estimator(model.bytes / 1e9),
     measured = measured.here(model.name),
     speed = function(offer)
       local gpu = gpus.find(offer.gpu)

@@ -15,13 +15,11 @@ local parse = require "providers.vast.parse"
 local want = require("start.want").make {}
 local collected = { candidates = {}, results = { { name = "vast", ok = true } }, rejected = {},
   shunned = hosts.shunned() }
-local count, now = 0, clock.wall()
+local count, offer_of = 0, parse.offers(want, clock.wall())
 for _, row in ipairs(assert(json.decode(assert(files.read((...), 1 << 28)))).offers) do
-  local offer = parse.offer(row, want, now)
+  local offer = offer_of(row)
   count = count + 1
-  for _, candidate in ipairs(offer and cost.candidates(offer, want) or {}) do
-    collected.candidates[#collected.candidates + 1] = candidate
-  end
+  if offer then cost.candidates(offer, want, collected.candidates) end
 end
 local ordered, rejected = offers.rank(collected, want)
 term.out(table.concat(require("ui.offers").lines { want = want, ordered = ordered, rejected = rejected,

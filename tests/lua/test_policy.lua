@@ -98,6 +98,34 @@ return function(t)
     t:equal(ids(cheapest(spot, want())), { "xs", "x" })
   end)
 
+  t:case("thousands are in the order of each two of them", function()
+    local state, made = 7, {}
+    local function pick(count)
+      state = (state * 1103515245 + 12345) % 2147483648
+      return state // 65536 % count
+    end
+    for index = 1, 3000 do
+      made[index] = { total = 1 + pick(400) / 300, spot = pick(2) == 0, good = pick(5) == 0 or nil,
+        hourly = 1, offer = { id = tostring(pick(1500)), vram_gb = 51, gpus = 1, region = "eu-west",
+          reliability = pick(3) > 0 and 0.9 + pick(3) / 100 or nil } }
+    end
+    local function cents(each) return math.floor(each.total * 100 + 0.5) end
+    local function before(a, b)
+      if cents(a) ~= cents(b) then return cents(a) < cents(b) end
+      if a.good ~= b.good then return a.good == true end
+      if a.total ~= b.total then return a.total < b.total end
+      local left, right = a.offer.reliability or 0, b.offer.reliability or 0
+      if left ~= right then return left > right end
+      if a.offer.id ~= b.offer.id then return a.offer.id < b.offer.id end
+      return not a.spot and b.spot
+    end
+    local ordered = cheapest(made, want())
+    t:equal(#ordered, #made)
+    made[1].total = 0 / 0
+    t:equal(#cheapest(made, want()), #made, "what is no number")
+    for index = 2, #ordered do t:ok(not before(ordered[index], ordered[index - 1]), "at " .. index) end
+  end)
+
   t:case("refusals have reasons", function()
     local list = candidates({
       offer("small", 0.1, { vram_gb = 20 }), offer("far", 0.1, { region = "us-west" }),

@@ -21,7 +21,7 @@ return function(t)
   local function want(within, sessions)
     return { download_gb = GB, hours = 8, ready_within = within, model = { name = "m:1" },
       measured = measured.from(sessions or {}, "m:1"),
-      ready = function(each) return until_ready.estimate(each, GB) end }
+      ready = until_ready.estimator(GB) }
   end
 
   local function candidates(wanted, ...)
@@ -40,11 +40,12 @@ return function(t)
   end
 
   t:case("the estimate: until it runs, the download at the stated speed, into memory", function()
-    t:equal(until_ready.estimate(offer("1", "h", { bandwidth_down = 800 }), GB), 180 + 200 + 20.0)
-    t:equal(until_ready.estimate(offer("1", "h"), GB), 180 + 200 + 20.0, "none is stated")
-    t:equal(until_ready.estimate(offer("1", "h", { bandwidth_down = 1e6 }), GB), 180 + 40 + 20.0,
+    local estimate = until_ready.estimator(GB)
+    t:equal(estimate(offer("1", "h", { bandwidth_down = 800 })), 180 + 200 + 20.0)
+    t:equal(estimate(offer("1", "h")), 180 + 200 + 20.0, "none is stated")
+    t:equal(estimate(offer("1", "h", { bandwidth_down = 1e6 })), 180 + 40 + 20.0,
       "what nobody gets")
-    t:equal(until_ready.estimate(offer("1", "h", { provider = "nowhere" }), GB), 300 + 200 + 20.0)
+    t:equal(estimate(offer("1", "h", { provider = "nowhere" })), 300 + 200 + 20.0)
   end)
 
   t:case("what was measured stands in the place of the estimate, of that host, else of the card", function()

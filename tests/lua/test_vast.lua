@@ -149,16 +149,16 @@ return function(t)
   end
 
   t:case("an offer's fields and their arithmetic", function()
-    local offer = facts.offer(row, want { disk_gb = 120 }, 100)
+    local offer = facts.offers(want { disk_gb = 120 }, 100)(row)
     t:equal({ offer.id, offer.gpu, offer.region, offer.on_demand, offer.min_bid, offer.disk_hour,
       offer.down_gb, offer.seconds_left, offer.at },
       { "21874410", "a100-80", "eu-north", 0.89, 0.41, 0.025, 0.002, 7689999.2, 100 })
     t:ok(math.abs(offer.vram_gb - 85.899) < 0.001, "GB of MiB")
-    local bare = facts.offer(with { min_bid = json.null, geolocation = json.null, gpu_mem_bw = json.null,
-      inet_down_cost = json.null }, want(), 1)
+    local bare = facts.offers(want(), 1)(with { min_bid = json.null, geolocation = json.null,
+      gpu_mem_bw = json.null, inet_down_cost = json.null })
     t:equal({ bare.min_bid, bare.region, bare.gpu_bandwidth, bare.down_gb }, { nil, nil, 1935, 0 })
-    t:equal(facts.offer(with { min_bid = 0, dph_base = 0 }, want(), 1).on_demand, nil)
-    t:equal(facts.offer(with { gpu_name = "New Card" }, want(), 1).gpu, "New Card")
+    t:equal(facts.offers(want(), 1)(with { min_bid = 0, dph_base = 0 }).on_demand, nil)
+    t:equal(facts.offers(want(), 1)(with { gpu_name = "New Card" }).gpu, "New Card")
   end)
 
   t:case("what Vast was asked to filter is checked again", function()
@@ -174,15 +174,15 @@ return function(t)
       { gpu_ram = json.null }, { num_gpus = 0 }, { id = "x" }, { gpu_name = json.null },
     }
     for _, change in ipairs(changes) do
-      local offer, why = facts.offer(with(change), want(), 1)
+      local offer, why = facts.offers(want(), 1)(with(change))
       t:equal(offer, nil, json.encode(change))
       t:ok(type(why) == "string", "a reason")
     end
-    t:ok(facts.offer(with { verification = "unverified", hosting_type = 0 }, want { datacenter = false }, 1),
+    t:ok(facts.offers(want { datacenter = false }, 1)(with { verification = "unverified", hosting_type = 0 }),
       "private hosts when wanted")
-    t:ok(facts.offer(with { duration = json.null, driver_version = json.null }, want(), 1),
+    t:ok(facts.offers(want(), 1)(with { duration = json.null, driver_version = json.null }),
       "what is not told is no reason")
-    t:equal(facts.offer(json.null, want(), 1), nil)
+    t:equal(facts.offers(want(), 1)(json.null), nil)
   end)
 
   t:case("states of a machine", function()

@@ -13,6 +13,7 @@ local number, price = numbers.finite, numbers.price
 
 local NAME = 60 -- bytes of a card's or a place's name
 local PORTS = 3 -- our two mapped ports and one to spare
+local LEAST_DRIVER = 550
 
 -- `error` codes → our kinds.
 local kinds = {
@@ -172,54 +173,78 @@ function parse.search(want)
   return body
 end
 
--- Why an offer is not for us, or nil.
-local function doubt_about(row, want, seconds, reliability)
-  local driver = type(row.driver_version) == "string" and tonumber(row.driver_version:match("^(%d+)"))
-  local doubts = {
-    { row.verification == "verified" or not want.datacenter, "not verified" },
-    { row.hosting_type == 1 or not want.datacenter, "not in a data centre" },
-    { row.rentable ~= false and row.rented ~= true, "taken" },
-    { not row.external, "external" },
-    { row.cpu_arch == "amd64", "not an amd64 machine" },
-    { (number(row.direct_port_count) or 0) >= PORTS, "too few ports" },
-    { (number(row.disk_space) or 0) >= want.disk_gb, "too little disk" },
-    { not seconds or seconds >= want.hours * 3600, "the host's contract ends too soon" },
-    { not want.min_reliability or (reliability or 0) >= want.min_reliability, "not reliable enough" },
-    { not driver or driver >= 550, "driver too old" },
-  }
-  for _, doubt in ipairs(doubts) do
-    if not doubt[1] then return doubt[2] end
+-- The same answer for the same argument is found once; rows repeat their cards and places.
+local function once(fn)
+  local known = {}
+  return function(key)
+    local found = known[key]
+    if found == nil then
+      found = fn(key) or false
+      known[key] = found
+    end
+    return found
   end
+end
+
+local function major(version) return tonumber(version:match("^(%d+)")) end
+
+-- A card's name as it may be shown, and our row of it by its memory in MiB.
+local function card_of(native)
+  return { named = clean.line(native, NAME),
+    at = once(function(mib) return gpus.at(card.gpus, native, mib) end) }
+end
+
+local function place_of(text)
+  local named = clean.line(text, NAME)
+  return { named = named, region = regions.of(named) }
+end
+
+-- Why an offer is not for us, or nil.
+local function doubt_about(row, want, seconds, reliability, driver)
+  if want.datacenter and row.verification ~= "verified" then return "not verified" end
+  if want.datacenter and row.hosting_type ~= 1 then return "not in a data centre" end
+  if row.rentable == false or row.rented == true then return "taken" end
+  if row.external then return "external" end
+  if row.cpu_arch ~= "amd64" then return "not an amd64 machine" end
+  if (number(row.direct_port_count) or 0) < PORTS then return "too few ports" end
+  if (number(row.disk_space) or 0) < want.disk_gb then return "too little disk" end
+  if seconds and seconds < want.hours * 3600 then return "the host's contract ends too soon" end
+  if want.min_reliability and (reliability or 0) < want.min_reliability then return "not reliable enough" end
+  if driver and driver < LEAST_DRIVER then return "driver too old" end
   return nil
 end
 
---- Our offer from one row of the search, or nil and why it is not for us. want as in docs/lua.md,
--- now in unix seconds.
-function parse.offer(row, want, now)
-  if type(row) ~= "table" then return nil, "no object" end
-  local id, mib, count = math.tointeger(row.id), number(row.gpu_ram), math.tointeger(row.num_gpus)
-  if not id or not mib or not count or count < 1 or type(row.gpu_name) ~= "string" then
-    return nil, "incomplete"
+--- What reads the rows of one search. want as in docs/lua.md, now in unix seconds.
+-- → function(row) → our offer, or nil and why it is not for us
+function parse.offers(want, now)
+  local driver_of, cards, places = once(major), once(card_of), once(place_of)
+  return function(row)
+    if type(row) ~= "table" then return nil, "no object" end
+    local id, mib, count = math.tointeger(row.id), number(row.gpu_ram), math.tointeger(row.num_gpus)
+    if not id or not mib or not count or count < 1 or type(row.gpu_name) ~= "string" then
+      return nil, "incomplete"
+    end
+    local seconds = number(row.duration) or (number(row.end_date) and row.end_date - now)
+    local reliability = number(row.reliability2) or number(row.reliability)
+    local driver = type(row.driver_version) == "string" and driver_of(row.driver_version)
+    local doubt = doubt_about(row, want, seconds, reliability, driver)
+    if doubt then return nil, doubt end
+    local native = cards(row.gpu_name)
+    local gpu = native.at(mib)
+    local place = type(row.geolocation) == "string" and places(row.geolocation) or {}
+    return {
+      provider = "vast", id = tostring(id), gpu = gpu and gpu.name or native.named,
+      native_gpu = native.named, gpus = count, vram_gb = gpus.gb_of_mib(mib), region = place.region,
+      native_region = place.named, on_demand = price(row.dph_base), spot = price(row.min_bid),
+      min_bid = price(row.min_bid), disk_hour = (number(row.storage_cost) or 0) * want.disk_gb / 720,
+      down_gb = number(row.inet_down_cost) or 0, up_gb = number(row.inet_up_cost) or 0,
+      bandwidth_down = number(row.inet_down), bandwidth_up = number(row.inet_up),
+      gpu_bandwidth = price(row.gpu_mem_bw) or (gpu and gpu.bandwidth) or nil, reliability = reliability,
+      availability = 1, currency = "USD", source = "api", at = now, seconds_left = seconds,
+      host = math.tointeger(row.machine_id) and tostring(row.machine_id) or nil,
+      native = { machine_id = row.machine_id, host_id = row.host_id },
+    }
   end
-  local seconds = number(row.duration) or (number(row.end_date) and row.end_date - now)
-  local reliability = number(row.reliability2) or number(row.reliability)
-  local doubt = doubt_about(row, want, seconds, reliability)
-  if doubt then return nil, doubt end
-  local gpu = gpus.at(card.gpus, row.gpu_name, mib)
-  local place = type(row.geolocation) == "string" and clean.line(row.geolocation, NAME) or nil
-  local named = clean.line(row.gpu_name, NAME)
-  return {
-    provider = "vast", id = tostring(id), gpu = gpu and gpu.name or named, native_gpu = named, gpus = count,
-    vram_gb = gpus.gb_of_mib(mib), region = regions.of(place), native_region = place,
-    on_demand = price(row.dph_base), spot = price(row.min_bid), min_bid = price(row.min_bid),
-    disk_hour = (number(row.storage_cost) or 0) * want.disk_gb / 720,
-    down_gb = number(row.inet_down_cost) or 0, up_gb = number(row.inet_up_cost) or 0,
-    bandwidth_down = number(row.inet_down), bandwidth_up = number(row.inet_up),
-    gpu_bandwidth = price(row.gpu_mem_bw) or (gpu and gpu.bandwidth), reliability = reliability,
-    availability = 1, currency = "USD", source = "api", at = now, seconds_left = seconds,
-    host = math.tointeger(row.machine_id) and tostring(row.machine_id) or nil,
-    native = { machine_id = row.machine_id, host_id = row.host_id },
-  }
 end
 
 local booting = { created = true, loading = true, rebooting = true, scheduling = true }
