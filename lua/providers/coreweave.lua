@@ -65,13 +65,16 @@ end
 
 local function core(plural) return ("/api/v1/namespaces/%s/%s"):format(namespace(), plural) end
 
--- A call that may be repeated.
-local function ask(method, path, options)
+-- A call that may be repeated. → response
+local function reply(method, path, options)
   return http.retry(function()
     local cluster = client() -- reads the kubeconfig and the authority's file anew
     return cluster[method](cluster, path, options)
-  end, { attempts = TRIES, pause = 2 / config.get "TIME_SCALE", kinds = { "rate" } }).object()
+  end, { attempts = TRIES, pause = 2 / config.get "TIME_SCALE", kinds = { "rate" } })
 end
+
+-- What the cluster answers to it.
+local function ask(method, path, options) return reply(method, path, options).object() end
 
 -- The object at a path, or nil when the cluster says that there is none.
 local function found(path)
@@ -254,8 +257,9 @@ end
 local function every(path)
   local list, seen, cursor = {}, {}, nil
   for _ = 1, MOST_PAGES do
-    local page = ask("get", path .. (cursor and "&continue=" .. url.escape(cursor) or ""))
-    if type(page.items) ~= "table" or not tostring(page.kind):find "List$" then
+    local answer = reply("get", path .. (cursor and "&continue=" .. url.escape(cursor) or ""))
+    local page = answer.object()
+    if not parse.is_list(page, answer.body) then
       fail.raise("broken", "CoreWeave's list is none: " .. path)
     end
     table.move(page.items, 1, #page.items, #list + 1, list)

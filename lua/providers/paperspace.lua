@@ -74,7 +74,8 @@ local function every(path, kinds)
   local list, seen, cursor = {}, {}, nil
   for _ = 1, MOST_PAGES do
     local query = { limit = tostring(PAGE), after = cursor }
-    local rows, more = parse.page(ask("get", path, { query = query }, kinds).json())
+    local answer = ask("get", path, { query = query }, kinds)
+    local rows, more = parse.page(answer.json(), answer.body)
     if not rows then
       broken(more)
     end

@@ -9,14 +9,25 @@ local sorted = require "base.sorted"
 
 local JSON, HTML = { ["content-type"] = "application/json" }, { ["content-type"] = "text/html" }
 
+-- An answer of any cloud whose list is this instead; a cloud looks at its own words alone.
+local function instead(text)
+  local list = { '"success":true,"kind":"NodePoolList","metadata":{},"hasMore":false' }
+  for _, name in ipairs { "instances", "data", "items", "pods" } do
+    list[#list + 1] = ('"%s":%s'):format(name, text)
+  end
+  return "{" .. table.concat(list, ",") .. "}"
+end
+
 local ANSWERS = {
   { "nothing", body = "" }, { "an empty text", body = '""' }, { "null", body = "null" },
   { "an empty object", body = "{}" }, { "an empty array", body = "[]" }, { "false", body = "false" },
   { "no success", body = '{"success":false}' },
   { "no success, and a list", body = '{"success":false,"instances":[],"data":[],"items":[]}', only = "vast" },
-  { "a list that is null", body = '{"success":true,"instances":null,"data":null,"items":null}' },
-  { "a list that is a text", body = '{"success":true,"instances":"","data":"","items":""}' },
-  { "a list that is an object", body = '{"success":true,"instances":{},"data":{},"items":{}}' },
+  { "a list that is null", body = instead "null" },
+  { "a list that is a text", body = instead '""' },
+  { "a list that is an object", body = instead "{}" },
+  { "a list that is an object with rows", body = instead '{"0":{"id":"a"}}' },
+  { "a list of what is none of its rows", body = instead "[null]" },
   { "half a list", body = '{"success":true,"instances":[' }, { "half a list of data", body = '{"data":[' },
   { "an error and a list", body = '{"error":{"code":"x","message":"y"},"data":[]}', only = "lambda" },
   { "a web page", body = "<!doctype html><html><body>Down for maintenance</body></html>", headers = HTML },

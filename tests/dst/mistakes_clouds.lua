@@ -13,6 +13,10 @@ return {
   { name = "a list of pods that is null is an empty one", file = "providers/runpod.lua", by = "lua",
     tests = "runpod", find = "  if type(list) ~= \"table\" or #list == 0 and",
     replace = "  if list == nil then return {} end\n  if type(list) ~= \"table\" or #list == 0 and" },
+  { name = "an object is a list without rows, RunPod", file = "providers/runpod.lua", expects = "S4",
+    cloud = "runpod", parts = "cases", only = "answers: a list that is an object",
+    find = "  if type(list) ~= \"table\" or #list == 0 and not response.body:match('\"' .. name .. "
+      .. "'\"%s*:%s*%[') then\n", replace = '  if type(list) ~= "table" then\n' },
   { name = "a second pod of the token is nobody's", file = "providers/runpod.lua", by = "lua",
     tests = "runpod", find = "if each.id == session.id or each.token == session.token then",
     replace = "if each.id == session.id then" },

@@ -217,9 +217,20 @@ return function(t)
     end
     t:equal(failing(NOT_FOUND, "get"), true)
     for _, answer in ipairs { { json = {} }, { json = { kind = "NodePoolList" } }, NOT_FOUND,
-      { json = { kind = "NodePool", items = json.array {} } }, { body = "" }, { body = "[]" } } do
-      t:equal(failing(answer, "list"), false)
+      { json = { kind = "NodePool", items = json.array {} } }, { body = "" }, { body = "[]" },
+      { body = '{"kind":"NodePoolList","items":{}}' }, { body = '{"kind":"NodePoolList","items":[null]}' },
+      { body = '{"kind":"NodePoolList","items":{"0":{}},"metadata":{}}' },
+      { body = '{"kind":"NodePoolList","items":[],"metadata":{"continue":7}}' },
+      { body = '{"kind":"NodePoolList","items":[],"metadata":"x"}' },
+      { body = '{"kind":"NodePoolList","items":[],"metadata":{"continue":"again"}}' },
+      { body = '{"kind":"NodePoolList","items":[{"metadata":{"name":"a"}}],"metadata":{}}' } } do
+      t:equal(failing(answer, "list"), false, answer.body)
     end
+    local pages = 0
+    t:equal({ scripted(function()
+      pages = pages + 1
+      return { json = { kind = "NodePoolList", items = json.array {}, metadata = { continue = "t" .. pages } } }
+    end, function(provider, fail) return (fail.try(provider.list)) end), pages }, { false, 400 })
   end)
 
   t:case("nodes that are there without their pool bill", function()

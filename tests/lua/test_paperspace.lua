@@ -189,7 +189,8 @@ return function(t)
     local bad = { { json = { items = json.array {} } }, { json = { hasMore = false } }, { json = {} },
       { json = { items = json.array {}, hasMore = true } }, page({ machine() }, ""), { body = "<html>" },
       { body = "" }, { body = "[]" }, page { json.null }, page { { name = TOKEN } },
-      page({ machine() }, "again"), { body = "null" } }
+      page({ machine() }, "again"), { body = "null" }, { body = '{"items":{},"hasMore":false}' },
+      { body = '{"items":{"0":{}},"hasMore":false}' } }
     for index, answer in ipairs(bad) do
       local kind = failing(function() return answer end, function(provider) return provider.list() end)
       t:equal(kind, "broken", "answer " .. index)

@@ -166,7 +166,8 @@ return function(t)
     end
     t:equal({ list { body = '{"pods":[]}' }, list { body = '{"pods":null}' }, list { body = "{}" },
       list { json = { pods = { pod { status = "EXITED" }, pod { status = "TERMINATED" } } } },
-      list { json = { pods = { { name = "cplz-1" } } } } }, { 0, "broken", "broken", 1, "broken" })
+      list { json = { pods = { { name = "cplz-1" } } } }, list { body = '{"pods":{}}' },
+      list { body = '{"pods":{"0":{}}}' } }, { 0, "broken", "broken", 1, "broken", "broken", "broken" })
   end)
 
   t:case("proof: a stopped pod of the token is none that is gone", function()

@@ -22,6 +22,13 @@ function parse.at(value, ...)
   return value
 end
 
+--- Is a decoded page a list? An object in the place of its rows is none. text: as it came
+function parse.is_list(page, text)
+  local items = page.items
+  return type(items) == "table" and tostring(page.kind):find "List$" ~= nil
+    and (#items > 0 or text:find '"items"%s*:%s*%[' ~= nil)
+end
+
 -- The time at a path of an answer, or nil.
 local function time_at(object, ...)
   local text = parse.at(object, ...)

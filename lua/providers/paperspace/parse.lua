@@ -90,10 +90,11 @@ function parse.problem(status, text, body)
   return failure
 end
 
---- Rows of a page and the cursor of the next one (§4.2). → rows, cursor or nil; or nil, why it cannot be
--- believed
-function parse.page(body)
-  if type(body) ~= "table" or type(body.items) ~= "table" or type(body.hasMore) ~= "boolean" then
+--- Rows of a page and the cursor of the next one (§4.2). text: as it came, for an object in the place of the
+-- rows is no list. → rows, cursor or nil; or nil, why it cannot be believed
+function parse.page(body, text)
+  if type(body) ~= "table" or type(body.items) ~= "table" or type(body.hasMore) ~= "boolean"
+    or #body.items == 0 and not text:find('"items"%s*:%s*%[') then
     return nil, "a page without items or without an end"
   end
   if not body.hasMore then return body.items end
