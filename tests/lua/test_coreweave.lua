@@ -229,7 +229,8 @@ return function(t)
     local pages = 0
     t:equal({ scripted(function()
       pages = pages + 1
-      return { json = { kind = "NodePoolList", items = json.array {}, metadata = { continue = "t" .. pages } } }
+      return { json = { kind = "NodePoolList", items = json.array {},
+        metadata = { continue = "t" .. pages } } }
     end, function(provider, fail) return (fail.try(provider.list)) end), pages }, { false, 400 })
   end)
 

@@ -82,6 +82,9 @@ return function(t)
     t:equal(parse.instance(pod { runtime = { uptime = 180, ports = {} } }, 180).fault,
       "its host gives it no public port")
     t:equal(select(2, parse.instance({ name = "cplz-1" }, 1)), "a pod without an id")
+    t:equal({ parse.instance(pod { startedAt = "2026-11-20T08:00:00Z" }, 1).started,
+      parse.instance(pod(), 1).started, parse.instance(pod { locked = true }, 1).locked,
+      parse.instance(pod(), 1).token }, { 1795161600, nil, true, "cplz-1" })
   end)
 
   t:case("offers: Secure by region, Community without one, no spot, no price of 0", function()
@@ -94,6 +97,15 @@ return function(t)
     t:equal({ #community, community[1].region, community[1].on_demand, community[1].native.centres },
       { 1, nil, 0.3 })
     t:equal(#parse.offers(kind(), "COMMUNITY", 1, { disk_gb = 1, region = "eu" }, 5), 0)
+    t:equal({ list[1].native.firm, parse.offers(kind(), "SECURE", 1, { disk_gb = 1, region = "eu" }, 5)[1]
+      .native.firm, community[1].native.cloud, list[1].native.type, list[1].from_create }, { false, true,
+      "COMMUNITY", "NVIDIA A40", true })
+    for _, level in ipairs { "LOW", "MEDIUM", "HIGH" } do
+      t:equal(#parse.offers(kind { availability = level }, "COMMUNITY", 4, want, 5), 1, level)
+    end
+    t:equal({ #parse.offers(kind { secure = false }, "COMMUNITY", 4, want, 5),
+      #parse.offers(kind { community = false }, "COMMUNITY", 4, want, 5),
+      #parse.offers(kind(), "COMMUNITY", 5, want, 5) }, { 1, 0, 0 }, "each cloud has words of its own")
     for why, row in pairs { -- order: free
       ["no price"] = { price = { secure = 0 } }, ["not in this cloud"] = { secure = false },
       ["none free"] = { availability = "NONE" }, ["nowhere"] = { dataCenters = false },
@@ -138,7 +150,11 @@ return function(t)
           return told
         end)
       local counts = {}
-      for _, request in ipairs(sent) do counts[#counts + 1] = request.query.count end
+      for index, request in ipairs(sent) do
+        counts[#counts + 1] = request.query.count
+        local cloud = request.query.cloud
+        t:ok(index == 1 or cloud == "SECURE" or cloud == "COMMUNITY" and not more.datacenter, "which cloud")
+      end
       return ok and told or tostring(told), table.concat(counts, " ")
     end
     local told, counts = ranked { datacenter = true }
@@ -160,14 +176,133 @@ return function(t)
     t:equal({ get(GONE), get { status = 404, json = { detail = "resource not found" } },
       get { status = 404, body = "<html>" }, get { json = pod { id = "other" } }, get { json = pod() } },
       { "gone", "refused", "broken", "broken", "running" })
+    for seconds, fault in pairs { [179] = false, [180] = true } do -- order: free
+      local _, row = run(function() return { json = pod { runtime = { uptime = seconds, ports = {} } } } end,
+        function(provider) return provider.get(ID) end)
+      t:equal(row.fault ~= nil, fault, "a port is waited for so long")
+    end
     local function list(answer)
       local ok, result = run(function() return answer end, function(provider) return provider.list() end)
       return ok and #result or result.kind
     end
     t:equal({ list { body = '{"pods":[]}' }, list { body = '{"pods":null}' }, list { body = "{}" },
       list { json = { pods = { pod { status = "EXITED" }, pod { status = "TERMINATED" } } } },
+      list { json = { pods = { pod { status = "ERROR" }, pod { status = "NEW" }, pod { cost = 0 } } } },
       list { json = { pods = { { name = "cplz-1" } } } }, list { body = '{"pods":{}}' },
-      list { body = '{"pods":{"0":{}}}' } }, { 0, "broken", "broken", 1, "broken", "broken", "broken" })
+      list { body = '{"pods":{"0":{}}}' }, list { json = { pods = { pod { id = "a/b" } } } } },
+      { 0, "broken", "broken", 1, 3, "broken", "broken", "broken", "broken" })
+  end)
+
+  -- An order as money.rent gives it; `native` and `more` change it.
+  local function order_of(native, more)
+    local order = { token = "cplz-1", image = "runpod/base:1", disk_gb = 72, script = "echo hello",
+      env = { CPLZ_A = "a" }, ports = { { port = 24001, protocol = "tcp" } }, candidate = { offer = {
+        gpus = 2, native = native or { type = "NVIDIA A40", cloud = "COMMUNITY" } } } }
+    for name, value in pairs(more or {}) do order[name] = value end -- order: free
+    return order
+  end
+
+  -- A create that is answered so. → ok, result or failure, requests
+  local function create(answer, order)
+    return run(function() return answer end, function(provider, require)
+      return provider.create(order or order_of(), require("base.ticket").new(function() end))
+    end)
+  end
+
+  t:case("create: all that an order says, once", function()
+    local native = { type = "NVIDIA A40", cloud = "SECURE", centres = { "EU-SE-1", "EU-NL-1" }, firm = true }
+    local ok, made, sent = create({ status = 201, json = pod { dataCenterId = "EU-NL-1" } },
+      order_of(native))
+    t:equal({ ok, made, #sent, sent[1].method, sent[1].path }, { true, { id = ID }, 1, "POST", "/v2/pods" })
+    local body = json.decode(sent[1].body)
+    t:ok(body.args:find("$CPLZ_BOOT", 1, true), "its first program is the start script")
+    body.args = nil
+    t:equal(body, { name = "cplz-1", image = "runpod/base:1", cloud = "SECURE", disk = 72,
+      gpu = { id = "NVIDIA A40", count = 2, minCudaVersion = "12.4" },
+      dataCenterIds = { "EU-SE-1", "EU-NL-1" }, ports = { "24001/tcp" },
+      env = { CPLZ_A = "a", CPLZ_BOOT = "ZWNobyBoZWxsbw==",
+        NVIDIA_DRIVER_CAPABILITIES = "compute,utility" } })
+    body = json.decode(select(3, create { status = 201, json = pod() })[1].body)
+    t:equal({ body.cloud, body.dataCenterIds }, { "COMMUNITY" })
+  end)
+
+  t:case("create: what it made is known by its id, also where it is in a wrong place", function()
+    local firm = { type = "NVIDIA A40", cloud = "SECURE", centres = { "EU-SE-1" }, firm = true }
+    local elsewhere = { status = 201, json = pod { dataCenterId = "US-TX-3" } }
+    local ok, why = create(elsewhere, order_of(firm))
+    t:equal({ ok, why.kind, why.created_id }, { false, "refused", ID })
+    firm.firm = false
+    t:equal((create(elsewhere, order_of(firm))), true, "any place is good where no region is wanted")
+    for _, answer in ipairs { { body = "{}" }, { body = "[]" }, { json = { id = 7 } },
+      { json = { id = "../x" } }, { json = { id = "a/b" } }, { json = { id = json.null } },
+      { body = "<html>" }, { body = '{"success":false}' } } do
+      ok, why = create(answer)
+      t:equal({ ok, why.kind, why.created_id }, { false, "broken" }, tostring(answer.body))
+    end
+  end)
+
+  t:case("create: what is refused; a pool that this key may not use costs only itself", function()
+    for _, row in ipairs { { 403, { detail = "access denied" }, "refused" },
+      { 401, { detail = "invalid bearer token" }, "auth" }, { 402, { detail = "x" }, "funds" },
+      { 500, { detail = "There are no longer any instances available" }, "transient" },
+      { 302, { detail = "x" }, "refused" }, { 429, { detail = "x" }, "rate" } } do
+      local ok, why, sent = create { status = row[1], json = row[2] }
+      t:equal({ ok, why.kind, why.created_id, #sent }, { false, row[3], nil, 1 }, row[1])
+    end
+    local full = {}
+    for n = 1, 48 do full["V" .. n] = n end
+    t:equal((create({ status = 201, json = pod() }, order_of(nil, { env = full }))), true)
+    full.V49 = 49
+    local udp = { { port = 24001, protocol = "udp" } }
+    for words, order in pairs { ["51 variables"] = { env = full }, -- order: free
+      ["TCP alone"] = { ports = udp } } do
+      local ok, why, sent = create({}, order_of(nil, order))
+      t:ok(not ok and #sent == 0 and tostring(why.message):find(words, 1, true), words)
+    end
+  end)
+
+  t:case("what comes too fast is asked again; what bills again when it is started is a create", function()
+    local count = 0
+    local ok, list = run(function()
+      count = count + 1
+      return count < 3 and { status = 429, json = { detail = "x" } } or { body = '{"pods":[]}' }
+    end, function(provider) return provider.list() end)
+    t:equal({ ok, list, count }, { true, {}, 3 })
+    local sent
+    ok, list, sent = run(function() return { json = {} } end, function(_, require)
+      local client = require("base.http").client { base = "https://api.runpod.io", writes = { "POST ^/" } }
+      client:post("/v2/pods/" .. ID .. "/action", { json = { action = "start" } })
+    end)
+    t:ok(not ok and #sent == 0 and tostring(list):find("needs client:create", 1, true), tostring(list))
+  end)
+
+  t:case("each key is an account of its own", function()
+    local ids = {}
+    local ok, account, sent = run(function() return { body = '{"pods":[]}' } end, function(provider, require)
+      local config = require "config.effective"
+      for index, key in ipairs { KEY, KEY .. "2" } do
+        config.use("RUNPOD_API_KEY", key, "here")
+        ids[index] = provider.account().id
+      end
+      return provider.account()
+    end)
+    t:ok(ok and ids[1] ~= ids[2] and ids[1]:find "^key%-%x+$", tostring(account))
+    t:ok(json.encode(sent[1].headers):find(KEY, 1, true) and json.encode(sent[3].headers)
+      :find(KEY .. "2", 1, true), "each is asked with its own key")
+    ok, account = run(function() return { status = 403, json = { detail = "x" } } end, function(provider)
+      return provider.account()
+    end)
+    t:equal({ ok, account.kind }, { false, "auth" }, "a key that may not read pods is none")
+  end)
+
+  t:case("proof: whatever the list lacks, a pod that answers is there", function()
+    for status, state in pairs { RUNNING = "running", EXITED = "running", ERROR = "running", -- order: free
+      PROVISIONING = "running", NEW = "running", TERMINATED = "stopped" } do
+      local _, proof = run(function(request)
+        return request.path == "/v2/pods" and { body = '{"pods":[]}' } or { json = pod { status = status } }
+      end, function(provider) return provider.proof { id = ID, token = "cplz-1" } end)
+      t:equal({ proof.state, proof.evidence.get }, { state, status })
+    end
   end)
 
   t:case("proof: a stopped pod of the token is none that is gone", function()
@@ -295,6 +430,7 @@ return function(t)
         or { json = pod { locked = locked } }
     end, function(provider) return provider.destroy(ID) end)
     t:equal({ ok, result, #sent, sent[3].method }, { true, true, 4, "PATCH" })
+    t:equal({ sent[1].fresh, sent[4].fresh }, { true, true }, "on connections of their own")
     t:equal(select(2, run(function() return GONE end, function(provider) return provider.destroy(ID) end)),
       "gone")
     ok = run(function() return { status = 404, json = { detail = "resource not found" } } end,
@@ -327,6 +463,8 @@ return function(t)
     end)
     t:equal({ request.method, request.otherwise.body, request.rehearse.url == request.url, request.key_env },
       { "DELETE", '{"action":"stop"}', true, "RUNPOD_API_KEY" })
+    t:equal({ request.url, request.otherwise.method, request.otherwise.url },
+      { "https://api.runpod.io/v2/pods/${RUNPOD_POD_ID}", "POST", request.url .. "/action" })
     t:ok(not json.encode(request):find(KEY, 1, true), "the account's key is in it")
   end)
 end
