@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Private files: written whole or not at all, on the disk before success is said. */
+/* Private files: written whole or not at all, on the disk before success is said (but for `replace`). */
 #include <dirent.h>
 #include <sys/stat.h>
 
@@ -65,7 +65,7 @@ static int open_temporary(const char *path, char *temporary, size_t room) {
 }
 
 /* Returns 0 or errno; on failure no temporary file is left. Devices, sockets and links are not replaced. */
-static int replace(const char *path, const char *data, size_t len, mode_t mode) {
+static int replace(const char *path, const char *data, size_t len, mode_t mode, bool durable) {
     char temporary[PATH_MAX];
     struct stat old;
     if (lstat(path, &old) == 0 && !S_ISREG(old.st_mode))
@@ -76,7 +76,7 @@ static int replace(const char *path, const char *data, size_t len, mode_t mode) 
     int err = sys_write(fd, data, len);
     if (!err && fchmod(fd, mode) != 0)
         err = errno;
-    if (!err)
+    if (!err && durable)
         err = sys_sync(fd);
     if (close(fd) != 0 && !err && errno != EINTR)
         err = errno;
@@ -86,7 +86,7 @@ static int replace(const char *path, const char *data, size_t len, mode_t mode) 
         unlink(temporary);
         return err;
     }
-    return sys_sync_parent(path);
+    return durable ? sys_sync_parent(path) : 0;
 }
 
 static int state_write(lua_State *L) {
@@ -95,7 +95,15 @@ static int state_write(lua_State *L) {
     const char *data = luaL_checklstring(L, 2, &len);
     lua_Integer mode = luaL_optinteger(L, 3, 0600);
     luaL_argcheck(L, mode >= 0 && mode <= 0777, 3, "permission bits expected");
-    return host_done(L, replace(path, data, len, (mode_t)mode), path);
+    return host_done(L, replace(path, data, len, (mode_t)mode, true), path);
+}
+
+/* For what is of no use any more after a crash of the computer: nobody waits for the disk. */
+static int state_replace(lua_State *L) {
+    size_t len;
+    const char *path = luaL_checkstring(L, 1);
+    const char *data = luaL_checklstring(L, 2, &len);
+    return host_done(L, replace(path, data, len, 0600, false), path);
 }
 
 /* Returns 0 or errno; on failure the file is as long as before. */
@@ -206,7 +214,8 @@ static int state_chmod(lua_State *L) {
 static const luaL_Reg functions[] = {
     {"append", state_append}, {"chmod", state_chmod}, {"list", state_list},
     {"mkdir", state_mkdir},   {"read", state_read},   {"remove", state_remove},
-    {"stat", state_stat},     {"write", state_write}, {NULL, NULL},
+    {"stat", state_stat},     {"write", state_write}, {"replace", state_replace},
+    {NULL, NULL},
 };
 
 int luaopen_host_state(lua_State *L) {

@@ -72,7 +72,7 @@ unsigned long long sys_birth(long pid) {
     int name[] = {CTL_KERN, KERN_PROC, KERN_PROC_PID, (int)pid};
     struct kinfo_proc info;
     size_t len = sizeof info;
-    if (sysctl(name, 4, &info, &len, NULL, 0) != 0 || len != sizeof info)
+    if (sysctl(name, 4, &info, &len, NULL, 0) != 0 || len != sizeof info || info.kp_proc.p_stat == SZOMB)
         return 0;
     return (unsigned long long)info.kp_proc.p_starttime.tv_sec * 1000000 +
            (unsigned long long)info.kp_proc.p_starttime.tv_usec;
@@ -95,11 +95,14 @@ void sys_boot(char *out, size_t size) {
     out[strcspn(out, " \n")] = '\0';
 }
 
-/* Field 22 of /proc/PID/stat; the name before it, in brackets, may hold anything (proc(5)). */
+/* Field 22 of /proc/PID/stat; the name before it, in brackets, may hold anything, and behind it stands the
+ * state (proc(5)). */
 unsigned long long sys_birth(long pid) {
     char path[40], text[1024];
     snprintf(path, sizeof path, "/proc/%ld/stat", pid);
     const char *at = strrchr(small_file(path, text, sizeof text), ')');
+    if (at && (at[1] == '\0' || at[2] == 'Z' || at[2] == 'X'))
+        return 0; /* over, and only its parent does not know */
     for (int field = 2; at && field < 22; field++)
         at = strchr(at + 1, ' ');
     return at ? strtoull(at, NULL, 10) : 0;

@@ -16,6 +16,9 @@ function files.read_system(path, max) return state.read(path, max, nil, true) en
 --- Atomic and durable; mode is 0600 unless given.
 function files.write(path, text, mode) return state.write(path, text, mode) end
 
+--- Atomic and 0600, but nobody waits for the disk: for what is of no use after a crash of the computer.
+function files.replace(path, text) return state.replace(path, text) end
+
 --- Durable; the file is born 0600.
 function files.append(path, text) return state.append(path, text) end
 

@@ -59,4 +59,10 @@ function process.alive(pid)
   return ok ~= nil or code == "permissions"
 end
 
+--- What tells a process from all others that ever have its number; nil: there is none, or it is over.
+function process.mark(pid)
+  local boot, space, began = host.process.identity(pid)
+  return began ~= 0 and ("%s %d %d"):format(boot, space, began) or nil
+end
+
 return process

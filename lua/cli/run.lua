@@ -216,6 +216,7 @@ function run.command(command, parsed, known, broken, builtin, ahead)
   end
   local told = (builtin or broken) and tell_passed_over(0)
   local code = perform.in_task(command, ctx, builtin)
+  if ctx.over then ctx.over(code) end
   if code ~= 0 then
     perform.alarm(ctx, code)
   end

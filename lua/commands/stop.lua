@@ -1,4 +1,17 @@
 -- SPDX-License-Identifier: MIT
+-- What came of it in one word, for whoever follows it by the home's file (home.progress).
+local function outcome_of(results, more)
+  if more.doubt then return "unknown" end
+  local found = {}
+  for _, list in ipairs { results, more.things } do
+    for _, row in ipairs(list) do found[row.outcome] = true end
+  end
+  for _, outcome in ipairs { "unproven", "unresolved", "unverifiable", "proven" } do
+    if found[outcome] then return outcome end
+  end
+  return "nothing"
+end
+
 return {
   name = "stop",
   summary = "end the machine and prove that billing ended",
@@ -20,12 +33,13 @@ return {
   run = function(ctx)
     local config = require "config.effective"
     local steady = require "cli.steady"
-    local screen = steady.screen(ctx)
+    local screen = require("cli.followed").screen(ctx, steady.screen(ctx), require("money.stop").TITLES)
     screen:title("Stopping instance")
     local results, more = require("money.stop").run(screen)
     screen:close()
     local failed = require("cli.ended").tell(ctx, screen, results) or more.doubt ~= nil
     for _, row in ipairs(more.things) do failed = failed or row.outcome ~= "proven" end
+    ctx.outcome = outcome_of(results, more)
     local missing = #results == 0 and require("home.folder").missing(ctx.home) or nil
     if more.doubt then
       ctx.problem("it is not known whether a machine of this folder runs: " .. more.doubt)

@@ -86,6 +86,13 @@ local function running(ctx)
   return report
 end
 
+-- A start is told in a file as well, for whoever follows it from elsewhere.
+local function followed(ctx, screen)
+  local titles = {}
+  for index, step in ipairs(require("start.deploy").steps) do titles[index] = step.title end
+  return require("cli.followed").screen(ctx, screen, titles, require("start.sizing").chosen())
+end
+
 -- What says nothing beside --plan, which rents nothing. @raise `usage`
 local function refuse_beside_plan(options)
   for _, name in ipairs { "dry-run", "wait", "retry-until", "keep-on-failure", "ensure" } do
@@ -186,6 +193,7 @@ return {
     end
     local plan = ctx.options.plan
     local dry = plan or ctx.options["dry-run"]
+    if not dry then screen = followed(ctx, screen) end
     screen:title(plan and "Planning a deployment" or "Starting deployment")
     if not dry then
       require("money.recover").refuse_second(require("home.journal").open(config.home()))
@@ -204,6 +212,7 @@ return {
     })
     if result == "dry-run" and plan then return show_plan(ctx, report, person) end
     if result == "dry-run" then return show_dry(ctx, report.plan, want, config.rate()) end
+    ctx.outcome = result
     if result == "declined" then
       screen:close()
       ctx.print("Nothing was rented.")

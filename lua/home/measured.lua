@@ -72,9 +72,41 @@ function measured.from(sessions, model)
   }
 end
 
---- The same of this home, as far back as it counts.
+-- From what resembles a start most to what still resembles it.
+local ALIKE = {
+  function(session, like)
+    return session.provider == like.provider and (session.plan or {}).gpu == (like.plan or {}).gpu
+  end,
+  function(session, like) return session.provider == like.provider end,
+  function() return true end,
+}
+
+--- What the steps of earlier starts took that served the model of this name: of those on this card of this
+-- cloud, else of this cloud, else of any. like: a session, nil: no machine yet. Pure. → medians in seconds by
+-- step, or nil
+function measured.steps(sessions, model, like)
+  for _, alike in ipairs(ALIKE) do
+    local columns, count = {}, 0
+    for index = #sessions, 1, -1 do
+      local session = sessions[index]
+      if count < LAST and type(session.took) == "table" and session.model == model
+        and alike(session, like or {}) then
+        count = count + 1
+        for step, seconds in ipairs(session.took) do add(columns, step, seconds) end
+      end
+    end
+    for step, list in ipairs(columns) do columns[step] = median(list) end
+    if count > 0 then return columns end
+  end
+  return nil
+end
+
+--- The sessions of this home, as far back as they count.
+function measured.sessions() return journal.open(config.home(), true):recent(KEPT) end
+
+--- measured.from of this home.
 function measured.here(model)
-  return measured.from(journal.open(config.home(), true):recent(KEPT), model)
+  return measured.from(measured.sessions(), model)
 end
 
 return measured

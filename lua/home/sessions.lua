@@ -7,13 +7,13 @@
 -- only because a cloud showed it), twin (id of a second machine of the same create that is not proven gone),
 -- twin_seconds (what such machines were charged for), doubtful (set by home.journal: something of the record
 -- was cut or damaged), paused (the cloud said that it did not run, which may have been so), unwatched (nobody
--- had heard of it when it was stopped), ready_at, hourly, disk_hour, lost (answer of create unknown),
--- refused, stopping (reason), destroyed, absences, unproven, doubted (an attempt to end it was not proven;
--- others may be under way), closed (outcome: proven, never, unverifiable, forgotten, acknowledged), taken (a
--- person adopted it then), forgotten (given up by a person then), unverifiable (closed so, or forgotten, not
--- acknowledged yet), from_home (id of the home that rented it, when that is another one), ended (unix
--- seconds), cost, currency; untidy (since when something made around the machine is there), untidied and
--- untidy_reason (when and why its removal last failed).
+-- had heard of it when it was stopped), ready_at, took (seconds of each step of the start up to then),
+-- hourly, disk_hour, lost (answer of create unknown), refused, stopping (reason), destroyed, absences,
+-- unproven, doubted (an attempt to end it was not proven; others may be under way), closed (outcome: proven,
+-- never, unverifiable, forgotten, acknowledged), taken (a person adopted it then), forgotten (given up by a
+-- person then), unverifiable (closed so, or forgotten, not acknowledged yet), from_home (id of the home that
+-- rented it, when that is another one), ended (unix seconds), cost, currency; untidy (since when something
+-- made around the machine is there), untidied and untidy_reason (when and why its removal last failed).
 local sessions = {}
 
 -- kind → what it does to a session. A closed session can be opened again only by `bound` and `found`: the
@@ -77,6 +77,7 @@ function apply.loading(s, r) s.state, s.loading_at = "loading", r.t end
 
 function apply.ready(s, r)
   s.state, s.ready_at, s.speed, s.context, s.pulled = "ready", r.t, r.speed, r.context, r.pulled
+  s.took = r.took
 end
 
 --- The plan is the record of the intent, which stays as it was written.

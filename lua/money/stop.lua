@@ -21,10 +21,15 @@ local takeover = require "money.takeover"
 local resources = require "money.resources"
 local provider_of = require "money.provider_of"
 
-local STEPS = 4
 local PROVEN = "absent twice, complete lists, same account"
 
-local stop = {}
+--- TITLES: the steps of a stop, before it is known of which machine.
+local stop = { TITLES = { "Terminating instance", "Verifying billing stopped", "Removing WireGuard tunnel",
+  "Cleaning state" } }
+
+local function step(ui, number, session, title)
+  ui:step(number, #stop.TITLES, title or stop.TITLES[number], session)
+end
 
 -- The other way to end a machine; what became of it is told.
 local function tell_guard(ui, session, reason)
@@ -36,7 +41,7 @@ end
 local function hooks_for(ui, session)
   local hooks, told = {}, false
   function hooks.terminating()
-    ui:step(1, STEPS, ("Terminating instance %s on %s"):format(session.id, session.provider))
+    step(ui, 1, session, ("%s %s on %s"):format(stop.TITLES[1], session.id, session.provider))
   end
   function hooks.unwatched(known) return known.guarded_at ~= nil and not agent_client.heard() end
   function hooks.failed(attempt, reason)
@@ -49,7 +54,7 @@ local function hooks_for(ui, session)
   function hooks.terminated(acknowledged, why)
     if acknowledged then ui:done("Terminated") else ui:fail("not acknowledged: " .. tostring(why)) end
   end
-  function hooks.verifying() ui:step(2, STEPS, "Verifying billing stopped") end
+  function hooks.verifying() step(ui, 2, session) end
   function hooks.waiting() ui:progress { text = "The cloud is ending the machine" } end
   function hooks.verified(outcome, doubt)
     if outcome == "proven" then
@@ -82,7 +87,7 @@ end
 
 -- With nothing of the home billing any more the tunnel has no far end.
 local function tunnel_down(journal, ui)
-  ui:step(3, STEPS, "Removing WireGuard tunnel")
+  step(ui, 3)
   if #journal:open_sessions() > 0 or #journal:untidy() > 0 then
     agent_client.reload()
     ui:done("Tunnel down; the agent stays to watch what is still open")
@@ -110,7 +115,7 @@ function stop.session(journal, provider, session, reason, ui, attempts)
     local made = (journal:session(session.token) or session).untidy
     local tidied, left = resources.away(journal, provider, session.token)
     tunnel_down(journal, ui)
-    ui:step(4, STEPS, "Cleaning state")
+    step(ui, 4)
     if not tidied then
       ui:warn(left)
     elseif made then

@@ -77,6 +77,7 @@ function again.run(plan, ui, try)
     local pause = pause_after(plan, result, tries)
     ui:note(("nothing is rented; the next try is in %s, the last one before %s"):format(clock.duration(pause),
       hour(plan.till)))
+    ui:progress { text = "Waiting for the next try", between = true, passing = true }
     task.sleep(pause)
   end
 end

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- From the order of the policy to one machine that is bound: each candidate is asked about, rented and, where
 -- its cloud refuses it, followed by the next.
+local clock = require "base.clock"
 local fail = require "base.fail"
 local log = require "base.log"
 local task = require "base.task"
@@ -105,8 +106,12 @@ end
 
 --- Does the yes cover a candidate? A person is told the credit that is there as well.
 function create.consented(start, candidate)
+  local counters = start.counters
   return price_limit.given(start.plan.consent, candidate, function(each, before)
-    return start.plan.ask(each, before, start.counters.balances[each.offer.provider])
+    local began = clock.now()
+    local answer = start.plan.ask(each, before, counters.balances[each.offer.provider])
+    counters.answering = counters.answering + clock.now() - began
+    return answer
   end)
 end
 

@@ -91,11 +91,20 @@ local function may_be_another(start, step, problem)
   return start.attempt and (step.machine or problem.host) and fail.is(problem, "machine")
 end
 
+-- One step, timed. → as fail.try
+local function run_step(start, index)
+  local step, counters = deploy.steps[index], start.counters
+  start.plan.ui:step(index, #deploy.steps, step.title, start.attempt and start.attempt.session)
+  counters.began, counters.answering = clock.now(), 0
+  local ok, result = fail.try(steps[step.name], start)
+  counters.took[index] = state.passed(counters)
+  return ok, result
+end
+
 local function run_steps(start, index, last)
   while index <= last do
     local step = deploy.steps[index]
-    start.plan.ui:step(index, #deploy.steps, step.title)
-    local ok, result = fail.try(steps[step.name], start)
+    local ok, result = run_step(start, index)
     if ok and result then return result end
     index = index + 1
     if not ok then

@@ -1,5 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- What a start knows, each field declared here: nothing else can be read or written.
+local clock = require "base.clock"
+
 local state = {}
 
 -- What was wanted and agreed to, and what was offered for it. Each field is written once.
@@ -38,6 +40,9 @@ local ATTEMPT = {
 local COUNTERS = {
   next = true,         -- index in plan.ordered of the candidate that is tried next
   machines = true,     -- that were rented, this one counted
+  took = true,         -- seconds of the last run of each step, without the time that a person took to answer
+  began = true,        -- when the step of this moment began, by the monotonic clock
+  answering = true,    -- seconds of it that a person took
   unreached = true,    -- machines in a row that could not be reached
   ready_by = true,     -- when plan.ready_within is over, by the monotonic clock
   rated = true,        -- creates in a row that came too fast
@@ -79,9 +84,15 @@ function state.new()
   local start, counters = declared("state", START), declared("counters", COUNTERS)
   start.plan, start.counters = declared("plan", PLAN, true), counters
   counters.next, counters.machines, counters.unreached, counters.rated, counters.odd = 1, 1, 0, 0, 0
+  counters.took, counters.began, counters.answering = {}, 0, 0
   counters.refusals, counters.dead, counters.failed_hosts = {}, {}, {}
   counters.accounts, counters.balances = {}, {}
   return start
+end
+
+--- What the step of this moment took so far, in seconds, without the time that a person took to answer.
+function state.passed(counters)
+  return math.floor((clock.now() - counters.began - counters.answering) * 10 + 0.5) / 10
 end
 
 --- A machine that was just bound.

@@ -17,10 +17,12 @@ local model = require "start.model"
 local offers = require "start.offers"
 local report = require "start.report"
 local skew = require "start.skew"
+local starts = require "start.state"
 local until_ready = require "start.until_ready"
 
 local SHORTEST_HANDSHAKE = 8 -- seconds; the tunnel's own timers do not run faster for simulators
 local SHORTEST_GUARD = 8     -- seconds, for the same reason: its second rehearsal comes after some
+local LAST = 8               -- the step that ends with READY
 local OVER_TCP = 60          -- seconds for a handshake over TCP with a machine that had its time over UDP
 
 local steps = {}
@@ -233,8 +235,10 @@ function steps.health(start)
   attempt.health = health
   twins.end_all(plan.journal, attempt.provider, session, ui, true)
   guest_client.tell(session.token, "/lease", { idle = attempt.spec.limits.idle })
+  local took = table.move(start.counters.took, 1, LAST - 1, 1, {})
+  took[LAST] = starts.passed(start.counters)
   plan.journal:append("ready", session.token, { speed = health.tokens_per_second, context = health.context,
-    pulled = attempt.pulled })
+    pulled = attempt.pulled, took = took })
   local speed = health.tokens_per_second
   ui:done(speed and ("Model responding (%.0f tokens/s)"):format(speed) or "Model responding")
 end

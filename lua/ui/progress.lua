@@ -5,9 +5,9 @@
 --
 -- progress.new(ctx) → screen with
 --   title(text)                         what begins
---   step(number, total, title)          "[1/8] title..."
---   progress{ text= | status=, detail=, fraction=, bytes=, total=, rate=, eta=, note=, passing= }
---     passing: for the moving line only
+--   step(number, total, title, session) "[1/8] title..."; session: the machine that it is about, or nil
+--   progress{ text= | status=, detail=, fraction=, bytes=, total=, rate=, eta=, note=, passing=, between= }
+--     passing: for the moving line only; between: no step is under way
 --   done(text) warn(text) fail(text) note(text)
 --   offers_line(name, result)           a cloud answered: { ok=, count=, message= }
 --   ended{ session=, outcome=, cost={amount=, source=}, duration=, provider=, doubt= }   a session is over

@@ -145,7 +145,7 @@ end
 
 -- What a disk refuses that cannot be written any more.
 local WRITES = { ["state.append"] = true, ["state.write"] = true, ["state.lock"] = true,
-  ["state.remove"] = true, ["state.mkdir"] = true }
+  ["state.replace"] = true, ["state.remove"] = true, ["state.mkdir"] = true }
 
 local function hook(self, name, process, ...)
   if self.read_only and WRITES[name] then

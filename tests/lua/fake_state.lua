@@ -102,6 +102,7 @@ return function(host, p)
       return data
     end,
     write = function(path, data, mode) return put(sim, path, data, mode or 384) end,
+    replace = function(path, data) return put(sim, path, data, 384) end,
     append = function(path, data)
       local file = disk[path]
       return put(sim, path, (file and file.data or "") .. data, file and file.mode or 384)

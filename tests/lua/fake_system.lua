@@ -146,7 +146,7 @@ local function process_of(p)
       return true
     end,
     pid = function() return p.pid end,
-    identity = function(pid) return "boot", 1, pid end,
+    identity = function(pid) return "boot", 1, find(sim, pid) and pid or 0 end,
     uid = function() return 1000 end,
     cwd = function() return p.cwd end,
     getenv = function(name) return p.env[name] end,

@@ -1,0 +1,140 @@
+-- SPDX-License-Identifier: MIT
+-- A start and a stop without a terminal, in a session of their own, followed by the file that they keep in
+-- the home, as the face does; and what becomes of it when they are interrupted or killed.
+local expect = require "e2e.expect"
+local files = require "base.files"
+local process = require "base.process"
+local progress = require "home.progress"
+local rig = require "e2e.rig"
+local task = require "base.task"
+
+local MODEL = "--model=qwen3-coder:30b"
+local cases = {}
+
+local function case(name, run, options) cases[#cases + 1] = { name = name, run = run, options = options } end
+
+-- Starts the program as a face does: nothing of it hangs on who started it.
+local function detached(r, ...)
+  local out = "file:" .. files.join(r.dir, "output")
+  return process.spawn { argv = { process.exe, "-C", r.home, ... }, session = true, cwd = "/", stdin = "null",
+    stdout = out, stderr = out,
+    env = { "HOME=" .. r.dir, "PATH=" .. (process.getenv "PATH" or ""),
+      "CONTINUEPLZ_SCRIPTS=" .. (process.getenv "CONTINUEPLZ_PLANTED" or "") } }
+end
+
+-- Waits until the file of this child says what test(state) wants. → the state
+local function until_told(r, child, what, test)
+  return rig.wait_for(what, 60, function()
+    local state = progress.read(r.home)
+    return state and state.pid == child.pid and test(state) and state
+  end)
+end
+
+-- The last picture of a child, once it is over. → state, exit event
+local function last_of(r, child)
+  local exit = task.deadline(r.patience, function() return child:wait() end, "the command did not end")
+  return progress.read(r.home), exit
+end
+
+local function at_step(n)
+  return function(state) return state.step == n and not state.undoing end
+end
+
+case("a start and a stop are told step by step, and the next start knows how long each takes", function(r)
+  local child = detached(r, "up", MODEL)
+  local first = until_told(r, child, "step 1", at_step(1))
+  expect.that(first.steps == 8 and #first.titles == 8 and not first.expected and not first.session,
+    "step 1 of a first start is not what it should be")
+  local pulling = until_told(r, child, "the model", function(state)
+    return state.step == 7 and state.moving and state.moving.fraction
+  end)
+  expect.that(pulling.moving.text:find("Pulling qwen3", 1, true) and pulling.moving.total > 1e9,
+    "nothing is said of the model that moves")
+  expect.that(pulling.session.id and pulling.hourly > 0.1 and #pulling.done == 6,
+    "the machine of this moment is not told")
+  local state, exit = last_of(r, child)
+  expect.that(exit.status == 0 and state.ended.code == 0 and state.ended.outcome == "ready"
+    and not state.ended.message and not state.stale, "the end is not READY")
+  for index, row in ipairs(state.done) do
+    expect.that(row.step == index and row.seconds >= 0 and row.text, "step " .. index .. " is not told")
+  end
+  expect.that(#state.done == 8 and state.notes[#state.notes]:find("✓ Model responding", 1, true),
+    "the last word is missing")
+  expect.that(files.stat(files.join(r.home, "progress")).mode == 384, "the file is not private")
+  child = detached(r, "stop")
+  state, exit = last_of(r, child)
+  expect.that(exit.status == 0 and state.command == "stop" and state.pid == child.pid, "no stop is told")
+  expect.that(state.ended.code == 0 and state.ended.outcome == r:outcome() and state.ended.cost > 0
+    and state.over[1].outcome == r:outcome(), "what came of the stop is not told")
+  expect.all_over(r)
+  child = detached(r, "up", MODEL)
+  first = until_told(r, child, "step 1", at_step(1))
+  expect.that(#first.expected == 8 and first.expected[7] > 0, "the second start does not know the first")
+  last_of(r, child)
+  expect.ends(r:run("stop"), 0)
+  expect.all_over(r)
+end)
+
+for _, step in ipairs { 4, 7 } do
+  case(("SIGINT to a start without a terminal at step %d: undone, proven and told"):format(step), function(r)
+    local child = detached(r, "up", MODEL)
+    until_told(r, child, "step " .. step, at_step(step))
+    child:kill("INT")
+    local undoing = until_told(r, child, "the undoing", function(state)
+      return state.ended or state.undoing
+    end)
+    expect.that(undoing.ended or undoing.step == step and undoing.undoing.steps == 4,
+      "the undoing hides where the start was")
+    local state, exit = last_of(r, child)
+    expect.that(exit.status == 130 and state.ended.code == 130, "ended with " .. tostring(exit.status))
+    expect.that(state.ended.outcome == "proven" and state.ended.cost and state.ended.message:find("SIGINT"),
+      "what came of the interrupted start is not told")
+    expect.that(state.over[1].token and not (state.undoing or state.session or state.hourly),
+      "the machine that was ended is not told")
+    expect.all_over(r)
+  end)
+end
+
+case("a start that fails tells why, and what became of its machine", function(r)
+  r:fault { name = "pull.error", sticky = true }
+  local child = detached(r, "up", MODEL)
+  local state, exit = last_of(r, child)
+  expect.that(exit.status ~= 0 and state.ended.code == exit.status and state.ended.outcome == "proven"
+    and #state.ended.message > 10 and state.step == 7, "the failure is not told")
+  child = detached(r, "up", MODEL, "--keep-on-failure")
+  state = last_of(r, child)
+  expect.that(state.ended.outcome == "kept" and state.session.id, "a machine that is kept is not told")
+  expect.ends(r:run("stop"), 0)
+  expect.all_over(r)
+end)
+
+case("kill -9 leaves a file that is stale, and the agent undoes the start", function(r)
+  local child = detached(r, "up", MODEL)
+  until_told(r, child, "step 7", at_step(7))
+  child:kill("KILL")
+  local state = last_of(r, child)
+  expect.that(state.stale and not state.ended and state.step == 7, "the file is believed")
+  rig.wait_for("the agent to undo it", 60, function() return #r:billing() == 0 end)
+  rig.wait_for("the agent's end", 60, function() return not r:agent() end)
+  expect.all_over(r)
+end)
+
+case("what is refused, planned or run beside a start leaves its file alone", function(r)
+  local path = files.join(r.home, "progress")
+  expect.ends(r:run("up", MODEL, "--dry-run"), 0)
+  expect.ends(r:run("up", MODEL, "--plan"), 0)
+  expect.ends(r:run("stop"), 0)
+  expect.that(not files.exists(path), "somebody wrote into the file")
+  local child = detached(r, "up", MODEL)
+  until_told(r, child, "step 7", at_step(7))
+  expect.ends(r:run("up", MODEL), 6)
+  expect.that(progress.read(r.home).pid == child.pid, "the file is another's")
+  last_of(r, child)
+  local told = files.read(path)
+  expect.ends(r:run("up", MODEL), 6)
+  expect.that(files.read(path) == told, "a start that was refused is told")
+  expect.ends(r:run("stop"), 0)
+  expect.all_over(r)
+end)
+
+return cases
