@@ -76,9 +76,9 @@ end
 -- What the cluster answers to it.
 local function ask(method, path, options) return reply(method, path, options).object() end
 
--- The object at a path, or nil when the cluster says that there is none.
-local function found(path)
-  local ok, object = fail.try(ask, "get", path)
+-- The object at a path, or nil when the cluster says that there is none. headers: parse.PART, or nil
+local function found(path, headers)
+  local ok, object = fail.try(ask, "get", path, { headers = headers })
   if ok then return object end
   if fail.is(object, "refused") and object.code == "gone" then return nil end
   error(object, 0)
@@ -135,12 +135,12 @@ function coreweave.offers()
   return list, {}
 end
 
--- Makes what bears a name, once: one that is there already and ours is as good. → the object
+-- Makes what bears a name, once: one that is there already and ours is as good. → its name, labels and age
 local function ensure(path, object)
-  local ok, made = fail.try(ask, "post", path, { json = object })
+  local ok, made = fail.try(ask, "post", path, { json = object, headers = parse.PART })
   if ok then return made end
   if not fail.is(made, "transient") and made.code ~= "duplicate" then error(made, 0) end
-  local there = found(path .. "/" .. object.metadata.name)
+  local there = found(path .. "/" .. object.metadata.name, parse.PART)
   if not there then error(made, 0) end
   if not parse.ours(there) then
     fail.raise("refused", ("the cluster has another %s called %s"):format(object.kind, object.metadata.name))
@@ -161,6 +161,7 @@ function coreweave.prepare(order)
   end
   local seconds = life()
   ensure(core "secrets", parse.secret(order))
+  ensure(core "configmaps", parse.config_map(order))
   ensure(core "pods", parse.pod(order, seconds > 0 and seconds + SPARE or nil, guard.KEY_ENV))
   ensure(guard.KINDS.cron.path(where), guard.cron(token, { namespace = where, inside = inside(),
     image = config.get "COREWEAVE_GUARD_IMAGE", meta = parse.meta, tolerations = parse.tolerations(token),
@@ -173,7 +174,7 @@ local function kinds()
   local where, list = namespace(), {}
   local function add(kind) list[#list + 1] = { kind.path(where), kind.name } end
   add(guard.KINDS.cron)
-  for _, plural in ipairs { "pods", "services", "secrets" } do
+  for _, plural in ipairs { "pods", "services", "configmaps", "secrets" } do
     list[#list + 1] = { core(plural), function(token) return token end }
   end
   for index = #guard.ORDER, 1, -1 do
@@ -187,14 +188,14 @@ function coreweave.tidy(session)
   local left = {}
   for _, kind in ipairs(kinds()) do
     local path = kind[1] .. "/" .. kind[2](session.token)
-    local there = found(path)
+    local there = found(path, parse.PART)
     if there and parse.ours(there) then
       fail.try(ask, "delete", path)
       left[#left + 1] = path
     end
   end
   for _, path in ipairs(left) do
-    if found(path) then
+    if found(path, parse.PART) then
       fail.raise("transient", ("%s is still there"):format(path:match "[^/]+/[^/]+$"))
     end
   end
@@ -253,11 +254,12 @@ local function next_page(page, path)
   return cursor
 end
 
--- Every object of a list, page by page. @raise what is not complete
-local function every(path)
+-- Every object of a list, page by page. headers: parse.PARTS, or nil. @raise what is not complete
+local function every(path, headers)
   local list, seen, cursor = {}, {}, nil
   for _ = 1, MOST_PAGES do
-    local answer = reply("get", path .. (cursor and "&continue=" .. url.escape(cursor) or ""))
+    local answer = reply("get", path .. (cursor and "&continue=" .. url.escape(cursor) or ""),
+      { headers = headers })
     local page = answer.object()
     if not parse.is_list(page, answer.body) then
       fail.raise("broken", "CoreWeave's list is none: " .. path)
@@ -291,7 +293,7 @@ end
 function coreweave.belongings()
   local list, seen = {}, {}
   for _, kind in ipairs(kinds()) do
-    for _, object in ipairs(seen[kind[1]] and {} or every(kind[1] .. parse.OWN)) do
+    for _, object in ipairs(seen[kind[1]] and {} or every(kind[1] .. parse.OWN, parse.PARTS)) do
       list[#list + 1] = parse.belonging(object, kind[1], card.prices.address_hour)
         or fail.raise("broken", "CoreWeave's list has a row without a name: " .. kind[1])
     end

@@ -17,7 +17,7 @@
 local world = require "sandbox.world"
 
 local ways = { container = "start.bootstrap.push", ["cloud-init"] = "start.bootstrap.user_data",
-  ["startup-script"] = "start.bootstrap.startup_script" }
+  ["startup-script"] = "start.bootstrap.startup_script", ["config-map"] = "start.bootstrap.config_map" }
 
 local bootstrap = {}
 

@@ -8,6 +8,7 @@ local brake = require "dst.brake"
 local engine = require "dst.guest_engine"
 local faces = require "cloudsim.faces"
 local json = require "base.json"
+local pod = require "dst.guest_pod"
 local script = require "dst.guest_script"
 local sorted = require "base.sorted"
 local vm = require "dst.guest_vm"
@@ -48,7 +49,7 @@ guest.listen = listen
 -- asked=function(request, taken) at its control, says=function(state) → what its guard says of itself }
 function guest.new(place, instance)
   return setmetatable({ place = place, sim = place.sim, instance = instance, models = {}, listen = listen,
-    way = instance.forwards and box or instance.script and script or vm,
+    way = instance.mounts and pod or instance.forwards and box or instance.script and script or vm,
     epoch = 0, turn = 0, lone = 0, alone = 0, attempts = 0 }, guest)
 end
 

@@ -30,6 +30,7 @@ local rules = {
   { "^(Cost so far:%s+at most )%$[%d.]+", "%1#" },
   { "^(%s+)" .. DURATION .. " (without %a+)$", "%1# %2" },
   { "^(%s+)" .. DURATION .. " (at most)$", "%1# %2" },
+  { "listen%-tcp %d+", "listen-tcp #####" },
   { "%-p 2%d%d%d%d:2%d%d%d%d", "-p #####:#####" }, { "%(%d+ bytes%)", "(# bytes)" },
   { "%f[%d]%d+ tokens/s", "# tokens/s" }, { "round trip [%d.]+ ms", "round trip # ms" },
   { "as of .- ago", "as of # ago" }, { "^╭.*╮$", "╭───╮" }, { "^╰.*╯$", "╰───╯" }, { "^(│.-)%s*│$", "%1" },
@@ -191,6 +192,8 @@ case("plan", function(_, say)
   say("up", MODEL, "--plan", "--max-hours=off", "--max-price=0.21")
   say("up", MODEL, "--plan", "--wait")
 end, { env = { MAX_PRICE = "0.15" } })
+
+case("coreweave", function(_, say) say("up", MODEL, "--plan", "--on-demand") end, { cloud = "coreweave" })
 
 case("models", function(_, say)
   for _, words in ipairs { {}, { "--tier=small", "--output=json" }, { "info", "qwen3-coder:30b" },

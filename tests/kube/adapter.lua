@@ -40,6 +40,8 @@ local function order_of(token, spot)
   local offer
   for _, each in ipairs((coreweave.offers())) do offer = each.gpu == "h100" and each or offer end
   return { token = token, image = "debian:12", script = "sleep 9", env = { CPLZ_KEY = "k", CPLZ_EMPTY = "" },
+    files = { at = "/etc/c", work = "/var/c", { name = "pod.sh", content = "sleep 9\n" },
+      { name = "guest.gz", content = "\0\1\255", binary = true } },
     candidate = { offer = offer, spot = spot }, ports = { { port = 30123, protocol = "tcp" },
       { port = 51820, protocol = "udp" } } }
 end
@@ -125,11 +127,11 @@ end)
 case("nothing that is sent is unknown to the server", function(s)
   local order, cron = order_of(TOKEN, true), guard.KINDS.cron
   local objects = guard.account(TOKEN, SPACE, parse.meta)
-  local sent = { { HERE .. "secrets", parse.secret(order) }, { HERE .. "pods",
-    parse.pod(order, 600, guard.KEY_ENV) }, { HERE .. "services", parse.service(TOKEN, order.ports) },
-    { pool.POOLS, parse.pool(order) }, { cron.path(SPACE), guard.cron(TOKEN, { namespace = SPACE,
-    inside = s.cluster.url, image = "curl", meta = parse.meta, tolerations = parse.tolerations(TOKEN),
-    born = 1, boot = 1, life = 1 }) } }
+  local sent = { { HERE .. "secrets", parse.secret(order) }, { HERE .. "configmaps",
+    parse.config_map(order) }, { HERE .. "pods", parse.pod(order, 600, guard.KEY_ENV) },
+    { HERE .. "services", parse.service(TOKEN, order.ports) }, { pool.POOLS, parse.pool(order) },
+    { cron.path(SPACE), guard.cron(TOKEN, { namespace = SPACE, inside = s.cluster.url, image = "curl",
+    meta = parse.meta, tolerations = parse.tolerations(TOKEN), born = 1, boot = 1, life = 1 }) } }
   for _, kind in ipairs(guard.ORDER) do sent[#sent + 1] = { guard.KINDS[kind].path(SPACE), objects[kind] } end
   for _, row in ipairs(sent) do
     local made = pool.must(s.cluster, "POST", row[1] .. "?dryRun=All&fieldValidation=Strict", row[2])
@@ -226,8 +228,8 @@ end)
 case("what is ours is found, each kind of it", function()
   local told = {}
   for _, each in ipairs(coreweave.belongings()) do told[#told + 1] = each.kind end
-  expect.same(told, { "CronJob", "pod", "public address", "Secret", "Secret", "ClusterRoleBinding",
-    "ClusterRole", "RoleBinding", "Role", "ServiceAccount" })
+  expect.same(told, { "CronJob", "pod", "public address", "ConfigMap", "Secret", "Secret",
+    "ClusterRoleBinding", "ClusterRole", "RoleBinding", "Role", "ServiceAccount" })
 end)
 
 case("the cluster's own guard leaves what runs, and ends what is over", function(s)
@@ -262,10 +264,10 @@ case("beside kubectl: what it shows, and a pool that it deletes is gone for us",
   coreweave.prepare(order)
   coreweave.create(order, new_ticket())
   pool.seen(s.cluster, OTHER)
-  local shown = s.kubectl("get", "nodepools,pods,secrets,serviceaccounts,cronjobs,roles,rolebindings,"
-    .. "clusterroles,clusterrolebindings", "--namespace=" .. SPACE, "--output=name",
+  local shown = s.kubectl("get", "nodepools,pods,configmaps,secrets,serviceaccounts,cronjobs,roles,"
+    .. "rolebindings,clusterroles,clusterrolebindings", "--namespace=" .. SPACE, "--output=name",
     "--selector=app.kubernetes.io/managed-by=continueplz")
-  expect.same(select(2, shown:gsub("/cplz%-0a1b2c3d%-44556677", "")), 10, shown)
+  expect.same(select(2, shown:gsub("/cplz%-0a1b2c3d%-44556677", "")), 11, shown)
   s.kubectl("delete", "nodepool", OTHER, "--wait=false")
   expect.same(coreweave.get(OTHER).native, "terminating")
   expect.same(coreweave.destroy(OTHER), true)

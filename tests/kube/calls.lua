@@ -2,7 +2,8 @@
 --- What is asked of both servers, in order. A row: { what, method, path, body, more }. `path` begins with the
 --- namespace's own resources after "~"; path and body may be functions of what was kept of this server's
 --- answers. more: as ("few", "bad", "none"), type (of a patch), keep (a name: the answer is kept under it),
---- watch (the answer is a stream), controlled (controllers change it besides), before ("compact").
+--- accept (of the answer's form), watch (the answer is a stream), controlled (controllers change it besides),
+--- before ("compact").
 local json = require "base.json"
 
 local calls = {}
@@ -181,6 +182,30 @@ local function pages(list)
   add("delete all", "DELETE", path .. "?labelSelector=cmp%3D1")
 end
 
+-- Metadata alone, and what cannot be changed.
+local function forms(list)
+  local path = base_of "v1" .. "configmaps"
+  local function add(what, ...) list[#list + 1] = { "forms: " .. what, ... } end
+  local function form(name)
+    return { accept = ("application/json;as=%s;g=meta.k8s.io;v=v1,application/json"):format(name) }
+  end
+  local one, many = form "PartialObjectMetadata", form "PartialObjectMetadataList"
+  add("create", "POST", path, { metadata = { name = "fixed", labels = LABELS }, immutable = true,
+    data = { a = "b" }, binaryData = { c = "AAE=" } }, one)
+  add("get it", "GET", path .. "/fixed", nil, one)
+  add("list it", "GET", path .. "?labelSelector=cmp%3D1", nil, many)
+  add("list in the form of one", "GET", path .. "?labelSelector=cmp%3D1", nil, one)
+  add("get in the form of many", "GET", path .. "/fixed", nil, many)
+  add("get what is not there", "GET", path .. "/none", nil, one)
+  for _, change in ipairs { { data = { a = "c" } }, { binaryData = { c = "AAI=" } },
+    { immutable = false } } do
+    add("change it", "PATCH", path .. "/fixed", change, { type = "application/merge-patch+json" })
+  end
+  add("create what is too long", "POST", path, { metadata = { name = "long" },
+    data = { a = ("x"):rep(1048576), b = "y" } })
+  add("delete it", "DELETE", path .. "/fixed", nil, one)
+end
+
 local function around(list)
   local function add(...) list[#list + 1] = { ... } end
   add("a bad token", "GET", "/api/v1/namespaces", nil, { as = "bad" })
@@ -214,6 +239,7 @@ function calls.list()
   pods_with_a_node(list)
   finalizers(list)
   pages(list)
+  forms(list)
   return list
 end
 

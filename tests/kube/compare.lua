@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --- Puts the rows of calls.lua to two servers and tells what is not alike. A server: { ask(method, path, body,
---- { as, type }) → { status, body }, compact() }.
+--- { as, type, accept }) → { status, body }, compact() }.
 local json = require "base.json"
 local sorted = require "base.sorted"
 

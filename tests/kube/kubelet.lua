@@ -33,7 +33,8 @@ function Kubelet:copy(path, object, spec)
   if self.copied[meta.uid] then return end
   self.copied[meta.uid] = true
   self:there("POST", path, { metadata = { name = meta.name, labels = meta.labels,
-    annotations = meta.annotations }, spec = spec, data = object.data })
+    annotations = meta.annotations }, spec = spec, data = object.data,
+    binaryData = object.binaryData })
 end
 
 local function leaving(object) return object.metadata.deletionTimestamp ~= nil end
@@ -72,7 +73,8 @@ local function bare(spec)
   return { restartPolicy = spec.restartPolicy, nodeSelector = spec.nodeSelector,
     tolerations = spec.tolerations, containers = json.array { { name = container.name,
     image = container.image, command = json.array(container.command), env = container.env,
-    envFrom = container.envFrom, resources = container.resources } } }
+    envFrom = container.envFrom, volumeMounts = json.array(container.volumeMounts),
+    resources = container.resources } }, volumes = json.array(spec.volumes) }
 end
 
 function Kubelet:pods(path)
@@ -83,8 +85,10 @@ function Kubelet:pods(path)
       self:there("DELETE", THERE .. "pods/" .. name .. "?gracePeriodSeconds=0")
       if not twin then self.cluster:ask("DELETE", path .. "pods/" .. name .. "?gracePeriodSeconds=0") end
     elseif each.spec.nodeName and not self.copied[each.metadata.uid] then
-      for _, secret in ipairs(self:here("GET", path .. "secrets" .. OURS).items) do
-        self:copy(THERE .. "secrets", secret)
+      for _, plural in ipairs { "secrets", "configmaps" } do
+        for _, object in ipairs(self:here("GET", path .. plural .. OURS).items) do
+          self:copy(THERE .. plural, object)
+        end
       end
       self:copy(THERE .. "pods", each, bare(each.spec))
     elseif twin and twin.status.phase ~= each.status.phase then

@@ -28,7 +28,8 @@ end
 local function real_side(cluster)
   local tokens = { all = cluster.all, few = cluster.few, bad = "another", none = "" }
   return { compact = function() cluster:compact() end, ask = function(method, path, body, more)
-    return cluster:ask(method, path, body, { type = more.type, token = tokens[more.as or "all"] })
+    return cluster:ask(method, path, body, { type = more.type, accept = more.accept,
+      token = tokens[more.as or "all"] })
   end }
 end
 

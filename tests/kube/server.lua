@@ -129,7 +129,8 @@ end
 --- A request. body: a text or a table. → response with any status
 function Cluster:ask(method, path, body, options)
   options = options or {}
-  local headers = { Accept = "application/json", ["Content-Type"] = options.type or "application/json" }
+  local headers = { Accept = options.accept or "application/json",
+    ["Content-Type"] = options.type or "application/json" }
   local token = options.token or self.all
   if token ~= "" then headers.Authorization = "Bearer " .. token end
   return http.request { method = method, url = self.url .. path, headers = headers, ca_file = self.ca,

@@ -34,7 +34,7 @@ local function side_of(address, key)
       if more.as == "few" then control("/set", { coreweave_denied = "* *" }) end
       local response = http.request { method = method, url = address.coreweave .. path, ok = "any",
         body = type(body) == "table" and json.encode(body) or body, headers = {
-        Authorization = token and "Bearer " .. token, Accept = "application/json",
+        Authorization = token and "Bearer " .. token, Accept = more.accept or "application/json",
         ["Content-Type"] = more.type or "application/json" } }
       if more.as == "few" then control("/set", { coreweave_denied = "" }) end
       return response

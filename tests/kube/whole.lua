@@ -12,8 +12,8 @@ local rig = require "e2e.rig"
 local whole = {}
 
 local MODEL = "--model=qwen3-coder:30b"
-local KINDS = "nodepools,pods,services,secrets,serviceaccounts,cronjobs,roles,rolebindings,clusterroles,"
-  .. "clusterrolebindings"
+local KINDS = "nodepools,pods,services,configmaps,secrets,serviceaccounts,cronjobs,roles,rolebindings,"
+  .. "clusterroles,clusterrolebindings"
 
 local cases = {}
 
@@ -59,7 +59,7 @@ case("doctor, up --plan, up, ping, status, stop; nothing is left", function(s)
   local status = expect.json(s.rig:run("status", "--output=json"))
   expect.that(status.status == "ready" and status.deadman.active == true, "ready and guarded")
   local _, count = ours(s):gsub("\n", "")
-  expect.that(count == 11, ours(s))
+  expect.that(count == 12, ours(s))
   expect.ends(s.rig:run("stop"), 0, "Confirmed")
   nothing_left(s)
 end)

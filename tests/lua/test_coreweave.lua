@@ -22,6 +22,8 @@ return function(t)
         offer = each.gpu == "l40" and each or offer
       end
       local order = { token = TOKEN, image = "debian:12", script = "sleep 9", env = { CPLZ_KEY = "k" },
+        files = { at = "/etc/c", work = "/var/c", { name = "pod.sh", content = "exec sleep 9\n" },
+          { name = "guest.gz", content = "\0\255\1", binary = true } },
         candidate = { offer = offer, spot = false }, ports = { { port = 30123, protocol = "tcp" } } }
       local function ticket() return require("base.ticket").new(function() end) end
       return fn(provider, require "base.fail", sim, order, ticket)
@@ -40,7 +42,7 @@ return function(t)
       provider.prepare(order) -- the names are taken, and ours
       t:equal(provider.create(order, ticket()).id, TOKEN)
       t:equal(provider.get(TOKEN).status, "booting")
-      t:equal(#calls.control(sim, "GET", "/leftovers").objects, 10, "no address before the pool is there")
+      t:equal(#calls.control(sim, "GET", "/leftovers").objects, 11, "no address before the pool is there")
       provider.expose({ token = TOKEN }, order.ports)
       provider.expose({ token = TOKEN }, order.ports)
       sim:pass(60)
@@ -88,7 +90,7 @@ return function(t)
         t:ok(each.token == TOKEN and each.since, each.kind)
         billing[#billing + 1] = each.bills and ("%s %.4f"):format(each.kind, each.hourly) or nil
       end
-      t:equal({ told, billing }, { { "CronJob", "pod", "public address", "Secret", "Secret",
+      t:equal({ told, billing }, { { "CronJob", "pod", "public address", "ConfigMap", "Secret", "Secret",
         "ClusterRoleBinding", "ClusterRole", "RoleBinding", "Role", "ServiceAccount" },
         { "public address 0.0055" } })
       for _, each in ipairs(provider.belongings()) do
@@ -112,6 +114,10 @@ return function(t)
         local pod = calls.ask(sim, "GET", calls.HERE .. "pods/" .. TOKEN).spec
         t:equal({ pod.activeDeadlineSeconds, pod.automountServiceAccountToken,
           pod.nodeSelector["compute.coreweave.com/node-pool"] }, { 12 * 3600 + 900, false, TOKEN })
+        local map = calls.ask(sim, "GET", calls.HERE .. "configmaps/" .. TOKEN)
+        t:equal({ map.immutable, map.data["pod.sh"], map.binaryData["guest.gz"],
+          pod.volumes[1].configMap.name, pod.containers[1].volumeMounts[1] }, { true, "exec sleep 9\n",
+          "AP8B", TOKEN, { name = "files", mountPath = "/etc/c", readOnly = true } })
         local base = "/apis/rbac.authorization.k8s.io/v1/"
         for _, path in ipairs { "clusterroles/", "namespaces/default/roles/" } do
           for _, rule in ipairs(calls.ask(sim, "GET", base .. path .. TOKEN).rules) do
@@ -288,6 +294,16 @@ return function(t)
       t:equal(asked:match "%?(.*)$", "watch=1&fieldSelector=metadata.name%3D" .. TOKEN
         .. "&resourceVersion=17&allowWatchBookmarks=true&timeoutSeconds=15")
     end
+  end)
+
+  t:case("what lies around a pool is looked at without its contents", function()
+    local forms = {}
+    scripted(function(request)
+      forms[#forms + 1] = (request.headers.accept or ""):match "as=(%a+)" or request.url
+      return { json = { kind = "PartialObjectMetadataList", metadata = {}, items = json.array {} } }
+    end, function(provider) return #provider.belongings() end)
+    t:ok(#forms >= 9)
+    for _, form in ipairs(forms) do t:equal(form, "PartialObjectMetadataList") end
   end)
 
   t:case("a list of several pages is read to its end, and half of one is none", function()

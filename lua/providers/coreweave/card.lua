@@ -35,10 +35,10 @@ return {
   around = { made("/serviceaccounts", "ServiceAccount of the guard"), made("/roles", "Role of the guard"),
     made("/rolebindings", "RoleBinding of the guard"), made("/clusterroles", "ClusterRole of the guard"),
     made("/clusterrolebindings", "ClusterRoleBinding of the guard"), made("/secrets", "Secret"),
-    made("/pods", "pod"), made("/cronjobs", "CronJob of the guard"),
-    made("/services", "public address") },
+    made("/configmaps", "ConfigMap with the guard's program"), made("/pods", "pod"),
+    made("/cronjobs", "CronJob of the guard"), made("/services", "public address") },
   -- whether a LoadBalancer takes UDP is not known (§3.9)
-  capabilities = { spot = true, udp = false, boot = "container", guard = "scoped-key",
+  capabilities = { spot = true, udp = false, boot = "config-map", guard = "scoped-key",
     billing = "absence" },
   timing = { -- seconds; §3.6
     consistency = 60, poll = 15, boot = 2700, usual = 1500, proof_gap = 10, ending = 180,

@@ -10,6 +10,11 @@ local parse = {}
 parse.OURS, parse.TOKEN = "app.kubernetes.io/managed-by", "continueplz.dev/session"
 parse.LIST = "?limit=500" -- rows of a page
 parse.OWN = parse.LIST .. "&labelSelector=app.kubernetes.io%2Fmanaged-by%3Dcontinueplz"
+-- Headers by which objects come without their contents: a ConfigMap has half a MiB, a Secret secrets.
+local function accept(form)
+  return { Accept = ("application/json;as=%s;g=meta.k8s.io;v=v1,application/json"):format(form) }
+end
+parse.PART, parse.PARTS = accept "PartialObjectMetadata", accept "PartialObjectMetadataList"
 local PUBLIC = "service.beta.kubernetes.io/coreweave-load-balancer-type"
 local GRACE = 20 -- seconds
 
@@ -85,6 +90,17 @@ function parse.secret(order)
     stringData = json.object(order.env) }
 end
 
+--- The ConfigMap with what the pod runs (§3.7); who may change it later can do so only by another one.
+function parse.config_map(order)
+  local map = { apiVersion = "v1", kind = "ConfigMap", metadata = parse.meta(order.token), immutable = true,
+    data = json.object {}, binaryData = json.object {} }
+  for _, file in ipairs(order.files) do
+    local into = file.binary and map.binaryData or map.data
+    into[file.name] = file.binary and keys.base64(file.content) or file.content
+  end
+  return map
+end
+
 --- A machine's public address (§3.9). wanted: array of { port=, protocol= }
 function parse.service(token, wanted)
   local ports, row = {}, parse.meta(token)
@@ -104,8 +120,9 @@ function parse.tolerations(token)
     { key = parse.TOKEN, operator = "Equal", value = token } }
 end
 
---- The pod. life: seconds after which the cluster ends it, whatever we do (§3.11), or nil; key_env: its
--- variable for the token of the guard's account
+--- The pod, with its program from the ConfigMap and a directory that outlives its container.
+-- life: seconds after which the cluster ends it, whatever we do (§3.11), or nil; key_env: its variable for
+-- the token of the guard's account
 function parse.pod(order, life, key_env)
   local gpus = tostring(order.candidate.offer.gpus)
   return { apiVersion = "v1", kind = "Pod", metadata = parse.meta(order.token), spec = {
@@ -113,7 +130,11 @@ function parse.pod(order, life, key_env)
     automountServiceAccountToken = false,
     nodeSelector = { ["compute.coreweave.com/node-pool"] = order.token },
     tolerations = parse.tolerations(order.token),
+    volumes = json.array { { name = "files", configMap = { name = order.token } },
+      { name = "work", emptyDir = json.object {} } },
     containers = json.array { { name = "main", image = order.image,
+      volumeMounts = json.array { { name = "files", mountPath = order.files.at, readOnly = true },
+        { name = "work", mountPath = order.files.work } },
       command = json.array { "/bin/sh", "-c", order.script },
       envFrom = json.array { { secretRef = { name = order.token } } },
       env = json.array { { name = key_env, valueFrom = { secretKeyRef = { name = order.token .. "-guard",
@@ -145,6 +166,7 @@ end
 
 -- Words for what lies around a pool, by the last part of its list's path.
 local WORDS = { cronjobs = "CronJob", pods = "pod", services = "public address", secrets = "Secret",
+  configmaps = "ConfigMap",
   serviceaccounts = "ServiceAccount", roles = "Role", rolebindings = "RoleBinding",
   clusterroles = "ClusterRole", clusterrolebindings = "ClusterRoleBinding" }
 

@@ -16,7 +16,7 @@ local NEEDED = {
   { "", "pods", ALL }, { "", "services", ALL }, { "", "secrets", ALL }, { "", "serviceaccounts", ALL },
   { RBAC, "roles", ALL }, { RBAC, "rolebindings", ALL },
   { RBAC, "clusterroles", ALL, true }, { RBAC, "clusterrolebindings", ALL, true },
-  { "batch", "cronjobs", ALL }, { "", "configmaps", { "get" } },
+  { "batch", "cronjobs", ALL }, { "", "configmaps", ALL },
 }
 
 --- → array of { words = "create pods", review = the object to be sent }

@@ -138,6 +138,30 @@ local function last_resort(order)
   return head, body, fire
 end
 
+--- The program for the machine, as it travels: compressed by gzip.
+function bundle.program()
+  local program, problem = assets.guest()
+  if not program or program == "" then
+    error("there is no guest program to send: " .. tostring(problem), 2)
+  end
+  return program
+end
+
+--- A start script of templates/, filled in. → text, path of the user's own script (nil without)
+-- @raise `config` when that is to blame
+function bundle.script(name, values)
+  local text, path = assets.template(name)
+  if not text then
+    fail.raise("config", "this script cannot be used: " .. path)
+  end
+  local own = world.home and path:sub(1, #world.home + 1) == world.home .. "/" and path or nil
+  local fine, script = fail.try(template.render, text, values)
+  if not fine then
+    fail.raise(own and "config" or "internal", ("%s: %s"):format(path, fail.message(script)))
+  end
+  return script, own
+end
+
 --- Builds what is sent for one rental.
 -- @param order { token (of the session), listen_port (UDP, or nil), listen_tcp (or nil), push_port,
 --   engine_port, client_public (base64),
@@ -151,20 +175,12 @@ end
 -- @return { blob, sha256 (hex), script, config, own (path of the user's own start.sh, nil without) }
 -- @raise misuse, a script of 4000 bytes or more, and `config` when the user's own start.sh is to blame
 function bundle.build(order)
-  local guest, problem = assets.guest()
-  if not guest or guest == "" then
-    error("there is no guest program to send: " .. tostring(problem), 2)
-  end
+  local guest = bundle.program()
   local config, ca = bundle.config(order), order.ca_pem or ""
   local blob = guest .. config .. ca
   local sha256 = keys.sha256_hex(blob)
   local request, body, fire = last_resort(order)
-  local text, path = assets.template("start.sh")
-  if not text then
-    fail.raise("config", "this script cannot be used: " .. path)
-  end
-  local own = world.home and path:sub(1, #world.home + 1) == world.home .. "/" and path or nil
-  local fine, script = fail.try(template.render, text, {
+  local script, own = bundle.script("start.sh", {
     push_port = whole(order.push_port, "push_port", 1), sha256 = sha256, total = #blob,
     program = #guest, config_at = #guest + 1, config = #config, ca_at = #guest + #config + 1,
     last_resort = whole(order.last_resort_seconds, "last_resort_seconds", 1),
@@ -172,9 +188,6 @@ function bundle.build(order)
     -- without its id, or where its own end is what its cloud acts on, the script can only end itself
     fire = order.terminate.find and (order.own_end or "exit 1") or order.terminate.leave and "exit 1" or fire,
   })
-  if not fine then
-    fail.raise(own and "config" or "internal", ("%s: %s"):format(path, fail.message(script)))
-  end
   if own and #script >= SCRIPT_LIMIT then
     fail.raise("config", ("%s has %d bytes when it is filled in; the clouds take less than %d"):format(own,
       #script, SCRIPT_LIMIT))

@@ -34,11 +34,7 @@ local function last_resort(guest)
 end
 
 local function packed_guest()
-  local program, problem = assets.guest()
-  if not program or program == "" then
-    error("there is no guest program to send: " .. tostring(problem), 2)
-  end
-  return { name = "guest", content = keys.base64(program), encoding = "gz+b64", mode = "0700" }
+  return { name = "guest", content = keys.base64(bundle.program()), encoding = "gz+b64", mode = "0700" }
 end
 
 --- The inner TCP port of the tunnel.

@@ -19,13 +19,13 @@ local wrong = require "cloudsim.coreweave.wrong"
 
 local objects = {}
 
---- An object, or a Table with it where that is asked for.
+--- An object, or a Table with it, or its metadata, where that is asked for.
 local function shown(call, code, object)
   if tables.wanted(call.request) then
     return reply.json(code, tables.of(call.world, call.resource, { object }, {
       resourceVersion = object.metadata.resourceVersion }, call.query.includeObject))
   end
-  return reply.json(code, object)
+  return reply.json(code, tables.part(call.request, object) or object)
 end
 
 -- The object of the path, or raises 404.
@@ -153,6 +153,8 @@ local function list_answer(call, rows, meta)
   if tables.wanted(call.request) then
     return reply.json(200, tables.of(call.world, call.resource, rows, meta, call.query.includeObject))
   end
+  local parts = tables.parts(call.request, rows, meta)
+  if parts then return reply.json(200, parts) end
   local items = {}
   for i, object in ipairs(rows) do items[i] = bare(call.resource, object) end
   return reply.json(200, { kind = call.resource.kind .. "List", apiVersion = call.resource.api,

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
---- The form that `kubectl get` asks for: a Table with what the server thinks worth a column.
+--- The forms that are asked for by Accept: a Table with what the server thinks worth a column (`kubectl
+--- get`), and an object's metadata alone.
 local clock = require "base.clock"
 local json = require "base.json"
 
@@ -94,6 +95,12 @@ local function column(name, format)
   return { name = name, type = "string", format = format or "", description = "", priority = 0 }
 end
 
+local PART = "PartialObjectMetadata"
+
+local function part(object)
+  return { kind = PART, apiVersion = "meta.k8s.io/v1", metadata = object.metadata }
+end
+
 local function row_of(world, resource, object, include)
   local cells = { object.metadata.name }
   for _, each in ipairs(COLUMNS[resource.key] or {}) do
@@ -104,7 +111,7 @@ local function row_of(world, resource, object, include)
   if include == "Object" then
     inner = object
   elseif include ~= "None" then
-    inner = { kind = "PartialObjectMetadata", apiVersion = "meta.k8s.io/v1", metadata = object.metadata }
+    inner = part(object)
   end
   return { cells = cells, object = inner }
 end
@@ -124,11 +131,25 @@ function tables.of(world, resource, objects, metadata, include, bare)
     columnDefinitions = json.array(bare and {} or columns), rows = json.array(rows) }
 end
 
+-- What form an Accept header asks for first, or nil: the plain one.
+local function form(request)
+  local first = (request.headers.accept or ""):match "^[^,]*"
+  return first:find("v=v1beta1", 1, true) == nil and first:match "as=(%a+)" or nil
+end
+
 --- Does the client want a Table?
-function tables.wanted(request)
-  local accept = request.headers.accept or ""
-  local first = accept:match "^[^,]*"
-  return first:find("as=Table", 1, true) ~= nil and first:find("v=v1beta1", 1, true) == nil
+function tables.wanted(request) return form(request) == "Table" end
+
+--- The object without all but its metadata, where the client asks for that form, or nil.
+function tables.part(request, object) return form(request) == PART and part(object) or nil end
+
+--- The same of a list.
+function tables.parts(request, objects, metadata)
+  if form(request) ~= PART .. "List" then return nil end
+  local items = {}
+  for i, object in ipairs(objects) do items[i] = part(object) end
+  return { kind = PART .. "List", apiVersion = "meta.k8s.io/v1", metadata = metadata,
+    items = json.array(items) }
 end
 
 return tables

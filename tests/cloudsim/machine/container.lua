@@ -158,6 +158,7 @@ end
 function container.begin(self, instance)
   if instance.fresh then
     files.remove_tree(self:path(instance, "home"))
+    files.remove_tree(self:path(instance, "mounts"))
     instance.fresh = nil
   end
   for _, name in ipairs({ "home", "bin" }) do

@@ -11,14 +11,15 @@ local POOLS = "/apis/compute.coreweave.com/v1alpha1/nodepools"
 local HAPPEN = { exited = "exit", stopped = "exit", offline = "freeze" }
 
 local coreweave = {
-  face = face, port = 7006, create_at = 0.42, pushed = true, tunnel = "TCP",
+  face = face, port = 7006, create_at = 0.42, tunnel = "TCP",
   -- Nobody is asked for offers or prices, and a name is given once.
   never = { ["create.price_changed"] = true, ["create.twice"] = true, ["create.slow_appear"] = true,
     ["offers.empty"] = true },
   label = function(instance) return instance.label end,
   may_hold_key = function() return false end,
   texts = function(instance)
-    return { args = instance.args, command = instance.command, env = instance.env, label = instance.label }
+    return { args = instance.args, command = instance.command, env = instance.env, label = instance.label,
+      mounts = instance.mounts }
   end,
   happen = function(world, what, instance) face.actions[HAPPEN[what] or what](world, instance, {}) end,
 }
