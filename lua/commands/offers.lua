@@ -67,13 +67,14 @@ return {
   summary = "compare what the clouds offer for a model; rents nothing",
   order = 50, daily = 6,
   meant = { "prices", "price", "search", "find", "gpus", "gpu" },
-  options = { "cheapest", "provider", "gpu", "gpus", "model", "tier", "engine", "context", "spot",
-    "on-demand", "region", "hours", "max-price", "ready-within", "accept-no-guard", "currency", "sort", "all",
-    "explain", "watch" },
+  options = { "cheapest", "provider", "gpu", "gpus", "replicas", "model", "tier", "engine", "context",
+    "spot", "on-demand", "region", "hours", "max-price", "ready-within", "accept-no-guard", "currency",
+    "sort", "all", "explain", "watch" },
   answer = [[
     model, kv_source, currency: text; context: integer; vram_gb, disk_gb, hours: number;
     offers: [{
-      id, provider, gpu, native_gpu, region, native_region, type, currency, source: text; gpus: integer;
+      id, provider, gpu, native_gpu, region, native_region, type, currency, source: text;
+      gpus, replicas, nodes: integer;
       vram_gb, hourly, total, bid, reliability, at: number; parts: { *: number };
       tokens_per_second_estimate, usd_per_million_tokens_estimate, ready_seconds_estimate: number;
       tokens_per_second_measured, ready_seconds_measured, mb_per_second_measured: number

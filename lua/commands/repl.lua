@@ -7,8 +7,8 @@ return {
   details = "Calls may wait, Ctrl-C ends them; :help lists the names and commands, :trace on shows every "
     .. "request. Without a terminal it runs what comes on the standard input and ends at the first "
     .. "error. It rents nothing.",
-  options = { "trace", "provider", "gpu", "gpus", "model", "tier", "context", "spot", "on-demand", "region",
-    "hours", "max-price" },
+  options = { "trace", "provider", "gpu", "gpus", "replicas", "model", "tier", "context", "spot", "on-demand",
+    "region", "hours", "max-price" },
   args = "[PROVIDER]",
   words = 1,
   tolerant = true,

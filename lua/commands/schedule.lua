@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Starts and stops at fixed times, by cron or by timers of systemd.
-local START = { "provider", "gpu", "gpus", "model", "tier", "context", "spot", "on-demand", "region", "hours",
-  "max-price", "max-hours", "idle", "timeout", "ready-within", "wait", "retry-until" }
+local START = { "provider", "gpu", "gpus", "replicas", "model", "tier", "context", "spot", "on-demand",
+  "region", "hours", "max-price", "max-hours", "idle", "timeout", "ready-within", "wait", "retry-until" }
 local OWN = { "start", "stop=", "days", "cron", "systemd", "print" }
 
 -- The options that belong to the start, as words of its command line.

@@ -18,7 +18,7 @@ local function sum_of(candidate, agreed, credit, want, rate, unseen)
     clock.duration(want.hours * 3600),
     compute, disk, download, parts.minimum > 0 and ", " .. minimum .. " minimum period" or ""))
   local offer = candidate.offer
-  local machine = ("%s %s, %s, %s"):format(offer.provider, format.gpu(offer.gpu, offer.gpus),
+  local machine = ("%s %s, %s, %s"):format(offer.provider, format.machine(offer),
     offer.region or "unknown region", candidate.spot and "spot" or "on-demand")
   if agreed then
     -- of what is shown
@@ -159,8 +159,8 @@ return {
     .. "up to twice the first sum, within MAX_PRICE; --max-price replaces both. --plan ends with {ok} where "
     .. "a start would rent or ask, else with the code that it would end with.",
   options = {
-    "cheapest", "provider", "gpu", "gpus", "model", "tier", "engine", "context", "spot", "on-demand",
-    "region", "hours", "max-price",
+    "cheapest", "provider", "gpu", "gpus", "replicas", "model", "tier", "engine", "context", "spot",
+    "on-demand", "region", "hours", "max-price",
     "max-hours", "idle", "timeout", "ready-within", "wait", "retry-until", "accept-no-guard",
     "keep-on-failure", "dry-run", "plan", "ensure", "alert",
   },

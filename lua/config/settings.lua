@@ -99,6 +99,9 @@ return flat {
   setting("DEFAULT_REGION", "string", "any",
     "eu-west, eu-north, eu-east, us-east, us-central, us-west, eu, us, ap ... or any", { shape = "region" }),
   setting("GPUS", "integer", nil, "exactly this many cards; empty: any number", { min = 1, max = 16 }),
+  setting("REPLICAS", "integer", 1,
+    ("so many servers of the model behind the one address (%s); 1: one machine"):format(
+      clouds.listed(those("replicas", true), "title", "or")), { min = 1, max = 64 }),
   setting("PREFER_SPOT", "bool", true,
     "true: take a spot machine when that is cheaper; false: on-demand only"),
   setting("BID_MARGIN", "number", 0.10,

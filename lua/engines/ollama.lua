@@ -15,9 +15,12 @@ local config = require "config.effective"
 local pull = require "engines.ollama.pull"
 local registry = require "engines.ollama.registry"
 
-local ollama = { name = "ollama" }
+-- spans: may one model be spread over several machines?
+local ollama = { name = "ollama", spans = false }
 
 local LOAD_SECONDS = 1800
+local SERVER = { "OLLAMA_KEEP_ALIVE=-1", "OLLAMA_LOAD_TIMEOUT=30m", "OLLAMA_MAX_LOADED_MODELS=1",
+  "OLLAMA_NOPRUNE=1", "OLLAMA_NO_CLOUD=1", "OLLAMA_NUM_PARALLEL=1" }
 
 --- The container image, pinned; the release that virtual machines fetch has the same version.
 function ollama.image()
@@ -58,15 +61,24 @@ function ollama.start(options)
     env = {
       "OLLAMA_HOST=127.0.0.1:" .. options.port,
       "OLLAMA_CONTEXT_LENGTH=" .. options.context,
-      "OLLAMA_KEEP_ALIVE=-1",
-      "OLLAMA_LOAD_TIMEOUT=30m",
-      "OLLAMA_MAX_LOADED_MODELS=1",
-      "OLLAMA_NOPRUNE=1",
-      "OLLAMA_NO_CLOUD=1",
-      "OLLAMA_NUM_PARALLEL=1",
+      table.unpack(SERVER),
     },
     inherit = { "HOME", "PATH", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES",
       "NVIDIA_DRIVER_CAPABILITIES" },
+  }
+end
+
+--- A pod of several that serve a model alike behind one address. Ready is one that has the model whole on its
+-- card. options: { model=, context=, address = what stands for the pod's own, port= }
+-- → { command=, env = {"NAME=value", …}, ready = { command=, seconds = between two looks } }
+function ollama.pod(options)
+  local script = template.render(assert(assets.template("ollama_pod.sh")), { model = options.model })
+  return {
+    command = { "/bin/sh", "-c", script },
+    env = { ("OLLAMA_HOST=%s:%d"):format(options.address, options.port),
+      "OLLAMA_CONTEXT_LENGTH=" .. options.context, table.unpack(SERVER) },
+    ready = { seconds = 5, command = { "/bin/sh", "-c",
+      'ollama ps | grep -F -- "$0" | grep -q "100% GPU"', options.model } },
   }
 end
 

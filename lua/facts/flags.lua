@@ -14,6 +14,8 @@ local rows = {
   { name = "gpu", kind = "text", value = "TYPE", setting = "DEFAULT_GPU",
   doc = "only this card, like a100-80, a6000, h100, rtx4090" },
   { name = "gpus", kind = "text", value = "N", setting = "GPUS", doc = "exactly this many cards" },
+  { name = "replicas", kind = "text", value = "N", setting = "REPLICAS",
+    doc = "so many servers of the model behind the one address (whole nodes of a cluster)" },
   { name = "model", kind = "text", value = "NAME", setting = "DEFAULT_MODEL",
     doc = "model to serve, like qwen2.5-coder:32b" },
   { name = "tier", kind = "text", value = "SIZE", setting = "DEFAULT_TIER",

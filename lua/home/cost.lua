@@ -49,7 +49,8 @@ local function candidate(offer, want, alike, spot, gpu_hour, bid)
     offer = offer, spot = spot, bid = bid, hourly = hourly, parts = parts, measured = alike.own,
     good = alike.good, ready = alike.ready,
     total = parts.compute + parts.disk + parts.download + parts.minimum,
-    tokens_per_second = speed, usd_per_million_tokens = speed and cost.per_million(hourly, speed),
+    tokens_per_second = speed,
+    usd_per_million_tokens = speed and cost.per_million(hourly, speed * (offer.replicas or 1)),
   }
 end
 

@@ -8,13 +8,15 @@ local fail = require "base.fail"
 local http = require "base.http"
 local json = require "base.json"
 local task = require "base.task"
-local url = require "base.url"
 local config = require "config.effective"
 local access = require "providers.coreweave.access"
 local card = require "providers.coreweave.card"
 local guard = require "providers.coreweave.guard"
+local pages = require "providers.coreweave.pages"
 local parse = require "providers.coreweave.parse"
 local rights = require "providers.coreweave.rights"
+local serving = require "providers.coreweave.serving"
+local set = require "providers.coreweave.set"
 local watch = require "providers.coreweave.watch"
 
 local coreweave = {
@@ -26,7 +28,6 @@ local coreweave = {
 local POOLS = guard.POOLS
 local REVIEWS = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 local TRIES, AT_ONCE = 4, 17
-local MOST_PAGES = 400
 local CALM = 5    -- seconds between two looks at a pod of which a watch tells much
 local SPARE = 900 -- seconds by which the cluster's own ends come after those of the guest
 
@@ -47,11 +48,15 @@ local function client()
     writes = { "POST ^" .. REVIEWS:gsub("%.", "%%."), "POST ^" .. rights.REVIEWS:gsub("%.", "%%."),
       "POST ^/api/v1/namespaces/[^/]+/%l+$",
       "POST ^/apis/rbac%.authorization%.k8s%.io/v1/[%l/%-%d]+$",
-      "POST ^/apis/batch/v1/namespaces/[^/]+/cronjobs$" } }
+      "POST ^/apis/batch/v1/namespaces/[^/]+/cronjobs$",
+      "POST ^/apis/[%l%-%d.]+/v1/namespaces/[^/]+/deployments$",
+      "POST ^/apis/[%l%-%d.]+/v1/namespaces/[^/]+/leaderworkersets$",
+      "POST ^/apis/[%l%-%d.]+/v1/namespaces/[^/]+/networkpolicies$" } }
   return current
 end
 
 local function namespace() return access.current().namespace end
+local cluster = { namespace = namespace } -- how providers.coreweave.serving asks
 
 -- The cluster as pods see it. @raise `config` an address in digits, which the guard finds in no certificate
 local function inside()
@@ -68,13 +73,14 @@ local function core(plural) return ("/api/v1/namespaces/%s/%s"):format(namespace
 -- A call that may be repeated. → response
 local function reply(method, path, options)
   return http.retry(function()
-    local cluster = client() -- reads the kubeconfig and the authority's file anew
-    return cluster[method](cluster, path, options)
+    local made = client() -- reads the kubeconfig and the authority's file anew
+    return made[method](made, path, options)
   end, { attempts = TRIES, pause = 2 / config.get "TIME_SCALE", kinds = { "rate" } })
 end
 
 -- What the cluster answers to it.
 local function ask(method, path, options) return reply(method, path, options).object() end
+cluster.ask = ask
 
 -- The object at a path, or nil when the cluster says that there is none. headers: parse.PART, or nil
 local function found(path, headers)
@@ -99,13 +105,15 @@ local function has_namespace(name)
   return not told or there ~= nil
 end
 
-local checked -- the client whose rights were looked at
+local checked, checked_for -- the client whose rights were looked at, and for what
 
--- Raises the rights that this key has not, and a namespace that is not there.
-local function check_rights()
+-- Raises the rights that this key has not, and a namespace that is not there. several, groups: as
+-- rights.questions has them
+local function check_rights(several, groups)
   local made, where, missing = client(), namespace(), {}
-  if checked == made then return end
-  local questions = rights.questions(where)
+  local for_ = ("%s %s"):format(several, groups)
+  if checked == made and checked_for == for_ then return end
+  local questions = rights.questions(where, several, groups)
   local told = task.map({ {}, table.unpack(questions) }, function(question)
     if not question.review then return has_namespace(where) end
     return rights.allowed(ask("post", rights.REVIEWS, { json = question.review }))
@@ -120,18 +128,21 @@ local function check_rights()
   elseif not told[1].value then
     fail.raise("config", ("the cluster has no namespace %s; look at COREWEAVE_NAMESPACE"):format(where))
   end
-  checked = made
+  checked, checked_for = made, for_
 end
 
 --- The dated table, where whole nodes are wanted and the key may do what that takes.
-function coreweave.offers()
+function coreweave.offers(want)
   if not config.get "COREWEAVE_WHOLE_NODES" then
     return {}, { { id = "all",
       reason = "it rents whole nodes of 8 GPUs, which COREWEAVE_WHOLE_NODES=yes allows" } }
   end
-  check_rights()
-  local list = {}
-  for i, row in ipairs(card.prices.types) do list[i] = parse.offer(card.prices, row) end
+  local list, several, groups = {}, false, false
+  for i, row in ipairs(card.prices.types) do
+    list[i] = parse.offer(card.prices, row, want or {})
+    several, groups = several or list[i].nodes ~= nil, groups or (list[i].pods or 1) > 1
+  end
+  check_rights(several, groups and serving.has_groups(cluster, list))
   return list, {}
 end
 
@@ -148,13 +159,16 @@ local function ensure(path, object)
   return there
 end
 
+cluster.found, cluster.ensure = found, ensure
+
 -- Seconds that the guest on the pod may live; 0: for ever.
 local function life() return math.floor(config.limit "MAX_HOURS" or 0) end
 
 --- Everything that must be there before a node bills, and bills nothing itself, the guard's account first.
 function coreweave.prepare(order)
-  local where, token = namespace(), order.token
-  local objects, born = guard.account(token, where, parse.meta), nil
+  local where, token, served = namespace(), order.token, order.served
+  local work = served and set.work(served.pods)
+  local objects, born = guard.account(token, where, parse.meta, work), nil
   for _, kind in ipairs(guard.ORDER) do
     local made = ensure(guard.KINDS[kind].path(where), objects[kind])
     born = born or parse.born(made)
@@ -162,33 +176,47 @@ function coreweave.prepare(order)
   local seconds = life()
   ensure(core "secrets", parse.secret(order))
   ensure(core "configmaps", parse.config_map(order))
-  ensure(core "pods", parse.pod(order, seconds > 0 and seconds + SPARE or nil, guard.KEY_ENV))
+  local pod = ensure(core "pods", parse.pod(order, seconds > 0 and seconds + SPARE or nil, guard.KEY_ENV,
+    served and set.address(token)))
+  if served then serving.make(cluster, order, pod) end
   ensure(guard.KINDS.cron.path(where), guard.cron(token, { namespace = where, inside = inside(),
     image = config.get "COREWEAVE_GUARD_IMAGE", meta = parse.meta, tolerations = parse.tolerations(token),
-    born = born, boot = card.timing.boot + SPARE, life = life() }))
+    born = born, boot = card.timing.boot + SPARE, life = life(), work = work }))
   return {}
 end
 
--- All kinds of things around a pool, the CronJob first and the account last: { path, name(token) }
-local function kinds()
+-- All kinds of things around a pool, the CronJob first and the account last: { path, name(token) }; several:
+-- where several pods serve too
+local function kinds(several)
   local where, list = namespace(), {}
   local function add(kind) list[#list + 1] = { kind.path(where), kind.name } end
   add(guard.KINDS.cron)
+  local more = several and serving.kinds(where) or {}
+  table.move(more, 1, 2, 2, list) -- what makes pods, before them
   for _, plural in ipairs { "pods", "services", "configmaps", "secrets" } do
     list[#list + 1] = { core(plural), function(token) return token end }
   end
   for index = #guard.ORDER, 1, -1 do
     add(guard.KINDS[guard.ORDER[index]])
   end
+  table.move(more, 3, 4, #list + 1, list)
   return list
+end
+
+-- What a call for a kind answers; nil where the cluster has none of the kind.
+local function answer_of(kind, call, path, headers)
+  local ok, answer = fail.try(call, path, headers)
+  if ok then return answer end
+  if kind.optional and serving.none_of(answer) then return nil end
+  error(answer, 0)
 end
 
 --- Removes what `prepare` and `expose` made; what another made by that name stays.
 function coreweave.tidy(session)
   local left = {}
-  for _, kind in ipairs(kinds()) do
+  for _, kind in ipairs(kinds(session.plan and session.plan.nodes)) do
     local path = kind[1] .. "/" .. kind[2](session.token)
-    local there = found(path, parse.PART)
+    local there = answer_of(kind, found, path, parse.PART)
     if there and parse.ours(there) then
       fail.try(ask, "delete", path)
       left[#left + 1] = path
@@ -243,35 +271,8 @@ function coreweave.await(id, seconds)
     tostring(versions[id]), seconds, math.min(seconds, CALM / config.get "TIME_SCALE"))
 end
 
--- The way to the next page of a list, or nil after the last. @raise where that cannot be known
-local function next_page(page, path)
-  local meta = page.metadata == nil and {} or page.metadata
-  local cursor = type(meta) == "table" and meta["continue"]
-  if cursor == nil or cursor == "" then return nil end
-  if type(cursor) ~= "string" then
-    fail.raise("broken", "CoreWeave's list does not say where it ends: " .. path)
-  end
-  return cursor
-end
-
--- Every object of a list, page by page. headers: parse.PARTS, or nil. @raise what is not complete
-local function every(path, headers)
-  local list, seen, cursor = {}, {}, nil
-  for _ = 1, MOST_PAGES do
-    local answer = reply("get", path .. (cursor and "&continue=" .. url.escape(cursor) or ""),
-      { headers = headers })
-    local page = answer.object()
-    if not parse.is_list(page, answer.body) then
-      fail.raise("broken", "CoreWeave's list is none: " .. path)
-    end
-    table.move(page.items, 1, #page.items, #list + 1, list)
-    cursor = next_page(page, path)
-    if not cursor then return list end
-    if seen[cursor] then fail.raise("broken", "CoreWeave's list goes round in a circle: " .. path) end
-    seen[cursor] = true
-  end
-  return fail.raise("broken", "CoreWeave's list has no end: " .. path)
-end
+-- Every object of a list. headers: parse.PARTS, or nil. @raise what is not complete
+local function every(path, headers) return pages.every(reply, path, headers) end
 
 --- Every pool of the cluster; raises when the list is not complete.
 function coreweave.list()
@@ -288,16 +289,19 @@ local function delete(path)
   error(why, 0)
 end
 
+cluster.every, cluster.delete = every, delete
+
 --- Everything of ours in the cluster besides pools; a Service bills for its public address.
 -- → array as docs/lua.md tells
 function coreweave.belongings()
-  local list, seen = {}, {}
-  for _, kind in ipairs(kinds()) do
-    for _, object in ipairs(seen[kind[1]] and {} or every(kind[1] .. parse.OWN, parse.PARTS)) do
+  local list, told = {}, {}
+  for _, kind in ipairs(kinds(true)) do
+    local own = not told[kind[1]] and answer_of(kind, every, kind[1] .. parse.OWN, parse.PARTS)
+    for _, object in ipairs(own or {}) do
       list[#list + 1] = parse.belonging(object, kind[1], card.prices.address_hour)
         or fail.raise("broken", "CoreWeave's list has a row without a name: " .. kind[1])
     end
-    seen[kind[1]] = true
+    told[kind[1]] = true
   end
   return list
 end
@@ -311,14 +315,23 @@ local function address_of(token)
   return service and parse.ours(service) and service or nil
 end
 
---- Deletes the pool, whose nodes go with it, and the Service with its address. Already gone is success.
+--- Deletes the pool, whose nodes go with it, the Service with its address, and where several pods serve them
+-- all. Already gone is success.
 function coreweave.destroy(id)
   local answer = delete(POOLS .. "/" .. id)
   if address_of(id) then delete(core "services" .. "/" .. id) end
+  if serving.there(cluster, id) then
+    serving.remove(cluster, id)
+    delete(core "pods" .. "/" .. id)
+  end
   return answer
 end
 
---- Gone is: no such pool, not in the complete list, no node with its label, and no address.
+--- How many of the servers of a session answer, and which cannot start (providers.coreweave.serving).
+function coreweave.replicas(session) return serving.state(cluster, session) end
+
+--- Gone is: no such pool, not in the complete list, no node with its label, no address, and where several
+-- pods served none of them.
 function coreweave.proof(session, list)
   local pool = found(POOLS .. "/" .. session.id)
   list = list or coreweave.list()
@@ -335,6 +348,10 @@ function coreweave.proof(session, list)
   end
   evidence.address = address_of(session.token) and "there" or nil
   if state == "stopped" and (#nodes > 0 or evidence.address) then state = "running" end
+  if session.plan and session.plan.nodes then
+    evidence.pods = #serving.pods(cluster, session.token)
+    if state == "stopped" and evidence.pods > 0 then state = "ending" end
+  end
   return { state = state, evidence = evidence }
 end
 

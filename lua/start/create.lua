@@ -27,9 +27,11 @@ local create = {}
 function create.name_of(candidate)
   local offer = candidate.offer
   local gpu, count = gpus.find(offer.gpu), offer.gpus or 1
-  return ("%s %s%s%s @ $%.3f/h %s"):format(offer.provider, count > 1 and count .. " × " or "",
-    gpu and gpu.title or offer.gpu, offer.region and " " .. offer.region or "", candidate.hourly,
-    candidate.spot and "spot" or "on-demand")
+  local cards = (count > 1 and count .. " × " or "") .. (gpu and gpu.title or offer.gpu)
+  return ("%s %s%s @ $%.3f/h %s"):format(offer.provider,
+    offer.nodes and ("%d × (%s) on %d node%s"):format(offer.replicas, cards, offer.nodes,
+      offer.nodes == 1 and "" or "s") or cards,
+    offer.region and " " .. offer.region or "", candidate.hourly, candidate.spot and "spot" or "on-demand")
 end
 
 local name_of = create.name_of
@@ -39,7 +41,8 @@ local function record_of(plan, account, candidate, spec)
   local offer, want = candidate.offer, plan.want
   return {
     provider = offer.provider, account = account, offer = tostring(offer.id),
-    gpu = offer.gpu, gpus = offer.gpus, region = offer.region, spot = candidate.spot, host = offer.host,
+    gpu = offer.gpu, gpus = offer.gpus, region = offer.region, spot = candidate.spot,
+    replicas = offer.replicas, nodes = offer.nodes, pods = offer.pods, host = offer.host,
     hourly = candidate.hourly - (offer.disk_hour or 0), disk_hour = offer.disk_hour,
     currency = offer.currency, minimum_seconds = offer.minimum_seconds, from_create = offer.from_create,
     estimate = offer.estimate or nil,

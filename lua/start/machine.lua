@@ -11,6 +11,7 @@ local task = require "base.task"
 local config = require "config.effective"
 local identity = require "home.identity"
 local bootstrap = require "start.bootstrap"
+local gateway = require "start.gateway"
 local guard_policy = require "money.guard_policy"
 local hosts = require "start.hosts"
 local time_limits = require "money.limits"
@@ -18,6 +19,7 @@ local timing = require "home.timing"
 
 local LAST_RESORT_SECONDS = 1800
 local RETRY_SECONDS = 5
+local ENGINE_PORT = 11434 -- of an engine that has an address of its own
 
 local machine = {}
 
@@ -85,7 +87,7 @@ function machine.prepare(provider, engine, client_public, guard)
 end
 
 -- What start.bootstrap.bundle is told.
-local function guest_order(spec, want, token)
+local function guest_order(spec, want, token, shared)
   local ports, limits, sent_by = spec.ports, spec.limits, spec.bootstrap
   local terminate = spec.provider.terminate_request(token)
   local tcp = spec.carrier == "tcp"
@@ -96,17 +98,27 @@ local function guest_order(spec, want, token)
     limits = { silence = limits.silence, idle = limits.idle, life = limits.life, life_max = limits.life },
     terminate = terminate,
     retry_seconds = math.max(1, math.floor(timing.seconds(terminate.retry or RETRY_SECONDS))),
-    engine = spec.engine.start { port = ports.engine, context = want.context, model = want.model,
-      boot = sent_by.engine.boot, directory = sent_by.engine.directory,
-      bare = spec.provider.capabilities.image ~= nil },
+    engine = shared and gateway.start(ports.engine) or spec.engine.start { port = ports.engine,
+      context = want.context, model = want.model, boot = sent_by.engine.boot,
+      directory = sent_by.engine.directory, bare = spec.provider.capabilities.image ~= nil },
     ca_pem = trusted(terminate.ca_pem), last_resort_seconds = LAST_RESORT_SECONDS,
   }
 end
 
+-- What serves the model where that is not the machine of the tunnel: the engine's pods as the order has them.
+local function served(spec, offer, want)
+  local cards = offer.gpus // offer.pods
+  return { replicas = offer.replicas, pods = offer.pods, gpus = cards, port = ENGINE_PORT,
+    variable = gateway.ADDRESS, pod = spec.engine.pod { model = want.model.name, context = want.context,
+      port = ENGINE_PORT, address = "$(POD_IP)", gpus = cards, pods = offer.pods } }
+end
+
 --- The order for provider.create.
 function machine.order(spec, candidate, want, token)
-  spec.bundle = spec.bootstrap.build(spec, guest_order(spec, want, token))
+  local offer = candidate.offer
+  spec.bundle = spec.bootstrap.build(spec, guest_order(spec, want, token, offer.nodes ~= nil))
   local order = spec.bootstrap.order(spec)
+  order.served = offer.nodes and served(spec, offer, want)
   order.candidate, order.token, order.image, order.disk_gb = candidate, token, spec.image, want.disk_gb
   return order
 end

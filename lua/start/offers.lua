@@ -83,6 +83,13 @@ local function dated(list)
   return nil
 end
 
+-- Why no offer of a cloud is what was asked for, or nil.
+local function single(provider, want)
+  if (want.replicas or 1) == 1 or provider.capabilities.replicas then return nil end
+  return ("one machine: %s has no replicas, and %d were asked for"):format(provider.title or provider.name,
+    want.replicas)
+end
+
 local function ask(name, want, on, state)
   local left
   local ok, result = fail.try(function()
@@ -92,7 +99,9 @@ local function ask(name, want, on, state)
       left = without
       return found
     end)
-    return sound(name, list)
+    local kept, why = sound(name, list), single(provider, want)
+    for _, offer in ipairs(kept) do offer.unfit = why or offer.unfit end
+    return kept
   end)
   local answer = ok and { ok = true, offers = result, count = #result, left = left_out(left),
     dated = dated(result) }
@@ -167,7 +176,14 @@ end
 --- Puts what was collected in the policy's order. → candidates to try, rejected = {{candidate=, reason=}, …}
 -- @raise `config` when the user's policy is broken or returns what it was not given
 function offers.rank(collected, want)
-  local chosen, rejected = choice.run(collected.candidates, want)
+  local able, unfit = {}, {}
+  for _, candidate in ipairs(collected.candidates) do
+    local why = candidate.offer.unfit
+    local list = why and unfit or able
+    list[#list + 1] = why and { candidate = candidate, reason = why } or candidate
+  end
+  local chosen, rejected = choice.run(able, want)
+  table.move(unfit, 1, #unfit, #rejected + 1, rejected)
   local fit, late = until_ready.in_time(enforce(chosen, want, rejected, collected.shunned or function() end),
     want)
   local ordered, beyond = price_limit.within_question(fit, want)
@@ -201,8 +217,9 @@ end
 -- What the user himself narrowed the choice to, as options.
 local function filters(want)
   local list = {}
-  for _, each in ipairs { { want.gpu, "--gpu=%s" }, { want.gpus, "--gpus=%d" }, { want.region,
-    "--region=%s" }, { want.provider, "--provider=%s" }, { want.spot == false or nil, "--on-demand" } } do
+  for _, each in ipairs { { want.gpu, "--gpu=%s" }, { want.gpus, "--gpus=%d" },
+    { (want.replicas or 1) > 1 and want.replicas, "--replicas=%d" }, { want.region, "--region=%s" },
+    { want.provider, "--provider=%s" }, { want.spot == false, "--on-demand" } } do
     if each[1] then
       list[#list + 1] = each[2]:format(each[1])
     end
@@ -225,6 +242,18 @@ local function asked_for(rejected, want)
     within[#within + 1] = not outside(each.candidate, want) and each or nil
   end
   return within, #rejected - #within
+end
+
+-- The sentence about the largest of those that a cloud itself said not to fit, or nil.
+local function said(rejected)
+  local largest, memory = nil, 0
+  for _, each in ipairs(rejected) do
+    local offer = each.candidate and each.candidate.offer
+    if offer and offer.unfit and offer.vram_gb * offer.gpus > memory then
+      largest, memory = each.reason, offer.vram_gb * offer.gpus
+    end
+  end
+  return largest
 end
 
 local function counted(rejected)
@@ -271,7 +300,7 @@ function offers.explain_nothing(collected, rejected, want)
   local within, without = asked_for(rejected, want)
   local why
   if #within > 0 then
-    why = counted(within)
+    why = said(within) or counted(within)
   elseif without > 0 then
     why = ("none of the %d offers is what was asked for (%s)"):format(without,
       table.concat(filters(want), ", "))

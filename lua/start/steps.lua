@@ -15,6 +15,7 @@ local create = require "start.create"
 local machine = require "start.machine"
 local model = require "start.model"
 local offers = require "start.offers"
+local replicas = require "start.replicas"
 local report = require "start.report"
 local skew = require "start.skew"
 local starts = require "start.state"
@@ -221,9 +222,13 @@ end
 function steps.model(start)
   local plan = start.plan
   plan.journal:append("loading", start.attempt.session.token)
-  start.attempt.pulled = model.pull(plan.engine, plan.want.model.name, function(progress)
-    plan.ui:progress(progress)
-  end)
+  local function shown(progress) plan.ui:progress(progress) end
+  if start.attempt.candidate.offer.nodes then
+    local state = replicas.await(start.attempt.provider, start.attempt.session, plan.want, shown)
+    plan.ui:done(("%s: %s"):format(plan.want.model.name, replicas.text(state)))
+    return
+  end
+  start.attempt.pulled = model.pull(plan.engine, plan.want.model.name, shown)
   plan.ui:done(("%s is on the machine"):format(plan.want.model.name))
 end
 

@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- What the user asks for, made from the settings in force: the model resolved against the registry before
 -- anything is rented, and what it needs.
+local fail = require "base.fail"
+local world = require "sandbox.world"
 local config = require "config.effective"
 local gpus = require "facts.gpus"
 local measured = require "home.measured"
@@ -11,6 +13,18 @@ local sizing = require "start.sizing"
 local until_ready = require "start.until_ready"
 
 local want = {}
+
+-- May the engine spread one model over several machines? @raise `config` when it has no pods, and replicas
+-- are wanted
+local function spans(name, wanted)
+  local engine = world.require("engines." .. name)
+  if type(engine) == "table" and type(engine.pod) == "function" then return engine.spans == true end
+  if wanted > 1 then
+    fail.raise("config", ("%s has no function pod, which --replicas takes; see docs/lua.md"):format(
+      world.source("engines." .. name)))
+  end
+  return false
+end
 
 --- Makes the want of this run. options: `strict` (renting: the registry must answer), `accept_no_guard`,
 -- `ready_within` (seconds). Waits.
@@ -29,6 +43,7 @@ function want.make(options)
     disk_gb = math.ceil(model.bytes * 1.25 / 1e9 + 20), download_gb = model.bytes / 1e9,
     hours = config.get("DAY_HOURS"), spot = config.get("PREFER_SPOT"), bid_margin = config.get("BID_MARGIN"),
     region = region ~= "any" and region or nil, gpu = config.get("DEFAULT_GPU"), gpus = config.get("GPUS"),
+    replicas = config.get("REPLICAS"), spans = spans(config.get("DEFAULT_ENGINE"), config.get("REPLICAS")),
     provider = config.get("DEFAULT_PROVIDER"), accept_no_guard = options.accept_no_guard,
     max_price = max_price, ask_above = ask_above,
     min_reliability = config.get("MIN_RELIABILITY"), datacenter = config.get("DATACENTER_ONLY"),

@@ -40,6 +40,15 @@ function format.gpu(name, count)
   return count and count > 1 and ("%d × %s"):format(count, title) or title
 end
 
+--- What is rented: the same of an offer, or "2 replicas of 4 × H100 80GB on 1 node". each: gpu, gpus (of one
+-- replica), replicas, nodes
+function format.machine(each)
+  local cards = format.gpu(each.gpu, each.gpus)
+  if not each.nodes then return cards end
+  return ("%d replica%s of %s on %d node%s"):format(each.replicas, each.replicas == 1 and "" or "s", cards,
+    each.nodes, each.nodes == 1 and "" or "s")
+end
+
 --- "4h 28m", or "off".
 function format.limit(seconds)
   return seconds and seconds > 0 and clock.duration(seconds) or "off"

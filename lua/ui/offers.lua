@@ -37,7 +37,7 @@ local function row(model, line, mark)
   local offer = candidate.offer
   local speed, million = candidate.tokens_per_second, candidate.usd_per_million_tokens
   return {
-    mark .. offer.provider, format.gpu(offer.gpu, offer.gpus),
+    mark .. offer.provider, format.machine(offer),
     offer.region or offer.native_region or "unknown",
     by_the_hour(model, line.demand), by_the_hour(model, line.spot), price(model, candidate.total, 2),
     speed and estimated(candidate) .. ("%.0f"):format(speed) or "",
@@ -161,7 +161,7 @@ local function add_winner(lines, model)
   -- the name says what it is sold as
   local memory = offer.vram_gb and (" (%.1f GB)"):format(offer.vram_gb * (offer.gpus or 1)) or ""
   add(lines, ("* would be taken: %s %s%s, %s, %s, %s"):format(offer.provider,
-    format.gpu(offer.gpu, offer.gpus), memory,
+    format.machine(offer), memory,
     offer.region or "unknown region", winner.spot and "spot" or "on-demand", format.hourly(winner.hourly)))
   add(lines, ("  %s for %s:"):format(format.both(winner.total, model.rate), clock.duration(want.hours * 3600))
     .. parts_of(winner, want))
@@ -178,7 +178,7 @@ local function add_winner(lines, model)
 end
 
 local function what(offer)
-  return ("%s %s, %s"):format(offer.provider, format.gpu(offer.gpu, offer.gpus), offer.region
+  return ("%s %s, %s"):format(offer.provider, format.machine(offer), offer.region
     or offer.native_region or "unknown region")
 end
 
@@ -249,7 +249,7 @@ function M.candidate(candidate)
   end
   return {
     id = tostring(offer.id), provider = offer.provider, gpu = offer.gpu, native_gpu = offer.native_gpu,
-    gpus = offer.gpus,
+    gpus = offer.gpus, replicas = offer.replicas, nodes = offer.nodes,
     vram_gb = format.rounded(offer.vram_gb, 2),
     region = offer.region, native_region = offer.native_region,
     type = candidate.spot and "spot" or "on-demand",

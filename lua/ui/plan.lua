@@ -23,7 +23,7 @@ end
 
 local function name_of(candidate)
   local offer = candidate.offer
-  return ("%s %s, %s, %s, %s"):format(offer.provider, format.gpu(offer.gpu, offer.gpus),
+  return ("%s %s, %s, %s, %s"):format(offer.provider, format.machine(offer),
     offer.region or offer.native_region or "unknown region", candidate.spot and "spot" or "on-demand",
     format.hourly(candidate.hourly))
 end

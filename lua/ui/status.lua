@@ -130,7 +130,7 @@ function M.lines(model)
   add(lines, "Instance", ("%s %s (%s)"):format(dot(model.state), words[model.state] or model.state,
     instance.id or "no number yet"))
   add(lines, "Provider", ("%s (%s)"):format(instance.title or instance.provider, instance.type))
-  add(lines, "GPU", format.gpu(instance.gpu, instance.gpus))
+  add(lines, "GPU", format.machine(instance))
   if instance.region then
     add(lines, "Region", instance.region)
   end
@@ -177,7 +177,7 @@ function M.ready(model)
   end
   row("Provider",
     ("%s (%s), instance %s"):format(instance.title or instance.provider, instance.type, instance.id))
-  row("GPU", format.gpu(instance.gpu, instance.gpus) .. (instance.region and ", " .. instance.region or ""))
+  row("GPU", format.machine(instance) .. (instance.region and ", " .. instance.region or ""))
   row("Model", ("%s, %d tokens of context%s"):format(model.model.name, model.model.context or 0,
     model.model.tokens_per_second and (", %.0f tokens/s"):format(model.model.tokens_per_second) or ""))
   row("Endpoint", model.endpoint.url)

@@ -113,6 +113,7 @@ kinds.elsewhere = {
   ["download.broken"] = "tests/e2e", ["pull.slow"] = "tests/lua/test_cloudsim_ollama.lua",
   ["boot.no_port"] = "tests/lua/test_cloudsim_runpod_faults.lua",
   ["boot.no_runtime"] = "tests/lua/test_cloudsim_runpod_faults.lua",
+  ["pod.stuck"] = "tests/e2e/replicas.lua",
   ["create.locked"] = "tests/lua/test_cloudsim_runpod_faults.lua",
 }
 

@@ -235,6 +235,10 @@ return function(t)
   end)
 
   local function tour(sim)
+    ask(sim, "POST", "/apis/apps/v1/namespaces/default/deployments", { metadata = { name = "crew" },
+      spec = { selector = { matchLabels = { app = "crew" } }, template = {
+        metadata = { labels = { app = "crew" } }, spec = { tolerations = { { operator = "Exists" } },
+          containers = { { name = "c", image = "a:1" } } } } } })
     for n = 1, 3 do
       pool(sim, "tour" .. n, { computeClass = "spot", instanceType = "gd-8xa100-i128" })
       pod(sim, "tour" .. n)

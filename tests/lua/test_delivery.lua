@@ -53,7 +53,8 @@ return function(t)
         { __index = require("providers.lambda").capabilities })
       local made = machine.prepare(provider, require "engines.ollama",
         keys.fresh():public(), guard)
-      local order = machine.order(made, {}, { context = 32768, model = { name = "m" }, disk_gb = 40 }, TOKEN)
+      local order = machine.order(made, { offer = {} }, {
+        context = 32768, model = { name = "m" }, disk_gb = 40 }, TOKEN)
       return order, made.key:secret(), made.ports.listen
     end, { home = HOME })
     s:run()
@@ -188,7 +189,8 @@ return function(t)
         local machine = require "start.machine"
         local made = machine.prepare(require "providers.lambda", require "engines.ollama",
           keys.fresh():public(), "none")
-        return machine.order(made, {}, { context = 1, model = { name = "m" }, disk_gb = 40 }, TOKEN)
+        return machine.order(made, { offer = {} }, {
+        context = 1, model = { name = "m" }, disk_gb = 40 }, TOKEN)
       end)
       s:run()
       local data = p:result().user_data
@@ -207,7 +209,7 @@ return function(t)
       local machine = require "start.machine"
       local made = machine.prepare(require "providers.lambda", require "engines.ollama",
         keys.fresh():public(), "none")
-      return require("base.fail").try(machine.order, made, {},
+      return require("base.fail").try(machine.order, made, { offer = {} },
         { context = 1, model = {}, disk_gb = 40 }, TOKEN)
     end)
     s:run()

@@ -22,7 +22,8 @@ return function(t)
       local machine = require "start.machine"
       local made = machine.prepare(require "providers.paperspace", require "engines.ollama",
         keys.fresh():public(), guard)
-      local order = machine.order(made, {}, { context = 32768, model = { name = "m" }, disk_gb = 40 }, TOKEN)
+      local order = machine.order(made, { offer = {} }, {
+        context = 32768, model = { name = "m" }, disk_gb = 40 }, TOKEN)
       return order, made.key:secret(), made.ports, made.bundle.blob
     end, { home = HOME })
     s:run()

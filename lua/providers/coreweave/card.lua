@@ -4,7 +4,7 @@
 
 -- Made before a machine (§3.7, §3.11), and what the cluster answers.
 local function made(path, what)
-  return { "POST", path .. "$", what, '{"metadata":{"creationTimestamp":"2026-01-01T00:00:00Z"}}' }
+  return { "POST", path .. "$", what, '{"metadata":{"creationTimestamp":"2026-01-01T00:00:00Z","uid":"0"}}' }
 end
 
 return {
@@ -36,10 +36,12 @@ return {
     made("/rolebindings", "RoleBinding of the guard"), made("/clusterroles", "ClusterRole of the guard"),
     made("/clusterrolebindings", "ClusterRoleBinding of the guard"), made("/secrets", "Secret"),
     made("/configmaps", "ConfigMap with the guard's program"), made("/pods", "pod"),
-    made("/cronjobs", "CronJob of the guard"), made("/services", "public address") },
+    made("/cronjobs", "CronJob of the guard"), made("/services", "Service"),
+    made("/networkpolicies", "NetworkPolicy"), made("/deployments", "Deployment"),
+    made("/leaderworkersets", "LeaderWorkerSet") },
   -- whether a LoadBalancer takes UDP is not known (§3.9)
   capabilities = { spot = true, udp = false, boot = "config-map", guard = "scoped-key",
-    billing = "absence" },
+    billing = "absence", replicas = true },
   timing = { -- seconds; §3.6
     consistency = 60, poll = 15, boot = 2700, usual = 1500, proof_gap = 10, ending = 180,
   },

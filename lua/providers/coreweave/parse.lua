@@ -4,10 +4,13 @@ local clean = require "base.clean"
 local clock = require "base.clock"
 local json = require "base.json"
 local keys = require "base.keys"
+local gpus = require "facts.gpus"
+local replicas = require "providers.coreweave.replicas"
 
 local parse = {}
 
 parse.OURS, parse.TOKEN = "app.kubernetes.io/managed-by", "continueplz.dev/session"
+parse.ROLE = "continueplz.dev/role" -- of a pod: "gateway" that of the tunnel, "engine", "leader"
 parse.LIST = "?limit=500" -- rows of a page
 parse.OWN = parse.LIST .. "&labelSelector=app.kubernetes.io%2Fmanaged-by%3Dcontinueplz"
 -- Headers by which objects come without their contents: a ConfigMap has half a MiB, a Secret secrets.
@@ -73,14 +76,15 @@ function parse.meta(name, token)
   return { name = name, labels = { [parse.OURS] = "continueplz", [parse.TOKEN] = token or name } }
 end
 
---- The pool, the only thing that is asked for with a ticket: one node that takes nobody else's pods, and that
--- the autoscaler gives back some time after the last pod (§3.11).
+--- The pool, the only thing that is asked for with a ticket: one node, or those of replicas, that take nobody
+-- else's pods, and that the autoscaler gives back some time after the last pod (§3.11).
 function parse.pool(order)
   local offer = order.candidate.offer
+  local nodes = offer.nodes or 1
   return { apiVersion = "compute.coreweave.com/v1alpha1", kind = "NodePool",
     metadata = parse.meta(order.token),
     spec = { computeClass = order.candidate.spot and "spot" or "default", instanceType = offer.native.type,
-      targetNodes = 1, autoscaling = true, minNodes = 0, maxNodes = 1,
+      targetNodes = nodes, autoscaling = true, minNodes = 0, maxNodes = nodes,
       nodeTaints = json.array { { key = parse.TOKEN, value = order.token, effect = "NoSchedule" } } } }
 end
 
@@ -110,7 +114,8 @@ function parse.service(token, wanted)
   end
   row.annotations = { [PUBLIC] = "public" }
   return { apiVersion = "v1", kind = "Service", metadata = row, spec = { type = "LoadBalancer",
-    externalTrafficPolicy = "Local", selector = { [parse.TOKEN] = token }, ports = json.array(ports) } }
+    externalTrafficPolicy = "Local",
+    selector = { [parse.TOKEN] = token, [parse.ROLE] = "gateway" }, ports = json.array(ports) } }
 end
 
 --- What lets a pod onto the pool's node.
@@ -120,12 +125,17 @@ function parse.tolerations(token)
     { key = parse.TOKEN, operator = "Equal", value = token } }
 end
 
---- The pod, with its program from the ConfigMap and a directory that outlives its container.
+--- The pod: guard, tunnel and model server, or the way to those that serve (`order.served`), which takes no
+-- card; with its program from the ConfigMap and a directory that outlives its container.
 -- life: seconds after which the cluster ends it, whatever we do (§3.11), or nil; key_env: its variable for
--- the token of the guard's account
-function parse.pod(order, life, key_env)
-  local gpus = tostring(order.candidate.offer.gpus)
-  return { apiVersion = "v1", kind = "Pod", metadata = parse.meta(order.token), spec = {
+-- the token of the guard's account; address: that of those that serve
+function parse.pod(order, life, key_env, address)
+  local cards, row = order.candidate.offer.gpus, parse.meta(order.token)
+  row.labels[parse.ROLE] = "gateway"
+  local env = json.array { { name = key_env, valueFrom = { secretKeyRef = { name = order.token .. "-guard",
+    key = "token" } } } }
+  if order.served then env[2] = { name = order.served.variable, value = address } end
+  return { apiVersion = "v1", kind = "Pod", metadata = row, spec = {
     restartPolicy = "Never", activeDeadlineSeconds = life, terminationGracePeriodSeconds = GRACE,
     automountServiceAccountToken = false,
     nodeSelector = { ["compute.coreweave.com/node-pool"] = order.token },
@@ -137,17 +147,20 @@ function parse.pod(order, life, key_env)
         { name = "work", mountPath = order.files.work } },
       command = json.array { "/bin/sh", "-c", order.script },
       envFrom = json.array { { secretRef = { name = order.token } } },
-      env = json.array { { name = key_env, valueFrom = { secretKeyRef = { name = order.token .. "-guard",
-        key = "token" } } } },
-      resources = { limits = { ["nvidia.com/gpu"] = gpus } } } } } }
+      env = env, resources = not order.served and { limits = { ["nvidia.com/gpu"] = tostring(cards) } }
+        or nil } } } }
 end
 
---- One of our offers, by a row of the dated table; a node comes with its public address.
-function parse.offer(prices, row)
-  local address = prices.address_hour
-  local gpu = require("facts.gpus").find(row.gpu)
-  return { provider = "coreweave", id = row.id, gpu = row.gpu, native_gpu = row.id, gpus = row.gpus,
-    vram_gb = gpu.vram, on_demand = row.on_demand + address, spot = row.spot and row.spot + address,
+--- One of our offers, by a row of the dated table: a node, or all that replicas take, and a public address.
+-- want: as docs/lua.md tells
+function parse.offer(prices, row, want)
+  local address, gpu = prices.address_hour, gpus.find(row.gpu)
+  local set, unfit = replicas.plan(row, gpu, want)
+  local nodes = set and set.nodes or 1
+  return { provider = "coreweave", id = row.id, gpu = row.gpu, native_gpu = row.id,
+    gpus = set and set.cards or row.gpus, replicas = set and set.replicas, nodes = set and set.nodes,
+    pods = set and set.pods, unfit = unfit, vram_gb = gpu.vram, on_demand = row.on_demand * nodes + address,
+    spot = row.spot and row.spot * nodes + address,
     disk_hour = 0, down_gb = 0, up_gb = 0,
     gpu_bandwidth = gpu.bandwidth, currency = "USD", source = "table",
     at = clock.parse_iso(prices.at),
@@ -168,16 +181,17 @@ end
 local WORDS = { cronjobs = "CronJob", pods = "pod", services = "public address", secrets = "Secret",
   configmaps = "ConfigMap",
   serviceaccounts = "ServiceAccount", roles = "Role", rolebindings = "RoleBinding",
-  clusterroles = "ClusterRole", clusterrolebindings = "ClusterRoleBinding" }
+  clusterroles = "ClusterRole", clusterrolebindings = "ClusterRoleBinding", deployments = "Deployment",
+  leaderworkersets = "LeaderWorkerSet", networkpolicies = "NetworkPolicy" }
 
 --- One of our objects as a belonging (docs/lua.md). path: of its list; hour: dollars for an address
 -- → nil: it has no name
 function parse.belonging(object, path, hour)
   local plural, name = path:match "[^/]+$", parse.at(object, "metadata", "name")
   if type(name) ~= "string" then return nil end
-  local bills = plural == "services"
-  return { kind = WORDS[plural], id = name, name = name, token = token_of(object), bills = bills,
-    hourly = bills and hour or nil, since = parse.born(object),
+  local bills = plural == "services" and not name:find "%-engine$" -- which has no address outside
+  return { kind = plural == "services" and not bills and "Service" or WORDS[plural], id = name, name = name,
+    token = token_of(object), bills = bills, hourly = bills and hour or nil, since = parse.born(object),
     path = path .. "/" .. name }
 end
 

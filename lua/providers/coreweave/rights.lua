@@ -19,10 +19,12 @@ local NEEDED = {
   { "batch", "cronjobs", ALL }, { "", "configmaps", ALL },
 }
 
---- → array of { words = "create pods", review = the object to be sent }
-function rights.questions(namespace)
-  local list = {}
-  for _, row in ipairs(NEEDED) do
+-- What a model that is served by several pods takes besides; `pods` of one replica.
+local SEVERAL = { { "networking.k8s.io", "networkpolicies", ALL }, { "apps", "deployments", ALL } }
+local GROUPS = { { "leaderworkerset.x-k8s.io", "leaderworkersets", ALL } }
+
+local function add(list, rows, namespace)
+  for _, row in ipairs(rows) do
     for _, verb in ipairs(row[3]) do
       list[#list + 1] = { words = verb .. " " .. row[2], review = { kind = "SelfSubjectAccessReview",
         apiVersion = "authorization.k8s.io/v1", spec = { resourceAttributes = { group = row[1],
@@ -30,6 +32,14 @@ function rights.questions(namespace)
     end
   end
   return list
+end
+
+--- several: is the model served by several pods? groups: by some on several nodes?
+-- → array of { words = "create pods", review = the object to be sent }
+function rights.questions(namespace, several, groups)
+  local list = add({}, NEEDED, namespace)
+  if several then add(list, SEVERAL, namespace) end
+  return groups and add(list, GROUPS, namespace) or list
 end
 
 --- Does this answer to a question say yes? Anything but a plain yes is none.

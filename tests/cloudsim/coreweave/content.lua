@@ -49,8 +49,31 @@ local function value_of(world, pod, row)
   return value, value == nil and missing(REFS[name], ref.name) or nil
 end
 
-local function environment(world, pod, container)
+-- What a kubelet says of each Service of the namespace: where it is.
+local function services_of(world, pod)
   local list = {}
+  for _, service in ipairs(world.coreweave.store:all(resources.Service, pod.metadata.namespace)) do
+    local spec, port = service.spec, (service.spec.ports or {})[1]
+    if pod.spec.enableServiceLinks and port and (spec.clusterIP or "None") ~= "None" then
+      local name = service.metadata.name:upper():gsub("%-", "_")
+      list[#list + 1] = { name .. "_SERVICE_HOST", spec.clusterIP }
+      list[#list + 1] = { name .. "_SERVICE_PORT", tostring(port.port) }
+    end
+  end
+  return list
+end
+
+-- A text with $(NAME) of the variables before it; $$ is a $, and what has no value stays.
+local function expanded(text, list)
+  local values = {}
+  for _, pair in ipairs(list) do values[pair[1]] = pair[2] end
+  return (text:gsub("%$(%$?)(%b())", function(twice, name)
+    return twice == "$" and "$" .. name or values[name:sub(2, -2)] or "$" .. name
+  end))
+end
+
+local function environment(world, pod, container)
+  local list = services_of(world, pod)
   for _, row in ipairs(container.envFrom or {}) do
     for name, ref in sorted(row) do
       if REFS[name] then
@@ -65,7 +88,7 @@ local function environment(world, pod, container)
   for _, row in ipairs(container.env or {}) do
     local value, why = value_of(world, pod, row)
     if not value then return nil, why end
-    list[#list + 1] = { row.name, value }
+    list[#list + 1] = { row.name, row.valueFrom and value or expanded(value, list) }
   end
   return list
 end

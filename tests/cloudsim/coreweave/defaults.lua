@@ -100,6 +100,25 @@ local FILL = {
     end
     object.status = { loadBalancer = json.object {} }
   end,
+  ["deployments.apps"] = function(object)
+    if type(object.spec) ~= "table" then return end
+    fill(object.spec, { replicas = 1, revisionHistoryLimit = 10, progressDeadlineSeconds = 600,
+      strategy = { type = "RollingUpdate", rollingUpdate = { maxSurge = "25%", maxUnavailable = "25%" } } })
+    if type(object.spec.template) == "table" and type(object.spec.template.spec) == "table" then
+      pod_spec(object.spec.template.spec)
+    end
+    object.status = json.object {}
+  end,
+  ["networkpolicies.networking.k8s.io"] = function(object)
+    if type(object.spec) == "table" then
+      fill(object.spec, { policyTypes = json.array { "Ingress" } })
+    end
+  end,
+  ["leaderworkersets.leaderworkerset.x-k8s.io"] = function(object)
+    if type(object.spec) ~= "table" then return end
+    fill(object.spec, { replicas = 1, startupPolicy = "LeaderCreated" })
+    object.status = json.object {}
+  end,
   ["nodepools.compute.coreweave.com"] = function(object)
     if type(object.spec) ~= "table" then return end
     fill(object.spec, { autoscaling = false, computeClass = "default" })
@@ -114,8 +133,12 @@ function defaults.fill(resource, object)
   if play then play(object) end
 end
 
---- What is added to a new object when everything else is right.
-function defaults.admit(resource, object)
+--- What is added to a new object when everything else is right. cluster: the state
+function defaults.admit(resource, object, cluster)
+  if resource.key == "services" and not object.spec.clusterIP then
+    object.spec.clusterIP = cluster:address()
+    object.spec.clusterIPs = json.array { object.spec.clusterIP }
+  end
   if resource.key == "pods" then admit(object.spec) end
   if resource.key == "nodepools.compute.coreweave.com" then
     object.metadata.finalizers = object.metadata.finalizers or {}

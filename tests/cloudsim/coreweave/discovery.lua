@@ -16,10 +16,10 @@ local function group_row(group)
   return { name = group.name, versions = { version }, preferredVersion = version }
 end
 
-local function groups()
+local function groups(world)
   local list = {}
   for _, group in ipairs(resources.groups) do
-    list[#list + 1] = group.name ~= "" and group_row(group) or nil
+    list[#list + 1] = group.name ~= "" and resources.installed(world, group) and group_row(group) or nil
   end
   return { kind = "APIGroupList", apiVersion = "v1", groups = list }
 end
@@ -115,11 +115,12 @@ local function openapi(path, request)
   end
 end
 
-local function group_answer(path)
+local function group_answer(world, path)
   local name, version = path:match "^/apis/([^/]+)/?([^/]*)$"
   if not name or not resources.has_group(name, version ~= "" and version or nil) then return nil end
-  if version ~= "" then return reply.json(200, resources.list_of(name)) end
   for _, group in ipairs(resources.groups) do
+    if group.name == name and not resources.installed(world, group) then return nil end
+    if group.name == name and version ~= "" then return reply.json(200, resources.list_of(name)) end
     if group.name == name then
       local row = group_row(group)
       row.kind, row.apiVersion = "APIGroup", "v1"
@@ -137,17 +138,17 @@ local PLAIN = {
     return reply.json(200, { kind = "APIVersions", versions = { "v1" }, serverAddressByClientCIDRs = {
       { clientCIDR = "0.0.0.0/0", serverAddress = request.headers.host or "kubernetes" } } })
   end,
-  ["/apis"] = function() return reply.json(200, groups()) end,
+  ["/apis"] = function(_, world) return reply.json(200, groups(world)) end,
   ["/api/v1"] = function() return reply.json(200, resources.list_of "") end,
   ["/"] = function() return reply.json(200, { paths = { "/api", "/api/v1", "/apis", "/version" } }) end,
 }
 
 --- The answer to a path that is no resource, or nil.
-function discovery.answer(path, request)
+function discovery.answer(world, path, request)
   path = #path > 1 and path:gsub("/$", "") or path
   local play = PLAIN[path]
-  if play then return play(request) end
-  return path:find "^/openapi/" and openapi(path, request) or group_answer(path)
+  if play then return play(request, world) end
+  return path:find "^/openapi/" and openapi(path, request) or group_answer(world, path)
 end
 
 return discovery

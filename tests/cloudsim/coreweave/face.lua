@@ -6,6 +6,7 @@ local jobs = require "cloudsim.coreweave.jobs"
 local json = require "base.json"
 local kinds = require "cloudsim.kinds"
 local pods = require "cloudsim.coreweave.pods"
+local process = require "base.process"
 local pools = require "cloudsim.coreweave.pools"
 local reply = require "cloudsim.reply"
 local resources = require "cloudsim.coreweave.resources"
@@ -27,7 +28,8 @@ local SYSTEM = { ["Namespace default"] = true, ["Namespace kube-system"] = true,
 local function leftovers(world, found)
   found.objects = found.objects or json.array {}
   for _, name in ipairs { "NodePool", "Pod", "Service", "Secret", "ConfigMap", "Namespace",
-    "ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "CronJob" } do
+    "ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "CronJob",
+    "Deployment", "NetworkPolicy", "LeaderWorkerSet" } do
     for _, object in ipairs(world.coreweave.store:all(resources[name])) do
       if not SYSTEM[name .. " " .. object.metadata.name] then
         found.objects[#found.objects + 1] = { cloud = "coreweave", kind = name, name = object.metadata.name }
@@ -65,6 +67,7 @@ return {
   begin = function(world, options)
     front.begin(world, options)
     world.hooks.job = jobs.hook(options.dir)
+    world.coreweave_net = ("%d.%d"):format(64 + process.pid() % 160, process.pid() // 160 % 250)
   end,
   -- what the facts do not know can be had either way
   settings = {
@@ -76,6 +79,7 @@ return {
     coreweave_refill_seconds = 60,        -- until there is a node again for one that was reclaimed
     coreweave_idle_seconds = 600,         -- until an autoscaled pool gives an idle node back
     coreweave_address_seconds = 5,        -- until a LoadBalancer has its address
+    coreweave_groups = false,             -- true: LeaderWorkerSets are installed
     coreweave_watch_seconds = 300,        -- how long events are kept for watches
   },
   life = life, context = pools.context, machine = require "cloudsim.coreweave.machine",

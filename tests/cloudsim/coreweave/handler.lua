@@ -130,12 +130,12 @@ local function answer(request, world, entry)
   local call = { world = world, state = world.coreweave, store = world.coreweave.store, request = request,
     query = query, user = user }
   local place = place_of(request.path:gsub("(.)/$", "%1"))
-  if place then return answer_place(call, place) end
+  if place and resources.installed(world, place.resource) then return answer_place(call, place) end
   access.check(world, user, { verb = request.method:lower(), path = request.path })
-  local told = discovery.answer(request.path, request)
+  local told = discovery.answer(world, request.path, request)
   if told then
     return told
-  elseif resources.has_place(request.path) then
+  elseif resources.has_place(world, request.path) then
     return status.response("NotFound", "the server could not find the requested resource", {})
   end
   return reply.text(404, "404 page not found\n")

@@ -5,7 +5,8 @@ return {
   hardware = function(instance)
     local kind = instance.type
     local card = kind.memory * 1024
-    return { gpu = "NVIDIA " .. kind.class, card = card, vram = card * math.max(1, kind.gpus) }
+    local cards = instance.cards or kind.gpus
+    return { gpu = "NVIDIA " .. kind.class, card = card, vram = card * math.max(1, cards) }
   end,
   environment = function(instance)
     return { HOSTNAME = instance.hostname, KUBERNETES_SERVICE_HOST = "10.16.0.1",

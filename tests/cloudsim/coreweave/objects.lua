@@ -86,7 +86,7 @@ function objects.create(call)
   if call.store:get(resource, call.namespace, meta.name) then status.exists(resource, meta.name) end
   local never = resource.kind == "NodePool" and wrong.create(call.world, object)
   if never then return never end
-  defaults.admit(resource, object)
+  defaults.admit(resource, object, call.state)
   if resource.kind == "Secret" then accounts.fill(call.world, object) end
   if call.query.dryRun then return shown(call, 201, object) end
   object = call.store:add(resource, object)

@@ -1,9 +1,11 @@
 -- SPDX-License-Identifier: MIT
 --- The scheduler and the kubelet: a pod goes to a node that fits it, pulls its image, runs as a process,
 --- ends, starts again as its policy says, is evicted, or deleted. A run is { uid, namespace, name, instance,
---- restarts, over }. Unlike a real node, one here runs one pod at a time.
+--- restarts, over }. Unlike a real node, one here runs one pod at a time, which is the machine; besides it
+--- those that a controller made (`crew` of the node), each a machine of its own with the cards it asked for.
 local content = require "cloudsim.coreweave.content"
 local ends = require "cloudsim.machine.ends"
+local fits = require "cloudsim.coreweave.fits"
 local json = require "base.json"
 local kinds = require "cloudsim.kinds"
 local resources = require "cloudsim.coreweave.resources"
@@ -20,12 +22,10 @@ local PULL = 0.3 -- of boot_seconds
 local NODELESS = 40 -- seconds until a pod is given up whose node does not exist
 local RESTART = 10 -- seconds until an ended container starts again
 
-local function gpus_of(pod)
-  local sum = 0
-  for _, one in ipairs(pod.spec.containers) do
-    sum = sum + (math.tointeger(tonumber(((one.resources or {}).limits or {})["nvidia.com/gpu"] or 0)) or 0)
-  end
-  return sum
+-- Was a pod made by a controller, one of several?
+local function crewed(pod)
+  local owner = (pod.metadata.ownerReferences or {})[1]
+  return owner ~= nil and owner.controller == true
 end
 
 local function live(world, run)
@@ -33,31 +33,28 @@ local function live(world, run)
   return pod and pod.metadata.uid == run.uid and pod or nil
 end
 
+local function taken(instance) return instance.run ~= nil and not instance.run.over end
+
+-- The runs of a node that are not over.
+local function runs_on(instance)
+  local list = { taken(instance) and instance.run or nil }
+  for _, each in ipairs(instance.crew or {}) do
+    if taken(each) then list[#list + 1] = each.run end
+  end
+  return list
+end
+
 --- Whether a pod is on that node.
-function pods.on(_, instance)
-  return instance.run ~= nil and not instance.run.over
-end
+function pods.on(_, instance) return #runs_on(instance) > 0 end
 
-local function tolerated(pod, taint)
-  for _, row in ipairs(pod.spec.tolerations or {}) do
-    local key = row.key == nil or row.key == taint.key
-    local value = row.operator == "Exists" or (row.value or "") == (taint.value or "")
-    local effect = row.effect == nil or row.effect == "" or row.effect == taint.effect
-    if key and value and effect then return true end
+-- Cards of a node that no pod has.
+local function free_cards(world, instance)
+  local free = instance.type.gpus
+  for _, run in ipairs(runs_on(instance)) do
+    local pod = live(world, run)
+    free = free - (pod and fits.cards(pod) or 0)
   end
-  return false
-end
-
--- nil when the pod may go there, else why not in the scheduler's words
-local function unfit(pod, node, gpus)
-  if not selectors.all(pod.spec.nodeSelector, node.metadata.labels) then
-    return "node(s) didn't match Pod's node affinity/selector"
-  end
-  for _, taint in ipairs(node.spec.taints or {}) do
-    if not tolerated(pod, taint) then return ("node(s) had untolerated taint {%s: %s}"):format(taint.key,
-      taint.value or "") end
-  end
-  if gpus_of(pod) > gpus then return "Insufficient nvidia.com/gpu" end
+  return free
 end
 
 -- → instance, or nil and why not
@@ -67,8 +64,10 @@ local function place_for(world, pod)
     local node = world.coreweave.store:get(resources.Node, nil, instance.id)
     if node then
       number = number + 1
-      local wrong = unfit(pod, node, instance.type.gpus)
-      if not wrong and instance.status == "ready" and not pods.on(world, instance) then return instance end
+      local wrong = fits.why_not(pod, node, free_cards(world, instance))
+      if not wrong and instance.status == "ready" and (crewed(pod) or not taken(instance)) then
+        return instance
+      end
       why = wrong or instance.status ~= "ready" and "node(s) had untolerated taint "
         .. "{node.kubernetes.io/not-ready: }" or "Too many pods"
     end
@@ -82,7 +81,7 @@ function pods.room_for(world, spec)
   for _, instance in ipairs(world.coreweave:each()) do
     local node = world.coreweave.store:get(resources.Node, nil, instance.id)
     if node then
-      why = unfit({ spec = spec }, node, 0)
+      why = fits.why_not({ spec = spec }, node, 0)
       if not why and instance.status == "ready" then return true end
       why = why or "node(s) had untolerated taint {node.kubernetes.io/not-ready: }"
     end
@@ -99,7 +98,7 @@ function pods.waiting_for(world, pool)
     labels[name] = value
   end
   for _, pod in ipairs(world.coreweave.store:all(Pod)) do
-    if pod.status.phase == "Pending" and not pod.spec.nodeName and kind and gpus_of(pod) <= kind.gpus
+    if pod.status.phase == "Pending" and not pod.spec.nodeName and kind and fits.cards(pod) <= kind.gpus
       and selectors.all(pod.spec.nodeSelector, labels) then
       return true
     end
@@ -119,7 +118,8 @@ local function containers(pod, run, one)
   local list = {}
   for i, container in ipairs(pod.spec.containers) do
     list[i] = { name = container.name, image = container.image, imageID = "", restartCount = run.restarts,
-      ready = one.running ~= nil, started = one.running ~= nil, state = one, lastState = json.object {} }
+      ready = one.running ~= nil and run.ready, started = one.running ~= nil, state = one,
+      lastState = json.object {} }
   end
   return list
 end
@@ -128,9 +128,9 @@ local function phase(world, run, name, one, reason, message)
   return tell(world, run, function(status, pod)
     status.phase, status.reason, status.message = name, reason, message
     status.containerStatuses = containers(pod, run, one)
-    local up, now = one.running and "True" or "False", world.coreweave.store:now()
+    local up, now = one.running and run.ready, world.coreweave.store:now()
     for _, kind in ipairs { "Ready", "ContainersReady" } do
-      state.condition(pod, kind, up, not one.running and "ContainersNotReady" or nil, nil, now)
+      state.condition(pod, kind, up and "True" or "False", not up and "ContainersNotReady" or nil, nil, now)
     end
   end)
 end
@@ -160,6 +160,7 @@ end
 local OOPS = faults:kind("boot.exited", "the pod's first process ends during the start")
 local NO_UDP = faults:kind("boot.no_udp", "UDP ports of its Services do not answer")
 local NO_PUSH = faults:kind("boot.no_push", "TCP ports of its Services do not answer")
+local LEFT_OUT = faults:kind("pod.stuck", "a pod of several: `ImagePullBackOff` for ever")
 local STUCK = faults:kind("boot.stuck", "`ImagePullBackOff` for ever; the node bills")
 
 local function context(run)
@@ -188,9 +189,30 @@ local function watch_deadline(world, run)
   end)
 end
 
+local function running(world, run)
+  phase(world, run, "Running", { running = { startedAt = run.started_at } })
+  services.settle(world)
+end
+
+-- What a readiness probe says: a command of the machine, and where nothing runs, that all is well.
+local function probe(world, run)
+  local pod, restarts = live(world, run), run.restarts
+  local look = pod.spec.containers[1].readinessProbe
+  local function told(good)
+    if run.over or run.restarts ~= restarts or not run.instance.process then return end
+    if run.ready ~= good then
+      run.ready = good
+      running(world, run)
+    end
+    wait_for(world, run, look.periodSeconds or 10, probe)
+  end
+  if world.hooks.probe then return world:hook("probe", run.instance, look.exec.command, told) end
+  told(true)
+end
+
 local function start(world, run)
   local pod, instance = live(world, run), run.instance
-  if STUCK:take(world, context(run)) then
+  if STUCK:take(world, context(run)) or crewed(pod) and LEFT_OUT:take(world, context(run)) then
     phase(world, run, "Pending", { waiting = { reason = "ImagePullBackOff",
       message = ('Back-off pulling image "%s"'):format(pod.spec.containers[1].image) } })
     return
@@ -204,29 +226,44 @@ local function start(world, run)
   instance.process, instance.fresh = true, run.restarts == 0
   run.log_from = run.log_from or #(world:hook("log", instance) or "")
   world:hook("start", instance)
-  phase(world, run, "Running", { running = { startedAt = world.coreweave.store:now() } })
+  local look = pod.spec.containers[1].readinessProbe
+  run.ready, run.started_at = look == nil, world.coreweave.store:now()
+  running(world, run)
+  if look then wait_for(world, run, look.periodSeconds or 10, probe) end
   world.coreweave:tell(pod, "Normal", "Started", "Started container " .. pod.spec.containers[1].name)
   if OOPS:take(world, context(run)) then
     wait_for(world, run, 2, function() pods.ended(world, instance, 1) end)
   end
-  services.settle(world)
 end
 
-local function assign(world, pod, instance)
+-- A machine of its own on a node. Its processes find their node by `on_node`.
+local function berth(instance, pod)
+  instance.crew, instance.crewed = instance.crew or {}, (instance.crewed or 0) + 1
+  local made = setmetatable({ id = ("%s-%d"):format(instance.id, instance.crewed), on_node = instance,
+    cards = fits.cards(pod), process = false, ports = {}, forwards = {}, env = {}, args = {}, mounts = {},
+    home = false }, { __index = instance })
+  table.insert(instance.crew, made)
+  return made
+end
+
+
+local function assign(world, pod, node)
   local cluster, meta = world.coreweave, pod.metadata
+  local instance = crewed(pod) and berth(node, pod) or node
   local run = { uid = meta.uid, namespace = meta.namespace, name = meta.name, instance = instance,
     restarts = 0, assigned_at = world.time }
   cluster.runs[meta.uid], instance.run = run, run
   instance.udp_blocked = NO_UDP:take(world, context(run)) ~= nil
   instance.tcp_blocked = NO_PUSH:take(world, context(run)) ~= nil
   cluster.store:change(Pod, pod, function(copy)
-    copy.spec.nodeName = instance.id
-    copy.status.hostIP, copy.status.podIP = instance.ip, (instance.ip:gsub("^10%.16", "10.244"))
+    copy.spec.nodeName = node.id
+    copy.status.hostIP = node.ip
+    copy.status.podIP = crewed(pod) and cluster:address() or (node.ip:gsub("^10%.16", "10.244"))
     copy.status.startTime = cluster.store:now()
     state.condition(copy, "PodScheduled", "True", nil, nil, cluster.store:now())
   end)
   cluster:tell(pod, "Normal", "Scheduled", ("Successfully assigned %s/%s to %s"):format(meta.namespace,
-    meta.name, instance.id))
+    meta.name, node.id))
   phase(world, run, "Pending", { waiting = { reason = "ContainerCreating" } })
   wait_for(world, run, world.settings.boot_seconds * PULL, start)
 end
@@ -246,7 +283,7 @@ function pods.ended(world, instance, code)
   local run = instance.run
   if not run or run.over then return end
   local pod = live(world, run)
-  instance.process, instance.ports = false, nil
+  instance.process, instance.ports, run.ready = false, nil, false
   world:hook("stop", instance)
   if not pod then return over(world, run) end
   local policy = pod.spec.restartPolicy
@@ -264,18 +301,19 @@ end
 
 --- The node is to be empty: its pods are deleted.
 function pods.evict(world, instance)
-  local run = instance.run
-  local pod = run and not run.over and live(world, run)
-  if pod then
-    world.coreweave:tell(pod, "Warning", "Preempted", "the pod is evicted from node " .. instance.id)
-    fail(world, run, "Evicted", "the node was reclaimed or released")
+  for _, run in ipairs(runs_on(instance)) do
+    local pod = live(world, run)
+    if pod then
+      world.coreweave:tell(pod, "Warning", "Preempted", "the pod is evicted from node " .. instance.id)
+      fail(world, run, "Evicted", "the node was reclaimed or released")
+    end
   end
 end
 
 --- The node is no more: what was on it is deleted.
 function pods.node_gone(world, instance)
   local store = world.coreweave.store
-  if instance.run and not instance.run.over then over(world, instance.run) end
+  for _, run in ipairs(runs_on(instance)) do over(world, run) end
   for _, pod in ipairs(store:all(Pod)) do
     if pod.spec.nodeName == instance.id then store:remove(Pod, pod) end
   end
@@ -324,12 +362,14 @@ end
 --- What a pod has printed, also when it has ended. → text, or nil and why there is none
 function pods.log(world, pod)
   local instance = world.coreweave:find(pod.spec.nodeName or "")
-  local run = instance and instance.run
-  if not run or run.uid ~= pod.metadata.uid or not run.log_from then
-    return nil, ('container "%s" in pod "%s" is waiting to start: ContainerCreating'):format(
-      pod.spec.containers[1].name, pod.metadata.name)
+  for _, each in ipairs { instance, table.unpack(instance and instance.crew or {}) } do
+    local run = each.run
+    if run and run.uid == pod.metadata.uid and run.log_from then
+      return (world:hook("log", each) or ""):sub(run.log_from + 1)
+    end
   end
-  return (world:hook("log", instance) or ""):sub(run.log_from + 1)
+  return nil, ('container "%s" in pod "%s" is waiting to start: ContainerCreating'):format(
+    pod.spec.containers[1].name, pod.metadata.name)
 end
 
 return pods

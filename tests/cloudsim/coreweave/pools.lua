@@ -9,6 +9,7 @@ local kinds = require "cloudsim.kinds"
 local later = require "cloudsim.machine.later"
 local pods = require "cloudsim.coreweave.pods"
 local resources = require "cloudsim.coreweave.resources"
+local sets = require "cloudsim.coreweave.sets"
 local state = require "cloudsim.coreweave.state"
 
 local pools = {}
@@ -254,6 +255,7 @@ function pools.settle(world)
   for _, pool in ipairs(cluster.store:all(NodePool)) do
     settle_pool(world, pool)
   end
+  sets.settle(world)
   pods.settle(world)
 end
 

@@ -7,6 +7,7 @@ local ALL = { "create", "delete", "deletecollection", "get", "list", "patch", "u
 
 -- group, version, plural, kind, namespaced, short names, more: sub = subresources { name = kind or false },
 -- categories, only (the verbs, of a resource that is but asked), custom (not one of Kubernetes' own),
+-- setting (there while that is on),
 -- uncounted (without metadata.generation), upsert (PUT makes what is not there), returned (a delete answers
 -- with the object)
 local ROWS = {
@@ -21,6 +22,10 @@ local ROWS = {
   { "", "v1", "configmaps", "ConfigMap", true, { "cm" } },
   { "", "v1", "serviceaccounts", "ServiceAccount", true, { "sa" }, returned = true },
   { "compute.coreweave.com", "v1alpha1", "nodepools", "NodePool", false, { "np" }, custom = true },
+  { "apps", "v1", "deployments", "Deployment", true, { "deploy" }, categories = { "all" } },
+  { "networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", true, { "netpol" } },
+  { "leaderworkerset.x-k8s.io", "v1", "leaderworkersets", "LeaderWorkerSet", true, { "lws" }, custom = true,
+    setting = "coreweave_groups" },
   { "batch", "v1", "cronjobs", "CronJob", true, { "cj" }, categories = { "all" } },
   { "rbac.authorization.k8s.io", "v1", "roles", "Role", true, {}, upsert = true },
   { "rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding", true, {}, upsert = true },
@@ -40,14 +45,15 @@ for _, row in ipairs(ROWS) do
   local resource = { group = row[1], version = row[2], plural = row[3], kind = row[4], namespaced = row[5],
     short = row[6], sub = row.sub or {}, categories = row.categories, custom = row.custom,
     counted = not row.uncounted, upsert = row.upsert, returned = row.returned,
-    verbs = row.only or ALL, review = row.only ~= nil, singular = row[4]:lower() }
+    setting = row.setting, verbs = row.only or ALL, review = row.only ~= nil, singular = row[4]:lower() }
   resource.key = resource.group == "" and resource.plural or resource.plural .. "." .. resource.group
   resource.api = resource.group == "" and resource.version or resource.group .. "/" .. resource.version
   resources.list[#resources.list + 1] = resource
   resources[resource.kind] = resource
   by_path[resource.api .. "/" .. resource.plural] = resource
   if not group_of[resource.group] then
-    group_of[resource.group] = { name = resource.group, version = resource.version, api = resource.api }
+    group_of[resource.group] = { name = resource.group, version = resource.version, api = resource.api,
+      setting = resource.setting }
     resources.groups[#resources.groups + 1] = group_of[resource.group]
   end
 end
@@ -61,11 +67,16 @@ function resources.has_group(group, version)
   return group_of[group] ~= nil and (version == nil or group_of[group].version == version)
 end
 
---- Whether a path is below a group and version that a cluster has; nothing of `apps` is simulated.
-function resources.has_place(path)
+--- Whether a cluster has a resource or group at this moment (`setting`).
+function resources.installed(world, what)
+  return not what.setting or world.settings[what.setting] == true
+end
+
+--- Whether a path is below a group and version that a cluster has.
+function resources.has_place(world, path)
   local group, version = path:match "^/apis/([^/]+)/([^/]+)/."
-  return path:find "^/api/v1/." ~= nil or group == "apps"
-    or group ~= nil and resources.has_group(group, version)
+  return path:find "^/api/v1/." ~= nil or group ~= nil and resources.has_group(group, version)
+    and resources.installed(world, group_of[group])
 end
 
 local function row_of(resource)

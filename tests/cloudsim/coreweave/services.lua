@@ -5,6 +5,7 @@
 local resources = require "cloudsim.coreweave.resources"
 local selectors = require "cloudsim.coreweave.selectors"
 local sorted = require "base.sorted"
+local state = require "cloudsim.coreweave.state"
 
 local services = {}
 local Service, Pod = resources.Service, resources.Pod
@@ -69,9 +70,58 @@ local function lead(world, service, row)
   end
 end
 
+-- The pods behind a Service that are ready, as addresses. → array of { host, port }
+local function ready_behind(world, service, port)
+  local list = {}
+  for _, pod in ipairs(world.coreweave.store:all(Pod, service.metadata.namespace)) do
+    if service.spec.selector and selectors.all(service.spec.selector, pod.metadata.labels)
+      and state.told(pod, "Ready") == "True" and not pod.metadata.deletionTimestamp then
+      list[#list + 1] = { pod.status.podIP, math.tointeger(tonumber(port.targetPort)) or port.port }
+    end
+  end
+  return list
+end
+
+-- The address of a Service inside the cluster leads to the next pod of those that are ready. → relays
+local function listen(world, service)
+  local list = {}
+  for index, port in ipairs(service.spec.ports or {}) do
+    local number = 0
+    list[index] = world:hook("relay", { protocol = "tcp", host = service.spec.clusterIP, outside = port.port,
+      blocked = function() return false end, held = function() return false end, count = function() end,
+      target = function()
+        local behind = ready_behind(world, service, port)
+        number = number + 1
+        local one = behind[number % math.max(1, #behind) + 1]
+        if one then return table.unpack(one) end
+      end })
+  end
+  return list
+end
+
+-- Services inside the cluster, where machines run: `inside` of the state, uid → relays.
+local function settle_inside(world)
+  local cluster, there = world.coreweave, {}
+  cluster.inside = cluster.inside or {}
+  for _, service in ipairs(cluster.store:all(Service)) do
+    local uid = service.metadata.uid
+    if service.spec.type == "ClusterIP" and service.spec.clusterIP ~= "None" and world.hooks.relay then
+      there[uid] = true
+      cluster.inside[uid] = cluster.inside[uid] or listen(world, service)
+    end
+  end
+  for uid, list in sorted(cluster.inside) do
+    if not there[uid] then
+      for _, each in ipairs(list) do each:close() end
+      cluster.inside[uid] = nil
+    end
+  end
+end
+
 --- What Services have to do next.
 function services.settle(world)
   local cluster, there = world.coreweave, {}
+  settle_inside(world)
   for _, service in ipairs(cluster.store:all(Service)) do
     local uid = service.metadata.uid
     if service.spec.type == "LoadBalancer" then

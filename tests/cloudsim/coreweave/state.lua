@@ -37,6 +37,13 @@ function state:namespace(name)
   self:publish(name)
 end
 
+--- An address inside the cluster, for a Service or one of several pods: of the loopback, so that somebody can
+--- listen at it, and of a part of it that another simulator hardly has.
+function state:address()
+  self.addresses = (self.addresses or 0) + 1
+  return ("127.%s.%d"):format(self.world.coreweave_net or "80.0", self.addresses % 250 + 2)
+end
+
 state.ROOT = "kube-root-ca.crt" -- the ConfigMap of every namespace by which pods know the cluster
 
 --- What the cluster itself puts into a new namespace.

@@ -80,6 +80,10 @@ local COLUMNS = {
   secrets = { { "Type", function(one) return one.type end },
     { "Data", function(one) return count(one.data) end } },
   configmaps = { { "Data", function(one) return count(one.data) + count(one.binaryData) end } },
+  ["deployments.apps"] = { { "Ready", function(one)
+    return ("%d/%d"):format(one.status.readyReplicas or 0, one.spec.replicas)
+  end }, { "Up-to-date", function(one) return one.status.updatedReplicas or 0 end },
+    { "Available", function(one) return one.status.availableReplicas or 0 end } },
   ["nodepools.compute.coreweave.com"] = {
     { "Instance Type", function(one) return one.spec.instanceType end },
     { "Target", function(one) return one.spec.targetNodes end },

@@ -15,7 +15,8 @@ local SYSTEM = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 local function knowledge(self, instance)
   return { CONTINUEPLZ_SCRIPTS = files.dirname(self.lib), CLOUDSIM_BIN = process.exe,
     CLOUDSIM_CONTROL = self.addresses.control, CLOUDSIM_REGISTRY = self.addresses.registry,
-    CLOUDSIM_INSTANCE = tostring(instance.id), CLOUDSIM_HOME = self:path(instance, "home"),
+    CLOUDSIM_INSTANCE = tostring((instance.on_node or instance).id),
+    CLOUDSIM_HOME = self:path(instance, "home"),
     CLOUDSIM_VRAM = tostring(self:about(instance).hardware(instance).vram) }
 end
 

@@ -8,6 +8,7 @@ local fail = require "base.fail"
 local files = require "base.files"
 local log = require "base.log"
 local process = require "base.process"
+local relay = require "cloudsim.machine.relay"
 local sorted = require "base.sorted"
 local task = require "base.task"
 
@@ -27,6 +28,11 @@ function machines.new(options)
   hooks.freeze = function(instance) self:signal(instance, "USR1") end
   hooks.thaw = function(instance) self:signal(instance, "USR2") end
   hooks.log = function(instance) return files.read(self:path(instance, "log")) or "" end
+  hooks.relay = function(order)
+    order.spawn = function(fn) self:spawn(fn) end
+    return relay.open(order)
+  end
+  hooks.probe = function(instance, argv, told) self:probe(instance, argv, told) end
   hooks.firewall = function() self:firewall() end
   for _, name in ipairs({ "remap", "command", "enforced", "forward" }) do
     hooks[name] = function(instance, ...) return self:about(instance).kind[name](self, instance, ...) end
@@ -116,6 +122,18 @@ function machines:signal(instance, name)
   if child then
     child:kill(name)
   end
+end
+
+--- Hook: runs a command beside what runs there. told(whether it ended with 0)
+function machines:probe(instance, argv, told)
+  self:spawn(function()
+    local _, env, cwd = self:about(instance).kind.prepare(self, instance, {})
+    local child = process.spawn { argv = argv, env = env, cwd = cwd, stdin = "null", stdout = "null",
+      stderr = "null" }
+    local event = child:wait()
+    self.world:tick()
+    told(event.status == 0)
+  end)
 end
 
 --- Hook: every process of the machine dies, its ports are closed.

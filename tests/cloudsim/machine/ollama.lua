@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
---- The simulated Ollama of one machine: `serve`, `pull NAME`, `list`, `--version`. Listens on loopback only,
---- whatever OLLAMA_HOST says besides the port. Models are never really downloaded: their bytes take time, and
---- are reported to the simulator, who bills.
+--- The simulated Ollama of one machine: `serve`, `pull NAME`, `run NAME ""`, `ps`, `list`, `--version`.
+--- Listens on loopback only, at 127.0.0.1 where OLLAMA_HOST names no other address of it. Models are never
+--- really downloaded: their bytes take time, and are reported to the simulator, who bills.
 local api = require "cloudsim.machine.ollama.api"
 local clock = require "base.clock"
 local fail = require "base.fail"
@@ -93,10 +93,13 @@ local function surroundings(host)
   return env
 end
 
+-- Where it listens: on the loopback, which has many addresses.
+local function inner(host) return host:find "^127%.[%d.]+$" and host or "127.0.0.1" end
+
 local function serve()
   local host, port = address()
   local env = surroundings(host)
-  local listener = net.listen { host = "127.0.0.1", port = port }
+  local listener = net.listen { host = inner(host), port = port }
   local line = "time=%s level=INFO source=routes.go msg=\"Listening on %s:%d (simulated)\"\n"
   term.err(line:format(clock.iso(), host, port))
   server.serve(listener, function(request)
@@ -109,8 +112,8 @@ local function serve()
 end
 
 local function base_url()
-  local _, port = address()
-  return "http://127.0.0.1:" .. port
+  local host, port = address()
+  return ("http://%s:%d"):format(inner(host), port)
 end
 
 local function pull(name)
@@ -138,11 +141,35 @@ local function list()
   return 0
 end
 
+-- What `ollama ps` says (facts/serving.md §1.1).
+local function in_memory()
+  local answer = http.request { method = "GET", url = base_url() .. "/api/ps" }.json()
+  term.out("NAME\tID\tSIZE\tPROCESSOR\tCONTEXT\tUNTIL\n")
+  for _, row in ipairs(answer.models) do
+    local part = row.size > 0 and row.size_vram / row.size * 100 // 1 | 0 or 100
+    term.out(("%s\t%s\t%.1f GB\t%s\t%d\tForever\n"):format(row.name, row.digest:sub(1, 12), row.size / 1e9,
+      part == 100 and "100% GPU" or ("%d%%/%d%% CPU/GPU"):format(100 - part, part), row.context_length or 0))
+  end
+  return 0
+end
+
+-- `ollama run NAME ""`: into memory, and no question.
+local function load(model)
+  local answer = http.request { method = "POST", url = base_url() .. "/api/generate", ok = "any",
+    timeout = 600, json = { model = model, stream = false } }
+  if answer.status ~= 200 then term.err(answer.body .. "\n") end
+  return answer.status == 200 and 0 or 1
+end
+
 local word, name = ...
 if word == "serve" then
   return serve()
 elseif word == "pull" and name then
   return pull(name)
+elseif word == "ps" then
+  return in_memory()
+elseif word == "run" and name then
+  return load(name)
 elseif word == "list" or word == "ls" then
   return list()
 elseif word == "--version" or word == "-v" then

@@ -47,7 +47,8 @@ end
 
 local function stream(self, outer)
   pause_while(self.blocked)
-  local inner = attempt(net.connect, { host = "127.0.0.1", port = self.inside, timeout = 5 })
+  local host, port = self.target()
+  local inner = host and attempt(net.connect, { host = host, port = port, timeout = 5 })
   if inner then
     self.handles[inner] = true
     local both = { function() pump(self, outer, inner, "bwd") end, function() pump(self, inner, outer,
@@ -124,14 +125,16 @@ local function datagrams(self)
   end
 end
 
---- Opens a mapping {protocol="tcp"|"udp", inside=port, outside=port or nil (any), blocked=function → bool,
+--- Opens a mapping {protocol="tcp"|"udp", inside=port, outside=port or nil (any), host = where it listens
+--- (nil: 127.0.0.1), target=function → host and port of a stream (nil: `inside`), blocked=function → bool,
 --- held=function → bool: streams that carry a tunnel stand still, count=function(kind, bytes),
 --- spawn=function(fn)}. → relay with `port` (outside). Does not wait.
 function relay.open(options)
   local self = setmetatable({ inside = options.inside, blocked = options.blocked, held = options.held,
+    target = options.target or function() return "127.0.0.1", options.inside end,
     count = options.count, spawn = options.spawn, handles = {}, sessions = {}, names = {} }, relay)
   local open = options.protocol == "udp" and net.udp or net.listen
-  self.listener = open { host = "127.0.0.1", port = options.outside or 0 }
+  self.listener = open { host = options.host or "127.0.0.1", port = options.outside or 0 }
   local _, port = self.listener:name()
   self.port = port
   self.spawn(function() (options.protocol == "udp" and datagrams or accept)(self) end)
