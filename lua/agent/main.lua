@@ -22,6 +22,7 @@ local timing = require "home.timing"
 local reactions = require "agent.reactions"
 local recover = require "money.recover"
 local removals = require "agent.removals"
+local servers = require "agent.servers"
 local sight = require "agent.sight"
 local null_screen = require "base.null_screen"
 local statefile = require "home.statefile"
@@ -242,8 +243,9 @@ local function next_look(self)
   if watched and not session.stopping then
     (early_stop.about(self.ahead, session) and finish_asked or look)(self, session)
   end
-  self.gpu_problem = session and session.ready_at and not session.stopping
-    and gpu.watch(self.cards, session) or nil
+  local used = session and session.ready_at and not session.stopping
+  self.gpu_problem = used and gpu.watch(self.cards, session) or nil
+  self.server_problem = used and servers.watch(self.servers, session) or nil
   leftovers(self)
   read(self)
   self.warned = budget.watch(self.journal:recent(budget.SECONDS), self.warned)
@@ -276,6 +278,8 @@ local function status(self)
     heartbeat_problem = self.heartbeat_problem, cloud_problem = self.cloud_problem,
     key_refused = self.sight.refused, instance = self.instance, problem = self.problem,
     reaction_problem = self.reaction_problem, gpu_problem = self.gpu_problem,
+    server_problem = self.server_problem, servers = self.session and self.servers.token == self.session.token
+      and self.servers.state or nil,
   }
 end
 
@@ -323,7 +327,7 @@ function agent.run()
   if not lock then return "busy" end
   local self = { journal = require("home.journal").open(config.home(), true), bell = task.channel(),
     memory = {}, kept = {}, sights = {},
-    sight = {}, cards = {}, over = {}, removals = {}, ending = task.channel(), ahead = {} }
+    sight = {}, cards = {}, servers = {}, over = {}, removals = {}, ending = task.channel(), ahead = {} }
   local listener = net.listen { unix = agent_client.socket("agent") }
   log.info("Agent starts", { home = config.home() })
   follow(self)

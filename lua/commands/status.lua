@@ -10,7 +10,8 @@ return {
   answer = [[
     reason, home, model, model_status, started_at: text; context: integer;
     tokens_per_second, running_seconds: number;
-    instance: { id, provider, gpu, region, type, public_ip: text; gpus: integer };
+    instance: { id, provider, gpu, region, type, public_ip: text; gpus, nodes: integer };
+    replicas: { ready, wanted: integer };
     endpoint: { wireguard_ip, host, url: text; port: integer };
     tunnel: { state, carrier: text; handshake_age: number };
     cost: { hourly, current, projected: number; at_most: boolean; currency: text };

@@ -53,7 +53,7 @@ local function describe(session)
     state = state_of(session), home = config.home(), started = session.started,
     seconds = session.started and now - session.started or nil,
     instance = { id = session.id, provider = session.provider, title = title_of(session.provider),
-      gpu = plan.gpu, gpus = plan.gpus, region = plan.region,
+      gpu = plan.gpu, gpus = plan.gpus, replicas = plan.replicas, nodes = plan.nodes, region = plan.region,
       type = plan.spot and "spot" or "on-demand", public_ip = endpoint.host },
     model = { name = plan.model, state = session.ready_at and "ready" or "loading",
       context = session.context or plan.context, tokens_per_second = session.speed },
@@ -64,7 +64,7 @@ local function describe(session)
     cost = { hourly = cost.hourly(session), current = cost.reckonable(session) and cost.so_far(session, now)
         or nil, at_most = cost.at_most(session) or nil, currency = session.currency or "USD",
       projected = plan.hours and cost.projected(session, plan.hours) or nil, projected_hours = plan.hours },
-    rate = config.rate(), warnings = {},
+    servers = plan.nodes and { wanted = plan.replicas } or nil, rate = config.rate(), warnings = {},
   }
 end
 
@@ -89,6 +89,8 @@ local function add_tunnel(model, agent)
   warn(model, agent.problem, agent.problem)
   warn(model, agent.reaction_problem, agent.reaction_problem)
   warn(model, agent.heartbeat_problem, "the guard does not answer: " .. tostring(agent.heartbeat_problem))
+  warn(model, agent.server_problem, agent.server_problem)
+  if model.servers and agent.servers then model.servers.ready = agent.servers.ready end
   warn(model, agent.cloud_problem, "the cloud does not answer: " .. tostring(agent.cloud_problem))
 end
 
@@ -232,6 +234,7 @@ function report.ready(journal, attempt)
   model.model.context = attempt.health.context or model.model.context
   model.tunnel = { state = "connected", carrier = session.endpoint.carrier or "udp" }
   model.guard = guard_model(session, attempt.guard)
+  if model.servers then model.servers.ready = model.servers.wanted end -- the start waited for all
   return model
 end
 

@@ -8,7 +8,9 @@
 --   state = "none" | "unknown" | "found" | "starting" | "ready" | "stopping" | "unproven" | "unverifiable"
 --     | "lost" | "kept" | "forgotten",
 --   home = directory,
---   instance = { id=, provider=, title=, gpu=, gpus=, region=, type = "spot"|"on-demand", public_ip= },
+--   instance = { id=, provider=, title=, gpu=, gpus=, replicas=, nodes=, region=, type = "spot"|"on-demand",
+--     public_ip= },
+--   servers = { wanted=, ready = how many answer|nil }|nil, of a model that several serve,
 --   model = { name=, state = "ready"|"loading"|"unknown", context=, tokens_per_second= },
 --   endpoint = { url=, host=, port=, wireguard_ip= },
 --   tunnel = { state = "connected"|"silent"|"down", carrier = "udp"|"tcp"|nil, handshake_age = seconds|nil },
@@ -77,6 +79,13 @@ local function tunnel_text(tunnel)
     .. (age and (", last handshake %s ago"):format(clock.duration(age)) or "")
 end
 
+-- Of a model that several serve behind one address; the agent looks every minute.
+local function servers_text(servers)
+  local ready, wanted = servers.ready, servers.wanted
+  local text = ready and ("%d of %d ready"):format(ready, wanted) or ("%d wanted"):format(wanted)
+  return term.style(ready == wanted and "green" or "yellow", "●") .. " " .. text
+end
+
 --- The four limits in one line; unguarded: without silence, which only a guard can notice.
 function M.limits_text(limits, unguarded)
   return ("%sidle %s, life %s, price %s"):format(unguarded and ""
@@ -139,6 +148,7 @@ function M.lines(model)
       ("%s, %s%s"):format(model.model.name, model_words[model.model.state] or model.model.state,
         model.model.context and (", %d tokens of context"):format(model.model.context) or ""))
   end
+  if model.servers then add(lines, "Servers", servers_text(model.servers)) end
   if model.endpoint and model.state == "ready" then
     add(lines, "Endpoint", model.endpoint.url)
   end
@@ -180,6 +190,7 @@ function M.ready(model)
   row("GPU", format.machine(instance) .. (instance.region and ", " .. instance.region or ""))
   row("Model", ("%s, %d tokens of context%s"):format(model.model.name, model.model.context or 0,
     model.model.tokens_per_second and (", %.0f tokens/s"):format(model.model.tokens_per_second) or ""))
+  if model.servers then row("Servers", servers_text(model.servers)) end
   row("Endpoint", model.endpoint.url)
   row("Cost", ("%s; %s for %s"):format(format.hourly(cost.hourly), format.both(cost.projected, model.rate),
     clock.duration(cost.projected_hours * 3600)))
@@ -232,8 +243,10 @@ function M.object(model)
     status = model.state, home = model.home,
     instance = {
       id = instance.id, provider = instance.provider, gpu = instance.gpu, gpus = instance.gpus,
+      nodes = instance.nodes,
       region = instance.region, type = instance.type, public_ip = instance.public_ip,
     },
+    replicas = model.servers and { ready = model.servers.ready, wanted = model.servers.wanted },
     model = model.model and model.model.name, model_status = model.model and model.model.state,
     context = model.model and model.model.context,
     tokens_per_second = model.model and round(model.model.tokens_per_second, 1),

@@ -1,12 +1,21 @@
 -- SPDX-License-Identifier: MIT
 -- A model that several pods serve behind one address (--replicas), at CoreWeave.
 local expect = require "e2e.expect"
+local rig = require "e2e.rig"
 
 local MODEL = "--model=qwen3-coder:30b"
+local APPS = "/apis/apps/v1/namespaces/default/deployments"
+local PODS = "/api/v1/namespaces/default/pods"
 local cases = {}
 
 local function case(name, run, options)
   cases[#cases + 1] = { name = name, clouds = { "coreweave" }, run = run, options = options }
+end
+
+-- A request to the cluster, as somebody with a kubectl would make it.
+local function cluster(r, method, path)
+  return require("base.http").request { method = method, url = r.address.coreweave .. path, timeout = 10,
+    headers = { Authorization = "Bearer " .. r.account_key } }.json()
 end
 
 -- How many requests for an answer each server of the model had, by the logs of the machines.
@@ -26,6 +35,8 @@ case("up --replicas=2: both answer behind the one address; stop proves nodes and
     "coreweave 2 × (L40 48GB) on 1 node @ $", "2 of 2 servers ready", "READY"))
   expect.lacks(result, r.account_key)
   for _ = 1, 4 do expect.ends(r:run("ping"), 0) end
+  local status = expect.json(r:run("status", "--output=json"))
+  expect.that(status.instance.nodes == 1 and status.replicas.wanted == 2, "what the status says of it")
   local counts = asked(r)
   expect.that(#counts == 2 and counts[1] > 0 and counts[2] > 0, "one of them had no question: "
     .. table.concat(counts, ", "))
@@ -52,6 +63,67 @@ case("a server that cannot start is named, and all is given back", function(r)
   expect.ends(r:run("up", "--cheapest", MODEL, "--on-demand", "--replicas=2"), 1, "0 of 2 servers ready",
     "-set-", "ImagePullBackOff: Back-off pulling image", "Money: none is running")
   expect.all_over(r)
+end)
+
+case("a server that is lost while it is used is told of, and stays paid for", function(r)
+  expect.ends(r:run("up", "--cheapest", MODEL, "--on-demand", "--replicas=2"), 0, "READY", "2 of 2 ready")
+  rig.wait_for("the agent's look", 60, function()
+    return expect.json(r:run("status", "--output=json")).replicas.ready == 2
+  end)
+  r:fault { name = "pod.stuck", sticky = true }
+  local pods = cluster(r, "GET", PODS .. "?labelSelector=continueplz.dev%2Frole%3Dengine")
+  cluster(r, "DELETE", PODS .. "/" .. pods.items[1].metadata.name)
+  rig.wait_for("the warning", 60, function()
+    local result = r:run("status")
+    return result.out:find("1 of 2 servers ready (cplz-", 1, true) and result
+  end)
+  expect.wrapped(r:run("status"), "1 of 2 ready", "ImagePullBackOff", "costs $10.005/h all the same")
+  expect.ends(r:run("ping"), 0)
+  expect.ends(r:run("stop"), 0, "Confirmed")
+  expect.all_over(r)
+end)
+
+for _, row in ipairs {
+  { "its guard deletes the pool, and all goes with it", "--timeout=12s" },
+  { "the pod of the tunnel ends too: the cluster's own CronJob deletes all", "--timeout=9h", "exit" },
+} do
+  case("client killed for good, " .. row[1], function(r)
+    expect.ends(r:run("--cheapest", MODEL, "--on-demand", "--replicas=2", row[2]), 0, "READY")
+    require("base.process").kill(r:agent(), "KILL")
+    if row[3] then r:control("POST", "/instance/" .. r:instances()[1].id, { action = row[3] }) end
+    rig.wait_for("pool and pods to be gone", 60, function()
+      return #r:billing() == 0 and #cluster(r, "GET", APPS).items == 0
+        and #cluster(r, "GET", PODS).items == 0
+    end)
+    expect.ends(r:run("stop"), 0, "Confirmed")
+    expect.all_over(r)
+  end)
+end
+
+case("above the limit, in another cloud, larger than a node: refused, and nothing is made", function(r)
+  expect.ends(r:run("up", "--cheapest", MODEL, "--on-demand", "--replicas=40", "--max-price=30"), 4,
+    "too dear")
+  expect.wrapped(r:run("up", "--cheapest", "--model=deepseek-v3.1:671b", "--gpu=l40", "--replicas=2"),
+    "larger than a node: ollama cannot spread one model over nodes, and deepseek-v3.1:671b needs",
+    "a node of 8 × L40 48GB has 384 GB")
+  expect.ends(r:run("up", "--cheapest", MODEL, "--replicas=0"), 2, "--replicas")
+  r:write_env { COREWEAVE_API_SERVER = r.address.coreweave, VAST_API_KEY = r.account_key,
+    VAST_BASE_URL = r.address.vast }
+  expect.wrapped(r:run("offers", MODEL, "--replicas=2", "--explain"),
+    "one machine: Vast.ai has no replicas, and 2 were asked for", "2 replicas of L40 48GB on 1 node")
+  expect.machines(r, 0)
+  expect.nothing_bills(r)
+end)
+
+case("up --plan tells every request, and sends none", function(r)
+  local plan = expect.json(r:run("up", MODEL, "--on-demand", "--replicas=9", "--plan", "--output=json"))
+  local made = table.concat(plan.plan.around, ", ")
+  for _, word in ipairs { "Deployment", "NetworkPolicy", "Service", "CronJob of the guard" } do
+    expect.that(made:find(word, 1, true), word .. " is not in " .. made)
+  end
+  local last = plan.plan.requests[#plan.plan.requests]
+  expect.that(last.makes == "machine" and last.body.spec.targetNodes == 2, "nine of them take two nodes")
+  expect.that(#r:leftovers().objects == 0, "something was made")
 end)
 
 return cases
