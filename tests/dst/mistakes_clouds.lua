@@ -198,7 +198,7 @@ return {
     parts = "cases", only = "hostile: the create's answer",
     find = "  if fail.is(problem) and problem.sent == false then",
     replace = '  if fail.is(problem) and (problem.sent == false or problem.kind == "broken") then' },
-  { name = "a page of CoreWeave without rows is the last one", file = "providers/coreweave.lua",
+  { name = "a page of CoreWeave without rows is the last one", file = "providers/coreweave/pages.lua",
     expects = "S4", cloud = "coreweave", parts = "cases", only = "hostile: pages without",
     find = "    if not cursor then return list end",
     replace = "    if not cursor or #page.items == 0 then return list end" },

@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
 -- More of dst/mistakes.lua: the money code of CoreWeave.
 return {
-  { name = "a list that has more is complete, CoreWeave", file = "providers/coreweave.lua", by = "lua",
+  { name = "a list that has more is complete, CoreWeave", file = "providers/coreweave/pages.lua", by = "lua",
     tests = "coreweave", find = "    if not cursor then return list end",
     replace = "    do return list end" },
-  { name = "what is no list is an empty one, CoreWeave", file = "providers/coreweave.lua", by = "lua",
+  { name = "what is no list is an empty one, CoreWeave", file = "providers/coreweave/pages.lua", by = "lua",
     tests = "coreweave", find = "    if not parse.is_list(page, answer.body) then\n",
     replace = '    if type(page.items) ~= "table" then page = { items = {} } elseif false then\n' },
   { name = "an object is a list without rows, CoreWeave", file = "providers/coreweave/parse.lua",
@@ -74,8 +74,8 @@ return {
   { name = "what no ConfigMap takes is sent", file = "start/bootstrap/config_map.lua", by = "lua",
     tests = "config_map", find = "  if total > LIMIT then", replace = "  if false then" },
   { name = "a Secret's contents are fetched to look whose it is", file = "providers/coreweave.lua",
-    by = "lua", tests = "coreweave", find = "every(kind[1] .. parse.OWN, parse.PARTS)",
-    replace = "every(kind[1] .. parse.OWN)" },
+    by = "lua", tests = "coreweave", find = "every, kind[1] .. parse.OWN, parse.PARTS)",
+    replace = "every, kind[1] .. parse.OWN)" },
   { name = "a pod's ConfigMap may be changed", file = "providers/coreweave/parse.lua", by = "lua",
     tests = "coreweave", find = ", immutable = true,", replace = "," },
   { name = "a pod's ConfigMap stays", file = "providers/coreweave.lua", expects = "E5", cloud = "coreweave",

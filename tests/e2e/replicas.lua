@@ -91,8 +91,8 @@ for _, row in ipairs {
     expect.ends(r:run("--cheapest", MODEL, "--on-demand", "--replicas=2", row[2]), 0, "READY")
     require("base.process").kill(r:agent(), "KILL")
     if row[3] then r:control("POST", "/instance/" .. r:instances()[1].id, { action = row[3] }) end
-    rig.wait_for("pool and pods to be gone", 60, function()
-      return #r:billing() == 0 and #cluster(r, "GET", APPS).items == 0
+    rig.wait_for("pool, Deployment and pods to be gone", 60, function()
+      return #r:instances() == 0 and #cluster(r, "GET", APPS).items == 0
         and #cluster(r, "GET", PODS).items == 0
     end)
     expect.ends(r:run("stop"), 0, "Confirmed")

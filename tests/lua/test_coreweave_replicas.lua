@@ -35,6 +35,7 @@ return function(t)
         port = 11434 }
       local order = { token = TOKEN, image = "ollama/ollama:1", script = "sleep 9", env = { CPLZ_KEY = "k" },
         candidate = { offer = offer, spot = false }, ports = { { port = 30123, protocol = "tcp" } },
+        files = { at = "/etc/c", work = "/var/c", { name = "pod.sh", content = "exec sleep 9\n" } },
         served = offer.nodes and { replicas = offer.replicas, pods = offer.pods,
           gpus = offer.gpus // offer.pods, port = 11434, variable = "CPLZ_ENGINE", pod = pod } }
       local function ticket() return require("base.ticket").new(function() end) end
@@ -129,7 +130,7 @@ return function(t)
         provider.remove(each)
       end
       table.sort(told)
-      t:equal(table.concat(told, " "), "ClusterRole ClusterRoleBinding CronJob Deployment NetworkPolicy Role "
+      t:equal(table.concat(told, " "), "ClusterRole ClusterRoleBinding ConfigMap CronJob Deployment NetworkPolicy Role "
         .. "RoleBinding Secret Secret Service ServiceAccount pod pod pod pod")
       t:equal(calls.control(sim, "GET", "/leftovers").objects, {})
     end)
