@@ -130,8 +130,8 @@ return function(t)
         provider.remove(each)
       end
       table.sort(told)
-      t:equal(table.concat(told, " "), "ClusterRole ClusterRoleBinding ConfigMap CronJob Deployment NetworkPolicy Role "
-        .. "RoleBinding Secret Secret Service ServiceAccount pod pod pod pod")
+      t:equal(table.concat(told, " "), "ClusterRole ClusterRoleBinding ConfigMap CronJob Deployment "
+        .. "NetworkPolicy Role RoleBinding Secret Secret Service ServiceAccount pod pod pod pod")
       t:equal(calls.control(sim, "GET", "/leftovers").objects, {})
     end)
   end)
