@@ -19,6 +19,10 @@ return {
     deadman: {
       active: boolean; state: text; remaining_seconds, idle_remaining_seconds, life_remaining_seconds: number
     };
+    progress: {
+      command, title, text, detail: text; undoing: boolean; step, steps: integer;
+      seconds, expected_seconds, percent, bytes, bytes_total, bytes_per_second, seconds_left: number
+    };
     limits: { silence_seconds, idle_seconds, life_seconds, max_price: number }; warnings: [text];
     last: {
       id, provider, reason, currency, ended_at: text; cost, duration_seconds: number; at_most: boolean

@@ -208,6 +208,17 @@ end
 local NUMBERS = { "pid", "began", "steps" }
 local LISTS = { "titles", "done", "notes", "over" }
 
+local MOVING = { text = "string", status = "string", detail = "string", fraction = "number",
+  bytes = "number", total = "number", rate = "number", eta = "number" }
+
+-- Are all fields of a table that it has of these types? A type: of all of them.
+local function typed(fields, types)
+  for name, value in pairs(fields or {}) do -- order: free
+    if type(value) ~= (type(types) == "string" and types or types[name]) then return false end
+  end
+  return true
+end
+
 -- Is it what a writer wrote? Anybody may have put something there.
 local function sound(state)
   if type(state) ~= "table" or type(state.command) ~= "string" then return false end
@@ -221,7 +232,9 @@ local function sound(state)
     if state[name] ~= nil and type(state[name]) ~= "table" then return false end
   end
   local list = list_of(state)
-  return (list.step == nil or type(list.since) == "number") and type(list.titles) == "table"
+  return (list.step == nil or math.tointeger(list.step) ~= nil and type(list.since) == "number")
+    and type(list.titles) == "table" and type(list.steps) == "number" and typed(state.moving, MOVING)
+    and typed(list.titles, "string") and typed(state.notes, "string")
     and math.tointeger(state.pid) ~= nil and state.pid > 0 and state.pid < 1 << 31
 end
 
@@ -240,12 +253,20 @@ function progress.read(home)
   return state
 end
 
---- The start or the stop that is under way in a home, or nil. Where nobody holds the home's lock nothing is
--- read.
+-- The step of this moment in a few fields.
+local function step_now(state)
+  local list = list_of(state)
+  return { command = state.command, undoing = state.undoing ~= nil, step = list.step, steps = list.steps,
+    title = list.step and list.titles[list.step], moving = state.moving,
+    seconds = list.step and math.max(0, clock.wall() - list.since),
+    expected = list == state and state.expected and finite(state.expected[list.step]) or nil }
+end
+
+--- The start or the stop that a process which lives is at: { command, undoing = bool, steps, moving, and
+-- where a step is under way: step, title, seconds = since when, expected = seconds|nil }; else nil
 function progress.under_way(home)
-  if not files.owner(files.join(home, "home.lock")) then return nil end
   local state = progress.read(home)
-  return state and not state.ended and not state.stale and state or nil
+  return state and not state.ended and not state.stale and step_now(state) or nil
 end
 
 return progress

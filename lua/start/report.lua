@@ -3,11 +3,13 @@
 -- and the guard's own words.
 local clock = lazy "base.clock"
 local fail = require "base.fail"
+local files = require "base.files"
 local world = require "sandbox.world"
 local config = require "config.effective"
 local cost = lazy "home.cost"
 local identity = lazy "home.identity"
 local agent_client = lazy "home.agent_client"
+local progress = lazy "home.progress"
 local guest_client = lazy "home.guest_client"
 local engine_model = lazy "start.model"
 local provider_of = lazy "money.provider_of"
@@ -189,6 +191,12 @@ local function finished_text(result, told)
       session.id, title_of(session.provider), result.outcome == "proven" and "proven ended" or "gone")
 end
 
+-- What another process is at; where nobody holds the lock of the home, nothing is read for that.
+local function under_way()
+  local home = config.home()
+  return files.owner(files.join(home, "home.lock")) and progress.under_way(home) or nil
+end
+
 -- The model of this moment; whether it is over meanwhile: the agent may have proven the end of the machine
 -- while its guard was asked.
 local function status_now()
@@ -207,10 +215,11 @@ local function status_now()
   for _, result in ipairs(finished) do left[#left + 1] = finished_text(result, last) end
   if not session then
     return { state = doubt and "unknown" or "none", home = config.home(), last = last, rate = config.rate(),
-      warnings = left, doubt = doubt }, false
+      warnings = left, doubt = doubt, progress = under_way() }, false
   end
   local model = session.id and not session.closed and not session.found and complete(session)
     or describe(session)
+  model.progress = under_way()
   table.move(left, 1, #left, #model.warnings + 1, model.warnings)
   warn(model, doubt, doubt)
   warn(model, session.kept and not session.guarded_at and not session.closed, report.UNGUARDED)

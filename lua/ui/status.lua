@@ -19,6 +19,7 @@
 --   limits = { silence=, idle=, life= seconds (0 or nil: off), max_price= dollars per hour|nil },
 --   cost = { hourly=, current=, projected=, projected_hours=, currency = "USD" },
 --     rate = { per_dollar=, date=, source= },
+--   progress = of home.progress.under_way, while a start or a stop of another process is under way,
 --   started = unix seconds, seconds = running for, warnings = { sentences },
 -- }
 local boxes = lazy "ui.boxes"
@@ -117,6 +118,20 @@ local function cost_lines(lines, model)
   end
 end
 
+-- "start, [4/8] Waiting for instance to boot, 1m 10s (45s before)", and what moves below it.
+local function add_progress(lines, progress)
+  if not progress then return end
+  local what = progress.command == "stop" and "stop" or progress.undoing and "start, being undone" or "start"
+  local step = progress.step and (", [%d/%d] %s, %s%s"):format(progress.step, progress.steps, progress.title,
+    clock.duration(progress.seconds), progress.expected and (" (%s before)"):format(
+      clock.duration(progress.expected)) or "") or ""
+  add(lines, "Under way", what .. step)
+  local moves = progress.moving and require("ui.moving").words(progress.moving) or ""
+  for _, piece in ipairs(moves ~= "" and format.wrap(moves, format.width() - 14) or {}) do
+    lines[#lines + 1] = (" "):rep(14) .. piece
+  end
+end
+
 --- The lines of `status`.
 function M.lines(model)
   if model.state == "none" or model.state == "unknown" then
@@ -124,6 +139,7 @@ function M.lines(model)
     if model.state == "unknown" then
       lines[1] = "Instance:     " .. term.style("red", "?") .. " not known"
     end
+    add_progress(lines, model.progress)
     if model.last then
       local last = model.last
       local sum = last.cost and (last.at_most and "at most " or "") .. format.both(last.cost, model.rate)
@@ -138,6 +154,7 @@ function M.lines(model)
   local lines, instance = {}, model.instance
   add(lines, "Instance", ("%s %s (%s)"):format(dot(model.state), words[model.state] or model.state,
     instance.id or "no number yet"))
+  add_progress(lines, model.progress)
   add(lines, "Provider", ("%s (%s)"):format(instance.title or instance.provider, instance.type))
   add(lines, "GPU", format.machine(instance))
   if instance.region then
@@ -224,12 +241,26 @@ function M.ready(model)
   return lines
 end
 
+local function progress_object(progress)
+  if not progress then return nil end
+  local round, moving = format.rounded, progress.moving or {}
+  return {
+    command = progress.command, undoing = progress.undoing, step = progress.step, steps = progress.steps,
+    title = progress.title, seconds = round(progress.seconds, 1),
+    expected_seconds = round(progress.expected, 1), text = moving.text or moving.status,
+    detail = moving.detail, percent = moving.fraction and round(moving.fraction * 100, 1),
+    bytes = moving.bytes, bytes_total = moving.total, bytes_per_second = round(moving.rate, 0),
+    seconds_left = round(moving.eta, 1),
+  }
+end
+
 --- The JSON object of `status` and `up` (names of PRD §3.2).
 function M.object(model)
   if model.state == "none" or model.state == "unknown" then
     local last = model.last
     return {
       status = model.state, reason = model.doubt, home = model.home,
+      progress = progress_object(model.progress),
       money_running = model.state == "unknown" and json.null or nil, -- cli.money knows the rest
       warnings = model.warnings and model.warnings[1] and model.warnings or nil, last = last and {
         id = last.id, provider = last.provider, reason = last.reason, cost = format.rounded(last.cost, 5),
@@ -240,7 +271,7 @@ function M.object(model)
   end
   local instance, guard, cost, round = model.instance, model.guard, model.cost, format.rounded
   local object = {
-    status = model.state, home = model.home,
+    status = model.state, home = model.home, progress = progress_object(model.progress),
     instance = {
       id = instance.id, provider = instance.provider, gpu = instance.gpu, gpus = instance.gpus,
       nodes = instance.nodes,

@@ -75,6 +75,54 @@ case("a start and a stop are told step by step, and the next start knows how lon
   expect.all_over(r)
 end)
 
+local function told_by_status(r)
+  local object = expect.json(r:run("status", "--output=json"))
+  return object.progress, object
+end
+
+case("status of another terminal tells the same step and percentage, and nothing once it is over", function(r)
+  r:fault { name = "api.slow", seconds = 100, sticky = true }
+  local child = detached(r, "up", MODEL)
+  until_told(r, child, "step 1", at_step(1))
+  local now, object = told_by_status(r)
+  expect.that(now.command == "up" and now.step == 1 and now.steps == 8 and now.title == "Fetching prices"
+    and object.status == "none" and object.money_running == false, "step 1 is not told by status")
+  expect.ends(r:run("status"), 0, "None active", "Under way:    start, [1/8] Fetching prices, ",
+    "Money: none is running")
+  r:heal()
+  r:fault { name = "pull.slow", factor = 1000, sticky = true }
+  until_told(r, child, "the model", function(state)
+    return state.step == 7 and state.moving and state.moving.fraction
+  end)
+  now, object = told_by_status(r)
+  expect.that(now.step == 7 and now.percent and now.bytes < now.bytes_total and object.status == "starting"
+    and object.money_running == true, "the model is not told by status")
+  expect.ends(r:run("status"), 0, "start, [7/8] Pulling model, ", "Pulling qwen3-coder:30b ", "%",
+    " of 18.6 GB")
+  r:fault { name = "destroy.hang", sticky = true }
+  child:kill("INT")
+  until_told(r, child, "the undoing", function(state) return state.undoing end)
+  now = told_by_status(r)
+  expect.that(now.undoing and now.step == 1 and now.steps == 4, "the undoing is not told by status")
+  r:heal()
+  last_of(r, child)
+  expect.that(told_by_status(r) == nil, "what is over is told by status")
+  expect.ends(r:run("stop"), 0)
+  expect.all_over(r)
+end)
+
+case("status tells the steps of a stop, wherever it was typed", function(r)
+  expect.ends(r:run("up", MODEL), 0)
+  r:fault { name = "destroy.hang", sticky = true }
+  local child = r:start("stop")
+  until_told(r, child, "step 1", at_step(1))
+  expect.ends(r:run("status"), 0, "being ended", "Under way:    stop, [1/4] Terminating instance ")
+  r:heal()
+  expect.ends(r:finish(child), 0)
+  expect.lacks(r:run("status"), "Under way")
+  expect.all_over(r)
+end)
+
 for _, step in ipairs { 4, 7 } do
   case(("SIGINT to a start without a terminal at step %d: undone, proven and told"):format(step), function(r)
     local child = detached(r, "up", MODEL)
@@ -114,6 +162,7 @@ case("kill -9 leaves a file that is stale, and the agent undoes the start", func
   child:kill("KILL")
   local state = last_of(r, child)
   expect.that(state.stale and not state.ended and state.step == 7, "the file is believed")
+  expect.lacks(r:run("status"), "Under way")
   rig.wait_for("the agent to undo it", 60, function() return #r:billing() == 0 end)
   rig.wait_for("the agent's end", 60, function() return not r:agent() end)
   expect.all_over(r)

@@ -267,6 +267,8 @@ return function(t)
     local wrong = { "", "[]", "null", "{}", "\0", ("x"):rep(300000), '{"command":"up"}' }
     for _, change in ipairs { { "pid", "5" }, { "pid", 0 }, { "pid", 1.5 }, { "pid", 1 << 40 },
       { "titles", 1 }, { "since", "x" }, { "moving", "x" }, { "undoing", { step = 1 } }, { "ended", 1 },
+      { "moving", { text = {} } }, { "moving", { fraction = "1" } }, { "moving", { other = 1 } },
+      { "titles", { 1 } }, { "notes", { {} } }, { "step", 1.5 },
       { "over", 3 }, { "began", json.null }, { "command", 3 } } do
       local copy = {}
       for name, value in pairs(whole) do copy[name] = value end -- order: free
@@ -285,32 +287,63 @@ return function(t)
     t:equal({ seen:result().step, seen:result().stale }, { 1, true })
   end)
 
-  t:case("under way is only what a living process tells while the home is locked", function()
-    local s, reads = world(), 0
-    s.hook = function(name, _, path)
-      if name == "state.read" and path == PATH then reads = reads + 1 end
-    end
+  t:case("under way is only what a living process tells", function()
+    local s = world()
     local function under_way()
       local seen = reading(s, "under_way")
       run(s, 1)
       return seen:result()
     end
-    t:equal({ under_way(), reads }, { nil, 0 })
-    local p = telling(s, function(writer, sleep, require)
-      local lock = require("base.files").lock(HOME .. "/home.lock", "up")
+    t:equal(under_way(), nil)
+    local p = telling(s, function(writer, sleep)
       writer:step(1, 3, "one")
-      sleep(100)
+      sleep(8)
+      writer:progress { text = "Waiting", between = true }
+      sleep(10)
+      writer:step(2, 3, "two")
+      writer:step(1, 4, "Terminating")
+      sleep(10)
       writer:finish(0, nil, "ready")
       sleep(100)
-      return lock
-    end)
-    run(s, 1)
-    t:equal(under_way().step, 1)
-    run(s, 110)
+    end, { expected = function() return { 4, 5, 6 } end })
+    run(s, 5)
+    t:equal(under_way(), { command = "up", undoing = false, step = 1, steps = 3, title = "one", seconds = 5,
+      expected = 4 })
+    run(s, 5)
+    t:equal(under_way(), { command = "up", undoing = false, steps = 3, moving = { text = "Waiting" } })
+    run(s, 10)
+    local now = under_way()
+    t:equal({ now.undoing, now.step, now.steps, now.title, now.expected }, { true, 1, 4, "Terminating", nil })
+    run(s, 20)
     t:equal(under_way(), nil, "it has ended")
     p:kill()
-    reads = 0
-    t:equal({ under_way(), reads }, { nil, 0 }, "nothing is read where nobody is at work")
+    t:equal(under_way(), nil)
+  end)
+
+  t:case("status: the step, its time beside what it took before, and how far the model is", function()
+    local view = require "ui.status"
+    local pull = { command = "up", undoing = false, step = 7, steps = 8, title = "Pulling model",
+      seconds = 70, expected = 95, moving = { text = "Pulling m:1", fraction = 0.43, bytes = 8e9,
+        total = 18.6e9, rate = 92e6, eta = 115 } }
+    local model = { state = "none", home = HOME, progress = pull }
+    local function said() return table.concat(view.lines(model), "\n") end
+    t:equal(said(), ("Instance:     ○ None active\nFolder:       %s\n"):format(HOME)
+      .. "Under way:    start, [7/8] Pulling model, 1m 10s (1m 35s before)\n"
+      .. "              Pulling m:1 43% 8.0 of 18.6 GB, 92 MB/s, 1m 55s left")
+    t:equal(view.object(model).progress, { command = "up", undoing = false, step = 7, steps = 8,
+      title = "Pulling model", seconds = 70, expected_seconds = 95, text = "Pulling m:1", percent = 43,
+      bytes = 8e9, bytes_total = 18.6e9, bytes_per_second = 92e6, seconds_left = 115 })
+    model.state, model.instance = "starting", { provider = "vast", type = "spot", gpu = "a6000" }
+    t:ok(said():find("[7/8] Pulling model", 1, true))
+    t:equal(view.object(model).progress.percent, 43)
+    model.progress = { command = "up", undoing = true, step = 2, steps = 4, title = "Proving", seconds = 3 }
+    t:ok(said():find("Under way:    start, being undone, [2/4] Proving, 3s\nProvider", 1, true), said())
+    model.progress = { command = "stop", undoing = false, step = 1, steps = 4, title = "T", seconds = 3 }
+    t:ok(said():find("Under way:    stop, [1/4] T, 3s", 1, true), said())
+    model.progress = { command = "up", undoing = false, steps = 8, moving = { text = "Waiting" } }
+    t:ok(said():find("Under way:    start\n              Waiting\n", 1, true), said())
+    model.progress = nil
+    t:ok(not said():find("Under way", 1, true) and not view.object(model).progress)
   end)
 
   t:case("expected: medians of the last five starts of this model, of the nearest kind", function()
