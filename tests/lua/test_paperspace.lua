@@ -87,6 +87,7 @@ return function(t)
       t:ok(#found.message > 10 and not found.message:find("\n"), "a sentence")
     end
     t:equal({ problem(200, "{}"), problem(200, "null"), problem(200, json.encode(machine())) }, {})
+    t:equal({ problem(404, "null").kind, problem(500, "null").kind }, { "broken", "transient" })
     local issue = problem(400, '{"code":"BAD_REQUEST","message":"Input","issues":[{"message":"no name"}]}')
     t:equal({ issue.form, issue.message:find("no name", 1, true) ~= nil }, { true, true })
   end)
@@ -170,6 +171,7 @@ return function(t)
     t:equal({ read({ usageRate = 0 }).hourly, read({ usageRate = json.null }).hourly,
       read({ storageRate = 0.007 }).disk_hour }, { nil, nil, 0.007 })
     t:equal({ read({ publicIp = json.null }).ip, read({ state = json.null }).status }, { nil, "unknown" })
+    t:equal({ read({ publicIp = "evil.example/x" }).ip, read({ publicIp = "" }).ip }, {})
     for _, row in ipairs { json.null, {}, { id = 5 }, { id = "../x" } } do
       t:equal((parse.instance(row)), nil)
     end
@@ -195,6 +197,23 @@ return function(t)
       local kind = failing(function() return answer end, function(provider) return provider.list() end)
       t:equal(kind, "broken", "answer " .. index)
     end
+    results = run(function()
+      return page { machine { id = "p4", state = "off" }, machine { id = "p5", state = "stopping" },
+        machine { id = "p6", state = "hibernating" } }
+    end, function(provider) return #provider.list() end)
+    t:equal(results[1], 3, "all that may bill, whatever they do")
+    local count = 0
+    local kind, _, _, endless = failing(function()
+      count = count + 1
+      return page({}, "t" .. count)
+    end, function(provider) return provider.list() end)
+    t:equal({ kind, #endless }, { "broken", 100 }, "a list without an end")
+    count = 0
+    results = run(function()
+      count = count + 1
+      return count < 3 and { status = 429, body = "" } or page { machine() }
+    end, function(provider) return #provider.list() end)
+    t:equal({ results[1], count }, { 1, 3 }, "too fast is asked again")
     t:equal(failing(function(request)
       return request.query.after
         and { status = 500, json = { code = "INTERNAL_SERVER_ERROR", message = "x" } }
@@ -244,17 +263,31 @@ return function(t)
     local ends = {}
     for _, each in ipairs(paths(sent)) do ends[#ends + 1] = each:match("^DELETE (.*)$") end
     t:equal(ends, { "/v1/machines/" .. ID, "/v1/public-ips/198.51.100.1", "/v1/snapshots/z1" })
-    results = run(cloud({}, {}, NOT_FOUND), function(provider) return provider.destroy(ID) end)
-    t:equal(results[1], "gone")
+    results, sent = run(cloud({}, around, NOT_FOUND), function(provider) return provider.destroy(ID) end)
+    t:equal({ results[1], #sent }, { "gone", 5 }, "what it left bills on, and is let go")
+    for _, plural in ipairs { "public%-ips", "snapshots" } do
+      t:equal(failing(function(request)
+        if request.method == "DELETE" and request.path:find(plural .. "/") then
+          return { status = 500, json = { code = "INTERNAL_SERVER_ERROR", message = "x" } }
+        end
+        return cloud({}, around, done)(request)
+      end, function(provider) return provider.destroy(ID) end), "transient", plural .. " that stay are told")
+    end
+    t:equal(failing(function(request)
+      if request.path:find "ips$" then return page { { ip = "../machines", assignedMachineId = ID } } end
+      return cloud({}, {}, done)(request)
+    end, function(provider) return provider.destroy(ID) end), "broken", "no address leads elsewhere")
     local busy = { status = 409, json = { code = "CONFLICT", message = "This machine is currently busy" } }
     results = run(cloud({ machine { state = "stopping" } }, {}, busy), function(provider)
       return provider.destroy(ID)
     end)
     t:equal(results[1], true)
-    local kind, code = failing(cloud({ machine() }, {}, busy), function(provider)
-      return provider.destroy(ID)
-    end)
-    t:equal({ kind, code }, { "refused", "busy" })
+    for _, state in ipairs { "ready", "off", "provisioning" } do
+      local kind, code = failing(cloud({ machine { state = state } }, {}, busy), function(provider)
+        return provider.destroy(ID)
+      end)
+      t:equal({ kind, code }, { "refused", "busy" }, state)
+    end
     t:equal(failing(cloud({ machine() }, {}, { status = 404, body = "<html>" }), function(provider)
       return provider.destroy(ID)
     end), "broken")
@@ -284,9 +317,12 @@ return function(t)
     t:equal(failing(function(request)
       return page(request.path:find "ips$" and { { region = "x" } } or {})
     end, unnamed), "broken")
-    t:equal(failing(function() return { status = 500, json = {} } end, function(provider)
-      provider.remove { path = "/v1/snapshots", id = "z1" }
-    end), "transient")
+    for kind, answer in pairs { transient = { status = 500, json = {} }, -- order: free
+      refused = { status = 404, json = { code = "BAD_REQUEST", message = "x" } } } do
+      t:equal(failing(function() return answer end, function(provider)
+        provider.remove { path = "/v1/snapshots", id = "z1" }
+      end), kind)
+    end
   end)
 
   t:case("proof: by id and by token, in the get and in the list", function()
@@ -307,11 +343,14 @@ return function(t)
     t:equal(parse and run(function(request)
       return request.path:find "machines$" and page {} or { json = machine() }
     end, function(provider) return provider.proof(session).state end)[1], "running", "the list hides it")
+    t:equal(run(function(request)
+      return request.path:find "machines$" and page {} or { json = machine { state = "stopping" } }
+    end, function(provider) return provider.proof(session).state end)[1], "ending", "and what is ending")
   end)
 
   local function ordered(more)
     local order = { token = TOKEN, script = "#!/bin/sh\n", life = 43200, extras = { script = "s1" },
-      candidate = { offer = { native = { type = "A6000", region = "East Coast (NY2)", template = "c",
+      candidate = { offer = { native = { type = "A6000", region = "West Coast (CA1)", template = "c",
         disk = 50 } } } }
     for name, value in pairs(more or {}) do order[name] = value end -- order: free
     return order
@@ -331,7 +370,7 @@ return function(t)
     local results, sent = run(http, fn)
     t:equal(results[1].id, ID)
     local body = json.decode(sent[1].body)
-    t:equal(body, { name = TOKEN, machineType = "A6000", templateId = "c", region = "East Coast (NY2)",
+    t:equal(body, { name = TOKEN, machineType = "A6000", templateId = "c", region = "West Coast (CA1)",
       diskSize = 50, publicIpType = "dynamic", startupScriptId = "s1", startOnCreate = true,
       emailPassword = false, takeInitialSnapshot = false, autoSnapshotEnabled = false,
       autoShutdownEnabled = true, autoShutdownTimeout = 24, autoShutdownForce = true })
@@ -340,7 +379,7 @@ return function(t)
     body = json.decode(sent[1].body)
     t:equal({ body.autoShutdownEnabled, body.autoShutdownTimeout }, { false, nil })
     t:equal({ parse.timer_hours(3599), parse.timer_hours(3600), parse.timer_hours(8 * 3600),
-      parse.timer_hours(200 * 3600), parse.timer_hours(0) }, { 1, 8, 24 })
+      parse.timer_hours(24 * 3600), parse.timer_hours(200 * 3600), parse.timer_hours(0) }, { 1, 8, 24, 168 })
     for _, row in ipairs { { 412, wrong "PRECONDITION_FAILED", "capacity" },
       { 400, wrong "BAD_REQUEST", "capacity" }, { 403, wrong "FORBIDDEN", "capacity" },
       { 404, wrong "NOT_FOUND", "capacity" }, { 401, wrong "UNAUTHORIZED", "auth" },
@@ -367,6 +406,16 @@ return function(t)
       return provider.prepare(ordered())
     end)
     t:equal({ kind, #tried, message:find("Pay", 1, true) ~= nil }, { "funds", 1, true })
+    for _, unsaid in ipairs { "{}", '{"isInGoodStanding":null}', "[]" } do
+      local made = run(function(request)
+        return request.path:find "standing" and { body = unsaid } or { json = { id = "s9" } }
+      end, function(provider) return provider.prepare(ordered()).script end)
+      t:equal(made[1], "s9", unsaid)
+    end
+    kind, _, _, tried = failing(function(request)
+      return request.path:find "standing" and standing(true) or { status = 403, body = wrong "FORBIDDEN" }
+    end, function(provider) return provider.prepare(ordered()) end)
+    t:equal({ kind, #tried }, { "refused", 2 }, "what is refused is not asked for again")
     local posts = 0
     results, sent = run(function(request)
       if request.path:find "standing" then return standing(true) end
@@ -392,10 +441,11 @@ return function(t)
       end, function(provider) return provider[call] { token = TOKEN } end)
       t:equal(paths(sent), { "GET /v1/startup-scripts", "DELETE /v1/startup-scripts/s1" })
     end
-    t:equal(failing(function(request)
-      return request.method == "DELETE" and { status = 500, body = "" }
-        or page { { id = "s1", name = TOKEN } }
-    end, function(provider) return provider.tidy { token = TOKEN } end), "transient")
+    local kind, _, _, tried = failing(function(request)
+      return request.method == "DELETE" and (request.path:find "s1$" and { status = 500, body = "" }
+        or { json = {} }) or page { { id = "s1", name = TOKEN }, { id = "s2", name = TOKEN } }
+    end, function(provider) return provider.tidy { token = TOKEN } end)
+    t:equal({ kind, tried[#tried].path }, { "transient", "/v1/startup-scripts/s2" }, "each is tried")
   end)
 
   t:case("whose key it is: the team's, told apart when it is shared; null is no account", function()
@@ -440,6 +490,29 @@ return function(t)
     t:equal(asked, { "A100-80G", "A6000", "A6000" })
   end)
 
+  t:case("offers: a key that is refused, or asks too fast, is told", function()
+    for kind, status in pairs { auth = 401, rate = 429 } do -- order: free
+      t:equal(failing(function(request)
+        return request.path:find "os%-templates" and page { template("c", "ML-in-a-Box", "Ubuntu 22.04", 50,
+          { "A6000" }) } or { status = status, json = { code = "X", message = "x" } }
+      end, function(provider) return provider.offers(want) end), kind)
+    end
+  end)
+
+  t:case("what is switched on, claimed or kept bills, and is a create", function()
+    for _, row in ipairs { { "patch", "/v1/machines/m1/start" }, { "post", "/v1/public-ips" },
+      { "post", "/v1/snapshots" }, { "post", "/v1/shared-drives" }, { "post", "/v1/custom-templates" },
+      { "post", "/v1/machines" } } do
+      local results, sent = run(function() return { json = {} } end, function(_, require)
+        local client = require("base.http").client { base = "https://api.paperspace.com",
+          writes = { "POST ^/", "PATCH ^/" } }
+        return require("base.fail").try(client[row[1]], client, row[2], { json = {} })
+      end)
+      t:ok(not results[1] and #sent == 0, row[2])
+      t:ok(tostring(results[2]):find("needs client:create", 1, true), tostring(results[2]))
+    end
+  end)
+
   t:case("the guard's request: by its own id, without the key in it", function()
     local results = run(function() return {} end, function(provider)
       return provider.terminate_request(TOKEN)
@@ -449,5 +522,6 @@ return function(t)
       { "DELETE", "/v1/machines/${ID}", "CPLZ_ACCOUNT_KEY", TOKEN })
     t:equal(request.find.url:match("/v1/.*$"), "/v1/machines?limit=120&name=" .. TOKEN)
     t:ok(not json.encode(request):find(KEY, 1, true), "no key")
+    t:equal({ request.retry, request.power_off_after }, { 10, 90 }, "docs/guest.md: an hour and a half")
   end)
 end
