@@ -19,18 +19,19 @@ local function instead(text)
 end
 
 local ANSWERS = {
-  { "nothing", body = "" }, { "an empty text", body = '""' }, { "null", body = "null" },
+  { "nothing", body = "" }, { "an empty text", body = '""', tried = true }, { "null", body = "null" },
   { "an empty object", body = "{}" }, { "an empty array", body = "[]" }, { "false", body = "false" },
-  { "no success", body = '{"success":false}' },
+  { "no success", body = '{"success":false}', tried = true },
   { "no success, and a list", body = '{"success":false,"instances":[],"data":[],"items":[]}', only = "vast" },
   { "a list that is null", body = instead "null" },
   { "a list that is a text", body = instead '""' },
-  { "a list that is an object", body = instead "{}" },
+  { "a list that is an object", body = instead "{}", tried = true },
   { "a list that is an object with rows", body = instead '{"0":{"id":"a"}}' },
   { "a list of what is none of its rows", body = instead "[null]" },
   { "half a list", body = '{"success":true,"instances":[' }, { "half a list of data", body = '{"data":[' },
   { "an error and a list", body = '{"error":{"code":"x","message":"y"},"data":[]}', only = "lambda" },
-  { "a web page", body = "<!doctype html><html><body>Down for maintenance</body></html>", headers = HTML },
+  { "a web page", body = "<!doctype html><html><body>Down for maintenance</body></html>", headers = HTML,
+    tried = true },
   { "a page without content", status = 204, body = "" },
 }
 
@@ -63,6 +64,20 @@ local function lost(answer)
     one(p, "although nobody could look for the first machine")
     scenes.up(p)
     one(p, "at the next start, although nobody could look for the first machine")
+    healed(p)
+  end
+end
+
+-- The same with a start that tries for two hours: what nobody could look for is not tried again beside.
+local function tried(answer)
+  return function(p)
+    p:fault { name = "create.answer_lost", mode = "drop" }
+    p.sim:at(p.cloud.create_at, function() deaf(p, answer) end)
+    local till = math.floor(p.sim.now + p.sim.skew + 7200) % 86400
+    local words = table.move(scenes.UP, 1, #scenes.UP, 1, {})
+    words[#words + 1] = ("--retry-until=%02d:%02d"):format(till // 3600, till % 3600 // 60)
+    p:wait(p:start(words))
+    one(p, "in two hours in which nobody could look for the first machine")
     healed(p)
   end
 end
@@ -139,6 +154,8 @@ for _, answer in ipairs(ANSWERS) do
   local name = answer[1] .. " instead of a list"
   list[#list + 1] = { name = name .. ", the create's answer lost", cloud = answer.only, foreign = false,
     play = lost(answer) }
+  list[#list + 1] = { name = name .. ", tries for two hours", cloud = answer.only, foreign = false,
+    long = not answer.tried, play = tried(answer) }
   list[#list + 1] = { name = name .. ", at a stop", cloud = answer.only, foreign = false,
     play = stopped(answer) }
 end

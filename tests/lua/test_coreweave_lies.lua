@@ -34,9 +34,11 @@ return function(t)
   local function run(answers, fn, env)
     local sent, all = {}, { HOME = "/home/user", COREWEAVE_API_KEY = "k", COREWEAVE_WHOLE_NODES = "yes",
       COREWEAVE_API_SERVER = "http://127.0.0.1:7006" }
-    for name, value in pairs(env or {}) do all[name] = value end -- order: free
+    for name, value in pairs(env or {}) do all[name] = value or nil end -- order: free
     local s = fake.new { env = all, http = function(request)
       local word = ("%s %s"):format(request.method, request.path)
+      t:ok(request.method ~= "DELETE" or request.fresh or not word:find(TOKEN, 1, true)
+        or answers.any_connection, "an end is asked for on a connection of its own")
       sent[#sent + 1] = word
       local answer = answers[word] or GONE
       return type(answer) == "function" and answer(request) or answer
@@ -167,15 +169,16 @@ return function(t)
     local secret = HERE .. "secrets/" .. TOKEN
     local function tidy(delete)
       local there = true
-      local ok, why = run({ ["GET " .. secret] = function() return there and object "Secret" or GONE end,
+      local ok, why = run({ any_connection = true,
+        ["GET " .. secret] = function() return there and object "Secret" or GONE end,
         ["DELETE " .. secret] = function()
           there = delete ~= DONE
           return delete
         end }, function(provider) provider.tidy { token = TOKEN } end)
       return ok or why.message
     end
-    t:equal({ tidy(DONE), tidy(LOST), tidy(FORBIDDEN) }, { true, "secrets/" .. TOKEN .. " is still there",
-      "secrets/" .. TOKEN .. " is still there" })
+    local told = "secrets/" .. TOKEN .. " is still there"
+    t:equal({ tidy(DONE), tidy(LOST), tidy(FORBIDDEN) }, { true, told, told })
   end)
 
   t:case("a pool without a pod is over; one of which that is not known is not", function()
@@ -204,7 +207,29 @@ return function(t)
       return ok and result or result.kind, #sent
     end
     t:equal({ offers { COREWEAVE_WHOLE_NODES = "no" } }, { 0, 0 })
+    t:equal({ offers { COREWEAVE_WHOLE_NODES = false } }, { 0, 0 }, "nobody said anything")
     t:equal((offers({}, LOST)), "transient", "rights that nobody told of are none")
+  end)
+
+  t:case("another key is asked for its own rights, and nothing rents without a ticket", function()
+    local seen = {}
+    local yes = object("SelfSubjectAccessReview", { status = { allowed = true } })
+    local ok, why = run({ ["GET /api/v1/namespaces/default"] = object "Namespace",
+      ["POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews"] = function(request)
+        seen[json.encode(request.headers):match "Bearer (%w+)"] = true
+        return yes
+      end }, function(provider, require)
+      for _, key in ipairs { "k", "other" } do
+        require("config.effective").use("COREWEAVE_API_KEY", key, "here")
+        provider.offers {}
+      end
+    end)
+    t:ok(ok and seen.k and seen.other, tostring(why))
+    local _, refused, sent = run({}, function(_, require)
+      local client = require("base.http").client { base = "https://k.example", writes = { "POST ^/" } }
+      client:post(POOLS, { json = {} })
+    end)
+    t:ok(#sent == 0 and tostring(refused):find("needs client:create", 1, true), tostring(refused))
   end)
 
   t:case("the guard's calls: by the cluster's authority, and a pod that may leave", function()
