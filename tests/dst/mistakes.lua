@@ -212,6 +212,7 @@ local list = {
   { name = "the agent never watches", file = "agent/main.lua", expects = "E2",
     find = ", duty(self, next_look) }", replace = " }" },
   { name = "the agent does not look at the cloud", file = "agent/main.lua", expects = "E2",
+    parts = "cases", only = "agent: the journal is deleted",
     find = "(early_stop.about(self.ahead, session) and finish_asked or look)(self, session)",
     replace = "if early_stop.about(self.ahead, session) then finish_asked(self, session) end" },
   { name = "the agent does not finish a stop that asked it", parts = "crash", only = "stop, and the machine",

@@ -82,8 +82,8 @@ return function(t)
     it = parse.instance(pool(), pod "Running", service)
     t:equal({ it.ip, it.ports }, { "203.0.113.7", { ["30123/tcp"] = 443 } })
     local made = parse.service(TOKEN, { { port = 30123, protocol = "tcp" } })
-    t:equal({ made.spec.type, made.spec.externalTrafficPolicy, made.spec.selector, made.spec.ports },
-      { "LoadBalancer", "Local", { [parse.TOKEN] = TOKEN }, { { name = "tcp1", protocol = "TCP", port = 30123,
+    t:equal({ made.spec.type, made.spec.externalTrafficPolicy, made.spec.selector[parse.TOKEN],
+      made.spec.ports }, { "LoadBalancer", "Local", TOKEN, { { name = "tcp1", protocol = "TCP", port = 30123,
         targetPort = 30123 } } })
   end)
 
