@@ -32,6 +32,14 @@ function checks.number(row, text)
   return number
 end
 
+function checks.dollars(row, text)
+  local number = (text:find("^%d+$") or text:find("^%d+%.%d+$")) and #text < 20 and tonumber(text)
+  if not number or number <= 0 or number > row.most then
+    return nil, ("--%s: '%s' is no sum in dollars up to %d, like 2.93"):format(row.name, text, row.most)
+  end
+  return number
+end
+
 function checks.time(row, text)
   local seconds, why = calendar.parse_time(text)
   if not seconds then return nil, ("--%s: %s"):format(row.name, why) end

@@ -23,7 +23,8 @@ local function sum_of(candidate, agreed, credit, want, rate, unseen)
   if agreed then
     -- of what is shown
     local more = math.floor(candidate.total * 100 + 0.5) / 100 - math.floor(agreed * 100 + 0.5) / 100
-    table.insert(lines, 1, machine .. ": what was cheaper cannot be had.")
+    table.insert(lines, 1, ("%s: what %s cannot be had."):format(machine, want.offer and "comes before it"
+      or "was cheaper"))
     add(("That is %s more than the %s you agreed to."):format(money(more), money(agreed)))
   elseif unseen then
     table.insert(lines, 1, machine .. ", for " .. want.model.name .. ".")
@@ -95,6 +96,10 @@ end
 
 -- What says nothing beside --plan, which rents nothing. @raise `usage`
 local function refuse_beside_plan(options)
+  if options["dry-run"] and options.agreed then
+    require("base.fail").raise("usage", "--dry-run rents nothing, so there is no sum that --agreed could "
+      .. "cover; leave one of them out, or say --plan, which compares the sum")
+  end
   for _, name in ipairs { "dry-run", "wait", "retry-until", "keep-on-failure", "ensure" } do
     if options.plan and options[name] then
       require("base.fail").raise("usage", ("--plan tells what a start would do and rents nothing, so --%s "
@@ -156,11 +161,13 @@ return {
   meant = { "run", "rent", "create", "launch", "deploy", "new", "serve" },
   details = "At a terminal it asks first, with the sum, also when its output goes elsewhere. A yes covers up "
     .. "to a tenth more, should the first choice be gone; then it asks again. With -y or without a terminal: "
-    .. "up to twice the first sum, within MAX_PRICE; --max-price replaces both. --plan ends with {ok} where "
-    .. "a start would rent or ask, else with the code that it would end with.",
+    .. "up to twice the first sum, within MAX_PRICE; --max-price replaces both. --agreed is a yes that was "
+    .. "given before: it covers a tenth more, within MAX_PRICE or --max-price; beyond that it ends with "
+    .. "{limit}. --offer names what is tried first. --plan ends with {ok} where a start "
+    .. "would rent or ask, else with the code that it would end with.",
   options = {
-    "cheapest", "provider", "gpu", "gpus", "replicas", "model", "tier", "engine", "context", "spot",
-    "on-demand", "region", "hours", "max-price",
+    "cheapest", "offer", "provider", "gpu", "gpus", "replicas", "model", "tier", "engine", "context", "spot",
+    "on-demand", "region", "hours", "max-price", "agreed",
     "max-hours", "idle", "timeout", "ready-within", "wait", "retry-until", "accept-no-guard",
     "keep-on-failure", "dry-run", "plan", "ensure", "alert",
   },
@@ -169,7 +176,7 @@ return {
   answer = [[
     =status; =offers;
     plan: {
-      why: { offered, clouds, fit, passed_over: integer; policy: text };
+      why: { offered, clouds, fit, passed_over: integer; policy: text; named: boolean };
       cost: { least, total, most, life_hours: number; currency: text };
       guard: { kind: text; silence_seconds, idle_seconds, life_seconds: integer };
       tunnel, untold: text; around: [text]; asks: boolean; unfinished: integer;
@@ -199,14 +206,15 @@ return {
       require("money.recover").refuse_second(require("home.journal").open(config.home()))
     end
     local want = require("start.want").make { strict = true,
-      accept_no_guard = ctx.options["accept-no-guard"], ready_within = within }
+      accept_no_guard = ctx.options["accept-no-guard"], ready_within = within, offer = ctx.options.offer }
     for _, note in ipairs(want.notes) do
       screen:note(note)
     end
-    local person = (plan or not dry) and require("cli.person").there(ctx)
+    local agreed = ctx.options.agreed
+    local person = (plan or not dry) and not agreed and require("cli.person").there(ctx)
     local result, report = require("start.deploy").up(want, screen, {
       dry_run = dry, rehearses = plan, keep_on_failure = ctx.options["keep-on-failure"],
-      person = person, ask = asker(ctx, want),
+      person = person, agreed = agreed, ask = asker(ctx, want),
       chosen = function(candidate) warn_of_budget(ctx, candidate) end,
       again = patience, ready_within = within,
     })

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Every option of the command line, once. `setting`: the option is another way to give that setting, checked
 -- by the same reader. kind: text, duration (a unit is required), hours (a bare number means hours), number,
--- choice, time (of day), days (of the week), none; `values` for choices; `most` for numbers;
+-- dollars, choice, time (of day), days (of the week), none; `values` for choices; `most` for both numbers;
 -- `against`: another option that contradicts it; `says` fixes the setting's text for an option without a
 -- value; `also` names the kind of the value that a `none` has in the commands that list it as `NAME=`, where
 -- `value_also` and `doc_also` describe it; `acts`: never guessed from a few letters; `implies`: the command
@@ -11,6 +11,10 @@ local rows = {
     doc = "take the cheapest machine that fits (the policy decides; this is the default)" },
   { name = "provider", kind = "text", value = "NAME", setting = "DEFAULT_PROVIDER",
     doc = "only this cloud: {clouds}" },
+  { name = "offer", kind = "text", value = "CLOUD/ID",
+    doc = "try this offer first, as offers --all names it, then the others" },
+  { name = "agreed", kind = "dollars", value = "DOLLARS", most = 100000, acts = true,
+    doc = "a yes given before to this sum for the hours that are meant; covers a tenth more, asks nobody" },
   { name = "gpu", kind = "text", value = "TYPE", setting = "DEFAULT_GPU",
   doc = "only this card, like a100-80, a6000, h100, rtx4090" },
   { name = "gpus", kind = "text", value = "N", setting = "GPUS", doc = "exactly this many cards" },

@@ -46,21 +46,22 @@ function price_limit.above_question(candidate, want)
 end
 
 -- The most that the choices of one question may cost: nothing dearer than the limit is taken silently, and a
--- question about one price answers no other.
-local function ceiling(ordered, limit)
-  local least = math.huge
-  for _, candidate in ipairs(ordered) do
+-- question about one price answers no other. named: the first one is a person's own choice, and the question
+-- is about it, be there cheaper ones or not
+local function ceiling(ordered, limit, named)
+  local least = ordered[1].hourly
+  for _, candidate in ipairs(named and {} or ordered) do
     least = math.min(least, candidate.hourly)
   end
   if least > limit then return ordered[1].hourly * FAILOVER_MARGIN end
   return limit
 end
 
---- Leaves out what a question about the first choice would not cover. want: ask_above. → kept, refused =
--- {{candidate=, reason=}, …}
+--- Leaves out what a question about the first choice would not cover. want: ask_above, offer (the first one
+-- was named). → kept, refused = {{candidate=, reason=}, …}
 function price_limit.within_question(ordered, want)
   if not want.ask_above or not ordered[1] then return ordered, {} end
-  local most, kept, refused = ceiling(ordered, want.ask_above), {}, {}
+  local most, kept, refused = ceiling(ordered, want.ask_above, want.offer), {}, {}
   for _, candidate in ipairs(ordered) do
     if candidate.hourly <= most then
       kept[#kept + 1] = candidate
@@ -75,11 +76,13 @@ end
 
 --- What a yes covers in one start (one yes, one sum: DESIGN §1.11).
 -- @param person can somebody be asked?
--- @param want max_price, ask_above ($/h), hours that are meant
--- → consent { person, wall, limit, hours; least: total of the first choice, agreed: the total that a person
--- said yes to }
-function price_limit.consent(person, want)
-  return { person = person, wall = want.max_price, limit = want.ask_above, hours = want.hours }
+-- @param want max_price, ask_above ($/h), hours that are meant, offer (the first choice was named)
+-- @param before the total that a person agreed to elsewhere (`--agreed`): nobody is asked then; or nil
+-- → consent { person, wall, limit, hours, named, before; least: total of the first choice, agreed: the total
+-- that a person said yes to }
+function price_limit.consent(person, want, before)
+  return { person = person and not before, wall = want.max_price, limit = want.ask_above, hours = want.hours,
+    named = want.offer ~= nil, before = before }
 end
 
 --- The first choice of the policy, by which a line without anybody to ask is measured, be it to be had or
@@ -93,20 +96,43 @@ local function to_type(candidate)
   return math.ceil(candidate.hourly * 100) / 100
 end
 
+local function what_of(self, candidate)
+  return candidate.total ~= self.least and "the next machine" or self.named and "the offer that was named"
+    or "the cheapest that fits"
+end
+
 local function above_price(self, candidate, price, name)
   if not price or candidate.hourly <= price * NOISE then return end
-  local what = candidate.total ~= self.least and "the next machine" or "the cheapest that fits"
+  local what = what_of(self, candidate)
   fail.raise("limit", ("%s costs %s, $%.3f above %s (%s/h); say --max-price=%.2f to rent it"):format(what,
     hourly(candidate.hourly), candidate.hourly - price, name, money(price), to_type(candidate)),
     { price = true, later = candidate.total ~= self.least })
 end
 
--- Nobody can be asked: the line itself is the yes.
-local function alone(self, candidate)
+-- A yes to a sum says nothing of a price by the hour.
+local function within_price(self, candidate)
   if self.wall then
     return above_price(self, candidate, self.wall, "--max-price")
   end
   above_price(self, candidate, self.limit, "MAX_PRICE")
+end
+
+-- The yes was given before, to a sum: it covers a tenth more, as if it had been given here. Who was shown a
+-- price above MAX_PRICE says so with --max-price.
+local function agreed_before(self, candidate)
+  within_price(self, candidate)
+  local bound = self.before * PERSON
+  if candidate.total <= bound * NOISE then return end
+  fail.raise("limit", ("%s costs %s for %s, %s above the %s that --agreed covers (%s and a tenth more); say "
+    .. "--agreed=%.2f to rent it"):format(what_of(self, candidate), money(candidate.total),
+    clock.duration(self.hours * 3600), money(candidate.total - bound), money(bound), money(self.before),
+    math.ceil(candidate.total * 100) / 100), { price = true, later = candidate.total ~= self.least })
+end
+
+-- Nobody can be asked: the line itself is the yes.
+local function alone(self, candidate)
+  within_price(self, candidate)
+  if self.wall then return end
   local bound = self.least * ALONE
   if candidate.total > bound * NOISE then
     fail.raise("limit", ("the next machine costs %s for %s, %s above twice the %s of the first choice, and "
@@ -122,7 +148,10 @@ end
 -- @raise `limit` when it is beyond what the line covers and nobody can be asked (price = true; later = true:
 -- what was chosen first cost less)
 function price_limit.given(self, candidate, ask)
-  if not self.person then
+  if self.before then
+    agreed_before(self, candidate)
+    return true
+  elseif not self.person then
     alone(self, candidate)
     return true
   end

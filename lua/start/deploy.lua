@@ -177,15 +177,15 @@ end
 -- @param want see docs/lua.md
 -- @param ui progress screen (ui.progress)
 -- @param options { dry_run, rehearses = the dry run looks at accounts and guards too, keep_on_failure,
---   person = somebody can be asked, ask = function(candidate, agreed total|nil, credit|nil) → bool, chosen =
---   function(candidate, credit|nil): told of the first choice, again = of start.again, ready_within = seconds
---   from the first create until READY }
+--   person = somebody can be asked, agreed = the total that was agreed to before, or nil, ask =
+--   function(candidate, agreed total|nil, credit|nil) → bool, chosen = function(candidate, credit|nil): told
+--   of the first choice, again = of start.again, ready_within = seconds from the first create until READY }
 -- @return "ready" and the report, "dry-run" and the start (start.state), or "declined": a person said no
 -- @raise a failure; everything rented was undone, or its kind is `unproven`
 function deploy.up(want, ui, options)
   machine.check()
   local journal = require("home.journal").open(config.home())
-  local shared = { consent = price_limit.consent(options.person, want), failed_hosts = {},
+  local shared = { consent = price_limit.consent(options.person, want, options.agreed), failed_hosts = {},
     unreached = 0 }
   if options.dry_run then -- looks at prices only, beside whatever runs
     local start = new_start(want, ui, options, journal, shared)

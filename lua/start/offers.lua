@@ -13,6 +13,7 @@ local choice = require "start.choice"
 local cost = require "home.cost"
 local euro = require "home.euro"
 local hosts = require "start.hosts"
+local named = require "start.named"
 local price_limit = require "money.price_limit"
 local provider_of = require "money.provider_of"
 local until_ready = require "start.until_ready"
@@ -173,8 +174,9 @@ local function enforce(chosen, want, rejected, shunned)
   return ordered
 end
 
---- Puts what was collected in the policy's order. → candidates to try, rejected = {{candidate=, reason=}, …}
--- @raise `config` when the user's policy is broken or returns what it was not given
+--- Puts what was collected in the policy's order, the offer that was named first. → candidates to try,
+-- rejected = {{candidate=, reason=}, …}
+-- @raise `config` when the user's policy is broken or returns what it was not given; as named.first
 function offers.rank(collected, want)
   local able, unfit = {}, {}
   for _, candidate in ipairs(collected.candidates) do
@@ -186,8 +188,9 @@ function offers.rank(collected, want)
   table.move(unfit, 1, #unfit, #rejected + 1, rejected)
   local fit, late = until_ready.in_time(enforce(chosen, want, rejected, collected.shunned or function() end),
     want)
-  local ordered, beyond = price_limit.within_question(fit, want)
   table.move(late, 1, #late, #rejected + 1, rejected)
+  local first = named.first(fit, rejected, want, collected.results)
+  local ordered, beyond = price_limit.within_question(first, want)
   table.move(beyond, 1, #beyond, #rejected + 1, rejected)
   return ordered, rejected
 end

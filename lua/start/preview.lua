@@ -18,6 +18,7 @@ local provider_of = require "money.provider_of"
 local recover = require "money.recover"
 local world = require "sandbox.world"
 local machine = require "start.machine"
+local named = require "start.named"
 
 local LONGEST = 120  -- bytes of a text of a body that is shown whole
 local HEAD = 40      -- of the first line of a longer one, where it is shown
@@ -124,6 +125,7 @@ local function reasons_of(plan, at)
   for _, result in ipairs(plan.collected.results) do clouds = clouds + (result.ok and 1 or 0) end
   return { offered = #plan.collected.candidates, clouds = clouds, fit = #plan.ordered,
     passed_over = at - 1, next = next_of(plan.ordered, at),
+    named = named.is(plan.ordered[at], plan.want.offer) or nil,
     policy = world.source("policies.user") ~= world.source("policies.cheapest")
       and world.source("policies.user") or nil }
 end

@@ -7,6 +7,7 @@ local config = require "config.effective"
 local gpus = require "facts.gpus"
 local measured = require "home.measured"
 local models = require "facts.models"
+local named = require "start.named"
 local offers = require "start.offers"
 local price_limit = require "money.price_limit"
 local sizing = require "start.sizing"
@@ -27,12 +28,13 @@ local function spans(name, wanted)
 end
 
 --- Makes the want of this run. options: `strict` (renting: the registry must answer), `accept_no_guard`,
--- `ready_within` (seconds). Waits.
+-- `ready_within` (seconds), `offer` (CLOUD/ID). Waits.
 -- @raise `config` without a key, `usage` for a model that does not exist or runs at ollama.com only, other
 -- kinds when the registry cannot be asked
 function want.make(options)
   local notes = {}
   offers.configured(config.get("DEFAULT_PROVIDER"), options.accept_no_guard)
+  local chosen = named.of(options.offer, options.accept_no_guard)
   local model = sizing.model(sizing.chosen(), { strict = options.strict, notes = notes })
   local context = sizing.context(model, notes)
   local region = config.get("DEFAULT_REGION")
@@ -47,7 +49,7 @@ function want.make(options)
     provider = config.get("DEFAULT_PROVIDER"), accept_no_guard = options.accept_no_guard,
     max_price = max_price, ask_above = ask_above,
     min_reliability = config.get("MIN_RELIABILITY"), datacenter = config.get("DATACENTER_ONLY"),
-    notes = notes, ready_within = options.ready_within,
+    notes = notes, ready_within = options.ready_within, offer = chosen,
     ready = until_ready.estimator(model.bytes / 1e9),
     measured = measured.here(model.name),
     speed = function(offer)

@@ -30,14 +30,15 @@ local function by_the_hour(model, candidate)
   return candidate and price(model, candidate.hourly, 3) or "-"
 end
 
--- One offer, whichever way of renting it comes first. Reliability and the offer's number are in the JSON
--- only: every row has passed the least reliability that was asked for.
+-- One offer, whichever way of renting it comes first. Reliability is in the JSON only: every row has passed
+-- the least that was asked for. With `--all` the cloud's place has what `up --offer` takes.
 local function row(model, line, mark)
   local candidate = line.first
   local offer = candidate.offer
   local speed, million = candidate.tokens_per_second, candidate.usd_per_million_tokens
+  local name = model.all and ("%s/%s"):format(offer.provider, offer.id) or offer.provider
   return {
-    mark .. offer.provider, format.machine(offer),
+    mark .. name, format.machine(offer),
     offer.region or offer.native_region or "unknown",
     by_the_hour(model, line.demand), by_the_hour(model, line.spot), price(model, candidate.total, 2),
     speed and estimated(candidate) .. ("%.0f"):format(speed) or "",
@@ -114,7 +115,8 @@ end
 local function table_of(model, list, shown)
   local sign = model.currency == "eur" and not model.rate.assumed and "€" or "$"
   local hour, million = sign .. "/hour", sign .. "/Mtok"
-  local rows = { { "  Cloud", "GPU", "Region", hour, "Spot", "Total", "Tok/s", million } }
+  local name = model.all and "  Offer" or "  Cloud"
+  local rows = { { name, "GPU", "Region", hour, "Spot", "Total", "Tok/s", million } }
   for index = 1, shown do
     rows[#rows + 1] = row(model, list[index], list[index].first == model.ordered[1] and "* " or "  ")
   end

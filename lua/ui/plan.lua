@@ -34,8 +34,9 @@ end
 
 local function add_why(lines, model)
   local why = model.why
-  add(lines, ("  because %s; %d of %s at %s %s%s."):format(
-    why.policy and "it comes first by " .. why.policy or "it costs the least in all", why.fit,
+  local because = why.named and "it was named" or why.policy and "it comes first by " .. why.policy
+    or "it costs the least in all"
+  add(lines, ("  because %s; %d of %s at %s %s%s."):format(because, why.fit,
     counted(why.offered, "way") .. " to rent", counted(why.clouds, "cloud"), why.fit == 1 and "fits" or "fit",
     why.passed_over > 0 and (", %d before it at clouds that rent us nothing now"):format(why.passed_over)
       or ""))
@@ -130,7 +131,7 @@ local function plan_of(model)
   local why, price, guard = model.why, model.cost, model.guard
   return {
     why = { offered = why.offered, clouds = why.clouds, fit = why.fit, passed_over = why.passed_over,
-      policy = why.policy },
+      policy = why.policy, named = why.named },
     cost = { least = format.rounded(price.least, 5), total = format.rounded(price.total, 5),
       most = format.rounded(price.most, 5), life_hours = price.life > 0 and price.life / 3600 or nil,
       currency = "USD" },

@@ -105,4 +105,19 @@ function policies.refused(typed)
   return rate
 end
 
+--- A start with a yes that was given before; the cloud refuses its `refusals` cheapest offers. words: of the
+-- line; most: MAX_PRICE. → the price ($/h) of what was rented, or nil; the exit code
+function policies.agreed(words, refusals, most)
+  local p = plays.new { seed = 1, foreign = false }
+  local env = p.sim.disk[files.join(plays.HOME, ".env")]
+  env.data = env.data .. "MAX_PRICE=" .. (most or "off") .. "\n"
+  if refusals > 0 then p.world.faults:add { name = "create.no_capacity", count = refusals } end
+  local code = p:run("up", "--cheapest", "--model=qwen3-coder:30b", "--hours=8", table.unpack(words))
+  local rate
+  for _, row in ipairs(p.world.ledger.rows) do rate = row.kind == "gpu" and row.rate or rate end
+  p:run("stop")
+  p:kill_all()
+  return rate, code
+end
+
 return policies

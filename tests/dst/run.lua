@@ -159,6 +159,27 @@ local function consent()
   report("consent is a person's", verdict and { { replay = "all", verdict = verdict } } or {})
 end
 
+-- A sum that was agreed to before covers a tenth more, whatever the cloud refuses, and no price above the
+-- limit.
+local function agreed()
+  local verdict
+  local function is(rented, code, words, refusals, most)
+    local rate, got = policies.agreed(words, refusals, most)
+    if (rate ~= nil) ~= rented or got ~= code then
+      verdict = verdict or ("S5: `up %s` with %d offers refused ended with %s and rented %s"):format(
+        table.concat(words, " "), refusals, tostring(got), rate and ("for $%.3f/h"):format(rate) or "nothing")
+    end
+  end
+  is(true, 0, { "--agreed=1.70" }, 1)
+  is(false, 8, { "--agreed=1.70" }, 2)
+  is(false, 8, { "--agreed=1.50" }, 0)
+  is(true, 0, { "--agreed=3" }, 2)
+  is(false, 8, { "--agreed=100" }, 0, "0.10")
+  is(true, 0, { "--agreed=100", "--max-price=0.22" }, 0, "0.10")
+  is(false, 8, { "--agreed=1.70", "--max-price=5" }, 2)
+  report("a yes given before covers its sum", verdict and { { replay = "all", verdict = verdict } } or {})
+end
+
 local function told_cases(options, cloud)
   for _, row in ipairs(cases.of(cloud, options.long, options.only)) do
     local verdict = counted(cases.play(row.case, cloud))
@@ -251,7 +272,10 @@ local function main(...)
   if not sought then plays.total = tally.new() end
   if not options.cloud or options.cloud == clouds.list[1] then
     if parts.policies then random_policies() end
-    if parts.consent then consent() end
+    if parts.consent then
+      consent()
+      agreed()
+    end
     if parts.workday then report("examples/workday.lua keeps working hours", workday.run()) end
   end
   for _, cloud in ipairs(options.cloud and { options.cloud } or clouds.list) do

@@ -138,4 +138,72 @@ typed("on a terminal of 80 by 24 the offers fit, and the last lines name what wo
   expect.that(lines > 24 and not text:find("more: offers", 1, true), ("%d lines: %s"):format(lines, text))
 end)
 
+case("an offer that is named is tried first, as plan, dry run and start", function(r)
+  local list = expect.ends(r:run("offers", "--all", MODEL), 0, "Offer ")
+  local offers, fifth, name
+  local function look() -- a machine that was rented comes back as another offer
+    offers = expect.json(r:run("offers", MODEL, "--output=json")).offers
+    fifth = offers[5]
+    name = "--offer=" .. fifth.provider .. "/" .. fifth.id
+  end
+  look()
+  expect.that(list.out:find(name:sub(9), 1, true), "nobody can find the offer: " .. list.out)
+  local plan = expect.json(r:run("up", "--plan", MODEL, name, "--output=json"))
+  expect.that(plan.offers[1].id == fifth.id and plan.plan.why.named == true, "the plan takes another one")
+  expect.ends(r:run("up", "--plan", MODEL, name), 0, "because it was named")
+  local dry = expect.json(r:run("up", "--dry-run", MODEL, name, "--output=json"))
+  local other = 1
+  while dry.offers[other].id == fifth.id do other = other + 1 end
+  expect.that(other > 1 and dry.offers[other].id == offers[1].id, "the dry run differs")
+  expect.machines(r, 0)
+  local up = expect.json(expect.ends(r:run("up", MODEL, name, "-y", "--output=json"), 0))
+  expect.that(up.instance.gpu == fifth.gpu and up.cost.hourly == fifth.hourly, "another one was rented")
+  expect.ends(r:run("stop"), 0)
+  look()
+  r:fault { name = "create.no_capacity", count = 1 }
+  up = expect.json(expect.ends(r:run("up", MODEL, name, "-y", "--output=json"), 0))
+  expect.that(up.cost.hourly == offers[1].hourly, "what comes after it is not the policy's first")
+  expect.ends(r:run("stop"), 0)
+  look()
+  expect.ends(r:run("up", MODEL, "--offer=vast/1"), 4, "vast offers no 1 for qwen3-coder:30b, or not any "
+    .. "more", "offers --all")
+  expect.ends(r:run("up", MODEL, name, "--max-price=0.05"), 4, "is not taken: too dear")
+  r:write_env { MAX_PRICE = "0.05" }
+  expect.ends(r:run("up", MODEL, name), 8, "the offer that was named costs", "above MAX_PRICE ($0.05/h)")
+  expect.all_over(r)
+end)
+
+typed("an offer above MAX_PRICE that is named is asked about, beside cheaper ones", function(r)
+  local offers = expect.json(r:run("offers", MODEL, "--output=json")).offers
+  local name = "--offer=vast/" .. offers[#offers].id
+  r:write_env { MAX_PRICE = "0.25" }
+  local result = expect.ends(at_terminal(r, "CPLZ up " .. MODEL .. " " .. name, { { "[y/N]", "n\r" } }), 8,
+    "ABOVE your limit MAX_PRICE", "Nothing was rented")
+  expect.that(asked(result) == 1, result.out)
+  expect.machines(r, 0)
+end)
+
+typed("a sum that was agreed to before: a tenth more is covered, beyond it nobody is asked", function(r)
+  expect.ends(r:run("up", "--plan", MODEL, "--agreed=1.50"), 8, "the cheapest that fits costs $1.70",
+    "--agreed=1.7")
+  local plan = expect.json(r:run("up", "--plan", MODEL, "--agreed=1.60", "--output=json"))
+  expect.that(plan.plan.asks == false and #plan.plan.hindrances == 0, "the plan asks, or refuses")
+  r:write_env { MAX_PRICE = "0.20" }
+  expect.ends(r:run("up", MODEL, "--agreed=50"), 8, "above MAX_PRICE ($0.20/h)", "--max-price=0.21")
+  expect.machines(r, 0)
+  expect.ends(r:run("up", MODEL, "--agreed=50", "--max-price=0.21"), 0, "READY", "$0.207/h")
+  expect.ends(r:run("stop"), 0)
+  r:write_env()
+  r:fault { name = "create.no_capacity", count = 2 }
+  local result = expect.ends(at_terminal(r, "CPLZ up --agreed=1.70 " .. MODEL, {}), 8)
+  expect.wrapped(result, "the next machine costs $1.97 for 8h 00m, $0.10 above the $1.87 that --agreed "
+    .. "covers", "say --agreed=1.9")
+  expect.that(asked(result) == 0, "asked: " .. result.out)
+  expect.machines(r, 0)
+  result = expect.ends(at_terminal(r, "CPLZ up --agreed=1.80 " .. MODEL, {}), 0, "READY", "$0.240/h")
+  expect.that(asked(result) == 0, "asked: " .. result.out)
+  expect.ends(r:run("stop"), 0)
+  expect.all_over(r)
+end)
+
 return cases
