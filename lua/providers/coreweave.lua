@@ -167,8 +167,7 @@ local function life() return math.floor(config.limit "MAX_HOURS" or 0) end
 --- Everything that must be there before a node bills, and bills nothing itself, the guard's account first.
 function coreweave.prepare(order)
   local where, token, served = namespace(), order.token, order.served
-  local work = served and set.work(served.pods)
-  local objects, born = guard.account(token, where, parse.meta, work), nil
+  local objects, born = guard.account(token, where, parse.meta), nil
   for _, kind in ipairs(guard.ORDER) do
     local made = ensure(guard.KINDS[kind].path(where), objects[kind])
     born = born or parse.born(made)
@@ -181,7 +180,7 @@ function coreweave.prepare(order)
   if served then serving.make(cluster, order, pod) end
   ensure(guard.KINDS.cron.path(where), guard.cron(token, { namespace = where, inside = inside(),
     image = config.get "COREWEAVE_GUARD_IMAGE", meta = parse.meta, tolerations = parse.tolerations(token),
-    born = born, boot = card.timing.boot + SPARE, life = life(), work = work }))
+    born = born, boot = card.timing.boot + SPARE, life = life() }))
   return {}
 end
 

@@ -32,6 +32,7 @@ local GROUPS = {
   "outage",
   "price",
   "proof",
+  "replicas",
   "safety",
   "signal",
   "sweep",

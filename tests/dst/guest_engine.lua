@@ -30,9 +30,20 @@ local function pull(self, name)
   return { status = 200, pieces = list }
 end
 
+-- Where others serve the model, the machine leads to one of those that run, which has it in memory.
+local function led(self, name)
+  for _, each in ipairs(self.instance.crew) do
+    if each.process and each.run and not each.run.over then
+      self.models[name or "qwen3-coder:30b"], self.loaded = true, true
+      return true
+    end
+  end
+end
+
 --- What it answers. self: a machine of dst/guest.lua
 return function(self, request)
   local body = request.body ~= "" and json.decode(request.body) or {}
+  if self.instance.crew and not led(self, body.model) then return { lost = true } end
   local path, names = request.path, {}
   for name in pairs(self.models) do -- order: free
     names[#names + 1] = { name = name, model = name, size = 1, size_vram = self.no_gpu and 0 or 1,

@@ -229,6 +229,7 @@ local function open_world(self, options)
     keys = { KEY }, credit = options.credit or 500 }
   local hooks, world = self.world.hooks, self.world
   hooks.start = function(instance)
+    if instance.on_node then return {} end -- one of several servers: nothing runs in it
     local words = instance.command and #instance.command > 0 and instance.command or instance.args
     if words and words[#words - 1] ~= "-c" then return {} end -- somebody else's
     return machine(self, instance):start(world.random)
@@ -241,6 +242,7 @@ local function open_world(self, options)
     return machine(self, instance):remap(world.random)
   end
   hooks.stop = function(instance)
+    if instance.on_node then return end
     if not instance.destroyed then self:met "machine dead" end
     if self.guests[instance.id] then self.guests[instance.id]:stop() end
   end

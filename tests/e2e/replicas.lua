@@ -18,15 +18,20 @@ local function cluster(r, method, path)
     headers = { Authorization = "Bearer " .. r.account_key } }.json()
 end
 
--- How many requests for an answer each server of the model had, by the logs of the machines.
-local function asked(r)
-  local files = require "base.files"
-  local counts = {}
+-- What each of several servers printed. → array of texts
+local function logs(r)
+  local files, list = require "base.files", {}
   for _, name in ipairs(files.list(files.join(r.dir, "sim", "instances")) or {}) do
-    local log = files.read(files.join(r.dir, "sim", "instances", name, "log")) or ""
-    local _, count = log:gsub("POST /api/chat", "")
-    if name:find "%-%d+$" then counts[#counts + 1] = count end
+    local log = name:find "%-%d+$" and files.read(files.join(r.dir, "sim", "instances", name, "log"))
+    list[#list + 1] = log or nil
   end
+  return list
+end
+
+-- How many requests for an answer each of them had.
+local function asked(r)
+  local counts = {}
+  for index, log in ipairs(logs(r)) do counts[index] = select(2, log:gsub("POST /api/chat", "")) end
   return counts
 end
 
@@ -59,8 +64,8 @@ case("two whole nodes: both bill, and both are in the price", function(r)
 end)
 
 case("a server that cannot start is named, and all is given back", function(r)
-  r:fault { name = "pod.stuck", sticky = true }
-  expect.ends(r:run("up", "--cheapest", MODEL, "--on-demand", "--replicas=2"), 1, "0 of 2 servers ready",
+  r:fault { name = "pod.stuck" }
+  expect.ends(r:run("up", "--cheapest", MODEL, "--on-demand", "--replicas=2"), 1, "1 of 2 servers ready",
     "-set-", "ImagePullBackOff: Back-off pulling image", "Money: none is running")
   expect.all_over(r)
 end)
@@ -124,6 +129,28 @@ case("up --plan tells every request, and sends none", function(r)
   local last = plan.plan.requests[#plan.plan.requests]
   expect.that(last.makes == "machine" and last.body.spec.targetNodes == 2, "nine of them take two nodes")
   expect.that(#r:leftovers().objects == 0, "something was made")
+end)
+
+case("larger than a node: an engine that spreads it gets a group of nodes, where they are had", function(r)
+  local files = require "base.files"
+  r:put("engines/spread.lua", files.read "tests/e2e/engines/spread.lua")
+  local words = { "up", "--cheapest", "--model=deepseek-v3.1:671b", "--gpu=l40", "--on-demand",
+    "--engine=spread" }
+  expect.wrapped(r:run(table.unpack(words)), "2 of them take a LeaderWorkerSet, which the cluster has not "
+    .. "installed; see https://lws.sigs.k8s.io/docs/installation/")
+  r:control("POST", "/set", { coreweave_groups = true })
+  expect.ends(r:run(table.unpack(words)), 0, "coreweave 1 × (16 × L40 48GB) on 2 nodes @ $20.0",
+    "1 of 1 server ready", "READY")
+  local nodes = 0
+  for _, row in ipairs(r:billing()) do nodes = nodes + (row.kind == "gpu" and 1 or 0) end
+  expect.that(nodes == 2, nodes .. " nodes bill")
+  local said = table.concat(logs(r), "\n")
+  local _, joined = said:gsub("joined as 1", "")
+  local _, whole = said:gsub("all 2 are here", "")
+  expect.that(joined == 1 and whole == 1, "a leader and a worker came together")
+  expect.ends(r:run("ping"), 0)
+  expect.ends(r:run("stop"), 0, "Confirmed")
+  expect.all_over(r)
 end)
 
 return cases

@@ -69,18 +69,15 @@ local function bound(meta, namespace, role)
 end
 
 --- The account and what it may do: look at and delete this one pool, this pod and this Service.
--- meta: function(name, token = name) → name and labels; work: of providers.coreweave.set, what makes more
--- pods, or nil. → { kind → object }
-function guard.account(token, namespace, meta, work)
+-- meta: function(name, token = name) → name and labels. → { kind → object }
+function guard.account(token, namespace, meta)
   local names = meta(token .. "-guard", token)
   names.annotations = { ["kubernetes.io/service-account.name"] = token }
-  local rules = { rule("", "pods", token, { "get", "delete" }), rule("", "services", token, { "delete" }) }
-  if work then rules[3] = rule(work.group, work.plural, work.name(token), { "delete" }) end
   return {
     account = { apiVersion = "v1", kind = "ServiceAccount", metadata = meta(token),
       automountServiceAccountToken = false },
-    role = { apiVersion = RBAC .. "/v1", kind = "Role", metadata = meta(token),
-      rules = json.array(rules) },
+    role = { apiVersion = RBAC .. "/v1", kind = "Role", metadata = meta(token), rules = json.array {
+      rule("", "pods", token, { "get", "delete" }), rule("", "services", token, { "delete" }) } },
     binding = bound(meta(token), namespace, "Role"),
     cluster_role = { apiVersion = RBAC .. "/v1", kind = "ClusterRole", metadata = meta(token),
       rules = json.array { rule("compute.coreweave.com", "nodepools", token, { "get", "delete" }) } },
@@ -91,23 +88,21 @@ function guard.account(token, namespace, meta, work)
 end
 
 --- What is deleted, the dearest first. inside: the cluster's address as pods see it
-local function ends(token, options)
-  local inside, namespace, work = options.inside, options.namespace, options.work
+local function ends(token, namespace, inside)
   local here = inside .. "/api/v1/namespaces/" .. namespace
-  return { inside .. guard.POOLS .. "/" .. token, here .. "/pods/" .. token, here .. "/services/" .. token,
-    work and inside .. work.path(namespace) .. "/" .. work.name(token) or nil }
+  return { inside .. guard.POOLS .. "/" .. token, here .. "/pods/" .. token, here .. "/services/" .. token }
 end
 
 --- The CronJob.
 -- options: { namespace, inside, image, meta, tolerations, born = unix seconds by the cluster's clock,
--- boot = seconds until the pod must run, life = seconds it may run, 0: for ever, work = as above }
+-- boot = seconds until the pod must run, life = seconds it may run, 0: for ever }
 function guard.cron(token, options)
   local waits = options.born + options.boot
   local runs = options.life > 0 and waits + options.life or FOREVER
   local command = { "/bin/sh", "-c", guard.SCRIPT, "guard",
     ("%s/api/v1/namespaces/%s/pods/%s"):format(options.inside, options.namespace, token),
     ("%d"):format(waits), ("%d"):format(runs) }
-  for _, url in ipairs(ends(token, options)) do
+  for _, url in ipairs(ends(token, options.namespace, options.inside)) do
     command[#command + 1] = url
   end
   return { apiVersion = "batch/v1", kind = "CronJob", metadata = options.meta(token), spec = {

@@ -258,7 +258,7 @@ local function assign(world, pod, node)
   cluster.store:change(Pod, pod, function(copy)
     copy.spec.nodeName = node.id
     copy.status.hostIP = node.ip
-    copy.status.podIP = crewed(pod) and cluster:address() or (node.ip:gsub("^10%.16", "10.244"))
+    copy.status.podIP = copy.status.podIP or (node.ip:gsub("^10%.16", "10.244"))
     copy.status.startTime = cluster.store:now()
     state.condition(copy, "PodScheduled", "True", nil, nil, cluster.store:now())
   end)

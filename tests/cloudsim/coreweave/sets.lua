@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- Controllers of several pods: Deployments (without the ReplicaSets in between) and, where they are
 --- installed, LeaderWorkerSets (leaderworkerset.x-k8s.io): groups of a leader and its workers, told of each
---- other in their environment.
+--- other in their environment (by the address of the leader, as nobody here answers names).
 local defaults = require "cloudsim.coreweave.defaults"
 local json = require "base.json"
 local resources = require "cloudsim.coreweave.resources"
@@ -25,6 +25,7 @@ local function pods_of(world, object)
   return list
 end
 
+-- → the pod
 local function make(world, object, template, name, more)
   local pod = { metadata = store.copy(template.metadata or {}), spec = store.copy(template.spec) }
   local meta = pod.metadata
@@ -33,8 +34,9 @@ local function make(world, object, template, name, more)
     name = object.metadata.name, uid = object.metadata.uid, controller = true, blockOwnerDeletion = true } }
   defaults.fill(Pod, pod)
   defaults.admit(Pod, pod)
+  pod.status.podIP = world.coreweave:address()
   if more then more(pod) end
-  world.coreweave.store:add(Pod, pod)
+  return world.coreweave.store:add(Pod, pod)
 end
 
 local function is_ready(pod) return state.told(pod, "Ready") == "True" end
@@ -64,10 +66,10 @@ local function deploy(world, object)
 end
 
 -- What a pod of a group is told (lws.sigs.k8s.io, its environment variables).
-local function told(object, group, index)
-  local spec, name = object.spec.leaderWorkerTemplate, object.metadata.name
+local function told(object, leader, index)
+  local spec = object.spec.leaderWorkerTemplate
   return function(pod)
-    local address = ("%s-%d.%s.%s"):format(name, group, name, object.metadata.namespace)
+    local address = (leader or pod).status.podIP
     for _, one in ipairs(pod.spec.containers) do
       one.env = one.env or {}
       for _, row in ipairs { { "LWS_LEADER_ADDRESS", address }, { "LWS_GROUP_SIZE", tostring(spec.size) },
@@ -82,14 +84,15 @@ local function gather(world, object)
   local spec, there, ready = object.spec.leaderWorkerTemplate, {}, 0
   for _, pod in ipairs(pods_of(world, object)) do there[pod.metadata.name] = pod end
   for group = 0, object.spec.replicas - 1 do
-    local whole = true
+    local whole, leader = true, nil
     for index = 0, spec.size - 1 do
       local name = ("%s-%d%s"):format(object.metadata.name, group, index > 0 and "-" .. index or "")
       if not there[name] then
-        make(world, object, index == 0 and spec.leaderTemplate or spec.workerTemplate, name,
-          told(object, group, index))
+        there[name] = make(world, object, index == 0 and spec.leaderTemplate or spec.workerTemplate, name,
+          told(object, leader, index))
       end
-      whole = whole and there[name] ~= nil and is_ready(there[name])
+      leader = leader or there[name]
+      whole = whole and is_ready(there[name])
     end
     ready = ready + (whole and 1 or 0)
   end

@@ -29,6 +29,12 @@ function coreweave.environment(key)
     "COREWEAVE_INSIDE_SERVER=http://127.0.0.1:7006", "COREWEAVE_WHOLE_NODES=yes", "MAX_PRICE=60" }
 end
 
+-- The token in the name of what was made around a pool; of its pods as well.
+local function token_of(name)
+  return name:match "^(.-)%-set%-[%w%-]+$"
+    or (name:gsub("%-guard$", ""):gsub("%-set$", ""):gsub("%-engine$", ""))
+end
+
 -- The node of a pool.
 local function node_of(world, name)
   for _, instance in ipairs(world.coreweave:each()) do
@@ -44,9 +50,9 @@ function coreweave.meaning(request, world)
   if request.method == "POST" and request.path == POOLS then return "create", body.metadata.name end
   if request.method == "DELETE" and kind == "nodepools" then return "end", node_of(world, name) end
   if request.method == "POST" and body.metadata then
-    return "make", (body.metadata.name:gsub("%-guard$", ""))
+    return "make", token_of(body.metadata.name)
   end
-  if request.method == "DELETE" and name then return "remove", (name:gsub("%-guard$", "")) end
+  if request.method == "DELETE" and name then return "remove", token_of(name) end
   return "other"
 end
 
@@ -70,7 +76,7 @@ function coreweave.leftovers(world)
   local found, names = {}, {}
   face.leftovers(world, found)
   for _, each in ipairs(found.objects) do
-    names[#names + 1] = (each.name:gsub("%-guard$", ""))
+    names[#names + 1] = token_of(each.name)
   end
   return names
 end
