@@ -12,7 +12,7 @@ spread.name, spread.spans = "spread", true
 -- A leader listens beside its own port, a worker connects there; neither does anything more.
 local GATHER = [[
 if [ "$LWS_WORKER_INDEX" -gt 0 ]; then
-  exec perl -e 'use IO::Socket::INET; for (;;) { $s = IO::Socket::INET->new(
+  exec perl -e 'use IO::Socket::INET; $| = 1; for (;;) { $s = IO::Socket::INET->new(
     PeerAddr => $ENV{LWS_LEADER_ADDRESS}, PeerPort => 11435) and last; sleep 1 }
     print "joined as $ENV{LWS_WORKER_INDEX}\n"; <$s>; exit 1'
 fi
