@@ -11,11 +11,15 @@ for name, value in pairs(ollama) do -- order: free
 end
 flash.name = "flash"
 
-function flash.start(options)
-  local started = ollama.start(options)
+local function faster(started)
   table.insert(started.env, "OLLAMA_FLASH_ATTENTION=1")
   table.insert(started.env, "OLLAMA_KV_CACHE_TYPE=q8_0")
   return started
 end
+
+function flash.start(options) return faster(ollama.start(options)) end
+
+-- the same for one of several servers (--replicas)
+function flash.pod(options) return faster(ollama.pod(options)) end
 
 return flash

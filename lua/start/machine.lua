@@ -8,6 +8,7 @@ local files = require "base.files"
 local keys = require "base.keys"
 local surroundings = require "base.surroundings"
 local task = require "base.task"
+local world = require "sandbox.world"
 local config = require "config.effective"
 local identity = require "home.identity"
 local bootstrap = require "start.bootstrap"
@@ -109,8 +110,9 @@ end
 local function served(spec, offer, want)
   local cards = offer.gpus // offer.pods
   return { replicas = offer.replicas, pods = offer.pods, gpus = cards, port = ENGINE_PORT,
-    variable = gateway.ADDRESS, pod = spec.engine.pod { model = want.model.name, context = want.context,
-      port = ENGINE_PORT, address = "$(POD_IP)", gpus = cards, pods = offer.pods } }
+    variable = gateway.ADDRESS, pod = gateway.pod(spec.engine, world.source("engines." .. want.engine),
+      { model = want.model.name, context = want.context, port = ENGINE_PORT, address = "$(POD_IP)",
+        gpus = cards, pods = offer.pods }) }
 end
 
 --- The order for provider.create.

@@ -120,6 +120,18 @@ case("above the limit, in another cloud, larger than a node: refused, and nothin
   expect.nothing_bills(r)
 end)
 
+case("an engine of the user's own without a pod, or with one that is none, is named", function(r)
+  local words = { "up", "--cheapest", MODEL, "--replicas=2", "--engine=odd" }
+  r:put("engines/odd.lua", "local odd = {}\nfor name, value in pairs(require 'builtin.engines.ollama') do\n"
+    .. "  odd[name] = value\nend\nodd.pod = nil\nreturn odd\n")
+  expect.ends(r:run(table.unpack(words)), 3, "engines/odd.lua has no function pod, which --replicas takes")
+  r:put("engines/odd.lua", "local odd = {}\nfor name, value in pairs(require 'builtin.engines.ollama') do\n"
+    .. "  odd[name] = value\nend\nfunction odd.pod() return { command = 'serve' } end\nreturn odd\n")
+  expect.ends(r:run(table.unpack(words)), 3, "engines/odd.lua: pod must return { command, env, ready")
+  expect.nothing_bills(r)
+  expect.that(#r:leftovers().objects == 0, "something was made")
+end)
+
 case("up --plan tells every request, and sends none", function(r)
   local plan = expect.json(r:run("up", MODEL, "--on-demand", "--replicas=9", "--plan", "--output=json"))
   local made = table.concat(plan.plan.around, ", ")

@@ -11,10 +11,12 @@ local fail = require "base.fail"
 local files = require "base.files"
 local guard = require "providers.coreweave.guard"
 local look = require "kube.look"
+local ollama = require "engines.ollama"
 local parse = require "providers.coreweave.parse"
 local pool = require "kube.pool"
 local rights = require "providers.coreweave.rights"
 local server = require "kube.server"
+local set = require "providers.coreweave.set"
 local task = require "base.task"
 local ticket = require "base.ticket"
 
@@ -24,6 +26,9 @@ local SPACE, TOKEN, OTHER = adapter.SPACE, "cplz-0a1b2c3d-00112233", "cplz-0a1b2
 local HERE = "/api/v1/namespaces/" .. SPACE .. "/"
 local RBAC = "/apis/rbac.authorization.k8s.io/v1/"
 local ADDRESS = "203.0.113.7"
+
+local WANTED = 3 -- servers of the model where several serve
+local SERVED = { id = OTHER, token = OTHER, plan = { replicas = WANTED, pods = 1, nodes = 1 } }
 
 local cases = {}
 
@@ -36,10 +41,13 @@ local function use(settings)
   end
 end
 
-local function order_of(token, spot)
+local function order_of(token, spot, several)
   local offer
   for _, each in ipairs((coreweave.offers())) do offer = each.gpu == "h100" and each or offer end
+  local pod = ollama.pod { model = "m:1b", context = 4096, address = "$(POD_IP)", port = 11434 }
   return { token = token, image = "debian:12", script = "sleep 9", env = { CPLZ_KEY = "k", CPLZ_EMPTY = "" },
+    served = several and { replicas = WANTED, pods = 1, gpus = 2, port = 11434, variable = "CPLZ_ENGINE",
+      pod = pod } or nil,
     files = { at = "/etc/c", work = "/var/c", { name = "pod.sh", content = "sleep 9\n" },
       { name = "guest.gz", content = "\0\1\255", binary = true } },
     candidate = { offer = offer, spot = spot }, ports = { { port = 30123, protocol = "tcp" },
@@ -58,7 +66,7 @@ end
 -- The rights of one row after another of the adapter's own list, but not the verb of what is left out.
 local function grant(cluster, without)
   local whole, here = {}, {}
-  for _, question in ipairs(rights.questions(SPACE)) do
+  for _, question in ipairs(rights.questions(SPACE, true)) do
     local asked = question.review.spec.resourceAttributes
     local list = asked.namespace and here or whole
     list[#list + 1] = question.words ~= without and { apiGroups = { asked.group }, resources = {
@@ -133,6 +141,11 @@ case("nothing that is sent is unknown to the server", function(s)
     { cron.path(SPACE), guard.cron(TOKEN, { namespace = SPACE, inside = s.cluster.url, image = "curl",
     meta = parse.meta, tolerations = parse.tolerations(TOKEN), born = 1, boot = 1, life = 1 }) } }
   for _, kind in ipairs(guard.ORDER) do sent[#sent + 1] = { guard.KINDS[kind].path(SPACE), objects[kind] } end
+  local several = order_of(TOKEN, false, true)
+  sent[#sent + 1] = { HERE .. "pods", parse.pod(several, 600, guard.KEY_ENV, set.address(TOKEN)) }
+  sent[#sent + 1] = { set.KINDS.policy.path(SPACE), set.policy(TOKEN, several.served, "1") }
+  sent[#sent + 1] = { set.KINDS.service.path(SPACE), set.service(TOKEN, several.served, "1") }
+  sent[#sent + 1] = { set.KINDS.deployment.path(SPACE), set.maker(several, "1") }
   for _, row in ipairs(sent) do
     local made = pool.must(s.cluster, "POST", row[1] .. "?dryRun=All&fieldValidation=Strict", row[2])
     expect.within(row[2], made, row[2].kind)
@@ -295,6 +308,64 @@ case("destroyed while its pod runs: the address first, the pod when its node is 
   local why = refusal(coreweave.tidy, { token = TOKEN })
   expect.same({ why.kind, why.message }, { "transient", "pods/" .. TOKEN .. " is still there" })
   pool.wait_for("the pod to be removed", function() return (fail.try(coreweave.tidy, { token = TOKEN })) end)
+  expect.same(#coreweave.belongings(), 0)
+end)
+
+-- The pods of the servers of OTHER.
+local function servers(cluster)
+  return pool.must(cluster, "GET", HERE .. "pods?labelSelector=continueplz.dev%2Frole%3Dengine").items
+end
+
+case("several serve: the cluster makes the pods and spreads the cards; which are ready is told", function(s)
+  expect.same(#coreweave.offers { replicas = WANTED, vram_gb = 30 }, 7)
+  local order = order_of(OTHER, false, true)
+  coreweave.prepare(order)
+  coreweave.prepare(order)
+  coreweave.create(order, new_ticket())
+  pool.seen(s.cluster, OTHER)
+  pool.wait_for("the pods to be made", function() return #servers(s.cluster) == WANTED end)
+  local state = pool.wait_for("the scheduler to say why they wait", function()
+    local told = coreweave.replicas(SERVED)
+    return told.trouble and told
+  end)
+  expect.same({ state.ready, state.wanted, state.trouble.reason }, { 0, WANTED, "Unschedulable" })
+  pool.node(s.cluster, OTHER)
+  pool.placed(s.cluster, HERE .. "pods/" .. OTHER)
+  for index, pod in ipairs(servers(s.cluster)) do
+    local path = HERE .. "pods/" .. pod.metadata.name
+    pool.placed(s.cluster, path)
+    if index < WANTED then pool.tell(s.cluster, path, "Running") end
+  end
+  pool.wait_for("two to be ready", function() return coreweave.replicas(SERVED).ready == 2 end)
+  expect.that(s.kubectl("get", "deployment", OTHER .. "-set", "--namespace=" .. SPACE):find("2/3", 1, true),
+    "kubectl says another number")
+  local proof = coreweave.proof(SERVED)
+  expect.same({ proof.state, proof.evidence.nodes, proof.evidence.pods }, { "running", 1, WANTED + 1 })
+  local told = {}
+  for _, each in ipairs(coreweave.belongings()) do told[each.kind] = (told[each.kind] or 0) + 1 end
+  expect.same({ told.Deployment, told.NetworkPolicy, told.Service, told.pod }, { 1, 1, 1, WANTED + 1 })
+end)
+
+case("several serve: destroyed, no pod is made again; gone with the node and the pods", function(s)
+  expect.same(coreweave.destroy(OTHER), true)
+  expect.same(s.cluster:ask("GET", set.KINDS.deployment.path(SPACE) .. "/" .. OTHER .. "-set").status, 404)
+  pool.release(s.cluster, OTHER)
+  pool.wait_for("proof of the end", function() return coreweave.proof(SERVED).state == "stopped" end)
+  expect.same(coreweave.proof(SERVED).evidence.pods, 0)
+  coreweave.tidy(SERVED)
+  expect.same(#coreweave.belongings(), 0)
+end)
+
+case("several serve: with the pod of the tunnel all of it goes, whoever ended that", function(s)
+  coreweave.prepare(order_of(OTHER, false, true))
+  pool.wait_for("the pods to be made", function() return #servers(s.cluster) == WANTED end)
+  s.kubectl("delete", "pod", OTHER, "--namespace=" .. SPACE)
+  for _, kind in ipairs { "deployment", "service", "policy" } do
+    local path = set.KINDS[kind].path(SPACE) .. "/" .. set.KINDS[kind].name(OTHER)
+    pool.wait_for(path .. " to be collected", function() return s.cluster:ask("GET", path).status == 404 end)
+  end
+  pool.wait_for("the pods to be collected", function() return #servers(s.cluster) == 0 end)
+  pool.wait_for("the rest to go", function() return (fail.try(coreweave.tidy, SERVED)) end)
   expect.same(#coreweave.belongings(), 0)
 end)
 

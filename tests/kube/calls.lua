@@ -23,6 +23,8 @@ end
 
 local JOB = { template = { spec = with(POD, { restartPolicy = "OnFailure" }) }, activeDeadlineSeconds = 60 }
 
+local CREW = { metadata = { labels = { app = "a" } }, spec = with(POD, { restartPolicy = "Always" }) }
+
 -- kind, apiVersion, plural, fields beside the metadata, a change by merge patch, fields that are refused
 local KINDS = {
   { "Secret", "v1", "secrets", { stringData = { WORD = "hidden" } }, { data = { MORE = "bW9yZQ==" } },
@@ -37,6 +39,13 @@ local KINDS = {
   { "CronJob", "batch/v1", "cronjobs", { spec = { schedule = "0 0 1 1 *", suspend = true,
     jobTemplate = { spec = JOB } } }, { spec = { schedule = "*/10 * * * *" } },
     { spec = { schedule = "whenever", jobTemplate = { spec = JOB } } } },
+  { "Deployment", "apps/v1", "deployments", { spec = { replicas = 0, selector = { matchLabels = {
+    app = "a" } }, template = CREW } },
+    { spec = { template = { spec = { terminationGracePeriodSeconds = 9 } } } },
+    { spec = { selector = { matchLabels = { app = "b" } }, template = CREW } } },
+  { "NetworkPolicy", "networking.k8s.io/v1", "networkpolicies", { spec = { podSelector = { matchLabels = {
+    app = "a" } }, ingress = { { from = { { podSelector = { matchLabels = { app = "b" } } } },
+    ports = { { protocol = "TCP", port = 80 } } } } } }, { metadata = { annotations = { a = "b" } } } },
   { "Role", "rbac.authorization.k8s.io/v1", "roles", { rules = { { apiGroups = { "" }, verbs = { "get" },
     resources = { "pods" }, resourceNames = { "a" } } } },
     { rules = { { apiGroups = { "" }, verbs = { "list" }, resources = { "pods" } } } },
@@ -62,7 +71,7 @@ local function base_of(api, kind)
     .. ((kind or ""):find "^Cluster" and "/" or "/namespaces/cmp/")
 end
 
-local CONTROLLED = { Pod = true }
+local CONTROLLED = { Deployment = true, Pod = true }
 
 -- The rows of one kind.
 local function of_kind(list, kind, api, plural, fields, change, refused)

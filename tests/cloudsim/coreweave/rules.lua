@@ -160,7 +160,37 @@ local function check_role(causes, object)
   end
 end
 
+-- The template of a Deployment's pods: it must be what is selected, and may not end by itself.
+local function check_deployment(causes, object)
+  local template, selector = object.spec.template, object.spec.selector
+  local pod = type(template) == "table" and template.spec
+  if not required(causes, "spec.selector", selector) then return end
+  if type(pod) ~= "table" then
+    causes[#causes + 1] = { "spec.template.spec.containers", "Required value", "FieldValueRequired" }
+    return
+  end
+  local labels = (template.metadata or {}).labels or {}
+  for name, value in pairs(selector.matchLabels or {}) do -- order: free
+    if labels[name] ~= value then
+      causes[#causes + 1] = { "spec.template.metadata.labels",
+        "Invalid value: `selector` does not match template `labels`" }
+      break
+    end
+  end
+  check_pod_spec(causes, pod, "spec.template.spec")
+  if pod.restartPolicy ~= "Always" then
+    causes[#causes + 1] = { "spec.template.spec.restartPolicy",
+      ('Unsupported value: "%s": supported values: "Always"'):format(pod.restartPolicy),
+      "FieldValueNotSupported" }
+  end
+  if pod.activeDeadlineSeconds then
+    causes[#causes + 1] = { "spec.template.spec.activeDeadlineSeconds",
+      "Forbidden: activeDeadlineSeconds in ReplicaSet is not Supported", "FieldValueForbidden" }
+  end
+end
+
 local CHECKS = {
+  ["deployments.apps"] = check_deployment,
   configmaps = check_data,
   ["roles.rbac.authorization.k8s.io"] = check_role,
   ["clusterroles.rbac.authorization.k8s.io"] = check_role,
@@ -245,7 +275,7 @@ local function too_long(resource, object)
   return total > 1048576
 end
 
-local NEEDS_SPEC = { Pod = true, Service = true, NodePool = true, CronJob = true }
+local NEEDS_SPEC = { Deployment = true, Pod = true, Service = true, NodePool = true, CronJob = true }
 
 --- Raises 422 when the object cannot be; the first form of each rule as Kubernetes says it.
 function rules.check(resource, object)
