@@ -87,7 +87,7 @@ return {
     replace = "on_demand = row.on_demand + address" },
   { name = "replicas have fewer nodes than they take", file = "providers/coreweave/replicas.lua", by = "lua",
     tests = "coreweave_replicas", find = "math.ceil(wanted / (row.gpus // cards))",
-    replace = "wanted // (row.gpus // cards) + 1" },
+    replace = "math.max(1, wanted // (row.gpus // cards))" },
   { name = "a pod that is left is no doubt", file = "providers/coreweave.lua", by = "lua",
     tests = "coreweave_replicas", find = 'if state == "stopped" and evidence.pods > 0 then',
     replace = "if false then" },

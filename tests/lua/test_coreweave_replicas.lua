@@ -56,6 +56,7 @@ return function(t)
       plan("l40", { vram_gb = 90, replicas = 5 }), plan("l40", { gpus = 8 }), plan("l40", { replicas = 1 }) },
       { "3 × 1 cards, 1 pods, 1 nodes", "9 × 1 cards, 1 pods, 2 nodes", "3 × 2 cards, 1 pods, 1 nodes",
         "5 × 2 cards, 1 pods, 2 nodes", "3 × 8 cards, 1 pods, 3 nodes", "one machine" })
+    t:equal((plan("l40", { replicas = 16 })), "16 × 1 cards, 1 pods, 2 nodes", "two are full")
     t:equal((plan("l40", { gpus = 1, vram_gb = 90 })), "3 × 2 cards, 1 pods, 1 nodes",
       "cards that do not hold it are no choice")
     t:equal({ plan("l40", { vram_gb = 500 }) }, { "3 × 8 cards, 1 pods, 3 nodes",
