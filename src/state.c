@@ -3,7 +3,12 @@
 #include <dirent.h>
 #include <sys/stat.h>
 
+#ifdef __linux__
+#include <sys/inotify.h>
+#endif
+
 #include "host.h"
+#include "net.h"
 
 #ifdef __APPLE__
 #define MTIME st_mtimespec
@@ -211,11 +216,29 @@ static int state_chmod(lua_State *L) {
     return host_done(L, chmod(path, (mode_t)mode) != 0 ? errno : 0, path);
 }
 
+/* Readable whenever something in a directory was changed. */
+static int state_changes(lua_State *L) {
+    const char *path = luaL_checkstring(L, 1);
+#ifdef __linux__
+    int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (fd >= 0 && inotify_add_watch(fd, path, IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE) >= 0) {
+        net_pushfd(L, fd);
+        return 1;
+    }
+    int err = errno;
+    if (fd >= 0)
+        close(fd);
+    return host_fail_errno(L, err, path);
+#else
+    return host_fail(L, "missing", "changes of %s cannot be waited for here", path);
+#endif
+}
+
 static const luaL_Reg functions[] = {
-    {"append", state_append}, {"chmod", state_chmod}, {"list", state_list},
-    {"mkdir", state_mkdir},   {"read", state_read},   {"remove", state_remove},
-    {"stat", state_stat},     {"write", state_write}, {"replace", state_replace},
-    {NULL, NULL},
+    {"append", state_append}, {"changes", state_changes}, {"chmod", state_chmod},
+    {"list", state_list},     {"mkdir", state_mkdir},     {"read", state_read},
+    {"remove", state_remove}, {"replace", state_replace}, {"stat", state_stat},
+    {"write", state_write},   {NULL, NULL},
 };
 
 int luaopen_host_state(lua_State *L) {

@@ -9,10 +9,17 @@
 #include "net.h"
 
 static struct {
-    struct termios original;
+    struct termios original, wanted;
     bool known, raw, silent;
     volatile sig_atomic_t changed;
 } modes;
+
+/* A full screen: what begins it and what ends it. While it is away (stopped, or in the background since)
+ * nothing is written. */
+static struct {
+    char enter[128], leave[128];
+    volatile sig_atomic_t shown, away;
+} screen;
 
 /* From the background, changing modes would stop us with SIGTTOU unless that is blocked. */
 static int set_modes(const struct termios *wanted, int when) {
@@ -27,15 +34,61 @@ static int set_modes(const struct termios *wanted, int when) {
     return result;
 }
 
+static void say(const char *text) {
+    ssize_t written = write(STDOUT_FILENO, text, strlen(text));
+    (void)written;
+}
+
 static void restore(void) {
+    if (screen.shown && !screen.away)
+        say(screen.leave);
     if (modes.changed)
         set_modes(&modes.original, TCSADRAIN);
-    modes.changed = 0;
+    screen.shown = modes.changed = 0;
 }
 
 static void on_crash(int number) {
     restore();
     raise(number); /* the default action is back: SA_RESETHAND */
+}
+
+static void on_stop(int number) {
+    int saved = errno;
+    if (screen.shown && !screen.away)
+        say(screen.leave);
+    if (modes.changed)
+        set_modes(&modes.original, TCSADRAIN);
+    screen.away = screen.shown;
+    signal(number, SIG_DFL); /* until `on_continue` */
+    raise(number);
+    errno = saved;
+}
+
+static void catch_stops(void);
+
+/* Brought to the front: a changed size is what has everything drawn again. */
+static void on_continue(int number) {
+    int saved = errno;
+    (void)number;
+    catch_stops();
+    if (tcgetpgrp(STDIN_FILENO) == getpgrp()) {
+        if (modes.changed)
+            set_modes(&modes.wanted, TCSADRAIN);
+        if (screen.shown)
+            say(screen.enter);
+        screen.away = 0;
+        raise(SIGWINCH);
+    }
+    errno = saved;
+}
+
+static void catch_stops(void) {
+    struct sigaction action = {.sa_handler = on_stop, .sa_flags = SA_RESTART | SA_NODEFER}, old;
+    sigemptyset(&action.sa_mask);
+    if (sigaction(SIGTSTP, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+        sigaction(SIGTSTP, &action, NULL);
+    action.sa_handler = on_continue;
+    sigaction(SIGCONT, &action, NULL);
 }
 
 static void restore_always(void) {
@@ -47,6 +100,7 @@ static void restore_always(void) {
         if (sigaction(crashes[i], NULL, &old) == 0 && !(old.sa_flags & SA_SIGINFO) &&
             old.sa_handler == SIG_DFL)
             sigaction(crashes[i], &action, NULL);
+    catch_stops();
 }
 
 /* Ctrl-C stays a signal, and output processing stays on, also in raw mode. */
@@ -66,6 +120,7 @@ static int apply(lua_State *L, int when) {
     }
     if (modes.silent)
         wanted.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL);
+    modes.wanted = wanted;
     modes.changed = 1;
     if (set_modes(&wanted, when) < 0)
         return host_fail_errno(L, errno, "terminal");
@@ -87,12 +142,27 @@ static int terminal_echo(lua_State *L) {
     return apply(L, modes.silent ? TCSADRAIN : TCSAFLUSH);
 }
 
+/* Begins a full screen, or ends it without arguments; what ends it is also written at any end of the process
+ * and before it stops. */
+static int terminal_screen(lua_State *L) {
+    const char *enter = luaL_optstring(L, 1, ""), *leave = luaL_optstring(L, 2, "");
+    luaL_argcheck(L, strlen(enter) < sizeof screen.enter && strlen(leave) < sizeof screen.leave, 1,
+                  "sequences too long");
+    if (screen.shown && !screen.away)
+        say(screen.leave);
+    strcpy(screen.enter, enter);
+    strcpy(screen.leave, leave);
+    screen.shown = *enter != 0;
+    say(enter);
+    return host_ok(L);
+}
+
 static int terminal_write(lua_State *L) {
     static const char *const names[] = {"out", "err", NULL};
     int fd = luaL_checkoption(L, 1, NULL, names) ? STDERR_FILENO : STDOUT_FILENO;
     size_t length;
     const char *text = luaL_checklstring(L, 2, &length);
-    while (length > 0) {
+    while (length > 0 && !screen.away) {
         ssize_t n = write(fd, text, length);
         if (n > 0) {
             text += n;
@@ -152,8 +222,9 @@ static int terminal_tty(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"write", terminal_write}, {"is", terminal_is},       {"size", terminal_size}, {"raw", terminal_raw},
-    {"echo", terminal_echo},   {"stdin", terminal_stdin}, {"tty", terminal_tty},   {NULL, NULL},
+    {"write", terminal_write}, {"is", terminal_is},         {"size", terminal_size},
+    {"raw", terminal_raw},     {"echo", terminal_echo},     {"stdin", terminal_stdin},
+    {"tty", terminal_tty},     {"screen", terminal_screen}, {NULL, NULL},
 };
 
 int luaopen_host_terminal(lua_State *L) {

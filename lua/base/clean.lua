@@ -79,6 +79,9 @@ function clean.line(text, most)
   return clean.cut(clean.text(text:match("^ ?(.-) ?$")), most or 300)
 end
 
+--- What somebody else said, as a part of a row of a screen: like `line`, but every blank stays.
+function clean.row(text) return clean.text((unstyled(text):gsub("[%c]", " "))) end
+
 --- A value with every text in it, keys included, as clean.text has it. The tables are changed in place. →
 -- value
 function clean.deep(value)

@@ -28,6 +28,13 @@ function files.list(path) return state.list(path) end
 function files.remove(path) return state.remove(path) end
 function files.chmod(path, mode) return state.chmod(path, mode) end
 
+--- What can be read whenever something in a directory was changed. → connection, or nil, sentence, code
+function files.changes(directory)
+  local socket, sentence, code = state.changes(directory)
+  if not socket then return nil, sentence, code end
+  return require("base.net").wrap(socket)
+end
+
 --- Makes a directory (0700), and those above it. → true, or nil, sentence, code
 function files.mkdir(path)
   local above = files.dirname(path)

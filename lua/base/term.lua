@@ -100,12 +100,36 @@ function term.hidden(prompt)
   return term.ask(prompt)
 end
 
+--- Can a full screen be shown here? → true, or nil and why not
+function term.screens()
+  if not (terminal.is "in" and terminal.is "out") then return nil, "this is no terminal" end
+  local kind = host.process.getenv "TERM"
+  if kind and kind ~= "" and kind ~= "dumb" and kind ~= "unknown" then return true end
+  return nil, ("TERM is %s, which shows no full screen"):format(kind and "'" .. kind .. "'" or "not set")
+end
+
+--- Begins a full screen with one sequence; the other ends it, whatever happens to this process. Without
+-- them: ends it.
+function term.screen(enter, leave) return terminal.screen(enter, leave) end
+
 --- Keys one by one while on (terminals only).
 function term.raw(on) return terminal.raw(on) end
 
 --- Bytes typed, as they come: read(n, timeout), for key readers.
 function term.read(n, timeout)
   return stdin():read(n, timeout)
+end
+
+--- Are colours wanted on the stream ("out")?
+function term.coloured(stream) return coloured(stream or "out") end
+
+--- Does the terminal show more than ASCII, by its locale?
+function term.unicode()
+  for _, name in ipairs { "LC_ALL", "LC_CTYPE", "LANG" } do
+    local value = host.process.getenv(name)
+    if value and value ~= "" then return value:upper():find "UTF%-?8" ~= nil end
+  end
+  return false
 end
 
 return term

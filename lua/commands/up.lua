@@ -1,49 +1,4 @@
 -- SPDX-License-Identifier: MIT
-local function money(amount)
-  return ("$%.2f"):format(amount)
-end
-
--- The lines above the question: what it costs for the hours that are meant, and what is unusual about it;
--- unseen: what was chosen has not been shown at the terminal.
-local function sum_of(candidate, agreed, credit, want, rate, unseen)
-  local clock = require "base.clock"
-  local format = require "ui.format"
-  local lines, parts = {}, candidate.parts
-  local function add(text)
-    table.move(format.wrap(text, format.width() - 6), 1, 9, #lines + 1, lines)
-  end
-  local compute, disk, download, minimum = format.parts(candidate.total, parts.compute, parts.disk,
-    parts.download, parts.minimum)
-  add(("%s for %s: %s compute, %s disk, %s download%s."):format(format.both(candidate.total, rate),
-    clock.duration(want.hours * 3600),
-    compute, disk, download, parts.minimum > 0 and ", " .. minimum .. " minimum period" or ""))
-  local offer = candidate.offer
-  local machine = ("%s %s, %s, %s"):format(offer.provider, format.machine(offer),
-    offer.region or "unknown region", candidate.spot and "spot" or "on-demand")
-  if agreed then
-    -- of what is shown
-    local more = math.floor(candidate.total * 100 + 0.5) / 100 - math.floor(agreed * 100 + 0.5) / 100
-    table.insert(lines, 1, ("%s: what %s cannot be had."):format(machine, want.offer and "comes before it"
-      or "was cheaper"))
-    add(("That is %s more than the %s you agreed to."):format(money(more), money(agreed)))
-  elseif unseen then
-    table.insert(lines, 1, machine .. ", for " .. want.model.name .. ".")
-  end
-  local provider = require("sandbox.world").require("providers." .. offer.provider)
-  if credit and (not agreed or credit < candidate.total) then
-    add(("Credit at %s: %s, enough for %s of it."):format(provider.title or provider.name, money(credit),
-      clock.duration(credit / candidate.hourly * 3600)))
-  end
-  if require("money.guard_policy").kind(provider, want.accept_no_guard) == "none" then
-    lines[#lines + 1] = "NO GUARD: this machine would not end itself."
-  end
-  if require("money.price_limit").above_question(candidate, want) then
-    add(("That is %s, ABOVE your limit MAX_PRICE of %s/h."):format(format.hourly(candidate.hourly),
-      money(want.ask_above)))
-  end
-  return lines
-end
-
 -- Puts the sum to the person at the terminal, whatever stdin and stdout are;
 -- no screen of the user's own answers for him. → bool
 local function asker(ctx, want)
@@ -53,7 +8,8 @@ local function asker(ctx, want)
     local asking = require("sandbox.world").builtin("ui.progress").new { json = ctx.json }
     local term = require "base.term"
     local rate = require("config.effective").rate()
-    local lines = sum_of(candidate, agreed, credit, want, rate, ctx.json or not term.is("out"))
+    local lines = require("cli.sum").lines(candidate, agreed, credit, want, rate,
+      ctx.json or not term.is("out"))
     return term.agrees(asking:ask(lines, ("Rent it for %s? [y/N] "):format(format.hourly(candidate.hourly))))
   end
 end

@@ -57,9 +57,9 @@ local SORTS = {
   cloud = function(line) return line.first.offer.provider end,
 }
 
--- The candidates as one line for each offer, in their order or as `sort` says. Ways that were left out (a
+--- The candidates as one line for each offer, in their order or as `sort` says. Ways that were left out (a
 -- price above the limit) are shown beside the one that was not. → { {first=, demand=, spot=}, … }
-local function lines_of(model)
+function M.by_offer(model)
   local list, by = {}, {}
   local function put(candidate)
     local line = by[candidate.offer]
@@ -230,7 +230,7 @@ function M.lines(model)
   end
   if model.explain then add_explained(rest, model) else add_reasons(rest, model.reasons) end
   if #model.ordered > 0 then
-    local list = lines_of(model)
+    local list = M.by_offer(model)
     local others = model.explain and 0 or #lines + #rest
     local rows, dropped = table_of(model, list, rows_for(model, #list, others))
     if #dropped > 0 then

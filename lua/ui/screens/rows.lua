@@ -1,0 +1,160 @@
+-- SPDX-License-Identifier: MIT
+-- Pieces of full screens: rows of exactly so many columns. Pure. A span is a text, or { names of
+-- ui.screens.style, text }; texts may be anybody's: they are cleaned here.
+local clean = require "base.clean"
+local term = require "base.term"
+
+local rows = {}
+
+local LONGEST = 2000 -- bytes of a text that are looked at
+
+local function safe(text)
+  text = tostring(text)
+  if #text > LONGEST then text = clean.cut(text, LONGEST) end
+  return text:find "[^ -~]" and clean.row(text) or text
+end
+
+-- The start of a text that takes at most `columns`. → text, its columns
+local function start_of(text, columns)
+  if not text:find "[^ -~]" then return text:sub(1, columns), math.min(#text, columns) end
+  local used, stop = 0, #text
+  for at, code in utf8.codes(text, true) do
+    local wide = term.width(utf8.char(code))
+    if used + wide > columns then
+      stop = at - 1
+      break
+    end
+    used = used + wide
+  end
+  return text:sub(1, stop), used
+end
+
+--- A text in exactly `width` columns, cut with the style's sign where it is longer. align: "l" or "r"
+function rows.cell(text, width, look, align)
+  text = safe(text)
+  if width <= 0 then return "" end
+  local wide = term.width(text)
+  if wide > width then
+    local kept, used = start_of(text, width - 1)
+    return kept .. look.glyph.cut .. (" "):rep(width - 1 - used)
+  end
+  local space = (" "):rep(width - wide)
+  return align == "r" and space .. text or text .. space
+end
+
+--- A row of exactly `width` columns from spans; what does not fit is cut.
+function rows.line(spans, width, look, under)
+  local out, left = {}, width
+  for _, span in ipairs(spans) do
+    if left <= 0 then break end
+    local names, text = under, span
+    if type(span) == "table" then names, text = (under and under .. " " or "") .. span[1], span[2] end
+    text = safe(text)
+    local wide = term.width(text)
+    if wide > left then
+      local kept, used = start_of(text, left - 1)
+      text, wide = kept .. look.glyph.cut, used + 1
+    end
+    out[#out + 1] = look.paint(names, text)
+    left = left - wide
+  end
+  if left > 0 then out[#out + 1] = look.paint(under, (" "):rep(left)) end
+  return table.concat(out)
+end
+
+--- Spans at the left and at the right of one row; the left ones give way.
+function rows.both(left, right, width, look)
+  local wide = 0
+  for _, span in ipairs(right) do
+    wide = wide + term.width(safe(type(span) == "table" and span[2] or span))
+  end
+  wide = math.min(wide, width)
+  return rows.line(left, width - wide, look) .. rows.line(right, wide, look)
+end
+
+--- A row with a heading in a rule.
+function rows.rule(title, width, look, names)
+  local text = title == "" and "" or " " .. safe(title) .. " "
+  local lead = look.glyph.rule
+  if term.width(text) + 2 > width then text = rows.cell(text, math.max(0, width - 2), look) end
+  local rest = math.max(0, width - 1 - term.width(text))
+  return look.paint(names or "dim", lead) .. look.paint(names and names .. " bold" or "bold", text)
+    .. look.paint(names or "dim", look.glyph.rule:rep(rest))
+end
+
+--- Rows in a frame of `width` columns; border: names of the style.
+function rows.box(inner, width, look, border)
+  local g, list = look.glyph, {}
+  list[1] = look.paint(border, g.top_left .. g.rule:rep(width - 2) .. g.top_right)
+  for _, spans in ipairs(inner) do
+    list[#list + 1] = look.paint(border, g.wall) .. " " .. rows.line(spans, width - 4, look) .. " "
+      .. look.paint(border, g.wall)
+  end
+  list[#list + 1] = look.paint(border, g.bottom_left .. g.rule:rep(width - 2) .. g.bottom_right)
+  return list
+end
+
+--- Exactly `height` rows: blank ones are added, those beyond are left out.
+function rows.fill(list, width, height)
+  local blank = (" "):rep(width)
+  for index = #list + 1, height do list[index] = blank end
+  for index = height + 1, #list do list[index] = nil end
+  return list
+end
+
+--- The first of `count` things shown in `room` rows, such that `at` is among them and the view moves as
+-- little as it must from `from`.
+function rows.window(from, at, count, room)
+  from = math.max(1, math.min(from or 1, math.max(1, count - room + 1)))
+  if at < from then return at end
+  if at >= from + room then return math.max(1, at - room + 1) end
+  return from
+end
+
+--- A bar of `width` columns; fraction: 0 to 1.
+function rows.bar(fraction, width, look)
+  local full = math.floor(math.max(0, math.min(1, fraction)) * width + 0.5)
+  return look.glyph.full:rep(full) .. look.glyph.empty:rep(width - full)
+end
+
+--- Columns that fit. columns: array of { title, need = least order to be left out (1: last to go), align,
+-- text = function(item) → text or span }. items: those that are shown.
+-- → { columns that are kept, each with its width }
+function rows.fit_columns(columns, items, width, gap)
+  local kept, sum = {}, -gap
+  for index, column in ipairs(columns) do
+    local wide = term.width(column.title)
+    for _, item in ipairs(items) do
+      local text = column.text(item)
+      wide = math.max(wide, term.width(safe(type(text) == "table" and text[2] or text)))
+    end
+    kept[index] = setmetatable({ width = math.min(wide, column.most or wide) }, { __index = column })
+    sum = sum + kept[index].width + gap
+  end
+  while sum > width and #kept > 1 do
+    local last, at = -1, #kept
+    for index, column in ipairs(kept) do
+      if column.need >= last then last, at = column.need, index end
+    end
+    sum = sum - kept[at].width - gap
+    table.remove(kept, at)
+  end
+  return kept
+end
+
+--- The cells of one item (nil: the headings) as spans with gaps. → spans, { {title, x, to}, … } places
+function rows.cells(kept, item, gap, look)
+  local spans, places, x = {}, {}, 1
+  for index, column in ipairs(kept) do
+    local value = item and column.text(item) or not item and column.title or ""
+    local names = type(value) == "table" and value[1] or nil
+    local text = rows.cell(type(value) == "table" and value[2] or value, column.width, look, column.align)
+    spans[#spans + 1] = names and { names, text } or text
+    places[index] = { title = column.title, x = x, to = x + column.width - 1 }
+    x = x + column.width + gap
+    if index < #kept then spans[#spans + 1] = (" "):rep(gap) end
+  end
+  return spans, places
+end
+
+return rows
