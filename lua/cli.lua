@@ -95,8 +95,8 @@ local known = {
   source = function(name) return world.source("commands." .. name) end,
 }
 
--- Without a command: the full screen at a terminal; elsewhere status when something runs, else the short help.
--- Where a command's name was taken for
+-- Without a command: the full screen at a terminal; elsewhere status when something runs, else the short
+-- help. Where a command's name was taken for
 -- the folder, the folder's own name was lost on the way (continueplz -C $UNSET stop).
 local function bare_command(options)
   local folder = options.directory

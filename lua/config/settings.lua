@@ -145,7 +145,7 @@ return flat {
   setting("SCREEN_MOUSE", "bool", true,
     "no: the full screen leaves the mouse to the terminal, for selecting text without the shift key"),
   setting("SCREEN_SYNC", "bool", true,
-    "no: frames of the full screen without marks of synchronised output, for a terminal that flickers by them"),
+    "no: the full screen draws without marks of synchronised output, by which an old terminal flickers"),
   setting("ALERT_WEBHOOK_URL", "url", nil,
     "where critical alerts are posted (Slack or Discord webhook)", { secret_url = true }),
   setting("GUARD_ACCOUNT_KEY", "bool", false,

@@ -4,8 +4,8 @@
 --
 -- A screen: { name = of its view in ui/screens, keys(self) → array of { key=, words=, act = function(),
 --   off = nil or why it does nothing now, hidden = not in the bottom line }, model(self) → what the view
---   takes, and perhaps: open(self), close(self), filter = text (then / and Esc work on it), copy(self) → text,
---   click(self, what), wheel(self, by), tick(self), key(self, key) → true when it was used up }
+--   takes, and perhaps: open(self), close(self), filter = text (then / and Esc work on it), copy(self) →
+--   text, click(self, what), wheel(self, by), tick(self), key(self, key) → true when it was used up }
 local clock = require "base.clock"
 local fail = require "base.fail"
 local files = require "base.files"

@@ -144,8 +144,8 @@ local function panel(self, item)
   if not item or not item.first then return nil end
   local least, most = cost.range(item.first, money_limits.seconds "MAX_HOURS" > 0
     and money_limits.seconds "MAX_HOURS" or nil)
-  return { candidate = item.first, hours = made.want.hours, disk_gb = made.want.disk_gb, least = least, most = most,
-    life = money_limits.seconds "MAX_HOURS", rate = config.rate(),
+  return { candidate = item.first, hours = made.want.hours, disk_gb = made.want.disk_gb, least = least,
+    most = most, life = money_limits.seconds "MAX_HOURS", rate = config.rate(),
     ready = item.first.ready and until_ready.text(item.first.ready) }
 end
 
@@ -162,7 +162,8 @@ end
 
 --- given: settings of the command line
 function choose.new(given)
-  local self = list.new { name = "choose", filter = "", all = all, text_of = text_of, keys = keys, model = model }
+  local self = list.new { name = "choose", filter = "", all = all, text_of = text_of, keys = keys,
+    model = model }
   function self.open()
     self.market = self.market or market.new(self.app.home, given, function()
       self.lines_of = nil

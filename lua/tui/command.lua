@@ -75,8 +75,8 @@ command.completer = completer
 
 --- Asks for a command at the bottom, with a text to begin with, and runs it.
 function command.ask_for(app, text)
-  app:ask(prompt.new { sign = ":", text = text, history = history, complete = completer(app.ctx.commands.names()),
-    done = function(line)
+  app:ask(prompt.new { sign = ":", text = text, history = history,
+    complete = completer(app.ctx.commands.names()), done = function(line)
     local words, why = words_of(line)
     if not words then return app:say(why, "red bold") end
     if line:find "%S" then history[#history + 1] = line end

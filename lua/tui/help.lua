@@ -8,7 +8,9 @@ local help = {}
 function help.new(screen)
   local self = list.new { name = "help", title = "Keys", filter = "" }
   local items = {}
-  for _, key in ipairs(screen:keys()) do items[#items + 1] = { key = key.key, words = key.words, off = key.off } end
+  for _, key in ipairs(screen:keys()) do
+    items[#items + 1] = { key = key.key, words = key.words, off = key.off }
+  end
   for _, key in ipairs(require("tui.keys").common) do
     items[#items + 1] = { key = key.key, words = key.words, common = true }
   end

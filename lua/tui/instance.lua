@@ -77,16 +77,18 @@ function Instance:keys()
     local words = { ... }
     return function(app) command.run(app, words) end
   end
+  local function line(text)
+    return function(app) command.ask_for(app, text) end
+  end
   local not_ready = off(self)
   return {
     { key = "s", words = "stop", act = function() ask_stop(self) end,
       off = self.app.money.state == "none" and "nothing runs" or nil },
     { key = "t", words = "test", act = function() test(self) end, off = not_ready },
     { key = "l", words = "logs", act = function(app) app:push(require("tui.logs").new()) end },
-    { key = "e", words = "more time", act = function(app) command.ask_for(app, "extend ") end, off = not_ready },
-    { key = "m", words = "model", act = function(app) command.ask_for(app, "use ") end, off = not_ready },
-    { key = "c", words = "editor", act = function(app) command.ask_for(app, "endpoint --write --for=") end,
-      off = not_ready },
+    { key = "e", words = "more time", act = line "extend ", off = not_ready },
+    { key = "m", words = "model", act = line "use ", off = not_ready },
+    { key = "c", words = "editor", act = line "endpoint --write --for=", off = not_ready },
     { key = "a", words = "it is gone: close its record", hidden = true, act = run "ack",
       off = self.app.money.state == "running" and "it runs; s ends it" or nil },
     { key = "w", words = "sweep all clouds", hidden = true, act = run "sweep" },
@@ -103,6 +105,6 @@ function Instance:copy()
   return endpoint and endpoint.url
 end
 
-function Instance:ticking() return true end
+function Instance.ticking() return true end
 
 return instance

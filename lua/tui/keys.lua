@@ -14,7 +14,8 @@ local function filter(app, screen)
 end
 
 local function copy(app, screen)
-  local text, what = screen.copy and screen:copy()
+  local text, what
+  if screen.copy then text, what = screen:copy() end
   if not text then return app:say "there is nothing to copy here" end
   local ok, why = terminal.copy(text)
   app:say(ok and "copied: " .. (what or text) or why)

@@ -12,7 +12,8 @@ local function text_of(entry) return entry.model.name .. " " .. entry.model.tier
 function models.new(want, chosen)
   local asked = want and want.context or config.get "CONTEXT_LENGTH"
   local entries = catalog.list(asked)
-  local self = list.new { name = "models", filter = "", text_of = text_of, all = function() return entries end }
+  local self = list.new { name = "models", filter = "", text_of = text_of }
+  function self.all() return entries end
   for index, entry in ipairs(entries) do
     if want and entry.model.name == want.model.name then self.at = index end
   end

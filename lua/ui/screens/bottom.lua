@@ -27,19 +27,25 @@ end
 local SAID = {
   none = function() return "green", "nothing runs" end,
   running = function(money) return "yellow", running(money) end,
-  stopping = function(money) return "yellow", ("being ended, not proven yet (%s): %s"):format(rate(money.hourly),
-    money.console) end,
+  stopping = function(money)
+    return "yellow", ("being ended, not proven yet (%s): %s"):format(rate(money.hourly), money.console)
+  end,
   unverifiable = function(money) return "yellow", "NOT KNOWN: look at " .. money.console end,
-  unproven = function(money) return "red bold", ("MAY STILL BE RUNNING (%s): look at %s"):format(
-    rate(money.hourly), money.console) end,
-  unknown = function(money) return "red bold", "NOT KNOWN: " .. (money.why or "look at " .. money.console) end,
+  unproven = function(money)
+    return "red bold", ("MAY STILL BE RUNNING (%s): look at %s"):format(rate(money.hourly), money.console)
+  end,
+  unknown = function(money)
+    return "red bold", "NOT KNOWN: " .. (money.why or "look at " .. money.console)
+  end,
 }
 
 --- The money sentence. → names of the style, text
 function bottom.money(money)
   local names, text = SAID[money.state](money)
   if (money.more or 0) > 0 then text = text .. (" and %d more"):format(money.more) end
-  if (money.things or 0) > 0 then text = text .. ("; %d other thing(s) not proven gone"):format(money.things) end
+  if (money.things or 0) > 0 then
+    text = text .. ("; %d other thing(s) not proven gone"):format(money.things)
+  end
   return names, text
 end
 
@@ -74,8 +80,8 @@ function bottom.draw(model, width, look)
     first = rows.line(key_spans(model.keys, width), width, look)
   end
   local names, text = bottom.money(model.money)
-  local second = rows.both({ "Money: ", { names, text } }, width > 60 and { { "dim", model.clock } } or {}, width,
-    look)
+  local second = rows.both({ "Money: ", { names, text } }, width > 60 and { { "dim", model.clock } } or {},
+    width, look)
   return { first, second }, cursor
 end
 

@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- What can be rented now. model: { items = { {first=, demand=, spot=} of ui.offers | {cloud=, state=, message=},
---   … }, at, from, told, filter, sort, want, entry = of start.catalog, panel = { candidate, hours, disk_gb,
---   least, most, life, rate, ready = sentence } or nil, rejected = how many, asking = bool, problem = sentence or nil }
+-- What can be rented now. model: { items = { {first=, demand=, spot=} of ui.offers
+--   | {cloud=, state=, message=}, … }, at, from, told, filter, sort, want, entry = of start.catalog,
+--   panel = { candidate, hours, disk_gb, least, most, life, rate, ready = sentence } or nil,
+--   rejected = how many, asking = bool, problem = sentence or nil }
 local clock = require "base.clock"
 local format = require "ui.format"
 local rows = require "ui.screens.rows"
@@ -76,8 +77,8 @@ local STATES = { asking = { "dim", "asking ..." }, dead = { "red" }, skipped = {
 -- A cloud that gives nothing: a row with its reason.
 local function silent(item, width, look, under)
   local names = STATES[item.state][1]
-  return rows.line({ "  ", { names, item.cloud }, { names, ": " .. (STATES[item.state][2] or item.message) } },
-    width, look, under)
+  local said = STATES[item.state][2] or item.message
+  return rows.line({ "  ", { names, item.cloud .. ": " .. said } }, width, look, under)
 end
 
 local function heading(model, width, look)
@@ -107,8 +108,9 @@ local function offers(model, width, room, look)
     local at = from + index - 1
     local under = at == model.at and "reverse" or nil
     local sign = at == model.at and look.glyph.pointer .. " " or "  "
-    out[#out + 1] = item.first and rows.line({ sign, table.unpack((rows.cells(kept, item, GAP, look))) }, width,
-      look, under) or silent(item, width, look, under)
+    local cells = item.first and rows.cells(kept, item, GAP, look)
+    out[#out + 1] = cells and rows.line({ sign, table.unpack(cells) }, width, look, under)
+      or silent(item, width, look, under)
     zones[#zones + 1] = { y = #out, x = 1, to = width, what = { item = at } }
   end
   return out, zones
@@ -137,15 +139,14 @@ end
 
 --- → rows, zones
 function choose.draw(model, width, height, look)
-  local out, zones = {}, {}
+  local out = {}
   local low = height < LOW
   if not low then out[1] = title(model, width, look) end
   if height > 3 then out[#out + 1] = heading(model, width, look) end
   local below = low and {} or cost_rows(model, width, look)
   local room = math.max(1, height - #out - #below)
-  local table_rows, found = offers(model, width, room, look)
-  for _, zone in ipairs(found) do zone.y = zone.y + #out end
-  zones = found
+  local table_rows, zones = offers(model, width, room, look)
+  for _, zone in ipairs(zones) do zone.y = zone.y + #out end
   if model.problem and #model.items == 0 then
     for _, line in ipairs(format.wrap(model.problem, math.max(10, width - 2))) do
       table_rows[#table_rows + 1] = rows.line({ " ", { "red", line } }, width, look)

@@ -8,7 +8,8 @@ local KEY = 12 -- columns
 
 --- → rows, zones
 function help.draw(model, width, height, look)
-  local out, zones = { rows.rule("Keys" .. (model.filter ~= "" and ": " .. model.filter or ""), width, look) }, {}
+  local title = "Keys" .. (model.filter ~= "" and ", /" .. model.filter or "")
+  local out, zones = { rows.rule(title, width, look) }, {}
   local room = math.max(0, height - 1)
   local from = rows.window(model.from, model.at, #model.items, math.max(1, room))
   model.told(from, room)

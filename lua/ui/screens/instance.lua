@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The machine of this folder. model: { status = of start.report or nil: not looked at yet, money = of tui.purse,
---   problem = sentence or nil, now = unix seconds, age = seconds since it was looked at }
+-- The machine of this folder. model: { status = of start.report or nil: not looked at yet, money = of
+--   tui.purse, problem = sentence or nil, now = unix seconds, age = seconds since it was looked at }
 local clock = require "base.clock"
 local format = require "ui.format"
 local rows = require "ui.screens.rows"

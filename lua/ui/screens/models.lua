@@ -17,7 +17,8 @@ local function columns(look)
     { title = "Size", need = 4, align = "r", text = function(entry) return billions(entry.model.params) end },
     { title = "Memory", need = 2, align = "r", text = function(entry)
       return ("%.1f GB"):format(entry.need) end },
-    { title = "Context", need = 6, align = "r", text = function(entry) return format.tokens(entry.context) end },
+    { title = "Context", need = 6, align = "r", text = function(entry)
+      return format.tokens(entry.context) end },
     { title = "Quality", need = 3, text = function(entry)
       local count = entry.model.quality or 0
       return { "yellow", look.glyph.star:rep(count) .. look.glyph.no_star:rep(5 - count) }

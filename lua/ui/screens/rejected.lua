@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Offers that are left out. model: { items = { {cloud, gpu, gpus, title, hourly, reason}, … }, at, from, told,
---   filter }
+-- Offers that are left out. model: { items = { {cloud, gpu, gpus, title, hourly, reason}, … }, at, from,
+--   told, filter }
 local format = require "ui.format"
 local rows = require "ui.screens.rows"
 
