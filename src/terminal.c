@@ -52,18 +52,6 @@ static void on_crash(int number) {
     raise(number); /* the default action is back: SA_RESETHAND */
 }
 
-static void on_stop(int number) {
-    int saved = errno;
-    if (screen.shown && !screen.away)
-        say(screen.leave);
-    if (modes.changed)
-        set_modes(&modes.original, TCSADRAIN);
-    screen.away = screen.shown;
-    signal(number, SIG_DFL); /* until `on_continue` */
-    raise(number);
-    errno = saved;
-}
-
 static void catch_stops(void);
 
 /* Brought to the front: a changed size is what has everything drawn again. */
@@ -78,7 +66,23 @@ static void on_continue(int number) {
             say(screen.enter);
         screen.away = 0;
         raise(SIGWINCH);
+    } else if (screen.shown) {
+        raise(SIGSTOP); /* a shell tells only what is stopped of its `fg` */
     }
+    errno = saved;
+}
+
+static void on_stop(int number) {
+    int saved = errno;
+    if (screen.shown && !screen.away)
+        say(screen.leave);
+    if (modes.changed)
+        set_modes(&modes.original, TCSADRAIN);
+    screen.away = screen.shown;
+    signal(number, SIG_DFL); /* until `on_continue` */
+    raise(number);
+    if (screen.away) /* not stopped: nobody could have brought it back */
+        on_continue(SIGCONT);
     errno = saved;
 }
 

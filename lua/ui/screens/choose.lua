@@ -10,7 +10,8 @@ local rows = require "ui.screens.rows"
 local choose = {}
 
 local GAP = 2
-local LOW = 12 -- rows below which only the list is shown
+local LOW = 12    -- rows below which only the list is shown
+local NARROW = 60 -- columns below which the cost is told in few words
 
 local function dollars(amount) return amount and ("$%.2f"):format(amount) or "-" end
 
@@ -127,6 +128,12 @@ local function cost_rows(model, width, look)
   local out = { rows.rule(("Cost: %s %s %s, %s"):format(each.offer.provider, format.gpu(each.offer.gpu,
     each.offer.gpus), each.offer.region or "", each.spot and "spot" or "on-demand"), width, look) }
   local function add(...) out[#out + 1] = rows.line({ "  ", ... }, width, look) end
+  if width < NARROW then
+    add("Total ", { "bold", format.both(each.total, panel.rate) }, (" for %gh"):format(panel.hours))
+    add(panel.most and ("At worst %s, after %s"):format(dollars(panel.most), clock.duration(panel.life))
+      or "No end set: MAX_HOURS is off")
+    return out
+  end
   add("Compute ", ("$%.3f/h %s %gh = "):format(each.hourly - (each.offer.disk_hour or 0), look.glyph.times,
     panel.hours), { "bold", compute }, ("   Disk %s (%d GB)   Download %s%s"):format(disk, panel.disk_gb,
     download, parts.minimum > 0 and "   Minimum " .. minimum or ""))

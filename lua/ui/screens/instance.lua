@@ -10,6 +10,7 @@ local instance = {}
 local LABEL = 11 -- columns
 local WIDE = 100 -- columns from which on there are two panels side by side
 local BAR = 16
+local LINES = 2 -- of one warning
 
 local STATES = { ready = { "green", "Running" }, starting = { "yellow", "Starting" },
   stopping = { "yellow", "Being ended" }, unproven = { "red bold", "MAY STILL BE RUNNING" },
@@ -113,14 +114,18 @@ local function join(...)
   return out
 end
 
-local function warnings(model, width, look)
+-- What is wrong, in a third of the screen at most: status and the log tell all of it.
+local function warnings(model, width, height, look)
   local out = {}
-  for _, text in ipairs(model.status and model.status.warnings or {}) do
-    for _, line in ipairs(format.wrap("! " .. text, width - 1, "  ")) do
-      out[#out + 1] = rows.line({ " ", { "yellow", line } }, width, look)
+  local function add(names, text)
+    local lines = format.wrap("! " .. text, math.max(10, width - 1), "  ")
+    for index = 1, math.min(#lines, LINES) do
+      local cut = index == LINES and #lines > LINES and " " .. look.glyph.cut or ""
+      if #out < height // 3 then out[#out + 1] = rows.line({ " ", { names, lines[index] .. cut } }, width, look) end
     end
   end
-  if model.problem then out[#out + 1] = rows.line({ " ", { "red", "! " .. model.problem } }, width, look) end
+  if model.problem then add("red", model.problem) end
+  for _, text in ipairs(model.status.warnings or {}) do add("yellow", text) end
   return out
 end
 
@@ -136,7 +141,7 @@ end
 --- → rows
 function instance.draw(model, width, height, look)
   if not model.status or not model.status.instance then return without(model, width, height, look) end
-  local told = warnings(model, width, look)
+  local told = warnings(model, width, height, look)
   if width >= WIDE then
     local gap = 2
     local half = (width - gap) // 2

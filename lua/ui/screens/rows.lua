@@ -42,24 +42,40 @@ function rows.cell(text, width, look, align)
   return align == "r" and space .. text or text .. space
 end
 
---- A row of exactly `width` columns from spans; what does not fit is cut.
+-- Pieces in a row; neighbours that look the same are painted as one.
+local function painted(pieces, look)
+  local out, names, held = {}, nil, {}
+  for _, piece in ipairs(pieces) do
+    if piece.names ~= names and #held > 0 then
+      out[#out + 1] = look.paint(names, table.concat(held))
+      held = {}
+    end
+    names, held[#held + 1] = piece.names, piece.text
+  end
+  out[#out + 1] = look.paint(names, table.concat(held))
+  return table.concat(out)
+end
+
+--- A row of exactly `width` columns from spans; what does not fit is cut. under: names for all of it
 function rows.line(spans, width, look, under)
-  local out, left = {}, width
+  local pieces, left = {}, width
   for _, span in ipairs(spans) do
     if left <= 0 then break end
-    local names, text = under, span
-    if type(span) == "table" then names, text = (under and under .. " " or "") .. span[1], span[2] end
+    local names, text = under or "", span
+    if type(span) == "table" then
+      names, text = under and span[1] ~= "" and under .. " " .. span[1] or under or span[1], span[2]
+    end
     text = safe(text)
     local wide = term.width(text)
     if wide > left then
       local kept, used = start_of(text, left - 1)
       text, wide = kept .. look.glyph.cut, used + 1
     end
-    out[#out + 1] = look.paint(names, text)
+    if wide > 0 then pieces[#pieces + 1] = { names = names, text = text } end
     left = left - wide
   end
-  if left > 0 then out[#out + 1] = look.paint(under, (" "):rep(left)) end
-  return table.concat(out)
+  if left > 0 then pieces[#pieces + 1] = { names = under or "", text = (" "):rep(left) } end
+  return painted(pieces, look)
 end
 
 --- Spans at the left and at the right of one row; the left ones give way.
@@ -74,6 +90,7 @@ end
 
 --- A row with a heading in a rule.
 function rows.rule(title, width, look, names)
+  if width <= 0 then return "" end
   local text = title == "" and "" or " " .. safe(title) .. " "
   local lead = look.glyph.rule
   if term.width(text) + 2 > width then text = rows.cell(text, math.max(0, width - 2), look) end

@@ -23,7 +23,8 @@ local function step_row(model, list, index, width, look)
   local title, g, took = list.titles[index], look.glyph, took_of(list, index)
   local usual = list == model.told and model.told.expected and model.told.expected[index]
   if took then
-    return rows.both({ " ", { "green", g.check .. " " }, title }, { { "dim", seconds(took) .. " " } }, width, look)
+    return rows.both({ " ", { "green", g.check .. " " }, title }, { { "dim", seconds(took) .. " " } }, width,
+      look)
   elseif index ~= list.step then
     return rows.both({ " ", { "dim", g.off .. " " .. title } },
       { { "dim", usual and "about " .. seconds(usual) .. " " or "" } }, width, look)
@@ -64,8 +65,8 @@ end
 local OUTCOMES = {
   ready = { "green bold", "READY" },
   proven = { "green bold", "STOPPED, and proven" },
-  unverifiable = { "yellow bold", "ENDED, but its cloud gives no proof: look at its console, then close the record "
-    .. "with :ack" },
+  unverifiable = { "yellow bold", "ENDED, but its cloud gives no proof: look at its console, then close the "
+    .. "record with :ack" },
   unproven = { "red bold", "NOT PROVEN ENDED: money may still be running; the agent tries on" },
   unresolved = { "red bold", "NOT KNOWN whether something was rented; it is looked for" },
   unfinished = { "red bold", "it was given up while it was undone; what was rented may bill" },
@@ -116,15 +117,15 @@ local function ended_rows(model, width, look)
   return out
 end
 
-local SIGNS = { ["✓"] = "green", ["✗"] = "red", ["⚠"] = "yellow" }
+local SIGNS = { ["✓"] = { "green", "check" }, ["✗"] = { "red", "cross" }, ["⚠"] = { "yellow", "!" } }
 
 local function note_rows(notes, room, width, look)
   local out = {}
   for index = math.max(1, #notes - room + 1), #notes do
     local sign, text = notes[index]:match "^(%S+) (.*)$"
-    local g = sign == "✓" and look.glyph.check or sign == "✗" and look.glyph.cross or sign == "⚠" and "!" or "-"
-    out[#out + 1] = rows.line({ "   ", { SIGNS[sign] or "dim", g }, { "dim", " " .. (text or notes[index]) } },
-      width, look)
+    local known = SIGNS[sign] or { "dim", "-" }
+    out[#out + 1] = rows.line({ "   ", { known[1], look.glyph[known[2]] or known[2] },
+      { "dim", " " .. (text or notes[index]) } }, width, look)
   end
   return out
 end
@@ -134,8 +135,9 @@ local function join(into, more) return table.move(more, 1, #more, #into + 1, int
 --- → rows
 function work.draw(model, width, height, look)
   local told = model.told
-  local out = { rows.rule(("%s, %s%s"):format(TITLES[model.kind] or model.kind, seconds(model.now - model.began),
-    model.undoing and not model.over and ", being undone" or ""), width, look) }
+  local title = ("%s, %s%s"):format(TITLES[model.kind] or model.kind, seconds(model.now - model.began),
+    model.undoing and not model.over and ", being undone" or "")
+  local out = { rows.rule(title, width, look) }
   if told then
     join(out, step_rows(model, told, width, look))
     if told.undoing then
