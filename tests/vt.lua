@@ -48,7 +48,7 @@ local function control(self, parameters, final)
   elseif final == "H" then
     local y, x = parameters:match "^(%d+);(%d+)$"
     self.y, self.x = math.tointeger(tonumber(y or 1)), math.tointeger(tonumber(x or 1))
-    if self.y > self.height and self.modes.alternate and not self.lenient then odd(self, "below the screen") end
+    if self.y > self.height and not self.lenient then odd(self, "below the screen") end
   elseif final == "J" and parameters == "2" then
     local x, y = self.x, self.y
     self:clear()

@@ -66,6 +66,8 @@ function App:pop()
   if screen and screen.close then screen:close() end
   self.over = #self.stack == 0
   self.dirty = true
+  local top = self:top()
+  if top and top.home_changed then top:home_changed() end
 end
 
 --- Another screen in the place of this one.
@@ -292,9 +294,8 @@ local function attend_signals(self)
       self.channel.put { resize = true }
     elseif name == "INT" then
       if not self.lent then self.channel.put { key = { name = "ctrl-c" } } end
-    else
-      self.channel.put { gone = "SIG" .. name }
-      if before then before(name) end
+    elseif before then
+      before(name)
     end
   end)
   return before

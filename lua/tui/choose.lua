@@ -171,6 +171,13 @@ function choose.new(given)
     end)
     if self.market.rounds == 0 then refresh(self) end
   end
+  -- What was started elsewhere takes this screen's place, but not while somebody types.
+  function self.home_changed()
+    local app = self.app
+    if app:top() ~= self or app.prompt or app.money.state == "none" then return end
+    app:replace(app.home_screen())
+    app:say("a machine of this folder was started", "yellow bold")
+  end
   function self.copy()
     local item = self:item()
     return item and item.first and ("%s/%s"):format(item.first.offer.provider, tostring(item.first.offer.id))

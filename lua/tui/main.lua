@@ -24,7 +24,7 @@ function main.run(ctx)
   local gone = app:run(function()
     app:push(app.home_screen())
   end)
-  if gone and not gone:find "^SIG" then fail.raise("interrupted", gone) end
+  if gone then fail.raise("interrupted", gone) end
   for _, line in ipairs(app.last_words or {}) do term.out(line .. "\n") end
   return 0
 end

@@ -13,7 +13,7 @@ local pattern = ...
 -- The long cases come first, so that none of them is left to run alone at the end.
 local groups = { "faults", "crashes", "main", "clouds", "manual", "models", "homes", "money", "input",
   "setup", "cron", "repl", "overrides", "examples", "refusals", "sweep", "plan", "words", "editors",
-  "consent", "screens", "prices", "progress", "golden", "live", "replicas" }
+  "consent", "screens", "face", "prices", "progress", "golden", "live", "replicas" }
 
 local BOTH = { "vast", "lambda" } -- clouds that a case is played at unless it names its own
 

@@ -13,7 +13,7 @@ local function candidate(cloud, gpu, gpus, region, hourly, spot, more)
   for name, value in next, more or {} do offer[name] = value end -- order: free
   local total = hourly * 8 + 0.04
   return { offer = offer, spot = spot, hourly = hourly, total = total, tokens_per_second = 141.4,
-    measured = more and more.measured, usd_per_million_tokens = 0.41,
+    measured = offer.measured, usd_per_million_tokens = 0.41,
     parts = { compute = (hourly - 0.009) * 8, disk = 0.072, download = 0.04, minimum = 0 } }
 end
 
@@ -90,10 +90,13 @@ local function work(more, told_more)
 end
 
 local function stopping(ended)
-  return work({ kind = "stop", over = ended ~= nil }, { command = "stop", step = 4, steps = 4, expected = false,
+  return work({ kind = "stop", over = ended ~= nil }, { command = "stop", step = 4, steps = 4,
+    expected = false,
     titles = { "Terminating instance 30119482", "Verifying billing stopped", "Removing WireGuard tunnel",
-      "Cleaning state" }, done = { { step = 1, seconds = 2 }, { step = 2, seconds = 11 }, { step = 3, seconds = 0 },
-      { step = 4, seconds = 0 } }, moving = false, ended = ended, notes = { "✓ Terminated", "✓ Confirmed" } })
+      "Cleaning state" },
+    done = { { step = 1, seconds = 2 }, { step = 2, seconds = 11 }, { step = 3, seconds = 0 },
+      { step = 4, seconds = 0 } }, moving = false, ended = ended,
+    notes = { "✓ Terminated", "✓ Confirmed" } })
 end
 
 local function lines()
@@ -120,7 +123,8 @@ M.list = {
   { "choose", "many offers, scrolled and sorted", choose(many(), { at = 40, from = 30, sort = "speed",
     filter = "vast" }) },
   { "choose", "no answer yet", choose({}, { asking = true }) },
-  { "choose", "nothing can be asked", choose({}, { problem = "no cloud has a key yet: type continueplz init" }) },
+  { "choose", "nothing can be asked", choose({}, {
+    problem = "no cloud has a key yet: type continueplz init" }) },
   { "models", "the table", { items = catalog.list(32768), at = 11, told = told, filter = "", asked = 32768,
     now = "qwen3-coder:30b" } },
   { "rejected", "reasons", { items = { { cloud = "vast", gpu = "l4", gpus = 1, hourly = 0.279,
@@ -135,7 +139,8 @@ M.list = {
     since = 1700000130, titles = { "Terminating", "Verifying billing stopped", "", "" },
     done = { { step = 1, seconds = 3 } } } }) },
   { "work", "it failed and was ended", work({ over = true }, { moving = false, ended = { code = 5,
-    message = "3 machines failed to come up, the last because: no handshake", outcome = "proven", cost = 0.12 } }) },
+    message = "3 machines failed to come up, the last because: no handshake", outcome = "proven",
+    cost = 0.12 } }) },
   { "work", "it begins", work { told = false } },
   { "work", "its process is gone", work({ over = true }, { stale = true }) },
   { "work", "stopped and proven", stopping { code = 0, outcome = "proven", cost = 2.93 } },
@@ -148,7 +153,8 @@ M.list = {
     warnings = { "the guard does not answer: " .. HOSTILE } } },
   { "instance", "not looked at yet", { now = 1700003600, money = { state = "running", hourly = 1 } } },
   { "instance", "may still be running", status { state = "unproven", guard = { state = "none" } } },
-  { "logs", "followed", { items = lines(), at = 41, told = told, filter = "", part = "tool", following = true } },
+  { "logs", "followed", { items = lines(), at = 41, told = told, filter = "", part = "tool",
+    following = true } },
   { "logs", "cannot be had", { items = {}, at = 1, told = told, filter = "x", part = "engine",
     problem = "the log of the engine cannot be had: " .. HOSTILE } },
   { "help", "keys", { items = keys(), at = 2, told = told, filter = "" } },
@@ -160,14 +166,14 @@ end
 --- The last two rows.
 M.bottoms = {
   { "nothing", { money = { state = "none" }, keys = keys(), clock = "14:05" } },
-  { "running", { money = { state = "running", hourly = 0.207, so_far = 2.93, ends = 1700043200 }, keys = keys(),
-    clock = "14:05", message = { "red bold", HOSTILE } } },
+  { "running", { money = { state = "running", hourly = 0.207, so_far = 2.93, ends = 1700043200 },
+    keys = keys(), clock = "14:05", message = { "red bold", HOSTILE } } },
   { "no end", { money = { state = "running", hourly = 0.207, so_far = 2.93, at_most = true, more = 1 },
     keys = keys(), clock = "14:05", prompt = { sign = "/", before = "漢字 abc", after = "de" } } },
   { "stopping", { money = { state = "stopping", hourly = 1, console = "https://example.test/", things = 1 },
     keys = keys(), clock = "14:05" } },
-  { "unproven", { money = { state = "unproven", hourly = 1, console = "https://example.test/" }, keys = keys(),
-    clock = "14:05" } },
+  { "unproven", { money = { state = "unproven", hourly = 1, console = "https://example.test/" },
+    keys = keys(), clock = "14:05" } },
   { "unverifiable", { money = { state = "unverifiable", hourly = 1, console = "https://example.test/" },
     keys = keys(), clock = "14:05" } },
   { "unknown", { money = { state = "unknown", why = HOSTILE }, keys = keys(), clock = "14:05" } },

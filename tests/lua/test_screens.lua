@@ -9,8 +9,8 @@ local term = require "base.term"
 local world = require "sandbox.world"
 local shown = require "lua.screen_models"
 
-local SIZES = { { 40, 10 }, { 40, 24 }, { 59, 14 }, { 60, 15 }, { 72, 20 }, { 80, 24 }, { 80, 50 }, { 100, 30 },
-  { 120, 20 }, { 132, 43 }, { 160, 50 }, { 200, 60 } }
+local SIZES = { { 40, 10 }, { 40, 24 }, { 59, 14 }, { 60, 15 }, { 72, 20 }, { 80, 24 }, { 80, 50 },
+  { 100, 30 }, { 120, 20 }, { 132, 43 }, { 160, 50 }, { 200, 60 } }
 local TINY = { { 1, 1 }, { 2, 3 }, { 7, 1 }, { 13, 2 }, { 20, 4 }, { 400, 100 } }
 local COLOUR, PLAIN, ASCII = style.new { unicode = true, colour = true },
   style.new { unicode = true, bare = true }, style.new { bare = true }
@@ -58,7 +58,8 @@ return function(t)
     for _, size in ipairs(SIZES) do
       local width, height = size[1], size[2]
       local what = ("%d×%d"):format(width, height)
-      local list, plain, ascii = draw(width, height, COLOUR), draw(width, height, PLAIN), draw(width, height, ASCII)
+      local list, plain = draw(width, height, COLOUR), draw(width, height, PLAIN)
+      local ascii = draw(width, height, ASCII)
       check_rows(t, list, width, height, what)
       out[#out + 1] = "## " .. what
       for index, row in ipairs(list) do

@@ -15,7 +15,8 @@ local LOOKS = { style.new { unicode = true, colour = true }, style.new { unicode
 local function names_of(keys)
   local names = {}
   for index, key in ipairs(keys) do
-    names[index] = key.mouse and ("%s %d,%d"):format(key.mouse, key.x, key.y) or key.name or "'" .. key.text .. "'"
+    names[index] = key.mouse and ("%s %d,%d"):format(key.mouse, key.x, key.y) or key.name
+      or "'" .. key.text .. "'"
   end
   return table.concat(names, " ")
 end
@@ -23,10 +24,12 @@ end
 return function(t)
   t:case("bytes of a terminal are keys, whole or in pieces", function()
     local table_of = {
-      { "a", "'a'" }, { "\27[A\27[B\27OC\27[1;5D", "up down right ctrl-left" }, { "\r\n\t\27[Z", "enter enter tab shift-tab" },
-      { "\12\3\127", "ctrl-l ctrl-c backspace" }, { "\27[5~\27[6~\27[3;2~", "page-up page-down shift-delete" },
+      { "a", "'a'" }, { "\27[A\27[B\27OC\27[1;5D", "up down right ctrl-left" },
+      { "\r\n\t\27[Z", "enter enter tab shift-tab" }, { "\12\3\127", "ctrl-l ctrl-c backspace" },
+      { "\27[5~\27[6~\27[3;2~", "page-up page-down shift-delete" },
       { "\27b\27[15~\27OP", "alt-b f5 f1" }, { "\27[<0;12;5M\27[<0;12;5m", "press 12,5 release 12,5" },
-      { "\27[<64;1;2M\27[<65;1;2M", "wheel-up 1,2 wheel-down 1,2" }, { "\27[200~a\nb\27[201~c", "'a\nb' 'c'" },
+      { "\27[<64;1;2M\27[<65;1;2M", "wheel-up 1,2 wheel-down 1,2" },
+      { "\27[200~a\nb\27[201~c", "'a\nb' 'c'" },
       { "é€😀", "'é€😀'" }, { "\27\27[A", "escape up" }, { "\27[?1;2c x", "' x'" }, { "\0a", "'a'" },
       { "\27[M !!q", "'q'" },
     }
@@ -80,7 +83,8 @@ return function(t)
   end)
 
   t:case("rows have exactly their width, whatever is in them", function()
-    local texts = { "", "plain", "grün €", "漢字かな交じり", "e\u{301}e\u{301}", "\27[31mred\27[0m", "a\tb\nc\0d\127",
+    local texts = { "", "plain", "grün €", "漢字かな交じり", "e\u{301}e\u{301}", "\27[31mred\27[0m",
+      "a\tb\nc\0d\127",
       "\xff\xfe bad", ("long "):rep(500), "\u{202e}turned", "😀😀😀" }
     for _, look in ipairs(LOOKS) do
       for _, text in ipairs(texts) do

@@ -121,7 +121,8 @@ local function warnings(model, width, height, look)
     local lines = format.wrap("! " .. text, math.max(10, width - 1), "  ")
     for index = 1, math.min(#lines, LINES) do
       local cut = index == LINES and #lines > LINES and " " .. look.glyph.cut or ""
-      if #out < height // 3 then out[#out + 1] = rows.line({ " ", { names, lines[index] .. cut } }, width, look) end
+      if #out >= height // 3 then return end
+      out[#out + 1] = rows.line({ " ", { names, lines[index] .. cut } }, width, look)
     end
   end
   if model.problem then add("red", model.problem) end
