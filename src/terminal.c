@@ -57,16 +57,17 @@ static void catch_stops(void);
 /* Brought to the front: a changed size is what has everything drawn again. */
 static void on_continue(int number) {
     int saved = errno;
+    pid_t front = tcgetpgrp(STDIN_FILENO); /* -1: the terminal is gone */
     (void)number;
     catch_stops();
-    if (tcgetpgrp(STDIN_FILENO) == getpgrp()) {
+    if (front == getpgrp()) {
         if (modes.changed)
             set_modes(&modes.wanted, TCSADRAIN);
         if (screen.shown)
             say(screen.enter);
         screen.away = 0;
         raise(SIGWINCH);
-    } else if (screen.shown) {
+    } else if (screen.shown && front >= 0) {
         raise(SIGSTOP); /* a shell tells only what is stopped of its `fg` */
     }
     errno = saved;

@@ -149,9 +149,11 @@ function App:redraw()
   self.shown, self.dirty = nil, true
 end
 
--- What money runs, read again; on a change of it everything that depends on it is told.
+-- What money runs, read again. The bell rings once for what must not be overlooked.
 local function look_at_money(self)
+  local before = self.money.state
   self.money = purse.of(self.home)
+  if self.money.state == "unproven" and before ~= "unproven" then term.draw("out", "\7") end
   self.dirty = true
 end
 

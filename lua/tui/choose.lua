@@ -6,9 +6,9 @@ local cost = require "home.cost"
 local fail = require "base.fail"
 local list = require "tui.list"
 local market = require "tui.market"
-local models = require "facts.models"
 local money_limits = require "money.limits"
 local offers_view = require "ui.offers"
+local report = require "start.report"
 local until_ready = require "start.until_ready"
 
 local choose = {}
@@ -82,6 +82,13 @@ local function why_not(self)
   self.app:push(require("tui.rejected").new(self.market))
 end
 
+-- A machine that ended by itself: the first offer takes its place, after the usual question.
+local function again(self)
+  local first = self.market.ordered[1]
+  if not first then return self.app:say "there is nothing to rent yet" end
+  require("tui.confirm").begin(self.app, self.market, first)
+end
+
 -- What stands in the way of renting now.
 local function off(self)
   if self.app.money.state ~= "none" then return "a machine of this folder runs already" end
@@ -112,6 +119,9 @@ local function keys(self)
     { key = "<", words = "less context", act = context(self, -1), hidden = true },
     { key = "x", words = "why the others are left out", act = function() why_not(self) end, hidden = true },
   }
+  if self.lost then
+    table.insert(own, 1, { key = "a", words = "again", act = function() again(self) end })
+  end
   return table.move(self:moving(), 1, 8, #own + 1, own)
 end
 
@@ -156,7 +166,7 @@ local function model(self)
   base.problem, base.asking, base.sort = self.market.problem, self.asking, self.sort
   base.want, base.panel, base.rejected = want, panel(self, base.item), #self.market.rejected
   base.entry = want and catalog.entry(want.model, want.context)
-  base.tier_default = models.tiers[config.get "DEFAULT_TIER"]
+  base.lost, base.rate = self.lost, config.rate()
   return base
 end
 
@@ -170,6 +180,10 @@ function choose.new(given)
       self.app:changed()
     end)
     if self.market.rounds == 0 then refresh(self) end
+    self.app:spawn(function()
+      self.lost = report.status().last
+      self.app:changed()
+    end)
   end
   -- What was started elsewhere takes this screen's place, but not while somebody types.
   function self.home_changed()

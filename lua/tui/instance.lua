@@ -52,6 +52,21 @@ local function ask_stop(self)
   end })
 end
 
+-- May something bill that only a person can see the end of?
+local function doubt(self)
+  local state = self.app.money.state
+  return state == "unproven" or state == "unverifiable" or state == "unknown"
+end
+
+local function acknowledge(self)
+  local money = self.app.money
+  self.app:ask(prompt.new { sign = ("Did you see at %s that it is gone? [y/N] "):format(money.console
+    or "the cloud"), letters = true, done = function(answer)
+    if answer:lower() ~= "y" then return self.app:say "its record stays" end
+    command.run(self.app, { "ack", money.id })
+  end })
+end
+
 -- A sign of life of the model, beside everything else.
 local function test(self)
   if self.testing then return end
@@ -89,14 +104,18 @@ function Instance:keys()
     { key = "e", words = "more time", act = line "extend ", off = not_ready },
     { key = "m", words = "model", act = line "use ", off = not_ready },
     { key = "c", words = "editor", act = line "endpoint --write --for=", off = not_ready },
-    { key = "a", words = "it is gone: close its record", hidden = true, act = run "ack",
-      off = self.app.money.state == "running" and "it runs; s ends it" or nil },
+    { key = "a", words = "it is gone: close its record", hidden = not doubt(self),
+      act = function() acknowledge(self) end, off = not doubt(self) and "nothing waits for that" or nil },
     { key = "w", words = "sweep all clouds", hidden = true, act = run "sweep" },
   }
 end
 
 function Instance:model()
-  return { status = self.status, money = self.app.money, problem = self.problem, now = clock.wall(),
+  local money, alert = self.app.money, nil
+  if money.state == "unproven" then
+    alert = { id = money.id, console = money.console, reason = money.reason }
+  end
+  return { alert = alert, status = self.status, money = money, problem = self.problem, now = clock.wall(),
     age = self.seen and clock.now() - self.seen }
 end
 

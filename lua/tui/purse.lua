@@ -28,12 +28,13 @@ local function one(session, now)
     state = (session.unproven or session.doubted) and "unproven" or (session.forgotten
       or session.unverifiable) and "unverifiable" or session.stopping and "stopping" or sure and "running"
       or "unknown",
+    reason = session.unproven or session.doubted,
     ends = sure and life > 0 and session.started and session.started + life or nil,
   }
 end
 
 --- What a home's record says. → { state = "none" | "running" | "unknown" | "unproven" | "stopping" |
--- "unverifiable", hourly, so_far, ends = unix seconds of the hard limit, console, more = further machines,
+-- "unverifiable", hourly, so_far, reason = why nothing is proven, ends = unix seconds of the hard limit, console, more = further machines,
 -- things = how many volumes and the like are not proven gone, why = sentence of "unknown" }
 function purse.of(home)
   local ok, model = fail.try(function()

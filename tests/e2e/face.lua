@@ -135,7 +135,7 @@ case("a terminal that goes away ends it, and nothing else", function(r)
   p.child:close()
   p.ended = nil
   p:until_("the end of the program", function() return not p.works(pid) end)
-  equal(#r:billing(), 1, "what bills")
+  equal(#r:instances(), 1, "machines")
   equal(r:run("stop").code, 0, "stop")
 end)
 

@@ -76,6 +76,12 @@ local STEPS = { "Fetching prices", "Selecting cheapest compatible option", "Crea
   "Waiting for instance to boot", "Configuring WireGuard tunnel", "Arming the guard", "Pulling model",
   "Verifying service health" }
 
+local function alarmed()
+  local model = status { state = "unproven", guard = { state = "none" } }
+  model.alert = { id = "30119482", console = "https://example.test/instances", reason = HOSTILE }
+  return model
+end
+
 local function work(more, told_more)
   local progress = { command = "up", pid = 1, began = 1700000000, step = 7, steps = 8, titles = STEPS,
     since = 1700000100, done = {}, notes = { "✓ Selected: vast RTX 4090 24GB @ $0.207/h spot",
@@ -123,6 +129,8 @@ M.list = {
   { "choose", "many offers, scrolled and sorted", choose(many(), { at = 40, from = 30, sort = "speed",
     filter = "vast" }) },
   { "choose", "no answer yet", choose({}, { asking = true }) },
+  { "choose", "a spot machine was taken away", choose(offers(), { lost = { id = "30119482", provider = "vast",
+    reason = "interrupted", spot = true, cost = 2.15, seconds = 11880 } }) },
   { "choose", "nothing can be asked", choose({}, {
     problem = "no cloud has a key yet: type continueplz init" }) },
   { "models", "the table", { items = catalog.list(32768), at = 11, told = told, filter = "", asked = 32768,
@@ -152,7 +160,7 @@ M.list = {
     guard = { state = "unknown" }, tunnel = { state = "silent", carrier = "tcp" },
     warnings = { "the guard does not answer: " .. HOSTILE } } },
   { "instance", "not looked at yet", { now = 1700003600, money = { state = "running", hourly = 1 } } },
-  { "instance", "may still be running", status { state = "unproven", guard = { state = "none" } } },
+  { "instance", "may still be running", alarmed() },
   { "logs", "followed", { items = lines(), at = 41, told = told, filter = "", part = "tool",
     following = true } },
   { "logs", "cannot be had", { items = {}, at = 1, told = told, filter = "x", part = "engine",

@@ -2,7 +2,8 @@
 -- What can be rented now. model: { items = { {first=, demand=, spot=} of ui.offers
 --   | {cloud=, state=, message=}, … }, at, from, told, filter, sort, want, entry = of start.catalog,
 --   panel = { candidate, hours, disk_gb, least, most, life, rate, ready = sentence } or nil,
---   rejected = how many, asking = bool, problem = sentence or nil }
+--   rejected = how many, asking = bool, problem = sentence or nil, rate,
+--   lost = `last` of start.report or nil }
 local clock = require "base.clock"
 local format = require "ui.format"
 local rows = require "ui.screens.rows"
@@ -144,11 +145,31 @@ local function cost_rows(model, width, look)
   return out
 end
 
+-- The last machine ended without anybody here asking for it (PRD §5.3).
+local function lost_rows(model, width, look)
+  local lost = model.lost
+  if not lost then return {} end
+  local taken = lost.reason == "interrupted" and lost.spot
+  local what = taken and "SPOT MACHINE TAKEN AWAY" or lost.reason == "unfinished start"
+    and "AN UNFINISHED START WAS UNDONE" or "THE MACHINE ENDED BY ITSELF"
+  local cost = lost.cost and (lost.at_most and "at most " or "") .. format.both(lost.cost, model.rate)
+    or "a sum that is not known"
+  local took = clock.duration(math.max(0, lost.seconds))
+  return {
+    rows.line({ { "yellow bold", "! " .. what }, ("  %s on %s"):format(lost.id, lost.provider) }, width, look),
+    rows.line({ ("  It cost %s in %s."):format(cost, took), { "bold", "  a" }, " rents the first one below." },
+      width, look),
+  }
+end
+
 --- → rows, zones
 function choose.draw(model, width, height, look)
   local out = {}
   local low = height < LOW
-  if not low then out[1] = title(model, width, look) end
+  if not low then
+    out = lost_rows(model, width, look)
+    out[#out + 1] = title(model, width, look)
+  end
   if height > 3 then out[#out + 1] = heading(model, width, look) end
   local below = low and {} or cost_rows(model, width, look)
   local room = math.max(1, height - #out - #below)

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The machine of this folder. model: { status = of start.report or nil: not looked at yet, money = of
---   tui.purse, problem = sentence or nil, now = unix seconds, age = seconds since it was looked at }
+--   tui.purse, alert = { id, console, reason } or nil, problem = sentence or nil, now = unix seconds,
+--   age = seconds since it was looked at }
 local clock = require "base.clock"
 local format = require "ui.format"
 local rows = require "ui.screens.rows"
@@ -139,8 +140,29 @@ local function without(model, width, height, look)
   return rows.fill(out, width, height)
 end
 
+-- PRD §8.3: what must not be overlooked, in a red frame that blinks; first what is to be done.
+local function alert_rows(model, width, look)
+  local alert, inner = model.alert, {}
+  local function add(names, text)
+    for _, line in ipairs(format.wrap(text, math.max(10, width - 4), "   ")) do
+      inner[#inner + 1] = { { names, line } }
+    end
+  end
+  add("bold", ("1. Open %s"):format(alert.console))
+  add("bold", ("2. Look whether %s is still there; if it is, destroy it there"):format(alert.id))
+  add("bold", "3. Press s to try again, or a once you saw that it is gone")
+  add("red bold", "CRITICAL: MONEY MAY STILL BE RUNNING" .. (alert.reason and ": " .. alert.reason or ""))
+  add("", "The agent tries on. Details: continueplz.log")
+  return rows.box(inner, width, look, model.now % 2 < 1 and "red bold blink" or "red reverse")
+end
+
 --- → rows
 function instance.draw(model, width, height, look)
+  if model.alert and width >= 8 then
+    local out = alert_rows(model, width, look)
+    local rest = setmetatable({ alert = false }, { __index = model })
+    return rows.fill(join(out, instance.draw(rest, width, math.max(0, height - #out), look)), width, height)
+  end
   if not model.status or not model.status.instance then return without(model, width, height, look) end
   local told = warnings(model, width, height, look)
   if width >= WIDE then
