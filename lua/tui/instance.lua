@@ -3,6 +3,7 @@
 local clock = require "base.clock"
 local command = require "tui.command"
 local fail = require "base.fail"
+local progress = require "home.progress"
 local prompt = require "tui.prompt"
 local report = require "start.report"
 local subprocess = require "base.subprocess"
@@ -36,11 +37,11 @@ end
 
 function Instance:close() task.cancel(self.worker) end
 
---- When nothing runs any more, what there is to rent comes back, with what became of the machine.
+--- A stop that goes on is followed; when nothing runs any more, what there is to rent comes back.
 function Instance:home_changed()
-  if self.app:top() == self and self.app.money.state == "none" then
-    self.app:replace(self.app.home_screen())
-  end
+  local app = self.app
+  if app:top() ~= self or app.prompt then return end
+  if app.money.state == "none" or progress.under_way(app.home) then app:replace(app.home_screen()) end
 end
 
 local function ask_stop(self)

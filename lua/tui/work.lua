@@ -46,12 +46,21 @@ function work.begin(app, words)
 end
 
 --- Shows what another process does.
-function work.follow(told) return setmetatable({ kind = told.command, began = told.began }, Work) end
+function work.follow(told)
+  return setmetatable({ kind = told.command, began = told.began, pid = told.pid }, Work)
+end
 
 --- Reads again how far it is.
 function Work:look()
   local told = progress.read(self.app.home)
-  if told and told.began and told.began >= self.began - 1 then self.told = told end
+  if told and (self.pid and told.pid == self.pid or not self.pid and told.began >= self.began) then
+    self.told = told
+  end
+  local ended = self.told and self.told.ended
+  if self.kind == "up" and ended and ended.code == 0 and self.app:top() == self then
+    self.app:replace(self.app.home_screen())
+    self.app:say("READY", "green bold")
+  end
 end
 
 function Work:open() self:look() end
@@ -73,10 +82,9 @@ local function go_on(self)
 end
 
 local function undo(self)
-  local pid = self.told and self.told.pid or self.pid
-  if self.undoing or not pid then return end
+  if self.undoing or not self.pid then return end
   self.undoing = true
-  process.kill(pid, "INT")
+  process.kill(self.pid, "INT")
   self.app:say("it is being undone: whatever was rented is ended, and that is proven", "yellow bold")
 end
 

@@ -155,11 +155,9 @@ local function lost_rows(model, width, look)
   local cost = lost.cost and (lost.at_most and "at most " or "") .. format.both(lost.cost, model.rate)
     or "a sum that is not known"
   local took = clock.duration(math.max(0, lost.seconds))
-  return {
-    rows.line({ { "yellow bold", "! " .. what }, ("  %s on %s"):format(lost.id, lost.provider) }, width, look),
-    rows.line({ ("  It cost %s in %s."):format(cost, took), { "bold", "  a" }, " rents the first one below." },
-      width, look),
-  }
+  local first = { { "yellow bold", "! " .. what }, ("  %s on %s"):format(lost.id, lost.provider) }
+  local second = { ("  It cost %s in %s."):format(cost, took), { "bold", "  a" }, " rents the first below." }
+  return { rows.line(first, width, look), rows.line(second, width, look) }
 end
 
 --- → rows, zones
