@@ -35,7 +35,8 @@ end
 
 --- What a home's record says. → { state = "none" | "running" | "unknown" | "unproven" | "stopping" |
 -- "unverifiable", hourly, so_far, reason = why nothing is proven, ends = unix seconds of the hard limit,
--- console, more = further machines, things = how many volumes and the like are not proven gone, why = sentence of "unknown" }
+-- console, more = further machines, things = how many volumes and the like are not proven gone,
+-- why = sentence of "unknown" }
 function purse.of(home)
   local ok, model = fail.try(function()
     local journal = journals.open(home)

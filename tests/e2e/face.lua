@@ -108,7 +108,9 @@ case("what another terminal starts and stops is seen without a key", function(r)
   p:resize(80, 24)
   p:sees "RTX 4090"
   equal(r:run("stop").code, 0, "stop")
-  p:sees("Offers:", 90)
+  p:sees("STOPPED, and proven", 90)
+  p:type "\r"
+  p:sees "Offers:"
   p:sees "Money: nothing runs"
   leave(p)
   equal(#r:billing(), 0, "what bills")
