@@ -196,14 +196,14 @@ local function settings(self, key)
 end
 
 local function child(options)
-  local home, word = options.argv[#options.argv - 1], options.argv[#options.argv] -- exe -C HOME agent
+  local home, words = options.argv[3], { table.unpack(options.argv, 4) } -- exe -C HOME agent
   local env = {}
   for _, line in ipairs(options.env) do
     local name, value = line:match("^([^=]*)=(.*)$")
     env[name] = value
   end
-  return function(require) return require("cli").main { word } end,
-    { name = word, bare = true, daemon = true, home = home, env = env }
+  return function(require) return require("cli").main(words) end,
+    { name = words[1], bare = true, daemon = true, home = home, env = env }
 end
 
 local function foreign_machines(self, labels)

@@ -5,12 +5,13 @@
 --   [--first[=INVARIANT]]       end at the first failure, or at the first of that invariant (S1 … E5, bug);
 --                               nothing is shrunk then
 --   [--parts=A,B,…]             only these of policies, consent, workday, determinism, cases,
---                               random, homes, crash
+--                               random, homes, faces, crash
 --   [--long]                    the long cases too
 --   [--case=N:CLOUD]            one case, with its trace, as a failure names it
 --   [--only=TEXT]               scenes and cases whose name holds it, none when empty
 --   [--cloud=NAME]              only this cloud
 --   [--replay=SEED[:STEPS[:CLOUD]]]  one random history, with its trace
+--   [--faces=SEED:CLOUD:KEYS]   one history of somebody who types anything at the full screen
 --   [--homes=SEED:CLOUD]        one history of three homes, with its trace
 --   [--policy=SEED]             one start with a random policy
 --   [--crash=A:B:…]             one crash point, with its trace, as a failure names it
@@ -19,6 +20,7 @@ local chance = require "dst.chance"
 local clock = require "base.clock"
 local clouds = require "dst.clouds"
 local crash = require "dst.crash"
+local faces = require "dst.faces"
 local fail = require "base.fail"
 local kinds = require "dst.safety_kinds"
 local plays = require "dst.play"
@@ -30,6 +32,7 @@ local tally = require "dst.tally"
 local term = require "base.term"
 local workday = require "dst.workday"
 
+local FACES, FACE_KEYS = 3, 300
 local SEEDS, HOMES, FEW = 150, 30, 1 -- what a run without options does
 
 local failed, first_only, sought = 0, false, nil
@@ -116,6 +119,20 @@ local function three_homes(first, count, cloud)
   report(("three homes on one account, %s (%d from seed %d)"):format(cloud, count, first), failures)
 end
 
+-- Somebody who types anything at the full screen.
+local function random_keys(first, count, cloud)
+  local failures, keys = {}, count * FACE_KEYS
+  for seed = first, first + count - 1 do
+    local verdict = faces.play(seed, cloud, FACE_KEYS)
+    if verdict and (not sought or verdict:match("^%w+") == sought) then
+      failures[#failures + 1] = { replay = ("--faces=%d:%s:%d"):format(seed, cloud, FACE_KEYS),
+        verdict = verdict }
+      if first_only then break end
+    end
+  end
+  report(("the full screen, %s (%d keys at random from seed %d)"):format(cloud, keys, first), failures)
+end
+
 -- The same seed must give the same history, to the byte; another seed another one.
 local function determinism(cloud)
   local failures = {}
@@ -189,7 +206,7 @@ local function told_cases(options, cloud)
   end
 end
 
-local PARTS = { "policies", "consent", "workday", "determinism", "cases", "random", "homes", "crash" }
+local PARTS = { "policies", "consent", "workday", "determinism", "cases", "random", "homes", "faces", "crash" }
 
 -- What was ordered in all histories, and whether it happened: the table of docs/safety.md. A kind that never
 -- happened is a failure of a run of everything at all clouds.
@@ -224,11 +241,14 @@ local function at_cloud(cloud, parts, options)
   if parts.homes and options.seeds ~= "0" and not over() then
     three_homes(tonumber(options.from) or 1, tonumber(options.seeds) or HOMES, cloud)
   end
+  if parts.faces and options.seeds ~= "0" and not over() then
+    random_keys(tonumber(options.from) or 1, tonumber(options.seeds) or FACES, cloud)
+  end
   if parts.crash and options.only ~= "" and not over() then crash_points(options, cloud) end
 end
 
 local OPTIONS = {}
-for name in ("seeds from crash first parts long case only cloud replay homes policy"):gmatch("%a+") do
+for name in ("seeds from crash first parts long case only cloud replay homes faces policy"):gmatch("%a+") do
   OPTIONS[name] = true
 end
 
@@ -261,6 +281,10 @@ local function main(...)
   if options.homes then
     local seed, cloud = options.homes:match("^(%d+):(%a+)$")
     return show(several.play(tonumber(seed), cloud))
+  end
+  if options.faces then
+    local seed, cloud, keys = options.faces:match("^(%d+):(%a+):(%d+)$")
+    return show(faces.play(tonumber(seed), cloud, tonumber(keys)))
   end
   if options.case then
     local index, cloud = options.case:match("^(%d+):(%a+)$")

@@ -80,8 +80,16 @@ local function terminal_of(p)
   return {
     write = function(stream, text) p[stream] = p[stream] .. text end,
     is = function(name) return p.tty[name] == true end,
-    size = function() return 80, 24 end,
+    size = function()
+      local size = p.size or { 80, 24 }
+      return size[1], size[2]
+    end,
     raw = function() return true end,
+    screen = function(enter, leave)
+      p.out = p.out .. (enter or p.leave or "")
+      p.leave = leave
+      return true
+    end,
     echo = function() return true end,
     stdin = function() return p.stdin or sim:pipe_of(p.input) end,
     tty = function()
