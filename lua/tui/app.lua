@@ -135,9 +135,10 @@ local function picture(self)
   return shown
 end
 
---- Draws what changed.
+--- Draws what changed. A question counts as asked from here on.
 function App:draw()
   self.dirty = false
+  if self.prompt then self.prompt.asked = self.prompt.asked or clock.now() end
   local now = picture(self)
   local text = frame.change(self.shown, now, self.sync)
   self.shown = now

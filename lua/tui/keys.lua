@@ -1,9 +1,12 @@
 -- SPDX-License-Identifier: MIT
 -- What a key does: in the line that is typed, on the screen on top, and on every screen.
+local clock = require "base.clock"
 local prompt = require "tui.prompt"
 local terminal = require "tui.terminal"
 
 local keys = {}
+
+local READING_SECONDS = 0.3 -- after which a question that is shown can have been read
 
 local function filter(app, screen)
   if screen.filter == nil then return app:say "there is nothing to filter here" end
@@ -70,9 +73,14 @@ local function mouse(app, screen, key)
   end
 end
 
+-- What was typed before a question could be read answers none.
+local function too_soon(line)
+  return line.options.letters and (not line.asked or clock.now() < line.asked + READING_SECONDS)
+end
+
 local function to_prompt(app, key)
   local line = app.prompt
-  if key.mouse then return end
+  if key.mouse or too_soon(line) then return end
   local outcome = line:press(key)
   if not outcome then return end
   app.prompt = nil

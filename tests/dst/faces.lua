@@ -49,6 +49,7 @@ local function check_money(p, face)
   local last = face.screen:row(face.screen.height)
   local open = #p.judge:open_tokens() > 0
   if face.screen.width >= 40 and open and last:find("nothing runs", 1, true) then
+    p:trace(face.screen:text())
     p.judge:broken("S4", "the full screen says that nothing runs, and something does: " .. last)
   end
   if face.screen.width >= 40 and not last:find "^Money: " then
@@ -68,6 +69,7 @@ end
 
 local function press(p, face, keys)
   look(p, face)
+  if not face.screen.modes.alternate then keys = keys:gsub("\r", "\n") end -- as a terminal does for lines
   if keys:find "^y" then face.agreed = asked(face) end
   face.agreed = keys:match "^:(%l+)" or face.agreed -- a command that was typed is its own yes
   p:trace(("keys %q"):format(keys))

@@ -132,6 +132,7 @@ return function(host, p)
       disk[path] = nil
       return true
     end,
+    changes = function(path) return nil, "changes of " .. path .. " cannot be waited for here", "missing" end,
     chmod = function(path, mode)
       if not disk[path] then return missing(path) end
       disk[path].mode = mode
