@@ -108,7 +108,7 @@ function run.context(command, parsed, known)
     command = command, args = parsed.words, options = parsed.options, settings = parsed.settings,
     script = parsed.script, commands = known, home = world.home,
     json = parsed.options.output == "json" or parsed.options.json == true,
-    yes = parsed.options.yes == true,
+    plain = parsed.options.output == "plain", yes = parsed.options.yes == true,
   }
   ctx.alone = ctx.yes -- nobody is asked about a sum, even at a terminal
   ctx.asks = not ctx.yes and not ctx.json and term.is("in") and term.is("out")

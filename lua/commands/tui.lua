@@ -8,5 +8,6 @@ return {
   options = { "model", "tier", "engine", "context", "provider", "gpu", "gpus", "spot", "on-demand", "region",
     "hours", "max-price", "max-hours", "idle", "timeout" },
   writes = true,
+  answer = "",
   run = function(ctx) return require("tui.main").run(ctx) end,
 }

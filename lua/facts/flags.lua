@@ -94,8 +94,9 @@ local rows = {
 
   { name = "directory", short = "C", kind = "text", value = "DIR", global = true,
   doc = "the folder that holds .env, the journal and the log" },
-  { name = "output", kind = "choice", value = "FORMAT", values = { "text", "json" }, global = true,
-  doc = "text (default) or json" },
+  { name = "output", kind = "choice", value = "FORMAT", values = { "text", "json", "plain" },
+    global = true,
+    doc = "text (default), json, or plain: text of which nothing moves, for screen readers" },
   { name = "yes", short = "y", kind = "none", global = true, acts = true, doc = "ask nothing" },
   { name = "verbose", short = "v", kind = "none", global = true,
     doc = "tell more on stderr; -vv tells everything" },

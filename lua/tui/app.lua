@@ -18,9 +18,12 @@ local config = require "config.effective"
 local frame = require "tui.frame"
 local purse = require "tui.purse"
 local style = require "ui.screens.style"
+local world = require "sandbox.world"
 local terminal = require "tui.terminal"
 
 local app = {}
+
+local bottom = world.builtin "ui.screens.bottom" -- what is said of money is nobody's to replace
 
 local App = {}
 App.__index = App
@@ -126,7 +129,7 @@ end
 local function picture(self)
   local room = math.max(0, self.height - 2)
   local shown = body(self, room)
-  local last, cursor = require("ui.screens.bottom").draw({ money = self.money, message = self.message,
+  local last, cursor = bottom.draw({ money = self.money, message = self.message,
     keys = shown_keys(self:top()), prompt = self.prompt and self.prompt:shown(),
     clock = clock.local_time(clock.wall()):sub(12, 16) }, self.width, self.look)
   for index = math.max(1, 3 - self.height), 2 do shown.rows[#shown.rows + 1] = last[index] end

@@ -18,6 +18,7 @@ end
 --- Runs it. ctx: of the command → exit code
 -- @raise `usage` where no full screen can be shown
 function main.run(ctx)
+  if ctx.json then fail.raise("usage", "the full screen has no JSON; status --output=json tells the same") end
   local fits, why = term.screens()
   if not fits then
     fail.raise("usage", why .. "; the commands do the same: continueplz --help")

@@ -35,7 +35,8 @@ local LONGEST = 1000 -- bytes of the moving line before it is cut to the termina
 --- A screen for a command; registered in ctx so that it is closed before anything else is said.
 function progress.new(ctx)
   local screen = setmetatable({
-    json = ctx.json, live = not ctx.json and term.is("out") and process.getenv("TERM") ~= "dumb", frame = 0,
+    json = ctx.json, frame = 0,
+    live = not ctx.json and not ctx.plain and term.is("out") and process.getenv("TERM") ~= "dumb",
     ended_sessions = {}, told = {},
   }, Screen)
   ctx.screen = screen

@@ -13,10 +13,17 @@ local faces = {}
 
 local SETTLE = 4 -- seconds after which the screen has seen what happened
 local SIZES = { { 80, 24 }, { 40, 10 }, { 120, 40 }, { 59, 14 }, { 20, 5 }, { 200, 60 } }
-local KEYS = { "\r", "\r", "\27[A", "\27[B", "\27[B", "\27[5~", "\27[6~", "\27[H", "\27[F", "m", "+", "-", "s", "o",
-  "r", "x", "?", "/", "a", "n", "t", "l", "\t", "y", "y", "d", "q", "\27", "\27", "k", "j", "<", ">", "\12", "w",
-  "\27[<0;5;6M", "\27[<0;5;6m", "\27[<64;3;3M", "\27[<65;3;3M", "\27[<0;40;3M", "\27[200~yy\ny\27[201~", "\255",
-  "\27[99;99Z", "1", "e", "c" }
+local KEYS = {}
+local NAMED = { ENTER = "\r", TAB = "\t", UP = "\27[A", DOWN = "\27[B", PGUP = "\27[5~", PGDN = "\27[6~",
+  HOME = "\27[H", END = "\27[F", ESC = "\27", REDRAW = "\12" }
+for key in ([[ENTER ENTER UP DOWN DOWN PGUP PGDN HOME END m + - s o r x ? / a n t l TAB y y d q ESC ESC
+  k j < > REDRAW w e c 1]]):gmatch "%S+" do
+  KEYS[#KEYS + 1] = NAMED[key] or key
+end
+for _, bytes in ipairs { "\27[<0;5;6M", "\27[<0;5;6m", "\27[<64;3;3M", "\27[<65;3;3M", "\27[<0;40;3M",
+  "\27[200~yy\ny\27[201~", "\255", "\27[99;99Z" } do
+  KEYS[#KEYS + 1] = bytes
+end
 local LINES = { ":status\r", ":offers\r", ":no such\r", "/a100\r", "/\r", ":\r", ":stop\r" }
 local WIDE = 60 -- columns in which a question is shown whole
 local WAYS = { "status", "stop", "up" }
@@ -48,8 +55,8 @@ local function over(face) return face.process.state == "done" or face.process.st
 local function check_money(p, face)
   if over(face) or not face.screen.modes.alternate then return end
   local last = face.screen:row(face.screen.height)
-  local open = #p.judge:open_tokens() > 0
-  if face.screen.width >= 40 and open and last:find("nothing runs", 1, true) then
+  local bills = #p.judge:open_tokens() > 0
+  if face.screen.width >= 40 and bills and last:find("nothing runs", 1, true) then
     p:trace(face.screen:text())
     p.judge:broken("S4", "the full screen says that nothing runs, and something does: " .. last)
   end

@@ -206,7 +206,8 @@ local function told_cases(options, cloud)
   end
 end
 
-local PARTS = { "policies", "consent", "workday", "determinism", "cases", "random", "homes", "faces", "crash" }
+local PARTS = { "policies", "consent", "workday", "determinism", "cases", "random", "homes", "faces",
+  "crash" }
 
 -- What was ordered in all histories, and whether it happened: the table of docs/safety.md. A kind that never
 -- happened is a failure of a run of everything at all clouds.

@@ -6,6 +6,7 @@ local files = require "base.files"
 local net = require "base.net"
 local nova = require "lua.nova"
 local server = require "base.server"
+local watcher = require "e2e.watcher"
 
 local MODEL = "--model=qwen3-coder:30b"
 local cases = {}
@@ -258,6 +259,28 @@ case("init.lua: settings and override", function(r)
       .. "error('no stack') end return l end)\n")
   local one = expect.json(expect.ends(r:run("offers", "--model=qwen2.5-coder:1.5b", "--output=json"), 0))
   expect.that(one.providers[1].offers == 1, "overrides of one function do not stack")
+end)
+
+case("ui/screens/rejected.lua is the full screen's; one that breaks gives way to the built-in", function(r)
+  use(r, "ui/screens/rejected.lua")
+  local p = watcher.start(r)
+  p:sees "Offers:"
+  p:type "x"
+  p:sees "at 1 clouds"
+  p:type "q"
+  p:sees "Offers:"
+  p:type "q"
+  p:finish()
+  r:put("ui/screens/rejected.lua", "return { draw = function() return { 'too few' } end }\n")
+  r:put("ui/screens/bottom.lua", "return { draw = function() return { 'nothing runs', 'nothing runs' } end }\n")
+  p = watcher.start(r)
+  p:sees "Offers:"
+  p:sees "Money: nothing runs"
+  p:type "x"
+  p:sees "Left out:"
+  p:sees "your own ui/screens/rejected.lua failed"
+  p:type "qq"
+  p:finish()
 end)
 
 case("an override that raises where a machine is ended: the built-in function is used", function(r)

@@ -70,7 +70,7 @@ return function(t)
       ["continueplz start --ke"] = "--keep-on-failure",
       ["continueplz status --ke"] = "",
       ["continueplz status --outp"] = "--output=",
-      ["continueplz status --output="] = "text json",
+      ["continueplz status --output="] = "text json plain",
       ["continueplz status --output=j"] = "json",
       ["continueplz --output js"] = "json",
       ["continueplz --tier "] = "small medium large",

@@ -264,7 +264,7 @@ return function(t)
         problems[#problems + 1] = "no end-to-end test runs " .. path
       end
     end
-    t:equal(#sorted.keys(rows), 8, "rows of the table")
+    t:equal(#sorted.keys(rows), 9, "rows of the table")
     none(problems)
   end)
 
