@@ -9,7 +9,7 @@ function rejected.new(market)
   local self = list.new { name = "rejected", filter = "" }
   local made_of, items
   function self.all()
-    if made_of == market.version then return items end
+    if items and made_of == market.version then return items end
     made_of, items = market.version, {}
     for _, each in ipairs(market.rejected) do
       local offer = each.candidate and each.candidate.offer or {}

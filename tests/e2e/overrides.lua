@@ -272,7 +272,7 @@ case("ui/screens/rejected.lua is the full screen's; one that breaks gives way to
   p:type "q"
   p:finish()
   r:put("ui/screens/rejected.lua", "return { draw = function() return { 'too few' } end }\n")
-  r:put("ui/screens/bottom.lua", "return { draw = function() return { 'nothing runs', 'nothing runs' } end }\n")
+  r:put("ui/screens/bottom.lua", "return { draw = function() return { 'x', 'x' } end }\n")
   p = watcher.start(r)
   p:sees "Offers:"
   p:sees "Money: nothing runs"
