@@ -8,7 +8,7 @@
 --   text, click(self, what), wheel(self, by), tick(self), key(self, key) → true when it was used up }
 local clock = require "base.clock"
 local fail = require "base.fail"
-local files = require "base.files"
+local files = lazy "base.files"
 local keyboard = require "base.keyboard"
 local log = require "base.log"
 local task = require "base.task"

@@ -1,15 +1,16 @@
 -- SPDX-License-Identifier: MIT
 -- What can be rented now, for which model, and what that costs: the screen where nothing runs.
-local catalog = require "start.catalog"
+local budget = lazy "money.budget"
+local catalog = lazy "start.catalog"
 local config = require "config.effective"
-local cost = require "home.cost"
+local cost = lazy "home.cost"
 local fail = require "base.fail"
 local list = require "tui.list"
 local market = require "tui.market"
-local money_limits = require "money.limits"
-local offers_view = require "ui.offers"
-local report = require "start.report"
-local until_ready = require "start.until_ready"
+local money_limits = lazy "money.limits"
+local offers_view = lazy "ui.offers"
+local report = lazy "start.report"
+local until_ready = lazy "start.until_ready"
 
 local choose = {}
 
@@ -37,6 +38,7 @@ local function refresh(self, only)
     until not self.again
     self.asking = nil
     self.app:changed()
+    self.market:look_at_credit()
   end)
 end
 
@@ -156,7 +158,9 @@ local function panel(self, item)
     and money_limits.seconds "MAX_HOURS" or nil)
   return { candidate = item.first, hours = made.want.hours, disk_gb = made.want.disk_gb, least = least,
     most = most, life = money_limits.seconds "MAX_HOURS", rate = config.rate(),
-    ready = item.first.ready and until_ready.text(item.first.ready) }
+    ready = item.first.ready and until_ready.text(item.first.ready),
+    balance = made.balances[item.first.offer.provider] or nil,
+    budget = budget.passed(item.first.total, config.rate()) }
 end
 
 local function model(self)

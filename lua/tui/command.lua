@@ -2,7 +2,7 @@
 -- Any command of the program from within the full screen: it gets the terminal, as at a shell's prompt, and
 -- gives it back.
 local fail = require "base.fail"
-local process = require "base.process"
+local process = lazy "base.process"
 local prompt = require "tui.prompt"
 local term = require "base.term"
 local world = require "sandbox.world"

@@ -2,12 +2,12 @@
 -- One yes, one sum (DESIGN §1.11): the price is asked for again, and the start may cost at most a tenth more
 -- than what the yes was about.
 local config = require "config.effective"
-local budget = require "money.budget"
+local budget = lazy "money.budget"
 local fail = require "base.fail"
 local format = require "ui.format"
 local prompt = require "tui.prompt"
-local provider_of = require "money.provider_of"
-local sum = require "cli.sum"
+local provider_of = lazy "money.provider_of"
+local sum = lazy "cli.sum"
 
 local confirm = {}
 

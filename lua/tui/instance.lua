@@ -5,8 +5,8 @@ local command = require "tui.command"
 local fail = require "base.fail"
 local progress = require "home.progress"
 local prompt = require "tui.prompt"
-local report = require "start.report"
-local subprocess = require "base.subprocess"
+local report = lazy "start.report"
+local subprocess = lazy "base.subprocess"
 local task = require "base.task"
 
 local instance = {}

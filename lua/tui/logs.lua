@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- The end of a log: this program's own, or those of the machine. Followed while its end is shown.
 local command = require "tui.command"
-local json = require "base.json"
+local json = lazy "base.json"
 local list = require "tui.list"
-local subprocess = require "base.subprocess"
+local subprocess = lazy "base.subprocess"
 local task = require "base.task"
 
 local logs = {}

@@ -3,12 +3,13 @@
 -- `up`: so it reads the settings, and so the start gets them.
 local clock = require "base.clock"
 local config = require "config.effective"
-local cost = require "home.cost"
+local cost = lazy "home.cost"
 local fail = require "base.fail"
-local hosts = require "start.hosts"
-local offers = require "start.offers"
+local hosts = lazy "start.hosts"
+local offers = lazy "start.offers"
+local provider_of = lazy "money.provider_of"
 local sorted = require "base.sorted"
-local want_of = require "start.want"
+local want_of = lazy "start.want"
 
 local market = {}
 
@@ -20,7 +21,7 @@ local FLAGS = { model = { "DEFAULT_MODEL", "--model" }, hours = { "DAY_HOURS", "
 
 --- given: the settings of the command line; told(): called at every change
 function market.new(home, given, told)
-  return setmetatable({ home = home, given = given, told = told, choice = {}, answers = {}, names = {},
+  return setmetatable({ home = home, given = given, told = told, choice = {}, answers = {}, names = {}, balances = {},
     ordered = {}, rejected = {}, rounds = 0 }, Market)
 end
 
@@ -104,6 +105,18 @@ function Market:refresh(only)
   if not ok then
     self.problem = fail.message(problem)
     self.told()
+  end
+end
+
+--- Looks once at the credit at each cloud that answered: balances[name] = dollars, false where none is told.
+-- Waits.
+function Market:look_at_credit()
+  for _, name in ipairs(self.names) do
+    if self.answers[name].state == "ok" and self.balances[name] == nil then
+      local ok, account = fail.try(function() return provider_of.provider(name).account() end)
+      self.balances[name] = ok and account.balance or false
+      self.told()
+    end
   end
 end
 

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Which model: those of the table, with what they need at the context that is meant.
-local catalog = require "start.catalog"
+local catalog = lazy "start.catalog"
 local config = require "config.effective"
 local list = require "tui.list"
 

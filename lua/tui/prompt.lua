@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- A line that is typed at the bottom: a filter, a command, an answer.
-local buffer = require "repl.buffer"
+local buffer = lazy "repl.buffer"
 
 local prompt = {}
 

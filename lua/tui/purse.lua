@@ -2,11 +2,11 @@
 -- Is money running? The journal's own answer at this moment, as numbers for the last line of every screen.
 local clock = require "base.clock"
 local fail = require "base.fail"
-local cost = require "home.cost"
-local folder = require "home.folder"
-local journals = require "home.journal"
-local look = require "money.look"
-local provider_of = require "money.provider_of"
+local cost = lazy "home.cost"
+local folder = lazy "home.folder"
+local journals = lazy "home.journal"
+local look = lazy "money.look"
+local provider_of = lazy "money.provider_of"
 
 local purse = {}
 

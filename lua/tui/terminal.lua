@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The terminal as the full screen has it: begun and always left as it was.
-local keys = require "base.keys"
-local process = require "base.process"
+local keys = lazy "base.keys"
+local process = lazy "base.process"
 local term = require "base.term"
 
 local terminal = {}

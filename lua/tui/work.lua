@@ -4,8 +4,8 @@
 local clock = require "base.clock"
 local command = require "tui.command"
 local fail = require "base.fail"
-local files = require "base.files"
-local process = require "base.process"
+local files = lazy "base.files"
+local process = lazy "base.process"
 local progress = require "home.progress"
 
 local work = {}

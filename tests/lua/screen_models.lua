@@ -40,7 +40,7 @@ local function choose(items, more)
     entry = catalog.entry(want.model, want.context) }
   if items[1] and items[1].first then
     model.panel = { candidate = items[1].first, hours = 8, disk_gb = 44, least = 0, most = 2.53, life = 43200,
-      ready = "READY after about 4m 11s by estimate" }
+      ready = "READY after about 4m 11s by estimate", balance = more and more.balance, budget = 1.2 }
   end
   for name, value in next, more or {} do model[name] = value end -- order: free
   return model
@@ -125,7 +125,7 @@ end
 
 --- view → { { name of the case, model }, … }, in an order
 M.list = {
-  { "choose", "offers as they come", choose(offers(), { asking = true }) },
+  { "choose", "offers as they come", choose(offers(), { asking = true, balance = 25.5 }) },
   { "choose", "many offers, scrolled and sorted", choose(many(), { at = 40, from = 30, sort = "speed",
     filter = "vast" }) },
   { "choose", "no answer yet", choose({}, { asking = true }) },

@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- What can be rented now. model: { items = { {first=, demand=, spot=} of ui.offers
 --   | {cloud=, state=, message=}, … }, at, from, told, filter, sort, want, entry = of start.catalog,
---   panel = { candidate, hours, disk_gb, least, most, life, rate, ready = sentence } or nil,
+--   panel = { candidate, hours, disk_gb, least, most, life, rate, ready = sentence,
+--   balance = dollars of credit or nil, budget = euros that are passed or nil } or nil,
 --   rejected = how many, asking = bool, problem = sentence or nil, rate,
 --   lost = `last` of start.report or nil }
 local clock = require "base.clock"
@@ -141,6 +142,13 @@ local function cost_rows(model, width, look)
   add("Total   ", { "bold", format.both(each.total, panel.rate) }, "   at least ", dollars(panel.least),
     panel.most and ("   at worst %s (ends itself after %s)"):format(dollars(panel.most),
       clock.duration(panel.life)) or "   no end set: MAX_HOURS is off")
+  if panel.balance then
+    add("Credit  ", dollars(panel.balance), (", enough for %s of it"):format(clock.duration(math.max(0,
+      panel.balance) / each.hourly * 3600)), panel.budget and { "yellow",
+      ("   above DAILY_BUDGET_EUR (€%.2f)"):format(panel.budget) } or "")
+  elseif panel.budget then
+    add({ "yellow", ("That is above DAILY_BUDGET_EUR (€%.2f)"):format(panel.budget) })
+  end
   if panel.ready then add("READY   ", panel.ready) end
   return out
 end
