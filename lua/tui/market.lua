@@ -21,8 +21,8 @@ local FLAGS = { model = { "DEFAULT_MODEL", "--model" }, hours = { "DAY_HOURS", "
 
 --- given: the settings of the command line; told(): called at every change
 function market.new(home, given, told)
-  return setmetatable({ home = home, given = given, told = told, choice = {}, answers = {}, names = {}, balances = {},
-    ordered = {}, rejected = {}, rounds = 0 }, Market)
+  return setmetatable({ home = home, given = given, told = told, choice = {}, answers = {}, names = {},
+    balances = {}, ordered = {}, rejected = {}, rounds = 0 }, Market)
 end
 
 local function settings_of(self)
