@@ -11,23 +11,35 @@ function list.new(fields)
   return setmetatable(fields, List)
 end
 
---- Does a text hold every word of a filter? Letters of both cases are the same.
-function list.matches(text, filter)
-  text = text:lower()
-  for word in filter:lower():gmatch "%S+" do
+-- Does a text hold every one of these words?
+local function matches(text, words)
+  for _, word in ipairs(words) do
     if not text:find(word, 1, true) then return false end
   end
   return true
 end
 
---- The items that pass the filter.
+-- The texts of all items, as they are searched.
+local function texts_of(self, all)
+  local texts = self.texts
+  if self.texts_of ~= all then
+    texts = {}
+    for index, item in ipairs(all) do texts[index] = self.text_of(item):lower() end
+    self.texts, self.texts_of = texts, all
+  end
+  return texts
+end
+
+--- The items that pass the filter: those that hold every word of it, in any order. Letters of both cases are
+-- the same.
 function List:items()
   local all = self:all()
   if not self.filter or self.filter == "" then return all end
   if self.passed and self.passed_of == all and self.passed_by == self.filter then return self.passed end
-  local passed = {}
-  for _, item in ipairs(all) do
-    if list.matches(self.text_of(item), self.filter) then passed[#passed + 1] = item end
+  local passed, words, texts = {}, {}, texts_of(self, all)
+  for word in self.filter:lower():gmatch "%S+" do words[#words + 1] = word end
+  for index, item in ipairs(all) do
+    if matches(texts[index], words) then passed[#passed + 1] = item end
   end
   self.passed, self.passed_of, self.passed_by = passed, all, self.filter
   return passed

@@ -46,10 +46,13 @@ local function choose(items, more)
   return model
 end
 
-local function many()
+local CARDS = { "l40", "rtx4090", "a100-80", "h100", "l40s" }
+
+local function many(count)
   local list = {}
-  for index = 1, 60 do
-    local each = candidate("vast", "l40", 1 + index % 2, "eu-west", 0.3 + index / 100, false)
+  for index = 1, count do
+    local each = candidate("vast", CARDS[index % (count > 100 and #CARDS or 1) + 1], 1 + index % 2, "eu-west",
+      0.3 + index / 100, false)
     list[index] = { first = each, demand = each }
   end
   return list
@@ -126,7 +129,7 @@ end
 --- view → { { name of the case, model }, … }, in an order
 M.list = {
   { "choose", "offers as they come", choose(offers(), { asking = true, balance = 25.5 }) },
-  { "choose", "many offers, scrolled and sorted", choose(many(), { at = 40, from = 30, sort = "speed",
+  { "choose", "many offers, scrolled and sorted", choose(many(60), { at = 40, from = 30, sort = "speed",
     filter = "vast" }) },
   { "choose", "no answer yet", choose({}, { asking = true }) },
   { "choose", "a spot machine was taken away", choose(offers(), { lost = { id = "30119482", provider = "vast",
@@ -170,6 +173,9 @@ M.list = {
 for _, each in ipairs(M.list) do
   if each[3].told == false then each[3].told = nil end
 end
+
+--- So many offers to rent.
+function M.choose_of(count) return choose(many(count)) end
 
 --- The last two rows.
 M.bottoms = {
