@@ -95,8 +95,8 @@ local known = {
   source = function(name) return world.source("commands." .. name) end,
 }
 
--- Without a command: the full screen at a terminal; elsewhere status when something runs, else the short
--- help. Where a command's name was taken for
+-- Without a command: the full screen at a terminal, once there is a folder; elsewhere status when something
+-- runs, else the short help. Where a command's name was taken for
 -- the folder, the folder's own name was lost on the way (continueplz -C $UNSET stop).
 local function bare_command(options)
   local folder = options.directory
@@ -105,8 +105,8 @@ local function bare_command(options)
     fail.raise("usage", ("-C takes '%s' as the folder, and no command follows; if the "
       .. "folder is meant, write -C ./%s"):format(folder, folder))
   end
-  local shows = not options.output and not options.json and world.home and require("base.term").screens()
-  if shows then return "tui" end
+  local shows = not options.output and not options.json and world.home and files.exists(world.home)
+  if shows and term.screens() then return "tui" end
   local ok, open = fail.try(function()
     local home = world.home
     return home and files.exists(files.join(home, "journal"))

@@ -119,6 +119,65 @@ case("what another terminal starts and stops is seen without a key", function(r)
   equal(#r:billing(), 0, "what bills")
 end)
 
+local READ = 0.5 -- seconds in which a question can be read
+
+local function answers(p, question, letter)
+  p:sees(question)
+  task.sleep(READ)
+  p:type(letter)
+end
+
+case("a whole day by keys: chosen, rented, watched, stopped, proven", function(r)
+  local p = watcher.start(r)
+  p:sees "RTX A6000"
+  p:type "\27[B\r"
+  answers(p, "Rent it for $0.2", "n")
+  p:sees "nothing was rented"
+  equal(#r:instances(), 0, "machines after a no")
+  p:type "\r"
+  answers(p, "Rent it for $0.2", "y")
+  p:sees("Starting", 20)
+  p:sees("loaded and ready", 120)
+  p:sees "RTX A6000"
+  p:sees "Money: $0.2"
+  p:type "s"
+  answers(p, "prove that billing stopped?", "y")
+  p:sees("STOPPED, and proven", 60)
+  p:sees "It cost $"
+  p:sees "Money: nothing runs"
+  p:type "\r"
+  p:sees "Offers:"
+  leave(p)
+  equal(#r:billing(), 0, "what bills")
+end)
+
+case("Ctrl-C undoes a start, d leaves one to go on", function(r)
+  r:fault { name = "boot.stuck", count = 1 }
+  local p = watcher.start(r)
+  p:sees "RTX 4090"
+  p:type "\r"
+  answers(p, "Rent it for $0.2", "y")
+  p:sees("Waiting for instance", 60)
+  p:until_("a machine", function() return #r:instances() == 1 end)
+  p:type "\3"
+  p:sees("NOT STARTED", 90)
+  p:sees "ended, and that is proven"
+  equal(#r:billing(), 0, "what bills")
+  r:heal()
+  p:type "\r"
+  p:sees "Offers:"
+  p:type "\r"
+  answers(p, "Rent it for $0.2", "y")
+  p:sees("Starting", 60)
+  p:type "d"
+  equal(p:finish(), 0, "exit code")
+  equal(p.vt:outside():find("the start goes on", 1, true) ~= nil, true, "what is said when it is left")
+  local again = watcher.start(r)
+  again:sees("loaded and ready", 120)
+  leave(again)
+  equal(r:run("stop").code, 0, "stop")
+end)
+
 case("a signal that ends it, and a crash, leave the terminal as it was", function(r)
   for _, signal in ipairs { "TERM", "HUP", "SEGV" } do
     local p = watcher.start(r)
