@@ -5,6 +5,7 @@ local config = require "config.effective"
 local budget = lazy "money.budget"
 local fail = require "base.fail"
 local format = require "ui.format"
+local price_limit = lazy "money.price_limit"
 local prompt = require "tui.prompt"
 local provider_of = lazy "money.provider_of"
 local sum = lazy "cli.sum"
@@ -20,6 +21,9 @@ local function words_of(market, candidate)
   local offer = candidate.offer
   local words = { "up", "-y", ("--offer=%s/%s"):format(offer.provider, tostring(offer.id)),
     ("--agreed=%.2f"):format(candidate.total) }
+  if price_limit.above_question(candidate, market.want) then -- said yes to below the words that tell it
+    words[#words + 1] = ("--max-price=%.2f"):format(math.ceil(candidate.hourly * 100) / 100)
+  end
   return table.move(market:words(), 1, #market:words(), #words + 1, words)
 end
 
