@@ -3,7 +3,6 @@
 local clock = require "base.clock"
 local command = require "tui.command"
 local fail = require "base.fail"
-local progress = require "home.progress"
 local prompt = require "tui.prompt"
 local report = lazy "start.report"
 local subprocess = lazy "base.subprocess"
@@ -41,7 +40,7 @@ function Instance:close() task.cancel(self.worker) end
 function Instance:home_changed()
   local app = self.app
   if app:top() ~= self or app.prompt then return end
-  if app.money.state == "none" or progress.under_way(app.home) then app:replace(app.home_screen()) end
+  if app.money.state == "none" or require("tui.work").of_others(app.home) then app:replace(app.home_screen()) end
 end
 
 local function ask_stop(self)

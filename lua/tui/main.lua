@@ -2,15 +2,14 @@
 -- The full-screen program: which screen comes first, and which takes its place when the record changes.
 local fail = require "base.fail"
 local apps = require "tui.app"
-local progress = require "home.progress"
 local term = require "base.term"
 
 local main = {}
 
 -- The screen for what goes on in the folder.
 local function fitting(app, given)
-  local told = progress.under_way(app.home)
-  if told then return require("tui.work").follow(told) end
+  local under_way = require("tui.work").of_others(app.home)
+  if under_way then return under_way end
   if app.money.state == "none" then return require("tui.choose").new(given) end
   return require("tui.instance").new(given)
 end

@@ -45,8 +45,10 @@ function work.begin(app, words)
   app:spawn(function() wait_for(self, child) end)
 end
 
---- Shows what another process does.
-function work.follow(told)
+--- A screen for what another process is at, or nil: none is.
+function work.of_others(home)
+  local told = progress.read(home)
+  if not told or told.ended or told.stale then return nil end
   return setmetatable({ kind = told.command, began = told.began, pid = told.pid }, Work)
 end
 
