@@ -165,7 +165,7 @@ case("Ctrl-C undoes a start, d leaves one to go on", function(r)
   equal(#r:billing(), 0, "what bills")
   r:heal()
   p:type "\r"
-  p:sees "RTX 4090"
+  p:sees "Cost: vast RTX 4090"
   p:type "\r"
   answers(p, "Rent it for $0.2", "y")
   p:sees("Starting", 60)
