@@ -40,7 +40,8 @@ function Instance:close() task.cancel(self.worker) end
 function Instance:home_changed()
   local app = self.app
   if app:top() ~= self or app.prompt then return end
-  if app.money.state == "none" or require("tui.work").of_others(app.home) then app:replace(app.home_screen()) end
+  local other = app.money.state == "none" or require("tui.work").of_others(app.home)
+  if other then app:replace(app.home_screen()) end
 end
 
 local function ask_stop(self)

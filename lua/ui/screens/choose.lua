@@ -34,7 +34,7 @@ local function columns(model)
   local list = {
     { title = "Cloud", need = 1, text = function(item) return item.cloud or item.first.offer.provider end },
     { title = "Card", need = 2, text = of(function(item)
-      return format.gpu(item.first.offer.gpu, item.first.offer.gpus) end) },
+      return format.machine(item.first.offer) end) },
     { title = "Region", need = 7, most = 14, text = of(function(item)
       return item.first.offer.region or item.first.offer.native_region or "unknown" end) },
     { title = "Spot/h", need = 4, align = "r", text = of(function(item) return hourly(item.spot) end) },
@@ -127,8 +127,8 @@ local function cost_rows(model, width, look)
   local parts = each.parts
   local compute, disk, download, minimum = format.parts(each.total, parts.compute, parts.disk, parts.download,
     parts.minimum)
-  local out = { rows.rule(("Cost: %s %s %s, %s"):format(each.offer.provider, format.gpu(each.offer.gpu,
-    each.offer.gpus), each.offer.region or "", each.spot and "spot" or "on-demand"), width, look) }
+  local out = { rows.rule(("Cost: %s %s %s, %s"):format(each.offer.provider, format.machine(each.offer),
+    each.offer.region or "", each.spot and "spot" or "on-demand"), width, look) }
   local function add(...) out[#out + 1] = rows.line({ "  ", ... }, width, look) end
   if width < NARROW then
     add("Total ", { "bold", format.both(each.total, panel.rate) }, (" for %gh"):format(panel.hours))

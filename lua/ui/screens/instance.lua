@@ -40,7 +40,12 @@ local function machine_rows(model, look)
   local status, list = model.status, {}
   local what, endpoint = status.instance, status.endpoint
   row(list, "Cloud", ("%s (%s)"):format(what.title or what.provider or "?", what.type or "?"))
-  row(list, "Card", format.gpu(what.gpu, what.gpus))
+  row(list, "Card", format.machine(what))
+  local servers = status.servers
+  if servers then
+    row(list, "Replicas", { servers.ready == servers.wanted and "green" or "yellow",
+      ("%s of %d ready"):format(servers.ready or "?", servers.wanted) })
+  end
   row(list, "Region", what.region or "unknown")
   row(list, "Machine", what.id or "not known")
   row(list, "State", dot(look, status.state, STATES))
