@@ -12,6 +12,7 @@ local config = require "config.effective"
 local early_stop = require "agent.early_stop"
 local alert = require "home.alert"
 local budget = require "money.budget"
+local carrier = require "agent.carrier"
 local contact = require "agent.contact"
 local gpu = require "agent.gpu"
 local agent_client = require "home.agent_client"
@@ -55,7 +56,7 @@ local function follow(self)
   end
   if not session or not session.endpoint then
     tunnel.close(self)
-  elseif self.tunnel_for ~= session.token or self.carrier ~= session.endpoint.carrier then
+  elseif not tunnel.fits(self, session) then
     tunnel.close(self)
     tunnel.open(self, session)
     fail.try(provider_of.provider, session.provider) -- loaded now, so that a stop need not wait for it
@@ -65,15 +66,18 @@ end
 local function beat(self)
   if not self.tunnel then return false end
   if not tunnel.status(self).handshake_age then
-    tunnel.hurry(self)
+    carrier.silent(self)
     return false
   end
+  if carrier.shaken(self) then follow(self) end
   local asked, wall = clock.now(), clock.wall() -- this computer may sleep while the guard answers
   local ok, problem = fail.try(guest_client.tell, self.tunnel_for, "/heartbeat")
   if not ok then
     self.heartbeat_problem = fail.message(problem)
+    if self.tunnel then carrier.silent(self) end
     return false
   end
+  carrier.heard(self)
   self.heartbeat_at, self.heartbeat_problem = asked, nil
   local known, guest = fail.try(guest_client.guard)
   if known then self.guest, self.guest_at = guest, clock.now() end
@@ -133,7 +137,7 @@ local function follow_endpoint(self, session, provider, instance)
   self.journal:release()
   log.warn("the machine is reached elsewhere now", { endpoint = now.host .. ":" .. now.port })
   follow(self) -- tunnel.hurry opens by self.session
-  if self.tunnel then self.tunnel:endpoint(now.host, now.port) end
+  tunnel.move(self, now)
   self.bell.put(true)
 end
 

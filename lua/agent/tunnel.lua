@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- The agent's end of the tunnel: opened for a session, with its ways to the model, to the engine unmetered
--- and to the guest's control. self: the agent; its fields tunnel, tunnel_for (token), carrier, opened_at,
--- patience and problem are kept here, contact (agent.contact) is used.
+-- and to the guest's control. self: the agent; its fields tunnel, tunnel_for (token), carrier (as the record
+-- says), by (as it is: agent.carrier), opened_at, patience and problem are kept here, contact
+-- (agent.contact) is used.
 local clock = require "base.clock"
 local log = require "base.log"
 local tunnel = require "base.tunnel"
@@ -44,8 +45,7 @@ local function forwards(handle)
   return true
 end
 
-local function open(self, session)
-  local endpoint = session.endpoint
+local function open(self, session, endpoint)
   local handle, message = tunnel.open { key = identity.key(), peer = session.plan.server_public,
     carrier = endpoint.carrier, endpoint_host = endpoint.host, endpoint_port = endpoint.port,
     keepalive = KEEPALIVE,
@@ -59,24 +59,46 @@ local function open(self, session)
     return
   end
   self.tunnel, self.tunnel_for, self.problem, self.opened_at = handle, session.token, nil, clock.now()
-  self.carrier = endpoint.carrier
-  log.info("Tunnel opened", { endpoint = endpoint.host .. ":" .. endpoint.port })
+  self.carrier, self.by = session.endpoint.carrier, endpoint.carrier
+  log.info("Tunnel opened", { endpoint = endpoint.host .. ":" .. endpoint.port, carrier = endpoint.carrier })
 end
 
 --- Opens the tunnel of a session; what is wrong stands in self.problem.
 function M.open(self, session)
   self.patience = M.PATIENCE
-  open(self, session)
+  open(self, session, session.endpoint)
+end
+
+--- A fresh one for the same session, which leaves what its guest said as it was.
+-- @param endpoint where to; nil: as the record says
+function M.reopen(self, endpoint)
+  local session, guest, guest_at = self.session, self.guest, self.guest_at
+  M.close(self)
+  self.patience = M.PATIENCE
+  open(self, session, endpoint or session.endpoint)
+  self.guest, self.guest_at = guest, guest_at
+end
+
+--- Does it lead where the record of its session says? One over TCP that the record caught up with does.
+function M.fits(self, session)
+  if self.tunnel_for ~= session.token then return false end
+  if session.endpoint.carrier == self.by then self.carrier = self.by end
+  return self.carrier == session.endpoint.carrier
+end
+
+--- Its machine is reached elsewhere now.
+function M.move(self, endpoint)
+  if not self.tunnel then return end
+  if self.by ~= endpoint.carrier then return M.reopen(self) end
+  self.tunnel:endpoint(endpoint.host, endpoint.port)
 end
 
 --- WireGuard repeats an unanswered handshake every five seconds; a guest that is just starting is asked again
 -- sooner, by a fresh tunnel. Over TCP the tunnel itself hears at once that nobody is there, and calls again.
 function M.hurry(self)
-  if self.session.endpoint.carrier == "tcp" then return end
-  if clock.now() - self.opened_at < self.patience then return end
-  local session, patience = self.session, math.min(self.patience * 2, MOST_PATIENCE)
-  M.close(self)
-  open(self, session)
+  if self.by == "tcp" or clock.now() - self.opened_at < self.patience then return end
+  local patience = math.min(self.patience * 2, MOST_PATIENCE)
+  M.reopen(self)
   self.patience = patience
 end
 

@@ -11,7 +11,7 @@
 --   order(spec)             fields of the order for provider.create
 --   endpoint(instance, inner, carrier) → { host, port, carrier, … } where the tunnel is reached, or nil while
 --     that is not known; carrier: "tcp", or nil for UDP
---   over_tcp(endpoint)      that of the same machine for TCP, when one for UDP is silent
+--   over_tcp(endpoint)      that of the same machine for TCP, when one for UDP is silent; nil: none is known
 --   deliver(endpoint, spec) what is left to do when the machine runs; raises kind `machine` (with `unreached`
 --     when it never answered)
 local world = require "sandbox.world"

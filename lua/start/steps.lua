@@ -24,7 +24,7 @@ local until_ready = require "start.until_ready"
 local SHORTEST_HANDSHAKE = 8 -- seconds; the tunnel's own timers do not run faster for simulators
 local SHORTEST_GUARD = 8     -- seconds, for the same reason: its second rehearsal comes after some
 local LAST = 8               -- the step that ends with READY
-local OVER_TCP = 60          -- seconds for a handshake over TCP with a machine that had its time over UDP
+local OVER_TCP = 60          -- seconds more where a machine may be reached over UDP or over TCP
 
 local steps = {}
 
@@ -103,24 +103,31 @@ function steps.boot(start)
   plan.ui:done("Instance running, guard program delivered")
 end
 
--- How old the first handshake with the machine is, or nil. @raise what the agent cannot do
-local function handshake(state, token)
-  if state and state.session == token and state.tunnel and state.tunnel.handshake_age then
-    return state.tunnel.handshake_age
-  end
-  if state and state.problem then fail.raise("config", state.problem) end
-  return nil
+-- The tunnel's state once it had a handshake with the machine, else nil. @raise what the agent cannot do
+local function shaken(state, token)
+  local tunnel = state and state.session == token and state.tunnel
+  if not tunnel and state and state.problem then fail.raise("config", state.problem) end
+  return tunnel and tunnel.handshake_age and tunnel or nil
 end
 
--- Waits until the agent had a handshake with the machine at its endpoint of this moment. → its age in
--- seconds, or nil and how long it waited when `seconds` are over
-local function first_handshake(attempt, seconds)
-  local limit = math.max(timing.seconds(seconds), SHORTEST_HANDSHAKE)
+-- How long a machine has for its first handshake: where it has two ways, TCP has its time after UDP's.
+local function patience(attempt)
+  local first = math.max(timing.seconds(attempt.spec.bootstrap.handshake), SHORTEST_HANDSHAKE)
+  if attempt.endpoint.carrier == "tcp" then return first end
+  return first + math.max(timing.seconds(OVER_TCP), SHORTEST_HANDSHAKE)
+end
+
+-- Waits until the agent had a handshake with the machine at its endpoint of this moment.
+-- @param seen function(tunnel) of the agent's tunnel at each look
+-- → the tunnel's state, or nil and how long it waited
+local function first_handshake(attempt, seen)
+  local limit, token = patience(attempt), attempt.session.token
   local until_, pause, unsent = clock.now() + limit, 0.02, nil
   repeat
     local state = agent_client.status()
-    local age = handshake(state, attempt.session.token)
-    if age then return age end
+    if state and state.session == token and state.tunnel then seen(state.tunnel) end
+    local tunnel = shaken(state, token)
+    if tunnel then return tunnel end
     local own = blame.unsent(state)
     unsent = own and (unsent or clock.now()) or nil
     if own and clock.now() - unsent >= timing.seconds(blame.OWN_SECONDS) then blame.raise(own) end
@@ -130,34 +137,37 @@ local function first_handshake(attempt, seconds)
   return nil, limit
 end
 
--- A machine that is silent over UDP is asked over TCP before any other is rented: the network in between may
--- eat UDP. The record keeps the endpoint, so every agent to come goes there. → as of first_handshake
-local function over_tcp(plan, attempt)
-  plan.ui:note("no answer over UDP; trying TCP on the same machine")
+-- The agent reached a machine over TCP that was silent over UDP: the network in between eats UDP. The record
+-- keeps that endpoint, so every agent to come goes there.
+local function keep_tcp(plan, attempt)
   attempt.endpoint = attempt.spec.bootstrap.over_tcp(attempt.endpoint)
   plan.journal:append("moved", attempt.session.token, { endpoint = attempt.endpoint })
   agent_client.reload()
-  return first_handshake(attempt, OVER_TCP)
+  plan.ui:note("your network lets no UDP through; TUNNEL_CARRIER=tcp saves this wait there")
 end
 
 function steps.tunnel(start)
   local plan, attempt = start.plan, start.attempt
+  local endpoint, tried = attempt.endpoint, nil
+  local recorded = endpoint.carrier == "tcp"
   plan.ui:progress { text = "Waiting for the first handshake", passing = true }
   agent_client.ensure()
   agent_client.reload()
-  local over, endpoint = attempt.endpoint.carrier == "tcp" and "TCP" or "UDP", attempt.endpoint
-  local age, waited = first_handshake(attempt, attempt.spec.bootstrap.handshake)
-  if not age and over == "UDP" then
-    over, age = "UDP and TCP", over_tcp(plan, attempt)
-    if age then plan.ui:note("your network lets no UDP through; TUNNEL_CARRIER=tcp saves this wait there") end
-  end
-  if not age then
+  local tunnel, waited = first_handshake(attempt, function(seen) -- the agent tries TCP by itself
+    if recorded or tried or seen.carrier ~= "tcp" then return end
+    tried = true
+    plan.ui:note("no answer over UDP; trying TCP on the same machine")
+  end)
+  if not tunnel then
+    local over = recorded and "TCP" or "UDP and TCP"
     blame.unreached(start.counters, ("no tunnel handshake over %s with %s:%d within %s"):format(over,
       endpoint.host, endpoint.port, clock.duration(waited)), "gave no tunnel handshake over " .. over, over)
   end
+  if tunnel.carrier == "tcp" and not recorded then keep_tcp(plan, attempt) end
   start.counters.unreached = 0
   plan.journal:append("tunnelled", attempt.session.token)
-  plan.ui:done(("Tunnel up%s, handshake %.1f s old"):format(over == "UDP" and "" or " over TCP", age))
+  plan.ui:done(("Tunnel up%s, handshake %.1f s old"):format(tunnel.carrier == "tcp" and " over TCP" or "",
+    tunnel.handshake_age))
 end
 
 -- Raises when the guard has not yet seen that it could end the machine: the harmless half of that call was

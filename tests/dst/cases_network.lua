@@ -1,7 +1,10 @@
 -- SPDX-License-Identifier: MIT
 -- The user's own network: what its fault is costs no machine after the first one that shows it,
 -- or the second where only that tells.
+local bills = require "dst.bills"
 local scenes = require "dst.scenes"
+
+local SOON = 40 -- seconds
 
 -- `up` ends without a machine after renting `count`, says `words`, and nothing is left.
 local function ends(p, count, words)
@@ -20,6 +23,21 @@ local function connecting(p, outcome)
   p.sim.connecting = function() return outcome end
 end
 
+-- The first tunnel over TCP that was opened; shaken: that had a handshake
+local function carried_by_tcp(p, shaken)
+  for _, each in ipairs(p.carried) do
+    if each.by == "tcp" and (each.shaken or not shaken) then return each end
+  end
+end
+
+-- A machine that is up is not waited for over UDP as long as one that may still boot.
+local function soon_over_tcp(p)
+  local tunnel, guest = carried_by_tcp(p, true), p.guest_order[#p.guest_order]
+  if not p.cloud.tunnel and tunnel.shaken - guest.birth > SOON then
+    p.judge:broken("E3", ("TCP was tried %.0f s after the machine was up"):format(tunnel.shaken - guest.birth))
+  end
+end
+
 -- A network that eats UDP: the one machine that was rented is reached over TCP.
 local function over_tcp(p)
   p.eaten = { udp = true }
@@ -27,6 +45,11 @@ local function over_tcp(p)
   if code ~= 0 then p.judge:broken("E3", "no machine was had without UDP: " .. said) end
   if #p.judge.token_list ~= 1 then p.judge:broken("S5", "another machine was rented before TCP was tried") end
   if not said:find("Tunnel up over TCP", 1, true) then p.judge:broken("E3", "nothing says TCP: " .. said) end
+  local record = p.sim.disk[p.HOME .. "/journal"].data
+  if not p.cloud.tunnel and not record:find('"carrier":"tcp"[^\n]*"kind":"moved"') then
+    p.judge:broken("E3", "`up` did not record that the machine is reached over TCP")
+  end
+  soon_over_tcp(p)
 end
 
 -- The tunnel of this moment goes over TCP, and `status` says so.
@@ -36,6 +59,31 @@ local function stays_over_tcp(p, why)
     p.judge:broken("E3", ("the machine is not reached over TCP %s: %s"):format(why, p.last.out))
   end
 end
+
+-- A machine in use over UDP, whose network eats `carriers` from then on.
+local function eaten_later(p, carriers)
+  if scenes.up(p) ~= 0 then p.judge:broken("E3", "no machine was had: " .. p.last.err) end
+  if carried_by_tcp(p) and not p.cloud.tunnel then
+    p.judge:broken("E3", "TCP was tried although UDP gets through")
+  end
+  p.eaten = carriers
+end
+
+-- How often the log tells of a way that was found over TCP.
+local function warnings(p)
+  local count = 0
+  for _, line in ipairs(p.sim.log) do
+    if line.message:find("reached over TCP from now on", 1, true) then count = count + 1 end
+  end
+  return count
+end
+
+local function one_machine(p, why)
+  if #p.judge.token_list ~= 1 then p.judge:broken("S5", "another machine was rented " .. why) end
+  if #p.judge:open_tokens() ~= 1 then p.judge:broken("E3", "the machine was ended " .. why) end
+end
+
+local LATER = { "DEADMAN_TIMEOUT_HOURS=1", "IDLE_MINUTES=off", "MAX_HOURS=off" }
 
 return {
   { name = "no way to any machine", play = function(p)
@@ -71,11 +119,9 @@ return {
   { name = "a network that eats UDP, and `up` is killed while TCP is tried", cloud = "vast",
     play = function(p)
       p.eaten = { udp = true, tcp = true }
-      local process, journal = p:start(scenes.UP), p.HOME .. "/journal"
+      local process = p:start(scenes.UP)
       local function look()
-        if p.sim.disk[journal] and p.sim.disk[journal].data:find('"moved"', 1, true) then
-          return process:kill()
-        end
+        if carried_by_tcp(p) then return process:kill() end
         p.sim:at(1, look)
       end
       look()
@@ -86,6 +132,123 @@ return {
       p:pass(900)
       if #p.judge:open() > 0 then p.judge:broken("E2", "what was left while TCP was tried bills on") end
       if p:run "stop" ~= 0 then p.judge:broken("E2", "stop failed: " .. p.last.err) end
+    end },
+  { name = "a network that eats UDP from now on: the machine in use is reached over TCP, by itself",
+    settings = LATER, play = function(p)
+      eaten_later(p, { udp = true })
+      p:pass(150)
+      stays_over_tcp(p, "after its network changed")
+      p:pass(2 * 3600)
+      one_machine(p, "for a network that eats UDP")
+      if #p.carried > 1 and p.carried[#p.carried] ~= carried_by_tcp(p) then
+        p.judge:broken("E3", "the tunnel over TCP was given up for another one")
+      end
+      p:agent():kill()
+      p:run "status"
+      stays_over_tcp(p, "by a new agent")
+      if warnings(p) ~= (p.cloud.tunnel and 0 or 1) then
+        p.judge:broken("E4", ("it was told %d times that TCP serves"):format(warnings(p)))
+      end
+      if p:run "stop" ~= 0 then p.judge:broken("E2", "stop failed: " .. p.last.err) end
+    end },
+  { name = "a network that eats UDP from now on, and the home cannot be written", cloud = "lambda",
+    settings = LATER, play = function(p)
+      eaten_later(p, { udp = true })
+      p.read_only = true
+      p:pass(1800)
+      stays_over_tcp(p, "by an agent that cannot record it")
+      if warnings(p) ~= 1 then
+        p.judge:broken("E4", ("it was told %d times that TCP serves"):format(warnings(p)))
+      end
+      p:heal()
+      p:run "stop"
+    end },
+  { name = "a network that eats UDP from now on, while another agent is at the start", settings = LATER,
+    play = function(p)
+      eaten_later(p, { udp = true })
+      p:kill_all()
+      p:run "status"
+      p:pass(120)
+      stays_over_tcp(p, "by an agent that never heard it over UDP")
+      one_machine(p, "for a network that eats UDP")
+      p:run "stop"
+    end },
+  { name = "a network that eats everything for half an hour: nothing is ended, and UDP serves on",
+    settings = LATER, play = function(p)
+      eaten_later(p, nil)
+      local machine = scenes.ours(p)
+      machine.udp_blocked, machine.tcp_blocked = true, true
+      p:pass(1800)
+      one_machine(p, "within its silence")
+      machine.udp_blocked, machine.tcp_blocked = nil, nil
+      p:pass(120)
+      p:run("status", "--output=json")
+      if not p.last.out:find '"state":%s*"connected"' then
+        p.judge:broken("E3", "it is not heard after the network is back: " .. p.last.out)
+      end
+      if not p.cloud.tunnel and carried_by_tcp(p) then
+        p.judge:broken("E3", "TCP was tried where it was eaten, or where UDP was back")
+      end
+      p:pass(3600)
+      one_machine(p, "although it is in contact again")
+      p:run "stop"
+    end },
+  { name = "this computer is not connected for half an hour: UDP serves on", settings = LATER,
+    play = function(p)
+      eaten_later(p, nil)
+      p.no_way = true
+      p:pass(1800)
+      p.no_way = nil
+      p:pass(120)
+      if not p.cloud.tunnel and carried_by_tcp(p) then
+        p.judge:broken("E3", "TCP was tried for a computer that is not connected")
+      end
+      p:run("status", "--output=json")
+      if not p.last.out:find '"state":%s*"connected"' then
+        p.judge:broken("E3", "it is not heard after the network is back: " .. p.last.out)
+      end
+      p:run "stop"
+    end },
+  { name = "a machine that takes connections and is silent over both: its silence ends it", settings = LATER,
+    play = function(p)
+      eaten_later(p, { udp = true })
+      local token, machine = p.judge.token_list[1], scenes.ours(p)
+      machine.tunnel_blocked = true
+      p:pass(900)
+      if not carried_by_tcp(p) then p.judge:broken("bug", "TCP was not tried") end
+      one_machine(p, "within its silence")
+      p:run "status"
+      if not p.last.out:find "the guard's times are as of" then
+        p.judge:broken("E3", "what the guard said last is forgotten: " .. p.last.out)
+      end
+      p:pass(3600 - 900 + 900 + 300)
+      bills.capped(p, token, 3600 + 900, 300, "an hour of silence")
+      if #p.judge:open() > 0 then p.judge:broken("E2", "it bills on after an hour of silence") end
+      p:run "stop"
+    end },
+  { name = "a machine that takes connections and is silent over both for a while: UDP serves on",
+    cloud = "vast", settings = LATER, play = function(p)
+      eaten_later(p, nil)
+      local machine = scenes.ours(p)
+      machine.tunnel_blocked = true
+      p:pass(900)
+      machine.tunnel_blocked, p.eaten = nil, { tcp = true }
+      p:pass(120)
+      p:run("status", "--output=json")
+      if not p.last.out:find '"state":%s*"connected"' or not p.last.out:find '"carrier":%s*"udp"' then
+        p.judge:broken("E3", "it is not heard over UDP: " .. p.last.out)
+      end
+      p:run "stop"
+    end },
+  { name = "a network that eats UDP from now on, and the machine's ports move", cloud = "vast",
+    settings = LATER, play = function(p)
+      eaten_later(p, { udp = true })
+      p.cloud.happen(p.world, "remap", scenes.ours(p))
+      p:pass(300)
+      stays_over_tcp(p, "after its ports moved")
+      p:pass(2 * 3600)
+      one_machine(p, "that moved")
+      p:run "stop"
     end },
   { name = "a network that eats every tunnel", play = function(p)
     p.eaten = { udp = true, tcp = true }

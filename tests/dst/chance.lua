@@ -40,7 +40,7 @@ local STARTING = {
 local UNDONE = {
   { "boot.stuck" }, { "boot.oci_failure" }, { "boot.exited" },
   { "boot.unhealthy", function(rng) return { seconds = rng:int(1, 30) } end },
-  { "boot.no_udp" }, { "boot.no_push" }, { "pull.error" }, { "pull.stall" },
+  { "boot.no_udp" }, { "boot.no_tunnel" }, { "boot.no_push" }, { "pull.error" }, { "pull.stall" },
   { "boot.scheduling" }, { "gpu.unused" },
 }
 local LOOKING = {
@@ -55,6 +55,9 @@ local ENDING = {
   { "destroy.accepted_not_done" },
   { "destroy.accepted_not_done", function() return { released = true } end },
 }
+
+-- What the user's own network keeps away of tunnels, from one place to the next.
+local EATEN = { { udp = true }, { udp = true }, { udp = true, tcp = true }, { tcp = true }, {} }
 
 -- Those that make the cloud lie about what exists: one kind of them in a history, for against a cloud whose
 -- every answer lies nothing can be proven.
@@ -133,6 +136,8 @@ local function trouble(rng, step)
     step.beside = pick(rng, { "up", "stop", "status" })
   elseif kind == 10 then
     step.offline = rng:int(1, 600)
+  elseif kind == 11 then
+    step.eaten = pick(rng, EATEN)
   end
 end
 
@@ -154,7 +159,7 @@ function chance.command_step(rng, state)
 end
 
 local function one_step(rng, state)
-  local kind = rng:int(1, 14)
+  local kind = rng:int(1, 15)
   if kind <= 9 then return chance.command_step(rng, state) end
   if kind == 10 then return { op = "pass", seconds = rng:int(1, 7200) } end
   if kind == 11 and state.rented then
@@ -164,6 +169,7 @@ local function one_step(rng, state)
   if kind == 13 then
     return { op = "jump", seconds = pick(rng, { -YEARS, YEARS, 7200, -7200 }) }
   end
+  if kind == 14 then return { op = "moved", eaten = pick(rng, EATEN), seconds = rng:int(1, 7200) } end
   return { op = "heal" }
 end
 
@@ -210,6 +216,7 @@ chance.events = {
   jump = function(p, step) p.sim:jump(step.jump) end,
   sleep = function(p, step) p:suspend(step.sleep) end,
   beside = function(p, step) step.second = p:start(chance.words(step.beside)) end,
+  eaten = function(p, step) p:eats(step.eaten) end,
   offline = function(p, step)
     p.offline = true
     p.sim:at(step.offline, function() p.offline = nil end)
@@ -251,6 +258,10 @@ local DO = {
   run = chance.run_step,
   pass = function(p, step) p:pass(step.seconds) end,
   heal = function(p) p:heal() end,
+  moved = function(p, step)
+    p:eats(step.eaten)
+    p:pass(step.seconds)
+  end,
   jump = function(p, step) p.sim:jump(step.seconds) end,
   ["lights out"] = function(p) p:kill_all() end,
   cloud = function(p, step)

@@ -251,10 +251,11 @@ function guest:stop()
   if self.door then self.door:close() end
 end
 
---- Does a handshake with this peer's address succeed now? carrier: "tcp" or "udp"
-function guest:reachable(port, carrier)
+--- Does a handshake with this peer's address succeed now? carrier: "tcp" or "udp"; door: only a connection
+function guest:reachable(port, carrier, door)
   local instance = self.instance
-  if not self:runs() or instance[carrier .. "_blocked"] or instance.tunnel_blocked then return false end
+  if not self:runs() or instance[carrier .. "_blocked"] then return false end
+  if instance.tunnel_blocked and not door then return false end
   if (self.way.environment(self)[self.config["private-key-env"]] or "") == "" then
     return false
   end

@@ -225,6 +225,7 @@ local function open_world(self, options)
     spawn = function(spawned) return child(spawned) end,
     tunnel = function(wanted, process) return roads.open(self, wanted, process) end }
   local sim = self.sim
+  function sim.answering(wanted) return roads.takes(self, wanted.port) end
   self.world = worlds.new { now = function() return sim.now + fake.EPOCH end, seed = options.seed,
     keys = { KEY }, credit = options.credit or 500 }
   local hooks, world = self.world.hooks, self.world
@@ -257,7 +258,7 @@ local SHARED = { "sim", "world", "lines", "guests", "guest_order", "roads", "ord
 -- "refuses" or "hangs"). Its field `says`: function(request) → what the cloud answers instead, or nil
 function play.new(options)
   local self = setmetatable({ seed = options.seed, lines = {}, guests = {}, guest_order = {}, roads = {},
-    orders = {}, foreign = {}, slept = 0, family = {}, same = { [HOME] = true }, key = KEY,
+    orders = {}, foreign = {}, carried = {}, slept = 0, family = {}, same = { [HOME] = true }, key = KEY,
     lent = options.lent, more = options.settings or {}, HOME = HOME, webhook = options.webhook,
     name = options.cloud or clouds.list[1], cloud = clouds[options.cloud or clouds.list[1]] }, play)
   open_world(self, options)
@@ -277,7 +278,7 @@ end
 --- Another home of the same user, on the same computer and account. Its judge is its own: what the other
 -- homes own is foreign to it.
 function play.beside(first, home)
-  local self = setmetatable({ slept = 0, key = KEY, more = first.more, HOME = home,
+  local self = setmetatable({ slept = 0, key = KEY, more = first.more, HOME = home, carried = {},
     same = { [home] = true } }, play)
   for _, name in ipairs(SHARED) do self[name] = first[name] end
   self.judge = judges.new(self)
@@ -347,12 +348,18 @@ end
 --- .env still holds the key that the account no longer knows.
 function methods:old_key() settings(self, KEY) end
 
+--- This computer is in another network, which keeps tunnels away: carriers = { udp=, tcp= }
+function methods:eats(carriers)
+  self.eaten, self.was_eaten = carriers, true
+end
+
 --- Everything works again.
 function methods:heal()
   settings(self, self.key)
   self.world.faults:clear()
   if self.cloud.restock then self.cloud.restock(self.world) end
   self.full, self.aim, self.offline, self.read_only, self.webhook = nil, nil, nil, nil, nil
+  self.eaten = nil
 end
 
 require "dst.processes"(methods)

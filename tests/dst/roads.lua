@@ -14,6 +14,19 @@ local function far_end(self, port, carrier)
   end
 end
 
+--- Does a machine take a connection at this TCP port, whatever becomes of it? nil: no guest had this port
+function roads.takes(self, port)
+  local known
+  for _, guest in ipairs(self.guest_order) do
+    local config = guest.config
+    if config and guest:reachable(port, "tcp", true) then return true end
+    if config and (config["listen-tcp"] == tostring(port) or guest.way.open(guest, port, "tcp")) then
+      known = false
+    end
+  end
+  return known
+end
+
 -- A unix socket that the tunnel offers: HTTP to the machine.
 local function road_unix(self, road, handle)
   return guests.listen(self.sim, road.unix, function(text, socket)
@@ -40,10 +53,13 @@ local function road_unix(self, road, handle)
   end)
 end
 
---- What host.tunnel.open gives. play: the history; options: those of docs/host.md
+--- What host.tunnel.open gives. play: the history, whose `carried` has every tunnel that was opened: { by=,
+--- opened=, shaken= }; options: those of docs/host.md
 function roads.open(self, options, process)
   local sim, handle, open, last = self.sim, {}, true, nil
-  local listeners, stamp = {}, options.stamp_after
+  local listeners, stamp, heard = {}, options.stamp_after, 0
+  self.carried[#self.carried + 1] = { by = options.carrier, opened = sim.now }
+  local carried = self.carried[#self.carried]
   -- A machine answers only what is stamped later than all that it saw; a tunnel's own stamps never go back.
   function handle.guest()
     local guest = open and far_end(self, options.endpoint_port, options.carrier) or nil
@@ -52,7 +68,8 @@ function roads.open(self, options, process)
     if guest.shaken_by ~= handle and guest.stamp and stamp <= guest.stamp then
       return nil
     end
-    guest.shaken_by, guest.stamp = handle, stamp
+    guest.shaken_by, guest.stamp, heard = handle, stamp, heard + 1
+    carried.shaken = carried.shaken or sim.now
     return guest
   end
   function handle.forward(_, road)
@@ -71,7 +88,7 @@ function roads.open(self, options, process)
     if handle.guest() then last = sim.now end
     return { handshake_age = last and sim.now - last + 0.1 or nil,
       unsent = self.no_way and "Network is unreachable" or nil,
-      stamp = math.ceil(stamp), rx = 0, tx = 0, connections = 0, carrier = options.carrier }
+      stamp = math.ceil(stamp), rx = heard, tx = 0, connections = 0, carrier = options.carrier }
   end
   function handle.endpoint(_, _, port) options.endpoint_port = port end
   function handle.close()

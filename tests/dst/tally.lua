@@ -8,7 +8,7 @@ tally.__index = tally
 function tally.new() return setmetatable({ ordered = {}, happened = {}, at = {} }, tally) end
 
 -- what an order is called in the table, where a way of the whole history is counted
-local OTHERWISE = { jump = "clock" }
+local OTHERWISE = { jump = "clock", eaten = "own network" }
 
 local function more(self, name, happened)
   self.ordered[name] = (self.ordered[name] or 0) + 1
@@ -25,7 +25,7 @@ local function ways(play)
   local settings = table.concat(play.more, "\n")
   return { clock = play.sim.jumped, ["no credit"] = play.poor, ["limit off"] = settings:find("=off", 1, true),
     ["no guard"] = settings:find("GUARD_ACCOUNT_KEY=no", 1, true), ["guard unfit"] = play.guard_says,
-    ["own network"] = play.no_way or play.eaten, ["read only"] = play.was_read_only,
+    ["own network"] = play.no_way or play.eaten or play.was_eaten, ["read only"] = play.was_read_only,
     webhook = play.hook_failed }
 end
 

@@ -154,13 +154,13 @@ case("the ruleset opens the tunnel's port and nothing else", "lambda", function(
   expect.all_over(r)
 end)
 
-for _, cloud in ipairs { "vast", "lambda" } do
+for _, cloud in ipairs { "vast", "lambda", "paperspace" } do
   case("TUNNEL_CARRIER=tcp: " .. cloud .. " is reached though no UDP gets through", cloud, function(r)
     r:fault { name = "boot.no_udp", sticky = true }
     expect.ends(r:run("--cheapest", MODEL), 0, "READY")
     expect.machines(r, 1)
     expect.ends(r:run("ping"), 0)
-    expect.ends(r:run("stop"), 0, "Confirmed")
+    expect.ends(r:run("stop"), 0, (select(2, r:outcome())))
     expect.all_over(r)
   end, { env = { TUNNEL_CARRIER = "tcp" } })
 end
@@ -295,7 +295,7 @@ for _, row in ipairs {
   end)
 end
 
-for _, cloud in ipairs { "vast", "lambda" } do
+for _, cloud in ipairs { "vast", "lambda", "paperspace" } do
   case("UDP is eaten: " .. cloud .. " is reached over TCP, on the same machine", cloud, function(r)
     r:fault { name = "boot.no_udp", sticky = true }
     expect.ends(r:run("--cheapest", MODEL), 0, "trying TCP on the same machine", "READY")
@@ -306,7 +306,25 @@ for _, cloud in ipairs { "vast", "lambda" } do
     process.kill(r:agent(), "KILL")
     expect.ends(r:run("status"), 0, "over TCP")
     expect.ends(r:run("ping"), 0)
-    expect.ends(r:run("stop"), 0, "Confirmed")
+    expect.ends(r:run("stop"), 0, (select(2, r:outcome())))
+    expect.all_over(r)
+  end)
+  case("UDP is eaten in use: the agent goes over to TCP at " .. cloud, cloud, function(r)
+    expect.lacks(expect.ends(r:run("--cheapest", MODEL), 0, "READY"), "TCP")
+    expect.ends(r:run("status"), 0, "connected over UDP")
+    r:control("POST", "/instance/" .. machine_of(r).id, { action = "udp_blocked" })
+    rig.wait_for("the tunnel over TCP", 100, function()
+      return r:run("status").out:find("connected over TCP", 1, true)
+    end)
+    expect.ends(r:run("ping"), 0)
+    local _, warned = r:log():gsub("nothing came back over UDP; the machine is reached over TCP", "")
+    expect.that(warned == 1, ("it was told %d times"):format(warned))
+    expect.that(r:journal():find('"kind":"moved"', 1, true), "the record does not tell of it")
+    process.kill(r:agent(), "KILL")
+    expect.ends(r:run("status"), 0)
+    rig.wait_for("the next agent's tunnel", 30, function() return r:run("ping").code == 0 end)
+    expect.ends(r:run("status"), 0, "connected over TCP")
+    expect.ends(r:run("stop"), 0, (select(2, r:outcome())))
     expect.all_over(r)
   end)
 end

@@ -122,7 +122,10 @@ local function connect(p, options)
   -- { socket } or { nil, sentence, code }
   local other = p.sim.connecting and not options.unix and p.sim.connecting(options)
   if other then return table.unpack(other, 1, 3) end
-  local listener = p.sim.listeners[name]
+  local answers
+  if p.sim.answering and not options.unix then answers = p.sim.answering(options) end
+  if answers then return (p.sim.pair_of()) end
+  local listener = answers ~= false and p.sim.listeners[name]
   if not listener then
     return nil, name .. (options.unix and ": No such file or directory" or ": Connection refused"),
       options.unix and "missing" or "refused"

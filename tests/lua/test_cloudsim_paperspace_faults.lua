@@ -55,10 +55,13 @@ return function(t)
     sim:fault { name = "boot.exited" }
     local ended = ready_one(sim, { machineType = "V100" })
     t:equal({ get(sim, ended).state, open(sim) }, { "off", { "disk", "disk", "gpu", "disk" } })
+    sim:fault { name = "boot.no_tunnel" }
+    local silent = sim.world.paperspace.instances[ready_one(sim, { machineType = "P4000" })]
+    t:equal({ silent.udp_blocked, silent.tcp_blocked, silent.tunnel_blocked }, { true, false, true })
     sim.world.settings.paperspace_shutdown = "ready"
     sim:fault { name = "boot.exited" }
     ended = ready_one(sim, { machineType = "V100" })
-    t:equal({ get(sim, ended).state, #open(sim) }, { "ready", 6 })
+    t:equal({ get(sim, ended).state, #open(sim) }, { "ready", 8 })
   end)
 
   t:case("delete that fails, hangs, comes too often, or is not done", function()

@@ -39,7 +39,8 @@ function push.endpoint(instance, inner, carrier)
 end
 
 function push.over_tcp(endpoint)
-  return { host = endpoint.host, port = endpoint.push, push = endpoint.push, carrier = "tcp" }
+  local port = endpoint.push
+  return port and { host = endpoint.host, port = port, push = port, carrier = "tcp" }
 end
 
 local SHORTEST = 8 -- seconds; the program does not travel faster for simulators

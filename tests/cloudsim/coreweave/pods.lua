@@ -161,6 +161,8 @@ local OOPS = faults:kind("boot.exited", "the pod's first process ends during the
 local NO_UDP = faults:kind("boot.no_udp", "UDP ports of its Services do not answer")
 local NO_PUSH = faults:kind("boot.no_push", "TCP ports of its Services do not answer")
 local LEFT_OUT = faults:kind("pod.stuck", "a pod of several: `ImagePullBackOff` for ever")
+local NO_TUNNEL = faults:kind("boot.no_tunnel",
+  "a tunnel over TCP does not answer; the guard's program is taken")
 local STUCK = faults:kind("boot.stuck", "`ImagePullBackOff` for ever; the node bills")
 
 local function context(run)
@@ -254,6 +256,7 @@ local function assign(world, pod, node)
     restarts = 0, assigned_at = world.time }
   cluster.runs[meta.uid], instance.run = run, run
   instance.udp_blocked = NO_UDP:take(world, context(run)) ~= nil
+  instance.tunnel_blocked = NO_TUNNEL:take(world, context(run)) ~= nil
   instance.tcp_blocked = NO_PUSH:take(world, context(run)) ~= nil
   cluster.store:change(Pod, pod, function(copy)
     copy.spec.nodeName = node.id

@@ -126,6 +126,7 @@ function vm.rules(self, instance)
       lines[#lines + 1] = ("%s %d %d"):format(protocol, range[1], range[2])
     end
   end
+  if instance.tunnel_blocked then lines[#lines + 1] = "no tunnel" end
   assert(files.write(self:path(instance, "firewall"), table.concat(lines, "\n") .. "\n"))
 end
 
@@ -150,13 +151,25 @@ local function foreign(self, instance)
   return argv, { "PATH=" .. SYSTEM, "LANG=C.UTF-8" }, dir
 end
 
+-- Ports for datagrams that a machine's programs may listen at: those that rules open one by one, and where
+-- everything is open those that its script names as "20010/udp".
+local function udp_ports(self, instance)
+  local ports, unblocked = {}, setmetatable({ udp_blocked = false }, { __index = instance })
+  for _, range in ipairs(self:about(instance).open_ports(self.world, unblocked).udp) do
+    if range[1] == range[2] then ports[#ports + 1] = range[1] end
+  end
+  for port in (instance.user_data or ""):gmatch("%f[%d](%d+)/udp") do
+    ports[#ports + 1] = math.tointeger(port)
+  end
+  return ports
+end
+
 --- A machine is born; its ports are direct. One whose UDP is blocked from its birth: its ports are taken
 --- before its programs can listen there, as filters come a moment after a socket.
 function vm.begin(self, instance)
-  local taken, unblocked = {}, setmetatable({ udp_blocked = false }, { __index = instance })
-  local open = instance.udp_blocked and self:about(instance).open_ports(self.world, unblocked).udp or {}
-  for _, range in ipairs(open) do
-    local ok, socket = fail.try(net.udp, { host = "0.0.0.0", port = range[1] })
+  local taken = {}
+  for _, port in ipairs(instance.udp_blocked and udp_ports(self, instance) or {}) do
+    local ok, socket = fail.try(net.udp, { host = "0.0.0.0", port = port })
     taken[#taken + 1] = ok and socket or nil
   end
   self.relays[instance.id] = taken

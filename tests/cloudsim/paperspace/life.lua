@@ -87,6 +87,8 @@ end
 
 local NO_UDP = faults:kind("boot.no_udp", "UDP ports do not answer")
 local NO_PUSH = faults:kind("boot.no_push", "TCP ports do not answer")
+local NO_TUNNEL = faults:kind("boot.no_tunnel",
+  "UDP ports do not answer, nor does a tunnel over TCP; the guard's program is taken")
 local STUCK = faults:kind("boot.stuck", "`provisioning` for ever, its create's event says `error`")
 local SLOW = faults:kind("boot.slow", "`seconds` more")
 
@@ -96,7 +98,8 @@ function life.begin(world, instance, event, start)
   local state = world.paperspace
   turn(world, instance, "provisioning")
   row(world, instance, "disk", instance.storage / data.HOURS)
-  instance.udp_blocked = NO_UDP:take(world, context) ~= nil
+  instance.tunnel_blocked = NO_TUNNEL:take(world, context) ~= nil
+  instance.udp_blocked = NO_UDP:take(world, context) ~= nil or instance.tunnel_blocked
   instance.tcp_blocked = NO_PUSH:take(world, context) ~= nil
   state:begun(event)
   if STUCK:take(world, context) then

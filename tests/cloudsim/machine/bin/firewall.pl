@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 # The firewall of a simulated virtual machine: a socket of its processes that is bound to every address gets a
 # filter that drops all, unless a rule opens its port. Linux only; needs pidfd_getfd on our own descendants.
-# Loaded by `container`. FILE holds lines "udp 51820 51820" (protocol, first and last port). FILE.state says
-# "enforced", or why not.
+# Loaded by `container`. FILE holds lines "udp 51820 51820" (protocol, first and last port), and "no tunnel": what
+# comes in over TCP and begins as a tunnel does, with a frame with WireGuard's first message, is dropped.
+# FILE.state says "enforced", or why not.
 use strict;
 use warnings;
 use Time::HiRes qw(time);
 
-my ($file, %closed, $said);
+my ($file, %made, $said);
 my ($known, $seen_at, $looked_at) = ('', 0, 0);
 
 sub say_state {
@@ -23,11 +24,12 @@ sub rules {
     open my $in, '<', $file or return \%rules;
     while (<$in>) {
         push @{$rules{$1}}, [$2, $3] if /^(tcp|udp) (\d+) (\d+)$/;
+        $rules{no_tunnel} = 1 if /^no tunnel$/;
     }
     return \%rules;
 }
 
-# inode → whether its port is open, for every socket that hears the world.
+# inode → 'open', 'shut' or 'no tunnel', for every socket that hears the world.
 sub wanted {
     my $rules = rules();
     my %wanted;
@@ -40,8 +42,9 @@ sub wanted {
                 /^\s*\d+: ([0-9A-F]+):([0-9A-F]+) \S+ (..) \S+ \S+ \S+\s+\d+\s+\d+ (\d+)/ or next;
             next if $address !~ /^0+$/ || $inode == 0 || ($protocol eq 'tcp' && $state ne '0A');
             my $number = hex $port;
-            $wanted{$inode} =
-                (grep { $_->[0] <= $number && $number <= $_->[1] } @{$rules->{$protocol}}) ? 1 : 0;
+            my $open = grep { $_->[0] <= $number && $number <= $_->[1] } @{$rules->{$protocol}};
+            $wanted{$inode} = !$open ? 'shut'
+                : $rules->{no_tunnel} && $protocol eq 'tcp' ? 'no tunnel' : 'open';
         }
     }
     return %wanted;
@@ -63,10 +66,23 @@ sub borrow {
     return $socket;
 }
 
+# Programs of the kernel's packet filter: code, jump if true, if false, value. What a listener has, its
+# connections have from their beginning.
+my %FILTERS = (
+    'shut' => [[0x06, 0, 0, 0]],
+    'no tunnel' => [
+        [0x30, 0, 0, 12], [0x54, 0, 0, 0xf0], [0x74, 0, 0, 2], [0x07, 0, 0, 0], # x: bytes of TCP's own header
+        [0x80, 0, 0, 0], [0x1c, 0, 0, 0], [0x35, 0, 2, 4],                      # fewer than 4 behind it: let in
+        [0x40, 0, 0, 0], [0x15, 1, 0, 0x00940100],
+        [0x06, 0, 0, 0xffffffff], [0x06, 0, 0, 0],
+    ],
+);
+
 sub shut {
-    my ($socket, $shut) = @_;
-    my $drop_all = pack 'S C C L', 0x06, 0, 0, 0;
-    my $done = $shut ? setsockopt($socket, 1, 26, pack('S x![P] P', 1, $drop_all))
+    my ($socket, $how) = @_;
+    my @rows = @{$FILTERS{$how} // []};
+    my $program = join '', map { pack 'S C C L', @$_ } @rows;
+    my $done = @rows ? setsockopt($socket, 1, 26, pack('S x![P] P', scalar @rows, $program))
         : setsockopt($socket, 1, 27, pack('i', 0));
     say_state($done ? 'enforced' : "not enforced: $!");
     return $done;
@@ -95,10 +111,10 @@ sub firewall_step {
     return if $now - $seen_at > 0.5 && $now - $looked_at < 1;
     $looked_at = $now;
     my %wanted = wanted();
-    delete $closed{$_} for grep { !exists $wanted{$_} } keys %closed;
-    for my $inode (grep { $sockets->{$_} && !!$closed{$_} == !!$wanted{$_} } keys %wanted) {
+    delete $made{$_} for grep { !exists $wanted{$_} } keys %made;
+    for my $inode (grep { $sockets->{$_} && ($made{$_} // 'open') ne $wanted{$_} } keys %wanted) {
         my $socket = borrow(@{$sockets->{$inode}}) or next;
-        $closed{$inode} = !$wanted{$inode} if shut($socket, !$wanted{$inode});
+        $made{$inode} = $wanted{$inode} if shut($socket, $wanted{$inode});
     }
 }
 
