@@ -46,7 +46,7 @@ local function over_tcp(p)
   if #p.judge.token_list ~= 1 then p.judge:broken("S5", "another machine was rented before TCP was tried") end
   if not said:find("Tunnel up over TCP", 1, true) then p.judge:broken("E3", "nothing says TCP: " .. said) end
   local record = p.sim.disk[p.HOME .. "/journal"].data
-  if not p.cloud.tunnel and not record:find('"carrier":"tcp"[^\n]*"kind":"moved"') then
+  if not p.cloud.tunnel and not record:find('"carrier":"tcp"[^\n]*"kind":"moved".-"kind":"tunnelled"') then
     p.judge:broken("E3", "`up` did not record that the machine is reached over TCP")
   end
   soon_over_tcp(p)
@@ -191,6 +191,17 @@ return {
       end
       p:pass(3600)
       one_machine(p, "although it is in contact again")
+      p:run "stop"
+    end },
+  { name = "a network that forgets the flow of a socket: a fresh one serves, over UDP", cloud = "lambda",
+    settings = LATER, play = function(p)
+      eaten_later(p, nil)
+      p.forgot = p.sim.now
+      p:pass(150)
+      p:run("status", "--output=json")
+      if not p.last.out:find '"state":%s*"connected"' or carried_by_tcp(p) then
+        p.judge:broken("E3", "UDP was not asked from a fresh socket: " .. p.last.out)
+      end
       p:run "stop"
     end },
   { name = "this computer is not connected for half an hour: UDP serves on", settings = LATER,

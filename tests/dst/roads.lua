@@ -6,7 +6,8 @@ local json = require "base.json"
 
 local roads = {}
 
--- What the user's own network takes away stands in `eaten`: { udp=, tcp= }.
+-- What the user's own network takes away stands in `eaten`: { udp=, tcp= }; what it forgot are the flows of
+-- sockets that were opened up to `forgot`.
 local function far_end(self, port, carrier)
   if self.no_way or self.eaten and self.eaten[carrier] then return nil end
   for _, guest in ipairs(self.guest_order) do
@@ -62,7 +63,8 @@ function roads.open(self, options, process)
   local carried = self.carried[#self.carried]
   -- A machine answers only what is stamped later than all that it saw; a tunnel's own stamps never go back.
   function handle.guest()
-    local guest = open and far_end(self, options.endpoint_port, options.carrier) or nil
+    local forgotten = options.carrier == "udp" and self.forgot and carried.opened <= self.forgot
+    local guest = open and not forgotten and far_end(self, options.endpoint_port, options.carrier) or nil
     if not guest then return nil end
     stamp = math.max(stamp + 0.016, sim.now + sim.skew)
     if guest.shaken_by ~= handle and guest.stamp and stamp <= guest.stamp then
