@@ -34,7 +34,7 @@ end
 local function soon_over_tcp(p)
   local tunnel, guest = carried_by_tcp(p, true), p.guest_order[#p.guest_order]
   if not p.cloud.tunnel and tunnel.shaken - guest.birth > SOON then
-    p.judge:broken("E3", ("TCP was tried %.0f s after the machine was up"):format(tunnel.shaken - guest.birth))
+    p.judge:broken("E3", ("TCP served %.0f s after the machine was up"):format(tunnel.shaken - guest.birth))
   end
 end
 
