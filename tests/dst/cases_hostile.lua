@@ -2,6 +2,7 @@
 -- A hostile cloud at every step: its answer to a create, to what is asked before and after one, and to what
 -- commands ask is cut off, has a value replaced, leads elsewhere or has no end. Nothing ends as a mistake of
 -- ours, no second machine is begun beside one that may be there, and nothing is said to be gone that is not.
+local hostile_calls = require "dst.hostile_calls"
 local inprocess = require "cloudsim.inprocess"
 local json = require "base.json"
 local plays = require "dst.play"
@@ -208,6 +209,13 @@ local list = {
   { name = "a machine that never comes up: the next best is taken",
     play = next_best(2, { name = "boot.stuck" }) },
 }
+local SHORT = { offers = 499, list = 97, belongings = 97 } -- of how many damages one is done in the short run
+for call in sorted(hostile_calls.list) do
+  list[#list + 1] = { name = ("a call of %s, each answer damaged in some ways"):format(call),
+    play = hostile_calls.play(call, SHORT[call] or 41) }
+  list[#list + 1] = { name = ("a call of %s, each answer damaged in every way"):format(call), long = true,
+    play = hostile_calls.play(call, 1) }
+end
 for cloud in sorted(PAGES) do
   list[#list + 1] = { name = "pages without rows, without an end", cloud = cloud,
     play = empty_pages(function(n) return n end) }
