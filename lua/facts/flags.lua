@@ -57,6 +57,8 @@ local rows = {
     doc = "when nothing can be had, try again until it can (12 hours at most); tells ALERT_WEBHOOK_URL" },
   { name = "retry-until", kind = "time", value = "HH:MM",
     doc = "try again until this time, whatever the reason, as long as nothing may be left to pay" },
+  { name = "until", kind = "time", value = "HH:MM",
+    doc = "when the machine ends instead, in local time (tomorrow's when it is past today)" },
   { name = "keep-on-failure", kind = "none", doc = "keep (and pay) a machine whose start failed" },
   { name = "accept-no-guard", kind = "none",
     doc = "rent also where a machine cannot end itself: only you can end it then" },

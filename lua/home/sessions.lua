@@ -10,10 +10,11 @@
 -- had heard of it when it was stopped), ready_at, took (seconds of each step of the start up to then),
 -- hourly, disk_hour, lost (answer of create unknown), refused, stopping (reason), destroyed, absences,
 -- unproven, doubted (an attempt to end it was not proven; others may be under way), closed (outcome: proven,
--- never, unverifiable, forgotten, acknowledged), taken (a person adopted it then), forgotten (given up by a
--- person then), unverifiable (closed so, or forgotten, not acknowledged yet), from_home (id of the home that
--- rented it, when that is another one), ended (unix seconds), cost, currency; untidy (since when something
--- made around the machine is there), untidied and untidy_reason (when and why its removal last failed).
+-- never, unverifiable, forgotten, acknowledged), taken (a person adopted it then), rented_life (seconds that
+-- its life was limited to when it was rented), forgotten (given up by a person then), unverifiable (closed
+-- so, or forgotten, not acknowledged yet), from_home (id of the home that rented it, when that is another
+-- one), ended (unix seconds), cost, currency; untidy (since when something made around the machine is there),
+-- untidied and untidy_reason (when and why its removal last failed).
 local sessions = {}
 
 -- kind → what it does to a session. A closed session can be opened again only by `bound` and `found`: the
@@ -84,6 +85,7 @@ end
 function apply.limited(s, r)
   local plan = {}
   for name, value in require("base.sorted")(s.plan or {}) do plan[name] = value end
+  s.rented_life = s.rented_life or plan.life
   plan.silence, plan.idle, plan.life = r.silence or plan.silence, r.idle or plan.idle, r.life or plan.life
   s.plan = plan
 end

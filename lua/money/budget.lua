@@ -10,10 +10,10 @@ local cost = require "home.cost"
 local DAY = 86400
 
 --- SECONDS: sessions that ended longer ago cost nothing today.
-local budget = { SECONDS = 2 * DAY }
+local budget = { SECONDS = 2 * DAY, DAY = DAY }
 
--- The unix second at which the local day of `now` began.
-local function day_began(now)
+--- The unix second at which the local day of `now` began.
+function budget.midnight(now)
   local here = now + zone.offset(now)
   return now - here % DAY
 end
@@ -21,7 +21,7 @@ end
 --- What the sessions cost since the local midnight, in dollars: agreed prices × time, our own reckoning. Pure
 -- but for the time zone.
 function budget.spent(sessions, now)
-  local midnight, sum = day_began(now), 0
+  local midnight, sum = budget.midnight(now), 0
   for _, session in ipairs(sessions) do
     local from, to = session.started, session.ended or now
     if from and session.closed ~= "never" and to > midnight then
@@ -44,7 +44,7 @@ end
 -- `warned`
 function budget.watch(sessions, warned)
   local now, rate = clock.wall(), config.rate()
-  local day = day_began(now)
+  local day = budget.midnight(now)
   local limit, euros = budget.passed(budget.spent(sessions, now), rate)
   if not limit or warned == day then return warned end
   local assumed = "; no rate is set (EUR_RATE), so a dollar counts as €%.2f"

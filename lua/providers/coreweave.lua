@@ -164,6 +164,14 @@ cluster.found, cluster.ensure = found, ensure
 -- Seconds that the guest on the pod may live; 0: for ever.
 local function life() return math.floor(config.limit "MAX_HOURS" or 0) end
 
+--- The longest that a machine which was rented for `seconds` can be left to live: a pod's own deadline can be
+-- shortened and never lengthened, and the guard's CronJob keeps to the same (facts/coreweave.md §3.11).
+-- → seconds, why; nil: it has no end
+function coreweave.longest(seconds)
+  if seconds <= 0 then return nil end
+  return seconds, "CoreWeave's cluster ends the pod then, and such a deadline cannot be lengthened"
+end
+
 --- Everything that must be there before a node bills, and bills nothing itself, the guard's account first.
 function coreweave.prepare(order)
   local where, token, served = namespace(), order.token, order.served

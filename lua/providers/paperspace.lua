@@ -256,6 +256,16 @@ function paperspace.create(order, ticket)
   return { id = data.id }
 end
 
+--- The longest that a machine which was rented for `seconds` can be left to live: until the cloud's own timer
+-- switches it off, which counts from its create (§4.10); no request is known that moves it.
+-- → seconds, why; nil: it has no timer
+function paperspace.longest(seconds)
+  local hours = parse.timer_hours(seconds)
+  if not hours then return nil end
+  return math.max(seconds, hours * 3600 - card.timing.boot),
+    ("Paperspace's own timer switches the machine off %d h after its create"):format(hours)
+end
+
 local function instance_of(row)
   local instance, why = parse.instance(row)
   return instance or broken(why)

@@ -54,6 +54,15 @@ function format.limit(seconds)
   return seconds and seconds > 0 and clock.duration(seconds) or "off"
 end
 
+--- A moment in local time as one says it at `now`: "17:00", "tomorrow 02:12", "2026-12-03 02:12". Unix
+-- seconds.
+function format.moment(t, now)
+  local day, time = clock.local_time(t):match("^(%S+) (%d+:%d+)")
+  if day == clock.local_time(now):sub(1, 10) then return time end
+  if day == clock.local_time(now + 86400):sub(1, 10) then return "tomorrow " .. time end
+  return day .. " " .. time
+end
+
 --- "18.6 GB" of bytes.
 function format.bytes(bytes)
   if bytes >= 1e9 then return ("%.1f GB"):format(bytes / 1e9) end

@@ -43,15 +43,22 @@ void guard_serve(struct guard *guard, struct guard_now now) {
     guard->traffic = event_now(now);
 }
 
+/* The longest life that a lease leaves. */
+static int64_t bound_of(const struct guard *guard, const struct guard_lease *lease) {
+    return lease->life_max > 0 ? lease->life_max : guard->life_max;
+}
+
 static const char *lease_refusal(const struct guard *guard, const struct guard_lease *lease) {
     if (guard->ending)
         return "the machine is ending";
     if (lease->silence > GUARD_MAX_SECONDS || lease->idle > GUARD_MAX_SECONDS ||
-        lease->life > GUARD_MAX_SECONDS)
+        lease->life > GUARD_MAX_SECONDS || lease->life_max > GUARD_MAX_SECONDS)
         return "a limit is longer than ten years";
     if (guard->life_max > 0 && lease->life == 0)
         return "life cannot be switched off: the configuration has a life-max";
-    if (guard->life_max > 0 && lease->life > guard->life_max)
+    if (lease->life_max != 0 && (guard->life_max == 0 || lease->life_max < guard->life_max))
+        return "life-max can only be raised";
+    if (guard->life_max > 0 && lease->life > bound_of(guard, lease))
         return "life is longer than the configuration's life-max";
     return NULL;
 }
@@ -66,6 +73,7 @@ const char *guard_lease(struct guard *guard, const struct guard_lease *lease, st
         guard->limits.idle = lease->idle;
     if (lease->life >= 0)
         guard->limits.life = lease->life;
+    guard->life_max = bound_of(guard, lease);
     guard_serve(guard, now);
     return NULL;
 }
@@ -121,18 +129,19 @@ int64_t guard_estimate(const struct guard *guard, struct guard_now now) {
 /* The record that a restarted process takes up, as it is written. */
 struct record {
     char boot[64], reason[sizeof((struct guard *)0)->reason];
-    long long mono, limits[3], age[4], wall[4];
+    long long mono, limits[4], age[4], wall[4];
     int flags[4];
 };
 
 /* Returns the length, 0 when `size` would not do. */
 static size_t write_record(const struct record *r, char *out, size_t size) {
     int n = snprintf(out, size,
-                     "guard 1\nboot %s\nmono %lld\nlimits %lld %lld %lld\nborn %lld %lld\ncontact %lld %lld\n"
-                     "traffic %lld %lld\nended %lld %lld\nflags %d %d %d %d\nreason %s\nend\n",
-                     r->boot, r->mono, r->limits[0], r->limits[1], r->limits[2], r->age[0], r->wall[0],
-                     r->age[1], r->wall[1], r->age[2], r->wall[2], r->age[3], r->wall[3], r->flags[0],
-                     r->flags[1], r->flags[2], r->flags[3], r->reason);
+                     "guard 2\nboot %s\nmono %lld\nlimits %lld %lld %lld %lld\nborn %lld %lld\n"
+                     "contact %lld %lld\ntraffic %lld %lld\nended %lld %lld\nflags %d %d %d %d\n"
+                     "reason %s\nend\n",
+                     r->boot, r->mono, r->limits[0], r->limits[1], r->limits[2], r->limits[3], r->age[0],
+                     r->wall[0], r->age[1], r->wall[1], r->age[2], r->wall[2], r->age[3], r->wall[3],
+                     r->flags[0], r->flags[1], r->flags[2], r->flags[3], r->reason);
     return n > 0 && (size_t)n < size ? (size_t)n : 0;
 }
 
@@ -149,16 +158,18 @@ static bool read_record(struct record *r, const char *text, size_t len) {
     memcpy(copy, text, len);
     copy[len] = '\0';
     int found = sscanf(copy,
-                       "guard 1 boot %63s mono %lld limits %lld %lld %lld born %lld %lld contact %lld %lld "
-                       "traffic %lld %lld ended %lld %lld flags %d %d %d %d reason%*1[ ]%159[^\n]",
-                       r->boot, &r->mono, &r->limits[0], &r->limits[1], &r->limits[2], &r->age[0],
-                       &r->wall[0], &r->age[1], &r->wall[1], &r->age[2], &r->wall[2], &r->age[3], &r->wall[3],
-                       &r->flags[0], &r->flags[1], &r->flags[2], &r->flags[3], r->reason);
-    bool good = found >= 17 && write_record(r, again, sizeof again) == len && memcmp(again, copy, len) == 0;
+                       "guard 2 boot %63s mono %lld limits %lld %lld %lld %lld born %lld %lld "
+                       "contact %lld %lld traffic %lld %lld ended %lld %lld flags %d %d %d %d "
+                       "reason%*1[ ]%159[^\n]",
+                       r->boot, &r->mono, &r->limits[0], &r->limits[1], &r->limits[2], &r->limits[3],
+                       &r->age[0], &r->wall[0], &r->age[1], &r->wall[1], &r->age[2], &r->wall[2],
+                       &r->age[3], &r->wall[3], &r->flags[0], &r->flags[1], &r->flags[2],
+                       &r->flags[3], r->reason);
+    bool good = found >= 18 && write_record(r, again, sizeof again) == len && memcmp(again, copy, len) == 0;
     good &= plausible(r->mono);
     for (int i = 0; i < 4; i++)
         good &= r->age[i] >= 0 && plausible(r->age[i]) && plausible(r->wall[i]);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++)
         good &= r->limits[i] >= 0 && r->limits[i] <= GUARD_MAX_SECONDS;
     if (!good)
         memset(r, 0, sizeof *r);
@@ -176,7 +187,8 @@ size_t guard_save(const struct guard *guard, const char *boot, struct guard_now 
     const struct guard_event *const events[] = {&guard->born, &guard->contact, &guard->traffic,
                                                 &guard->ended};
     struct record r = {.mono = now.mono,
-                       .limits = {guard->limits.silence, guard->limits.idle, guard->limits.life},
+                       .limits = {guard->limits.silence, guard->limits.idle, guard->limits.life,
+                                  guard->life_max},
                        .flags = {guard->contacted, guard->serving, guard->trafficked, guard->ending}};
     snprintf(r.boot, sizeof r.boot, "%s", boot[0] ? boot : "-");
     memcpy(r.reason, guard->reason, sizeof r.reason);
@@ -201,7 +213,7 @@ bool guard_load(struct guard *guard, const char *text, size_t len, const char *b
     for (int i = 0; i < 4; i++)
         *events[i] = (struct guard_event){.age = r.age[i] + since, .mono = now.mono, .wall = r.wall[i]};
     guard->limits = (struct guard_limits){r.limits[0], r.limits[1], r.limits[2]};
-    guard->life_max = life_max;
+    guard->life_max = life_max > 0 && r.limits[3] > life_max ? r.limits[3] : life_max;
     guard->contacted = r.flags[0] != 0;
     guard->serving = r.flags[1] != 0;
     guard->trafficked = r.flags[2] != 0;

@@ -39,9 +39,10 @@ struct guard {
     char reason[160];
 };
 
-/* A wish for other limits: negative leaves the limit as it is. Seconds, 0 off; life counts from the birth. */
+/* A wish for other limits: negative leaves the limit as it is. Seconds, 0 off; life counts from the birth.
+ * life_max raises the bound on life first, and stays over restarts; 0 leaves it. */
 struct guard_lease {
-    int64_t silence, idle, life;
+    int64_t silence, idle, life, life_max;
 };
 
 /* First boot. */
@@ -71,7 +72,8 @@ int64_t guard_estimate(const struct guard *guard, struct guard_now now);
 /* Writes the record that a restarted process takes up. `boot` names this boot of the kernel, "" when unknown.
  * Returns its length, 0 when GUARD_TEXT would not do. */
 size_t guard_save(const struct guard *guard, const char *boot, struct guard_now now, char *out, size_t size);
-/* Takes up a record. False when it is damaged; the caller must then treat the machine as over. */
+/* Takes up a record; `life_max` is the configuration's, which a lease may have raised. False when it is
+ * damaged; the caller must then treat the machine as over. */
 bool guard_load(struct guard *guard, const char *text, size_t len, const char *boot, int64_t life_max,
                 struct guard_now now);
 

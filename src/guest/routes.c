@@ -105,12 +105,14 @@ static bool addressed(const struct guest *guest, const struct wire_request *requ
 }
 
 static void take_lease(struct guest *guest, const struct wire_request *request, struct control_reply *reply) {
-    struct guard_lease lease = {-1, -1, -1};
+    struct guard_lease lease = {-1, -1, -1, 0};
     const char *body = request->body;
     size_t len = request->body_len;
     if (json_number(body, len, "silence", &lease.silence) < 0 ||
-        json_number(body, len, "idle", &lease.idle) < 0 || json_number(body, len, "life", &lease.life) < 0) {
-        refuse(reply, 400, "the body is no JSON object with silence, idle or life in seconds");
+        json_number(body, len, "idle", &lease.idle) < 0 ||
+        json_number(body, len, "life", &lease.life) < 0 ||
+        json_number(body, len, "life_max", &lease.life_max) < 0) {
+        refuse(reply, 400, "the body is no JSON object with silence, idle, life or life_max in seconds");
         return;
     }
     struct guard before = guest->guard;
@@ -119,10 +121,11 @@ static void take_lease(struct guest *guest, const struct wire_request *request, 
         refuse(reply, guest->guard.ending ? 409 : 400, why);
         return;
     }
-    if (memcmp(&before.limits, &guest->guard.limits, sizeof before.limits) != 0)
-        store_log(&guest->store, "lease: silence %lld, idle %lld, life %lld seconds",
+    if (memcmp(&before.limits, &guest->guard.limits, sizeof before.limits) != 0 ||
+        before.life_max != guest->guard.life_max)
+        store_log(&guest->store, "lease: silence %lld, idle %lld, life %lld seconds, at most %lld",
                   (long long)guest->guard.limits.silence, (long long)guest->guard.limits.idle,
-                  (long long)guest->guard.limits.life);
+                  (long long)guest->guard.limits.life, (long long)guest->guard.life_max);
     guest_save(guest);
     show_status(guest, request, reply);
 }

@@ -131,7 +131,7 @@ static void ending_stays(void) {
     restart("ending", "one", at(1, 0), "two", (struct guard_now){.mono = 1, .wall = EPOCH - YEARS});
     expect(guard.ending && strcmp(guard.reason, "the client asked") == 0, "an ending machine came back: %s",
            guard.reason);
-    expect(guard_lease(&guard, &(struct guard_lease){-1, -1, 80000}, at(1, 0)) != NULL,
+    expect(guard_lease(&guard, &(struct guard_lease){-1, -1, 80000, 0}, at(1, 0)) != NULL,
            "a lease for an ending machine");
     expect(guard_check(&guard, at(2, 0)), "no longer ending");
     /* Since when: from the first call, on both clocks, over restarts. */
@@ -154,9 +154,9 @@ static void idle_clock(void) {
     left("grace", GUARD_IDLE, at(0, 0), 2 * H);
     guard_contact(&guard, at(30 * 60 * S, 0));
     left("contact is no traffic", GUARD_IDLE, at(30 * 60 * S, 0), 90 * 60 * S);
-    expect(guard_lease(&guard, &(struct guard_lease){-1, 1800, -1}, at(H, 0)) == NULL, "lease refused");
+    expect(guard_lease(&guard, &(struct guard_lease){-1, 1800, -1, 0}, at(H, 0)) == NULL, "lease refused");
     left("first lease starts it", GUARD_IDLE, at(H, 0), 1800 * S);
-    expect(guard_lease(&guard, &(struct guard_lease){-1, 7200, -1}, at(H + 600 * S, 0)) == NULL,
+    expect(guard_lease(&guard, &(struct guard_lease){-1, 7200, -1, 0}, at(H + 600 * S, 0)) == NULL,
            "lease refused");
     left("a lease is no traffic", GUARD_IDLE, at(H + 600 * S, 0), 6600 * S);
     guard_traffic(&guard, UP + 2 * H, at(2 * H, 0));
@@ -177,14 +177,15 @@ static void idle_clock(void) {
 
 static void leases(void) {
     arm();
-    expect(guard_lease(&guard, &(struct guard_lease){60, 0, 86400}, at(0, 0)) == NULL, "lease refused");
+    expect(guard_lease(&guard, &(struct guard_lease){60, 0, 86400, 0}, at(0, 0)) == NULL, "lease refused");
     left("silence", GUARD_SILENCE, at(0, 0), 60 * S);
     left("idle off", GUARD_IDLE, at(0, 0), GUARD_OFF);
     left("life", GUARD_LIFE, at(0, 0), 24 * H);
     struct guard before = guard;
-    expect(guard_lease(&guard, &(struct guard_lease){1, 1, 86401}, at(0, 0)) != NULL, "life beyond life-max");
-    expect(guard_lease(&guard, &(struct guard_lease){1, 1, 0}, at(0, 0)) != NULL, "life switched off");
-    expect(guard_lease(&guard, &(struct guard_lease){GUARD_MAX_SECONDS + 1, 1, 1}, at(0, 0)) != NULL,
+    expect(guard_lease(&guard, &(struct guard_lease){1, 1, 86401, 0}, at(0, 0)) != NULL,
+           "life beyond life-max");
+    expect(guard_lease(&guard, &(struct guard_lease){1, 1, 0, 0}, at(0, 0)) != NULL, "life switched off");
+    expect(guard_lease(&guard, &(struct guard_lease){GUARD_MAX_SECONDS + 1, 1, 1, 0}, at(0, 0)) != NULL,
            "a lease without end");
     expect(memcmp(&before, &guard, sizeof guard) == 0, "a refused lease changed something");
     restart("leased", "one", at(H, 0), "one", at(H, 0));
@@ -195,13 +196,36 @@ static void leases(void) {
     left("life-max outranks a record without life", GUARD_LIFE, at(H, 0), H);
 }
 
+static void bounds(void) {
+    arm();
+    expect(guard_lease(&guard, &(struct guard_lease){-1, -1, 90000, 90000}, at(0, 0)) == NULL, "not raised");
+    left("a life beyond the first bound", GUARD_LIFE, at(H, 0), 24 * H);
+    struct guard before = guard;
+    expect(guard_lease(&guard, &(struct guard_lease){1, 1, 90001, 0}, at(0, 0)) != NULL,
+           "beyond the new bound");
+    expect(guard_lease(&guard, &(struct guard_lease){1, 1, 90001, 90000}, at(0, 0)) != NULL, "above its own");
+    expect(guard_lease(&guard, &(struct guard_lease){1, 1, 1, 86400}, at(0, 0)) != NULL, "lowered");
+    expect(guard_lease(&guard, &(struct guard_lease){1, 1, 1, -1}, at(0, 0)) != NULL, "taken away");
+    expect(guard_lease(&guard, &(struct guard_lease){1, 1, 0, 99000}, at(0, 0)) != NULL, "life off, raised");
+    expect(guard_lease(&guard, &(struct guard_lease){1, 1, 1, GUARD_MAX_SECONDS + 1}, at(0, 0)) != NULL,
+           "a bound without end");
+    expect(memcmp(&before, &guard, sizeof guard) == 0, "a refused lease changed something");
+    restart("raised", "one", at(2 * H, 0), "one", at(2 * H, 0));
+    left("a raised bound survives", GUARD_LIFE, at(2 * H, 0), 23 * H);
+    expect(guard_lease(&guard, &(struct guard_lease){-1, -1, 90001, 0}, at(2 * H, 0)) != NULL,
+           "the raised bound is none after a restart");
+    struct guard_limits none = {0, 0, 0};
+    guard_arm(&guard, &none, 0, at(0, 0));
+    expect(guard_lease(&guard, &(struct guard_lease){-1, -1, 60, 60}, at(0, 0)) != NULL, "raised from none");
+}
+
 static void all_off(void) {
     struct guard_limits none = {0, 0, 0};
     guard_arm(&guard, &none, 0, at(0, 0));
     for (int timer = GUARD_SILENCE; timer <= GUARD_LIFE; timer++)
         left("off", (enum guard_timer)timer, at(YEARS, YEARS), GUARD_OFF);
     expect(!guard_check(&guard, at(YEARS, YEARS)), "ended with every limit off");
-    expect(guard_lease(&guard, &(struct guard_lease){-1, -1, GUARD_MAX_SECONDS}, at(0, 0)) == NULL,
+    expect(guard_lease(&guard, &(struct guard_lease){-1, -1, GUARD_MAX_SECONDS, 0}, at(0, 0)) == NULL,
            "free lease refused");
 }
 
@@ -221,12 +245,15 @@ static void damaged(void) {
     expect(!guard_load(&into, copy, len + 1, "0d7e-boot", 0, at(H, 0)), "trailing bytes are taken");
     static const char *const bad[] = {
         "",
-        "guard 1\n",
+        "guard 2\n",
+        "guard 1\nboot -\nmono 1\nlimits 1 1 1 1\nborn 0 1" REST,
         "guard 2\nboot -\nmono 1\nlimits 1 1 1\nborn 0 1" REST,
-        "guard 1\nboot -\nmono 1\nlimits -1 1 1\nborn 0 1" REST,
-        "guard 1\nboot -\nmono 1\nlimits 1 1 1\nborn -5 1" REST,
-        "guard 1\nboot -\nmono 1\nlimits 1 1 999999999\nborn 0 1" REST,
-        "guard 1\nboot -\nmono 1\nlimits 1 1 1\nborn 0 999999999999999999" REST,
+        "guard 2\nboot -\nmono 1\nlimits -1 1 1 1\nborn 0 1" REST,
+        "guard 2\nboot -\nmono 1\nlimits 1 1 1 1\nborn -5 1" REST,
+        "guard 2\nboot -\nmono 1\nlimits 1 1 999999999 1\nborn 0 1" REST,
+        "guard 2\nboot -\nmono 1\nlimits 1 1 1 999999999\nborn 0 1" REST,
+        "guard 2\nboot -\nmono 1\nlimits 1 1 1 -1\nborn 0 1" REST,
+        "guard 2\nboot -\nmono 1\nlimits 1 1 1 1\nborn 0 999999999999999999" REST,
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         expect(!guard_load(&into, bad[i], strlen(bad[i]), "", 0, at(0, 0)), "bad record %zu is taken", i);
@@ -251,6 +278,7 @@ int main(void) {
     case_of("an ending machine stays one over restarts", ending_stays);
     case_of("idle counts from lease, traffic or grace", idle_clock);
     case_of("leases within life-max, kept over restarts", leases);
+    case_of("a bound on life that is raised stays, and is one", bounds);
     case_of("limits that are off", all_off);
     case_of("damaged records are refused", damaged);
     case_of("the clock for certificates", estimates);

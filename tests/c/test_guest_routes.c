@@ -136,6 +136,14 @@ static void leases(void) {
     expect(ask("POST", "/lease", "{\"token\":\"cplz-a-1\",\"life\":\"9\"}") == 400 && says("in seconds"),
            "no number");
     expect(guest.guard.limits.life == 1500, "a refused lease changed something");
+    expect(ask("POST", "/lease", "{\"token\":\"cplz-a-1\",\"life\":2001,\"life_max\":\"9\"}") == 400 &&
+               says("in seconds") &&
+               ask("POST", "/lease", "{\"token\":\"cplz-b-1\",\"life_max\":9000}") == 409,
+           "another's, or no number");
+    expect(guest.guard.life_max == 2000, "a refused bound is one");
+    expect(ask("POST", "/lease", "{\"token\":\"cplz-a-1\",\"life\":2400,\"life_max\":2400}") == 200 &&
+               saves == 1 && says("\"life\":2400,\"life_max\":2400"),
+           "a longer life is not taken, or not written at once");
     close_guest();
 }
 

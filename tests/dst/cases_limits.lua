@@ -51,6 +51,16 @@ local function set(p, name, text)
   end
 end
 
+-- The machine in use is given a longer life by a line that is the yes itself; where its cloud's own end
+-- cannot be moved, that is refused. → whether it was given
+local function extend(p, text)
+  local wanted = p.cloud.fixed_life and 8 or 0
+  if p:run("extend", text, "-y") ~= wanted then
+    p.judge:broken("E3", ("%s more: not code %d: %s"):format(text, wanted, p.last.err .. p.last.out))
+  end
+  return wanted == 0
+end
+
 local function stop(p)
   p:run "stop"
 end
@@ -159,6 +169,30 @@ return {
     over(p, token, 5 * 3600, "5 h of life")
     stop(p)
   end },
+  { name = "life extended in use by a yes: neither guard nor agent ends it before the new end, and then "
+      .. "it ends, whoever lives", settings = settings_of("off", "off", "2"), play = function(p)
+    local token = ready(p)
+    local hours = extend(p, "1h") and 3 or 2
+    p:pass((hours - 0.2) * 3600 // 1)
+    lives(p, token, "it was given an hour more")
+    p:kill_all()
+    p:pass(1200)
+    over(p, token, hours * 3600, hours .. " h of life")
+    stop(p)
+  end },
+  { name = "life extended by a line that nobody answers for: not beyond twice what it was rented for",
+    settings = settings_of("off", "off", "2"), play = function(p)
+      local token = ready(p)
+      local hours = extend(p, "90m") and 3.5 or 2
+      if p:run("extend", "31m", "-y") ~= 8 then
+        p.judge:broken("S5", "a life beyond twice the agreed one is not refused: " .. p.last.out)
+      end
+      p:pass((hours - 0.1) * 3600 // 1)
+      lives(p, token, "it was given 90 min more")
+      p:pass(600)
+      over(p, token, hours * 3600, hours .. " h of life")
+      stop(p)
+    end },
   { name = "silence lengthened in use: a computer that is off for longer than at first loses nothing",
     settings = settings_of("2", "off", "off"), play = function(p)
       local token = ready(p)

@@ -9,8 +9,9 @@
 -- else → id; ask(method, path, body, peer) → response, hides_loss: a machine that ended by itself looks
 -- alive, keeps_record: nothing can be proven of a record that stays, never: faults that it cannot have,
 -- without which a told case says nothing there, pushed: the guard's program is taken at a port, tunnel: by
--- what its machines are reached, when it is not "UDP and TCP", no_proof: it has no billing API, and does not
--- tell by which steps it bills, happen(world, what, instance), texts(instance) sent to a machine,
+-- what its machines are reached, when it is not "UDP and TCP", fixed_life: its own end cannot be moved,
+-- no_proof: it has no billing API, and does not tell by which steps it bills, happen(world, what, instance),
+-- texts(instance) sent to a machine,
 -- restock(world)|nil when the faults are over, leftovers(world) → names of what exists around machines.
 local faces = require "cloudsim.faces"
 local json = require "base.json"

@@ -289,7 +289,8 @@ local function state_of(self)
   local function rest(limit, from) return limit > 0 and math.max(0, from + limit - now(self)) or json.null end
   return { version = "0.1.0", token = self.token, state = self.ending and "ending" or "armed",
     key = values_of(self, 1).KEY ~= nil, silence = limits.silence, idle = limits.idle, life = limits.life,
-    life_max = tonumber(self.config["life-max"]) or 0, silence_left = rest(limits.silence, self.contact),
+    life_max = limits.most or tonumber(self.config["life-max"]) or 0,
+    silence_left = rest(limits.silence, self.contact),
     idle_left = rest(limits.idle, self.traffic or self.birth + limits.idle),
     life_left = rest(limits.life, self.birth), age = now(self) - self.birth,
     ending_age = self.ending and now(self) - self.ending or json.null,
@@ -301,8 +302,11 @@ local function lease(self, wanted)
     return { status = 409, json = { error = "it is ending" } }
   end
   local limits, most = {}, tonumber(self.config["life-max"]) or 0
+  most = self.limits.most or most
+  if most > 0 and wanted.life_max and wanted.life_max > most then most = wanted.life_max end
   for _, name in ipairs { "silence", "idle", "life" } do limits[name] = wanted[name] or self.limits[name] end
   if most > 0 and (limits.life == 0 or limits.life > most) then limits.life = most end
+  limits.most = most
   self.limits, self.traffic = limits, self.traffic or now(self)
   keep(self, true)
   self:watch()

@@ -3,7 +3,23 @@
 return {
   { name = "a limit changed in use is recorded and not told to the guard", file = "money/limits.lua",
     expects = "E1", only = "limits: life shortened in use",
-    find = '  guest_client.tell(session.token, "/lease", { [field] = seconds })', replace = "" },
+    find = "  local told, problem = fail.try(guest_client.tell, session.token, \"/lease\",\n"
+      .. "    { [field] = seconds, life_max = bound })\n"
+      .. "  if not told and not fail.is(problem, \"transient\") then error(problem, 0) end\n"
+      .. "  check_taken(field, seconds, bound)\n", replace = "" },
+  { name = "a machine that is given a longer life is not told so by its own bound", file = "money/limits.lua",
+    expects = "E3", only = "limits: life extended in use",
+    find = "  local bound = longer and seconds or nil\n", replace = "  local bound = nil\n" },
+  { name = "an extended life is not recorded", file = "money/limits.lua", expects = "E3",
+    only = "limits: life extended in use",
+    find = '  if not journal:try_append("limited", token, { [field] = seconds }) then',
+    replace = "  if false then" },
+  { name = "a line without anybody to ask extends without end", file = "money/extension.lua", expects = "S5",
+    only = "limits: life extended by a line", find = "  if most > 0 and model.life > most then",
+    replace = "  if false then" },
+  { name = "twice the life is twice what was extended before", file = "home/sessions.lua", expects = "S5",
+    only = "limits: life extended by a line", find = "  s.rented_life = s.rented_life or plan.life\n",
+    replace = "  s.rented_life = r.life or plan.life\n" },
   { name = "a limit changed in use is told to the guard and not recorded", file = "money/limits.lua",
     expects = "E3", only = "limits: silence lengthened in use",
     find = '  if not journal:try_append("limited", token, { [field] = seconds }) then',
@@ -12,7 +28,7 @@ return {
     only = "limits: silence lengthened in use", find = "  s.plan = plan\n", replace = "" },
   { name = "a machine in use may be given a longer life than it was rented for", file = "money/limits.lua",
     expects = "S5", only = "limits: life shortened and lengthened",
-    find = "  if most > 0 and (seconds == 0 or seconds > most) then", replace = "  if false then" },
+    find = "  if longer and not agreed then", replace = "  if false then" },
   { name = "a brake that was refused is relied on", file = "start/steps.lua", expects = "E1",
     only = "machine: its guard's brake",
     find = "  if detail.rehearsed ~= false then return end", replace = "  if true then return end" },

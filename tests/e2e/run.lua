@@ -15,6 +15,8 @@ local groups = { "faults", "crashes", "main", "clouds", "manual", "models", "hom
   "setup", "cron", "repl", "overrides", "examples", "refusals", "sweep", "plan", "words", "editors",
   "consent", "screens", "face", "prices", "progress", "golden", "live", "replicas" }
 
+table.insert(groups, 1, "around")
+
 local BOTH = { "vast", "lambda" } -- clouds that a case is played at unless it names its own
 
 local function clouds_of(group, case)

@@ -193,6 +193,10 @@ def test_lease():
     assert RIG.status()["silence"] == 100
     code, data = RIG.tell("/lease", silence=36000, idle=3600, life=86400)
     assert code == 200 and json.loads(data)["life_left"] > 86000, data
+    assert RIG.tell("/lease", life=90000, life_max=80000)[0] == 400
+    code, data = RIG.tell("/lease", life=90000, life_max=90000)
+    s = json.loads(data)
+    assert code == 200 and s["life_max"] == 90000 and s["life_left"] > 89000 and s["guard"]["persisted"], data
 
 
 def test_engine():
@@ -336,7 +340,7 @@ def test_restart():
     s = json.loads(s[1])
     assert (
         s["age"] >= before["age"]
-        and s["life"] == 86400
+        and s["life"] == 90000
         and s["key"] is True
         and s["traffic_age"] >= before["traffic_age"]
     ), s

@@ -54,7 +54,10 @@ return function(t)
   local function by_token(...)
     local set = {}
     for _, list in ipairs { ... } do
-      for _, session in ipairs(list) do set[session.token] = json.encode(session) end
+      for _, session in ipairs(list) do
+        session.rented_life = nil -- that release did not tell it
+        set[session.token] = json.encode(session)
+      end
     end
     return set
   end

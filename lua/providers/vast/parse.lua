@@ -297,6 +297,7 @@ function parse.instance(row)
     -- facts/additions-2026-11.md
     fault = row.actual_status == "scheduling" and "its host did not take it" or nil,
     message = message ~= "" and message or nil, ip = ip, ports = ports_of(row),
+    ends_at = number(row.end_date), -- of its host's contract, which no instance outlives (§1.6)
     spot = type(row.is_bid) == "boolean" and row.is_bid or nil, hourly = price(row.dph_base),
     disk_hour = number(row.storage_total_cost), started = number(row.start_date),
     gpu = gpu and gpu.name or type(row.gpu_name) == "string" and clean.line(row.gpu_name, NAME) or nil,

@@ -11,7 +11,7 @@ local POOLS = "/apis/compute.coreweave.com/v1alpha1/nodepools"
 local HAPPEN = { exited = "exit", stopped = "exit", offline = "freeze" }
 
 local coreweave = {
-  face = face, port = 7006, create_at = 0.42, tunnel = "TCP",
+  face = face, port = 7006, create_at = 0.42, tunnel = "TCP", fixed_life = true,
   -- Nobody is asked for offers or prices, and a name is given once.
   never = { ["create.price_changed"] = true, ["create.twice"] = true, ["create.slow_appear"] = true,
     ["offers.empty"] = true },

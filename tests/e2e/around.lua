@@ -1,0 +1,94 @@
+-- SPDX-License-Identifier: MIT
+-- What stands beside a machine in use: a longer life, its limits, another model, what it all cost.
+local expect = require "e2e.expect"
+local files = require "base.files"
+local host = require "sandbox.host"
+local process = require "base.process"
+local pty = require "e2e.pty"
+
+local MODEL = "--model=qwen3-coder:30b"
+local cases = {}
+
+local function case(name, run, clouds, options)
+  cases[#cases + 1] = { name = name, run = run, clouds = clouds, options = options }
+end
+
+local function up(r, ...)
+  expect.ends(r:run("up", "--cheapest", MODEL, "-y", ...), 0, "READY")
+end
+
+local function life_left(r)
+  return expect.json(r:run("status", "--output=json")).deadman.life_remaining_seconds
+end
+
+-- A person at a terminal types a shell's line; CPLZ stands for the program with the rig's folder.
+local function at_terminal(r, line, dialogue)
+  return pty.run((line:gsub("CPLZ", ("'%s' -C '%s'"):format(process.exe, r.home))), dialogue,
+    { shell = true, env = { "HOME=" .. r.dir } })
+end
+
+local function no_terminal()
+  return (not files.exists("/usr/bin/script") or host.platform ~= "linux") and "needs script of util-linux"
+end
+
+local function over(r)
+  expect.ends(r:run("stop"), 0)
+  expect.all_over(r)
+end
+
+case("extend: the guard keeps to a longer life, whatever becomes of the agent", function(r)
+  up(r, "--max-hours=2")
+  expect.ends(r:run("extend", "30m", "-y"), 0, "ends at", "more at $")
+  expect.that(life_left(r) > 2.4 * 3600 and life_left(r) <= 2.5 * 3600, "life left: " .. life_left(r))
+  local agent = assert(math.tointeger(tonumber(files.read(files.join(r.home, "agent.lock")):match("%d+"))))
+  process.kill(agent, "KILL")
+  local object = expect.json(expect.ends(r:run("extend", "1h", "-y", "--output=json"), 0))
+  expect.that(object.status == "extended" and object.money_running == true, "status " .. object.status)
+  expect.that(object.added_seconds == 3600 and object.life_seconds == 3.5 * 3600, "another life")
+  local cost = object.cost
+  expect.that(math.abs(cost.added - cost.hourly) < 1e-4 and cost.total > 3.4 * cost.hourly, "wrong sum")
+  expect.that(life_left(r) > 3.4 * 3600, "life left: " .. life_left(r))
+  expect.wrapped(expect.ends(r:run("extend", "31m", "-y"), 8), "beyond twice the 2h 00m that it was")
+  expect.wrapped(expect.ends(r:run("config", "set", "MAX_HOURS", "9"), 0), "runs on with 3h 30m",
+    "unless continueplz extend agrees")
+  expect.that(life_left(r) <= 3.5 * 3600, "a refused extension was one: " .. life_left(r))
+  over(r)
+end)
+
+case("extend: a person's yes, and a no that changes nothing", function(r)
+  local missing = no_terminal()
+  if missing then return missing end
+  up(r, "--max-hours=1")
+  local no = at_terminal(r, "CPLZ extend 5h; echo code=$?", { { "[y/N]", "n\r" } })
+  expect.ends(no, 0, "code=8", "Nothing was extended", "Credit there: $")
+  expect.that(life_left(r) <= 3600, "a no extended it")
+  expect.ends(at_terminal(r, "CPLZ extend 5h; echo code=$?", { { "[y/N]", "y\r" } }), 0, "code=0",
+    "Let it run until")
+  expect.that(life_left(r) > 5.9 * 3600, "a yes did not extend it")
+  over(r)
+end)
+
+case("extend: what it refuses", function(r)
+  expect.ends(r:run("extend", "1h"), 7, "no model is ready")
+  expect.ends(r:run("extend"), 2, "say for how long")
+  expect.ends(r:run("extend", "90"), 2, "has no unit")
+  expect.ends(r:run("extend", "1h", "--until=18:00"), 2, "contradict each other")
+  up(r, "--max-hours=2")
+  expect.wrapped(expect.ends(r:run("extend", "10s"), 2), "not a minute later")
+  expect.ends(r:run("extend", "99999d"), 2, "ten years")
+  over(r)
+end)
+
+case("extend: a cloud's own end is not passed", function(r)
+  up(r, "--max-hours=2")
+  if r.cloud == "coreweave" then
+    expect.wrapped(expect.ends(r:run("extend", "10m", "-y"), 8), "such a deadline cannot be lengthened")
+  else
+    expect.wrapped(expect.ends(r:run("extend", "1h", "-y"), 0), "ends at")
+    expect.wrapped(expect.ends(r:run("extend", "9h", "-y"), 8), "own timer switches the machine off 8 h",
+      "it can be given")
+  end
+  over(r)
+end, { "coreweave", "paperspace" })
+
+return cases
