@@ -78,9 +78,9 @@ return {
     tests = "money_rules", find = "if quick and age <= stop.LOST_SECONDS then window = 0 end",
     replace = "if quick then window = 0 end" },
   { name = "a record says what its guard refused", file = "money/limits.lua", by = "lua",
-    tests = "money_rules", find = "  lease(session, field, seconds)\n  if not journal:try_append(",
+    tests = "money_rules", find = "  lease(session, field, seconds, agreed)\n  if not journal:try_append(",
     replace = '  journal:try_append("limited", token, { [field] = seconds })\n'
-      .. "  lease(session, field, seconds)\n  if not journal:try_append(" },
+      .. "  lease(session, field, seconds, agreed)\n  if not journal:try_append(" },
   { name = "the download needs no credit", file = "money/price_limit.lua", by = "lua",
     tests = "money_rules", find = " + candidate.parts.download\n", replace = "\n" },
   { name = "a machine of the other kind is what was agreed", file = "money/price_limit.lua", by = "lua",

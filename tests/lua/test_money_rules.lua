@@ -442,6 +442,7 @@ return function(t)
       guest.tell = function(_, _, body)
         if refuses then error "refused" end
         told[#told + 1] = body[field]
+        guard = setmetatable({ [field] = body[field] }, { __index = guard })
       end
       local ok = require("money.limits").change(HOME, token, field, seconds)
       return ok, told[1], journal:refresh():session(token).plan[field]
