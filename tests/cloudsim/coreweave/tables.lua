@@ -3,6 +3,7 @@
 --- get`), and an object's metadata alone.
 local clock = require "base.clock"
 local json = require "base.json"
+local sorted = require "base.sorted"
 
 local tables = {}
 
@@ -80,6 +81,13 @@ local COLUMNS = {
   secrets = { { "Type", function(one) return one.type end },
     { "Data", function(one) return count(one.data) end } },
   configmaps = { { "Data", function(one) return count(one.data) + count(one.binaryData) end } },
+  ["networkpolicies.networking.k8s.io"] = { { "Pod-Selector", function(one)
+    local parts = {}
+    for name, value in sorted((one.spec.podSelector or {}).matchLabels or {}) do
+      parts[#parts + 1] = name .. "=" .. value
+    end
+    return #parts > 0 and table.concat(parts, ",") or "<none>"
+  end } },
   ["deployments.apps"] = { { "Ready", function(one)
     return ("%d/%d"):format(one.status.readyReplicas or 0, one.spec.replicas)
   end }, { "Up-to-date", function(one) return one.status.updatedReplicas or 0 end },
