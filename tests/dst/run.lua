@@ -32,7 +32,7 @@ local tally = require "dst.tally"
 local term = require "base.term"
 local workday = require "dst.workday"
 
-local FACES, FACE_KEYS = 3, 300
+local FACES, MANY_FACES, FACE_KEYS = 1, 35, 300 -- histories of typed keys; so many of them with --long
 local SEEDS, HOMES, FEW = 150, 30, 1 -- what a run without options does
 
 local failed, first_only, sought = 0, false, nil
@@ -243,7 +243,8 @@ local function at_cloud(cloud, parts, options)
     three_homes(tonumber(options.from) or 1, tonumber(options.seeds) or HOMES, cloud)
   end
   if parts.faces and options.seeds ~= "0" and not over() then
-    random_keys(tonumber(options.from) or 1, tonumber(options.seeds) or FACES, cloud)
+    random_keys(tonumber(options.from) or 1, tonumber(options.seeds) or options.long and MANY_FACES or FACES,
+      cloud)
   end
   if parts.crash and options.only ~= "" and not over() then crash_points(options, cloud) end
 end

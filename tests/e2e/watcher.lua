@@ -23,6 +23,8 @@ function watcher.start(r, options)
   local width, height = options.width or 80, options.height or 24
   local line = ("stty cols %d rows %d; tty; exec %s"):format(width, height, table.concat(words, " "))
   local env = { "PATH=" .. process.getenv "PATH", "TERM=xterm-256color", "LANG=C.UTF-8", "HOME=" .. r.dir }
+  local planted = process.getenv "CONTINUEPLZ_PLANTED" -- mistakes of dst/mutants.lua
+  env[#env + 1] = planted and "CONTINUEPLZ_SCRIPTS=" .. planted or nil
   for _, each in ipairs(options.env or {}) do env[#env + 1] = each end
   local self = setmetatable({ vt = vt.new(width, height), home = r.home }, watcher)
   self.child = process.spawn { argv = { "script", "-qec", line, "/dev/null" }, stdin = "pipe",

@@ -1,7 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- The parts of the full screen without a terminal: keys, frames, rows, the line that is typed.
+local clock = require "base.clock"
 local frame = require "tui.frame"
 local keyboard = require "base.keyboard"
+local keys = require "tui.keys"
 local list = require "tui.list"
 local prompt = require "tui.prompt"
 local rows = require "ui.screens.rows"
@@ -12,9 +14,9 @@ local vt = require "vt"
 local LOOKS = { style.new { unicode = true, colour = true }, style.new { unicode = true },
   style.new { bare = true } }
 
-local function names_of(keys)
+local function names_of(pressed)
   local names = {}
-  for index, key in ipairs(keys) do
+  for index, key in ipairs(pressed) do
     names[index] = key.mouse and ("%s %d,%d"):format(key.mouse, key.x, key.y) or key.name
       or "'" .. key.text .. "'"
   end
@@ -31,22 +33,22 @@ return function(t)
       { "\27[<64;1;2M\27[<65;1;2M", "wheel-up 1,2 wheel-down 1,2" },
       { "\27[200~a\nb\27[201~c", "'a\nb' 'c'" },
       { "é€😀", "'é€😀'" }, { "\27\27[A", "escape up" }, { "\27[?1;2c x", "' x'" }, { "\0a", "'a'" },
-      { "\27[M !!q", "'q'" },
+      { "\27[M !!q", "'q'" }, { "\27[<32;2;3M", "drag 2,3" },
     }
     for _, row in ipairs(table_of) do
       t:equal(names_of(keyboard.reader():feed(row[1])), row[2], ("%q"):format(row[1]))
-      local reader, keys = keyboard.reader(), {}
+      local reader, all = keyboard.reader(), {}
       for index = 1, #row[1] do
         for _, key in ipairs(reader:feed(row[1]:sub(index, index))) do
-          local last = keys[#keys]
+          local last = all[#all]
           if key.text and not key.pasted and last and last.text and not last.pasted then
             last.text = last.text .. key.text
           else
-            keys[#keys + 1] = key
+            all[#all + 1] = key
           end
         end
       end
-      t:equal(names_of(keys), row[2], ("byte by byte: %q"):format(row[1]))
+      t:equal(names_of(all), row[2], ("byte by byte: %q"):format(row[1]))
     end
   end)
 
@@ -117,6 +119,31 @@ return function(t)
     t:equal(rows.window(5, 2, 10, 3), 2)
     t:equal(rows.window(9, 9, 10, 3), 8)
     t:equal(rows.window(nil, 1, 0, 3), 1)
+  end)
+
+  -- What comes of keys at a question that was shown so many seconds ago (nil: not yet).
+  local function answered(shown, ...)
+    local got
+    local app = { stack = {}, say = function() end }
+    function app.top() return nil end
+    app.prompt = prompt.new { sign = "Rent it? [y/N] ", letters = true,
+      done = function(text) got = text end, given_up = function() got = "given up" end }
+    app.prompt.asked = shown and clock.now() - shown
+    for _, key in ipairs { ... } do keys.press(app, key) end
+    return got
+  end
+
+  t:case("a question is answered by one letter: not by what was typed before, nor by a paste", function()
+    t:equal(answered(1, { text = "y" }), "y")
+    t:equal(answered(1, { text = "yes" }), "y", "one letter is enough")
+    t:equal(answered(nil, { text = "y" }), nil, "before it was shown")
+    t:equal(answered(0, { text = "y" }), nil, "as it was shown")
+    t:equal(answered(1, { text = "y", pasted = true }), nil, "a paste")
+    t:equal(answered(1, { text = "n" }), "n")
+    t:equal(answered(1, { name = "enter" }), "", "Enter is no yes")
+    t:equal(answered(1, { name = "escape" }), "given up")
+    t:equal(answered(1, { name = "ctrl-c" }), "given up")
+    t:equal(answered(1, { mouse = "press", button = 1, x = 1, y = 1 }), nil)
   end)
 
   t:case("a line is typed, recalled, completed and given up", function()
