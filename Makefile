@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # make        builds build/continueplz (packages: make packages)
-# make install  PREFIX (/usr/local) and DESTDIR as usual, with completion for bash and zsh; make uninstall
+# make install  PREFIX (/usr/local) and DESTDIR as usual, with completion for bash, zsh and fish and the man page; make uninstall
 # make generated  writes what is made from the tables of the program: .example.env, docs/cli.md
 # make demo   the main job against the simulator, from a bare machine
 # make check  every test (about ten minutes); make check-fast, the quick ones (less than two); make lint, make bench, make fuzz, make clean
@@ -29,19 +29,24 @@ all:
 
 BASH_COMPLETION = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 ZSH_COMPLETION = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+FISH_COMPLETION = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+MAN = $(DESTDIR)$(PREFIX)/share/man/man1
 COMPLETION = $(BUILD)/continueplz -C / --no-user help --completion
 
 # What was built as somebody is installed as root, not built anew by root.
 install:
 	@[ -x $(BUILD)/continueplz ] || $(MAKE) all
 	DESTDIR="$(DESTDIR)" cmake --install $(BUILD) --prefix "$(PREFIX)" --strip
-	@mkdir -p "$(BASH_COMPLETION)" "$(ZSH_COMPLETION)"
+	@mkdir -p "$(BASH_COMPLETION)" "$(ZSH_COMPLETION)" "$(FISH_COMPLETION)" "$(MAN)"
 	@$(COMPLETION)=bash >"$(BASH_COMPLETION)/continueplz" && $(COMPLETION)=zsh >"$(ZSH_COMPLETION)/_continueplz"
+	@$(COMPLETION)=fish >"$(FISH_COMPLETION)/continueplz.fish"
+	@$(BUILD)/continueplz -C / --no-user help --manual >"$(MAN)/continueplz.1"
 	@case ":$$PATH:" in *":$(PREFIX)/bin:"*) ;; *) echo "To find it: export PATH=\"$(PREFIX)/bin:\$$PATH\"" ;; esac
 
 uninstall:
 	rm -rf "$(DESTDIR)$(PREFIX)/bin/continueplz" "$(DESTDIR)$(PREFIX)/share/doc/continueplz" \
-		"$(BASH_COMPLETION)/continueplz" "$(ZSH_COMPLETION)/_continueplz"
+		"$(BASH_COMPLETION)/continueplz" "$(ZSH_COMPLETION)/_continueplz" \
+		"$(FISH_COMPLETION)/continueplz.fish" "$(MAN)/continueplz.1"
 
 generated:
 	$(MAKE) all

@@ -26,6 +26,7 @@ static int state_read(lua_State *L) {
     lua_Integer from = luaL_optinteger(L, 3, 0);
     luaL_argcheck(L, max >= 0, 2, "must not be negative");
     int links = lua_toboolean(L, 4) ? 0 : O_NOFOLLOW;
+    bool piece = lua_toboolean(L, 5); /* no more than `max` is wanted */
     luaL_Buffer text;
     luaL_buffinit(L, &text);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | links);
@@ -44,9 +45,15 @@ static int state_read(lua_State *L) {
             continue;
         int err = got < 0 ? errno : 0;
         total += got > 0 ? (size_t)got : 0;
+        if (piece && total > (size_t)max) {
+            got -= (ssize_t)(total - (size_t)max);
+            total = (size_t)max;
+        }
         if (got > 0 && total <= (size_t)max) {
             luaL_addsize(&text, (size_t)got);
-            continue;
+            if (!piece || total < (size_t)max)
+                continue;
+            got = 0;
         }
         close(fd);
         luaL_pushresult(&text);

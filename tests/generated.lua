@@ -54,10 +54,11 @@ for names of any kind, `?` for a value that may be null, `=NAME` for all that NA
 
 ## Completion
 
-`make install` brings completion for bash and zsh along. Without it:
+`make install` brings completion for bash, zsh and fish along, and the man page (`help --manual`). Without it:
 
     source <(continueplz help --completion=bash)                                # in ~/.bashrc
     continueplz help --completion=zsh >~/.zsh/_continueplz                      # a folder of $fpath
+    continueplz help --completion=fish >~/.config/fish/completions/continueplz.fish
 
 It knows commands, what they may be called, their options, and the values that are known by name: clouds,
 cards, models, regions, settings, clients.

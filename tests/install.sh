@@ -35,6 +35,8 @@ bin="$dir/root/opt/c p/bin/continueplz"
 expect "program, papers and examples are installed" '/share/doc/continueplz/examples/workday.lua' names
 expect "completion for bash is installed" '/share/bash-completion/completions/continueplz' names
 expect "and for zsh" '/share/zsh/site-functions/_continueplz' names
+expect "and for fish" '/share/fish/vendor_completions.d/continueplz.fish' names
+expect "the man page is installed" '^\.SH EXIT STATUS$' cat "$dir/root/opt/c p/share/man/man1/continueplz.1"
 completed() {
     bash -c 'source "$1"; COMP_LINE="continueplz sta" COMP_POINT=15 COMP_WORDS=(continueplz sta) COMP_CWORD=1
         _continueplz; echo "${COMPREPLY[@]}"' bash "$@"

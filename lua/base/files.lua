@@ -10,6 +10,9 @@ local files = {}
 --- from: the first byte that is read, negative from the end.
 function files.read(path, max, from) return state.read(path, max, from) end
 
+--- `size` bytes of a file from the byte `from` on, or what there is of them.
+function files.piece(path, from, size) return state.read(path, size, from, nil, true) end
+
 --- A file of the system's, or one that the user names, which may well be a link (/etc/localtime is).
 function files.read_system(path, max) return state.read(path, max, nil, true) end
 

@@ -97,11 +97,11 @@ return {
   summary = "let the machine live longer, at the price that it shows",
   order = 42,
   meant = { "prolong", "longer", "renew", "lease" },
-  details = "continueplz extend 2h, or extend --until=18:00. It shows what the longer life costs, asks once, "
-    .. "tells the guard on the machine through the tunnel, and has it confirmed. With -y or without a "
-    .. "terminal: up to twice the life that the machine was rented for. What a cloud or a schedule ends by "
-    .. "itself cannot be extended, which is said before anything is changed. Silence and idleness go on "
-    .. "counting.",
+  details = "continueplz extend 2h, or extend --until=18:00. It shows what the longer life costs, asks "
+    .. "once, tells the guard on the machine through the tunnel, and has it confirmed. With -y or without "
+    .. "a terminal: up to twice the life that the machine was rented for. What a cloud or a schedule ends "
+    .. "by itself cannot be extended, which is said before anything is changed. Silence and idleness go "
+    .. "on counting.",
   options = { "until" },
   args = "[DURATION]",
   words = 1,

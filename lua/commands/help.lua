@@ -31,12 +31,16 @@ local function names(ctx)
   }
 end
 
-local function completion(ctx, shell)
+local function tables_of(ctx)
   local tables = {}
   for index, name in ipairs(ctx.commands.names()) do
     tables[index] = ctx.commands.own(name)
   end
-  return require("ui.completion").lines(shell, tables, names(ctx), "up")
+  return tables
+end
+
+local function completion(ctx, shell)
+  return require("ui.completion").lines(shell, tables_of(ctx), names(ctx), "up")
 end
 
 return {
@@ -44,7 +48,7 @@ return {
   summary = "explain a command; --all: everything",
   order = 150,
   meant = { "man", "usage", "?" },
-  options = { "all", "completion" },
+  options = { "all", "completion", "manual" },
   args = "[COMMAND]",
   words = 1,
   offline = true,
@@ -54,6 +58,8 @@ return {
     local lines
     if ctx.options.completion then
       lines = completion(ctx, ctx.options.completion)
+    elseif ctx.options.manual then
+      lines = require("ui.manual").lines(tables_of(ctx), require "base.version")
     elseif ctx.options.all then
       lines = help.all(ctx.commands)
     elseif ctx.args[1] then

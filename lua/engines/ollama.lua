@@ -121,6 +121,18 @@ function ollama.list(base)
   return names
 end
 
+--- What lies on the machine's disk. → array of { name=, bytes= }
+function ollama.stored(base)
+  local list = {}
+  local body = call(base, "GET", "/api/tags").object()
+  for _, row in ipairs(type(body.models) == "table" and body.models or {}) do
+    if type(row) == "table" and type(row.name) == "string" then
+      list[#list + 1] = { name = row.name, bytes = tonumber(row.size) or 0 }
+    end
+  end
+  return list
+end
+
 local function full(name)
   return name:find(":", 1, true) and name or name .. ":latest"
 end

@@ -45,7 +45,8 @@ function suggest.nearest(word, names, count)
   local lower = word:lower()
   for index, name in ipairs(names) do
     local distance = suggest.distance(lower, name:lower())
-    if #word >= 3 and name:lower():find(lower, 1, true) then
+    local at = name:lower():find(lower, 1, true)
+    if at and #word >= SHORT and (#word > SHORT or at == 1) then
       distance = math.min(distance, 1)
     end
     if is_near(lower, name, distance, names.acts and names.acts[name]) then

@@ -20,6 +20,9 @@ local function read_line(line, previous)
   return record, sum
 end
 
+--- One line behind the digits `previous` (nil: they are not known). → its record, or nil when it is damaged
+function chain.line_record(line, previous) return (read_line(line, previous)) end
+
 --- Reads records. previous: the digits before the first line; nil: they are not known,
 -- and the first line is believed.
 -- @return { records = {…}, sums = {digits of each record}, damaged = {numbers of lines}, torn = half a line

@@ -53,7 +53,7 @@ function measured.from(sessions, model)
     local plan = session.plan or {}
     local host = plan.host and key(session.provider, plan.host)
     if host and session.id then served[host] = session.ready_at ~= nil end
-    if session.ready_at and plan.gpu and session.model == model then
+    if session.ready_at and not session.swapped and plan.gpu and session.model == model then
       local kind, row = key(session.provider, plan.gpu, plan.gpus or 1), numbers(session)
       add(groups, kind, row)
       if plan.host then add(groups, key(kind, plan.host), row) end

@@ -90,6 +90,15 @@ function apply.limited(s, r)
   s.plan = plan
 end
 
+--- Another model is served since then; its download is paid for as well.
+function apply.served(s, r)
+  local plan = {}
+  for name, value in require("base.sorted")(s.plan or {}) do plan[name] = value end
+  plan.model, plan.context = r.model, r.context or plan.context
+  plan.download = (plan.download or 0) + (r.download or 0)
+  s.plan, s.model, s.context, s.speed, s.swapped = plan, r.model, r.context, r.speed, r.t
+end
+
 function apply.twin(s, r) s.twin = r.id end
 
 function apply.twin_gone(s, r)

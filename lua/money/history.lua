@@ -10,22 +10,52 @@ local history = require "home.history"
 
 local M = {}
 
-local function row(session, now)
-  local plan = session.plan or {}
+-- Is its sum the most that it can have cost? A session that is over says so itself.
+local function at_most(session)
+  if session.closed then return session.cost_at_most end
+  return cost.at_most(session) or nil
+end
+
+--- One session as it is told of. now: unix seconds
+-- → { token, id, provider, gpu, gpus, region, model, spot, state, open, started, ended, ready_at (unix
+-- seconds), seconds, hourly, cost (so far; nil: not known), at_most, source = "charges" (the cloud's own
+-- bill) | "reckoned", currency, outcome (nil: open), reason (why it ended) }
+function M.row(session, now)
+  local plan, never = session.plan or {}, session.closed == "never"
+  local known = session.cost or cost.reckonable(session) and cost.so_far(session, now) or nil
   return {
-    token = session.token, id = session.id, provider = session.provider, gpu = plan.gpu, region = plan.region,
-    model = session.model, spot = plan.spot, state = session.state, open = not session.closed,
-    started = session.started, ended = session.ended, ready_at = session.ready_at,
+    token = session.token, id = session.id, provider = session.provider, gpu = plan.gpu, gpus = plan.gpus,
+    region = plan.region, model = session.model or plan.model, spot = plan.spot, state = session.state,
+    open = not session.closed, started = session.started, ended = session.ended, ready_at = session.ready_at,
     seconds = session.started and math.max(0, (session.ended or now) - session.started) or 0,
-    hourly = cost.hourly(session),
-    cost = session.closed ~= "never" and (session.cost or cost.so_far(session, now)) or 0,
-    currency = session.currency or "USD",
+    hourly = cost.hourly(session), cost = never and 0 or known, at_most = not never and at_most(session)
+      or nil,
+    source = session.cost_source or "reckoned", currency = session.currency or "USD",
+    outcome = session.closed, reason = session.stopping,
   }
 end
 
---- Every session of this home, oldest first. → array of { token, id, provider, gpu, region, model, spot,
--- state, open, started, ended, ready_at (unix seconds), seconds, hourly, cost (of the whole session,
--- so far), currency }
+local row = M.row
+
+--- Did anything run at all? What was refused, or never sent, cost nothing.
+function M.ran(session)
+  return session.started ~= nil and session.closed ~= "never" and (session.id ~= nil or not session.closed)
+end
+
+--- The last sessions of a home that ran, the newest first, `count` at most and not older than `since` (unix
+-- seconds; nil: all). → rows, number of damaged lines met
+function M.last(home, count, since)
+  local list, now = {}, clock.wall()
+  local damaged = require("home.past").each(home, since, function(session)
+    if M.ran(session) and (not since or (session.ended or now) >= since) then
+      list[#list + 1] = row(session, now)
+    end
+    return #list >= count
+  end)
+  return list, damaged
+end
+
+--- Every session of this home, oldest first. → array of rows
 function M.sessions()
   local list, own, now = {}, {}, clock.wall()
   local open = journal.open(config.home()):sessions()

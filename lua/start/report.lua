@@ -17,6 +17,11 @@ local recover = lazy "money.recover"
 local folder = lazy "home.folder"
 local sessions = lazy "home.sessions"
 local null_screen = lazy "base.null_screen"
+local budget = lazy "money.budget"
+local extension = lazy "money.extension"
+local past = lazy "home.past"
+local standing = lazy "money.standing"
+local told = lazy "money.history"
 
 local report = {}
 
@@ -131,7 +136,18 @@ local function add_model(model, session)
   end
 end
 
-local function complete(session)
+-- The limits by the guard's words, or by what is known without them.
+local function add_standing(model, session, journal, agent, guard)
+  local now = clock.wall()
+  local heard = agent and agent.heartbeat_age and now - agent.heartbeat_age or session.ready_at
+  local found, provider = fail.try(provider_of.provider, session.provider)
+  local longest = found and provider.longest
+    and provider.longest(extension.rented_life(session)) or nil
+  model.standing = standing.of(session, guard, { now = now, heard = heard, cloud = longest,
+    hourly = cost.hourly(session), sessions = journal:recent(budget.SECONDS) })
+end
+
+local function complete(session, journal)
   local model = describe(session)
   local agent, problem = agent_client.status()
   if not agent then
@@ -139,6 +155,7 @@ local function complete(session)
     model.tunnel = { state = "down" }
     model.cost.at_most = true
     warn(model, true, "the agent of this folder does not answer: " .. problem)
+    add_standing(model, session, journal)
     return model
   end
   add_tunnel(model, agent)
@@ -149,13 +166,23 @@ local function complete(session)
     if reached then add_model(model, session) end
   end
   if not reached then model.cost.at_most = true end -- nobody knows whether it still runs
+  add_standing(model, session, journal, agent, reached and model.guard or nil)
   return model
 end
 
--- The newest session, when nobody here ended it and it is not long ago: { id, provider, reason, spot,
+-- The newest session of all, and the newest that had a machine; each may be nil.
+local function newest(home)
+  local first, ran
+  past.each(home, nil, function(session)
+    first, ran = first or session, session.id and session.started and session
+    return ran
+  end)
+  return first, ran or nil
+end
+
+-- That session, when nobody here ended it and it is not long ago: { id, provider, reason, spot,
 -- cost, seconds, ended }.
-local function last_loss(journal)
-  local session = journal:newest(sessions.TELL_SECONDS)
+local function loss_of(session)
   if not session or not sessions.lost_by_itself(session) then return nil end
   local now = clock.wall()
   if now - session.ended > sessions.TELL_SECONDS then return nil end
@@ -177,13 +204,13 @@ local function left_behind(journal)
 end
 
 -- A stop, or the undoing of a start, that was cut off and is finished now;
--- told: the machine of which the loss is told already.
-local function finished_text(result, told)
+-- known: the machine of which the loss is told already.
+local function finished_text(result, known)
   local session = result.session
   if result.outcome ~= "proven" and result.outcome ~= "unverifiable" or not session.id then
     return nil
   end
-  if told and told.id == session.id and session.stopping ~= "stop" then
+  if known and known.id == session.id and session.stopping ~= "stop" then
     return nil
   end
   return ("the %s of %s on %s was cut off; it was finished now, and the machine is %s")
@@ -211,13 +238,16 @@ local function status_now()
       title_of(thing.provider), thing.doubt or "the command was cut off", thing.id)
   end
   left[#left + 1] = folder.missing(config.home())
-  local last = not session and last_loss(journal) or nil
+  local first, ran
+  if not session then first, ran = newest(config.home()) end
+  local last = loss_of(first)
   for _, result in ipairs(finished) do left[#left + 1] = finished_text(result, last) end
   if not session then
     return { state = doubt and "unknown" or "none", home = config.home(), last = last, rate = config.rate(),
-      warnings = left, doubt = doubt, progress = under_way() }, false
+      warnings = left, doubt = doubt, progress = under_way(),
+      previous = ran and told.row(ran, clock.wall()) }, false
   end
-  local model = session.id and not session.closed and not session.found and complete(session)
+  local model = session.id and not session.closed and not session.found and complete(session, journal)
     or describe(session)
   model.progress = under_way()
   table.move(left, 1, #left, #model.warnings + 1, model.warnings)
@@ -234,6 +264,23 @@ end
 function report.status()
   local model, over = status_now()
   return over and status_now() or model
+end
+
+--- The same model `seconds` later, as long as nobody has looked again: what counts goes on counting.
+function report.aged(model, seconds)
+  local cost_then, guard, copy = model.cost, model.guard, setmetatable({}, { __index = model })
+  copy.seconds = model.seconds and model.seconds + seconds
+  if cost_then then
+    copy.cost = setmetatable({ current = cost_then.current and cost_then.current
+      + cost_then.hourly * seconds / 3600 }, { __index = cost_then })
+  end
+  if guard then
+    copy.guard = { state = guard.state }
+    for _, name in ipairs { "silence_left", "idle_left", "life_left" } do
+      copy.guard[name] = guard[name] and math.max(0, guard[name] - seconds)
+    end
+  end
+  return copy
 end
 
 --- The model of the READY panel. attempt: of the start that just ended (start.state)

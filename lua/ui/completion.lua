@@ -168,6 +168,10 @@ end
 -- can have, by option (`provider`), placeholder (`COMMAND`) and kind of name (`settings`); bare: the command
 -- whose options are offered without one. → lines
 function completion.lines(shell, commands, known, bare)
+  if shell == "fish" then
+    return require("ui.fish").lines(commands, function(command) return words_of(command, known) end, known,
+      bare)
+  end
   local words, options, names = {}, {}, {}
   for _, command in ipairs(commands) do
     local called = table.concat({ command.name, table.unpack(command.aliases or {}) }, "|")

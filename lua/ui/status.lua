@@ -4,6 +4,8 @@
 -- model: {
 --   last = { id=, provider=, reason = "interrupted"|"gone", spot=, cost=, seconds=, ended= }|nil,   with
 --     "none": a machine that ended by itself
+--   previous = the row of money.history of the last machine|nil, with "none" and "unknown"
+--   standing = rows of money.standing|nil
 --   doubt = sentence, with "unknown": why nobody can say whether anything runs
 --   state = "none" | "unknown" | "found" | "starting" | "ready" | "stopping" | "unproven" | "unverifiable"
 --     | "lost" | "kept" | "forgotten",
@@ -27,6 +29,7 @@ local clock = lazy "base.clock"
 local format = require "ui.format"
 local json = lazy "base.json"
 local term = require "base.term"
+local history = lazy "ui.history"
 
 local M = {}
 
@@ -132,6 +135,15 @@ local function add_progress(lines, progress)
   end
 end
 
+-- What ran last, in a line.
+local function previous_lines(lines, model)
+  local row = model.previous
+  if not row or model.last then return end
+  add(lines, "Last run", ("%s, %s on %s (%s), %s: %s, %s"):format(clock.local_time(row.started):sub(1, 16),
+    clock.duration(row.seconds), row.provider, format.gpu(row.gpu, row.gpus), row.model or "?",
+    history.sum(row.cost, row.at_most, row.source ~= "charges"), history.ending(row)))
+end
+
 --- The lines of `status`.
 function M.lines(model)
   if model.state == "none" or model.state == "unknown" then
@@ -148,6 +160,7 @@ function M.lines(model)
         lines[#lines + 1] = line
       end
     end
+    previous_lines(lines, model)
     add_warnings(lines, model, "")
     return lines
   end
@@ -254,6 +267,16 @@ local function progress_object(progress)
   }
 end
 
+local function previous_object(row)
+  return row and {
+    id = row.id, provider = row.provider, gpu = row.gpu, model = row.model, outcome = row.outcome,
+    ending = history.ending(row), cost = format.rounded(row.cost, 5), at_most = row.at_most,
+    billed = row.source == "charges", currency = row.currency,
+    duration_seconds = format.rounded(row.seconds, 1), started_at = clock.iso(row.started),
+    ended_at = row.ended and clock.iso(row.ended),
+  } or nil
+end
+
 --- The JSON object of `status` and `up` (names of PRD §3.2).
 function M.object(model)
   if model.state == "none" or model.state == "unknown" then
@@ -262,7 +285,8 @@ function M.object(model)
       status = model.state, reason = model.doubt, home = model.home,
       progress = progress_object(model.progress),
       money_running = model.state == "unknown" and json.null or nil, -- cli.money knows the rest
-      warnings = model.warnings and model.warnings[1] and model.warnings or nil, last = last and {
+      warnings = model.warnings and model.warnings[1] and model.warnings or nil,
+      last_session = previous_object(model.previous), last = last and {
         id = last.id, provider = last.provider, reason = last.reason, cost = format.rounded(last.cost, 5),
         at_most = last.at_most, currency = "USD",
         duration_seconds = format.rounded(last.seconds, 1), ended_at = clock.iso(last.ended),

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- continueplz tests/bench/years.lua HOME, with CONTINUEPLZ_SCRIPTS=tests: gives a home that rented once ten
--- years of it, two sessions each working day: the records of its last session again and again, under other
--- names and times, as if each had been moved to the history when it ended. Prints the number of sessions, and
--- ends with 1 when the history does not read as what was meant.
+-- continueplz tests/bench/years.lua HOME [A-DAY], with CONTINUEPLZ_SCRIPTS=tests: gives a home that rented
+-- once ten years of it, two sessions each working day: the records of its last session again and again, under
+-- other names and times, as if each had been moved to the history when it ended. Prints the number of
+-- sessions, and ends with 1 when the history does not read as what was meant.
 local chain = require "home.chain"
 local clock = require "base.clock"
 local files = require "base.files"
@@ -10,8 +10,8 @@ local folder = require "home.folder"
 local history = require "home.history"
 local term = require "base.term"
 
-local home = ...
-local YEARS, A_DAY, DAY = 10, 2, 86400
+local home, a_day = ...
+local YEARS, A_DAY, DAY = 10, math.tointeger(tonumber(a_day or 2)), 86400
 local path = files.join(home, "history")
 
 local lines, last = {}, "continueplz history"

@@ -91,4 +91,78 @@ case("extend: a cloud's own end is not passed", function(r)
   over(r)
 end, { "coreweave", "paperspace" })
 
+case("limits, history, costs and status --watch, while it runs and after", function(r)
+  expect.wrapped(expect.ends(r:run("limits"), 0), "Of the next machine")
+  expect.ends(r:run("history"), 0, "Nothing was rented yet.")
+  expect.ends(r:run("costs"), 0, "Nothing was spent")
+  up(r, "--max-hours=2")
+  local object = expect.json(expect.ends(r:run("limits", "--output=json"), 0))
+  local life = object.limits[3]
+  expect.that(object.status == "ready" and life.name == "life" and life.limit == 7200 and life.left > 7000
+    and life.left < 7200 and not life.reckoned and life.kept_by[1] == "guard", "life " .. tostring(life.left))
+  expect.wrapped(expect.ends(r:run("limits"), 0), "2h 00m", "its guard, this computer")
+  expect.ends(r:run("history"), 0, "running", "1 session")
+  expect.ends(r:run("status", "--watch", "--output=json"), 2, "--watch is for people")
+  local watching = r:start("status", "--watch")
+  r.wait_for("a line of the watch", 30, function() return r.said(watching):find("ready, ", 1, true) end)
+  watching:kill("INT")
+  local watched = expect.plain(r:finish(watching))
+  expect.ends(watched, 0, ", ends ", "Money: running")
+  over(r)
+  local row = expect.json(r:run("history", "--output=json")).sessions[1]
+  expect.that(row.outcome == r:outcome() and row.ending == "stopped" and row.cost > 0, "row " .. row.ending)
+  local sum = expect.json(expect.ends(r:run("costs", "--by=cloud", "--output=json"), 0))
+  expect.that(sum.groups[1].key == r.cloud and math.abs(sum.total.cost - row.cost) < 1e-4, "another sum")
+  expect.that(#expect.ends(r:run("history", "--csv"), 0, "started_at,").out > 200, "no row")
+  expect.ends(r:run("costs", "--all", "--since=7d"), 2, "contradict")
+  expect.ends(r:run("costs", "--by=hour"), 2, "none of day, cloud, model")
+  local status = expect.json(r:run("status", "--output=json"))
+  expect.that(status.last_session.id == row.id and status.status == "none", "the last session is not told")
+  expect.ends(r:run("status"), 0, "Last run:", "stopped")
+end)
+
+case("status --watch on a terminal is drawn in place, and Ctrl-C leaves it cleanly", function(r)
+  local missing = no_terminal()
+  if missing then return missing end
+  up(r)
+  local seen = at_terminal(r, "trap : INT; CPLZ status --watch; echo code=$?", { { "Running:", "", "\3" } })
+  expect.ends(seen, 0, "code=0", "Cost so far", "Money: running")
+  over(r)
+end)
+
+case("use: another model, and what does not fit or fails leaves the old one serving", function(r)
+  expect.ends(r:run("use", "gpt-oss:20b"), 7, "no model is ready")
+  expect.ends(r:run("use"), 2, "say which model")
+  up(r)
+  expect.ends(r:run("use", "qwen3-coder:30b"), 1, "serves qwen3-coder:30b already")
+  expect.ends(r:run("use", "no-such-model:1b"), 2, "the registry has no model named")
+  expect.wrapped(expect.ends(r:run("use", "codellama:70b"), 1), "codellama:70b needs",
+    "the machine has 26 GB")
+  r:fault { name = "pull.error", sticky = true }
+  expect.wrapped(expect.ends(r:run("use", "gpt-oss:20b"), 1), "gpt-oss:20b is not served",
+    "qwen3-coder:30b serves on")
+  r:heal()
+  expect.that(expect.json(r:run("status", "--output=json")).model == "qwen3-coder:30b", "another one is told")
+  expect.ends(r:run("ping"), 0, "qwen3-coder:30b answers")
+  local object = expect.json(expect.ends(r:run("use", "gpt-oss:20b", "--output=json"), 0))
+  expect.that(object.model == "gpt-oss:20b" and object.before == "qwen3-coder:30b", "another answer")
+  local status = expect.json(r:run("status", "--output=json"))
+  expect.that(status.model == "gpt-oss:20b" and status.model_status == "ready", "status: " .. status.model)
+  expect.ends(r:run("endpoint", "--shell"), 0, "gpt-oss:20b")
+  expect.ends(r:run("ping"), 0, "gpt-oss:20b answers")
+  over(r)
+  expect.ends(r:run("history"), 0, "gpt-oss:20b")
+end)
+
+case("use: a model that does not get onto the card leaves the old one serving", function(r)
+  up(r)
+  r:fault { name = "gpu.unused", sticky = true }
+  expect.wrapped(expect.ends(r:run("use", "gpt-oss:20b"), 1), "is not served: the GPU is not used",
+    "qwen3-coder:30b serves on")
+  r:heal()
+  expect.ends(r:run("ping"), 0, "qwen3-coder:30b answers")
+  expect.that(expect.json(r:run("status", "--output=json")).model == "qwen3-coder:30b", "another one is told")
+  over(r)
+end)
+
 return cases

@@ -92,10 +92,11 @@ return function(host, p)
   local sim = p.sim
   local disk = sim.disk
   host.state = {
-    read = function(path, max, from)
+    read = function(path, max, from, _, piece)
       local file = disk[path]
       if not file or file.dir then return missing(path) end
       local data = file.data:sub((from or 0) < 0 and from or (from or 0) + 1)
+      if max and #data > max and piece then return data:sub(1, max) end
       if max and #data > max then
         return nil, ("%s: is longer than %d bytes"):format(path, max), "toolarge"
       end

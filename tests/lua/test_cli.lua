@@ -132,7 +132,8 @@ return function(t)
   end)
 
   t:case("options that contradict each other, numbers that are none", function()
-    local takes = { completion = "help", ["for"] = "endpoint", json = "endpoint", systemd = "schedule",
+    local takes = { completion = "help", manual = "help", ["for"] = "endpoint", json = "endpoint",
+      systemd = "schedule",
       vram = "models", write = "endpoint" }
     for _, row in ipairs(flags.list) do
       if row.against then
@@ -245,7 +246,8 @@ return function(t)
     t:equal(table.concat(require("base.sorted").keys(aliases), " "), "ask destroy down ls ps rm start")
     for _, row in ipairs { { "ps", "status" }, { "rm", "stop" }, { "down", "stop" }, { "ask", "ping" },
       { "statsu", "status" }, { "Stats", "status" },
-      { "stopp", "stop" }, { "ofers", "offers" }, { "endpiont", "endpoint" }, { "xy" }, { "us" }, { "uo" },
+      { "stopp", "stop" }, { "ofers", "offers" }, { "endpiont", "endpoint" }, { "xy" }, { "us", "use" },
+        { "uo" },
       { "q" }, { "stp" }, { "sto" }, { "hlp", "help" }, { "banana" }, { "ip" }, { "top", "status" } } do
       t:equal(commands.hint(row[1]), row[2] and "; did you mean " .. row[2] .. "?" or "", row[1])
     end

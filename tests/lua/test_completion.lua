@@ -111,6 +111,61 @@ return function(t)
     end
   end)
 
+  t:case("fish: commands with what they do, words, options and values", function()
+    local path = script_for "fish"
+    local text = assert(files.read(path))
+    for _, name in ipairs(commands.names()) do
+      t:ok(text:find("-a " .. name .. " -d '", 1, true), name .. " is not offered")
+      for _, option in ipairs(commands.own(name).options) do
+        local wanted = "__continueplz_is [^']*%f[%w]" .. name .. "%f[^%w-][^']*' %-l "
+          .. option:gsub("=$", ""):gsub("%-", "%%-") .. " "
+        t:ok(text:find(wanted), name .. " takes --" .. option)
+      end
+    end
+    local where, code = output { "sh", "-c", "command -v fish" }
+    if code ~= 0 or where == "" then t:skip "there is no fish" end
+    for line, wanted in sorted {
+      ["continueplz stat"] = "status", ["continueplz status --output=j"] = "--output=json",
+      ["continueplz -C folder schedule "] = "add list remove", ["continueplz --tier "] = "large medium small",
+      ["continueplz -n 3 logs --trace-no"] = "", ["continueplz schedule add --sto"] = "--stop",
+    } do
+      local said, status, err = output { "fish", "--no-config", "-c",
+        ("source %s; complete -C '%s'"):format(path, line) }
+      t:equal({ said:gsub("\t[^\n]*", ""):gsub("%s+$", ""):gsub("\n", " "), status, err }, { wanted, 0,
+        "" }, line)
+    end
+  end)
+
+  t:case("the man page has every command, option, setting and exit code, and is sound roff", function()
+    dir = t:directory()
+    local text, code, err = output { process.exe, "-C", dir, "--no-user", "help", "--manual" }
+    t:equal({ code, err }, { 0, "" })
+    local page = text:gsub("\\%-", "-")
+    for _, name in ipairs(commands.names()) do
+      t:ok(page:find("\n.SS " .. name .. "%f[^%w]"), name .. " is missing")
+    end
+    for _, row in ipairs(flags.list) do
+      t:ok(page:find("\\fB--" .. row.name .. "\\fR", 1, true), row.name .. " is missing")
+    end
+    for _, row in ipairs(require "config.settings") do
+      t:ok(row.section or page:find("\\fB" .. row.name .. "\\fR", 1, true), tostring(row.name) .. " is "
+          .. "missing")
+    end
+    for _, row in ipairs(require("facts.exitcodes").list) do
+      t:ok(page:find("\\fB" .. row.code .. "\\fR\n", 1, true), "code " .. row.code)
+    end
+    assert(files.write(files.join(dir, "continueplz.1"), text, 420))
+    local found = output { "sh", "-c", "command -v mandoc groff" }
+    if found:find("mandoc", 1, true) then
+      local said = output { "mandoc", "-T", "lint", "-W", "warning", "continueplz.1" }
+      t:equal((said:gsub("[^\n]*missing date[^\n]*\n", "")), "")
+    end
+    if found:find("groff", 1, true) then
+      local _, status, problems = output { "groff", "-ww", "-man", "-Tutf8", "-z", "continueplz.1" }
+      t:equal({ status, problems }, { 0, "" })
+    end
+  end)
+
   t:case("zsh reads the same script", function()
     local path = script_for "zsh"
     t:equal(assert(files.read(path)):match("^[^\n]+"), "#compdef continueplz")
