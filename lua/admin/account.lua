@@ -46,8 +46,8 @@ function account.key_page(cloud) return cloud.key_page or cloud.console or "its 
 local sentences = {}
 
 function sentences.wrong(title, failure, address)
-  return ("%s does not know this key%s; copy it again, or make a new one at %s"):format(title,
-    said(failure), address)
+  return ("%s does not know this key%s; copy it again, or make a new one at %s%s"):format(title,
+    said(failure), address, failure.advice and "; " .. failure.advice or "")
 end
 
 function sentences.rights(title, failure, address, rights)

@@ -170,7 +170,7 @@ local function check_scale()
   if (values.TIME_SCALE or 1) == 1 then return end
   for _, row in ipairs(M.settings) do
     local asked = row.type == "url" and not row.secret_url and in_use(row)
-    if asked and not readers.loopback(values[row.name]) then
+    if asked and not (values[row.name] and readers.loopback(values[row.name])) then
       values.TIME_SCALE = 1
     end
   end

@@ -39,9 +39,8 @@ local current, current_for
 
 local function client()
   local here = access.current()
-  local as = json.encode(here)
-  if current and current_for == as then return current end
-  current_for = as
+  if current and current_for == here then return current end
+  current_for = here
   current = http.client { base = here.server, timeout = 30, classify = classify,
     headers = { Authorization = here.token and "Bearer " .. here.token }, ca_pem = here.ca_pem,
     client_pem = here.client_pem, client_key = here.client_key,
@@ -70,12 +69,16 @@ end
 
 local function core(plural) return ("/api/v1/namespaces/%s/%s"):format(namespace(), plural) end
 
--- A call that may be repeated. → response
+-- A call that may be repeated; a refusal with what this computer knows of it. → response
 local function reply(method, path, options)
-  return http.retry(function()
-    local made = client() -- reads the kubeconfig and the authority's file anew
+  local ok, answer = fail.try(http.retry, function()
+    local made = client()
     return made[method](made, path, options)
   end, { attempts = TRIES, pause = 2 / config.get "TIME_SCALE", kinds = { "rate" } })
+  if ok then return answer end
+  answer.advice = access.advice(answer)
+  if answer.advice then answer.message = answer.message .. "; " .. answer.advice end
+  error(answer, 0)
 end
 
 -- What the cluster answers to it.
@@ -123,8 +126,7 @@ local function check_rights(several, groups)
     missing[#missing + 1] = index > 1 and not each.value and questions[index - 1].words or nil
   end
   if #missing > 0 then
-    fail.raise("refused", ("this key may not %s in the cluster; give its user these rights"):format(
-      table.concat(missing, ", ")))
+    fail.raise("refused", rights.sentence(missing))
   elseif not told[1].value then
     fail.raise("config", ("the cluster has no namespace %s; look at COREWEAVE_NAMESPACE"):format(where))
   end
@@ -200,7 +202,7 @@ local function kinds(several)
   add(guard.KINDS.cron)
   local more = several and serving.kinds(where) or {}
   table.move(more, 1, 2, 2, list) -- what makes pods, before them
-  for _, plural in ipairs { "pods", "services", "configmaps", "secrets" } do
+  for _, plural in ipairs { "pods", "services", "persistentvolumeclaims", "configmaps", "secrets" } do
     list[#list + 1] = { core(plural), function(token) return token end }
   end
   for index = #guard.ORDER, 1, -1 do
@@ -298,14 +300,15 @@ end
 
 cluster.every, cluster.delete = every, delete
 
---- Everything of ours in the cluster besides pools; a Service bills for its public address.
--- → array as docs/lua.md tells
+--- Everything of ours in the cluster besides pools; a Service bills for its public address, a volume for its
+-- size. We make no volume, but a script of the user's may. → array as docs/lua.md tells
 function coreweave.belongings()
   local list, told = {}, {}
   for _, kind in ipairs(kinds(true)) do
-    local own = not told[kind[1]] and answer_of(kind, every, kind[1] .. parse.OWN, parse.PARTS)
+    local form = not kind[1]:find "/persistentvolumeclaims$" and parse.PARTS or nil -- which tell their size
+    local own = not told[kind[1]] and answer_of(kind, every, kind[1] .. parse.OWN, form)
     for _, object in ipairs(own or {}) do
-      list[#list + 1] = parse.belonging(object, kind[1], card.prices.address_hour)
+      list[#list + 1] = parse.belonging(object, kind[1], card.prices)
         or fail.raise("broken", "CoreWeave's list has a row without a name: " .. kind[1])
     end
     told[kind[1]] = true

@@ -8,6 +8,7 @@ local clock = require "base.clock"
 local fail = require "base.fail"
 local http = require "base.http"
 local json = require "base.json"
+local log = require "base.log"
 local task = require "base.task"
 local url = require "base.url"
 local config = require "config.effective"
@@ -23,7 +24,8 @@ local paperspace = {
 
 local ROOT = "/v1"
 local MACHINES, SCRIPTS, ADDRESSES = ROOT .. "/machines", ROOT .. "/startup-scripts", ROOT .. "/public-ips"
-local SNAPSHOTS = ROOT .. "/snapshots"
+local SNAPSHOTS, DRIVES = ROOT .. "/snapshots", ROOT .. "/shared-drives"
+local TEMPLATES, NETWORKS = ROOT .. "/custom-templates", ROOT .. "/private-networks"
 local PAGE, MOST_PAGES = 120, 100 -- rows of a page (§4.2: at most); more pages than any team has
 local SCRIPT_LIMIT = 16384        -- bytes: no limit is documented, so it is kept small (§4.7)
 local GUARD_RETRY = 10            -- seconds between the guard's attempts
@@ -310,22 +312,27 @@ local function release(id)
   end
 end
 
--- What lies at a path, as belongings; only a name can carry our token.
+-- What lies at a path, as belongings; only a name can carry our token. A shared drive's row has its password.
 local function lying(list, kind, path, key, bills)
   for _, row in ipairs(keyed(path, key)) do
+    if type(row.password) == "string" then log.hide(row.password) end
     local name = type(row.name) == "string" and row.name or nil
-    list[#list + 1] = { kind = kind, id = row[key], name = name, token = name, bills = bills,
-      since = type(row.dtCreated) == "string" and clock.parse_iso(row.dtCreated) or nil, path = path }
+    list[#list + 1] = type(row.dtDeleted) ~= "string" and { kind = kind, id = row[key], name = name,
+      token = name, bills = bills, path = path,
+      since = type(row.dtCreated) == "string" and clock.parse_iso(row.dtCreated) or nil } or nil
   end
 end
 
---- Startup scripts, claimed addresses and snapshots of the team (§4.6); the last two bill until they are let
--- go, at a rate that Paperspace tells nobody. → array as docs/lua.md tells
+--- What the team has beside machines (§4.6). What bills does so until it is let go, at a rate that Paperspace
+-- tells nobody. A network goes when nothing is in it. → array as docs/lua.md tells
 function paperspace.belongings()
   local list = {}
   lying(list, "startup script", SCRIPTS, "id", false)
   lying(list, "public address", ADDRESSES, "ip", true)
   lying(list, "snapshot", SNAPSHOTS, "id", true)
+  lying(list, "template", TEMPLATES, "id", true)
+  lying(list, "shared drive", DRIVES, "id", true)
+  lying(list, "private network", NETWORKS, "id", false)
   return list
 end
 

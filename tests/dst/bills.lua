@@ -15,6 +15,14 @@ function bills.seconds(p, token)
   return first and last - first or 0, open == true
 end
 
+--- Does a row of that kind of a token's machine bill still?
+function bills.open(p, token, kind)
+  for _, row in ipairs(p.world.ledger.rows) do
+    if row.token == token and row.kind == kind and not row.closed then return true end
+  end
+  return false
+end
+
 --- The most that an hour of a token's machine costs, all rows at once, in dollars.
 function bills.hourly(p, token)
   local kinds, sum = {}, 0

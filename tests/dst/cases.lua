@@ -22,6 +22,7 @@ local GROUPS = {
   "create",
   "fence",
   "guardless",
+  "guards",
   "guest",
   "hosts",
   "hostile",

@@ -1,6 +1,12 @@
 -- SPDX-License-Identifier: MIT
 -- More of dst/mistakes.lua: the money code of Paperspace, and of clouds without proof.
 return {
+  { name = "shared drives, which bill, are not told of", file = "providers/paperspace.lua", by = "lua",
+    tests = "paperspace", find = '  lying(list, "shared drive", DRIVES, "id", true)\n', replace = "" },
+  { name = "the password of a shared drive may be printed", file = "providers/paperspace.lua", by = "lua",
+    tests = "paperspace", find = "if type(row.password) == \"string\" then", replace = "if false then" },
+  { name = "what is said to be deleted is there", file = "providers/paperspace.lua", by = "lua",
+    tests = "paperspace", find = 'type(row.dtDeleted) ~= "string" and {', replace = "true and {" },
   { name = "a list that has more is complete", file = "providers/paperspace/parse.lua", by = "lua",
     tests = "paperspace", find = "  if not body.hasMore then return body.items end",
     replace = "  do return body.items end" },

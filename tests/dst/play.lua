@@ -242,6 +242,10 @@ local function open_world(self, options)
     self:met "ports moved"
     return machine(self, instance):remap(world.random)
   end
+  hooks.freeze = function(instance) -- its programs do nothing any more, and nobody is told
+    self:met "machine dead"
+    if self.guests[instance.id] then self.guests[instance.id]:stop() end
+  end
   hooks.stop = function(instance)
     if instance.on_node then return end
     if not instance.destroyed then self:met "machine dead" end

@@ -253,16 +253,6 @@ users:
   expect.ends(r:run("up", "--cheapest", MODEL, "--on-demand"), 0, "coreweave 8 × L40 48GB @ $", "READY")
   expect.ends(r:run("stop"), 0, "Confirmed")
   expect.all_over(r)
-  r:write_env { COREWEAVE_API_KEY = "", COREWEAVE_API_SERVER = "", COREWEAVE_KUBECONFIG = path,
-    COREWEAVE_CONTEXT = "other" }
-  expect.ends(r:run("up", "--cheapest", MODEL), 3, path, 'no context called "other"')
-  r:write_env { COREWEAVE_API_KEY = "", COREWEAVE_API_SERVER = "", COREWEAVE_KUBECONFIG = path,
-    COREWEAVE_NAMESPACE = "nowhere" }
-  expect.ends(r:run("up", "--cheapest", MODEL), 3, "the cluster has no namespace nowhere")
-  r:control("POST", "/set", { coreweave_denied = "delete nodepools" })
-  expect.ends(r:run("up", "--cheapest", MODEL), 5, "this key may not delete nodepools in the cluster")
-  r:write_env { COREWEAVE_API_KEY = "", COREWEAVE_API_SERVER = "", COREWEAVE_KUBECONFIG = path .. "x" }
-  expect.ends(r:run("up", "--cheapest", MODEL), 3, path .. "x: No such file")
 end)
 
 -- Names of what the cluster holds of ours, by kind.
@@ -294,6 +284,20 @@ for _, row in ipairs {
     expect.all_over(r)
   end)
 end
+
+case("CoreWeave: client killed for good, its guest hangs, its CronJob is gone: the pod's deadline, and the "
+  .. "empty node is given back", "coreweave", function(r)
+    expect.ends(r:run("--cheapest", MODEL, "--on-demand", "--max-hours=60s"), 0, "READY")
+    require("base.process").kill(r:agent(), "KILL")
+    r:control("POST", "/instance/" .. machine_of(r).id, { action = "freeze" })
+    local crons = r.address.coreweave .. "/apis/batch/v1/namespaces/default/cronjobs/"
+    require("base.http").request { method = "DELETE", url = crons .. objects_of(r).CronJob, timeout = 10,
+      headers = { Authorization = "Bearer " .. r.account_key } }
+    rig.wait_for("the node to be given back", 100, function() return #r:instances() == 0 end)
+    expect.that(objects_of(r).NodePool, "the pool was deleted, and nobody was left to do it")
+    expect.ends(r:run("stop"), 0, "Confirmed")
+    expect.all_over(r)
+  end)
 
 for _, cloud in ipairs { "vast", "lambda", "paperspace" } do
   case("UDP is eaten: " .. cloud .. " is reached over TCP, on the same machine", cloud, function(r)

@@ -12,8 +12,8 @@ local pattern = ...
 
 -- The long cases come first, so that none of them is left to run alone at the end.
 local groups = { "faults", "crashes", "main", "clouds", "manual", "models", "homes", "money", "input",
-  "setup", "cron", "repl", "overrides", "examples", "refusals", "sweep", "plan", "words", "editors",
-  "consent", "screens", "face", "prices", "progress", "golden", "live", "replicas" }
+  "setup", "cron", "repl", "overrides", "examples", "refusals", "cluster", "sweep", "plan", "words",
+  "editors", "consent", "screens", "face", "prices", "progress", "golden", "live", "replicas" }
 
 table.insert(groups, 1, "around")
 

@@ -105,4 +105,37 @@ cases[#cases + 1] = { clouds = { "runpod" },
     expect.all_over(r)
   end }
 
+-- Asks Paperspace as the team does.
+local function paperspace(r, method, path, body)
+  return require("base.http").request { method = method, url = r.address.paperspace .. "/v1/" .. path,
+    headers = { Authorization = "Bearer " .. r.account_key }, json = body, timeout = 10 }.json()
+end
+
+cases[#cases + 1] = { clouds = { "paperspace" },
+  name = "Paperspace: a drive, a template and a network that bear our token go, what is foreign stays",
+  run = function(r)
+    expect.ends(r:run("--cheapest", MODEL), 0)
+    local machine = r:instances()[1]
+    local region = "West Coast (CA1)"
+    for _, name in ipairs { machine.label, "office" } do
+      local network = paperspace(r, "POST", "private-networks", { name = name, region = region }).id
+      paperspace(r, "POST", "shared-drives", { name = name, networkId = network, region = region,
+        size = 500 })
+      paperspace(r, "POST", "custom-templates", { name = name, machineId = machine.id })
+    end
+    local dry = expect.ends(r:run("sweep", "--dry-run"), 0, "/v1/shared-drives/", "/v1/custom-templates/",
+      "/v1/private-networks/", "nothing was sent")
+    local _, count = dry.out:gsub("DELETE ", "")
+    expect.that(count == 4, "it would delete " .. count .. " things, and one machine and three are ours")
+    expect.ends(r:run("sweep"), 0, "never touched", "Removed template", "Removed shared drive",
+      "Removed private network")
+    local left = r:leftovers()
+    for _, kind in ipairs { "shared_drives", "custom_templates", "private_networks" } do
+      expect.that(#left[kind] == 1 and left[kind][1].name == "office", kind .. ": something else is left")
+      paperspace(r, "DELETE", kind:gsub("_", "-") .. "/" .. left[kind][1].id)
+    end
+    expect.ends(r:run("ack", "-y"), 0)
+    expect.nothing_bills(r)
+  end }
+
 return cases

@@ -215,6 +215,23 @@ local function forms(list)
   add("delete it", "DELETE", path .. "/fixed", nil, one)
 end
 
+local function claims(list)
+  local path = base_of "v1" .. "persistentvolumeclaims"
+  local function add(what, ...) list[#list + 1] = { "claims: " .. what, ... } end
+  local spec = { accessModes = json.array { "ReadWriteMany" }, storageClassName = "none",
+    resources = { requests = { storage = "1Gi" } } }
+  add("create", "POST", path, { metadata = { name = "one", labels = LABELS }, spec = spec })
+  add("create without modes", "POST", path, { metadata = { name = "x" },
+    spec = with(spec, { accessModes = json.array {} }) })
+  add("create without a size", "POST", path, { metadata = { name = "x" },
+    spec = { accessModes = spec.accessModes } })
+  add("change its modes", "PATCH", path .. "/one",
+    { spec = { accessModes = json.array { "ReadWriteOnce" } } }, { type = "application/merge-patch+json" })
+  add("get", "GET", path .. "/one")
+  add("list", "GET", path .. "?labelSelector=cmp%3D1")
+  add("delete", "DELETE", path .. "/one")
+end
+
 local function around(list)
   local function add(...) list[#list + 1] = { ... } end
   add("a bad token", "GET", "/api/v1/namespaces", nil, { as = "bad" })
@@ -249,6 +266,7 @@ function calls.list()
   finalizers(list)
   pages(list)
   forms(list)
+  claims(list)
   return list
 end
 

@@ -255,4 +255,36 @@ return function(t)
   t:case("every fault that has a meaning here happens, once", function()
     calls.each_fault(faces.by_name.coreweave, 25, new, tour)
   end)
+
+  t:case("claims: bound to a volume that bills until it is gone; one in use waits for its pod", function()
+    local sim = calls.new()
+    local PATH = calls.HERE .. "persistentvolumeclaims"
+    local function claim(name, class)
+      return calls.ask(sim, "POST", PATH, { metadata = { name = name }, spec = { storageClassName = class,
+        accessModes = { "ReadWriteMany" }, resources = { requests = { storage = "1T" } } } })
+    end
+    calls.refused(sim, 422, "Invalid", "POST", PATH, { metadata = { name = "a" }, spec = {
+      accessModes = { "ReadWriteMany" } } })
+    calls.refused(sim, 422, "Invalid", "POST", PATH, { metadata = { name = "a" }, spec = {
+      resources = { requests = { storage = "1G" } } } })
+    t:equal(claim("a", "shared-vast").status.phase, "Pending")
+    claim("b", "nobodys")
+    sim:pass(2)
+    t:equal({ calls.get(sim, "persistentvolumeclaims", "a").status, calls.get(sim, "persistentvolumeclaims",
+      "b").status.phase }, { { phase = "Bound", accessModes = { "ReadWriteMany" },
+      capacity = { storage = "1T" } }, "Pending" })
+    local rows = sim.world.ledger:open()
+    t:equal({ #rows, ("%.4f"):format(rows[1].rate), rows[1].token }, { 1, "0.0959", "a" })
+    calls.pod(sim, "user", { volumes = { { name = "v", persistentVolumeClaim = { claimName = "a" } } } })
+    local deleted = calls.ask(sim, "DELETE", PATH .. "/a")
+    t:ok(deleted.metadata.deletionTimestamp, "it waits")
+    sim:pass(5)
+    t:equal(select(2, calls.get(sim, "persistentvolumeclaims", "a")), 200)
+    calls.ask(sim, "DELETE", calls.HERE .. "pods/user")
+    sim:pass(5)
+    t:equal(select(2, calls.get(sim, "persistentvolumeclaims", "a")), 404)
+    t:equal(#sim.world.ledger:open(), 0)
+    t:equal(select(2, calls.ask(sim, "DELETE", PATH .. "/b")), 200)
+    t:equal(select(2, calls.get(sim, "persistentvolumeclaims", "b")), 404)
+  end)
 end

@@ -208,6 +208,42 @@ return function(t)
     t:equal(ask(sim, "DELETE", "/private-networks/" .. net.id).id, net.id)
   end)
 
+  t:case("shared drives and templates bill by their size until they go; a network with a drive stays",
+    function()
+      local sim = new()
+      local function send(...) return ask(sim, ...) end
+      local network = send("POST", "/private-networks", { name = "office", region = "West Coast (CA1)" }).id
+      local function drive(more)
+        return calls.changed({ name = "weights", networkId = network, region = "West Coast (CA1)",
+          size = 730 }, more)
+      end
+      for _, change in ipairs { { size = false }, { region = "Europe (AMS1)" }, { name = "" } } do
+        refused(sim, 400, "BAD_REQUEST", "POST", "/shared-drives", drive(change))
+      end
+      refused(sim, 404, "NOT_FOUND", "POST", "/shared-drives", drive { networkId = "none" })
+      local made = send("POST", "/shared-drives", drive())
+      t:equal({ made.name, made.size, made.networkId, #made.password }, { "weights", 730 << 30, network, 16 })
+      t:equal(send("GET", "/shared-drives?name=weights").items[1].id, made.id)
+      local machine = create(sim)
+      local template = send("POST", "/custom-templates", { name = "mine", machineId = machine }).data
+      t:equal({ template.parentMachineId, template.defaultSizeGb,
+        #send("GET", "/custom-templates?machineId=none").items, #send("GET", "/custom-templates").items,
+        send("GET", "/custom-templates/" .. template.id).name }, { machine, 100, 0, 1, "mine" })
+      local rates = {}
+      for _, row in ipairs(sim.world.ledger:open()) do
+        if row.id == made.id or row.id == template.id then rates[#rates + 1] = ("%.4f"):format(row.rate) end
+      end
+      t:equal(rates, { "0.1000", "0.0397" })
+      t:equal(#calls.control(sim, "GET", "/leftovers").shared_drives, 1)
+      refused(sim, 412, "PRECONDITION_FAILED", "DELETE", "/private-networks/" .. network)
+      for _, path in ipairs { "/shared-drives/" .. made.id, "/custom-templates/" .. template.id } do
+        t:equal({ nth(2, send("DELETE", path)), nth(2, send("GET", path)) }, { 200, 404 })
+        refused(sim, 404, "NOT_FOUND", "DELETE", path)
+      end
+      t:equal(nth(2, send("DELETE", "/private-networks/" .. network)), 200)
+      for _, row in ipairs(sim.world.ledger:open()) do t:equal(row.id, machine) end
+    end)
+
   t:case("another team sees nothing of this one", function()
     local sim = new()
     sim.world:account { id = 7, username = "eve", email = "eve@example.org", credit = 9, keys = { "eves" } }

@@ -120,6 +120,8 @@ return function(t)
       .. "LAMBDA_BASE_URL=http://127.0.0.1:7\n"
     t:equal(load(lambda).get "TIME_SCALE", 1, "Ollama would be fetched from elsewhere")
     t:equal(load(lambda .. "OLLAMA_DOWNLOAD_URL=http://127.0.0.1:6\n").get "TIME_SCALE", 20)
+    t:equal(load("TIME_SCALE=20\nREGISTRY_URL=http://localhost:8\nCOREWEAVE_API_KEY=c1\n").get "TIME_SCALE",
+      1, "where that cluster is is not set")
     local lent = load "TIME_SCALE=20\nREGISTRY_URL=http://localhost:8\n"
     t:equal(lent.get "TIME_SCALE", 20, "an address without a key is not asked")
     lent.borrow("LAMBDA_API_KEY=l1\n")

@@ -293,26 +293,35 @@ return function(t)
     end), "broken")
   end)
 
-  t:case("belongings: scripts, addresses and snapshots, and each is removed at its own path", function()
-    local around = { ips = { { ip = "198.51.100.1" } }, snapshots = { { id = "z1", name = "before" } },
-      scripts = { { id = "s1", name = TOKEN, dtCreated = "2026-11-20T08:00:00.000Z" } } }
+  t:case("belongings: all that the team has, and each is removed at its own path", function()
+    local rows = { ["public-ips"] = { { ip = "198.51.100.1" } },
+      snapshots = { { id = "z1", name = "before" } },
+      ["startup-scripts"] = { { id = "s1", name = TOKEN, dtCreated = "2026-11-20T08:00:00.000Z" } },
+      ["custom-templates"] = { { id = "t1", name = TOKEN, dtDeleted = json.null },
+        { id = "t2", name = TOKEN, dtDeleted = "2026-11-20T08:00:00.000Z" } },
+      ["shared-drives"] = { { id = "d1", name = TOKEN, password = "drive_canary" } },
+      ["private-networks"] = { { id = "n1", name = "office" } } }
     local results, sent = run(function(request)
       if request.method == "DELETE" and request.path:find "z1$" then return NOT_FOUND end
-      if request.path:find "scripts$" then return page(around.scripts) end
-      return cloud({}, around, NOT_FOUND)(request)
-    end, function(provider)
+      local list = rows[request.path:match "^/v1/([%l-]+)$"]
+      return list and page(list) or { json = {} }
+    end, function(provider, require)
       local list = provider.belongings()
       for _, each in ipairs(list) do provider.remove(each) end
-      return list
+      return list, require("base.log").redact "drive_canary"
     end)
+    t:ok(not results[2]:find("canary", 1, true), "a drive's password may be printed")
     local told = {}
     for index, each in ipairs(results[1]) do
       told[index] = { each.kind, each.id, each.token or "-", each.bills, each.since or 0 }
     end
     t:equal(told, { { "startup script", "s1", TOKEN, false, 1795161600 },
-      { "public address", "198.51.100.1", "-", true, 0 }, { "snapshot", "z1", "before", true, 0 } })
-    t:equal({ table.unpack(paths(sent), 4) }, { "DELETE /v1/startup-scripts/s1",
-      "DELETE /v1/public-ips/198.51.100.1", "DELETE /v1/snapshots/z1" })
+      { "public address", "198.51.100.1", "-", true, 0 }, { "snapshot", "z1", "before", true, 0 },
+      { "template", "t1", TOKEN, true, 0 }, { "shared drive", "d1", TOKEN, true, 0 },
+      { "private network", "n1", "office", false, 0 } })
+    t:equal({ table.unpack(paths(sent), 7) }, { "DELETE /v1/startup-scripts/s1",
+      "DELETE /v1/public-ips/198.51.100.1", "DELETE /v1/snapshots/z1", "DELETE /v1/custom-templates/t1",
+      "DELETE /v1/shared-drives/d1", "DELETE /v1/private-networks/n1" })
     local unnamed = function(provider) return provider.belongings() end
     t:equal(failing(function(request)
       return page(request.path:find "ips$" and { { region = "x" } } or {})

@@ -46,9 +46,9 @@ return {
     consistency = 60, poll = 15, boot = 2700, usual = 1500, proof_gap = 10, ending = 180,
   },
   -- What no request tells: dollars for a node and hour on demand and spot, as its price page showed them on
-  -- that day (§3.4, §3.5), and 4 dollars a month for a public address (§3.9).
+  -- that day (§3.4, §3.5), 4 dollars a month for a public address (§3.9), 0.07 for a GB of storage (§3.4).
   prices = {
-    at = "2026-09-20T00:00:00Z", address_hour = 4 / 730,
+    at = "2026-09-20T00:00:00Z", address_hour = 4 / 730, storage_gb_hour = 0.07 / 730,
     types = {
       { id = "gd-8xh100ib-i128", gpu = "h100", gpus = 8, on_demand = 49.24, spot = 19.71 },
       { id = "gd-8xh200ib-i128", gpu = "h200", gpus = 8, on_demand = 50.44, spot = 20.93 },

@@ -182,16 +182,37 @@ local WORDS = { cronjobs = "CronJob", pods = "pod", services = "public address",
   configmaps = "ConfigMap",
   serviceaccounts = "ServiceAccount", roles = "Role", rolebindings = "RoleBinding",
   clusterroles = "ClusterRole", clusterrolebindings = "ClusterRoleBinding", deployments = "Deployment",
-  leaderworkersets = "LeaderWorkerSet", networkpolicies = "NetworkPolicy" }
+  leaderworkersets = "LeaderWorkerSet", networkpolicies = "NetworkPolicy",
+  persistentvolumeclaims = "volume" }
 
---- One of our objects as a belonging (docs/lua.md). path: of its list; hour: dollars for an address
+local UNITS = { [""] = 1, k = 1e3, M = 1e6, G = 1e9, T = 1e12, P = 1e15, Ki = 2 ^ 10, Mi = 2 ^ 20,
+  Gi = 2 ^ 30, Ti = 2 ^ 40, Pi = 2 ^ 50 }
+
+-- GB of a quantity of storage as Kubernetes writes it, or nil.
+local function gigabytes(text)
+  local number, unit = tostring(text):match "^(%d+%.?%d*)(%a*)$"
+  return number and UNITS[unit] and tonumber(number) * UNITS[unit] / 1e9 or nil
+end
+
+-- What bills, and by how much in an hour.
+local HOURLY = {
+  services = function(_, prices) return prices.address_hour end,
+  persistentvolumeclaims = function(object, prices)
+    local size = gigabytes(parse.at(object, "spec", "resources", "requests", "storage"))
+    return size and size * prices.storage_gb_hour
+  end,
+}
+
+--- One of our objects as a belonging (docs/lua.md). path: of its list; prices: of the card
 -- → nil: it has no name
-function parse.belonging(object, path, hour)
+function parse.belonging(object, path, prices)
   local plural, name = path:match "[^/]+$", parse.at(object, "metadata", "name")
   if type(name) ~= "string" then return nil end
-  local bills = plural == "services" and not name:find "%-engine$" -- which has no address outside
-  return { kind = plural == "services" and not bills and "Service" or WORDS[plural], id = name, name = name,
-    token = token_of(object), bills = bills, hourly = bills and hour or nil, since = parse.born(object),
+  local hourly = HOURLY[plural]
+  if plural == "services" and name:find "%-engine$" then hourly = nil end -- it has no address outside
+  return { kind = plural == "services" and not hourly and "Service" or WORDS[plural], id = name, name = name,
+    token = token_of(object), bills = hourly ~= nil, hourly = hourly and hourly(object, prices) or nil,
+    since = parse.born(object),
     path = path .. "/" .. name }
 end
 

@@ -17,6 +17,7 @@ local NEEDED = {
   { RBAC, "roles", ALL }, { RBAC, "rolebindings", ALL },
   { RBAC, "clusterroles", ALL, true }, { RBAC, "clusterrolebindings", ALL, true },
   { "batch", "cronjobs", ALL }, { "", "configmaps", ALL },
+  { "", "persistentvolumeclaims", { "get", "list", "delete" } }, -- none is made, but they bill
 }
 
 -- What a model that is served by several pods takes besides; `pods` of one replica.
@@ -40,6 +41,17 @@ function rights.questions(namespace, several, groups)
   local list = add({}, NEEDED, namespace)
   if several then add(list, SEVERAL, namespace) end
   return groups and add(list, GROUPS, namespace) or list
+end
+
+-- Why a pool of its own is wanted, where just that may not be had.
+local POOLS = " (what bills here is a node pool: a pod on nodes that are there already would cost nothing "
+  .. "more, and its end would end no bill, so it is not rented)"
+
+--- What is said of rights that are missing, in the words of their questions.
+function rights.sentence(missing)
+  local list = table.concat(missing, ", ")
+  return ("this key may not %s in the cluster; give its user these rights%s"):format(list,
+    list:find("nodepools", 1, true) and POOLS or "")
 end
 
 --- Does this answer to a question say yes? Anything but a plain yes is none.

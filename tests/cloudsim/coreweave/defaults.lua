@@ -89,6 +89,11 @@ local FILL = {
     if type(pod) == "table" then pod_spec(pod) end
     object.status = json.object {}
   end,
+  persistentvolumeclaims = function(object)
+    if type(object.spec) ~= "table" then return end
+    fill(object.spec, { volumeMode = "Filesystem" })
+    object.status = { phase = "Pending" }
+  end,
   services = function(object)
     if type(object.spec) ~= "table" then return end
     fill(object.spec, { type = "ClusterIP", sessionAffinity = "None", internalTrafficPolicy = "Cluster",
@@ -126,6 +131,10 @@ local FILL = {
   end,
 }
 
+-- What holds an object that is deleted until something else is gone.
+local FINALIZERS = { ["nodepools.compute.coreweave.com"] = defaults.POOL_FINALIZER,
+  persistentvolumeclaims = "kubernetes.io/pvc-protection" }
+
 --- Fills in what a new object lacks; its status is not the writer's.
 function defaults.fill(resource, object)
   if not resource.review then object.status = nil end
@@ -140,9 +149,10 @@ function defaults.admit(resource, object, cluster)
     object.spec.clusterIPs = json.array { object.spec.clusterIP }
   end
   if resource.key == "pods" then admit(object.spec) end
-  if resource.key == "nodepools.compute.coreweave.com" then
-    object.metadata.finalizers = object.metadata.finalizers or {}
-    table.insert(object.metadata.finalizers, defaults.POOL_FINALIZER)
+  local finalizer = FINALIZERS[resource.key]
+  if finalizer then
+    object.metadata.finalizers = object.metadata.finalizers or json.array {}
+    table.insert(object.metadata.finalizers, finalizer)
   end
 end
 

@@ -29,7 +29,7 @@ local function leftovers(world, found)
   found.objects = found.objects or json.array {}
   for _, name in ipairs { "NodePool", "Pod", "Service", "Secret", "ConfigMap", "Namespace",
     "ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "CronJob",
-    "Deployment", "NetworkPolicy", "LeaderWorkerSet" } do
+    "Deployment", "NetworkPolicy", "LeaderWorkerSet", "PersistentVolumeClaim" } do
     for _, object in ipairs(world.coreweave.store:all(resources[name])) do
       if not SYSTEM[name .. " " .. object.metadata.name] then
         found.objects[#found.objects + 1] = { cloud = "coreweave", kind = name, name = object.metadata.name }

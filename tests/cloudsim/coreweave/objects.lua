@@ -2,6 +2,7 @@
 --- What can be done to objects: create, get, list, update, patch, delete (facts/coreweave.md §3.7). call: of
 --- handler.lua. → response
 local accounts = require "cloudsim.coreweave.accounts"
+local claims = require "cloudsim.coreweave.claims"
 local cron = require "cloudsim.coreweave.cron"
 local defaults = require "cloudsim.coreweave.defaults"
 local json = require "base.json"
@@ -92,6 +93,7 @@ function objects.create(call)
   object = call.store:add(resource, object)
   if resource.kind == "Namespace" then call.state:publish(meta.name) end
   if resource.kind == "CronJob" then cron.begin(call.world, object) end
+  if resource.kind == "PersistentVolumeClaim" then claims.begin(call.world, object) end
   local lost = resource.kind == "NodePool" and wrong.created(call.world, object)
   pools.settle(call.world)
   return lost or shown(call, 201, object)

@@ -14,6 +14,7 @@ local services = require "cloudsim.coreweave.services"
 local sorted = require "base.sorted"
 local state = require "cloudsim.coreweave.state"
 
+-- cluster(world): what follows when a pod ends of itself; cloudsim.coreweave.pools puts it here
 local pods = {}
 local faults = kinds.of "coreweave"
 local Pod = resources.Pod
@@ -186,7 +187,7 @@ local function watch_deadline(world, run)
   world:at(run.assigned_at + world:scaled(seconds), function()
     if run.deadline == seconds then
       fail(world, run, "DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
-      pods.settle(world)
+      pods.cluster(world)
     end
   end)
 end

@@ -3,6 +3,7 @@
 --- there are any, and gets a new one for each that is lost. A node bills from the moment that a pool has it
 --- until it is given back, whatever runs on it.
 local catalog = require "cloudsim.coreweave.catalog"
+local claims = require "cloudsim.coreweave.claims"
 local defaults = require "cloudsim.coreweave.defaults"
 local json = require "base.json"
 local kinds = require "cloudsim.kinds"
@@ -249,7 +250,7 @@ function pools.looked(world, pool)
   end
 end
 
---- Everything does what it has to do next: pools, pods, Services.
+--- Everything does what it has to do next: pools, pods, Services, claims.
 function pools.settle(world)
   local cluster = world.coreweave
   for _, pool in ipairs(cluster.store:all(NodePool)) do
@@ -257,6 +258,9 @@ function pools.settle(world)
   end
   sets.settle(world)
   pods.settle(world)
+  claims.settle(world)
 end
+
+pods.cluster = pools.settle -- what follows when a pod ends of itself: its node may be one too many
 
 return pools

@@ -20,6 +20,8 @@ local ROWS = {
   { "", "v1", "events", "Event", true, { "ev" } },
   { "", "v1", "secrets", "Secret", true, {} },
   { "", "v1", "configmaps", "ConfigMap", true, { "cm" } },
+  { "", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", true, { "pvc" }, uncounted = true,
+    returned = true },
   { "", "v1", "serviceaccounts", "ServiceAccount", true, { "sa" }, returned = true },
   { "compute.coreweave.com", "v1alpha1", "nodepools", "NodePool", false, { "np" }, custom = true },
   { "apps", "v1", "deployments", "Deployment", true, { "deploy" }, categories = { "all" } },

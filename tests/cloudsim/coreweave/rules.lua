@@ -11,7 +11,7 @@ local rules = {}
 local LISTS = {}
 for name in ([[args command env envFrom ports volumes volumeMounts tolerations containers initContainers
   imagePullSecrets finalizers ownerReferences conditions nodeTaints taints items addresses secrets sources
-  loadBalancerSourceRanges containerStatuses ingress]]):gmatch "%a+" do
+  loadBalancerSourceRanges containerStatuses ingress accessModes]]):gmatch "%a+" do
   LISTS[name] = true
 end
 
@@ -216,6 +216,12 @@ local CHECKS = {
         'Required value: valid values: "OnFailure", "Never"', "FieldValueRequired" }
     end
   end,
+  persistentvolumeclaims = function(causes, object)
+    local spec = object.spec
+    if #(spec.accessModes or {}) == 0 then required(causes, "spec.accessModes", nil) end
+    local size = ((spec.resources or {}).requests or {}).storage
+    required(causes, "spec.resources[storage]", size)
+  end,
   services = function(causes, object)
     local spec, seen = object.spec, {}
     if #(spec.ports or {}) == 0 and spec.type ~= "ExternalName" then
@@ -275,7 +281,8 @@ local function too_long(resource, object)
   return total > 1048576
 end
 
-local NEEDS_SPEC = { Deployment = true, Pod = true, Service = true, NodePool = true, CronJob = true }
+local NEEDS_SPEC = { Deployment = true, Pod = true, Service = true, NodePool = true, CronJob = true,
+  PersistentVolumeClaim = true }
 
 --- Raises 422 when the object cannot be; the first form of each rule as Kubernetes says it.
 function rules.check(resource, object)
@@ -323,6 +330,7 @@ end
 local IMMUTABLE = {
   ["nodepools.compute.coreweave.com"] = { { "spec", "instanceType" }, { "spec", "computeClass" } },
   secrets = { { "type" } },
+  persistentvolumeclaims = { { "spec", "accessModes" }, { "spec", "storageClassName" } },
 }
 
 --- Raises 422 when `before` cannot become `object`.

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- What a world holds of CoreWeave: one cluster of the owner's, whose nodes are the machines. Objects are in
---- `store`; `runs` are the pods that a node has taken, by uid; `balancers` the addresses of Services.
+--- `store`; `runs` are the pods that a node has taken, by uid; `balancers` the addresses of Services,
+--- `volumes` those of claims that bill.
 local accounts = require "cloudsim.coreweave.accounts"
 local catalog = require "cloudsim.coreweave.catalog"
 local random = require "cloudsim.random"
@@ -15,7 +16,7 @@ state.__index = state
 function state.new(world, before)
   local self = setmetatable(roster.new(), state)
   self.world, self.types, self.runs, self.balancers = world, catalog.types(), {}, {}
-  self.zombies, self.starved, self.issued = {}, {}, {}
+  self.zombies, self.starved, self.issued, self.volumes = {}, {}, {}, {}
   self:sow()
   self.store = store.new(world, self.random, before and before.store.version)
   for _, name in ipairs { "default", "kube-system" } do

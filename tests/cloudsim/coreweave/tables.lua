@@ -80,6 +80,10 @@ local COLUMNS = {
   namespaces = { { "Status", function(one) return one.status.phase end } },
   secrets = { { "Type", function(one) return one.type end },
     { "Data", function(one) return count(one.data) end } },
+  persistentvolumeclaims = { { "Status", function(one) return one.status.phase end },
+    { "Volume", function(one) return one.spec.volumeName or "" end },
+    { "Capacity", function(one) return (one.status.capacity or {}).storage or "" end },
+    { "StorageClass", function(one) return one.spec.storageClassName or "" end } },
   configmaps = { { "Data", function(one) return count(one.data) + count(one.binaryData) end } },
   ["networkpolicies.networking.k8s.io"] = { { "Pod-Selector", function(one)
     local parts = {}

@@ -4,6 +4,7 @@
 local answers = require "cloudsim.paperspace.answers"
 local data = require "cloudsim.paperspace.data"
 local reply = require "cloudsim.reply"
+local storage = require "cloudsim.paperspace.storage"
 
 local around = {}
 
@@ -73,6 +74,9 @@ function around.remove_network(call)
     if instance.network == row then
       return answers.fail("PRECONDITION_FAILED", "The private network has machines")
     end
+  end
+  if storage.in_network(call.state, row) then
+    return answers.fail("PRECONDITION_FAILED", "The private network has shared drives")
   end
   table.remove(call.state.networks, place)
   return answers.ok({ id = row.id })

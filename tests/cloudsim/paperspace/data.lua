@@ -40,8 +40,8 @@ local TYPES = {
 --- Disks in GB, and what each costs in a month.
 data.disks = { { 50, 5 }, { 100, 7 }, { 250, 10 }, { 500, 20 }, { 1000, 40 }, { 2000, 80 } }
 
---- $ a month of a claimed address, and of each GB of a snapshot.
-data.ADDRESS_MONTH, data.SNAPSHOT_MONTH = 3, 0.29
+--- $ a month of a claimed address, of each GB of a snapshot or template, and of a shared drive.
+data.ADDRESS_MONTH, data.SNAPSHOT_MONTH, data.DRIVE_MONTH = 3, 0.29, 0.10
 data.HOURS = 730 -- of a month
 
 local function is_for(kind, own)

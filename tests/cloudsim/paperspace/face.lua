@@ -22,7 +22,8 @@ end
 -- Adds what is around machines; nothing of it is there at the beginning.
 local function leftovers(world, found)
   local mine = world.paperspace
-  for _, name in ipairs { "startup_scripts", "private_networks", "public_ips", "snapshots" } do
+  for _, name in ipairs { "startup_scripts", "private_networks", "public_ips", "snapshots",
+    "shared_drives", "custom_templates" } do
     found[name] = found[name] or json.array {}
   end
   local function add(list, rows, id)
@@ -34,6 +35,8 @@ local function leftovers(world, found)
   add(found.private_networks, mine.networks, "id")
   add(found.public_ips, mine.addresses, "ip")
   add(found.snapshots, mine.snapshots, "id")
+  add(found.shared_drives, mine.drives, "id")
+  add(found.custom_templates, mine.made_templates, "id")
 end
 
 -- GET /startup_script/ID: what was sent, which the cloud itself tells nobody.

@@ -11,6 +11,7 @@ local machines = require "cloudsim.paperspace.machines"
 local reply = require "cloudsim.reply"
 local scripts = require "cloudsim.paperspace.scripts"
 local service = require "cloudsim.service"
+local storage = require "cloudsim.paperspace.storage"
 
 local paperspace = {}
 
@@ -49,6 +50,14 @@ local ROUTES = {
   { "GET", "/snapshots", around.snapshots },
   { "POST", "/snapshots", around.make_snapshot },
   { "DELETE", "/snapshots/{id}", around.remove_snapshot },
+  { "GET", "/shared-drives", storage.drives },
+  { "POST", "/shared-drives", storage.make_drive },
+  { "GET", "/shared-drives/{id}", storage.drive },
+  { "DELETE", "/shared-drives/{id}", storage.remove_drive },
+  { "GET", "/custom-templates", storage.templates },
+  { "POST", "/custom-templates", storage.make_template },
+  { "GET", "/custom-templates/{id}", storage.template },
+  { "DELETE", "/custom-templates/{id}", storage.remove_template },
 }
 for _, route in ipairs(ROUTES) do
   route.pattern = "^/v1" .. route[2]:gsub("-", "%%-"):gsub("{id}", "([%%w._-]+)") .. "/?$"

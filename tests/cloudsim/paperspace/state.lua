@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- What one Paperspace team holds inside a world: types with their stock, templates, startup scripts, private
---- networks, claimed addresses, snapshots, machines and their events. Money, keys, faults and the clock are
---- the world's.
+--- networks, claimed addresses, snapshots, shared drives, templates of its own, machines and their events.
+--- Money, keys, faults and the clock are the world's.
 local clock = require "base.clock"
 local data = require "cloudsim.paperspace.data"
 local random = require "cloudsim.random"
@@ -16,7 +16,7 @@ local LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 function state.new(world)
   local self = setmetatable(roster.new(), state)
   self.world, self.scripts, self.networks, self.addresses = world, {}, {}, {}
-  self.snapshots, self.events = {}, {}
+  self.snapshots, self.events, self.drives, self.made_templates = {}, {}, {}, {}
   self:sow()
   self.team, self.user = self:id("t"), self:id("u")
   self.types = data.types()
