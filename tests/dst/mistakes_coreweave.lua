@@ -118,7 +118,7 @@ return {
     find = "activeDeadlineSeconds = life, ", replace = "" },
   { name = "an empty node is kept", file = "providers/coreweave/parse.lua", expects = "E1",
     cloud = "coreweave", parts = "cases", only = "guards: the deadline and the autoscaler alone",
-    find = "targetNodes = 1, autoscaling = true", replace = "targetNodes = 1, autoscaling = false" },
+    find = "targetNodes = nodes, autoscaling = true", replace = "targetNodes = nodes, autoscaling = false" },
   { name = "a pod that ended starts again on its node", file = "providers/coreweave/parse.lua",
     expects = "E1", cloud = "coreweave", parts = "cases", only = "guards: the CronJob alone, after the pod",
     find = 'restartPolicy = "Never", activeDeadline', replace = 'restartPolicy = "Always", activeDeadline' },
