@@ -39,7 +39,9 @@ function sum.lines(candidate, agreed, credit, want, rate, unseen)
       format.dollars(credit), clock.duration(credit / candidate.hourly * 3600)))
   end
   if guard_policy.kind(provider, want.accept_no_guard) == "none" then
-    lines[#lines + 1] = "NO GUARD: this machine would not end itself."
+    lines[#lines + 1] = provider.capabilities.switches_off
+      and "NO GUARD: this machine would switch itself off at a limit, and its disk would bill on."
+      or "NO GUARD: this machine would not end itself."
   end
   if price_limit.above_question(candidate, want) then
     add(("That is %s, ABOVE your limit MAX_PRICE of %s/h."):format(format.hourly(candidate.hourly),

@@ -9,6 +9,7 @@ local NEEDS_KEY = "skipped: a machine at %s can end itself only with your accoun
   .. "anything in your account; allow that with GUARD_ACCOUNT_KEY=yes, or rent without a guard with "
   .. "--accept-no-guard"
 local NO_GUARD = "skipped: a machine at %s cannot end itself; rent there all the same with --accept-no-guard"
+local SWITCHES_OFF = ", where it switches itself off at a limit and its disk bills on"
 
 local guard_policy = {}
 
@@ -26,6 +27,7 @@ function guard_policy.kind(provider, accept_none)
   if accept_none then return "none" end
   local sentence = kind == "account-key" and NEEDS_KEY or NO_GUARD
   return nil, sentence:format(provider.title or provider.name)
+    .. (provider.capabilities.switches_off and SWITCHES_OFF or "")
 end
 
 --- The same for a create. @raise `config`: not without consent

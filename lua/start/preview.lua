@@ -152,7 +152,8 @@ function preview.of(start, person)
   return {
     want = plan.want, candidate = candidate, title = provider.title or provider.name,
     why = reasons_of(plan, counters.next), cost = cost_of(candidate, provider, limits.life),
-    guard = { kind = guard, silence = limits.silence, idle = limits.idle, life = limits.life },
+    guard = { kind = guard, switches_off = guard == "none" and provider.capabilities.switches_off or nil,
+      silence = limits.silence, idle = limits.idle, life = limits.life },
     carrier = spec.carrier or "udp", requests = requests, untold = untold,
     hindrances = hindrances(plan, candidate, person), unfinished = recover.unfinished(plan.journal),
     results = plan.collected.results, asks = person,

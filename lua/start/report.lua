@@ -5,6 +5,7 @@ local clock = lazy "base.clock"
 local fail = require "base.fail"
 local files = require "base.files"
 local world = require "sandbox.world"
+local clouds = lazy "facts.clouds"
 local config = require "config.effective"
 local cost = lazy "home.cost"
 local identity = lazy "home.identity"
@@ -81,8 +82,10 @@ end
 
 -- The guard's own words; one without a key is called what it is for the user: none.
 local function guard_model(session, guard)
-  return { state = session.plan.guard == "none" and "none" or guard.state, silence_left = guard.silence_left,
-    idle_left = guard.idle_left, life_left = guard.life_left }
+  local none, cloud = session.plan.guard == "none", clouds.known(session.provider)
+  return { state = none and "none" or guard.state, silence_left = guard.silence_left,
+    idle_left = guard.idle_left, life_left = guard.life_left,
+    switches_off = none and cloud and cloud.capabilities and cloud.capabilities.switches_off or nil }
 end
 
 local function ago(seconds) return clock.duration(seconds) .. " ago" end

@@ -26,6 +26,12 @@ local SHORTEST_GUARD = 8     -- seconds, for the same reason: its second rehears
 local LAST = 8               -- the step that ends with READY
 local OVER_TCP = 60          -- seconds more where a machine may be reached over UDP or over TCP
 
+-- Of a machine without a guard: its id, the limits.
+local NO_GUARD = "NO GUARD: %s cannot end itself and bills until you stop it; only while this computer is on "
+  .. "and connected is it ended after %s"
+local SWITCHES_OFF = "NO GUARD: %s cannot end itself: after %s it switches itself off, and its disk bills "
+  .. "until you stop it; while this computer is on and connected it is ended then"
+
 local steps = {}
 
 function steps.prices(start)
@@ -218,8 +224,8 @@ function steps.guard(start)
   attempt.guard = guard
   if spec.guard == "none" then
     plan.journal:append("unguarded", session.token)
-    ui:warn(("NO GUARD: %s cannot end itself and bills until you stop it; only while this computer is on and "
-      .. "connected is it ended after %s"):format(session.id, report.limits_text(spec.limits, true)))
+    local off = attempt.provider.capabilities.switches_off
+    ui:warn((off and SWITCHES_OFF or NO_GUARD):format(session.id, report.limits_text(spec.limits, not off)))
     return
   end
   plan.journal:append("guarded", session.token)

@@ -14,8 +14,10 @@ local GUARDS = {
   ["scoped-key"] = "by a key of the machine's own, which can look at and end that machine alone",
   ["account-key"] = "by your account's key, which travels with it (GUARD_ACCOUNT_KEY=yes)",
   native = "by the cloud itself",
-  none = "NONE: it would not end itself and bill until you stop it",
 }
+local NONE = "NONE: it would not end itself and bill until you stop it; only while this computer is on would "
+  .. "it be ended after %s."
+local SWITCHES_OFF = "NONE: after %s it would switch itself off, and its disk bill until you stop it."
 
 local function add(lines, text, hang)
   table.move(format.wrap(text, format.width(), hang or "  "), 1, 99, #lines + 1, lines)
@@ -62,12 +64,18 @@ local function add_cost(lines, model)
   if model.balance then add(lines, "Credit there: " .. format.dollars(model.balance) .. ".") end
 end
 
-local function limits_of(guard)
+-- unwatched: without silence, which only something on the machine can notice
+local function limits_of(guard, unwatched)
   local function one(seconds, words)
     return seconds > 0 and clock.duration(seconds) .. " " .. words or "no limit " .. words
   end
-  return ("%s, %s, %s"):format(one(guard.silence, "of silence"), one(guard.idle, "of idleness"),
-    one(guard.life, "of life"))
+  return ("%s%s, %s"):format(unwatched and "" or one(guard.silence, "of silence") .. ", ",
+    one(guard.idle, "of idleness"), one(guard.life, "of life"))
+end
+
+local function guard_of(guard)
+  if guard.kind ~= "none" then return ("%s; ends after %s."):format(GUARDS[guard.kind], limits_of(guard)) end
+  return guard.switches_off and SWITCHES_OFF:format(limits_of(guard)) or NONE:format(limits_of(guard, true))
 end
 
 -- What is made around the machine, by what the requests say. → array of texts
@@ -99,7 +107,7 @@ function M.lines(model)
   add(lines, ("Would be taken for %s: %s"):format(model.want.model.name, name_of(model.candidate)))
   add_why(lines, model)
   add_cost(lines, model)
-  add(lines, ("Guard: %s; ends after %s."):format(GUARDS[model.guard.kind], limits_of(model.guard)))
+  add(lines, "Guard: " .. guard_of(model.guard))
   add(lines, ("Tunnel: WireGuard over %s."):format(model.carrier:upper()))
   add(lines, "Made around it: " .. (#made > 0 and table.concat(made, ", ") .. "; it goes with the machine."
     or "nothing."))

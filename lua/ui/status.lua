@@ -16,7 +16,8 @@
 --   model = { name=, state = "ready"|"loading"|"unknown", context=, tokens_per_second= },
 --   endpoint = { url=, host=, port=, wireguard_ip= },
 --   tunnel = { state = "connected"|"silent"|"down", carrier = "udp"|"tcp"|nil, handshake_age = seconds|nil },
---   guard = { state = "armed"|"unknown"|"none"|text, silence_left=, idle_left=, life_left= seconds|nil },
+--   guard = { state = "armed"|"unknown"|"none"|text, silence_left=, idle_left=, life_left= seconds|nil,
+--     switches_off = true where a machine without one does that },
 --     the guard's own words
 --   limits = { silence=, idle=, life= seconds (0 or nil: off), max_price= dollars per hour|nil },
 --   cost = { hourly=, current=, projected=, projected_hours=, currency = "USD" },
@@ -60,7 +61,10 @@ end
 
 local function guard_text(guard)
   local parts = {}
-  if guard.state == "none" then
+  if guard.state == "none" and guard.switches_off then
+    return "NONE: at a limit this machine switches itself off, and its disk bills on; `continueplz --stop` "
+      .. "ends it, or this computer at a limit while it is on", parts
+  elseif guard.state == "none" then
     return "NONE: this machine does not end itself; `continueplz --stop` does, or this computer "
       .. "at a limit while it is on", parts
   end
@@ -88,6 +92,11 @@ local function servers_text(servers)
   local ready, wanted = servers.ready, servers.wanted
   local text = ready and ("%d of %d ready"):format(ready, wanted) or ("%d wanted"):format(wanted)
   return term.style(ready == wanted and "green" or "yellow", "●") .. " " .. text
+end
+
+-- Does nothing on the machine act on silence?
+local function is_unwatched(guard)
+  return guard ~= nil and guard.state == "none" and not guard.switches_off
 end
 
 --- The four limits in one line; unguarded: without silence, which only a guard can notice.
@@ -197,12 +206,15 @@ function M.lines(model)
     end
   end
   if model.limits then
-    add(lines, "Limits", M.limits_text(model.limits, model.guard and model.guard.state == "none"))
+    add(lines, "Limits", M.limits_text(model.limits, is_unwatched(model.guard)))
   end
   add(lines, "Folder", model.home)
   add_warnings(lines, model, "")
   return lines
 end
+
+local NO_GUARD = "NO GUARD: this machine does not end itself."
+local SWITCHES_OFF = "NO GUARD: at these limits this machine switches itself off, and its disk bills on."
 
 --- The READY panel.
 function M.ready(model)
@@ -230,13 +242,13 @@ function M.ready(model)
   lines[#lines + 1] = ""
   local unguarded = model.guard and model.guard.state == "none"
   for _, line in ipairs(format.wrap(unguarded and "  " .. term.style("red",
-    "NO GUARD: this machine does not end itself.") .. " While this computer is on, it ends the machine after"
-    or "  The machine ends itself after", format.width(), "  ")) do
+    model.guard.switches_off and SWITCHES_OFF or NO_GUARD)
+    .. " While this computer is on, it ends the machine after" or "  The machine ends itself after", format.width(), "  ")) do
     lines[#lines + 1] = line
   end
   for _, limit in ipairs { { "silence", "without contact with this computer" },
     { "idle", "without a question to the model" }, { "life", "in any case" } } do
-    if not (unguarded and limit[1] == "silence") then
+    if not (is_unwatched(model.guard) and limit[1] == "silence") then
       local label = "    " .. format.pad(limit[1] .. ":", 12)
         .. format.pad(format.limit(model.limits[limit[1]]), 7, true) .. "  "
       for index, piece in ipairs(format.wrap(limit[2], math.max(12, format.width() - #label))) do

@@ -1,6 +1,10 @@
 -- SPDX-License-Identifier: MIT
 -- More of dst/mistakes.lua: the money code of Paperspace, and of clouds without proof.
 return {
+  { name = "a machine that switches itself off is said to do nothing", file = "start/report.lua", by = "e2e",
+    tests = "golden: no-guard-paperspace", find = "switches_off = none and cloud", replace = "none = cloud" },
+  { name = "a machine that does nothing is said to switch itself off", file = "start/report.lua", by = "e2e",
+    tests = "golden: no-guard", find = "cloud.capabilities.switches_off or nil", replace = "true" },
   { name = "shared drives, which bill, are not told of", file = "providers/paperspace.lua", by = "lua",
     tests = "paperspace", find = '  lying(list, "shared drive", DRIVES, "id", true)\n', replace = "" },
   { name = "the password of a shared drive may be printed", file = "providers/paperspace.lua", by = "lua",

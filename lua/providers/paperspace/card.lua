@@ -19,7 +19,7 @@ return {
   around = { { "POST", "/v%d+/startup%-scripts$", "startup script", '{"id":"id-of-the-script"}' } }, -- §4.7
   capabilities = {
     spot = false, udp = true, boot = "startup-script",
-    guard = "account-key", billing = "none",
+    guard = "account-key", billing = "none", switches_off = true,
   },
   timing = { -- seconds, see docs/lua.md
     consistency = 90, poll = 10, boot = 1800, usual = 240, proof_gap = 10, ending = 600,
