@@ -241,9 +241,9 @@ function M.ready(model)
   end
   lines[#lines + 1] = ""
   local unguarded = model.guard and model.guard.state == "none"
-  local words = unguarded and "  " .. term.style("red", model.guard.switches_off and SWITCHES_OFF or NO_GUARD)
+  local ends = unguarded and "  " .. term.style("red", model.guard.switches_off and SWITCHES_OFF or NO_GUARD)
     .. " While this computer is on, it ends the machine after" or "  The machine ends itself after"
-  for _, line in ipairs(format.wrap(words, format.width(), "  ")) do lines[#lines + 1] = line end
+  for _, line in ipairs(format.wrap(ends, format.width(), "  ")) do lines[#lines + 1] = line end
   for _, limit in ipairs { { "silence", "without contact with this computer" },
     { "idle", "without a question to the model" }, { "life", "in any case" } } do
     if not (is_unwatched(model.guard) and limit[1] == "silence") then
