@@ -124,6 +124,7 @@ local function call(name, options, quiet, builtin)
     if ctx.screen then
       ctx.screen:close()
     end
+    if ctx.over then ctx.over(ok and code or exitcodes.of(code), not ok and fail.message(code) or nil) end
     if not ok then error(code, 0) end
     if code ~= 0 then
       fail.raise(kind_of(code), ctx.sentence or ("%s ended with exit code %s"):format(name, tostring(code)),

@@ -41,15 +41,16 @@ local function expected(model)
 end
 
 --- The screen of a command that is followed: `screen`, whose every word is written down as well. The file
--- is closed when the command ends, with ctx.outcome (of home.progress) where the command says it.
+-- is closed when the command ends, by ctx.over(exit code, sentence|nil: the last that was told), with
+-- ctx.outcome (of home.progress) where the command says it.
 -- @param titles array: the steps that are planned
 -- @param model name of the model that is to be served; nil: a stop
 function followed.screen(ctx, screen, titles, model)
   local writer = attempt(progress.writer, { home = ctx.home, command = ctx.command.name, titles = titles,
     expected = model and expected(model), early = not model })
   if not writer then return screen end
-  function ctx.over(code)
-    attempt(writer.finish, writer, code, code ~= 0 and ctx.sentence or nil, ctx.outcome,
+  function ctx.over(code, message)
+    attempt(writer.finish, writer, code, code ~= 0 and (message or ctx.sentence) or nil, ctx.outcome,
       ctx.options["keep-on-failure"])
   end
   return setmetatable({}, { __index = function(_, key)

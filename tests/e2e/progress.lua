@@ -40,11 +40,17 @@ local function at_step(n)
   return function(state) return state.step == n and not state.undoing end
 end
 
+-- The steps in which a start is met take longer, and a download that was begun as slow stays so.
+local function linger(r)
+  r:fault { name = "boot.slow", seconds = 100, sticky = true }
+  r:fault { name = "pull.slow", factor = 1000, sticky = true }
+end
+
 case("a start and a stop are told step by step, and the next start knows how long each takes", function(r)
   local child = detached(r, "up", MODEL)
-  local first = until_told(r, child, "step 1", at_step(1))
-  expect.that(first.steps == 8 and #first.titles == 8 and not first.expected and not first.session,
-    "step 1 of a first start is not what it should be")
+  local first = until_told(r, child, "a step", function(state) return state.step end)
+  expect.that(first.steps == 8 and #first.titles == 8 and not first.expected,
+    "the steps of a first start are not what they should be")
   local pulling = until_told(r, child, "the model", function(state)
     return state.step == 7 and state.moving and state.moving.fraction
   end)
@@ -68,7 +74,7 @@ case("a start and a stop are told step by step, and the next start knows how lon
     and state.over[1].outcome == r:outcome(), "what came of the stop is not told")
   expect.all_over(r)
   child = detached(r, "up", MODEL)
-  first = until_told(r, child, "step 1", at_step(1))
+  first = until_told(r, child, "a step", function(now) return now.step end)
   expect.that(#first.expected == 8 and first.expected[7] > 0, "the second start does not know the first")
   last_of(r, child)
   expect.ends(r:run("stop"), 0)
@@ -125,6 +131,7 @@ end)
 
 for _, step in ipairs { 4, 7 } do
   case(("SIGINT to a start without a terminal at step %d: undone, proven and told"):format(step), function(r)
+    linger(r)
     local child = detached(r, "up", MODEL)
     until_told(r, child, "step " .. step, at_step(step))
     child:kill("INT")
@@ -157,6 +164,7 @@ case("a start that fails tells why, and what became of its machine", function(r)
 end)
 
 case("kill -9 leaves a file that is stale, and the agent undoes the start", function(r)
+  linger(r)
   local child = detached(r, "up", MODEL)
   until_told(r, child, "step 7", at_step(7))
   child:kill("KILL")
@@ -168,14 +176,56 @@ case("kill -9 leaves a file that is stale, and the agent undoes the start", func
   expect.all_over(r)
 end)
 
+case("a script that goes on after its start tells the end of it, and another one's stop is told", function(r)
+  local path = r:put("day.lua", 'local cplz = require "api" cplz.up { model = "qwen3-coder:30b" } '
+    .. "cplz.sleep(30)\n")
+  local child = r:start(path)
+  local state = until_told(r, child, "READY", function(state) return state.ended end)
+  expect.that(state.ended.code == 0 and state.ended.outcome == "ready", "the script's start has no end")
+  local stop = detached(r, "stop")
+  state = last_of(r, stop)
+  expect.that(state.pid == stop.pid and state.ended.outcome == "proven", "the stop beside it is not told")
+  child:kill("TERM")
+  r:finish(child)
+  r:put("day.lua", 'local cplz = require "api" cplz.up { model = "qwen3-coder:30b", offer = "vast/1" }\n')
+  child = r:start(path)
+  expect.ends(r:finish(child), 4)
+  state = progress.read(r.home)
+  expect.that(state.pid == child.pid and state.ended.code == 4 and state.ended.outcome == "nothing"
+    and state.ended.message:find("vast offers no 1", 1, true), "the script's failure is not told")
+  expect.all_over(r)
+end)
+
+for _, signal in ipairs { "INT", "TERM" } do
+  case(("SIG%s to a start that a shell put into the background, where SIGINT is ignored"):format(signal),
+    function(r)
+      linger(r)
+      local out = files.join(r.dir, "output")
+      local shell = process.spawn { argv = { "/bin/sh", "-c", ("'%s' -C '%s' up %s </dev/null >'%s' 2>&1 & "
+        .. "echo $!; wait $!"):format(process.exe, r.home, MODEL, out) }, session = true, cwd = "/",
+        stdin = "null", stdout = "pipe", stderr = "null", env = { "HOME=" .. r.dir } }
+      local pid = tonumber((shell.stdout:read_line()))
+      until_told(r, { pid = pid }, "step 7", at_step(7))
+      process.kill(pid, signal)
+      task.deadline(r.patience, function() return shell:wait() end, "the shell did not end")
+      shell:close()
+      local state = progress.read(r.home)
+      expect.that(state.ended and state.ended.code == 130 and state.ended.outcome == "proven",
+        "it was not undone: " .. (files.read(out) or ""))
+      expect.all_over(r)
+    end)
+end
+
 case("what is refused, planned or run beside a start leaves its file alone", function(r)
   local path = files.join(r.home, "progress")
   expect.ends(r:run("up", MODEL, "--dry-run"), 0)
   expect.ends(r:run("up", MODEL, "--plan"), 0)
   expect.ends(r:run("stop"), 0)
   expect.that(not files.exists(path), "somebody wrote into the file")
+  linger(r)
   local child = detached(r, "up", MODEL)
-  until_told(r, child, "step 7", at_step(7))
+  until_told(r, child, "step 4", at_step(4))
+  r:heal()
   expect.ends(r:run("up", MODEL), 6)
   expect.that(progress.read(r.home).pid == child.pid, "the file is another's")
   last_of(r, child)

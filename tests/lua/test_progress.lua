@@ -182,6 +182,12 @@ return function(t)
       writer:session_over(over("proven", 0.25))
       writer:session_over(over("unverifiable", 0.5))
     end, 130, "interrupted"), { 130, "interrupted", "unverifiable", 0.75, [6] = 0 })
+    t:equal(select(2, ended(function(writer)
+      with_machine(writer)
+      local doubtful = over("unproven")
+      doubtful.session.token = "a"
+      writer:session_over(doubtful)
+    end, 1)).session.token, "a", "what may bill is told on")
     t:equal(ended(function(writer)
       writer:session_over(over("unproven"))
       writer:session_over(over("proven", 0.5))
@@ -318,6 +324,42 @@ return function(t)
     t:equal(under_way(), nil, "it has ended")
     p:kill()
     t:equal(under_way(), nil)
+  end)
+
+  t:case("status reads nothing of it where nobody is at work", function()
+    local s, reads = world(), 0
+    s.hook = function(name, _, path)
+      if name == "state.read" and path == PATH then reads = reads + 1 end
+    end
+    s.disk[HOME .. "/.env"] = { data = "VAST_API_KEY=good-key-0123456789abcdef\n", mode = 384, mtime = 0 }
+    s.disk[PATH] = { data = "{}", mode = 384, mtime = 0 }
+    local function status()
+      local p = s:start(function(require) return require("cli").main { "status" } end, { bare = true })
+      s:run(5)
+      return p:result()
+    end
+    t:equal({ status(), reads }, { 0, 0 })
+    s:start(function(require)
+      local lock = require("base.files").lock(HOME .. "/home.lock", "up")
+      require("base.task").sleep(100)
+      return lock
+    end, { home = HOME })
+    s:run(1)
+    t:equal({ status(), reads }, { 0, 1 })
+  end)
+
+  t:case("what a step took leaves out the time in which a person was asked", function()
+    local s = world()
+    local p = s:start(function(require)
+      local starts, clock = require "start.state", require "base.clock"
+      local counters = starts.new().counters
+      counters.began, counters.answering = clock.now(), 0
+      require("base.task").sleep(5.26)
+      counters.answering = 4
+      return starts.passed(counters)
+    end, { home = HOME })
+    s:run()
+    t:equal(p:result(), 1.3)
   end)
 
   t:case("status: the step, its time beside what it took before, and how far the model is", function()
