@@ -22,6 +22,7 @@ static const struct {
     {"loop", luaopen_host_loop, "net"},
     {"net", luaopen_host_net, NULL},
     {"process", luaopen_host_process, "loop"},
+    {"rows", luaopen_host_rows, NULL},
     {"script", luaopen_host_script, NULL},
     {"state", luaopen_host_state, NULL},
     {"terminal", luaopen_host_terminal, "net"},

@@ -58,6 +58,7 @@ int luaopen_host_state(lua_State *L);
 /* Adds the functions about locks to the table on the stack's top (lock.c). */
 void lock_functions(lua_State *L);
 int luaopen_host_process(lua_State *L);
+int luaopen_host_rows(lua_State *L);
 int luaopen_host_log(lua_State *L);
 int luaopen_host_terminal(lua_State *L);
 int luaopen_host_script(lua_State *L);

@@ -11,7 +11,7 @@
 enum {
     EXIT_BROKEN = 70,
     GC_CREDIT = 1024, /* KiB that are allocated before garbage is collected for the first time */
-    GC_PAUSE = 150,   /* per cent of what was in use, then it is collected again: an agent lives for days */
+    GC_PAUSE = 400,   /* per cent of what was in use, then it is collected again; base.garbage is leaner */
     BLOCK_MAX = 512 << 20 /* bytes at once; a script that asks for more has a mistake in it */
 };
 

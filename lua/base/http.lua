@@ -92,6 +92,7 @@ local function prepare(spec)
     extra["Content-Type"] = "application/json"
   end
   local proxy, no_proxy, trusted, folder
+  local streams = spec.stream ~= nil or spec.reader ~= nil
   if not spec.unix then
     proxy, no_proxy = surroundings.proxy()
     if not spec.ca_file and not spec.ca_pem then trusted, folder = surroundings.trust() end
@@ -100,7 +101,7 @@ local function prepare(spec)
     method = spec.method, url = url.with_query(spec.url, spec.query),
     headers = header_list(spec.headers, extra), body = body, timeout = spec.timeout or 30,
     connect_timeout = spec.connect_timeout, idle_timeout = spec.idle_timeout,
-    max_bytes = spec.max_bytes or MAX_BYTES, stream = spec.stream ~= nil or nil, fresh = spec.fresh,
+    max_bytes = spec.max_bytes or MAX_BYTES, stream = streams or nil, fresh = spec.fresh,
     unix = spec.unix, ca_file = spec.ca_file or trusted, ca_dir = folder, proxy = proxy, no_proxy = no_proxy,
     ca_pem = spec.ca_pem, client_pem = spec.client_pem, client_key = spec.client_key,
   }
@@ -116,19 +117,21 @@ local function good(spec, status)
 end
 
 -- Hands pieces on until the last event, which it returns. The body of an error is kept, not streamed.
-local function receive(id, spec)
-  local kept, size = {}, 0
+-- whole: all of it is kept besides, as event.whole
+local function receive(id, spec, whole)
+  local kept, size, reader = {}, 0, spec.reader
   while true do
     local event = task.park(id)
-    if event.data then
-      if good(spec, event.status) then
-        spec.stream(event.data)
-      elseif size < ERROR_BODY then
-        kept[#kept + 1], size = event.data, size + #event.data
-      end
+    local fine = event.status and good(spec, event.status)
+    if event.data and fine then
+      if reader then reader:feed(event.data) else spec.stream(event.data) end
+    end
+    if event.data and (not fine and size < ERROR_BODY or reader and whole) then
+      kept[#kept + 1], size = event.data, size + #event.data
     end
     if event.done then
       if kept[1] then event.body = table.concat(kept) .. (event.body or "") end
+      if reader and fine then event.whole, event.body = event.body, reader:finish() end
       return event
     end
   end
@@ -169,7 +172,7 @@ local function transfer(spec, shown, tell)
     if not finished then host.http.cancel(id) end
     task.discard(id)
   end })
-  local event = receive(id, spec)
+  local event = receive(id, spec, tell ~= nil)
   finished = true
   return event
 end
@@ -227,8 +230,9 @@ local function telling(spec)
   function tell.__close(_, problem)
     if not answered then return end
     local event = tell.event or { error = fail.message(problem or "interrupted") }
-    answered { status = event.status, headers = event.headers, body = event.body, error = event.error,
-      seconds = clock.now() - started, streamed = spec.stream ~= nil and event.body == nil }
+    answered { status = event.status, headers = event.headers, body = event.whole or event.body,
+      error = event.error, seconds = clock.now() - started,
+      streamed = spec.stream ~= nil and event.body == nil }
   end
   return setmetatable(tell, tell)
 end
@@ -242,6 +246,10 @@ local function rehearsed(spec, shown)
     body = prepared.body }
   table.insert(rehearsal.list, request)
   local body = rehearsal.answer and rehearsal.answer(request)
+  if body and spec.reader then
+    spec.reader:feed(body)
+    body = spec.reader:finish()
+  end
   if body then return finish(spec, shown, { status = 200, body = body }) end
   return fail.raise("refused", ("%s %s was not sent: this is a rehearsal"):format(spec.method, shown),
     { url = shown, method = spec.method, code = "rehearsed", sent = false })
@@ -282,7 +290,8 @@ end
 
 --- One request: {method=, url=, headers={name = value}, query={name = value}, json= | body=, timeout=30 s,
 -- max_bytes=8 MiB, fresh=, unix=, quiet=bool (not logged: what is asked all the time),
--- stream=function(piece), ok={200, …}|"any"}. → {status=, headers=, body=, json()}
+-- stream=function(piece), reader= of base.rows, which has the body of a good answer and leaves what it makes
+-- of it in its place, ok={200, …}|"any"}. → {status=, headers=, body=, json()}
 function http.request(spec)
   local copy = {}
   for key, value in pairs(spec) do copy[key] = value end -- order: free

@@ -8,6 +8,7 @@ return {
   quiet = true,
   run = function(ctx)
     local term = require "base.term"
+    require("base.garbage").lean()
     if not term.is("in") then
       local pieces = {}
       for piece in function() return term.read(65536, 5) end do

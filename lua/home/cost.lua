@@ -24,34 +24,71 @@ function cost.per_million(hourly, speed)
   return hourly / (speed * 3600) * 1e6
 end
 
--- What is the same for each way to rent an offer, be it measured or estimated.
-local function expected(offer, want)
-  local known = want.measured
-  local own = known and known.of(offer)
-  local before = own and own.ready_seconds
-  local ready = before or want.ready and want.ready(offer)
-  return {
-    own = own, speed = own and own.tokens_per_second or want.speed and want.speed(offer) or nil,
-    good = known and known.good(offer) or nil,
-    ready = ready and { seconds = ready, measured = before ~= nil } or nil,
-    download = (offer.down_gb or 0) * (want.download_gb + IMAGE_GB),
-  }
+-- compute, disk, download, minimum period
+local function sums(offer, want, gpu_hour)
+  local hours, disk_hour = want.hours, offer.disk_hour or 0
+  local least = offer.minimum_seconds and math.max(0, offer.minimum_seconds / 3600 - hours) or 0
+  return gpu_hour * hours, disk_hour * hours, (offer.down_gb or 0) * (want.download_gb + IMAGE_GB),
+    least * (gpu_hour + disk_hour)
 end
 
-local function candidate(offer, want, alike, spot, gpu_hour, bid)
-  local hours = want.hours
-  local disk_hour = offer.disk_hour or 0
-  local hourly, speed = gpu_hour + disk_hour, alike.speed
-  local least = offer.minimum_seconds and math.max(0, offer.minimum_seconds / 3600 - hours) or 0
-  local parts = { compute = gpu_hour * hours, disk = disk_hour * hours, download = alike.download,
-    minimum = least * hourly }
-  return {
-    offer = offer, spot = spot, bid = bid, hourly = hourly, parts = parts, measured = alike.own,
-    good = alike.good, ready = alike.ready,
-    total = parts.compute + parts.disk + parts.download + parts.minimum,
-    tokens_per_second = speed,
-    usd_per_million_tokens = speed and cost.per_million(hourly, speed * (offer.replicas or 1)),
-  }
+-- What of a candidate is reckoned when it is asked for: of thousands only some are shown.
+local later = {}
+
+function later.parts(candidate, want)
+  local parts = {}
+  parts.compute, parts.disk, parts.download, parts.minimum = sums(candidate.offer, want,
+    candidate.bid or candidate.offer.on_demand)
+  return parts
+end
+
+function later.measured(candidate, want)
+  return want.measured and want.measured.of(candidate.offer) or nil
+end
+
+function later.good(candidate, want)
+  return want.measured and want.measured.good(candidate.offer) or nil
+end
+
+function later.ready(candidate, want)
+  local own, offer = candidate.measured, candidate.offer
+  local before = own and own.ready_seconds
+  local ready = before or want.ready and want.ready(offer)
+  return ready and { seconds = ready, measured = before ~= nil } or nil
+end
+
+function later.tokens_per_second(candidate, want)
+  local own = candidate.measured
+  return own and own.tokens_per_second or want.speed and want.speed(candidate.offer) or nil
+end
+
+function later.usd_per_million_tokens(candidate)
+  local speed = candidate.tokens_per_second
+  return speed and cost.per_million(candidate.hourly, speed * (candidate.offer.replicas or 1)) or nil
+end
+
+-- want → metatable of its candidates
+local kinds = setmetatable({}, { __mode = "k" })
+
+local function kind_of(want)
+  kinds[want] = kinds[want] or { __index = function(candidate, name)
+    local reckoned = later[name] and later[name](candidate, want)
+    rawset(candidate, name, reckoned)
+    return reckoned
+  end }
+  return kinds[want]
+end
+
+--- Reckons all of a candidate, for who walks through its fields. → candidate
+function cost.whole(candidate)
+  for name in pairs(later) do candidate[name] = candidate[name] end -- order: free
+  return candidate
+end
+
+local function candidate(offer, want, kind, gpu_hour, bid)
+  local compute, disk, download, minimum = sums(offer, want, gpu_hour)
+  return setmetatable({ offer = offer, spot = bid ~= nil, bid = bid,
+    hourly = gpu_hour + (offer.disk_hour or 0), total = compute + disk + download + minimum }, kind)
 end
 
 --- The ways to rent one offer: on-demand and, when wanted and cheaper, spot; nobody bids where no `min_bid`
@@ -59,14 +96,13 @@ end
 function cost.candidates(offer, want, list)
   list = list or {}
   local on_demand, min_bid = numbers.price(offer.on_demand), numbers.price(offer.min_bid)
-  local spot = min_bid or numbers.price(offer.spot)
-  local alike = (on_demand or spot) and expected(offer, want)
+  local spot, kind = min_bid or numbers.price(offer.spot), kind_of(want)
   if on_demand then
-    list[#list + 1] = candidate(offer, want, alike, false, on_demand)
+    list[#list + 1] = candidate(offer, want, kind, on_demand)
   end
   if want.spot and spot and (not on_demand or spot < on_demand) then
     local bid = min_bid and cost.bid(min_bid, want.bid_margin or 0, on_demand) or spot
-    list[#list + 1] = candidate(offer, want, alike, true, bid, bid)
+    list[#list + 1] = candidate(offer, want, kind, bid, bid)
   end
   return list
 end

@@ -61,14 +61,16 @@ function measured.from(sessions, model)
   end
   local sums = {}
   for name, rows in pairs(groups) do sums[name] = summed(rows) end -- order: free
-  local empty = next(sums) == nil
+  local empty, any = next(sums) == nil, next(served) ~= nil
   return {
     of = function(offer)
       if empty then return nil end
       local kind = key(offer.provider, offer.gpu, offer.gpus)
       return offer.host and sums[key(kind, offer.host)] or sums[kind]
     end,
-    good = function(offer) return offer.host ~= nil and served[key(offer.provider, offer.host)] == true end,
+    good = function(offer)
+      return any and offer.host ~= nil and served[key(offer.provider, offer.host)] == true
+    end,
   }
 end
 

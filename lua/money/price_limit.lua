@@ -49,12 +49,10 @@ end
 -- question about one price answers no other. named: the first one is a person's own choice, and the question
 -- is about it, be there cheaper ones or not
 local function ceiling(ordered, limit, named)
-  local least = ordered[1].hourly
-  for _, candidate in ipairs(named and {} or ordered) do
-    least = math.min(least, candidate.hourly)
+  for index = 1, named and 1 or #ordered do
+    if ordered[index].hourly <= limit then return limit end
   end
-  if least > limit then return ordered[1].hourly * FAILOVER_MARGIN end
-  return limit
+  return ordered[1].hourly * FAILOVER_MARGIN
 end
 
 --- Leaves out what a question about the first choice would not cover. want: ask_above, offer (the first one
@@ -62,7 +60,8 @@ end
 function price_limit.within_question(ordered, want)
   if not want.ask_above or not ordered[1] then return ordered, {} end
   local most, kept, refused = ceiling(ordered, want.ask_above, want.offer), {}, {}
-  for _, candidate in ipairs(ordered) do
+  for index = 1, #ordered do
+    local candidate = ordered[index]
     if candidate.hourly <= most then
       kept[#kept + 1] = candidate
     else

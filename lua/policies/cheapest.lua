@@ -41,7 +41,8 @@ end
 -- The candidates by their total. Numbers are sorted, as thousands are compared sooner than tables.
 local function by_total(candidates)
   local totals, with, list = {}, {}, {}
-  for _, candidate in ipairs(candidates) do
+  for index = 1, #candidates do
+    local candidate = candidates[index]
     local total = candidate.total
     if total ~= total then total = math.huge end -- a script's offer may hold anything
     local same = with[total]
@@ -55,8 +56,8 @@ local function by_total(candidates)
     end
   end
   table.sort(totals)
-  for _, total in ipairs(totals) do
-    local same = with[total]
+  for index = 1, #totals do
+    local same = with[totals[index]]
     if same.offer then
       list[#list + 1] = same
     else
@@ -86,7 +87,8 @@ end
 
 return function(candidates, want)
   local kept, rejected, good = {}, {}, false
-  for _, candidate in ipairs(candidates) do
+  for index = 1, #candidates do
+    local candidate = candidates[index]
     local reason = reason_for(candidate, want)
     if reason then
       rejected[#rejected + 1] = { candidate = candidate, reason = reason }

@@ -20,6 +20,7 @@ local SCRIPT_LIMIT = 4040    -- bytes of args and onstart together; Vast documen
 local ENV_LIMIT = 256
 local PAGE = 25
 local PAGES = 400
+local SEARCH_BYTES = 32 << 20 -- an offer has two thousand
 
 -- Least seconds between two calls (§1.3).
 local intervals = {
@@ -104,25 +105,18 @@ end
 
 --- What can be rented now for `want`. → array of offers; what was left out, {id=, gpu=, reason=}
 function vast.offers(want)
+  local found
   local response = http.retry(function()
-    return client():post("/api/v0/bundles/", { json = parse.search(want) })
+    local reader
+    reader, found = parse.reader(want, clock.wall())
+    return client():post("/api/v0/bundles/", { json = parse.search(want), reader = reader,
+      max_bytes = SEARCH_BYTES })
   end, { attempts = 5, pause = 2 / config.get("TIME_SCALE") })
   local body = object(response)
-  if not is_array(response, body, "offers") then
+  if not is_array(response, body, "offers") or #body.offers > 0 then -- what is there was not read
     broken("a search without a list of offers")
   end
-  local list, left, offer_of = {}, {}, parse.offers(want, clock.wall())
-  for _, row in ipairs(body.offers) do
-    local offer, why = offer_of(row)
-    if offer then
-      list[#list + 1] = offer
-    else
-      local known = type(row) == "table" and row or {}
-      left[#left + 1] = { id = tostring(known.id), reason = why,
-        gpu = type(known.gpu_name) == "string" and clean.line(known.gpu_name, 60) or nil }
-    end
-  end
-  return list, left
+  return found.list, found.left
 end
 
 local function environment(order)

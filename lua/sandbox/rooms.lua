@@ -26,7 +26,8 @@ end
 rooms.limits = {
   policies = { "builtin.policies.*" },
   providers = join(PLAIN, DATA,
-    { "base.http", "base.keys", "base.task", "providers.*", "builtin.providers.*", "builtin.facts.*" }),
+    { "base.http", "base.keys", "base.rows", "base.task", "providers.*", "builtin.providers.*",
+      "builtin.facts.*" }),
   templates = join(PLAIN, { "builtin.templates.*" }),
   engines = join(PLAIN, DATA, { "base.http", "base.task", "engines.*", "builtin.engines.*" }),
   commands = join(PLAIN, DATA, COMMAND),

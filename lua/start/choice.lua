@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Asks the policy, the user's own or the built-in one, within bounds.
 local fail = require "base.fail"
+local cost = require "home.cost"
 local world = require "sandbox.world"
 
 local INSTRUCTIONS = 100000000 -- of Lua; a second or two
@@ -56,14 +57,16 @@ local function answer(fn, ...)
   return ordered, rejected
 end
 
--- What a policy said of copies, told of the originals.
+-- What a policy said of copies, told of the originals, of each once.
 -- @param given copy → original
 local function originals(given, ordered, rejected)
-  local chosen, refused = {}, {}
+  local chosen, refused, taken = {}, {}, {}
   for index = 1, rawlen(ordered) do -- raw, as metamethods of the policy's would run out of its bounds
-    chosen[index] = given[rawget(ordered, index) or false] or fail.raise("config",
+    local candidate = given[rawget(ordered, index) or false] or fail.raise("config",
       ("%s returned something at place %d that is not one of the candidates it was given")
         :format(policy_source(), index))
+    chosen[#chosen + 1] = not taken[candidate] and candidate or nil
+    taken[candidate] = true
   end
   for index = 1, rejected and rawlen(rejected) or 0 do
     local each = rawget(rejected, index)
@@ -99,6 +102,7 @@ end
 function choice.run(candidates, want)
   local policy = load_policy()
   if select(2, world.source("policies.user")) == "embedded" then return answer(policy, candidates, want) end
+  for _, candidate in ipairs(candidates) do cost.whole(candidate) end
   local seen, given = {}, {}
   local copies, copied_want = copy_of(candidates, seen), copy_of(want, {})
   for _, candidate in ipairs(candidates) do

@@ -88,8 +88,9 @@ end
 function hosts.shunned()
   local by = {}
   for _, row in ipairs(kept()) do by[row.provider .. " " .. row.host] = row end
+  local any = next(by) ~= nil
   return function(offer)
-    local row = offer.host and by[offer.provider .. " " .. offer.host]
+    local row = any and offer.host and by[offer.provider .. " " .. offer.host]
     return row and ("its host failed within a day: %s ago, %s"):format(clock.duration(clock.wall() - row.at),
       tostring(row.reason))
   end

@@ -161,15 +161,15 @@ local function wall_reason(candidate, want, shunned)
 end
 
 local function enforce(chosen, want, rejected, shunned)
-  local taken, ordered = {}, {}
-  for _, candidate in ipairs(chosen) do
-    local reason = not taken[candidate] and wall_reason(candidate, want, shunned)
+  local ordered = {}
+  for index = 1, #chosen do
+    local candidate = chosen[index]
+    local reason = wall_reason(candidate, want, shunned)
     if reason then
       rejected[#rejected + 1] = { candidate = candidate, reason = reason }
-    elseif not taken[candidate] then
+    else
       ordered[#ordered + 1] = candidate
     end
-    taken[candidate] = true
   end
   return ordered
 end

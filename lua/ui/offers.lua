@@ -65,12 +65,14 @@ function M.by_offer(model)
     local line = by[candidate.offer]
     if line then line[candidate.spot and "spot" or "demand"] = candidate end
   end
-  for _, candidate in ipairs(model.ordered) do
-    if not by[candidate.offer] then
-      by[candidate.offer] = { first = candidate, place = #list + 1 }
-      list[#list + 1] = by[candidate.offer]
+  for index = 1, #model.ordered do
+    local candidate = model.ordered[index]
+    local line = by[candidate.offer]
+    if not line then
+      line = { first = candidate, place = #list + 1 }
+      by[candidate.offer], list[#list + 1] = line, line
     end
-    put(candidate)
+    line[candidate.spot and "spot" or "demand"] = candidate
   end
   for _, each in ipairs(model.rejected or {}) do put(each.candidate) end
   local value = SORTS[model.sort]

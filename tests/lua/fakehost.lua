@@ -141,14 +141,16 @@ local function wrap(p, name, fn)
   end
 end
 
+local PURE = { cjson = true, rows = true } -- as they are
+
 local function host_of(p)
   local host = {
     version = real.version, exe = "/usr/bin/continueplz", platform = "linux", cjson = real.cjson,
-    loop = loop_of(p),
+    rows = real.rows, loop = loop_of(p),
   }
   for _, part in ipairs(parts) do part(host, p) end
   for library, functions in pairs(host) do -- order: free
-    if type(functions) == "table" and library ~= "cjson" and library ~= "loop" then
+    if type(functions) == "table" and not PURE[library] and library ~= "loop" then
       for name, fn in pairs(functions) do -- order: free
         functions[name] = wrap(p, library .. "." .. name, fn)
       end

@@ -4,6 +4,7 @@ local files = require "base.files"
 local http = require "base.http"
 local log = require "base.log"
 local net = require "base.net"
+local rows = require "base.rows"
 local server = require "base.server"
 local task = require "base.task"
 local ticket = require "base.ticket"
@@ -178,6 +179,42 @@ return function(t)
     pieces = {}
     local failure = t:raises("transient", http.request, { url = base .. "/bad", stream = collect })
     t:equal({ failure.body, #pieces }, { "broken", 0 })
+    running.stop()
+  end)
+
+  t:case("a reader has the body of a good answer, in its place is what it leaves", function()
+    local base, running = serve(function(request)
+      local bad = request.path == "/bad" and 500
+      return { status = bad or 200, stream = function(write)
+        for _, piece in ipairs { '{"l":[{"a":', "1},{", '"a":2}],"b":3', "}" } do write(piece) end
+      end }
+    end)
+    local function ask(path, more)
+      local list = {}
+      local reader = rows.reader("l", { "a" }, { begin = function() end,
+        row = function(row) list[#list + 1] = row.a end })
+      local spec = { url = base .. path, reader = reader, ok = more }
+      local ok, answer = fail.try(http.request, spec)
+      return ok and answer.body or answer.body, list
+    end
+    local seen = {}
+    local before = http.watch(function() return function(answer) seen[#seen + 1] = answer.body end end)
+    t:equal({ ask "/" }, { '{"l":[],"b":3}', { 1, 2 } })
+    t:equal({ ask "/bad" }, { '{"l":[{"a":1},{"a":2}],"b":3}', {} }, "of an error all is kept")
+    t:equal({ ask("/bad", "any") }, { '{"l":[],"b":3}', { 1, 2 } })
+    http.watch(before)
+    t:equal({ ask "/" }, { '{"l":[],"b":3}', { 1, 2 } })
+    local whole = '{"l":[{"a":1},{"a":2}],"b":3}'
+    t:equal(seen, { whole, whole, whole }, "who watches sees all of it")
+    local rehearsed
+    http.rehearse(function()
+      local list = {}
+      local reader = rows.reader("l", { "a" }, { begin = function() end,
+        row = function(row) list[#list + 1] = row.a end })
+      local spec = { method = "POST", url = base .. "/", reader = reader }
+      rehearsed = { http.request(spec).body, list }
+    end, function() return whole end)
+    t:equal(rehearsed, { '{"l":[],"b":3}', { 1, 2 } }, "what a rehearsal answers is read, too")
     running.stop()
   end)
 

@@ -13,7 +13,7 @@ local settings = require "config.settings"
 local sorted = require "base.sorted"
 local term = require "base.term"
 
-local LIBRARIES = { "crypto", "http", "log", "loop", "net", "process", "script", "state",
+local LIBRARIES = { "crypto", "http", "log", "loop", "net", "process", "rows", "script", "state",
   "terminal", "tunnel" }
 
 return function(t)
@@ -65,6 +65,10 @@ return function(t)
     if name == "state" then
       local lock <close> = assert(host.state.lock(files.join(t:directory(), "lock"), "1 -\n"))
       for each in sorted(getmetatable(lock).__index) do found[each] = not each:find("^__") or nil end
+    end
+    if name == "rows" then
+      local class = getmetatable(host.rows.fields({}, type)).__index
+      for each in sorted(class) do found[each] = not each:find("^__") or nil end
     end
     return found
   end

@@ -185,6 +185,62 @@ return function(t)
     t:equal(facts.offers(want(), 1)(json.null), nil)
   end)
 
+  -- What a search comes to that is answered so. → offers, left out; or nil, kind, message
+  local function searched(body, more)
+    local results = run(fake.answers { { body = body } }, function(provider, require)
+      local ok, list, left = require("base.fail").try(provider.offers, want(more))
+      if ok then return list, left end
+      return nil, list.kind, list.message
+    end)
+    return results[1], results[2], results[3]
+  end
+
+  t:case("a row of the answer's text is the offer that it is as a table", function()
+    local whole = with { machine_id = 50001, host_id = 7, reliability = 0.9, end_date = 2e9, inet_up = 5,
+      external = false, more = { 1, { a = "]" } } }
+    local bare = with { duration = json.null, reliability2 = json.null, end_date = 4e9, reliability = 0.97 }
+    local odd = with { gpu_name = 'New "\xc2\xb5" Card', geolocation = "S\xc3\xa3o Paulo, BR" }
+    local list, left = searched(json.encode { offers = { whole, bare, odd, 5, json.null, { 1 },
+      with { cpu_arch = "arm64" } }, success = true })
+    t:equal(#list, 3)
+    for index, each in ipairs { whole, bare, odd } do
+      t:equal(list[index], facts.offers(want(), list[index].at)(each))
+    end
+    t:equal(list[3].native_region, "São Paulo, BR")
+    t:equal(left, { { id = "nil", reason = "no object" }, { id = "nil", reason = "no object" },
+      { id = "nil", reason = "incomplete" },
+      { id = "21874410", gpu = "A100 SXM4", reason = "not an amd64 machine" } })
+  end)
+
+  t:case("an answer to a search that is no whole list is none", function()
+    local good = json.encode { offers = { row, row }, success = true }
+    t:equal(#searched(good), 2)
+    for length = 0, #good - 1, 13 do
+      t:equal({ searched(good:sub(1, length)) }, { nil, "broken",
+        "Vast answered HTTP 200 with something that is no JSON object" }, good:sub(1, length))
+    end
+    local one = json.encode(row)
+    for _, each in ipairs {
+      { '""', "broken", "is no JSON object" }, { "<html>", "broken", "a web page" }, { "[]", "broken" },
+      { '{"success":false}', "refused" }, { '{"success":true}', "broken", "without a list" },
+      { '{"offers":[' .. one .. '],"success":false,"error":"no_such_ask"}', "capacity" },
+      { '{"offers":null}', "broken" }, { '{"offers":{"0":' .. one .. "}}", "broken", "without a list" },
+      { '{"offers":[' .. one .. ",]}", "broken", "is no JSON object" },
+      { '{"offers":[' .. one .. '],"offers":null}', "broken" },
+      { '{"offers":[' .. one .. "]} x", "broken" }, { '{"data":{"offers":[' .. one .. "]}}", "broken" },
+      { '{"offers":[' .. ("0,"):rep(100000) .. "0]}", "broken", "more than 100000 offers" },
+    } do
+      local list, kind, message = searched(each[1])
+      t:equal({ list, kind }, { nil, each[2] }, each[1]:sub(1, 80))
+      t:ok(message:find(each[3] or "", 1, true), message)
+    end
+    t:equal(#searched('{"offers":[]}'), 0)
+    t:equal(#searched('{"offers":[' .. one .. '],"offers":[]}'), 0, "the last list counts")
+    t:equal(#searched('{"offers":[],"offers":[' .. one .. ", " .. one .. "]}"), 2)
+    local large = json.encode(with { more = ("x"):rep(9000) })
+    t:equal(#searched('{"offers":[' .. (large .. ","):rep(1000) .. large .. "]}"), 1001, "9 MB of it")
+  end)
+
   t:case("states of a machine", function()
     local rows = {
       { {}, "booting" }, { { actual_status = "created" }, "booting" },

@@ -2,18 +2,22 @@
 -- How Vast.ai's answers read (facts/vast.md §1.4, §1.5, §1.8). Pure: tables in, tables out.
 local clean = require "base.clean"
 local clock = require "base.clock"
+local fail = require "base.fail"
 local json = require "base.json"
 local gpus = require "facts.gpus"
 local numbers = require "base.numbers"
 local card = require "providers.vast.card"
 local regions = require "facts.regions"
+local rows = require "base.rows"
 
 local parse = {}
 local number, price = numbers.finite, numbers.price
+local tointeger, tostring, type = math.tointeger, tostring, type -- of thousands of rows
 
 local NAME = 60 -- bytes of a card's or a place's name
 local PORTS = 3 -- our two mapped ports and one to spare
 local LEAST_DRIVER = 550
+local MOST_ROWS = 100000 -- of one search
 
 -- `error` codes → our kinds.
 local kinds = {
@@ -194,6 +198,8 @@ local function card_of(native)
     at = once(function(mib) return gpus.at(card.gpus, native, mib) end) }
 end
 
+local NOWHERE = {}
+
 local function place_of(text)
   local named = clean.line(text, NAME)
   return { named = named, region = regions.of(named) }
@@ -214,13 +220,19 @@ local function doubt_about(row, want, seconds, reliability, driver)
   return nil
 end
 
---- What reads the rows of one search. want as in docs/lua.md, now in unix seconds.
+-- What of a row is looked at.
+local FIELDS = { "cpu_arch", "direct_port_count", "disk_space", "dph_base", "driver_version", "duration",
+  "end_date", "external", "geolocation", "gpu_mem_bw", "gpu_name", "gpu_ram", "host_id", "hosting_type", "id",
+  "inet_down", "inet_down_cost", "inet_up", "inet_up_cost", "machine_id", "min_bid", "num_gpus",
+  "reliability", "reliability2", "rentable", "rented", "storage_cost", "verification" }
+
+--- What makes offers of the rows of a search. want as in docs/lua.md, now in unix seconds.
 -- → function(row) → our offer, or nil and why it is not for us
 function parse.offers(want, now)
   local driver_of, cards, places = once(major), once(card_of), once(place_of)
   return function(row)
     if type(row) ~= "table" then return nil, "no object" end
-    local id, mib, count = math.tointeger(row.id), number(row.gpu_ram), math.tointeger(row.num_gpus)
+    local id, mib, count = tointeger(row.id), number(row.gpu_ram), tointeger(row.num_gpus)
     if not id or not mib or not count or count < 1 or type(row.gpu_name) ~= "string" then
       return nil, "incomplete"
     end
@@ -231,20 +243,46 @@ function parse.offers(want, now)
     if doubt then return nil, doubt end
     local native = cards(row.gpu_name)
     local gpu = native.at(mib)
-    local place = type(row.geolocation) == "string" and places(row.geolocation) or {}
+    local place = type(row.geolocation) == "string" and places(row.geolocation) or NOWHERE
+    local min_bid = price(row.min_bid)
     return {
       provider = "vast", id = tostring(id), gpu = gpu and gpu.name or native.named,
       native_gpu = native.named, gpus = count, vram_gb = gpus.gb_of_mib(mib), region = place.region,
-      native_region = place.named, on_demand = price(row.dph_base), spot = price(row.min_bid),
-      min_bid = price(row.min_bid), disk_hour = (number(row.storage_cost) or 0) * want.disk_gb / 720,
+      native_region = place.named, on_demand = price(row.dph_base), spot = min_bid, min_bid = min_bid,
+      disk_hour = (number(row.storage_cost) or 0) * want.disk_gb / 720,
       down_gb = number(row.inet_down_cost) or 0, up_gb = number(row.inet_up_cost) or 0,
       bandwidth_down = number(row.inet_down), bandwidth_up = number(row.inet_up),
       gpu_bandwidth = price(row.gpu_mem_bw) or (gpu and gpu.bandwidth) or nil, reliability = reliability,
       availability = 1, currency = "USD", source = "api", at = now, seconds_left = seconds,
-      host = math.tointeger(row.machine_id) and tostring(row.machine_id) or nil,
+      host = tointeger(row.machine_id) and tostring(row.machine_id) or nil,
       native = { machine_id = row.machine_id, host_id = row.host_id },
     }
   end
+end
+
+-- What is remembered of a row that is not for us.
+local function left_out(row, why)
+  row = row or {}
+  return { id = tostring(row.id), reason = why,
+    gpu = type(row.gpu_name) == "string" and clean.line(row.gpu_name, NAME) or nil }
+end
+
+--- Reads the answer to a search as it comes. → reader (base.rows); { list = our offers, left = { {id=, gpu=,
+-- reason=}, … } }, which it fills
+-- @raise `broken` for more rows than anybody offers
+function parse.reader(want, now)
+  local found, offer_of, on = {}, parse.offers(want, now), {}
+  function on.begin() found.list, found.left = {}, {} end
+  function on.row(row)
+    local offer, why = offer_of(row)
+    local into = offer and found.list or found.left
+    into[#into + 1] = offer or left_out(row, why)
+    if #found.list + #found.left > MOST_ROWS then
+      fail.raise("broken", ("Vast's answer cannot be believed: more than %d offers"):format(MOST_ROWS))
+    end
+  end
+  on.begin()
+  return rows.reader("offers", FIELDS, on), found
 end
 
 local booting = { created = true, loading = true, rebooting = true, scheduling = true }
