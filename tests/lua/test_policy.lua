@@ -3,6 +3,7 @@
 local cost = require "home.cost"
 local cheapest = require "policies.cheapest"
 local files = require "base.files"
+local sorted = require "base.sorted"
 
 local HOME = "/home/user/.continueplz"
 
@@ -81,6 +82,11 @@ return function(t)
     local both = cost.candidates(offer("1", 0.5, { min_bid = 0.2 }), want())
     t:equal({ #both, both[1].spot, both[2].spot, both[2].bid }, { 2, false, true, 0.22 })
     t:ok(math.abs(both[2].hourly - 0.23) < 1e-9, "spot is reckoned at its bid")
+    for index, gpu in ipairs { 0.5, 0.22 } do
+      local parts, sum = both[index].parts, 0
+      for _, amount in sorted(parts) do sum = sum + amount end
+      t:ok(parts.compute == gpu * 8 and math.abs(sum - both[index].total) < 1e-9, "its parts are its sum")
+    end
     local fixed = cost.candidates(offer("1", 0.5, { spot = 0.2 }), want())
     t:equal({ #fixed, fixed[2].bid }, { 2, 0.2 }, "where nobody bids")
     t:equal(#cost.candidates(offer("1", 0.5, { min_bid = 0.5 }), want()), 1)
@@ -178,6 +184,29 @@ return function(t)
     }, want())
     t:equal({ rank(text, list, want()) }, { { "west", "cheap", "dear-west" }, { "too-dear", "small" } })
     t:equal({ rank(nil, list, want()) }, { { "cheap", "west", "dear-west", "too-dear" }, { "small" } })
+  end)
+
+  t:case("a policy of the user's walks through all that is reckoned of a candidate", function()
+    local wanted = want { speed = function() return 100 end, ready = function() return 60 end }
+    local policy = [[return function(list)
+      local kept, refused = {}, {}
+      for _, candidate in ipairs(list) do
+        local names = {}
+        for name in pairs(candidate) do names[#names + 1] = name end
+        table.sort(names)
+        refused[#refused + 1] = { candidate = candidate, reason = table.concat(names, " ") }
+      end
+      return kept, refused
+    end]]
+    local s = fake.new()
+    s.disk[HOME .. "/policy.lua"] = { data = policy, mode = 384, mtime = 0 }
+    local p = s:start(function(require)
+      local _, refused = require("start.offers").rank({ candidates = candidates({ offer("1", 0.5) }, wanted),
+        results = {} }, wanted)
+      return refused[1].reason
+    end)
+    s:run()
+    t:equal(p:result(), "hourly offer parts ready spot tokens_per_second total usd_per_million_tokens")
   end)
 
   t:case("a broken policy is a configuration error that names it", function()
