@@ -148,6 +148,9 @@ return flat {
     "no: the full screen draws without marks of synchronised output, by which an old terminal flickers"),
   setting("ALERT_WEBHOOK_URL", "url", nil,
     "where critical alerts are posted (Slack or Discord webhook)", { secret_url = true }),
+  setting("ALERT_COMMAND", "string", nil,
+    "a program that gets each alert as JSON on its input; words at blanks, no shell (alert test tries it)"),
+  setting("ALERT_DESKTOP", "bool", false, "yes shows alerts on the desktop (notify-send)"),
   setting("GUARD_ACCOUNT_KEY", "bool", false,
     ("yes allows the account's key on rented machines of clouds that know no lesser key (%s)"):format(
       clouds.listed(unscoped, "title", "and"))),

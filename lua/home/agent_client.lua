@@ -49,7 +49,8 @@ function agent_client.wake() files.signal(lock_path(), "CONT") end
 
 local function environment()
   local env = {}
-  for _, name in ipairs { "CONTINUEPLZ_SCRIPTS", "HOME", "LANG", "PATH", "TZ", "TZDIR" } do
+  for _, name in ipairs { "CONTINUEPLZ_SCRIPTS", "HOME", "LANG", "PATH", "TZ", "TZDIR", "DISPLAY",
+    "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS" } do
     local value = process.getenv(name)
     if value then env[#env + 1] = name .. "=" .. value end
   end

@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- Alerts: the log always, the webhook when one is set (PRD §8). A webhook that fails never stops the
--- work: what it did not take is kept in the folder `alerts` of the home, MOST at most, and posted again by
--- the agent and by later commands until it is taken. A CRITICAL is posted once per cause within
--- CAUSE_SECONDS, over all processes of the home, and not again while one of its cause is still kept.
+-- Alerts: the log always, the webhook when one is set (PRD §8), and what home.notice tells besides. A webhook
+-- that fails never stops the work: what it did not take is kept in the folder `alerts` of the home, MOST at
+-- most, and posted again by the agent and by later commands until it is taken. A CRITICAL is posted once per
+-- cause within CAUSE_SECONDS, over all processes of the home, and not again while one of its cause is still
+-- kept.
 local clock = require "base.clock"
 local fail = require "base.fail"
 local files = require "base.files"
@@ -12,6 +13,7 @@ local keys = lazy "base.keys"
 local log = require "base.log"
 local task = lazy "base.task"
 local config = require "config.effective"
+local notice = lazy "home.notice"
 local timing = lazy "home.timing"
 
 local CAUSE_SECONDS = 900
@@ -129,23 +131,54 @@ local function mark(cause)
   end
 end
 
+-- By the other ways, once; what fails is only logged.
+local function tell_besides(text)
+  for _, way in ipairs(notice.ways()) do
+    local ok, why = notice.tell(way, text)
+    if not ok then log.warn("an alert was not told", { way = way, error = why }) end
+  end
+end
+
+local function json_of(level, message, context)
+  return log.redact(json.encode { level = level, message = message, timestamp = clock.iso(),
+    context = context })
+end
+
 local function send(level, message, context, cause)
-  if not hook() then return end
+  if not hook() and #notice.ways() == 0 then return end
   files.mkdir(folder())
   local lock = files.exists(folder()) and locked("alerts.lock", LOCK_TRIES)
   local again = cause and told_lately(cause)
-  local text = log.redact(json.encode { level = level, message = message, timestamp = clock.iso(),
-    context = context })
-  local stored = not again and keep(level, text, cause)
+  local text = json_of(level, message, context)
+  local stored = not again and hook() and keep(level, text, cause)
   if cause and not again then mark(cause) end
   if lock then lock:release() end
   if again then return end
+  tell_besides(text)
+  if not hook() then return end
   if stored then return alert.deliver() end
   local ok, problem = fail.settle(post, text, POST_SECONDS)
   if not ok then
     log.error("the alert webhook did not take the alert, and it cannot be kept",
       { error = fail.message(problem) })
   end
+end
+
+--- Sends a harmless alert by every way that is set, waiting for each. → array of { way = "webhook" |
+-- "desktop" | "command", ok =, error = sentence|nil }
+function alert.test()
+  local rows = {}
+  local text = json_of("INFO", "This is a test of continueplz's alerts; nothing is wrong",
+    { action = "alert test", home = config.home() })
+  if hook() then
+    local ok, problem = fail.settle(post, text, POST_SECONDS)
+    rows[1] = { way = "webhook", ok = ok, error = not ok and fail.message(problem) or nil }
+  end
+  for _, way in ipairs(notice.ways()) do
+    local ok, why = notice.tell(way, text)
+    rows[#rows + 1] = { way = way, ok = ok == true, error = why }
+  end
+  return rows
 end
 
 --- Money may be running: ERROR in the log and the webhook.

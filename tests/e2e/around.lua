@@ -3,6 +3,7 @@
 local expect = require "e2e.expect"
 local files = require "base.files"
 local host = require "sandbox.host"
+local json = require "base.json"
 local process = require "base.process"
 local pty = require "e2e.pty"
 
@@ -163,6 +164,42 @@ case("use: a model that does not get onto the card leaves the old one serving", 
   expect.ends(r:run("ping"), 0, "qwen3-coder:30b answers")
   expect.that(expect.json(r:run("status", "--output=json")).model == "qwen3-coder:30b", "another one is told")
   over(r)
+end)
+
+-- A program of the user's that keeps what it is given, and another that answers for notify-send.
+local function programs(r)
+  local hook, bin = files.join(r.dir, "hook"), files.join(r.dir, "bin")
+  assert(files.mkdir(bin))
+  assert(files.write(hook, ("#!/bin/sh\ncat >>'%s/got'\nenv >>'%s/env'\n"):format(r.dir, r.dir), 448))
+  assert(files.write(files.join(bin, "notify-send"), ("#!/bin/sh\nprintf '%%s|' \"$@\" >>'%s/shown'\n")
+    :format(r.dir), 448))
+  r.more_env = { "PATH=" .. bin .. ":" .. process.getenv "PATH" }
+  return hook
+end
+
+local function kept(r, name) return files.read(files.join(r.dir, name)) or "" end
+
+case("alert test: every way that is set is tried, and none knows a key", function(r)
+  local hook = programs(r)
+  expect.wrapped(expect.ends(r:run("alert", "test"), 3), "no way is set", "ALERT_COMMAND")
+  expect.ends(r:run("alert"), 2, "say what")
+  expect.ends(r:run("alert", "tset"), 2, "it knows test")
+  r:write_env { ALERT_COMMAND = hook .. " one two", ALERT_DESKTOP = "yes" }
+  r.more_env[2] = "LAMBDA_API_KEY=canary-in-the-environment"
+  expect.ends(r:run("alert", "test"), 0, "desktop (ALERT_DESKTOP): it took", "command (ALERT_COMMAND): it "
+      .. "took")
+  local got = json.decode(kept(r, "got"))
+  expect.that(got and got.level == "INFO" and got.context.action == "alert test", "got " .. kept(r, "got"))
+  expect.that(kept(r, "shown"):find("^%-%-app%-name=continueplz|.*nothing is wrong|$"), kept(r, "shown"))
+  expect.that(not kept(r, "env"):find("canary", 1, true), "a key is in its environment")
+  expect.ends(r:run("up", "--cheapest", "--alert", "--model=no-such-model:1b"), 2)
+  expect.that(kept(r, "got"):find('"level":"ERROR"', 1, true), "a run that failed is not told: " .. kept(r,
+    "got"))
+  r:write_env { ALERT_COMMAND = "/bin/false", ALERT_WEBHOOK_URL = "http://127.0.0.1:1/hook" }
+  local object = expect.json(expect.ends(r:run("alert", "test", "--output=json"), 1, "did not take the test"))
+  expect.that(object.status == "failed" and #object.ways == 2 and not object.ways[2].ok, "it is not told")
+  r:write_env { ALERT_COMMAND = "/no/such/program" }
+  expect.ends(r:run("alert", "test"), 1, "there is no such program")
 end)
 
 return cases

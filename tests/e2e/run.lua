@@ -17,8 +17,6 @@ local groups = { "faults", "crashes", "main", "clouds", "manual", "models", "hom
 
 table.insert(groups, 1, "around")
 
-table.insert(groups, 1, "around")
-
 local BOTH = { "vast", "lambda" } -- clouds that a case is played at unless it names its own
 
 local function clouds_of(group, case)
