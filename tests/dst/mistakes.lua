@@ -265,7 +265,7 @@ for _, name in ipairs { "dst.mistakes_cases", "dst.mistakes_world" } do
 end
 
 for _, subject in ipairs { "money", "clouds", "record", "machine", "around", "watch", "text", "sweep",
-  "coreweave", "paperspace", "rules", "screen", "progress" } do
+  "coreweave", "paperspace", "rules", "beside", "screen", "progress" } do
   table.move(require("dst.mistakes_" .. subject), 1, 1000, #list + 1, list)
 end
 

@@ -62,10 +62,10 @@ return {
     find = "  if stored then return alert.deliver() end\n",
     replace = "  if stored then alert.deliver() end\n  if not stored then return end\n" },
   { name = "an alert holds what is secret", file = "home/alert.lua", by = "lua", tests = "alert",
-    find = "local text = log.redact(json.encode { level = level, message = message, timestamp "
-      .. "= clock.iso(), context = context })",
-    replace = "local text = json.encode { level = level, message = message, timestamp = clock.iso(),"
-      .. " context = context }" },
+    find = "  return log.redact(json.encode { level = level, message = message, timestamp = clock.iso(),\n"
+      .. "    context = context })\n",
+    replace = "  return json.encode { level = level, message = message, timestamp = clock.iso(),\n"
+      .. "    context = context }\n" },
   { name = "minutes are hours", file = "config/effective.lua", by = "lua", tests = "config",
     find = 'by_name[name].type == "minutes" and 60 or 3600', replace = "3600" },
   { name = "off by any other word", file = "config/effective.lua", by = "lua", tests = "config hostile",

@@ -113,6 +113,9 @@ return function(t)
       local list = {}
       for index, row in ipairs(rows) do list[index] = ("%s %s %s"):format(row.id, row.cost, row.reason) end
       t:equal(list, { "9 3 stop", "2 2 stop", "1 40 gone" })
+      rent(s, "cplz-aa-2", { { "found", { id = "2", known = true } } })
+      local _, count = ids(s)[1]:gsub("%f[%w]2%f[%W]", "")
+      t:equal(count, 1, "one that is open again is told twice")
     end)
 
   local NOON = 1790000000 - (1790000000 + require("base.zone").offset(1790000000)) % DAY + DAY / 2
