@@ -127,10 +127,11 @@ local function reversed(list)
 end
 
 --- Calls visit(session) for the sessions of a home, the newest first, until it returns true or what is left
--- was over before `since` (unix seconds; nil: all). → number of damaged lines that were met
-function past.each(home, since, visit)
+-- was over before `since` (unix seconds; nil: all). journal: of the home when it is open already, or nil.
+-- → number of damaged lines that were met
+function past.each(home, since, visit, journal)
   local own, late, damaged = {}, {}, { n = 0 }
-  for _, session in ipairs(reversed(require("home.journal").open(home):sessions())) do
+  for _, session in ipairs(reversed((journal or require("home.journal").open(home)):sessions())) do
     own[session.token] = true
     if visit(session) then return 0 end
   end
@@ -142,16 +143,6 @@ function past.each(home, since, visit)
     end
   end
   return damaged.n
-end
-
---- The newest session that had a machine, or nil.
-function past.last(home)
-  local found
-  past.each(home, nil, function(session)
-    found = session.id and session.started and session
-    return found
-  end)
-  return found or nil
 end
 
 return past

@@ -2,11 +2,11 @@
 -- What this home rented, for scripts of the user's: copies of the sessions of journal and history,
 -- nothing that can be written.
 local clock = require "base.clock"
-local config = require "config.effective"
+local config = lazy "config.effective"
 local cost = require "home.cost"
-local fail = require "base.fail"
-local journal = require "home.journal"
-local history = require "home.history"
+local fail = lazy "base.fail"
+local journal = lazy "home.journal"
+local history = lazy "home.history"
 
 local M = {}
 

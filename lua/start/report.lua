@@ -174,12 +174,12 @@ local function complete(session, journal)
 end
 
 -- The newest session of all, and the newest that had a machine; each may be nil.
-local function newest(home)
+local function newest(journal)
   local first, ran
-  past.each(home, nil, function(session)
+  past.each(journal.home, nil, function(session)
     first, ran = first or session, session.id and session.started and session
     return ran
-  end)
+  end, journal)
   return first, ran or nil
 end
 
@@ -242,7 +242,7 @@ local function status_now()
   end
   left[#left + 1] = folder.missing(config.home())
   local first, ran
-  if not session then first, ran = newest(config.home()) end
+  if not session then first, ran = newest(journal) end
   local last = loss_of(first)
   for _, result in ipairs(finished) do left[#left + 1] = finished_text(result, last) end
   if not session then

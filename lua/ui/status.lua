@@ -148,8 +148,8 @@ end
 local function previous_lines(lines, model)
   local row = model.previous
   if not row or model.last then return end
-  add(lines, "Last run", ("%s, %s on %s (%s), %s: %s, %s"):format(clock.local_time(row.started):sub(1, 16),
-    clock.duration(row.seconds), row.provider, format.gpu(row.gpu, row.gpus), row.model or "?",
+  add(lines, "Last run", ("%s, %s on %s, %s: %s, %s"):format(clock.local_time(row.started):sub(1, 16),
+    clock.duration(row.seconds), row.provider, row.model or "?",
     history.sum(row.cost, row.at_most, row.source ~= "charges"), history.ending(row)))
 end
 
