@@ -3,7 +3,7 @@
 -- nothing that can be written.
 local clock = require "base.clock"
 local config = lazy "config.effective"
-local cost = require "home.cost"
+local cost = lazy "home.cost"
 local fail = lazy "base.fail"
 local journal = lazy "home.journal"
 local history = lazy "home.history"
@@ -28,8 +28,8 @@ function M.row(session, now)
     region = plan.region, model = session.model or plan.model, spot = plan.spot, state = session.state,
     open = not session.closed, started = session.started, ended = session.ended, ready_at = session.ready_at,
     seconds = session.started and math.max(0, (session.ended or now) - session.started) or 0,
-    hourly = cost.hourly(session), cost = never and 0 or known, at_most = not never and at_most(session)
-      or nil,
+    hourly = (session.hourly or 0) + (session.disk_hour or 0), cost = never and 0 or known,
+    at_most = not never and at_most(session) or nil,
     source = session.cost_source or "reckoned", currency = session.currency or "USD",
     outcome = session.closed, reason = session.stopping,
   }

@@ -1,43 +1,18 @@
 -- SPDX-License-Identifier: MIT
 -- What was rented before, and what it cost: tables, bars, comma-separated values and JSON. Models: rows of
 -- money.history with `total` rows of more; sums of money.spending. Pure.
-local clean = lazy "base.clean"
 local clock = lazy "base.clock"
+local ending = require "ui.ending"
 local format = require "ui.format"
 local term = require "base.term"
 
 local M = {}
 
-local REASONS = {
-  stop = "stopped", limit = "ended at a limit", gone = "ended by itself", ["unfinished start"] = "start cut "
-      .. "off",
-}
-local OUTCOMES = {
-  unverifiable = ", no proof", acknowledged = ", acknowledged", forgotten = "forgotten",
-}
-
---- How a session ended, in a few words. row: of money.history
-function M.ending(row)
-  if row.open then return row.ready_at and "running" or row.state end
-  if row.outcome == "forgotten" then return OUTCOMES.forgotten end
-  local reason = row.reason or "stop"
-  local words = REASONS[reason] or reason == "interrupted" and (row.spot and "taken back by its cloud"
-    or "stopped by its cloud") or row.ready_at and clean.line(reason) or "start failed"
-  return words .. (OUTCOMES[row.outcome] or "")
-end
-
---- A sum as it is known: the cloud's bill as it is, our own reckoning with "~", the most that it can be with
--- "max".
-function M.sum(amount, at_most, reckoned)
-  if not amount then return "not known" end
-  return (at_most and "max " or reckoned and "~" or "") .. format.dollars(amount)
-end
-
-local function row_sum(row) return M.sum(row.cost, row.at_most, row.source ~= "charges") end
+local function row_sum(row) return ending.sum(row.cost, row.at_most, row.source ~= "charges") end
 
 local function group_sum(group)
   if group.unknown > 0 and group.unknown == group.sessions then return "not known" end
-  return M.sum(group.cost, group.at_most, group.cost - group.billed > 0.005)
+  return ending.sum(group.cost, group.at_most, group.cost - group.billed > 0.005)
 end
 
 local function euros(amount, rate)
@@ -65,7 +40,7 @@ function M.lines(model)
   for _, row in ipairs(model.rows) do
     rows[#rows + 1] = { clock.local_time(row.started):sub(1, 16), row.provider or "?",
       row.gpu and format.gpu(row.gpu, row.gpus) or "?", row.model or "?", clock.duration(row.seconds),
-      row_sum(row), M.ending(row) }
+      row_sum(row), ending.words(row) }
     sum = sum + (row.cost or 0)
   end
   local lines = format.fitted(rows, "llllrrl", format.width(), { "CARD", "RAN", "CLOUD", "MODEL" })
@@ -84,7 +59,7 @@ local function rounded_row(row)
     ready_at = row.ready_at and clock.iso(row.ready_at), seconds = round(row.seconds, 1),
     hourly = round(row.hourly, 5), cost = round(row.cost, 5), at_most = row.at_most,
     billed = row.source == "charges", currency = row.currency, outcome = row.outcome or "open",
-    reason = row.reason, ending = M.ending(row) }
+    reason = row.reason, ending = ending.words(row) }
 end
 
 --- The JSON object of `history`.

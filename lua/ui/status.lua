@@ -30,7 +30,7 @@ local clock = lazy "base.clock"
 local format = require "ui.format"
 local json = lazy "base.json"
 local term = require "base.term"
-local history = lazy "ui.history"
+local ending = lazy "ui.ending"
 
 local M = {}
 
@@ -150,7 +150,7 @@ local function previous_lines(lines, model)
   if not row or model.last then return end
   add(lines, "Last run", ("%s, %s on %s, %s: %s, %s"):format(clock.local_time(row.started):sub(1, 16),
     clock.duration(row.seconds), row.provider, row.model or "?",
-    history.sum(row.cost, row.at_most, row.source ~= "charges"), history.ending(row)))
+    ending.sum(row.cost, row.at_most, row.source ~= "charges"), ending.words(row)))
 end
 
 --- The lines of `status`.
@@ -280,7 +280,7 @@ end
 local function previous_object(row)
   return row and {
     id = row.id, provider = row.provider, gpu = row.gpu, model = row.model, outcome = row.outcome,
-    ending = history.ending(row), cost = format.rounded(row.cost, 5), at_most = row.at_most,
+    ending = ending.words(row), cost = format.rounded(row.cost, 5), at_most = row.at_most,
     billed = row.source == "charges", currency = row.currency,
     duration_seconds = format.rounded(row.seconds, 1), started_at = clock.iso(row.started),
     ended_at = row.ended and clock.iso(row.ended),
