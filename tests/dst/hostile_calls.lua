@@ -115,6 +115,7 @@ local function inside(p, fn)
     return fn(require)
   end, { name = "caller", home = p.HOME })
   while process.state ~= "done" and process.state ~= "killed" do p.sim:run() end
+  table.remove(p.sim.processes) -- there are thousands
   return process:result()
 end
 

@@ -25,6 +25,7 @@ local function first_word(r, word)
   return rig.wait_for("the end of what is under way", 60, function()
     local result = r:run(word)
     local over = not result.out:find("Instance: +●") or result.out:find("no answer is known", 1, true)
+      or result.out:find(r:nothing(), 1, true)
     return (word == "stop" or over) and result
   end)
 end
@@ -41,7 +42,7 @@ for _, signal in ipairs { "INT", "TERM", "HUP" } do
   for step = 1, 8 do
     if signal == "INT" or step == 4 or step == 7 then
       cases[#cases + 1] = { name = ("SIG%s at step %d undoes the start"):format(signal, step),
-        run = function(r)
+        kind = "signal", whole = step ~= 7, run = function(r)
           local child = until_step(r, step)
           child:kill(signal)
           local result = r:finish(child)
@@ -60,7 +61,8 @@ end
 for step = 1, 8 do
   for _, word in ipairs { "stop", "status" } do
     if word == "stop" or step == 3 or step == 7 then
-      cases[#cases + 1] = { name = ("kill -9 at step %d, then %s"):format(step, word), run = function(r)
+      cases[#cases + 1] = { name = ("kill -9 at step %d, then %s"):format(step, word), kind = "kill",
+        whole = step ~= 6, run = function(r)
         local child = until_step(r, step)
         task.sleep(0.01 * step)
         child:kill("KILL")
@@ -116,8 +118,8 @@ cases[#cases + 1] = { name = "two stops at once: both tell the proof and the sam
   local first, second = r:start("stop"), r:start("stop")
   local costs = {}
   for _, child in ipairs { first, second } do
-    local result = expect.ends(r:finish(child), 0, "absent twice, complete lists, same account",
-      "Session cost", "Money: none is running")
+    local result = expect.ends(r:finish(child), 0, r.cloud == "paperspace" and "MANUAL CHECK NEEDED"
+      or "absent twice, complete lists, same account", "Session cost", r:no_money())
     costs[#costs + 1] = result.out:match("Session cost: ([^\n]*)")
   end
   expect.that(costs[1] == costs[2], "two costs of one machine: " .. table.concat(costs, " and "))
@@ -147,12 +149,12 @@ cases[#cases + 1] = { name = "stop while the agent stands still", run = function
   expect.ends(r:run("--cheapest", MODEL), 0)
   local agent = r:agent()
   process.kill(agent, "STOP")
-  expect.ends(r:run("stop"), 0, "Confirmed")
+  expect.ends(r:run("stop"), 0, (select(2, r:outcome())))
   expect.all_over(r)
 end }
 
 cases[#cases + 1] = { name = "kept after a failed start: nothing is promised of a guard that never answered",
-  run = function(r)
+  not_at = { coreweave = "nothing keeps a tunnel away from its machines here" }, run = function(r)
     local PROMISE, NONE = "its guard ends it at its limits", "no guard is known to be armed on it"
     r:fault { name = "boot.no_tunnel", sticky = true }
     expect.lacks(expect.ends(r:run("--cheapest", MODEL, "--keep-on-failure"), 5, "kept as asked", NONE,
@@ -174,17 +176,17 @@ cases[#cases + 1] = { name = "kept after a failed start: nothing is promised of 
 local function terminates(r)
   local count = 0
   for _, request in ipairs(r:control("GET", "/requests").requests) do
-    if request.method == "DELETE" and request.path:find("/instances/")
-      or request.path:find("/terminate$") then
-      count = count + 1
-    end
+    local ends = request.method == "DELETE" and (request.path:find("/instances/")
+      or request.path:find("/pods/[^/]+$") or request.path:find("/machines/")
+      or request.path:find("/nodepools/"))
+    if ends or request.path:find("/terminate$") then count = count + 1 end
   end
   return count
 end
 
 cases[#cases + 1] = { name = "a stop through the agent terminates once", run = function(r)
   expect.ends(r:run("--cheapest", "--model=qwen3-coder:30b"), 0)
-  expect.ends(r:run("stop"), 0, "Confirmed")
+  expect.ends(r:run("stop"), 0, (select(2, r:outcome())))
   expect.that(terminates(r) == 1, ("terminated %d times"):format(terminates(r)))
   expect.that(r:log():find("Terminate sent for a stop", 1, true), "the agent logged nothing")
   expect.all_over(r)
@@ -199,7 +201,7 @@ cases[#cases + 1] = { name = "a stop that asked the agent and was killed is fini
     rig.wait_for("the end of the bill", 30, function() return #r:billing() == 0 end)
     rig.wait_for("the agent's end", 60, function() return not r:agent() end)
     expect.that(r:journal():find('"reason":"stop"', 1, true), "the journal does not tell of a stop")
-    expect.ends(r:run("status"), 0, "None active")
+    expect.ends(r:run("status"), 0, (r:nothing()))
     expect.all_over(r)
   end }
 

@@ -211,6 +211,15 @@ function rig:outcome()
   return "proven", "Confirmed"
 end
 
+--- What `status` and the line about money say at this cloud when nothing of ours is left.
+function rig:nothing()
+  if self.cloud == "paperspace" then return "ended, but its cloud gives no proof", "Money: not known" end
+  return "None active", "Money: none is running"
+end
+
+--- The same line after a stop.
+function rig:no_money() return (select(2, self:nothing())) end
+
 --- The agent's pid from its lock file, nil when none runs.
 function rig:agent() return files.owner(files.join(self.home, "agent.lock")) end
 

@@ -1,14 +1,17 @@
 -- SPDX-License-Identifier: MIT
--- End-to-end tests: `continueplz tests/e2e/run.lua [PATTERN]` with CONTINUEPLZ_SCRIPTS=tests. Every case gets
--- its own simulator and home.
+-- End-to-end tests: `continueplz tests/e2e/run.lua [--all] [PATTERN]` with CONTINUEPLZ_SCRIPTS=tests. Every
+-- case gets its own simulator and home. Without --all some are played at few clouds (e2e/table.lua).
 local fail = require "base.fail"
 local files = require "base.files"
 local task = require "base.task"
 local term = require "base.term"
 local rig = require "e2e.rig"
+local clouds_of = require "e2e.table"
 
 local WORKERS = 8 -- cases at once: they wait most of the time
-local pattern = ...
+local words = { ... }
+local all = words[1] == "--all" and table.remove(words, 1) ~= nil
+local pattern = words[1]
 
 -- The long cases come first, so that none of them is left to run alone at the end.
 local groups = { "faults", "crashes", "main", "clouds", "manual", "models", "homes", "money", "input",
@@ -17,21 +20,13 @@ local groups = { "faults", "crashes", "main", "clouds", "manual", "models", "hom
 
 table.insert(groups, 1, "around")
 
-local BOTH = { "vast", "lambda" } -- clouds that a case is played at unless it names its own
-
-local function clouds_of(group, case)
-  if case.clouds then return case.clouds end
-  if group == "main" then return { "vast", "lambda", "coreweave", "paperspace" } end
-  if group == "plan" then return { "vast", "lambda", "runpod", "coreweave", "paperspace" } end
-  return (group == "faults" or group == "crashes" or group == "homes") and BOTH
-    or { "vast" }
-end
-
 local function collect()
   local cases = {}
   for _, group in ipairs(groups) do
-    for _, case in ipairs(require("e2e." .. group)) do
-      for _, cloud in ipairs(clouds_of(group, case)) do
+    local cases_of = require("e2e." .. group)
+    local at = clouds_of(group, cases_of, all)
+    for i, case in ipairs(cases_of) do
+      for _, cloud in ipairs(at[i]) do
         local title = group .. ": " .. case.name .. (cloud ~= "vast" and " [" .. cloud .. "]" or "")
         if not pattern or title:find(pattern, 1, true) then
           local options = case.options or {}
