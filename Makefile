@@ -5,6 +5,7 @@
 # make demo   the main job against the simulator, from a bare machine
 # make check  every test (about ten minutes); make check-fast, the quick ones (less than two); make lint, make bench, make fuzz, make clean
 # make cross  other flags (-O3, -march), 64-bit ARM and musl: built, and run under qemu where need be; part of CI
+# make e2e-all  every end-to-end case at every cloud where it makes sense (tests/e2e/table.lua; make check plays some of them at some); half an hour
 # make dst    the long campaign: every crash point in every way, the long cases, the tables of docs/safety.md; hours
 # make mutants  can the money campaign and the guest's tests fail? Some minutes; not part of make check
 # make metrics  the longest functions, the largest files, who asks for whom
@@ -21,7 +22,7 @@ FUZZ_SECONDS ?= 60
 JOBS := $(shell getconf _NPROCESSORS_ONLN)
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all install uninstall generated packages check-packages sanitized fuzzed demo check check-fast cross dst mutants bench fuzz live vm kube lint metrics clean
+.PHONY: all install uninstall generated packages check-packages sanitized fuzzed demo check check-fast cross e2e-all dst mutants bench fuzz live vm kube lint metrics clean
 
 all:
 	cmake -S . -B $(BUILD)
@@ -82,6 +83,10 @@ check-fast: check-packages
 cross:
 	vendor/bootstrap cross
 	@BUILD=$(BUILD) CROSS=$(CROSS) tests/check cross
+
+e2e-all: check-packages
+	$(MAKE) all
+	CONTINUEPLZ_SCRIPTS=tests $(BUILD)/continueplz tests/e2e/run.lua --all
 
 # Each cloud's largest bills are played by the long cases; what was ordered and happened is printed for all together.
 dst: check-packages

@@ -164,14 +164,17 @@ local function udp_ports(self, instance)
   return ports
 end
 
---- A machine is born; its ports are direct. One whose UDP is blocked from its birth: its ports are taken
---- before its programs can listen there, as filters come a moment after a socket.
+--- A machine is born; its ports are direct. One whose UDP, or whose script's TCP, is blocked from its birth:
+--- its ports are taken before its programs can listen there, as filters come a moment after a socket.
 function vm.begin(self, instance)
   local taken = {}
-  for _, port in ipairs(instance.udp_blocked and udp_ports(self, instance) or {}) do
-    local ok, socket = fail.try(net.udp, { host = "0.0.0.0", port = port })
+  local function take(open, port)
+    local ok, socket = fail.try(open, { host = "0.0.0.0", port = port })
     taken[#taken + 1] = ok and socket or nil
   end
+  for _, port in ipairs(instance.udp_blocked and udp_ports(self, instance) or {}) do take(net.udp, port) end
+  local script = instance.tcp_blocked and instance.user_data or ""
+  for port in script:gmatch("%f[%d](%d+)/tcp") do take(net.listen, math.tointeger(port)) end
   self.relays[instance.id] = taken
 end
 
