@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The process that stays: what it ends from here, and what it leaves alone (DESIGN §1.13).
 local bills = require "dst.bills"
+local plays = require "dst.play"
 local scenes = require "dst.scenes"
 
 local HOUR, OVERDUE, ENDING = 3600, 900, 300
@@ -92,6 +93,33 @@ local function forgotten(p, back)
   p:pass(1800 + ENDING + BOUND - 180)
   over(p, token, 1800 + ENDING, "an agent that does not forget")
   must(p, p:run "stop" == 0, "E2", "a stop after everything was over did not prove it")
+end
+
+-- A stop that asked the agent, got no acknowledged end, and was killed before it wrote anything down.
+local function asked_and_killed(p)
+  for at = 1, 30 do
+    local play = plays.new { seed = 1, cloud = p.name, foreign = false,
+      settings = with "MAX_HOURS=5" }
+    local token = ready(play)
+    play:fault { name = "destroy.500", count = 1 }
+    play.aim = { name = "stop", at = at, how = "after" }
+    play:run "stop"
+    play:pass(2)
+    local asked = false
+    for _, line in ipairs(play.sim.log) do
+      asked = asked or line.message:find("Terminate sent for a stop", 1, true)
+    end
+    if asked and play.judge:wanted(token) then
+      play:pass(HOUR)
+      local _, open = bills.seconds(play, token)
+      if open then
+        p.judge:broken("E2", "the agent does not finish a stop that asked it and was cut off")
+      end
+      return
+    end
+    play:kill_all()
+  end
+  p.judge:broken("E3", "no stop was cut off between its question and its record")
 end
 
 return {
@@ -283,4 +311,5 @@ return {
       over(p, token, 600, "its end")
       p:run "stop"
     end },
+  { name = "a stop that asked it is cut off before it writes", foreign = false, play = asked_and_killed },
 }

@@ -49,7 +49,8 @@ guest.listen = listen
 -- asked=function(request, taken) at its control, says=function(state) → what its guard says of itself }
 function guest.new(place, instance)
   return setmetatable({ place = place, sim = place.sim, instance = instance, models = {}, listen = listen,
-    way = instance.mounts and pod or instance.forwards and box or instance.script and script or vm,
+    way = instance.command and instance.mounts and pod or instance.forwards and box
+      or instance.script and script or vm,
     epoch = 0, turn = 0, lone = 0, alone = 0, attempts = 0 }, guest)
 end
 
