@@ -52,6 +52,10 @@ function App:changed()
   self.channel.put { changed = true }
 end
 
+--- Calls fn() in the loop's own task. What begins tasks that outlive the one that asks (another screen does)
+-- must be called so.
+function App:later(fn) self.channel.put { call = fn } end
+
 --- The screen on top.
 function App:top() return self.stack[#self.stack] end
 
@@ -170,6 +174,9 @@ end
 local function happened(self, event)
   if event.changed then
     self.told, self.dirty = nil, true
+  elseif event.call then
+    self.dirty = true
+    event.call()
   elseif event.home then
     look_at_money(self)
     for _, screen in ipairs(self.stack) do

@@ -83,8 +83,11 @@ function confirm.begin(app, market, candidate)
     if not now then
       app:say(("that offer of %s is gone; the list is new"):format(name), "yellow bold")
     elseif not app.prompt then
-      app.message = nil
-      show(app, market, candidate, now, account_of(name))
+      local credit = account_of(name)
+      app:later(function()
+        app.message = nil
+        if not app.prompt then show(app, market, candidate, now, credit) end
+      end)
     end
     app:changed()
   end)

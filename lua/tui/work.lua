@@ -31,8 +31,7 @@ local function wait_for(self, child)
   child:close()
   self.exit = exit
   self.said = last_line((files.read(errors_path(self.app.home))))
-  self:look()
-  self.app:changed()
+  self.app:later(function() self:look() end)
 end
 
 --- Begins a command of this program that goes on by itself, and shows it in the place of the screen on top.
