@@ -11,7 +11,7 @@ local function case(name, run, options) cases[#cases + 1] = { name = name, run =
 
 case("both clouds in one list, each that is left out with its reason, in the order that is asked for",
   function(r)
-    local result = expect.ends(r:run("offers", MODEL, "--explain", "--sort=speed", "--all"), 0,
+    local result = expect.ends(r:run("offers", MODEL, "--explain", "--sort=speed"), 0,
       "vast: 20 offers",
       "Left out, and why:", "too small: ",
       "an ARM machine", "above MAX_PRICE")
@@ -21,7 +21,7 @@ case("both clouds in one list, each that is left out with its reason, in the ord
       speeds[#speeds + 1] = speed and tonumber(speed)
     end
     for index = 2, #speeds do expect.that(speeds[index] <= speeds[index - 1], result.out) end
-    expect.that(#speeds > 15, #speeds .. " rows")
+    expect.that(#speeds >= 15, #speeds .. " rows")
     local object = expect.json(r:run("offers", MODEL, "--explain", "--output=json"))
     local names = {}
     for index, each in ipairs(object.providers) do names[index] = each.name end
