@@ -100,6 +100,17 @@ return {
     p:run("stop", "--output=json")
     sums(p, 3)
   end },
+  { name = "a second machine of the create, which ran until READY", cloud = "vast", play = function(p)
+    p.judge.allow_two = true
+    p:fault { name = "create.twice" }
+    p:fault { name = "boot.slow", seconds = 900 }
+    p:fault { name = "list.empty" } -- it is seen only before READY
+    scenes.up(p)
+    ask(p)
+    p:pass(300)
+    p:run("stop", "--output=json")
+    sums(p, 3)
+  end },
   { name = "a cloud that tells no charges", cloud = "vast", settings = { "IDLE_MINUTES=off" },
     play = function(p)
       scenes.up(p)
