@@ -56,7 +56,7 @@ case("consent: the key is in the startup script once, on no list; without consen
   r:write_env { GUARD_ACCOUNT_KEY = "no" }
   expect.ends(up(r), 3, "GUARD_ACCOUNT_KEY=yes", "--accept-no-guard")
   r:fault { name = "api.500", sticky = true, match = { method = "DELETE", path = "startup%-scripts" } }
-  expect.ends(up(r, "--accept-no-guard"), 0, "NO GUARD", "READY", "does not end itself")
+  expect.ends(up(r, "--accept-no-guard"), 0, "NO GUARD", "READY", "switches itself off")
   expect.that(not script_of(r):find(r.account_key, 1, true), "the key is in the startup script")
   local machine = r:instances()[1]
   expect.that(machine.auto_shutdown_hours == 24, "the cloud's own timer: "
