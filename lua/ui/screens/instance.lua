@@ -93,7 +93,8 @@ local function guard_rows(model, look)
     end
   end
   row(list, "Price", limits.max_price and ("at most %s/h"):format(dollars(limits.max_price)) or "no limit")
-  row(list, "Kept by", guard.state == "none" and { "red bold", "NO GUARD: only this computer ends it" }
+  row(list, "Kept by", guard.state == "none" and { "red bold", "NO GUARD: " .. (guard.switches_off
+    and "it switches itself off, its disk bills on" or "only this computer ends it") }
     or guard.state == "armed" and { "green", "the guard on the machine" }
     or { "yellow", "the guard (" .. tostring(guard.state or "not heard of") .. ")" })
   return list
