@@ -33,7 +33,8 @@ local term = require "base.term"
 local workday = require "dst.workday"
 
 local FACES, MANY_FACES, FACE_KEYS = 1, 35, 300 -- histories of typed keys; so many of them with --long
-local SEEDS, HOMES, FEW = 150, 30, 1 -- what a run without options does
+local MANY_HOMES = 30 -- with --long
+local SEEDS, HOMES, FEW = 150, 8, 1 -- what a run without options does
 
 local failed, first_only, sought = 0, false, nil
 
@@ -240,7 +241,8 @@ local function at_cloud(cloud, parts, options)
     random_histories(tonumber(options.from) or 1, tonumber(options.seeds) or SEEDS, cloud)
   end
   if parts.homes and options.seeds ~= "0" and not over() then
-    three_homes(tonumber(options.from) or 1, tonumber(options.seeds) or HOMES, cloud)
+    three_homes(tonumber(options.from) or 1, tonumber(options.seeds)
+      or options.long and MANY_HOMES or HOMES, cloud)
   end
   if parts.faces and options.seeds ~= "0" and not over() then
     random_keys(tonumber(options.from) or 1, tonumber(options.seeds) or options.long and MANY_FACES or FACES,
