@@ -42,6 +42,21 @@ function term.width(text)
   return text:find("[^ -~]") and require "base.width"(text) or #text
 end
 
+--- The start of a text that takes at most so many columns. → text, its columns
+function term.start(text, columns)
+  if not text:find "[^ -~]" then return text:sub(1, columns), math.min(#text, columns) end
+  local used, stop = 0, #text
+  for at, code in utf8.codes(text, true) do
+    local wide = term.width(utf8.char(code))
+    if used + wide > columns then
+      stop = at - 1
+      break
+    end
+    used = used + wide
+  end
+  return text:sub(1, stop), used
+end
+
 local STYLES = {
   bold = "1", dim = "2", red = "31", green = "32", yellow = "33", blue = "34", magenta = "35", cyan = "36",
 }

@@ -14,13 +14,7 @@ function redraw.new() return setmetatable({ shown = {} }, meta) end
 -- A line as it may be written: cut to the width, so that it takes one row.
 local function cut(line, width)
   if term.width(line) <= width then return line end
-  local plain, kept = line:gsub("\27%[[%d;]*m", ""), ""
-  for _, code in utf8.codes(plain) do
-    local longer = kept .. utf8.char(code)
-    if term.width(longer) > width - 1 then break end
-    kept = longer
-  end
-  return kept .. ">"
+  return term.start(line:gsub("\27%[[%d;]*m", ""), width - 1) .. ">"
 end
 
 --- Draws lines; those beyond the terminal's height are left out. → whether anything was written

@@ -37,7 +37,7 @@ local LOOK_SECONDS = 2       -- between two looks where changes cannot be waited
 --- → a program whose screens are pushed by `begin(app)`
 function app.new(ctx)
   local self = setmetatable({ ctx = ctx, home = ctx.home, stack = {}, channel = task.channel(),
-    reader = keyboard.reader(), dirty = true, kept = {} }, App)
+    reader = keyboard.reader(), dirty = true }, App)
   self.sync, self.mouse = config.get "SCREEN_SYNC", config.get "SCREEN_MOUSE"
   self.look = style.new { colour = term.coloured "out", unicode = term.unicode() }
   self.width, self.height = term.size()

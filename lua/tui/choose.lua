@@ -49,7 +49,6 @@ local function change(self, choice)
   elseif anew then
     refresh(self)
   end
-  self.lines_of = nil
 end
 
 local function hours(self, by)
@@ -70,7 +69,6 @@ local function next_sort(self)
     if name == (self.sort or "policy") then at = index end
   end
   self.sort = SORTS[at % #SORTS + 1]
-  self.lines_of = nil
   self.app:say("sorted by " .. self.sort)
 end
 
@@ -130,7 +128,7 @@ end
 -- One line for each offer as ui.offers has them, then the clouds that gave none.
 local function all(self)
   local made = self.market
-  if self.lines_of and self.lines_of == made.version then return self.lines end
+  if self.lines and self.lines_of == made.version and self.lines_by == self.sort then return self.lines end
   local lines = offers_view.by_offer { ordered = made.ordered, rejected = made.rejected,
     sort = self.sort ~= "policy" and self.sort or nil }
   for _, name in ipairs(made.names) do
@@ -140,7 +138,7 @@ local function all(self)
         or answer.left and answer.left[1] and answer.left[1].reason or "no offers" }
     end
   end
-  self.lines, self.lines_of = lines, made.version
+  self.lines, self.lines_of, self.lines_by = lines, made.version, self.sort
   return lines
 end
 
@@ -166,7 +164,6 @@ end
 local function model(self)
   local base = list.model(self)
   local want = self.market.want
-  base.kind, base.answers, base.names = "offers", self.market.answers, self.market.names
   base.problem, base.asking, base.sort = self.market.problem, self.asking, self.sort
   base.want, base.panel, base.rejected = want, panel(self, base.item), #self.market.rejected
   base.entry = want and catalog.entry(want.model, want.context)
@@ -179,10 +176,7 @@ function choose.new(given)
   local self = list.new { name = "choose", filter = "", all = all, text_of = text_of, keys = keys,
     model = model }
   function self.open()
-    self.market = self.market or market.new(self.app.home, given, function()
-      self.lines_of = nil
-      self.app:changed()
-    end)
+    self.market = self.market or market.new(self.app.home, given, function() self.app:changed() end)
     if self.market.rounds == 0 then refresh(self) end
     self.app:spawn(function()
       self.lost = report.status().last

@@ -16,8 +16,8 @@ Instance.__index = Instance
 local LOOK_SECONDS = 5 -- between two looks at machine and guard
 local TEST_SECONDS = 60
 
---- given: settings of the command line
-function instance.new(given) return setmetatable({ given = given }, Instance) end
+--- → a screen
+function instance.new() return setmetatable({}, Instance) end
 
 -- Looks again and again. The record itself is looked at with every change.
 local function looks(self)

@@ -11,7 +11,7 @@ local function fitting(app, given)
   local under_way = require("tui.work").of_others(app.home)
   if under_way then return under_way end
   if app.money.state == "none" then return require("tui.choose").new(given) end
-  return require("tui.instance").new(given)
+  return require("tui.instance").new()
 end
 
 --- Runs it. ctx: of the command → exit code

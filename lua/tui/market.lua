@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- What the clouds offer for what is chosen, cloud by cloud as they answer. A choice is the same as flags of
 -- `up`: so it reads the settings, and so the start gets them.
-local clock = require "base.clock"
 local config = require "config.effective"
 local cost = lazy "home.cost"
 local fail = require "base.fail"
@@ -22,7 +21,7 @@ local FLAGS = { model = { "DEFAULT_MODEL", "--model" }, hours = { "DAY_HOURS", "
 --- given: the settings of the command line; told(): called at every change
 function market.new(home, given, told)
   return setmetatable({ home = home, given = given, told = told, choice = {}, answers = {}, names = {},
-    balances = {}, ordered = {}, rejected = {}, rounds = 0 }, Market)
+    balances = {}, ordered = {}, rejected = {}, rounds = 0, version = 0 }, Market)
 end
 
 local function settings_of(self)
@@ -54,6 +53,12 @@ local function make_want(self)
   self.want = want_of.make { strict = false }
 end
 
+-- Something is known that was not.
+local function changed(self)
+  self.version = self.version + 1
+  self.told()
+end
+
 -- The order of what is known by now.
 local function rank(self)
   local candidates = {}
@@ -65,18 +70,16 @@ local function rank(self)
     end
   end
   self.ordered, self.rejected = offers.rank({ candidates = candidates, shunned = hosts.shunned() }, self.want)
-  self.version = (self.version or 0) + 1
-  self.told()
+  changed(self)
 end
 
-local function answered(self, name, answer)
-  self.answers[name] = { state = answer.ok and "ok" or answer.skipped and "skipped" or "dead",
-    count = answer.count, message = answer.message, offers = answer.offers, dated = answer.dated,
-    left = answer.left, at = clock.wall() }
-  local known = false
-  for _, each in ipairs(self.names) do known = known or each == name end
-  if not known then self.names[#self.names + 1] = name end
-  table.sort(self.names)
+-- fields: state = "asking" | "ok" | "dead" | "skipped", count, message, offers, left
+local function put(self, name, fields)
+  if not self.answers[name] then
+    self.names[#self.names + 1] = name
+    table.sort(self.names)
+  end
+  self.answers[name] = fields
 end
 
 -- Asks, all or one. A round that is overtaken by another one tells nothing any more.
@@ -85,13 +88,13 @@ local function ask(self, only)
   local round = self.rounds
   local want = setmetatable({ provider = only }, { __index = self.want })
   for _, name in ipairs(only and { only } or (offers.configured(self.want.provider))) do
-    answered(self, name, { ok = false, count = 0, message = "asking" })
-    self.answers[name].state = "asking"
+    put(self, name, { state = "asking", count = 0, message = "asking" })
   end
-  self.told()
+  changed(self)
   offers.collect(only and want or self.want, function(name, answer)
     if round ~= self.rounds then return end
-    answered(self, name, answer)
+    put(self, name, { state = answer.ok and "ok" or answer.skipped and "skipped" or "dead",
+      count = answer.count, message = answer.message, offers = answer.offers, left = answer.left })
     rank(self)
   end)
 end
@@ -104,7 +107,7 @@ function Market:refresh(only)
   local ok, problem = fail.try(ask, self, only)
   if not ok then
     self.problem = fail.message(problem)
-    self.told()
+    changed(self)
   end
 end
 

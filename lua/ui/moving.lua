@@ -8,21 +8,26 @@ local moving = { LEAST = 2 }
 
 local LEAST = moving.LEAST
 
+--- ", 92 MB/s", or nothing where it hardly moves.
+function moving.rate(state)
+  return state.rate and state.rate >= 5e4 and (", %s/s"):format(format.bytes(state.rate)) or ""
+end
+
+--- ", 1m 50s left", or nothing where that is not known.
+function moving.left(state)
+  return state.eta and state.eta < 864000 and (", %s left"):format(clock.duration(state.eta)) or ""
+end
+
 local function amount(state, brevity)
   if not state.total or state.total <= 0 or not state.bytes then return "" end
   local done, all = format.bytes(state.bytes), format.bytes(state.total)
   local text = (" %s of %s"):format(done:sub(-3) == all:sub(-3) and done:sub(1, -4) or done, all)
   local going = state.bytes < state.total
-  if going and brevity == 0 and state.rate and state.rate >= 5e4 then
-    text = text .. (", %s/s"):format(format.bytes(state.rate))
-  end
+  if going and brevity == 0 then text = text .. moving.rate(state) end
   if brevity >= LEAST then
     text = ""
   end
-  if going and state.eta and state.eta < 864000 then
-    text = text .. ", " .. clock.duration(state.eta) .. " left"
-  end
-  return text
+  return going and text .. moving.left(state) or text
 end
 
 --- The words of a progress report. brevity: 0 (nil) everything, 1 without the rate, 2 without amounts and

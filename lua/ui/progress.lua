@@ -101,10 +101,7 @@ end
 local function fitted(text)
   local columns = term.size() or 80
   if term.width(text) < columns then return text end
-  while term.width(text) > columns - 2 and #text > 0 do
-    text = text:sub(1, (utf8.offset(text, -1) or 1) - 1)
-  end
-  return text .. "…"
+  return term.start(text, columns - 2) .. "…"
 end
 
 --- Where only the spinner moves, only the spinner is written.

@@ -2,14 +2,6 @@
 /* libFuzzer target: the primitives that take foreign text, as Lua reaches them. The first byte chooses. What
  * comes out must hold together: base64 goes there and back, a width is never more than two columns a byte,
  * nothing crashes. */
-#include <lauxlib.h>
-#include <lualib.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "../../src/host.h"
-
 static const char program[] =
     "local host = ...\n"
     "local crypto, log, cjson, script = host.crypto, host.log, host.cjson, host.script\n"
@@ -27,29 +19,4 @@ static const char program[] =
     "}\n"
     "return function(s) local f = act[s:byte(1) % #act + 1]; f(s:sub(2)) end\n";
 
-static lua_State *open_state(void) {
-    lua_State *L = luaL_newstate();
-    luaL_openlibs(L);
-    if (luaL_loadstring(L, program) != LUA_OK)
-        abort();
-    host_open(L);
-    if (lua_pcall(L, 1, 1, 0) != LUA_OK)
-        abort();
-    return L;
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static lua_State *L;
-    if (!L)
-        L = open_state();
-    if (size == 0 || size > 4096)
-        return 0;
-    lua_pushvalue(L, -1);
-    lua_pushlstring(L, (const char *)data, size);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
-        fprintf(stderr, "%s\n", lua_tostring(L, -1));
-        abort();
-    }
-    return 0;
-}
+#include "lua_target.h"

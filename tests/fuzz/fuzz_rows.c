@@ -2,14 +2,6 @@
 /* libFuzzer target: rows that are read as their text comes, beside json.decode of the whole. The first byte
  * is the size of the pieces. Either neither takes the text for JSON, or both have the same rows and the same
  * rest. */
-#include <lauxlib.h>
-#include <lualib.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "../../src/host.h"
-
 static const char program[] =
     "local host = ...\n"
     "local loaded, env = {}, setmetatable({}, { __index = _G })\n"
@@ -53,31 +45,4 @@ static const char program[] =
     "  assert(same(rest, whole), 'another rest')\n"
     "end\n";
 
-static lua_State *open_state(void) {
-    lua_State *L = luaL_newstate();
-    luaL_openlibs(L);
-    if (luaL_loadstring(L, program) != LUA_OK)
-        abort();
-    host_open(L);
-    if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
-        fprintf(stderr, "%s\n", lua_tostring(L, -1));
-        abort();
-    }
-    return L;
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static lua_State *L;
-    if (!L)
-        L = open_state();
-    if (size == 0 || size > 4096)
-        return 0;
-    lua_pushvalue(L, -1);
-    lua_pushlstring(L, (const char *)data, size);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
-        fprintf(stderr, "%s\n", lua_tostring(L, -1));
-        abort();
-    }
-    return 0;
-}
+#include "lua_target.h"

@@ -5,20 +5,19 @@
 --   prompt = { sign=, before=, after= } or nil, clock = "14:05" }
 local rows = require "ui.screens.rows"
 local clock = require "base.clock"
+local format = require "ui.format"
 local term = require "base.term"
 
 local bottom = {}
 
-local function amount(dollars) return ("$%.2f"):format(dollars) end
-
-local function rate(dollars) return ("$%.2f/h"):format(dollars) end
+local function rate(dollars) return format.dollars(dollars) .. "/h" end
 
 local function time_of(seconds) return clock.local_time(seconds):sub(12, 16) end
 
 local function running(money)
   local parts = { rate(money.hourly) }
   if money.so_far then
-    parts[2] = (money.at_most and "at most " or "") .. amount(money.so_far) .. " so far"
+    parts[2] = (money.at_most and "at most " or "") .. format.dollars(money.so_far) .. " so far"
   end
   parts[#parts + 1] = money.ends and "ends " .. time_of(money.ends) or "no end set"
   return table.concat(parts, ", ")

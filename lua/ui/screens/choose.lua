@@ -15,8 +15,6 @@ local GAP = 2
 local LOW = 12    -- rows below which only the list is shown
 local NARROW = 60 -- columns below which the cost is told in few words
 
-local function dollars(amount) return amount and ("$%.2f"):format(amount) or "-" end
-
 local function hourly(candidate) return candidate and ("$%.3f"):format(candidate.hourly) or "-" end
 
 local function speed(candidate)
@@ -30,7 +28,7 @@ local function of(text) return function(item) return item.first and text(item) o
 
 local function columns(model)
   local hours = model.want and model.want.hours or 8
-  local function total(item) return { "bold", dollars(item.first.total) } end
+  local function total(item) return { "bold", format.dollars(item.first.total) } end
   local list = {
     { title = "Cloud", need = 1, text = function(item) return item.cloud or item.first.offer.provider end },
     { title = "Card", need = 2, text = of(function(item)
@@ -43,7 +41,8 @@ local function columns(model)
       return item.first and total(item) or "" end },
     { title = "Tok/s", need = 6, align = "r", text = of(function(item) return speed(item.first) end) },
     { title = "$/Mtok", need = 8, align = "r", text = of(function(item)
-      return item.first.usd_per_million_tokens and dollars(item.first.usd_per_million_tokens) or "" end) },
+      local million = item.first.usd_per_million_tokens
+      return million and format.dollars(million) or "" end) },
     { title = "Down", need = 9, align = "r", text = of(function(item)
       local down = item.first.offer.bandwidth_down
       return down and ("%.0f MB/s"):format(down / 8) or "" end) },
@@ -95,28 +94,16 @@ end
 
 -- The table, `room` rows high. → rows, zones (with y from 1)
 local function offers(model, width, room, look)
-  local out, zones = {}, {}
-  local from = rows.window(model.from, model.at, #model.items, math.max(1, room - 1))
-  model.told(from, math.max(1, room - 1))
-  local shown = table.move(model.items, from, math.min(#model.items, from + room - 2), 1, {})
+  local shown, from = rows.part(model, room - 1)
   local priced = {}
   for _, item in ipairs(shown) do priced[#priced + 1] = item.first and item or nil end
   local kept = rows.fit_columns(columns(model), priced, width - 2, GAP)
-  local heads, places = rows.cells(kept, nil, GAP, look)
-  out[1] = rows.line({ "  ", table.unpack(heads) }, width, look, "dim")
-  for _, place in ipairs(places) do
-    zones[#zones + 1] = { y = 1, x = place.x + 2, to = place.to + 2, what = { column = place.title } }
-  end
-  for index, item in ipairs(shown) do
-    local at = from + index - 1
-    local under = at == model.at and "reverse" or nil
-    local sign = at == model.at and look.glyph.pointer .. " " or "  "
-    local cells = item.first and rows.cells(kept, item, GAP, look)
-    out[#out + 1] = cells and rows.line({ sign, table.unpack(cells) }, width, look, under)
-      or silent(item, width, look, under)
-    zones[#zones + 1] = { y = #out, x = 1, to = width, what = { item = at } }
-  end
-  return out, zones
+  local out = { rows.line({ "  ", table.unpack(rows.cells(kept, nil, GAP, look)) }, width, look, "dim") }
+  return out, rows.list(out, shown, from, model.at, width, function(item, chosen)
+    local under, sign = chosen and "reverse" or nil, chosen and look.glyph.pointer .. " " or "  "
+    if not item.first then return silent(item, width, look, under) end
+    return rows.line({ sign, table.unpack(rows.cells(kept, item, GAP, look)) }, width, look, under)
+  end)
 end
 
 -- What the chosen one costs, and at worst.
@@ -132,18 +119,18 @@ local function cost_rows(model, width, look)
   local function add(...) out[#out + 1] = rows.line({ "  ", ... }, width, look) end
   if width < NARROW then
     add("Total ", { "bold", format.both(each.total, panel.rate) }, (" for %gh"):format(panel.hours))
-    add(panel.most and ("At worst %s, after %s"):format(dollars(panel.most), clock.duration(panel.life))
-      or "No end set: MAX_HOURS is off")
+    add(panel.most and ("At worst %s, after %s"):format(format.dollars(panel.most),
+      clock.duration(panel.life)) or "No end set: MAX_HOURS is off")
     return out
   end
   add("Compute ", ("$%.3f/h %s %gh = "):format(each.hourly - (each.offer.disk_hour or 0), look.glyph.times,
     panel.hours), { "bold", compute }, ("   Disk %s (%d GB)   Download %s%s"):format(disk, panel.disk_gb,
     download, parts.minimum > 0 and "   Minimum " .. minimum or ""))
-  add("Total   ", { "bold", format.both(each.total, panel.rate) }, "   at least ", dollars(panel.least),
-    panel.most and ("   at worst %s (ends itself after %s)"):format(dollars(panel.most),
-      clock.duration(panel.life)) or "   no end set: MAX_HOURS is off")
+  add("Total   ", { "bold", format.both(each.total, panel.rate) }, "   at least ",
+    format.dollars(panel.least), panel.most and ("   at worst %s (ends itself after %s)"):format(
+      format.dollars(panel.most), clock.duration(panel.life)) or "   no end set: MAX_HOURS is off")
   if panel.balance then
-    add("Credit  ", dollars(panel.balance), (", enough for %s of it"):format(clock.duration(math.max(0,
+    add("Credit  ", format.dollars(panel.balance), (", enough for %s of it"):format(clock.duration(math.max(0,
       panel.balance) / each.hourly * 3600)), panel.budget and { "yellow",
       ("   above DAILY_BUDGET_EUR (€%.2f)"):format(panel.budget) } or "")
   elseif panel.budget then

@@ -23,8 +23,6 @@ local STATES = { ready = { "green", "Running" }, starting = { "yellow", "Startin
 local MODEL_STATES = { ready = { "green", "loaded and ready" }, loading = { "yellow", "not ready yet" },
   unknown = { "yellow", "state unknown" }, ["not loaded"] = { "yellow", "not loaded" } }
 
-local function dollars(amount) return ("$%.2f"):format(amount) end
-
 local function time_of(seconds) return clock.local_time(seconds):sub(12, 16) end
 
 local function row(list, label, ...)
@@ -68,7 +66,8 @@ local function cost_rows(model)
     .. format.both(money.so_far, status.rate) or "not known" })
   row(list, "Rate", ("$%.3f/h"):format(status.cost.hourly))
   if status.cost.projected then
-    row(list, "Projected", ("%s (%g h)"):format(dollars(status.cost.projected), status.cost.projected_hours))
+    row(list, "Projected", ("%s (%g h)"):format(format.dollars(status.cost.projected),
+      status.cost.projected_hours))
   end
   return list
 end
@@ -92,7 +91,8 @@ local function guard_rows(model, look)
       row(list, each[2], ("%s, not known how much is left"):format(clock.duration(limit)))
     end
   end
-  row(list, "Price", limits.max_price and ("at most %s/h"):format(dollars(limits.max_price)) or "no limit")
+  row(list, "Price", limits.max_price and ("at most %s/h"):format(format.dollars(limits.max_price))
+    or "no limit")
   row(list, "Kept by", guard.state == "none" and { "red bold", "NO GUARD: " .. (guard.switches_off
     and "it switches itself off, its disk bills on" or "only this computer ends it") }
     or guard.state == "armed" and { "green", "the guard on the machine" }

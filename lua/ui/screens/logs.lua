@@ -16,18 +16,14 @@ end
 
 --- → rows, zones
 function logs.draw(model, width, height, look)
-  local out, zones = { rows.rule(("Log: %s%s%s"):format(model.part, model.following and ", followed" or "",
-    model.filter ~= "" and ", /" .. model.filter or ""), width, look) }, {}
-  local room = math.max(0, height - 1)
-  local from = rows.window(model.from, model.at, #model.items, math.max(1, room))
-  model.told(from, room)
+  local out = { rows.rule(("Log: %s%s%s"):format(model.part, model.following and ", followed" or "",
+    model.filter ~= "" and ", /" .. model.filter or ""), width, look) }
+  local shown, from = rows.part(model, math.max(0, height - 1))
   if model.problem then out[2] = rows.line({ " ", { "yellow", model.problem } }, width, look) end
-  for index = from, math.min(#model.items, from + room - 1) do
-    local line = model.items[index]
-    out[#out + 1] = rows.line({ { names_of(line), line } }, width, look,
-      index == model.at and not model.following and "reverse" or nil)
-    zones[#zones + 1] = { y = #out, x = 1, to = width, what = { item = index } }
-  end
+  local zones = rows.list(out, shown, from, model.at, width, function(line, chosen)
+    return rows.line({ { names_of(line), line } }, width, look, chosen and not model.following and "reverse"
+      or nil)
+  end)
   return rows.fill(out, width, height), zones
 end
 

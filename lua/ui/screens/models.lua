@@ -32,21 +32,16 @@ end
 
 --- → rows, zones
 function models.draw(model, width, height, look)
-  local out, zones = { rows.rule(("Models at %s of context%s"):format(format.tokens(model.asked),
-    model.filter ~= "" and ", /" .. model.filter or ""), width, look) }, {}
-  local room = math.max(1, height - 2)
-  local from = rows.window(model.from, model.at, #model.items, room)
-  model.told(from, room)
-  local shown = table.move(model.items, from, math.min(#model.items, from + room - 1), 1, {})
+  local out = { rows.rule(("Models at %s of context%s"):format(format.tokens(model.asked),
+    model.filter ~= "" and ", /" .. model.filter or ""), width, look) }
+  local shown, from = rows.part(model, math.max(1, height - 2))
   local kept = rows.fit_columns(columns(look), shown, width - 2, GAP)
-  out[2] = rows.line({ "  ", table.unpack((rows.cells(kept, nil, GAP, look))) }, width, look, "dim")
-  for index, entry in ipairs(shown) do
-    local at = from + index - 1
+  out[2] = rows.line({ "  ", table.unpack(rows.cells(kept, nil, GAP, look)) }, width, look, "dim")
+  local zones = rows.list(out, shown, from, model.at, width, function(entry, chosen)
     local sign = entry.model.name == model.now and look.glyph.on .. " " or "  "
-    out[#out + 1] = rows.line({ sign, table.unpack((rows.cells(kept, entry, GAP, look))) }, width, look,
-      at == model.at and "reverse" or nil)
-    zones[#zones + 1] = { y = #out, x = 1, to = width, what = { item = at } }
-  end
+    return rows.line({ sign, table.unpack(rows.cells(kept, entry, GAP, look)) }, width, look,
+      chosen and "reverse" or nil)
+  end)
   return rows.fill(out, width, height), zones
 end
 

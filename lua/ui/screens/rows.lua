@@ -14,28 +14,13 @@ local function safe(text)
   return text:find "[^ -~]" and clean.row(text) or text
 end
 
--- The start of a text that takes at most `columns`. → text, its columns
-local function start_of(text, columns)
-  if not text:find "[^ -~]" then return text:sub(1, columns), math.min(#text, columns) end
-  local used, stop = 0, #text
-  for at, code in utf8.codes(text, true) do
-    local wide = term.width(utf8.char(code))
-    if used + wide > columns then
-      stop = at - 1
-      break
-    end
-    used = used + wide
-  end
-  return text:sub(1, stop), used
-end
-
 --- A text in exactly `width` columns, cut with the style's sign where it is longer. align: "l" or "r"
 function rows.cell(text, width, look, align)
   text = safe(text)
   if width <= 0 then return "" end
   local wide = term.width(text)
   if wide > width then
-    local kept, used = start_of(text, width - 1)
+    local kept, used = term.start(text, width - 1)
     return kept .. look.glyph.cut .. (" "):rep(width - 1 - used)
   end
   local space = (" "):rep(width - wide)
@@ -68,7 +53,7 @@ function rows.line(spans, width, look, under)
     text = safe(text)
     local wide = term.width(text)
     if wide > left then
-      local kept, used = start_of(text, left - 1)
+      local kept, used = term.start(text, left - 1)
       text, wide = kept .. look.glyph.cut, used + 1
     end
     if wide > 0 then pieces[#pieces + 1] = { names = names, text = text } end
@@ -128,6 +113,25 @@ function rows.window(from, at, count, room)
   return from
 end
 
+--- The items of a list that `room` rows hold; the screen is told which they are, for its keys.
+-- model: { items, at, from, told } of tui.list → array, the place of the first
+function rows.part(model, room)
+  local from = rows.window(model.from, model.at, #model.items, math.max(1, room))
+  model.told(from, math.max(1, room))
+  return table.move(model.items, from, math.min(#model.items, from + room - 1), 1, {}), from
+end
+
+--- Adds a row for each item of such a part: draw(item, is it the chosen one?). → zones for the mouse
+function rows.list(out, shown, from, at, width, draw)
+  local zones = {}
+  for index, item in ipairs(shown) do
+    local place = from + index - 1
+    out[#out + 1] = draw(item, place == at)
+    zones[index] = { y = #out, x = 1, to = width, what = { item = place } }
+  end
+  return zones
+end
+
 --- A bar of `width` columns; fraction: 0 to 1.
 function rows.bar(fraction, width, look)
   local full = math.floor(math.max(0, math.min(1, fraction)) * width + 0.5)
@@ -159,19 +163,17 @@ function rows.fit_columns(columns, items, width, gap)
   return kept
 end
 
---- The cells of one item (nil: the headings) as spans with gaps. → spans, { {title, x, to}, … } places
+--- The cells of one item (nil: the headings) as spans with gaps.
 function rows.cells(kept, item, gap, look)
-  local spans, places, x = {}, {}, 1
+  local spans = {}
   for index, column in ipairs(kept) do
     local value = item and column.text(item) or not item and column.title or ""
     local names = type(value) == "table" and value[1] or nil
     local text = rows.cell(type(value) == "table" and value[2] or value, column.width, look, column.align)
     spans[#spans + 1] = names and { names, text } or text
-    places[index] = { title = column.title, x = x, to = x + column.width - 1 }
-    x = x + column.width + gap
     if index < #kept then spans[#spans + 1] = (" "):rep(gap) end
   end
-  return spans, places
+  return spans
 end
 
 return rows

@@ -4,6 +4,7 @@
 local clock = require "base.clock"
 local format = require "ui.format"
 local rows = require "ui.screens.rows"
+local words_of = require "ui.moving"
 
 local work = {}
 
@@ -43,11 +44,9 @@ local function moving_rows(moving, width, look)
   if not moving.fraction then return out end
   local amount = moving.bytes and moving.total and moving.total > 0
     and (" %s of %s"):format(format.bytes(moving.bytes), format.bytes(moving.total)) or ""
-  local rate = moving.rate and moving.rate > 5e4 and (", %s/s"):format(format.bytes(moving.rate)) or ""
-  local left = moving.eta and moving.eta < 864000 and (", %s left"):format(seconds(moving.eta)) or ""
   local bar = rows.bar(moving.fraction, math.min(BAR, math.max(4, width // 3)), look)
   out[2] = rows.line({ "     ", { "green", bar }, (" %d%%"):format(math.floor(moving.fraction * 100)),
-    { "dim", amount .. rate .. left } }, width, look)
+    { "dim", amount .. words_of.rate(moving) .. words_of.left(moving) } }, width, look)
   return out
 end
 
